@@ -1,0 +1,18 @@
+"""One call to be made: everything that Graph needs to know, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.domain.action import Action
+from orchestrator.domain.device import Device, Via
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt at one device."""
+
+    action: Action
+    via: Via
+    device: Device
+    client_request_id: str

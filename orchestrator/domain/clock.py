@@ -1,0 +1,22 @@
+"""The time as everything here is told it; tests hand in another."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where time comes from, and how it is waited for."""
+
+    def now(self) -> datetime:
+        """The UTC time of this machine: for people, never for leases or limits that machines share."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never jumps; meaningful inside one process."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+        ...

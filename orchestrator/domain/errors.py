@@ -1,0 +1,122 @@
+"""Everything raised on purpose, in one tree whose branches say what to do next.
+
+MusterError
+├── RequestRejected        the caller must change something         exit code 2
+│   ├── UnknownJob, AmbiguousJob, UnknownTenant
+│   ├── IllegalMove
+│   ├── SettingsInvalid
+│   └── IntakeFailed       (with every bad line)
+├── TryLater               somebody else is unwell                  exit code 4
+│   └── StoreUnavailable, QueueUnavailable, SignInUnreachable, SchemaTooNew, NobodyWorking
+└── CannotContinue         nothing like this will work              exit code 3
+    └── SignInRefused, PermissionMissing
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class MusterError(Exception):
+    """The root; its message says what to do."""
+
+
+class RequestRejected(MusterError):
+    """The caller must change something."""
+
+
+class TryLater(MusterError):
+    """Something that is needed cannot be reached or is not set up."""
+
+
+class CannotContinue(MusterError):
+    """Nothing like this will work until a person has mended it."""
+
+
+class UnknownJob(RequestRejected):
+    """No job has this id or prefix."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(f"There is no job {wanted!r}. `muster job list` shows the jobs there are.")
+        self.wanted = wanted
+
+
+class AmbiguousJob(RequestRejected):
+    """The prefix fits several jobs."""
+
+    def __init__(self, prefix: str, fitting: tuple[str, ...]) -> None:
+        super().__init__(f"{prefix!r} fits several jobs ({', '.join(fitting)}). Give more of the id.")
+        self.prefix, self.fitting = prefix, fitting
+
+
+class UnknownTenant(RequestRejected):
+    """No tenant of this name is configured."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        there = ", ".join(known) if known else "none yet"
+        super().__init__(f"There is no tenant {name!r} in the settings (there is: {there}). See `muster tenant list`.")
+        self.name, self.known = name, known
+
+
+class IllegalMove(RequestRejected):
+    """A job cannot go from one status straight to the other."""
+
+    def __init__(self, current: str, wanted: str) -> None:
+        super().__init__(f"A {current} job cannot become {wanted}.")
+        self.current, self.wanted = current, wanted
+
+
+class SettingsInvalid(RequestRejected):
+    """A setting cannot be used; the message names it, where it comes from and what it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineProblem:
+    """One bad line of a device list; lines are counted from 1 as in the file."""
+
+    line: int
+    reason: str
+
+
+class IntakeFailed(RequestRejected):
+    """The device list is refused as a whole; `problems` names its bad lines, if it is the lines."""
+
+    def __init__(self, message: str, problems: tuple[LineProblem, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class IdempotencyConflict(RequestRejected):
+    """The same idempotency key came before with another request."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"Idempotency key {key!r} was used before with another file or other options. Take a new key.")
+        self.key = key
+
+
+class StoreUnavailable(TryLater):
+    """The database cannot be reached."""
+
+
+class SchemaTooNew(TryLater):
+    """The database was made by a newer release."""
+
+
+class QueueUnavailable(TryLater):
+    """The broker cannot be reached."""
+
+
+class SignInUnreachable(TryLater):
+    """The sign-in authority cannot be reached or is unwell."""
+
+
+class NobodyWorking(TryLater):
+    """The job is stored, and no process is there to run it."""
+
+
+class SignInRefused(CannotContinue):
+    """The sign-in authority said no."""
+
+
+class PermissionMissing(CannotContinue):
+    """The token lacks the permission that the action needs."""

@@ -1,0 +1,99 @@
+"""One action on a list of devices: its statuses, its legal moves, and what its targets add up to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Self
+
+from orchestrator.domain.errors import IllegalMove
+
+
+class JobStatus(StrEnum):
+    """Where a job stands. PAUSING and CANCELLING are only ever shown, while workers let go."""
+
+    RECEIVING = "receiving"
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it will change no more."""
+        return self in {JobStatus.FINISHED, JobStatus.CANCELLED}
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing more will happen until a person says so."""
+        return self.is_final or self in {JobStatus.PAUSED, JobStatus.STOPPED}
+
+    def move_to(self, wanted: JobStatus) -> JobStatus:
+        """The wanted status, if a job may go there; IllegalMove otherwise."""
+        if wanted not in _LEGAL_MOVES[self]:
+            raise IllegalMove(self, wanted)
+        return wanted
+
+
+class Priority(StrEnum):
+    """A job's weight among the jobs of its lane; it re-weighs and never starves."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+    @property
+    def weight(self) -> int:
+        """Its share of permits beside the others'."""
+        return {Priority.LOW: 1, Priority.NORMAL: 4, Priority.HIGH: 16}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many targets stand where; the six add up to `total`."""
+
+    waiting: int = 0
+    sending: int = 0
+    accepted: int = 0
+    failed: int = 0
+    uncertain: int = 0
+    cancelled: int = 0
+
+    @property
+    def total(self) -> int:
+        """All targets."""
+        return self.waiting + self.sending + self.settled
+
+    @property
+    def settled(self) -> int:
+        """Targets with a final status."""
+        return self.accepted + self.failed + self.uncertain + self.cancelled
+
+    def __add__(self, other: Self) -> Tally:
+        return Tally(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(Tally)))
+
+
+def shown_status(stored: JobStatus, tally: Tally) -> JobStatus:
+    """What people see: a paused or cancelled job is still letting go while anything of it moves."""
+    if stored is JobStatus.PAUSED and tally.sending:
+        return JobStatus.PAUSING
+    if stored is JobStatus.CANCELLED and (tally.sending or tally.waiting):
+        return JobStatus.CANCELLING
+    return stored
+
+
+_LEGAL_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.RECEIVING: frozenset({JobStatus.QUEUED}),
+    JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.STOPPED, JobStatus.CANCELLED}),
+    JobStatus.RUNNING: frozenset({JobStatus.PAUSED, JobStatus.STOPPED, JobStatus.CANCELLED, JobStatus.FINISHED}),
+    JobStatus.PAUSING: frozenset(),
+    JobStatus.PAUSED: frozenset({JobStatus.RUNNING, JobStatus.CANCELLED, JobStatus.FINISHED}),
+    JobStatus.STOPPED: frozenset({JobStatus.RUNNING, JobStatus.CANCELLED}),
+    JobStatus.CANCELLING: frozenset(),
+    JobStatus.CANCELLED: frozenset(),
+    JobStatus.FINISHED: frozenset(),
+}

@@ -1,0 +1,80 @@
+"""What one attempt told us: a closed set that every caller handles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class GraphError:
+    """The facts of a reply that was no 204, kept as Graph gave them; `http_status` is None where nothing came back."""
+
+    code: str
+    message: str
+    http_status: int | None = None
+    request_id: str | None = None
+
+
+class Bar(StrEnum):
+    """Why no call of this job can work: each has its own way to mend it."""
+
+    TOKEN_REFUSED = "token-refused"
+    PERMISSION_MISSING = "permission-missing"
+    APPROVAL_REQUIRED = "approval-required"
+    WRONG_ENDPOINT = "wrong-endpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """204: Graph took the request and will relay it."""
+
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Graph said no to this device; asking again will not help.
+
+    `perhaps_everywhere` marks a denial that, while nothing was accepted yet, more likely concerns the caller.
+    """
+
+    error: GraphError
+    perhaps_everywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Not now: it did not work this time, and may work later.
+
+    `retry_after` is the longest wait that the reply named, None if it named none. `closes_lane` means that
+    no call at all may leave before then. `may_have_happened` means that the device may have been reached.
+    """
+
+    error: GraphError
+    retry_after: timedelta | None = None
+    closes_lane: bool = False
+    may_have_happened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """Sent, and no answer that can be trusted: it may have happened.
+
+    `is_answer` tells a reply that makes no sense (200, a page of HTML) from silence; asking again mends only silence.
+    """
+
+    error: GraphError
+    is_answer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """Nothing like this will work for any device: the job stops, and this device was not acted on."""
+
+    error: GraphError
+    bar: Bar
+
+
+Outcome = Accepted | Refused | Deferred | Uncertain | Barred

@@ -1,0 +1,100 @@
+"""What to do after an outcome, and when: the one place where anything is repeated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from orchestrator.domain.outcome import (
+    Accepted,
+    Bar,
+    Barred,
+    Deferred,
+    GraphError,
+    Outcome,
+    Refused,
+    Uncertain,
+)
+from orchestrator.domain.target import TargetStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The target has its final status."""
+
+    status: TargetStatus
+    error: GraphError | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The target waits for another attempt, at the earliest in `wait` seconds."""
+
+    wait: float
+    error: GraphError
+    doubtful: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """The job stops for this reason; the target goes back to waiting."""
+
+    bar: Bar
+    error: GraphError
+
+
+NextStep = Settle | Again | Halt
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Bounded attempts with exponential backoff; waits are in seconds."""
+
+    attempts: int = 6
+    base: float = 2.0
+    longest: float = 180.0
+
+    def next_step(
+        self,
+        outcome: Outcome,
+        *,
+        used: int,
+        repeatable: bool,
+        jitter: float,
+        doubtful: bool = False,
+        accepted_before: bool = False,
+    ) -> NextStep:
+        """What follows the `used`-th attempt; `jitter` in 0..1 spreads the wait.
+
+        `doubtful` says that an earlier attempt may have reached the device: then no later "no" makes it a failure.
+        `accepted_before` says whether any device of the job was accepted: then a denial concerns this device.
+        """
+        no = TargetStatus.UNCERTAIN if doubtful else TargetStatus.FAILED
+        match outcome:
+            case Accepted(request_id):
+                return Settle(TargetStatus.ACCEPTED, request_id=request_id)
+            case Barred(error, bar):
+                return Halt(bar, error)
+            case Refused(error, perhaps_everywhere):
+                if perhaps_everywhere and not accepted_before:
+                    return Halt(Bar.PERMISSION_MISSING, error)
+                return Settle(no, error)
+            case Deferred(error):
+                if outcome.may_have_happened and not repeatable:
+                    return Settle(TargetStatus.UNCERTAIN, error)
+                if used >= self.attempts:
+                    return Settle(no, error)
+                named = outcome.retry_after.total_seconds() if outcome.retry_after is not None else None
+                return Again(self._wait(used, named, jitter), error, doubtful=outcome.may_have_happened)
+            case Uncertain(error, is_answer):
+                if is_answer or not repeatable or used >= self.attempts:
+                    return Settle(TargetStatus.UNCERTAIN, error)
+                return Again(self._wait(used, None, jitter), error, doubtful=True)
+            case _:
+                assert_never(outcome)
+
+    def _wait(self, used: int, named: float | None, jitter: float) -> float:
+        # A named wait is a floor, never a ceiling; many targets that were told the same second must not come back in it.
+        backoff = min(self.longest, self.base * 2.0 ** (used - 1)) * (0.5 + jitter / 2)
+        return backoff if named is None else max(named, 0.0) + jitter

@@ -1,0 +1,50 @@
+"""One device inside one job, and where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from orchestrator.domain.device import Device
+
+
+class TargetStatus(StrEnum):
+    """Where a target stands; the last four are final."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it will change no more."""
+        return self not in {TargetStatus.WAITING, TargetStatus.SENDING}
+
+
+class RowVerdict(StrEnum):
+    """What became of an input row that is no target."""
+
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a worker needs to know to trigger one device.
+
+    `attempts` counts requests that left or may have left; `lost` counts those among them that a crash of ours
+    swallowed, which use up none of the attempts that the policy allows.
+    `doubtful` says that an earlier attempt may have reached the device.
+    """
+
+    line: int
+    device: Device
+    attempts: int = 0
+    lost: int = 0
+    doubtful: bool = False
+    maybe_repeated: bool = False
+    first_attempt_at: datetime | None = None
