@@ -20,7 +20,7 @@ class GraphError:
 class Bar(StrEnum):
     """Why no call of this job can work: each has its own way to mend it."""
 
-    TOKEN_REFUSED = "token-refused"
+    TOKEN_REFUSED = "token-refused"  # noqa: S105 - a reason, no secret
     PERMISSION_MISSING = "permission-missing"
     APPROVAL_REQUIRED = "approval-required"
     WRONG_ENDPOINT = "wrong-endpoint"

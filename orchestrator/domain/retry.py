@@ -95,6 +95,6 @@ class RetryPolicy:
                 assert_never(outcome)
 
     def _wait(self, used: int, named: float | None, jitter: float) -> float:
-        # A named wait is a floor, never a ceiling; many targets that were told the same second must not come back in it.
+        # A named wait is a floor, never a ceiling; many that were told one second must not share it.
         backoff = min(self.longest, self.base * 2.0 ** (used - 1)) * (0.5 + jitter / 2)
         return backoff if named is None else max(named, 0.0) + jitter
