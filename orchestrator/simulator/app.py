@@ -1,0 +1,173 @@
+"""`SimulatedGraph`: the ASGI application, in process through a transport or on a port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from random import Random
+
+from orchestrator.simulator import replies
+from orchestrator.simulator.bodies import BadBody, action_in
+from orchestrator.simulator.control import Control
+from orchestrator.simulator.courier import Courier
+from orchestrator.simulator.desk import Asked, Desk
+from orchestrator.simulator.entra import Entra
+from orchestrator.simulator.envelope import Malformed, answer_parts, parts_of
+from orchestrator.simulator.exchange import Caller, CallerLeft, Receive, Scope, Send, hang_up, read_body
+from orchestrator.simulator.mischief import Mischief
+from orchestrator.simulator.paths import segments_of
+from orchestrator.simulator.replies import Reply
+from orchestrator.simulator.script import FaultScript
+from orchestrator.simulator.tenant import Call, Envelope, Tenant
+from orchestrator.simulator.throttling import Quota, Throttle
+from orchestrator.simulator.tokens import TokenGate
+from orchestrator.simulator.world import World
+
+_VERSIONS = frozenset({"beta", "v1.0"})
+_BATCH = frozenset({"$batch", "%24batch"})
+_DOCUMENTED = Quota()
+_THIS_WORLD = World()
+
+
+class SimulatedGraph(Mischief):
+    """A Graph with one tenant: `graph.tenant` is what really happened, the methods are what shall go wrong."""
+
+    def __init__(
+        self,
+        quota: Quota | None = _DOCUMENTED,
+        *,
+        seed: int = 0,
+        known_devices: Iterable[str] | None = None,
+        check_tokens: bool = False,
+        counts_only: bool = False,
+        world: World = _THIS_WORLD,
+    ) -> None:
+        self.tenant = Tenant(known_devices=known_devices, counts_only=counts_only)
+        self.gate = TokenGate(check=check_tokens, wall=world.wall)
+        self._world, self._random = world, Random(seed)
+        self._courier = Courier(world, self._random)
+        script = FaultScript(seed, world.clock)
+        super().__init__(script, self.gate, clock=world.clock)
+        self.entra = Entra(script, self._courier, wall=world.wall)
+        self._desk = Desk(self.tenant, script, self.gate, seed=seed, clock=world.clock, wall=world.wall)
+        self._control = Control(self)
+        self._known_bodies: dict[bytes, str | BadBody] = {}
+        self.limit_writes(quota)
+
+    @property
+    def throttle(self) -> Throttle:
+        """The quota in force, and what came too early."""
+        return self._desk.throttle
+
+    def limit_writes(self, quota: Quota | None) -> None:
+        """Count writes against this quota from now on; None lifts it."""
+        self._desk.throttle = Throttle(quota)
+
+    def answer_within(self, low: float, high: float) -> None:
+        """Hold every answer back for a random time between these seconds."""
+        self._courier.latency = (low, high)
+
+    def reset(self) -> None:
+        """Forget every call and every fault; quota and latency stay, and counting begins anew."""
+        self.tenant.forget()
+        self.behave()
+        self.entra.forget_counts()
+        self.limit_writes(self.throttle.quota)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI entrance."""
+        if scope["type"] != "http":
+            return
+        caller = Caller(scope, receive, send)
+        path: str = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+        version, _, below = path[1:].partition("/")
+        try:
+            if version in _VERSIONS:
+                await (self._take_envelope if below in _BATCH else self._take_call)(version, below, caller)
+            elif version == "_simulator":
+                await self._control.answer(below, caller)
+            elif not await self.entra.answer(path, caller):
+                await self._take_call(version, below, caller)
+        except CallerLeft:
+            await hang_up(caller, self._world.lost)
+
+    async def _take_call(self, version: str, below: str, caller: Caller) -> None:
+        body = await read_body(caller)
+        client_request_id = caller.header(b"client-request-id")
+        asked = Asked(
+            caller.scope["method"],
+            version,
+            segments_of("/" + below),
+            self._action(body, caller),
+            self.gate.bearer(caller.header(b"authorization")),
+            client_request_id,
+        )
+        call, reply = self._desk.answer(asked)
+        delivered = False
+        try:
+            delivered = await self._courier.deliver(
+                reply, request_id=call.request_id, client_request_id=client_request_id, to=caller
+            )
+        finally:
+            self.tenant.note_delivery(call, delivered=delivered)
+
+    async def _take_envelope(self, version: str, _: str, caller: Caller) -> None:
+        body = await read_body(caller)
+        envelope = Envelope(self._desk.next_id(), self._world.clock())
+        self.tenant.note_envelope(envelope)
+        client_request_id = caller.header(b"client-request-id")
+        calls, reply = self._open(envelope, version, body, client_request_id, caller)
+        envelope.status, envelope.parts = reply.status, len(calls)
+        try:
+            envelope.delivered = await self._courier.deliver(
+                reply, request_id=envelope.id, client_request_id=client_request_id, to=caller
+            )
+        finally:
+            for call in calls:
+                self.tenant.note_delivery(call, delivered=envelope.delivered)
+
+    def _open(
+        self, envelope: Envelope, version: str, body: bytes, client_request_id: str, caller: Caller
+    ) -> tuple[list[Call], Reply]:
+        """The calls inside, each answered, and the reply to the envelope as a whole."""
+        # What befalls the envelope has no device: a call that is in no ledger lends its ids to the answer.
+        whole = Call(
+            envelope.arrived, self._world.wall(), "", "$batch", "", "", envelope.id, client_request_id, envelope.id
+        )
+        bearer = self.gate.bearer(caller.header(b"authorization"))
+        objection = self.gate.objection(whole, bearer)
+        if objection is not None:
+            return [], objection
+        if caller.scope["method"] != "POST":
+            return [], replies.error(whole, 405, "MethodNotAllowed", "The method is not allowed for this resource.")
+        nth = self.tenant.envelope_total
+        fault, delay = self._script.pick("envelope", "", nth=nth, total=nth)
+        if fault is not None and not fault.effect:
+            return [], replace(fault.reply_to(whole), delay=delay)
+        parts = parts_of(body)
+        if isinstance(parts, Malformed):
+            return [], replies.error(whole, 400, "BadRequest", parts.reason)
+        answered = answer_parts(
+            parts,
+            self._desk.answer,
+            version=version,
+            bearer=bearer,
+            envelope=envelope.id,
+            client_request_id=client_request_id,
+            random=self._random,
+        )
+        reply = Reply(200, answered.payload)
+        if fault is not None and (fault.closes or fault.answer is not None):
+            reply = fault.reply_to(whole)
+        return answered.calls, replace(reply, delay=answered.delay + delay)
+
+    def _action(self, body: bytes, caller: Caller) -> str | BadBody:
+        """The action asked for; the same bytes are read once."""
+        if body and not caller.header(b"content-type"):
+            return BadBody("Write requests (excluding DELETE) must contain the Content-Type header declaration.")
+        known = self._known_bodies.get(body)
+        if known is None:
+            if len(self._known_bodies) > 1_000:
+                self._known_bodies.clear()
+            known = self._known_bodies[body] = action_in(body)
+        return known

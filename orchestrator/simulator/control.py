@@ -1,0 +1,103 @@
+"""`/_simulator/…`: the ledger and the faults over HTTP, for tests that drive a simulator in another process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from orchestrator.simulator.exchange import Caller, read_body, respond, respond_json
+from orchestrator.simulator.mischief import Mischief
+from orchestrator.simulator.summary import csv_of, row_of, summary_of
+from orchestrator.simulator.throttling import Quota, parse_limit
+
+if TYPE_CHECKING:
+    from orchestrator.simulator.app import SimulatedGraph
+
+_MOST_ROWS = 10_000
+FAULTS = frozenset(name for name in vars(Mischief) if not name.startswith("_") and name != "behave")
+
+
+class Control:
+    """Anybody who reaches the port may use it: a simulator has nothing to guard."""
+
+    def __init__(self, graph: SimulatedGraph) -> None:
+        self._graph = graph
+
+    async def answer(self, below: str, caller: Caller) -> None:
+        """Answer one request; what cannot be understood is 400 with the reason."""
+        query = dict(parse_qsl(caller.scope["query_string"].decode("latin-1")))
+        body = await read_body(caller)
+        match caller.scope["method"], below:
+            case "GET", "ledger" if query.get("format") == "csv":
+                await respond(caller, 200, [(b"content-type", b"text/csv; charset=utf-8")], csv_of(self._rows(query)))
+            case "GET", "ledger":
+                await respond_json(caller, 200, {"total": len(self._graph.tenant.calls), "calls": self._rows(query)})
+            case "GET", "devices":
+                await respond_json(caller, 200, self._graph.tenant.effects)
+            case "GET", "summary":
+                seconds = float(query["seconds"]) if "seconds" in query else None
+                await respond_json(caller, 200, summary_of(self._graph, seconds=seconds))
+            case "POST", ("faults" | "quota" | "latency" | "entra") as wanted:
+                await self._change(wanted, body, caller)
+            case "DELETE", "faults":
+                self._graph.behave()
+                await respond(caller, 204, [], b"")
+            case "POST", "reset":
+                self._graph.reset()
+                await respond(caller, 204, [], b"")
+            case _:
+                await respond_json(caller, 404, {"error": "no such control"})
+
+    async def _change(self, wanted: str, body: bytes, caller: Caller) -> None:
+        try:
+            asked = json.loads(body)
+            match wanted:
+                case "faults":
+                    for each in asked if isinstance(asked, list) else [asked]:
+                        self._misbehave(dict(each))
+                case "quota":
+                    self._graph.limit_writes(_quota(asked, self._graph.throttle.quota))
+                case "latency":
+                    self._graph.answer_within(float(asked["low"]), float(asked["high"]))
+                case _:
+                    self._change_entra(dict(asked))
+        except (ValueError, TypeError, KeyError) as problem:
+            await respond_json(caller, 400, {"error": str(problem)})
+        else:
+            await respond(caller, 204, [], b"")
+
+    def _rows(self, query: dict[str, str]) -> list[dict[str, object]]:
+        offset, limit = int(query.get("offset", 0)), min(int(query.get("limit", 1_000)), _MOST_ROWS)
+        calls = self._graph.tenant.calls
+        if "device" in query:
+            calls = self._graph.tenant.calls_for(query["device"])
+        return [row_of(call) for call in calls[offset : offset + limit]]
+
+    def _misbehave(self, asked: dict[str, Any]) -> None:
+        """`{"fault": "lose_reply", "devices": [...], "times": 1}` calls the method of that name."""
+        name = asked.pop("fault")
+        if name not in FAULTS:
+            raise ValueError(f"no fault is called {name!r}; there are {', '.join(sorted(FAULTS))}")
+        getattr(self._graph, name)(**asked)
+
+    def _change_entra(self, asked: dict[str, Any]) -> None:
+        entra = self._graph.entra
+        if "lifetime" in asked:
+            entra.mint.lifetime = int(asked["lifetime"])
+        if "pollsBeforeApproval" in asked:
+            entra.polls_before_approval = int(asked["pollsBeforeApproval"])
+        if "identityHeader" in asked:
+            entra.identity_header = str(asked["identityHeader"])
+
+
+def _quota(asked: dict[str, Any], current: Quota | None) -> Quota | None:
+    """`{"limit": "400/4s"}` and any other field of Quota; what is left out stays as it is."""
+    changes = dict(asked)
+    if "limit" in changes:
+        limit = parse_limit(str(changes.pop("limit")))
+        if limit is None:
+            return None
+        changes["limit"], changes["seconds"] = limit
+    return replace(current or Quota(), **changes)
