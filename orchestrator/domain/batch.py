@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
+
+from orchestrator.domain.action import Action
+from orchestrator.domain.device import Via
+from orchestrator.domain.ids import BatchKey, JobId
+from orchestrator.domain.job import Tally
+from orchestrator.domain.target import Target, TargetStatus
 
 T = TypeVar("T")
 
@@ -14,3 +22,76 @@ BATCH_SIZE = 500
 def split(targets: Sequence[T], size: int = BATCH_SIZE) -> list[Sequence[T]]:
     """Targets into batches of at most `size`, in order."""
     return [targets[start : start + size] for start in range(0, len(targets), size)]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorGroup:
+    """Targets of one final status that ended with the same error."""
+
+    status: TargetStatus
+    http_status: int | None
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCount:
+    """How many targets are in an error group, and one request to quote to Microsoft."""
+
+    count: int
+    example_request_id: str | None = None
+
+    def __add__(self, other: ErrorCount) -> ErrorCount:
+        return ErrorCount(self.count + other.count, self.example_request_id or other.example_request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Targets of one batch that one worker may call now, their intent already written down.
+
+    Every later write carries `term`: whoever slept past the lease changes nothing. `tally` and `errors` are the
+    batch's at the moment of the claim. `rest_due_at` is when what else waits in the batch is due, None if nothing does.
+    """
+
+    key: BatchKey
+    term: int
+    job: JobId
+    action: Action
+    via: Via
+    targets: tuple[Target, ...]
+    tally: Tally
+    errors: Mapping[ErrorGroup, ErrorCount] = field(default_factory=dict)
+    rest_due_at: datetime | None = None
+    accepted_before: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TargetChange:
+    """What an attempt made of one target; `status` WAITING means another attempt at `not_before`."""
+
+    key: BatchKey
+    line: int
+    status: TargetStatus
+    attempts: int
+    doubtful: bool
+    maybe_repeated: bool
+    first_attempt_at: datetime
+    http_status: int | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    request_id: str | None = None
+    not_before: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchChange:
+    """How a held batch stands after some of its outcomes; with `released` it is free again at `due_at`."""
+
+    key: BatchKey
+    term: int
+    tally: Tally
+    errors: Mapping[ErrorGroup, ErrorCount]
+    in_flight: tuple[int, ...]
+    due_at: datetime
+    released: bool
+    progressed: bool

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
+from orchestrator.domain.action import Action
+from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IllegalMove
+from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 
 
 class JobStatus(StrEnum):
@@ -75,6 +79,42 @@ class Tally:
 
     def __add__(self, other: Self) -> Tally:
         return Tally(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(Tally)))
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What the input was: counts of its rows, and the hash of its bytes."""
+
+    rows: int
+    duplicates: int = 0
+    rejected: int = 0
+    sha256: str | None = None
+    file_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job as the table knows it; how its targets stand is a Tally beside it."""
+
+    number: JobNumber
+    id: JobId
+    name: str | None
+    action: Action
+    via: Via
+    tenant: str
+    lane: LaneKey
+    priority: Priority
+    status: JobStatus
+    reason: str | None
+    intake: Intake
+    input_columns: tuple[str, ...]
+    submitted_by: str
+    submit_reason: str | None
+    submitted_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    retry_of: JobId | None = None
+    schedule: str | None = None
 
 
 def shown_status(stored: JobStatus, tally: Tally) -> JobStatus:

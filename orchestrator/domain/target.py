@@ -48,3 +48,21 @@ class Target:
     doubtful: bool = False
     maybe_repeated: bool = False
     first_attempt_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFacts:
+    """Everything that is known of one target."""
+
+    line: int
+    device: str
+    status: TargetStatus
+    attempts: int
+    maybe_repeated: bool
+    http_status: int | None
+    error_code: str | None
+    error_message: str | None
+    request_id: str | None
+    client_request_id: str | None
+    first_attempt_at: datetime | None
+    finished_at: datetime | None

@@ -1,0 +1,22 @@
+"""One Entra tenant with the app registration that we call it as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.lane import Cloud, WriteLimit
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """Whom we call Graph as, where, and how often we may; how to sign in is not part of it."""
+
+    name: str
+    cloud: Cloud
+    root: str
+    lane: LaneKey
+    write_limit: WriteLimit | None
+    tenant_id: str | None = None
+    client_id: str | None = None
+    is_foreground_only: bool = False

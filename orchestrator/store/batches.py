@@ -1,0 +1,253 @@
+"""Claiming, heartbeating and handing back batches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Integer, Text, case, exists, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.action import Action
+from orchestrator.domain.batch import BatchChange, Claim
+from orchestrator.domain.device import Device, Via
+from orchestrator.domain.ids import BatchKey, JobId, JobNumber, LaneKey, WorkerId
+from orchestrator.domain.job import JobStatus, Priority, Tally
+from orchestrator.domain.target import Target, TargetStatus
+from orchestrator.store import json_rows
+from orchestrator.store.errors_text import pack_errors, unpack_errors
+from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
+from orchestrator.store.times import UtcDateTime
+
+FIRST_CALLS = 20
+"""Calls of a job that may leave before Graph has answered one of them."""
+
+POISONED_AFTER = 3
+"""Deaths without any progress after which a batch goes on one target at a time."""
+
+
+class Batches:
+    """Questions about batches; none of them commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def claim(
+        self,
+        lane: LaneKey,
+        *,
+        worker: WorkerId,
+        want: int,
+        lease: timedelta,
+        now: datetime,
+        only: JobNumber | None = None,
+    ) -> Claim | None:
+        """Take up to `want` due targets of the job whose turn it is, and write down the intent to call them.
+
+        None means that nothing in the lane is due, or that somebody else was quicker.
+        """
+        job = await self._next_job(lane, now=now, only=only)
+        if job is None:
+            return None
+        if not job.answered:
+            if await self._has_calls_under_way(JobNumber(job.number)):
+                return None
+            want = min(want, FIRST_CALLS)
+        batch = await self._free_batch(JobNumber(job.number), now=now)
+        if batch is None:
+            return None
+        want = 1 if batch.deaths >= POISONED_AFTER else want
+        targets, rest_due_at = await self._due_targets(batch, want, now=now)
+        tally = Tally(
+            batch.waiting - len(targets),
+            len(targets),
+            batch.accepted,
+            batch.failed,
+            batch.uncertain,
+            batch.cancelled,
+        )
+        if not targets:
+            # Its due time was too early; put it where it belongs, or it would be found again and again.
+            await self._connection.execute(
+                _one(batch).values(due_at=rest_due_at or now + lease)  # a batch without waiting targets is not found
+            )
+            return None
+        await self._connection.execute(
+            _one(batch).values(
+                holder=worker,
+                term=batch.term + 1,
+                lease_until=now + lease,
+                waiting=tally.waiting,
+                sending=tally.sending,
+                in_flight=json.dumps([target.line for target in targets]),
+            )
+        )
+        await self._connection.execute(
+            update(JobRow)
+            .where(JobRow.number == job.number)
+            .values(
+                pass_value=JobRow.pass_value + len(targets) / Priority(job.priority).weight,
+                status=JobStatus.RUNNING,
+                started_at=func.coalesce(JobRow.started_at, now),
+            )
+        )
+        return Claim(
+            key=BatchKey(JobNumber(batch.job_number), batch.batch),
+            term=batch.term + 1,
+            job=JobId(job.id),
+            action=Action(job.action),
+            via=Via(job.via),
+            targets=tuple(targets),
+            tally=tally,
+            errors=unpack_errors(batch.errors),
+            rest_due_at=rest_due_at,
+            accepted_before=tally.accepted > 0 or await self._any_accepted(job),
+        )
+
+    async def extend_leases(self, worker: WorkerId, *, until: datetime) -> None:
+        """The worker lives: everything it holds stays its own until then."""
+        await self._connection.execute(update(BatchRow).where(BatchRow.holder == worker).values(lease_until=until))
+
+    async def change(self, changes: Sequence[BatchChange]) -> set[BatchKey]:
+        """Write how held batches stand; answers with those that are still held in the term of the change.
+
+        What belongs to any other batch must not be written: another worker has it now.
+        """
+        given = json_rows.table_of(self._connection.dialect.name, _CHANGE_COLUMNS)
+        values: dict[str, Any] = {name: given.c[name] for name in (*_COUNTS, "errors", "in_flight", "due_at")}
+        released = given.c.released
+        values["holder"] = _unless(released, BatchRow.holder)
+        values["lease_until"] = _unless(released, BatchRow.lease_until)
+        values["deaths"] = func.coalesce(_unless(given.c.progressed, BatchRow.deaths), 0)
+        statement = (
+            update(BatchRow)
+            .where(
+                BatchRow.job_number == given.c.job_number,
+                BatchRow.batch == given.c.batch,
+                BatchRow.term == given.c.term,
+                BatchRow.holder.is_not(None),
+            )
+            .values(values)
+            .returning(BatchRow.job_number, BatchRow.batch)
+        )
+        rows = (_change_row(change) for change in changes)
+        kept = await self._connection.execute(statement, json_rows.payload(rows))
+        return {BatchKey(JobNumber(number), batch) for number, batch in kept}
+
+    async def _next_job(self, lane: LaneKey, *, now: datetime, only: JobNumber | None) -> AnyRow | None:
+        due = exists().where(
+            BatchRow.job_number == JobRow.number,
+            BatchRow.waiting > 0,
+            BatchRow.holder.is_(None),
+            BatchRow.due_at <= now,
+        )
+        moving = exists().where(BatchRow.job_number == JobRow.number, BatchRow.holder.is_not(None))
+        query = (
+            select(JobRow.number, JobRow.id, JobRow.action, JobRow.via, JobRow.priority, JobRow.answered)
+            .where(
+                JobRow.lane == lane,
+                JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+                due,
+                or_(JobRow.answered, ~moving),
+            )
+            .order_by(JobRow.pass_value, JobRow.number)
+            .limit(1)
+            # The lock makes "whose turn is it" and "is it his first" one question; it lasts for this claim only.
+            .with_for_update(of=JobRow)
+        )
+        if only is not None:
+            query = query.where(JobRow.number == only)
+        return (await self._connection.execute(query)).one_or_none()
+
+    async def _has_calls_under_way(self, number: JobNumber) -> bool:
+        # Asked again after the lock: whoever had it before us may just have sent the first calls.
+        query = select(exists().where(BatchRow.job_number == number, BatchRow.holder.is_not(None)))
+        return bool((await self._connection.execute(query)).scalar_one())
+
+    async def _free_batch(self, number: JobNumber, *, now: datetime) -> AnyRow | None:
+        query = (
+            select(BatchRow.__table__)
+            .where(
+                BatchRow.job_number == number,
+                BatchRow.waiting > 0,
+                BatchRow.holder.is_(None),
+                BatchRow.due_at <= now,
+            )
+            .order_by(BatchRow.batch)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        return (await self._connection.execute(query)).one_or_none()
+
+    async def _due_targets(self, batch: AnyRow, want: int, *, now: datetime) -> tuple[list[Target], datetime | None]:
+        waiting = (
+            TargetRow.job_number == batch.job_number,
+            TargetRow.line.between(batch.first_line, batch.last_line),
+            TargetRow.status == TargetStatus.WAITING,
+        )
+        due = or_(TargetRow.not_before.is_(None), TargetRow.not_before <= now)
+        query = select(TargetRow.__table__).where(*waiting, due).order_by(TargetRow.line).limit(want + 1)
+        rows = (await self._connection.execute(query)).all()
+        targets = [_target(row) for row in rows[:want]]
+        if len(rows) > want:
+            return targets, now
+        if batch.waiting == len(targets):
+            return targets, None
+        later = select(func.min(TargetRow.not_before)).where(*waiting, TargetRow.not_before > now)
+        return targets, (await self._connection.execute(later)).scalar_one_or_none()
+
+    async def _any_accepted(self, job: AnyRow) -> bool:
+        if not job.answered:
+            return False
+        query = select(exists().where(BatchRow.job_number == job.number, BatchRow.accepted > 0))
+        return bool((await self._connection.execute(query)).scalar_one())
+
+
+def _one(batch: AnyRow) -> Any:
+    return update(BatchRow).where(BatchRow.job_number == batch.job_number, BatchRow.batch == batch.batch)
+
+
+def _unless(condition: Any, column: Any) -> Any:
+    return case((condition, None), else_=column)
+
+
+def _target(row: AnyRow) -> Target:
+    return Target(
+        line=row.line,
+        device=Device.from_key(row.device),
+        attempts=row.attempts,
+        lost=row.lost,
+        doubtful=row.doubtful,
+        maybe_repeated=row.maybe_repeated,
+        first_attempt_at=row.first_attempt_at,
+    )
+
+
+def _change_row(change: BatchChange) -> dict[str, Any]:
+    return {
+        "job_number": change.key.job,
+        "batch": change.key.batch,
+        "term": change.term,
+        **{name: getattr(change.tally, name) for name in _COUNTS},
+        "errors": pack_errors(change.errors),
+        "in_flight": json.dumps(change.in_flight) if change.in_flight else None,
+        "due_at": change.due_at,
+        "released": change.released,
+        "progressed": change.progressed,
+    }
+
+
+_COUNTS = ("waiting", "sending", "accepted", "failed", "uncertain", "cancelled")
+_CHANGE_COLUMNS: json_rows.Columns = {
+    "job_number": BigInteger(),
+    "batch": Integer(),
+    "term": BigInteger(),
+    **{name: Integer() for name in _COUNTS},
+    "errors": Text(),
+    "in_flight": Text(),
+    "due_at": UtcDateTime(),
+    "released": Boolean(),
+    "progressed": Boolean(),
+}

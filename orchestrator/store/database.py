@@ -1,0 +1,220 @@
+"""The engine and the transaction: how everything above reaches SQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import event, func, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from orchestrator.domain.clock import Clock
+from orchestrator.domain.errors import SettingsInvalid, StoreUnavailable
+from orchestrator.store.batches import Batches
+from orchestrator.store.inputs import Inputs
+from orchestrator.store.jobs import Jobs
+from orchestrator.store.lanes import Lanes
+from orchestrator.store.reception import Reception
+from orchestrator.store.recovery import Recovery
+from orchestrator.store.targets import Targets
+from orchestrator.store.workers import Workers
+
+_PATIENCE = 30
+"""Seconds that a statement, a lock or SQLite's single writer is waited for."""
+
+
+class Transaction:
+    """One unit of work: questions by name, and what to do once it is true."""
+
+    def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
+        self.connection = connection
+        self.jobs = Jobs(connection)
+        self.batches = Batches(connection)
+        self.targets = Targets(connection)
+        self.inputs = Inputs(connection)
+        self.reception = Reception(connection)
+        self.recovery = Recovery(connection)
+        self.lanes = Lanes(connection)
+        self.workers = Workers(connection)
+        self._clock = clock
+        self._now: datetime | None = None
+        self._afterwards: list[Callable[[], Awaitable[None]]] = []
+
+    async def now(self) -> datetime:
+        """The one clock that all who share the database agree on.
+
+        SQLite has none of its own: all who share a file share a machine.
+        """
+        if self._now is None:
+            if self.connection.dialect.name == "postgresql":
+                self._now = (await self.connection.execute(select(func.clock_timestamp()))).scalar_one()
+            else:
+                self._now = self._clock.now()
+        return self._now
+
+    def after_commit(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Do this once the transaction is committed, and not at all if it never is."""
+        self._afterwards.append(act)
+
+    async def committed(self) -> None:
+        """Called by the store alone."""
+        for act in self._afterwards:
+            await act()
+
+
+class Store:
+    """One database, and the two ways into it."""
+
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        # SQLite has one writer; queueing here costs nothing, queueing in SQLite polls.
+        self._writers = asyncio.Semaphore(1 if engine.dialect.name == "sqlite" else 1000)
+
+    @property
+    def url(self) -> URL:
+        """Where it is; the password is not in its text."""
+        return self._engine.url
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """All of it or nothing of it; StoreUnavailable where the database cannot be reached."""
+        async with self._writers, self._opened(write=True) as transaction:
+            yield transaction
+        await transaction.committed()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Transaction]:
+        """One consistent look; never waits for a writer."""
+        async with self._opened(write=False) as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def _opened(self, *, write: bool) -> AsyncIterator[Transaction]:
+        with_options = self._engine.execution_options(muster_write=write)
+        try:
+            async with with_options.begin() as connection:
+                if not write and connection.dialect.name == "postgresql":
+                    await connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                yield Transaction(connection, self._clock)
+        except (DBAPIError, OSError, TimeoutError) as problem:
+            raise _translated(problem, self._engine.url) from problem
+
+
+@asynccontextmanager
+async def open_store(url: str, clock: Clock, *, pool_size: int = 8) -> AsyncIterator[Store]:
+    """The store at `sqlite:///…` or `postgresql://…`; nothing is connected before it is used."""
+    async with AsyncExitStack() as opened:
+        engine = make_engine(url, pool_size=pool_size)
+        opened.push_async_callback(engine.dispose)
+        yield Store(engine, clock)
+
+
+def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
+    """The engine behind a store; migrations use it too."""
+    parsed = driver_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return create_async_engine(
+            parsed,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=_PATIENCE,
+            pool_pre_ping=True,
+            connect_args={
+                "timeout": 10,
+                "command_timeout": _PATIENCE,
+                "server_settings": {
+                    "application_name": "muster",
+                    "lock_timeout": f"{_PATIENCE * 1000 // 2}",
+                    "idle_in_transaction_session_timeout": f"{_PATIENCE * 2000}",
+                },
+            },
+        )
+    engine = create_async_engine(
+        parsed, pool_size=pool_size, pool_timeout=_PATIENCE, connect_args={"timeout": _PATIENCE}
+    )
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def driver_url(url: str) -> URL:
+    """The URL with the driver that we use; SettingsInvalid says what a URL looks like."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise SettingsInvalid("MUSTER_DATABASE_URL is no URL; write sqlite:///PATH or postgresql://…") from None
+    match parsed.get_backend_name():
+        case "sqlite":
+            return parsed.set(drivername="sqlite+aiosqlite")
+        case "postgresql" | "postgres":
+            return parsed.set(drivername="postgresql+asyncpg")
+        case other:
+            raise SettingsInvalid(f"MUSTER_DATABASE_URL names {other}; Muster keeps its jobs in sqlite or postgresql.")
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # Transactions begin where we say so (below), not where the driver guesses.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    # WAL lets readers and the writer live together on one file; FULL keeps a commit through a power cut.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_PATIENCE * 1000}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    # A write transaction that begins as a reader fails with SQLITE_BUSY at its first write, whatever the timeout.
+    write = connection.get_execution_options().get("muster_write", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _translated(problem: Exception, url: URL) -> Exception:
+    if isinstance(problem, SQLAlchemyError) and not _is_outage(problem):
+        return problem
+    where = url.render_as_string(hide_password=True).replace("+aiosqlite", "").replace("+asyncpg", "")
+    cause = str(getattr(problem, "orig", None) or problem or type(problem).__name__).strip().splitlines()
+    return StoreUnavailable(
+        f"The database {where} cannot be used: {cause[0] if cause else type(problem).__name__}. "
+        "Check MUSTER_DATABASE_URL and that the database is up; `muster doctor` tries it."
+    )
+
+
+def _is_outage(problem: SQLAlchemyError) -> bool:
+    if isinstance(problem, DBAPIError):
+        if problem.connection_invalidated:
+            return True
+        name = type(problem.orig).__name__ if problem.orig else ""
+        text = str(problem.orig)
+        return any(sign in text or sign in name for sign in _OUTAGES)
+    return isinstance(problem, TimeoutError)
+
+
+_OUTAGES = (
+    "OperationalError",
+    "InterfaceError",
+    "ConnectionDoesNotExist",
+    "CannotConnectNow",
+    "AdminShutdown",
+    "CrashShutdown",
+    "TooManyConnections",
+    "InvalidPassword",
+    "InvalidCatalogName",
+    "InvalidAuthorization",
+    "ConnectionFailure",
+    "LockNotAvailable",
+    "DeadlockDetected",
+    "SerializationFailure",
+    "QueryCanceled",
+    "TimeoutError",
+    "database is locked",
+    "unable to open database file",
+    "file is not a database",
+    "disk is full",
+    "readonly database",
+)

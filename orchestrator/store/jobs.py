@@ -1,0 +1,213 @@
+"""Questions about jobs, asked inside one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, exists, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.action import Action
+from orchestrator.domain.batch import ErrorCount, ErrorGroup
+from orchestrator.domain.device import Via
+from orchestrator.domain.errors import AmbiguousJob, UnknownJob
+from orchestrator.domain.ids import JobId, JobNumber, LaneKey
+from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
+from orchestrator.store.errors_text import unpack_errors
+from orchestrator.store.rows import AnyRow, BatchRow, JobRow
+
+_VISIBLE = JobRow.status != JobStatus.RECEIVING
+_TALLY = (
+    BatchRow.waiting,
+    BatchRow.sending,
+    BatchRow.accepted,
+    BatchRow.failed,
+    BatchRow.uncertain,
+    BatchRow.cancelled,
+)
+
+
+class Jobs:
+    """Questions about jobs; none of them commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def find(self, wanted: str) -> Job:
+        """The job of this id, unambiguous prefix, or `latest`; UnknownJob or AmbiguousJob otherwise."""
+        query = select(JobRow.__table__).where(_VISIBLE)
+        if wanted == "latest":
+            query = query.order_by(JobRow.number.desc()).limit(1)
+        else:
+            query = query.where(JobRow.id.startswith(wanted.lower(), autoescape=True)).order_by(JobRow.id).limit(5)
+        rows = (await self._connection.execute(query)).all() if wanted else []
+        if not rows:
+            raise UnknownJob(wanted)
+        exact = [row for row in rows if row.id == wanted.lower()]
+        if len(rows) > 1 and not exact:
+            raise AmbiguousJob(wanted, tuple(row.id for row in rows))
+        return _job(exact[0] if exact else rows[0])
+
+    async def by_number(self, number: JobNumber) -> Job:
+        """The job of this number."""
+        row = (await self._connection.execute(select(JobRow.__table__).where(JobRow.number == number))).one()
+        return _job(row)
+
+    async def by_idempotency_key(self, key: str) -> tuple[Job, str] | None:
+        """The job that was submitted with this key, and the hash of that request."""
+        query = select(JobRow.__table__).where(JobRow.idempotency_key == key, _VISIBLE)
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else (_job(row), row.request_hash)
+
+    async def newest(self, limit: int, *, before: int | None = None, statuses: Sequence[JobStatus] = ()) -> list[Job]:
+        """The newest jobs first; `before` is the number to go on from."""
+        query = select(JobRow.__table__).where(_VISIBLE).order_by(JobRow.number.desc()).limit(limit)
+        if before is not None:
+            query = query.where(JobRow.number < before)
+        if statuses:
+            query = query.where(JobRow.status.in_(statuses))
+        return [_job(row) for row in await self._connection.execute(query)]
+
+    async def tallies(self, numbers: Sequence[JobNumber]) -> dict[JobNumber, Tally]:
+        """How the targets of these jobs stand: the sums of what their batches carry."""
+        sums = [func.sum(column) for column in _TALLY]
+        query = select(BatchRow.job_number, *sums).where(BatchRow.job_number.in_(numbers)).group_by(BatchRow.job_number)
+        rows = await self._connection.execute(query)
+        counted = {JobNumber(number): Tally(*map(int, counts)) for number, *counts in rows}
+        return {number: counted.get(number, Tally()) for number in numbers}
+
+    async def errors(self, number: JobNumber) -> dict[ErrorGroup, ErrorCount]:
+        """The error groups of a job, summed over its batches."""
+        query = select(BatchRow.errors).where(BatchRow.job_number == number, BatchRow.errors.is_not(None))
+        groups: dict[ErrorGroup, ErrorCount] = {}
+        for text in (await self._connection.execute(query.order_by(BatchRow.batch))).scalars():
+            for group, count in unpack_errors(text).items():
+                groups[group] = groups[group] + count if group in groups else count
+        return groups
+
+    async def move(
+        self, number: JobNumber, wanted: JobStatus, *, frm: Sequence[JobStatus], reason: str | None, now: datetime
+    ) -> bool:
+        """Give the job another status if it has one of `frm`; False means that it had none of them."""
+        values: dict[str, Any] = {"status": wanted, "reason": reason, "touched_at": now}
+        if wanted.is_final:
+            values["finished_at"] = now
+        moved = await self._connection.execute(
+            update(JobRow).where(JobRow.number == number, JobRow.status.in_(frm)).values(values)
+        )
+        return moved.rowcount == 1
+
+    async def rejoin(self, number: JobNumber, lane: LaneKey) -> None:
+        """Let a job (back) into the fair order of its lane, where it neither leads nor owes; it must prove itself."""
+        active = (JobStatus.QUEUED, JobStatus.RUNNING)
+        lowest = select(func.coalesce(func.min(JobRow.pass_value), 0.0)).where(
+            JobRow.lane == lane, JobRow.status.in_(active), JobRow.number != number
+        )
+        place = (await self._connection.execute(lowest)).scalar_one()
+        await self._connection.execute(
+            update(JobRow).where(JobRow.number == number).values(pass_value=place, answered=False)
+        )
+
+    async def note_answered(self, number: JobNumber) -> None:
+        """Graph gave this job a first answer that is no refusal of the caller: it may go at full pace."""
+        await self._connection.execute(
+            update(JobRow).where(JobRow.number == number, ~JobRow.answered).values(answered=True)
+        )
+
+    async def note_started(self, number: JobNumber, *, now: datetime) -> None:
+        """The first claim of a job sets it running."""
+        await self._connection.execute(
+            update(JobRow)
+            .where(JobRow.number == number, JobRow.status == JobStatus.QUEUED)
+            .values(status=JobStatus.RUNNING, started_at=func.coalesce(JobRow.started_at, now))
+        )
+
+    async def settle(self, number: JobNumber, *, now: datetime) -> bool:
+        """Close the job if nothing of it waits or moves; True if that happened now."""
+        open_batch = exists().where(
+            BatchRow.job_number == JobRow.number, (BatchRow.waiting > 0) | (BatchRow.sending > 0)
+        )
+        settled = await self._connection.execute(
+            update(JobRow)
+            .where(
+                JobRow.number == number,
+                JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)),
+                ~open_batch,
+            )
+            .values(status=JobStatus.FINISHED, reason=None, finished_at=now, touched_at=now)
+        )
+        return settled.rowcount == 1
+
+    async def unsettled(self, *, limit: int) -> list[JobNumber]:
+        """Jobs that are running although nothing of them waits or moves: whoever should settle them died."""
+        open_batch = exists().where(
+            BatchRow.job_number == JobRow.number, (BatchRow.waiting > 0) | (BatchRow.sending > 0)
+        )
+        query = (
+            select(JobRow.number)
+            .where(JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), ~open_batch)
+            .limit(limit)
+        )
+        return [JobNumber(number) for number in (await self._connection.execute(query)).scalars()]
+
+    async def statuses(self, numbers: Sequence[JobNumber]) -> dict[JobNumber, JobStatus]:
+        """The stored statuses of these jobs."""
+        query = select(JobRow.number, JobRow.status).where(JobRow.number.in_(numbers))
+        return {JobNumber(number): JobStatus(status) for number, status in await self._connection.execute(query)}
+
+    async def lanes_with_work(self, *, now: datetime, only: JobNumber | None = None) -> dict[LaneKey, str]:
+        """The lanes in which something could be claimed right now, each with a tenant's name that leads there."""
+        due = exists().where(
+            BatchRow.job_number == JobRow.number,
+            BatchRow.waiting > 0,
+            BatchRow.holder.is_(None),
+            BatchRow.due_at <= now,
+        )
+        query = select(JobRow.lane, func.min(JobRow.tenant)).where(
+            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due
+        )
+        if only is not None:
+            query = query.where(JobRow.number == only)
+        rows = await self._connection.execute(query.group_by(JobRow.lane))
+        return {LaneKey(lane): tenant for lane, tenant in rows}
+
+    async def next_due(self, *, now: datetime, only: JobNumber | None = None) -> datetime | None:
+        """When work that waits for its time is due; None if none waits."""
+        query = (
+            select(func.min(BatchRow.due_at))
+            .join(JobRow, JobRow.number == BatchRow.job_number)
+            .where(
+                and_(BatchRow.waiting > 0, BatchRow.holder.is_(None), BatchRow.due_at > now),
+                JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+            )
+        )
+        if only is not None:
+            query = query.where(JobRow.number == only)
+        return (await self._connection.execute(query)).scalar_one_or_none()
+
+
+def _job(row: AnyRow) -> Job:
+    return Job(
+        number=JobNumber(row.number),
+        id=JobId(row.id),
+        name=row.name,
+        action=Action(row.action),
+        via=Via(row.via),
+        tenant=row.tenant,
+        lane=LaneKey(row.lane),
+        priority=Priority(row.priority),
+        status=JobStatus(row.status),
+        reason=row.reason,
+        intake=Intake(row.intake_rows, row.duplicates, row.rejected, row.sha256, row.file_name),
+        input_columns=tuple(json.loads(row.input_columns)),
+        submitted_by=row.submitted_by,
+        submit_reason=row.submit_reason,
+        submitted_at=row.submitted_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        retry_of=JobId(row.retry_of) if row.retry_of else None,
+        schedule=row.schedule,
+    )

@@ -1,0 +1,41 @@
+"""Many rows as one bind parameter: one statement however many devices, on both databases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import FromClause, Text, bindparam, cast, column, func, select
+from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.types import TypeEngine
+
+from orchestrator.store.times import to_text
+
+PARAMETER = "json_rows"
+
+Columns = Mapping[str, TypeEngine[Any]]
+"""The columns of given rows, with their types."""
+
+
+def table_of(dialect: str, columns: Columns, *, name: str = "given") -> FromClause:
+    """What `payload` holds, as a table with these columns; bind the payload to PARAMETER."""
+    if dialect == "postgresql":
+        function = func.json_to_recordset(cast(bindparam(PARAMETER, type_=Text), JSON))
+        derived = function.table_valued(*(column(key, kind) for key, kind in columns.items()), name=name)
+        return derived.render_derived(with_types=True)
+    each = func.json_each(bindparam(PARAMETER, type_=Text)).table_valued("value", name="each_row")
+    extracted = (func.json_extract(each.c.value, f"$.{key}", type_=kind).label(key) for key, kind in columns.items())
+    return select(*extracted).subquery(name)
+
+
+def payload(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The rows as the one parameter."""
+    return {PARAMETER: json.dumps(list(rows), default=_plain, separators=(",", ":"))}
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return to_text(value)
+    raise TypeError(f"{type(value).__name__} has no place in a row")

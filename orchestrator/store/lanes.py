@@ -1,0 +1,55 @@
+"""The pace of a lane as a row: the throttle of an embedded installation, and where Redis is away."""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.pacing import Pace, unknown_past
+from orchestrator.store.rows import LaneRow
+
+
+class Lanes:
+    """Questions about lanes; none of them commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def pace_for_update(self, lane: LaneKey, *, now: float) -> Pace:
+        """Where the lane stands, locked until the commit; a lane never seen before is unknown, not free."""
+        query = (
+            select(LaneRow.next_departure, LaneRow.closed_until, LaneRow.refusals)
+            .where(LaneRow.key == lane)
+            .with_for_update()
+        )
+        row = (await self._connection.execute(query)).one_or_none()
+        if row is None:
+            dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
+            first = unknown_past(now)
+            await self._connection.execute(
+                dialect.insert(LaneRow)
+                .values(key=lane, next_departure=first.next_departure, closed_until=0.0, refusals=0)
+                .on_conflict_do_nothing()
+            )
+            row = (await self._connection.execute(query)).one()
+        return Pace(*row)
+
+    async def keep(self, lane: LaneKey, pace: Pace) -> None:
+        """Where the lane stands now."""
+        await self._connection.execute(
+            update(LaneRow)
+            .where(LaneRow.key == lane)
+            .values(next_departure=pace.next_departure, closed_until=pace.closed_until, refusals=pace.refusals)
+        )
+
+    async def all(self) -> dict[LaneKey, Pace]:
+        """Every lane that was ever paced here."""
+        query = select(LaneRow.key, LaneRow.next_departure, LaneRow.closed_until, LaneRow.refusals).order_by(
+            LaneRow.key
+        )
+        return {
+            LaneKey(row.key): Pace(row.next_departure, row.closed_until, row.refusals)
+            for row in await self._connection.execute(query)
+        }

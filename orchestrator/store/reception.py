@@ -1,0 +1,185 @@
+"""Receiving a job in pages, hidden until the last commit publishes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, Text, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.ids import JobId, JobNumber, LaneKey
+from orchestrator.domain.job import Intake, JobStatus
+from orchestrator.store import json_rows
+from orchestrator.store.rows import BatchRow, InputPageRow, JobRow, TargetRow
+from orchestrator.store.times import UtcDateTime
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """What is known of a job before its first row is read."""
+
+    id: JobId
+    name: str | None
+    action: str
+    via: str
+    tenant: str
+    lane: LaneKey
+    priority: str
+    input_columns: tuple[str, ...]
+    submitted_by: str
+    submit_reason: str | None
+    file_name: str | None
+    retry_of: JobId | None = None
+    schedule: str | None = None
+
+
+class Reception:
+    """Everything that builds a job up; none of it commits, and nothing of it shows before `publish`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def begin(self, job: NewJob, *, now: datetime) -> JobNumber:
+        """A hidden job without targets."""
+        values: dict[str, Any] = {
+            "id": job.id,
+            "name": job.name,
+            "action": job.action,
+            "via": job.via,
+            "tenant": job.tenant,
+            "lane": job.lane,
+            "priority": job.priority,
+            "status": JobStatus.RECEIVING,
+            "pass_value": 0.0,
+            "total": 0,
+            "intake_rows": 0,
+            "duplicates": 0,
+            "rejected": 0,
+            "file_name": job.file_name,
+            "input_columns": json.dumps(job.input_columns),
+            "submitted_by": job.submitted_by,
+            "submit_reason": job.submit_reason,
+            "submitted_at": now,
+            "touched_at": now,
+            "retry_of": job.retry_of,
+            "schedule": job.schedule,
+        }
+        number = await self._connection.execute(insert(JobRow).values(values).returning(JobRow.number))
+        return JobNumber(number.scalar_one())
+
+    async def add_page(self, number: JobNumber, page: int, lines: tuple[int, int], payload: bytes) -> None:
+        """Keep some rows of the input as they came."""
+        await self._connection.execute(
+            insert(InputPageRow).values(
+                job_number=number, page=page, first_line=lines[0], last_line=lines[1], payload=payload
+            )
+        )
+
+    async def add_batches(
+        self, number: JobNumber, first: int, batches: Sequence[Sequence[tuple[int, str]]], *, now: datetime
+    ) -> None:
+        """Batches of (line, device), numbered from `first`: two statements, however many devices."""
+        dialect = self._connection.dialect.name
+        devices = (
+            {"job_number": number, "line": line, "device": device, "status": "waiting"}
+            for batch in batches
+            for line, device in batch
+        )
+        slices = (
+            {
+                "job_number": number,
+                "batch": place,
+                "first_line": batch[0][0],
+                "last_line": batch[-1][0],
+                "waiting": len(batch),
+                "due_at": now,
+            }
+            for place, batch in enumerate(batches, first)
+        )
+        for row, columns, rows in ((BatchRow, _BATCH_COLUMNS, slices), (TargetRow, _TARGET_COLUMNS, devices)):
+            given = json_rows.table_of(dialect, columns)
+            chosen = select(*(given.c[name] for name in columns))
+            await self._connection.execute(
+                insert(row).from_select(list(columns), chosen, include_defaults=False), json_rows.payload(rows)
+            )
+        await self._connection.execute(update(JobRow).where(JobRow.number == number).values(touched_at=now))
+
+    async def publish(
+        self,
+        number: JobNumber,
+        intake: Intake,
+        *,
+        total: int,
+        idempotency: tuple[str, str] | None,
+        now: datetime,
+    ) -> None:
+        """Let the job be seen and run."""
+        await self._connection.execute(
+            update(JobRow)
+            .where(JobRow.number == number, JobRow.status == JobStatus.RECEIVING)
+            .values(
+                status=JobStatus.QUEUED,
+                total=total,
+                intake_rows=intake.rows,
+                duplicates=intake.duplicates,
+                rejected=intake.rejected,
+                sha256=intake.sha256,
+                submitted_at=now,
+                touched_at=now,
+                idempotency_key=idempotency[0] if idempotency else None,
+                request_hash=idempotency[1] if idempotency else None,
+            )
+        )
+
+    async def forget(self, number: JobNumber) -> None:
+        """Remove a job that is still being received, and all that came with it."""
+        removed = await self._connection.execute(
+            delete(JobRow).where(JobRow.number == number, JobRow.status == JobStatus.RECEIVING)
+        )
+        if removed.rowcount:
+            await self._connection.execute(delete(TargetRow).where(TargetRow.job_number == number))
+
+    async def abandoned(self, *, untouched_since: datetime, limit: int) -> list[JobNumber]:
+        """Receptions that nobody goes on with."""
+        query = (
+            select(JobRow.number)
+            .where(JobRow.status == JobStatus.RECEIVING, JobRow.touched_at < untouched_since)
+            .limit(limit)
+        )
+        return [JobNumber(number) for number in (await self._connection.execute(query)).scalars()]
+
+    async def remove_oldest(self, *, before: datetime) -> JobId | None:
+        """Remove one job that ended before then, with its input and targets; None if there is none left."""
+        old = (
+            select(JobRow.number, JobRow.id)
+            .where(JobRow.status.in_((JobStatus.FINISHED, JobStatus.CANCELLED)), JobRow.finished_at < before)
+            .order_by(JobRow.number)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        job = (await self._connection.execute(old)).one_or_none()
+        if job is None:
+            return None
+        await self._connection.execute(delete(TargetRow).where(TargetRow.job_number == job.number))
+        await self._connection.execute(delete(JobRow).where(JobRow.number == job.number))
+        return JobId(job.id)
+
+
+_TARGET_COLUMNS: json_rows.Columns = {
+    "job_number": BigInteger(),
+    "line": BigInteger(),
+    "device": Text(),
+    "status": Text(),
+}
+_BATCH_COLUMNS: json_rows.Columns = {
+    "job_number": BigInteger(),
+    "batch": Integer(),
+    "first_line": BigInteger(),
+    "last_line": BigInteger(),
+    "waiting": Integer(),
+    "due_at": UtcDateTime(),
+}

@@ -1,0 +1,212 @@
+"""The tables; these classes are never seen outside this package."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Row,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from orchestrator.store.times import UtcDateTime
+
+_BigKey = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows by itself only for INTEGER, which is 64 bits there anyway."""
+
+_JOB_STATUSES = "'receiving','queued','running','paused','stopped','cancelled','finished'"
+_TARGET_STATUSES = "'waiting','accepted','failed','uncertain','cancelled'"
+_FILLFACTOR: dict[str, Any] = {"postgresql_with": {"fillfactor": 80}}
+
+
+AnyRow = Row[*tuple[Any, ...]]
+"""What a query answers, before it becomes a value of the domain."""
+
+
+class Base(DeclarativeBase):
+    """All tables, with names for constraints that migrations can rely on."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class JobRow(Base):
+    """One job. `pass_value` is its place in the fair order of its lane: what it was served, divided by its weight."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint(f"status IN ({_JOB_STATUSES})", name="status"),
+        UniqueConstraint("id"),
+        UniqueConstraint("idempotency_key"),
+        Index("ix_jobs_lane_active", "lane", "pass_value", postgresql_where=text("status IN ('queued','running')")),
+        Index("ix_jobs_status", "status"),
+    )
+
+    number: Mapped[int] = mapped_column(_BigKey, Identity(), primary_key=True)
+    id: Mapped[str] = mapped_column(String(32))
+    name: Mapped[str | None] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(String(40))
+    via: Mapped[str] = mapped_column(String(40))
+    tenant: Mapped[str] = mapped_column(String(200))
+    lane: Mapped[str] = mapped_column(String(200))
+    priority: Mapped[str] = mapped_column(String(10))
+    status: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str | None] = mapped_column(Text)
+    pass_value: Mapped[float] = mapped_column(Float(53))
+    answered: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    total: Mapped[int] = mapped_column(BigInteger)
+    intake_rows: Mapped[int] = mapped_column(BigInteger)
+    duplicates: Mapped[int] = mapped_column(BigInteger)
+    rejected: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    file_name: Mapped[str | None] = mapped_column(Text)
+    input_columns: Mapped[str] = mapped_column(Text)
+    submitted_by: Mapped[str] = mapped_column(Text)
+    submit_reason: Mapped[str | None] = mapped_column(Text)
+    submitted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    touched_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    retry_of: Mapped[str | None] = mapped_column(String(32))
+    schedule: Mapped[str | None] = mapped_column(Text)
+    idempotency_key: Mapped[str | None] = mapped_column(String(200))
+    request_hash: Mapped[str | None] = mapped_column(String(64))
+
+
+class BatchRow(Base):
+    """A slice of a job's targets, its tally, and who holds it.
+
+    `in_flight` names the lines whose calls may be on their way: the intent, written before they leave.
+    """
+
+    __tablename__ = "batches"
+    __table_args__ = (
+        CheckConstraint("waiting >= 0 AND sending >= 0", name="tally"),
+        CheckConstraint("(holder IS NULL) = (lease_until IS NULL)", name="lease"),
+        Index(
+            "ix_batches_free",
+            "job_number",
+            "due_at",
+            postgresql_where=text("waiting > 0 AND holder IS NULL"),
+            sqlite_where=text("waiting > 0 AND holder IS NULL"),
+        ),
+        Index(
+            "ix_batches_held",
+            "lease_until",
+            postgresql_where=text("holder IS NOT NULL"),
+            sqlite_where=text("holder IS NOT NULL"),
+        ),
+        _FILLFACTOR,
+    )
+
+    job_number: Mapped[int] = mapped_column(
+        _BigKey, ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    batch: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    first_line: Mapped[int] = mapped_column(BigInteger)
+    last_line: Mapped[int] = mapped_column(BigInteger)
+    waiting: Mapped[int] = mapped_column(Integer)
+    sending: Mapped[int] = mapped_column(Integer, server_default="0")
+    accepted: Mapped[int] = mapped_column(Integer, server_default="0")
+    failed: Mapped[int] = mapped_column(Integer, server_default="0")
+    uncertain: Mapped[int] = mapped_column(Integer, server_default="0")
+    cancelled: Mapped[int] = mapped_column(Integer, server_default="0")
+    errors: Mapped[str | None] = mapped_column(Text)
+    in_flight: Mapped[str | None] = mapped_column(Text)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    holder: Mapped[str | None] = mapped_column(String(120))
+    term: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    deaths: Mapped[int] = mapped_column(Integer, server_default="0")
+
+
+class TargetRow(Base):
+    """One device inside one job.
+
+    No index but the key: an outcome then rewrites the row in its own page, and a status is found through the tallies
+    of the batches. `sending` is never stored: it is what the batch's `in_flight` says.
+    """
+
+    __tablename__ = "targets"
+    __table_args__ = (
+        CheckConstraint(f"status IN ({_TARGET_STATUSES})", name="status"),
+        {"sqlite_with_rowid": False, **_FILLFACTOR},
+    )
+
+    # No foreign key: its check for each row would double the time to receive a large job. Reception.forget cleans up.
+    job_number: Mapped[int] = mapped_column(_BigKey, primary_key=True, autoincrement=False)
+    line: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    device: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(12))
+    attempts: Mapped[int] = mapped_column(Integer, server_default="0")
+    lost: Mapped[int] = mapped_column(Integer, server_default="0")
+    doubtful: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    maybe_repeated: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    http_status: Mapped[int | None] = mapped_column(Integer)
+    error_code: Mapped[str | None] = mapped_column(Text)
+    error_message: Mapped[str | None] = mapped_column(Text)
+    request_id: Mapped[str | None] = mapped_column(Text)
+    first_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class InputPageRow(Base):
+    """Some hundreds of rows of the input as they were given, compressed, with the verdict on each."""
+
+    __tablename__ = "input_pages"
+
+    job_number: Mapped[int] = mapped_column(
+        _BigKey, ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    page: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    first_line: Mapped[int] = mapped_column(BigInteger)
+    last_line: Mapped[int] = mapped_column(BigInteger)
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LaneRow(Base):
+    """Where a lane stands (domain/pacing.py), in seconds since 1970 on the database's clock."""
+
+    __tablename__ = "lanes"
+
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    next_departure: Mapped[float] = mapped_column(Float(53))
+    closed_until: Mapped[float] = mapped_column(Float(53), server_default="0")
+    refusals: Mapped[int] = mapped_column(Integer, server_default="0")
+
+
+class WorkerRow(Base):
+    """A process that works, and when it was last heard of."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(120), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    job_number: Mapped[int | None] = mapped_column(BigInteger)
+    version: Mapped[str] = mapped_column(String(40))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,203 @@
+"""Recording outcomes in bulk, and finding targets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Integer, Text, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.batch import TargetChange
+from orchestrator.domain.ids import JobId, JobNumber, client_request_id
+from orchestrator.domain.target import TargetFacts, TargetStatus
+from orchestrator.store import json_rows
+from orchestrator.store.rows import AnyRow, BatchRow, TargetRow
+from orchestrator.store.times import UtcDateTime
+
+
+class Targets:
+    """Questions about targets; none of them commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def change(self, changes: Sequence[TargetChange]) -> None:
+        """Record what attempts made of targets: one statement, however many."""
+        given = json_rows.table_of(self._connection.dialect.name, _COLUMNS)
+        statement = (
+            update(TargetRow)
+            .where(TargetRow.job_number == given.c.job_number, TargetRow.line == given.c.line)
+            .values({name: given.c[name] for name in _COLUMNS if name not in {"job_number", "line"}})
+        )
+        await self._connection.execute(statement, json_rows.payload(map(_row, changes)))
+
+    async def page(
+        self,
+        number: JobNumber,
+        job: JobId,
+        *,
+        after_line: int = 0,
+        limit: int,
+        statuses: Sequence[TargetStatus] = (),
+        code: str | None = None,
+        search: str | None = None,
+    ) -> list[TargetFacts]:
+        """Targets in the input's order, those after `after_line`, with these statuses (all if none is given)."""
+        found: list[TargetFacts] = []
+        batches = await self._batches(number, after_line, statuses)
+        position = 0
+        while position < len(batches) and len(found) < limit:
+            # Neighbouring batches are read together; with a filter most of a batch may fall away.
+            some = batches[position : position + max(1, limit // 250)]
+            position += len(some)
+            flying = {line for batch in some for line in json.loads(batch.in_flight or "[]")}
+            query = (
+                select(TargetRow.__table__)
+                .where(
+                    TargetRow.job_number == number,
+                    or_(*(TargetRow.line.between(batch.first_line, batch.last_line) for batch in some)),
+                    TargetRow.line > after_line,
+                )
+                .order_by(TargetRow.line)
+            )
+            if statuses:
+                query = query.where(TargetRow.status.in_({_stored(status) for status in statuses}))
+            if code is not None:
+                query = query.where(TargetRow.error_code == code)
+            if search:
+                query = query.where(TargetRow.device.contains(search.lower(), autoescape=True))
+            for row in await self._connection.execute(query):
+                facts = _facts(row, job, sending=row.line in flying)
+                if not statuses or facts.status in statuses:
+                    found.append(facts)
+        return found[:limit]
+
+    async def between(self, number: JobNumber, job: JobId, first: int, last: int) -> list[TargetFacts]:
+        """The targets of these lines."""
+        inflight = select(BatchRow.in_flight).where(
+            BatchRow.job_number == number,
+            BatchRow.in_flight.is_not(None),
+            BatchRow.first_line <= last,
+            BatchRow.last_line >= first,
+        )
+        flying = {
+            line for text in (await self._connection.execute(inflight)).scalars() for line in json.loads(text or "[]")
+        }
+        query = (
+            select(TargetRow.__table__)
+            .where(TargetRow.job_number == number, TargetRow.line.between(first, last))
+            .order_by(TargetRow.line)
+        )
+        return [_facts(row, job, sending=row.line in flying) for row in await self._connection.execute(query)]
+
+    async def cancel_waiting(self, number: JobNumber, *, batches: int, now: datetime) -> int:
+        """Cancel what waits in some free batches of a cancelled job; answers how many targets that were."""
+        free = (
+            select(BatchRow.batch, BatchRow.first_line, BatchRow.last_line)
+            .where(BatchRow.job_number == number, BatchRow.waiting > 0, BatchRow.holder.is_(None))
+            .order_by(BatchRow.batch)
+            .limit(batches)
+            .with_for_update(skip_locked=True)
+        )
+        taken = (await self._connection.execute(free)).all()
+        if not taken:
+            return 0
+        cancelled = await self._connection.execute(
+            update(TargetRow)
+            .where(
+                TargetRow.job_number == number,
+                or_(*(TargetRow.line.between(batch.first_line, batch.last_line) for batch in taken)),
+                TargetRow.status == TargetStatus.WAITING,
+            )
+            .values(status=TargetStatus.CANCELLED, not_before=None, finished_at=now)
+        )
+        await self._connection.execute(
+            update(BatchRow)
+            .where(BatchRow.job_number == number, BatchRow.batch.in_([batch.batch for batch in taken]))
+            .values(cancelled=BatchRow.cancelled + BatchRow.waiting, waiting=0)
+        )
+        return cancelled.rowcount
+
+    async def make_due(self, number: JobNumber, *, now: datetime) -> None:
+        """Let everything of a job that waits be due at once: a person resumed it."""
+        await self._connection.execute(
+            update(BatchRow)
+            .where(BatchRow.job_number == number, BatchRow.waiting > 0, BatchRow.holder.is_(None))
+            .values(due_at=now)
+        )
+
+    async def _batches(self, number: JobNumber, after_line: int, statuses: Sequence[TargetStatus]) -> list[AnyRow]:
+        query = (
+            select(BatchRow.first_line, BatchRow.last_line, BatchRow.in_flight)
+            .where(BatchRow.job_number == number, BatchRow.last_line > after_line)
+            .order_by(BatchRow.batch)
+        )
+        if statuses:
+            query = query.where(or_(*(getattr(BatchRow, status.value) > 0 for status in statuses)))
+        return list((await self._connection.execute(query)).all())
+
+    async def count(self, number: JobNumber) -> dict[str, int]:
+        """The stored statuses, counted row by row: slow, for checks and tests."""
+        query = select(TargetRow.status, func.count()).where(TargetRow.job_number == number).group_by(TargetRow.status)
+        return {row.status: row[1] for row in await self._connection.execute(query)}
+
+
+def _stored(status: TargetStatus) -> TargetStatus:
+    return TargetStatus.WAITING if status is TargetStatus.SENDING else status
+
+
+def _facts(row: AnyRow, job: JobId, *, sending: bool) -> TargetFacts:
+    # What is on its way now is an attempt more than the last one that was recorded.
+    attempts = row.attempts + 1 if sending else row.attempts
+    return TargetFacts(
+        line=row.line,
+        device=row.device,
+        status=TargetStatus.SENDING if sending else TargetStatus(row.status),
+        attempts=attempts,
+        maybe_repeated=row.maybe_repeated,
+        http_status=row.http_status,
+        error_code=row.error_code,
+        error_message=row.error_message,
+        request_id=row.request_id,
+        client_request_id=client_request_id(job, row.line, attempts) if attempts else None,
+        first_attempt_at=row.first_attempt_at,
+        finished_at=row.finished_at,
+    )
+
+
+def _row(change: TargetChange) -> dict[str, Any]:
+    return {
+        "job_number": change.key.job,
+        "line": change.line,
+        "status": change.status,
+        "attempts": change.attempts,
+        "doubtful": change.doubtful,
+        "maybe_repeated": change.maybe_repeated,
+        "not_before": change.not_before,
+        "http_status": change.http_status,
+        "error_code": change.error_code,
+        "error_message": change.error_message,
+        "request_id": change.request_id,
+        "first_attempt_at": change.first_attempt_at,
+        "finished_at": change.finished_at,
+    }
+
+
+_COLUMNS: json_rows.Columns = {
+    "job_number": BigInteger(),
+    "line": BigInteger(),
+    "status": Text(),
+    "attempts": Integer(),
+    "doubtful": Boolean(),
+    "maybe_repeated": Boolean(),
+    "not_before": UtcDateTime(),
+    "http_status": Integer(),
+    "error_code": Text(),
+    "error_message": Text(),
+    "request_id": Text(),
+    "first_attempt_at": UtcDateTime(),
+    "finished_at": UtcDateTime(),
+}

@@ -1,0 +1,39 @@
+"""UTC moments as both databases keep them: `timestamptz` in PostgreSQL, sortable RFC 3339 text in SQLite."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, String
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime in Python on either database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text where the database has no type for it."""
+        return dialect.type_descriptor(String(27) if dialect.name == "sqlite" else DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Into the database; a naive time is a bug of ours."""
+        if value is None or dialect.name != "sqlite":
+            return value
+        return to_text(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Out of it."""
+        if value is None or isinstance(value, datetime):
+            return value
+        return datetime.fromisoformat(value)
+
+
+def to_text(moment: datetime) -> str:
+    """RFC 3339 with microseconds and Z: sorts as it reads, and PostgreSQL casts it."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone reached the store")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
