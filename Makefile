@@ -1,0 +1,78 @@
+# The only list of development commands. `make` prints it.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+UV ?= uv
+SOURCES := orchestrator workers migrations tests $(wildcard benchmarks)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup hooks format static check test demo bench dev lock wheel clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | \
+	while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+setup: $(READY) ## make .venv with everything locked in constraints.txt
+
+# Interpreters by name, because on many systems python3 is still an older one; PYTHON=... overrules.
+$(READY): constraints.txt pyproject.toml
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found="$$python"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "Muster needs Python 3.11 or newer; tried $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11." >&2; \
+		echo "Install one, or name it: make setup PYTHON=/path/to/python" >&2; exit 1; \
+	fi; \
+	if [ ! -x $(BIN)/python ] || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+		echo "Making $(VENV) with $$("$$found" --version)"; \
+		"$$found" -m venv --clear $(VENV) || { \
+			echo "$$found cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; \
+	fi
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+hooks: $(READY) ## run the fast checks before every commit of this clone
+	@printf '#!/bin/sh\nexec make static\n' > "$$(git rev-parse --git-path hooks)/pre-commit"
+	@chmod +x "$$(git rev-parse --git-path hooks)/pre-commit"
+
+format: $(READY) ## let ruff format and mend what it can
+	$(BIN)/ruff check --fix-only --quiet $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+static: $(READY) ## format, lint, types and import contracts
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: static ## before every commit: static, unit, properties, architecture
+	$(BIN)/python -m pytest -q tests/unit tests/properties tests/architecture
+
+test: static ## everything: check, then integration, system and faults
+	$(BIN)/python -m pytest -q
+
+demo: $(READY) ## the main job on 500 simulated devices, faults included
+	$(BIN)/muster demo
+
+bench: $(READY) ## measure intake, throttle, fan-out and memory
+	$(BIN)/python -m benchmarks
+
+# The simulator accepts any token that it cannot read.
+dev: $(READY) ## the standing service on a simulated Graph, with a database of its own
+	@$(BIN)/muster simulator --port 8089 & simulator=$$!; trap 'kill $$simulator' EXIT INT TERM; \
+	MUSTER_GRAPH_URL=http://127.0.0.1:8089 MUSTER_ACCESS_TOKEN=simulated \
+	MUSTER_DATABASE_URL=sqlite:///$(CURDIR)/$(VENV)/dev.db $(BIN)/muster serve
+
+lock: ## resolve the dependencies again (needs uv)
+	$(UV) pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --quiet -o constraints.txt
+	$(UV) pip compile pyproject.toml --constraints constraints.txt --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --quiet -o constraints-runtime.txt
+
+wheel: $(READY) ## build dist/muster-*.whl
+	$(BIN)/python -m hatchling build -t wheel
+
+clean: ## remove what the other commands made, the environment too
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

