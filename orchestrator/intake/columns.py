@@ -1,0 +1,125 @@
+"""Which columns of a device list hold the ids; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.domain.device import Via
+from orchestrator.domain.errors import IntakeFailed
+from orchestrator.intake.entra import refuse_entra_ids, refuse_group_template
+
+BARE_COLUMN = "id"
+"""What the only column of a file without a header is called in its report."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdColumns:
+    """Where the ids of `Via.columns` stand, in that order, and what the file calls those columns."""
+
+    indexes: tuple[int, ...]
+    names: tuple[str, ...]
+
+
+def fold(name: str) -> str:
+    """A column's name without letter case, blanks and `_`, which people spell as they like."""
+    return "".join(name.casefold().replace("_", "").split())
+
+
+def is_device(cells: Sequence[str]) -> bool:
+    """Whether a first row is no header but already a device: nobody calls a column by a GUID."""
+    return any(_GUID.fullmatch(cell.strip()) for cell in cells)
+
+
+def find_id_columns(header: Sequence[str], via: Via, *, column: str | None) -> IdColumns:
+    """The id columns for this way of addressing devices; IntakeFailed says what is wrong and what to do."""
+    folded = [fold(name) for name in header]
+    if len(via.columns) > 1:
+        return _find_all(header, folded, via, column)
+    if column is not None:
+        return _take(header, [_find_named(header, folded, column)])
+    refuse_group_template(header)
+    for alias in ALIASES:
+        places = [place for place, name in enumerate(folded) if name == fold(alias)]
+        if places:
+            refuse_entra_ids(folded, taken=fold(alias))
+            return _take(header, [_only(header, places)])
+    refuse_entra_ids(folded, taken=None)
+    wanted = ", ".join(f"`{alias}`" for alias in ALIASES)
+    raise IntakeFailed(
+        f"No column holds the managed device id: none is called {wanted}. There {_there_are(header)}. "
+        "`--column NAME` says which one it is."
+    )
+
+
+def find_bare_column(cells: Sequence[str], via: Via, *, column: str | None) -> IdColumns:
+    """The one column of a file that has no header."""
+    if column is not None:
+        raise IntakeFailed(
+            f"There is no column {column!r}: the file has no header, its first row starts with {cells[0]!r}. "
+            "Leave out `--column`, or add a header."
+        )
+    if len(via.columns) > 1:
+        raise IntakeFailed(f"The file has no header. `--via {via}` needs one with {_listed(via.columns)}.")
+    if any(cell.strip() for cell in cells[1:]):
+        raise IntakeFailed(
+            "The file has no header: its first row is already a device. Only one bare column of ids works without; "
+            "with several, put a header above them that calls the id `managedDeviceId`."
+        )
+    return IdColumns((0,), (BARE_COLUMN,))
+
+
+def _find_all(header: Sequence[str], folded: list[str], via: Via, column: str | None) -> IdColumns:
+    if column is not None:
+        raise IntakeFailed(
+            f"`--column` names one column, and `--via {via}` needs {len(via.columns)}: {_listed(via.columns)}. "
+            "Leave it out and give the columns these names."
+        )
+    missing = [name for name in via.columns if fold(name) not in folded]
+    if missing:
+        raise IntakeFailed(
+            f"`--via {via}` needs the columns {_listed(via.columns)}, and {_listed(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} missing. There {_there_are(header)}."
+        )
+    wanted = [[place for place, name in enumerate(folded) if name == fold(each)] for each in via.columns]
+    return _take(header, [_only(header, places) for places in wanted])
+
+
+def _find_named(header: Sequence[str], folded: list[str], column: str) -> int:
+    as_spelled = [place for place, name in enumerate(header) if name.strip() == column.strip()]
+    places = as_spelled or [place for place, name in enumerate(folded) if name == fold(column)]
+    if not places:
+        raise IntakeFailed(f"There is no column {column!r}. There {_there_are(header)}.")
+    return _only(header, places)
+
+
+def _only(header: Sequence[str], places: list[int]) -> int:
+    if len(places) > 1:
+        names = _listed([header[place] for place in places])
+        raise IntakeFailed(
+            f"Several columns could hold the id: {names}, the columns {', '.join(str(place + 1) for place in places)}. "
+            "Name the right one with `--column` as it is spelled, or rename the others."
+        )
+    return places[0]
+
+
+def _take(header: Sequence[str], places: list[int]) -> IdColumns:
+    return IdColumns(tuple(places), tuple(header[place] for place in places))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _there_are(header: Sequence[str]) -> str:
+    shown = [name for name in header[:_MOST_SHOWN] if name]
+    more = f" and {len(header) - _MOST_SHOWN} more" if len(header) > _MOST_SHOWN else ""
+    return f"are: {_listed(shown)}{more}" if len(header) > 1 else f"is only {_listed([header[0]])}"
+
+
+ALIASES = ("managedDeviceId", "IntuneDeviceId", "Device ID", "Id")
+"""Where the managed device id stands; the first of this list wins, wherever it is in the file."""
+
+_MOST_SHOWN = 60
+_GUID = re.compile(r"\{?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?", re.ASCII | re.IGNORECASE)

@@ -1,0 +1,199 @@
+"""Bytes to rows, streamed in flat memory, with the line of the file at which each row starts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import deque
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+from orchestrator.domain.errors import IntakeFailed
+from orchestrator.intake.byte_stream import ByteStream
+from orchestrator.intake.dialect import detect_dialect
+from orchestrator.intake.encoding import BROKEN_BYTES, detect_encoding
+from orchestrator.intake.file_kind import refuse_other_formats
+
+LONGEST_ROW = 1024 * 1024
+"""Characters in one row; what is longer is no row but a quote that was never closed, or no device list."""
+
+
+class CsvRow(NamedTuple):
+    """One row as it stands in the file; `problem` says why it cannot be read, `size` is its characters."""
+
+    line: int
+    cells: list[str]
+    size: int = 0
+    problem: str | None = None
+
+
+class CsvFile:
+    """A file that is being read; `sha256` and `bytes_read` are of the whole once its rows are at an end."""
+
+    def __init__(self, stream: BinaryIO, *, max_bytes: int) -> None:
+        self._bytes = ByteStream(stream, max_bytes=max_bytes)
+        head = self._bytes.peek(_HEAD)
+        refuse_other_formats(head)
+        self.encoding = detect_encoding(head)
+        sample = head.decode(self.encoding, BROKEN_BYTES)
+        if not sample.strip("\ufeff\0 \t\r\n"):
+            raise IntakeFailed("The file is empty. Give a CSV file with one device a row.")
+        self._dialect = detect_dialect(sample)
+        buffered = io.BufferedReader(self._bytes, _READ_AT_ONCE)
+        self._lines = _Lines(io.TextIOWrapper(buffered, self.encoding, BROKEN_BYTES, newline=""))
+
+    @property
+    def delimiter(self) -> str:
+        """What stands between two cells."""
+        return self._dialect.delimiter
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes read so far."""
+        return self._bytes.sha256
+
+    @property
+    def bytes_read(self) -> int:
+        """How many bytes came so far."""
+        return self._bytes.count
+
+    def rows(self) -> Iterator[CsvRow]:
+        """Every row that is not blank, the header among them; an Excel `sep=` line is no row."""
+        if self._dialect.is_declared:
+            self._lines.skip_declaration()
+        while True:
+            try:
+                yield from self._readable_rows()
+            except _Unreadable as unreadable:
+                yield unreadable.row
+            else:
+                return
+
+    def _readable_rows(self) -> Iterator[CsvRow]:
+        lines = self._lines
+        # Strict, because a quote that was never closed would otherwise swallow the rows up to the next one in silence.
+        reader = csv.reader(
+            lines, delimiter=self._dialect.delimiter, skipinitialspace=self._dialect.skips_blank, strict=True
+        )
+        while True:
+            lines.begin_row()
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except (csv.Error, _RowTooLong) as error:
+                raise _Unreadable(self._give_up(error)) from error
+            text = "".join(cells)
+            if not text or text.isspace():
+                continue
+            problem = "contains a NUL byte" if "\0" in text else None
+            yield CsvRow(lines.row_starts_at, cells, len(text), problem)
+
+    def _give_up(self, error: Exception) -> CsvRow:
+        """The row at hand as a bad one; what comes after the line that its quote opened on will be read again."""
+        lines = self._lines
+        if len(lines.held) == 1:
+            reason = _ROW_TOO_LONG if isinstance(error, _RowTooLong) else _reason(error)
+            return CsvRow(lines.row_starts_at, self._leniently(lines.held), problem=reason)
+        ended_inside = lines.is_at_end or isinstance(error, _RowTooLong)
+        opened = self._opening_line(lines.held if ended_inside else lines.held[:-1])
+        line = lines.row_starts_at + opened
+        cells = self._leniently(lines.held[: opened + 1])
+        reason = "has a quote that is not closed"
+        if not lines.go_back_to(opened + 1):
+            reason += f", and so have many before it; lines {line + 1} to {lines.number} were not read"
+        return CsvRow(line, cells, problem=reason)
+
+    def _opening_line(self, held: list[str]) -> int:
+        """Where among the lines of an unfinished row its last cell began."""
+        last = (self._leniently(held) or [""])[-1]
+        return max(0, sum(line.endswith(("\r", "\n")) for line in held) - len(_LINE_END.findall(last)))
+
+    def _leniently(self, held: list[str]) -> list[str]:
+        dialect = self._dialect
+        try:
+            return next(csv.reader(held, delimiter=dialect.delimiter, skipinitialspace=dialect.skips_blank), [])
+        except csv.Error:  # a cell beyond the field limit of the csv module: nothing of it is worth keeping
+            return []
+
+
+class _Lines:
+    """The physical lines of a text, with those of the row at hand kept so that they can be read again."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self._again: deque[str] = deque()
+        self._may_go_back = _READ_AGAIN
+        self._size = 0
+        self.held: list[str] = []
+        self.number = 0
+        self.row_starts_at = 1
+        self.is_at_end = False
+
+    def begin_row(self) -> None:
+        self.held, self._size = [], 0
+        self.row_starts_at = self.number + 1
+
+    def go_back_to(self, index: int) -> bool:
+        """Read again from the line of this index in `held`; False once a file has used that up, and nothing changes."""
+        back = self.held[index:]
+        # Without a bound a file made of opening quotes alone would be read again from nearly every line.
+        self._may_go_back -= sum(map(len, back))
+        if self._may_go_back < 0:
+            return False
+        self._again.extendleft(reversed(back))
+        self.number -= len(back)
+        return True
+
+    def skip_declaration(self) -> None:
+        while not next(self, "x").strip():
+            pass
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else self._text.readline(LONGEST_ROW)
+        self.is_at_end = not line
+        if not line:
+            raise StopIteration
+        self.held.append(line)
+        self.number += 1
+        self._size += len(line)
+        if self._size >= LONGEST_ROW:
+            self._pass_over_rest(line)
+            raise _RowTooLong
+        return line
+
+    def _pass_over_rest(self, line: str) -> None:
+        while line and not line.endswith(("\r", "\n")):
+            line = self._text.readline(LONGEST_ROW)
+
+
+class _RowTooLong(Exception):
+    """More characters than a row can have."""
+
+
+class _Unreadable(Exception):
+    """The reader has lost its place; carries the row that says so."""
+
+    def __init__(self, row: CsvRow) -> None:
+        super().__init__()
+        self.row = row
+
+
+def _reason(error: Exception) -> str:
+    words = str(error)
+    if "expected after" in words:
+        return "has text after a closing quote"
+    if "field larger" in words:
+        return f"has a cell of more than {csv.field_size_limit():,} characters"
+    return "has a quote that is not closed"
+
+
+_HEAD = 64 * 1024
+_READ_AT_ONCE = 256 * 1024
+_READ_AGAIN = 32 * LONGEST_ROW
+_ROW_TOO_LONG = f"has more than {LONGEST_ROW:,} characters"
+_LINE_END = re.compile(r"\r\n|\r|\n")

@@ -1,0 +1,172 @@
+"""A device list from a person, as the use case that submits a job reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import BinaryIO
+
+from orchestrator.domain.device import Via
+from orchestrator.domain.errors import IntakeFailed
+from orchestrator.intake.columns import BARE_COLUMN, find_bare_column, find_id_columns, is_device
+from orchestrator.intake.csv_file import CsvFile, CsvRow
+from orchestrator.intake.eligibility import Eligibility
+from orchestrator.intake.input_row import InputRow
+from orchestrator.intake.own_report import TAKEN_AGAIN, name_in_input, own_columns, recognise, restore_id
+from orchestrator.intake.report import IntakeReport
+from orchestrator.intake.validation import Layout, Validation
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeOptions:
+    """What the operator asked for, and the limits of the installation."""
+
+    column: str | None = None
+    skip_invalid: bool = False
+    only_eligible: bool = False
+    take_all: bool = False
+    max_rows: int = 1_000_000
+    max_bytes: int = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows, in the order of the file."""
+
+    rows: list[InputRow]
+
+
+class DeviceList:
+    """An opened device list: what its header says, then its rows once, in pages."""
+
+    def __init__(self, file: CsvFile, rows: Iterator[CsvRow], header: Header, options: IntakeOptions) -> None:
+        self.encoding, self.delimiter = file.encoding, file.delimiter
+        self.columns, self.id_columns = header.columns, header.layout.id_columns
+        self.report_via = header.report_via
+        self.left_out = 0
+        self._file, self._rows, self._options = file, rows, options
+        self._validation = Validation(header.layout, only_eligible=options.only_eligible)
+
+    def pages(self, size: int = 5000) -> Iterator[Page]:
+        """The rows, once, in pages of at most `size`, fewer where they are long; bad rows do not end it.
+
+        IntakeFailed where the file turns out to be too long, or to hold nothing to do.
+        """
+        page: list[InputRow] = []
+        room = _PAGE_ROOM
+        for row in self._wanted_rows():
+            page.append(self._validation.judge(row))
+            room -= row.size + _CELL_COST * len(row.cells)
+            if len(page) >= size or room <= 0:
+                yield Page(page)
+                page, room = [], _PAGE_ROOM
+        if page:
+            yield Page(page)
+
+    def report(self) -> IntakeReport:
+        """What came of it; whole after the last page."""
+        found = self._validation
+        return IntakeReport(
+            rows=found.good + found.duplicates + found.rejected,
+            good=found.good,
+            duplicates=found.duplicates,
+            rejected=found.rejected,
+            bad=found.bad,
+            ineligible=found.ineligible,
+            left_out=self.left_out,
+            problems=tuple(found.problems),
+            sha256=self._file.sha256,
+            bytes=self._file.bytes_read,
+        )
+
+    def _wanted_rows(self) -> Iterator[CsvRow]:
+        count = 0
+        for count, row in enumerate(self._rows, start=1):
+            if count > self._options.max_rows:
+                raise IntakeFailed(
+                    f"The file has more than {self._options.max_rows:,} rows, the most that is taken. "
+                    "Split it, or raise the limit in the settings."
+                )
+            if self.report_via is None:
+                yield row
+            elif self._is_wanted(row, self.report_via):
+                yield _with_ids_restored(row, self.report_via)
+            else:
+                self.left_out += 1
+        if count == self.left_out:
+            raise IntakeFailed(
+                f"This is a report of ours, and none of its {count:,} rows is {', '.join(sorted(TAKEN_AGAIN))}: "
+                "there is nothing left to do. `--all` takes every row."
+            )
+
+    def _is_wanted(self, row: CsvRow, via: Via) -> bool:
+        place = 1 + len(via.columns)
+        status = row.cells[place].strip().casefold() if place < len(row.cells) else ""
+        return self._options.take_all or row.problem is not None or status in TAKEN_AGAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the first row says: the input's columns, where the ids are, and whose report it is, if it is one of ours."""
+
+    columns: tuple[str, ...]
+    layout: Layout
+    report_via: Via | None = None
+
+
+def open_device_list(stream: BinaryIO, *, file_name: str | None, via: Via, options: IntakeOptions) -> DeviceList:
+    """The device list in a binary stream, seekable or not; IntakeFailed for what is wrong with it as a whole."""
+    try:
+        return _open(stream, via, options)
+    except IntakeFailed as failed:
+        raise IntakeFailed(f"{file_name}: {failed}" if file_name else str(failed)) from failed
+
+
+def _open(stream: BinaryIO, via: Via, options: IntakeOptions) -> DeviceList:
+    file = CsvFile(stream, max_bytes=options.max_bytes)
+    rows = file.rows()
+    first = next(rows, None)
+    if first is None:
+        raise IntakeFailed("The file is empty. Give a CSV file with one device a row.")
+    if first.problem is not None:
+        raise IntakeFailed(f"Line {first.line}, which should be the header, {first.problem}.")
+    if is_device(first.cells):
+        header = _without_header(first.cells, via, options)
+        rows = chain([first], rows)
+    else:
+        header = _read_header(first.cells, via, options)
+        rows = _with_a_first(rows)
+    return DeviceList(file, rows, header, options)
+
+
+def _without_header(cells: list[str], via: Via, options: IntakeOptions) -> Header:
+    id_columns = find_bare_column(cells, via, column=options.column)
+    columns = (BARE_COLUMN, *(cell.strip() for cell in cells[1:]))
+    return Header(columns, Layout(via, id_columns, len(columns), Eligibility()))
+
+
+def _read_header(cells: list[str], via: Via, options: IntakeOptions) -> Header:
+    id_columns = find_id_columns(cells, via, column=options.column)
+    eligibility = Eligibility.of(cells)
+    report_via = recognise(cells)
+    if report_via is None:
+        return Header(tuple(cells), Layout(via, id_columns, len(cells), eligibility))
+    own = len(own_columns(report_via))
+    columns = tuple(name_in_input(name, report_via) for name in cells[own:])
+    return Header(columns, Layout(via, id_columns, len(cells), eligibility, own), report_via)
+
+
+def _with_a_first(rows: Iterator[CsvRow]) -> Iterator[CsvRow]:
+    for first in rows:
+        return chain([first], rows)
+    raise IntakeFailed("The file has a header and no rows: there is no device in it.")
+
+
+def _with_ids_restored(row: CsvRow, via: Via) -> CsvRow:
+    past = 1 + len(via.columns)
+    return row._replace(cells=[row.cells[0], *map(restore_id, row.cells[1:past]), *row.cells[past:]])
+
+
+_PAGE_ROOM = 16 * 1024 * 1024
+_CELL_COST = 50

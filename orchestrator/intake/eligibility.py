@@ -1,0 +1,62 @@
+"""Whether a row says of its device that it cannot take a ConfigMgr action; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.intake.columns import fold
+
+
+@dataclass(frozen=True, slots=True)
+class Eligibility:
+    """Where a file tells what a device is and what manages it."""
+
+    systems: tuple[int, ...] = ()
+    managers: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, header: Sequence[str]) -> Eligibility:
+        """The columns of this header that tell."""
+        folded = [fold(name) for name in header]
+        return cls(
+            tuple(place for place, name in enumerate(folded) if name in _SYSTEM_COLUMNS),
+            tuple(place for place, name in enumerate(folded) if name in _MANAGER_COLUMNS),
+        )
+
+    def objection(self, cells: Sequence[str]) -> str | None:
+        """Why the device of this row cannot take the action; None where nothing says so, or anything is unknown."""
+        for place in self.systems:
+            if place < len(cells) and fold(cells[place]).startswith(_OTHER_SYSTEMS):
+                return f"runs {cells[place].strip()}: only Windows takes ConfigMgr actions"
+        without = None
+        for place in self.managers:
+            if place < len(cells):
+                named = fold(cells[place])
+                if named in _WITH_CLIENT or any(word in named for word in _CLIENT_WORDS):
+                    return None
+                if named in _WITHOUT_CLIENT:
+                    without = cells[place].strip()
+        return f"is managed by {without}: there is no ConfigMgr client to act" if without is not None else None
+
+
+_SYSTEM_COLUMNS = frozenset({"os", "operatingsystem"})
+_MANAGER_COLUMNS = frozenset({"managedby", "managementagents", "managementagent"})
+_OTHER_SYSTEMS = (
+    *("ios", "ipados", "iphone", "ipad", "macos", "tvos", "visionos", "watchos"),
+    *("android", "linux", "ubuntu", "chromeos", "windowsphone", "windowsmobile", "windows10mobile"),
+)
+# managementAgentType and its numbers; whatever is not listed, `unknown` among it, is no reason to leave a device out.
+# https://learn.microsoft.com/graph/api/resources/intune-devices-managementagenttype?view=graph-rest-beta
+_WITH_CLIENT = frozenset(
+    {"8", "10", "11", "configurationmanagerclient", "configurationmanagerclientmdm", "configurationmanagerclientmdmeas"}
+)
+_CLIENT_WORDS = ("configmgr", "configurationmanager", "co-managed", "comanaged", "sccm")
+_WITHOUT_CLIENT = frozenset(
+    {
+        *("1", "eas", "2", "mdm", "3", "easmdm", "mdm/eas", "eas/mdm", "4", "intuneclient", "5", "easintuneclient"),
+        *("intune", "microsoftintune", "32", "jamf", "64", "googleclouddevicepolicycontroller"),
+        *("258", "microsoft365managedmdm", "1024", "mssense", "mde", "microsoftdefenderforendpoint"),
+        *("2048", "intuneaosp", "8192", "google"),
+    }
+)

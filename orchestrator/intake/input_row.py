@@ -1,0 +1,22 @@
+"""One row of a device list, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.domain.device import Device
+from orchestrator.domain.target import RowVerdict
+
+
+@dataclass(frozen=True, slots=True)
+class InputRow:
+    """A row as the report will show it again; without a verdict it is a target.
+
+    `device` is None where the row names none, and in a target's row that comes out of the store: its target has it.
+    """
+
+    line: int
+    cells: tuple[str, ...]
+    verdict: RowVerdict | None = None
+    message: str | None = None
+    device: Device | None = None

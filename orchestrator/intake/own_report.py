@@ -1,0 +1,62 @@
+"""A report of ours as input: which of its columns are its own, and which of its rows deserve another try; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from orchestrator.domain.device import Via
+from orchestrator.domain.target import TargetStatus
+
+INPUT_PREFIX = "input."
+"""Stands before the name of an input's column that is one of the report's own."""
+
+TAKEN_AGAIN = frozenset(
+    {TargetStatus.FAILED, TargetStatus.UNCERTAIN, TargetStatus.CANCELLED, TargetStatus.WAITING},
+)
+"""The statuses of rows that a report as input is read for."""
+
+
+def own_columns(via: Via) -> tuple[str, ...]:
+    """The columns of a report that are not the input's."""
+    return ("line", *via.columns, "status", *_FACTS)
+
+
+def recognise(header: Sequence[str]) -> Via | None:
+    """The way of addressing of the report that this is the header of; None if it is no report of ours."""
+    folded = [name.strip().casefold() for name in header]
+    for via in Via:
+        own = [name.casefold() for name in own_columns(via)]
+        if folded[: len(own)] == own:
+            return via
+    return None
+
+
+def name_in_report(name: str, via: Via) -> str:
+    """What a column of the input is called in the report."""
+    # PowerShell's Import-Csv takes two names for one if they differ in letter case only, and then reads nothing at all.
+    taken = name.strip().casefold() in {own.casefold() for own in own_columns(via)}
+    return INPUT_PREFIX + name if taken else name
+
+
+def name_in_input(name: str, via: Via) -> str:
+    """What a column of the report was called in its input."""
+    original = name.removeprefix(INPUT_PREFIX)
+    return original if name_in_report(original, via) == name else name
+
+
+def defuse_id(text: str) -> str:
+    """An opaque id so that no spreadsheet takes it for a formula; `restore_id` undoes it."""
+    return f"'{text}" if _ID_LIKE_FORMULA.match(text) else text
+
+
+def restore_id(text: str) -> str:
+    """The id that was made safe for a report."""
+    return text[1:] if text[:1] == "'" and _ID_LIKE_FORMULA.match(text) else text
+
+
+_FACTS = (
+    *("httpStatus", "errorCode", "errorMessage", "attempts", "maybeRepeated"),
+    *("requestId", "clientRequestId", "firstAttemptAt", "finishedAt"),
+)
+_ID_LIKE_FORMULA = re.compile(r"'*[=+\-@]")

@@ -1,0 +1,28 @@
+"""What came of reading a device list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.domain.errors import LineProblem
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeReport:
+    """`rows` is `good + duplicates + rejected`; `bad` of the rejected are why a file is refused.
+
+    `ineligible` counts devices that cannot take a ConfigMgr action: among the rejected where only eligible ones were
+    asked for, among the good otherwise. `problems` names the bad lines, the first hundred thousand of them.
+    `left_out` counts rows of a report of ours that need no other try; they are not in `rows`.
+    """
+
+    rows: int
+    good: int
+    duplicates: int
+    rejected: int
+    bad: int
+    ineligible: int
+    left_out: int
+    problems: tuple[LineProblem, ...]
+    sha256: str
+    bytes: int

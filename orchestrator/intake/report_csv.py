@@ -1,0 +1,113 @@
+"""The report: every row of the input with what became of its device, as CSV text in pieces; pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from orchestrator.domain.device import Device, Via
+from orchestrator.domain.target import RowVerdict, TargetStatus
+from orchestrator.intake.input_row import InputRow
+from orchestrator.intake.own_report import defuse_id, name_in_report, own_columns
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTarget:
+    """The facts of one target that the report shows."""
+
+    device: Device
+    status: TargetStatus
+    http_status: int | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    attempts: int = 0
+    maybe_repeated: bool = False
+    request_id: str | None = None
+    client_request_id: str | None = None
+    first_attempt_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+def report_header(via: Via, columns: Sequence[str]) -> str:
+    """The first line, with the byte-order mark by which Excel knows UTF-8."""
+    names = (*own_columns(via), *(name_in_report(name, via) for name in columns))
+    return "\ufeff" + _as_csv([[_defuse(name) for name in names]])
+
+
+def report_rows(
+    rows: Iterable[InputRow],
+    targets: Mapping[int, ReportTarget],
+    *,
+    via: Via,
+    columns: int,
+    statuses: AbstractSet[str] | None = None,
+) -> str:
+    """The lines of some rows of an input of so many columns; `targets` has, by line, each row without a verdict.
+
+    `statuses` keeps only rows of these target statuses and verdicts.
+    """
+    lines = []
+    for row in rows:
+        status = row.verdict or targets[row.line].status
+        if statuses is not None and status not in statuses:
+            continue
+        facts = _target_facts(targets[row.line]) if row.verdict is None else _verdict_facts(row, row.verdict, via)
+        # Rows may be longer than their header only where they were rejected for it; the report stays rectangular.
+        blank = [""] * (columns - len(row.cells))
+        lines.append(_defused([str(row.line), *facts, *row.cells[:columns], *blank]))
+    return _as_csv(lines)
+
+
+def _target_facts(target: ReportTarget) -> list[str]:
+    return [
+        *map(defuse_id, target.device.ids),
+        target.status,
+        "" if target.http_status is None else str(target.http_status),
+        target.error_code or "",
+        target.error_message or "",
+        str(target.attempts),
+        "true" if target.maybe_repeated else "false",
+        target.request_id or "",
+        target.client_request_id or "",
+        _moment(target.first_attempt_at),
+        _moment(target.finished_at),
+    ]
+
+
+def _verdict_facts(row: InputRow, verdict: RowVerdict, via: Via) -> list[str]:
+    ids = row.device.ids if row.device else ("",) * len(via.columns)
+    return [*map(defuse_id, ids), verdict, "", "", row.message or "", "0", "false", "", "", "", ""]
+
+
+def _moment(moment: datetime | None) -> str:
+    if moment is None:
+        return ""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _defused(cells: list[str]) -> list[str]:
+    # One search over all cells at once: few rows hold anything suspicious, and most time would go into asking each.
+    return [_defuse(cell) for cell in cells] if _SUSPICIOUS.search("\x1f".join(cells)) else cells
+
+
+def _defuse(cell: str) -> str:
+    return f"'{cell}" if cell[:1] in _STARTS_FORMULA and not _HARMLESS.fullmatch(cell) else cell
+
+
+def _as_csv(rows: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue()
+
+
+# What starts a formula in Excel, its full-width forms and the characters that Excel drops before one among them.
+# https://owasp.org/www-community/attacks/CSV_Injection
+_STARTS_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+_SUSPICIOUS = re.compile("(?:^|\x1f)[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]")
+# A negative number and a dash for "nothing" are what they look like.
+_HARMLESS = re.compile(r"-(?:\d+(?:[.,]\d+)?)?", re.ASCII)
