@@ -129,7 +129,8 @@ class Entra:
     def _to_app(self, app: Registration, form: dict[str, str], place: _Place, call: Call) -> Reply:
         proven = proves(app, form, audience=place.token_endpoint) if self._apps else True
         if not proven or not {"client_secret", "client_assertion"} & form.keys():
-            return oauth_refusal("invalid_client").reply_to(call)
+            text = "AADSTS700027: Client assertion failed signature validation." if "client_assertion" in form else ""
+            return oauth_refusal("invalid_client", text=text).reply_to(call)
         scope = form.get("scope", "")
         if not scope.endswith("/.default"):
             return oauth_refusal("invalid_scope").reply_to(call)

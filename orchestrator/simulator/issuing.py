@@ -118,10 +118,11 @@ def _is_signed_by(certificate: x509.Certificate, assertion: str, *, client_id: s
     except jwt.PyJWTError:
         return False
     # Entra finds the key by its thumbprint; a wrong one fails however well the assertion is signed.
-    named = {header[name] for name in ("x5t", "x5t#S256") if name in header}
+    # MSAL pads what RFC 7515 leaves unpadded, and Entra takes both.
+    named = {str(header[name]).rstrip("=") for name in ("x5t", "x5t#S256") if name in header}
     return bool(named) and named <= _thumbprints(certificate)
 
 
 def _thumbprints(certificate: x509.Certificate) -> set[str]:
-    digests = (certificate.fingerprint(SHA1()), certificate.fingerprint(SHA256()))  # noqa: S303: Entra's x5t is SHA-1
+    digests = (certificate.fingerprint(SHA1()), certificate.fingerprint(SHA256()))  # noqa: S303 - Entra's x5t is SHA-1
     return {base64.urlsafe_b64encode(digest).decode().rstrip("=") for digest in digests}

@@ -152,7 +152,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener = socket.create_server(
         (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=4096
     )
-    listener.setblocking(False)  # noqa: FBT003: the socket module's own signature
+    listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
     return listener
 
 
