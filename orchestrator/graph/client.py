@@ -1,0 +1,131 @@
+"""The one place where a request leaves for Graph."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import httpx
+
+from orchestrator.domain.call import Call
+from orchestrator.domain.clock import Clock
+from orchestrator.domain.errors import SignInRefused, SignInUnreachable
+from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
+from orchestrator.graph.auth import SignIn
+from orchestrator.graph.challenges import claims_wanted
+from orchestrator.graph.envelopes import EnvelopesRefused, read_envelope
+from orchestrator.graph.requests import Request, envelope_for, request_for
+from orchestrator.graph.responses import read_reply
+from orchestrator.graph.transport import outcome_of_failure
+
+__all__ = ["EnvelopesRefused", "GraphClient"]
+
+
+class GraphClient:
+    """Triggers actions in one lane; each call sends one request, and every expected failure is an outcome."""
+
+    def __init__(self, http: httpx.AsyncClient, sign_in: SignIn, root: str, user_agent: str, clock: Clock) -> None:
+        self._http, self._sign_in, self._clock = http, sign_in, clock
+        self._root, self._user_agent = root.rstrip("/"), user_agent
+        self._renewed: str | None = None
+        self._worked: str | None = None
+
+    async def trigger(self, call: Call) -> Outcome:
+        """Ask Graph to perform the action on the device, once."""
+        reply = await self._send(request_for(call, self._user_agent), _SINGLE)
+        if not isinstance(reply, _Reply):
+            return reply
+        outcome = read_reply(reply.status, reply.headers, reply.body, self._clock.now())
+        return await self._mind_token(outcome, reply.headers, reply.token)
+
+    async def trigger_together(self, calls: Sequence[Call]) -> list[Outcome] | EnvelopesRefused:
+        """The same for up to 20 calls in one envelope; outcomes come in the order of the calls."""
+        reply = await self._send(envelope_for(calls, self._user_agent), _ENVELOPE)
+        if not isinstance(reply, _Reply):
+            return [reply] * len(calls)
+        if reply.status == 200 and not reply.is_whole:
+            error = GraphError("ConnectionLost", "the answer to the envelope broke off", 200)
+            return [Uncertain(error)] * len(calls)
+        parts = read_envelope(len(calls), reply.status, reply.headers, reply.body, self._clock.now())
+        if isinstance(parts, EnvelopesRefused):
+            return parts
+        # All at once: twenty parts refused for one token share one renewal, and its failure too.
+        return await asyncio.gather(*(self._mind_token(part.outcome, part.headers, reply.token) for part in parts))
+
+    async def _send(self, request: Request, most: _Most) -> _Reply | Outcome:
+        try:
+            token = await self._sign_in.token()
+        except SignInRefused as refusal:
+            return Barred(GraphError("SignInRefused", str(refusal)), Bar.TOKEN_REFUSED)
+        except SignInUnreachable as outage:
+            return Deferred(GraphError("SignInUnreachable", str(outage)))
+        # The address begins with the root of the lane and no id can change its host, so the token goes nowhere else.
+        # An answer that is not compressed cannot unfold into more than we are ready to read.
+        headers = {**request.headers, "Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
+        outgoing = self._http.build_request("POST", self._root + request.path, content=request.body, headers=headers)
+        try:
+            async with asyncio.timeout(_LONGEST_CALL):
+                response = await self._http.send(outgoing, stream=True)
+        except (httpx.HTTPError, TimeoutError) as failure:
+            return outcome_of_failure(failure)
+        body, is_whole = await _read(response, most)
+        return _Reply(response.status_code, response.headers, body, token, is_whole=is_whole)
+
+    async def _mind_token(self, outcome: Outcome, headers: Mapping[str, str], token: str) -> Outcome:
+        """The outcome, except that a refused token is renewed once and its call left for later.
+
+        Sent again at once it would be a second request, which no permit was taken for.
+        """
+        match outcome:
+            case Barred(error, Bar.TOKEN_REFUSED):
+                pass
+            case Accepted() | Refused():
+                self._worked = token
+                return outcome
+            case _:
+                return outcome
+        if token == self._renewed and token != self._worked:
+            return outcome
+        try:
+            self._renewed = await self._sign_in.renew(token, claims=claims_wanted(headers))
+        except SignInRefused as refusal:
+            return Barred(replace(error, message=f"{error.message} ({refusal})"), Bar.TOKEN_REFUSED)
+        except SignInUnreachable as outage:
+            return Deferred(replace(error, message=f"{error.message} ({outage})"))
+        return Deferred(error, retry_after=timedelta(0))
+
+
+async def _read(response: httpx.Response, most: _Most) -> tuple[bytes, bool]:
+    """The body as far as it came and as much of it as we read; whether that is all of it."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_LONGEST_BODY):
+            async for piece in response.aiter_raw():
+                body += piece
+                if len(body) > most:
+                    return bytes(body[:most]), False
+    except (httpx.HTTPError, TimeoutError):
+        # The status has been read: it says more than the end of the body would.
+        return bytes(body), False
+    finally:
+        await response.aclose()
+    return bytes(body), True
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    token: str
+    is_whole: bool
+
+
+_Most = int
+_SINGLE: _Most = 64 * 1024
+_ENVELOPE: _Most = 2 * 1024 * 1024
+# Above the sum of the timeouts of one call; it ends an answer whose headers drip.
+_LONGEST_CALL = 90.0
+_LONGEST_BODY = 30.0

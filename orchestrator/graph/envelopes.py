@@ -1,0 +1,100 @@
+"""What became of each call in an envelope, read from the answer to the whole; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from orchestrator.domain.outcome import Accepted, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
+from orchestrator.graph.replies import decode, one_line
+from orchestrator.graph.responses import outcome_of
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopesRefused:
+    """This Graph takes no envelopes, or not this one: nothing in it was acted on, and its calls may go singly."""
+
+    error: GraphError
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One answered call: its outcome, and the headers that came with it."""
+
+    outcome: Outcome
+    headers: Mapping[str, str]
+
+
+def read_envelope(
+    count: int, status: int, headers: Mapping[str, str], body: bytes, now: datetime
+) -> list[Part] | EnvelopesRefused:
+    """A part for each of `count` calls, in their order; the parts of the answer come in any."""
+    headers = {name.casefold(): text for name, text in headers.items()}
+    if status != 200:
+        return _without_parts(count, outcome_of(status, headers, decode(body), now), headers)
+    answers = _answers(decode(body))
+    if answers is None:
+        error = GraphError("EnvelopeUnreadable", "the answer to the envelope makes no sense", status, _id_of(headers))
+        return [Part(Uncertain(error, is_answer=True), headers)] * count
+    return [_part(answers.get(str(number), []), headers, now) for number in range(1, count + 1)]
+
+
+def _without_parts(count: int, outcome: Outcome, headers: Mapping[str, str]) -> list[Part] | EnvelopesRefused:
+    match outcome:
+        case Barred(error) if error.http_status == 401:
+            return [Part(outcome, headers)] * count
+        case Refused(error) | Barred(error):
+            # Whatever is wrong may be wrong with the envelope alone; sent singly, the calls will tell.
+            return EnvelopesRefused(error)
+        case Accepted():
+            error = GraphError(
+                "EnvelopeUnreadable", "the envelope was answered without its parts", 204, _id_of(headers)
+            )
+            return [Part(Uncertain(error, is_answer=True), headers)] * count
+        case Deferred() | Uncertain():
+            return [Part(outcome, headers)] * count
+
+
+def _answers(body: object) -> dict[str, list[dict[str, object]]] | None:
+    responses = body.get("responses") if isinstance(body, dict) else None
+    if not isinstance(responses, list):
+        return None
+    answers: dict[str, list[dict[str, object]]] = {}
+    for each in responses:
+        if isinstance(each, dict):
+            answers.setdefault(str(each.get("id")), []).append(each)
+    return answers
+
+
+def _part(answers: list[dict[str, object]], envelope: Mapping[str, str], now: datetime) -> Part:
+    if len(answers) != 1 or (status := _status(answers[0].get("status"))) is None:
+        # Missing, answered twice or without a status: whatever it was, it was no promise that nothing happened.
+        error = GraphError(
+            "PartUnanswered", "the answer to the envelope has no clear part for it", 200, _id_of(envelope)
+        )
+        return Part(Uncertain(error, is_answer=True), {})
+    given = answers[0].get("headers")
+    own = {str(name).casefold(): str(text) for name, text in given.items()} if isinstance(given, dict) else {}
+    body = answers[0].get("body")
+    decoded = decode(body.encode(errors="replace")) if isinstance(body, str) else body
+    # A part that is not dated or named by itself is so by its envelope; a wait is only ever its own.
+    dated = {"date": envelope["date"], **own} if "date" in envelope else own
+    return Part(_named(outcome_of(status, dated, decoded, now), _id_of(envelope)), own)
+
+
+def _named(outcome: Outcome, request_id: str | None) -> Outcome:
+    if isinstance(outcome, Accepted):
+        return Accepted(outcome.request_id or request_id)
+    error = outcome.error
+    return replace(outcome, error=replace(error, request_id=error.request_id or request_id))
+
+
+def _status(value: object) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _id_of(headers: Mapping[str, str]) -> str | None:
+    return one_line(headers.get("request-id", ""), 100) or None

@@ -1,0 +1,153 @@
+"""What an error body says, whatever it is made of: code, message, request id and waits; pure.
+
+Graph wraps the errors of Intune, and Intune writes JSON into the message of its own, up to three times over.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+LONGEST_MESSAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a body told us; `code` is None where it named none, `text` is everything that was said, for matching."""
+
+    code: str | None
+    message: str
+    request_id: str | None
+    waits: tuple[object, ...]
+    text: str
+
+
+def decode(body: bytes) -> object:
+    """The JSON value of a body, or its text where it is none."""
+    text = body.decode("utf-8-sig", errors="replace")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def told_by(body: object) -> Told:
+    """What there is to know in a decoded body."""
+    layers = list(_layers(body))
+    codes = [code for layer in layers for name in _CODES if (code := one_line(_text(layer, name), _LONGEST_CODE))]
+    said = [text for layer in layers for name in _MESSAGES if (text := _text(layer, name))]
+    ids = (one_line(_text(layer, "request-id") or _text(layer, "requestid"), _LONGEST_CODE) for layer in layers)
+    return Told(
+        code=_most_specific(codes),
+        message=_readable(said) if layers else _outside_json(body),
+        request_id=next((each for each in ids if each), None),
+        waits=tuple(layer.get("retryafter") for layer in layers),
+        text=" ".join([*codes, *said])[:_LONGEST_TEXT] if layers else str(body)[:_LONGEST_TEXT],
+    )
+
+
+def one_line(text: str, longest: int) -> str:
+    """The text without control characters, line ends and halves of characters, cut to a length."""
+    printable = "".join(char if char.isprintable() else " " for char in text[: longest * 4])
+    line = " ".join(printable.split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
+def _layers(body: object) -> Iterator[Mapping[str, Any]]:
+    """The objects of an error from the outside in, as deep as any was seen, and no deeper."""
+    if isinstance(body, dict):
+        folded = _folded(body)
+        error = folded.get("error")
+        body = error if isinstance(error, dict) else folded
+    for _ in range(_DEEPEST):
+        if not isinstance(body, dict):
+            return
+        layer = _folded(body)
+        yield layer
+        inner = layer.get("innererror")
+        if isinstance(inner, dict):
+            yield _folded(inner)
+        body = next((each for name in _MESSAGES if isinstance(each := _opened(layer.get(name)), dict)), None)
+
+
+def _opened(value: object) -> object:
+    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _folded(raw: dict[Any, Any]) -> dict[str, Any]:
+    return {str(key).casefold(): value for key, value in raw.items()}
+
+
+def _text(layer: Mapping[str, Any], name: str) -> str:
+    value = layer.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _most_specific(codes: list[str]) -> str | None:
+    named = [code for code in codes if not code.isdigit()]
+    if named and named[0].casefold() not in _VAGUE:
+        return named[0]
+    telling = [code for code in named if code.casefold() not in _VAGUE]
+    if telling:
+        return telling[-1]
+    return next((code for code in named if code.casefold() != "unknownerror"), named[0] if named else None)
+
+
+def _readable(said: list[str]) -> str:
+    for text in reversed(said):
+        plain = _without_backend(text)
+        if plain and not plain.startswith("{"):
+            return plain
+    return ""
+
+
+def _without_backend(text: str) -> str:
+    # Operation and activity ids and the address of the scale unit say nothing to an administrator.
+    line = one_line(text, _LONGEST_TEXT)
+    return one_line(_BACKEND_URL.sub("", _SUPPORT.sub("", line)), LONGEST_MESSAGE).rstrip(" -")
+
+
+def _outside_json(body: object) -> str:
+    if not isinstance(body, str) or not body.strip():
+        return ""
+    start = body[:_LONGEST_TEXT]
+    if "<" not in start[:200]:
+        return one_line(start, LONGEST_MESSAGE)
+    lower = start.lower()
+    opening = lower.find(">", lower.find("<title")) if "<title" in lower else -1
+    closing = lower.find("</title", opening)
+    title = one_line(start[opening + 1 : closing], 200) if 0 <= opening < closing else ""
+    return f"a page of HTML instead of JSON: {title}" if title else "a page of HTML instead of JSON"
+
+
+_CODES = ("code", "errorcode", "customapierrorphrase")
+_MESSAGES = ("message", "error_description")
+_VAGUE = frozenset(
+    {
+        "unknownerror",
+        "badrequest",
+        "internalerror",
+        "internalservererror",
+        "internal_server_error",
+        "generalexception",
+        "invalidrequest",
+        "error",
+        "unspecified",
+        "undefined",
+        "none",
+        "null",
+    }
+)
+_DEEPEST = 5
+_LONGEST_CODE = 100
+_LONGEST_TEXT = 4000
+_SUPPORT = re.compile(r" ?-? ?\b(?:Operation ID|Activity ID|Url) ?(?:\([^)]{0,60}\))?: ?\S+", re.IGNORECASE)
+_BACKEND_URL = re.compile(r"https?://[^\s/]{1,200}\.manage\.microsoft\.[a-z]{2,3}\S*", re.IGNORECASE)

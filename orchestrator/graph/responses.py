@@ -1,0 +1,116 @@
+"""From a reply to an outcome: the one place that knows what Graph's answers mean; pure, and never raises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
+from orchestrator.graph.replies import Told, decode, one_line, told_by
+from orchestrator.graph.waits import longest_wait
+
+
+def read_reply(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Outcome:
+    """The outcome of a single call."""
+    return outcome_of(status, headers, b"" if status == 204 else decode(body), now)
+
+
+def outcome_of(status: int, headers: Mapping[str, str], body: object, now: datetime) -> Outcome:
+    """The outcome of a reply, or of a part of an envelope, whose body is decoded already."""
+    named = {str(name).casefold(): str(text) for name, text in headers.items()}
+    if status == 204:
+        return Accepted(request_id=_request_id(named, None))
+    told = told_by(body)
+    error = GraphError(
+        code=told.code or f"HTTP{status}",
+        message=told.message or f"Graph answered {status} without a message",
+        http_status=status,
+        request_id=_request_id(named, told),
+    )
+    wait = longest_wait([named.get("retry-after"), *told.waits], date=named.get("date"), now=now)
+    if 200 <= status < 300:
+        return Uncertain(error, is_answer=True)
+    if 300 <= status < 400:
+        # Never followed: a bearer token goes to no other host.
+        return Barred(error, Bar.WRONG_ENDPOINT)
+    if 400 <= status < 500:
+        return _not_now(error, wait) or _no(error, told, named)
+    if 500 <= status < 600:
+        return _unwell(error, wait)
+    return Uncertain(error, is_answer=True)
+
+
+def _not_now(error: GraphError, wait: timedelta | None) -> Outcome | None:
+    match error.http_status:
+        case 429:
+            return Deferred(error, wait, closes_lane=True)
+        case 408:
+            return Uncertain(error)
+        case 409 if "concurrency" in error.code.casefold() or error.code.casefold() == "resourcemodified":
+            return Deferred(error, wait)
+        case 423 | 424:
+            return Deferred(error, wait)
+        case _:
+            return None
+
+
+def _no(error: GraphError, told: Told, headers: Mapping[str, str]) -> Outcome:
+    match error.http_status:
+        case 405:
+            return Barred(error, Bar.WRONG_ENDPOINT)
+        case 412:
+            return Barred(error, Bar.APPROVAL_REQUIRED)
+        case 400 | 403 if _wants_approval(error, told, headers):
+            return Barred(error, Bar.APPROVAL_REQUIRED)
+        case 400 | 404 if "resource not found for the segment" in told.text.casefold():
+            return Barred(error, Bar.WRONG_ENDPOINT)
+        case 401 | 403 if "urn:intune:" in (told.text + headers.get("www-authenticate", "")).casefold():
+            # Intune's own realm: it knows the caller and grants nothing (no licence, no role), so no new token helps.
+            return Barred(error, Bar.PERMISSION_MISSING)
+        case 401:
+            return Barred(error, Bar.TOKEN_REFUSED)
+        case 403:
+            return _denied(error, told)
+        case _:
+            return Refused(error)
+
+
+def _denied(error: GraphError, told: Told) -> Outcome:
+    code = error.code.casefold()
+    if "following scopes" in told.text.casefold() or code in _PLAINLY_FORBIDDEN:
+        return Barred(error, Bar.PERMISSION_MISSING)
+    return Refused(error, perhaps_everywhere=True)
+
+
+def _wants_approval(error: GraphError, told: Told, headers: Mapping[str, str]) -> bool:
+    # Multi Admin Approval: https://learn.microsoft.com/intune/intune-service/fundamentals/multi-admin-approval
+    return (
+        "x-msft-approval-" in told.text.casefold()
+        or "x-msft-approval-code" in headers
+        or error.code.casefold() == "approvalrequired"
+    )
+
+
+def _unwell(error: GraphError, wait: timedelta | None) -> Outcome:
+    match error.http_status:
+        case 501 | 507:
+            return Refused(error)
+        case 503:
+            return Deferred(error, wait)
+        case 504:
+            return Uncertain(error)
+        case 509:
+            # A cap on bandwidth clears slowly, and the reply seldom says when.
+            return Deferred(error, max(wait or _BANDWIDTH_WAIT, _BANDWIDTH_WAIT))
+        case _:
+            return Deferred(error, wait, may_have_happened=True)
+
+
+def _request_id(headers: Mapping[str, str], told: Told | None) -> str | None:
+    from_header = one_line(headers.get("request-id", ""), _LONGEST_ID)
+    return from_header or (told.request_id if told is not None else None)
+
+
+_BANDWIDTH_WAIT = timedelta(seconds=60)
+_LONGEST_ID = 100
+_PLAINLY_FORBIDDEN = frozenset({"forbidden", "http403", "unknownerror", "badrequest"})

@@ -1,0 +1,101 @@
+"""What a token says about itself, unverified: Graph is the judge, this only saves a wasted job; pure."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+NEEDED_PERMISSION = "DeviceManagementManagedDevices.PrivilegedOperations.All"
+"""https://learn.microsoft.com/graph/permissions-reference"""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenClaims:
+    """The claims that matter here; None or empty where the token has none."""
+
+    audience: str | None = None
+    tenant_id: str | None = None
+    client_id: str | None = None
+    roles: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
+    expires_at: datetime | None = None
+
+    @property
+    def is_delegated(self) -> bool:
+        """Whether the token speaks for a person rather than for the app itself."""
+        return bool(self.scopes)
+
+
+class Permission(StrEnum):
+    """Whether a token carries the permission that the action needs."""
+
+    HAS = "has"
+    LACKS = "lacks"
+    UNREADABLE = "unreadable"
+
+
+def read_claims(token: str) -> TokenClaims | None:
+    """The claims of a token, None where it cannot be read."""
+    payload = _payload(token)
+    if payload is None:
+        return None
+    return TokenClaims(
+        audience=_text(payload.get("aud")),
+        tenant_id=_text(payload.get("tid")),
+        client_id=_text(payload.get("appid")) or _text(payload.get("azp")),
+        roles=_names(payload.get("roles")),
+        scopes=_names(payload.get("scp")),
+        expires_at=_moment(payload.get("exp")),
+    )
+
+
+def permission(claims: TokenClaims | None) -> Permission:
+    """Whether the needed permission is there; a token that cannot be read is not judged."""
+    if claims is None:
+        return Permission.UNREADABLE
+    return Permission.HAS if NEEDED_PERMISSION in claims.roles | claims.scopes else Permission.LACKS
+
+
+def is_for(claims: TokenClaims | None, cloud_root: str) -> bool:
+    """Whether the Graph of this cloud would take the token; what cannot be read is not judged."""
+    if claims is None or claims.audience is None:
+        return True
+    audience = claims.audience.lower().rstrip("/")
+    # The id stands for Graph in every cloud, so it fits any root.
+    return audience in {_GRAPH_ID, cloud_root.lower().rstrip("/")}
+
+
+def _payload(token: str) -> dict[str, Any] | None:
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    return payload if isinstance(payload, dict) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _names(value: object) -> frozenset[str]:
+    # Roles are a list, scopes one text with blanks.
+    if isinstance(value, str):
+        return frozenset(value.split())
+    return frozenset(each for each in value if isinstance(each, str)) if isinstance(value, list) else frozenset()
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+_GRAPH_ID = "00000003-0000-0000-c000-000000000000"
