@@ -71,13 +71,16 @@ def interval(limit: WriteLimit) -> float:
     The departures of n calls that arrive in one window span (n - 1) intervals and at most
     window + PERMIT_LIFE + TRAVEL_SPREAD, so n never passes `limit.calls`.
     """
-    span = limit.window.total_seconds() + PERMIT_LIFE + TRAVEL_SPREAD
+    span = limit.window.total_seconds() + PERMIT_LIFE + TRAVEL_SPREAD + _ROUNDING
     return span / max(1, limit.calls - 1)
 
 
-def unknown_past(now: float) -> Pace:
-    """The pace of a lane of which nothing is known: what others were granted just before may still depart."""
-    return Pace(next_departure=now + HORIZON + PERMIT_LIFE)
+def unknown_past(now: float, limit: WriteLimit | None) -> Pace:
+    """The pace of a lane of which nothing is known: what others were granted just before may still depart.
+
+    The last of them departs a horizon from now, and the next call must keep its interval from that one too.
+    """
+    return Pace(next_departure=now + HORIZON + (interval(limit) if limit else 0.0))
 
 
 def grant(pace: Pace, now: float, want: int, limit: WriteLimit | None) -> tuple[Pace, Grant]:
@@ -129,7 +132,7 @@ def _within_bounds(pace: Pace, now: float, limit: WriteLimit | None) -> Pace:
     furthest = now + HORIZON + (interval(limit) if limit else 0.0)
     if pace.next_departure > max(furthest, pace.closed_until) + _SLACK:
         # The clock that we share went back; what is outstanding still departs within one horizon.
-        pace = replace(pace, next_departure=unknown_past(now).next_departure)
+        pace = replace(pace, next_departure=unknown_past(now, limit).next_departure)
     if pace.refusals and now > pace.closed_until + _FORGIVEN_AFTER:
         pace = replace(pace, refusals=0)
     return pace
@@ -138,3 +141,4 @@ def _within_bounds(pace: Pace, now: float, limit: WriteLimit | None) -> Pace:
 _LONGEST_GUESS = 60.0
 _FORGIVEN_AFTER = 30.0
 _SLACK = 0.5
+_ROUNDING = 0.001

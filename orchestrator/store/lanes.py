@@ -7,6 +7,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.pacing import Pace, unknown_past
 from orchestrator.store.rows import LaneRow
 
@@ -17,7 +18,7 @@ class Lanes:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def pace_for_update(self, lane: LaneKey, *, now: float) -> Pace:
+    async def pace_for_update(self, lane: LaneKey, limit: WriteLimit | None, *, now: float) -> Pace:
         """Where the lane stands, locked until the commit; a lane never seen before is unknown, not free."""
         query = (
             select(LaneRow.next_departure, LaneRow.closed_until, LaneRow.refusals)
@@ -27,7 +28,7 @@ class Lanes:
         row = (await self._connection.execute(query)).one_or_none()
         if row is None:
             dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-            first = unknown_past(now)
+            first = unknown_past(now, limit)
             await self._connection.execute(
                 dialect.insert(LaneRow)
                 .values(key=lane, next_departure=first.next_departure, closed_until=0.0, refusals=0)
