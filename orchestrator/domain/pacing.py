@@ -26,6 +26,15 @@ LEAD = 0.04
 LONGEST_CLOSURE = 3600.0
 """Seconds a lane is closed at most; bounds a clock that jumped, and a reply that names next year."""
 
+LONGEST_GUESS = 60.0
+"""Seconds a lane is closed at most where the refusal named no time."""
+
+FORGIVEN_AFTER = 30.0
+"""Seconds of an open lane after which its refusals are forgotten."""
+
+SLACK = 0.5
+"""Seconds by which a departure may seem too far ahead before the shared clock is taken to have gone back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -68,11 +77,11 @@ class Permits:
 def interval(limit: WriteLimit) -> float:
     """Seconds between two departures, so that no window holds more than the limit.
 
-    The departures of n calls that arrive in one window span (n - 1) intervals and at most
-    window + PERMIT_LIFE + TRAVEL_SPREAD, so n never passes `limit.calls`.
+    The departures of n calls that arrive in one window span (n - 1) intervals, and less than `limit.calls` of them:
+    at most window + PERMIT_LIFE + TRAVEL_SPREAD. So n never passes `limit.calls`.
     """
     span = limit.window.total_seconds() + PERMIT_LIFE + TRAVEL_SPREAD + _ROUNDING
-    return span / max(1, limit.calls - 1)
+    return span / limit.calls
 
 
 def unknown_past(now: float, limit: WriteLimit | None) -> Pace:
@@ -105,7 +114,7 @@ def close(pace: Pace, now: float, wait: float | None, jitter: float) -> Pace:
     """The pace after a refusal of the whole lane; `jitter` in 0..1 spreads a wait that nobody named."""
     refusals = pace.refusals + 1 if now >= pace.closed_until else pace.refusals
     if wait is None:
-        wait = min(_LONGEST_GUESS, 2.0 ** min(refusals, 10)) * (1 + jitter / 4)
+        wait = min(LONGEST_GUESS, 2.0 ** min(refusals, 10)) * (1 + jitter / 4)
     until = now + min(wait, LONGEST_CLOSURE)
     closed_until = max(pace.closed_until, until)
     return Pace(max(pace.next_departure, closed_until), closed_until, refusals)
@@ -130,15 +139,9 @@ def _within_bounds(pace: Pace, now: float, limit: WriteLimit | None) -> Pace:
     if pace.closed_until > now + LONGEST_CLOSURE:
         pace = replace(pace, closed_until=now + LONGEST_CLOSURE, next_departure=now + LONGEST_CLOSURE)
     furthest = now + HORIZON + (interval(limit) if limit else 0.0)
-    if pace.next_departure > max(furthest, pace.closed_until) + _SLACK:
+    if pace.next_departure > max(furthest, pace.closed_until) + SLACK:
         # The clock that we share went back; what is outstanding still departs within one horizon.
         pace = replace(pace, next_departure=unknown_past(now, limit).next_departure)
-    if pace.refusals and now > pace.closed_until + _FORGIVEN_AFTER:
+    if pace.refusals and now > pace.closed_until + FORGIVEN_AFTER:
         pace = replace(pace, refusals=0)
     return pace
-
-
-_LONGEST_GUESS = 60.0
-_FORGIVEN_AFTER = 30.0
-_SLACK = 0.5
-_ROUNDING = 0.001

@@ -226,8 +226,8 @@ def test_the_worst_road_fills_a_window_to_the_limit_and_no_further(limit: WriteL
 @pytest.mark.parametrize(
     ("limit", "least"),
     [
-        (GRAPH_WRITE_LIMIT, 0.97),
-        (WriteLimit(100, timedelta(seconds=20)), 0.965),
+        (GRAPH_WRITE_LIMIT, 0.975),
+        (WriteLimit(100, timedelta(seconds=20)), 0.97),
         (WriteLimit(400, timedelta(seconds=4)), 0.89),
     ],
 )
