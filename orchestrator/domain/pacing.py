@@ -145,3 +145,6 @@ def _within_bounds(pace: Pace, now: float, limit: WriteLimit | None) -> Pace:
     if pace.refusals and now > pace.closed_until + FORGIVEN_AFTER:
         pace = replace(pace, refusals=0)
     return pace
+
+
+_ROUNDING = 0.001

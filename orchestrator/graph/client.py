@@ -9,18 +9,16 @@ from datetime import timedelta
 
 import httpx
 
-from orchestrator.domain.call import Call
+from orchestrator.domain.call import Call, EnvelopesRefused
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SignInRefused, SignInUnreachable
 from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
 from orchestrator.graph.auth import SignIn
 from orchestrator.graph.challenges import claims_wanted
-from orchestrator.graph.envelopes import EnvelopesRefused, read_envelope
+from orchestrator.graph.envelopes import read_envelope
 from orchestrator.graph.requests import Request, envelope_for, request_for
 from orchestrator.graph.responses import read_reply
 from orchestrator.graph.transport import outcome_of_failure
-
-__all__ = ["EnvelopesRefused", "GraphClient"]
 
 
 class GraphClient:

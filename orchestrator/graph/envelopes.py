@@ -6,16 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from orchestrator.domain.call import EnvelopesRefused
 from orchestrator.domain.outcome import Accepted, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
 from orchestrator.graph.replies import decode, one_line
 from orchestrator.graph.responses import outcome_of
-
-
-@dataclass(frozen=True, slots=True)
-class EnvelopesRefused:
-    """This Graph takes no envelopes, or not this one: nothing in it was acted on, and its calls may go singly."""
-
-    error: GraphError
 
 
 @dataclass(frozen=True, slots=True)
