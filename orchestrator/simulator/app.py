@@ -13,7 +13,7 @@ from orchestrator.simulator.courier import Courier
 from orchestrator.simulator.desk import Asked, Desk
 from orchestrator.simulator.entra import Entra
 from orchestrator.simulator.envelope import Malformed, answer_parts, parts_of
-from orchestrator.simulator.exchange import Caller, CallerLeft, Receive, Scope, Send, hang_up, read_body
+from orchestrator.simulator.exchange import Caller, CallerLeft, Receive, Scope, Send, TooLong, read_body, respond_json
 from orchestrator.simulator.mischief import Mischief
 from orchestrator.simulator.paths import segments_of
 from orchestrator.simulator.replies import Reply
@@ -30,7 +30,7 @@ _THIS_WORLD = World()
 
 
 class SimulatedGraph(Mischief):
-    """A Graph with one tenant: `graph.tenant` is what really happened, the methods are what shall go wrong."""
+    """A Graph for one tenant's devices: `graph.tenant` is what really happened, the methods are what shall go wrong."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class SimulatedGraph(Mischief):
         self.entra = Entra(script, self._courier, wall=world.wall)
         self._desk = Desk(self.tenant, script, self.gate, seed=seed, clock=world.clock, wall=world.wall)
         self._control = Control(self)
-        self._known_bodies: dict[bytes, str | BadBody] = {}
+        self._known_bodies: dict[bytes, str] = {}
         self.limit_writes(quota)
 
     @property
@@ -88,8 +88,11 @@ class SimulatedGraph(Mischief):
                 await self._control.answer(below, caller)
             elif not await self.entra.answer(path, caller):
                 await self._take_call(version, below, caller)
+        except TooLong:
+            too_long = {"error": {"code": "RequestEntityTooLarge", "message": "The request is too long."}}
+            await respond_json(caller, 413, too_long)
         except CallerLeft:
-            await hang_up(caller, self._world.lost)
+            return
 
     async def _take_call(self, version: str, below: str, caller: Caller) -> None:
         body = await read_body(caller)
@@ -165,9 +168,9 @@ class SimulatedGraph(Mischief):
         """The action asked for; the same bytes are read once."""
         if body and not caller.header(b"content-type"):
             return BadBody("Write requests (excluding DELETE) must contain the Content-Type header declaration.")
-        known = self._known_bodies.get(body)
+        known: str | BadBody | None = self._known_bodies.get(body)
         if known is None:
-            if len(self._known_bodies) > 1_000:
-                self._known_bodies.clear()
-            known = self._known_bodies[body] = action_in(body)
+            known = action_in(body)
+            if isinstance(known, str) and len(self._known_bodies) < 1_000:
+                self._known_bodies[body] = known
         return known

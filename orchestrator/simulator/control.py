@@ -29,44 +29,50 @@ class Control:
         """Answer one request; what cannot be understood is 400 with the reason."""
         query = dict(parse_qsl(caller.scope["query_string"].decode("latin-1")))
         body = await read_body(caller)
-        match caller.scope["method"], below:
-            case "GET", "ledger" if query.get("format") == "csv":
+        try:
+            if caller.scope["method"] == "GET":
+                await self._show(below, query, caller)
+            else:
+                self._change(caller.scope["method"], below, body)
+                await respond(caller, 204, [], b"")
+        except LookupError as unknown:
+            await respond_json(caller, 404, {"error": str(unknown)})
+        except (ValueError, TypeError) as problem:
+            await respond_json(caller, 400, {"error": str(problem)})
+
+    async def _show(self, what: str, query: dict[str, str], caller: Caller) -> None:
+        match what:
+            case "ledger" if query.get("format") == "csv":
                 await respond(caller, 200, [(b"content-type", b"text/csv; charset=utf-8")], csv_of(self._rows(query)))
-            case "GET", "ledger":
+            case "ledger":
                 await respond_json(caller, 200, {"total": len(self._graph.tenant.calls), "calls": self._rows(query)})
-            case "GET", "devices":
+            case "devices":
                 await respond_json(caller, 200, self._graph.tenant.effects)
-            case "GET", "summary":
+            case "summary":
                 seconds = float(query["seconds"]) if "seconds" in query else None
                 await respond_json(caller, 200, summary_of(self._graph, seconds=seconds))
-            case "POST", ("faults" | "quota" | "latency" | "entra") as wanted:
-                await self._change(wanted, body, caller)
+            case _:
+                raise LookupError(f"there is nothing called {what!r} to show")
+
+    def _change(self, method: str, what: str, body: bytes) -> None:
+        match method, what:
             case "DELETE", "faults":
                 self._graph.behave()
-                await respond(caller, 204, [], b"")
             case "POST", "reset":
                 self._graph.reset()
-                await respond(caller, 204, [], b"")
+            case "POST", "faults":
+                asked = json.loads(body)
+                for each in asked if isinstance(asked, list) else [asked]:
+                    self._misbehave(dict(each))
+            case "POST", "quota":
+                self._graph.limit_writes(_quota(json.loads(body), self._graph.throttle.quota))
+            case "POST", "latency":
+                asked = dict(json.loads(body))
+                self._graph.answer_within(float(asked.get("low", 0)), float(asked.get("high", 0)))
+            case "POST", "entra":
+                self._change_entra(dict(json.loads(body)))
             case _:
-                await respond_json(caller, 404, {"error": "no such control"})
-
-    async def _change(self, wanted: str, body: bytes, caller: Caller) -> None:
-        try:
-            asked = json.loads(body)
-            match wanted:
-                case "faults":
-                    for each in asked if isinstance(asked, list) else [asked]:
-                        self._misbehave(dict(each))
-                case "quota":
-                    self._graph.limit_writes(_quota(asked, self._graph.throttle.quota))
-                case "latency":
-                    self._graph.answer_within(float(asked["low"]), float(asked["high"]))
-                case _:
-                    self._change_entra(dict(asked))
-        except (ValueError, TypeError, KeyError) as problem:
-            await respond_json(caller, 400, {"error": str(problem)})
-        else:
-            await respond(caller, 204, [], b"")
+                raise LookupError(f"there is nothing called {what!r} to change by {method}")
 
     def _rows(self, query: dict[str, str]) -> list[dict[str, object]]:
         offset, limit = int(query.get("offset", 0)), min(int(query.get("limit", 1_000)), _MOST_ROWS)
@@ -77,7 +83,7 @@ class Control:
 
     def _misbehave(self, asked: dict[str, Any]) -> None:
         """`{"fault": "lose_reply", "devices": [...], "times": 1}` calls the method of that name."""
-        name = asked.pop("fault")
+        name = asked.pop("fault", None)
         if name not in FAULTS:
             raise ValueError(f"no fault is called {name!r}; there are {', '.join(sorted(FAULTS))}")
         getattr(self._graph, name)(**asked)
@@ -87,7 +93,7 @@ class Control:
         if "lifetime" in asked:
             entra.mint.lifetime = int(asked["lifetime"])
         if "pollsBeforeApproval" in asked:
-            entra.polls_before_approval = int(asked["pollsBeforeApproval"])
+            entra.grants.polls_before_approval = int(asked["pollsBeforeApproval"])
         if "identityHeader" in asked:
             entra.identity_header = str(asked["identityHeader"])
 

@@ -20,7 +20,11 @@ _PIECE = 64 * 1024
 
 
 class CallerLeft(Exception):
-    """The caller closed the connection before its request was complete, or sent too much."""
+    """The caller closed the connection before its request was complete."""
+
+
+class TooLong(Exception):
+    """The request has more than Graph takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,9 @@ async def read_body(caller: Caller) -> bytes:
         message = await caller.receive()
         body += message.get("body", b"")
         if len(body) > _MOST_BODY:
-            raise CallerLeft("the request is too long")
+            raise TooLong
     if message["type"] == "http.disconnect":
-        raise CallerLeft("the caller left while sending")
+        raise CallerLeft
     return body
 
 

@@ -61,6 +61,18 @@ class Mint:
             claims |= {"idtyp": "user", "oid": user, "upn": "operator@contoso.example", "scp": " ".join(app.scopes)}
         return jwt.encode(claims, _KEY, algorithm="HS256")
 
+    def granted(self, token: str) -> dict[str, object]:
+        """The token as the endpoint hands it over."""
+        granted: dict[str, object] = {
+            "token_type": "Bearer",
+            "expires_in": self.lifetime,
+            "ext_expires_in": self.lifetime,
+            "access_token": token,
+        }
+        if self.refresh_in is not None:
+            granted["refresh_in"] = self.refresh_in
+        return granted
+
     def id_token(self, *, tenant: str, app: Registration, issuer: str, user: str) -> str:
         """Who signed in, for the app itself."""
         now = int(self.wall())

@@ -7,9 +7,9 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from orchestrator.simulator import faults
+from orchestrator.simulator import faults, refusals
 from orchestrator.simulator.faults import Fault
-from orchestrator.simulator.script import FaultScript, Subject, When, devices_named
+from orchestrator.simulator.script import FaultScript, When, devices_named
 from orchestrator.simulator.tokens import TokenGate
 
 Devices = str | Iterable[str] | None
@@ -43,8 +43,8 @@ class Mischief:
         **when: Any,
     ) -> None:
         """Answer with that error; with `effect=True` the action was done all the same."""
-        fault = faults.refusal(status, code=code, message=message, retry_after=retry_after, effect=effect)
-        self._add(fault, devices, {"sticky": faults.sticks(status), **when})
+        fault = refusals.refusal(status, code=code, message=message, retry_after=retry_after, effect=effect)
+        self._add(fault, devices, {"sticky": refusals.sticks(status), **when})
 
     def lose_reply(self, devices: Devices = None, **when: Any) -> None:
         """Do the action, then close the connection without an answer."""
@@ -65,10 +65,12 @@ class Mischief:
     def outage(
         self, *, seconds: float, status: int = 503, starts_in: float = 0.0, retry_after: str | None = None
     ) -> None:
-        """Answer every call with that error for a while; status 0 closes every connection."""
+        """Answer every call and envelope with that error for a while; status 0 closes every connection."""
         since = self._clock() + starts_in
-        fault = faults.closed_connection() if status == 0 else faults.refusal(status, retry_after=retry_after)
-        self._add(fault, None, {"since": since, "until": since + seconds})
+        fault = faults.closed_connection() if status == 0 else refusals.refusal(status, retry_after=retry_after)
+        when = When(since=since, until=since + seconds)
+        self._script.add(fault, when)
+        self._script.add(fault, when, of="envelope")
 
     def answer_html(self, devices: Devices = None, *, status: int = 200, **when: Any) -> None:
         """Answer with a page."""
@@ -98,15 +100,15 @@ class Mischief:
 
     def withdraw_consent(self, *, after_calls: int = 0, devices: Devices = None, **when: Any) -> None:
         """From some call on, the permission is gone: 403 that names the scope."""
-        self._add(faults.refusal(403), devices, {"after_calls": after_calls, **when})
+        self._add(refusals.refusal(403), devices, {"after_calls": after_calls, **when})
 
     def deny_by_intune(self, devices: Devices = None, **when: Any) -> None:
         """Intune refuses the caller: no licence or role."""
-        self._add(faults.denied_by_intune(), devices, when)
+        self._add(refusals.denied_by_intune(), devices, when)
 
     def want_approval(self, devices: Devices = None, *, status: int = 400, **when: Any) -> None:
         """Multi Admin Approval stands in the way, as 400 or as 412."""
-        self._add(faults.approval_wanted(status), devices, when)
+        self._add(refusals.approval_wanted(status), devices, when)
 
     def challenge_token(self, *, tokens: float = 1) -> None:
         """Continuous access evaluation refuses the token in use until a new one comes."""
@@ -118,7 +120,7 @@ class Mischief:
 
     def refuse_envelopes(self, status: int = 501, *, retry_after: str | None = None, **when: Any) -> None:
         """Refuse `$batch` as a whole; no part of it is looked at."""
-        fault = faults.refusal(status, message="Batching is not available.", retry_after=retry_after)
+        fault = refusals.refusal(status, message="Batching is not available.", retry_after=retry_after)
         self._script.add(fault, When(**when), of="envelope")
 
     def lose_envelope(self, *, before_effect: bool = False, **when: Any) -> None:
@@ -134,7 +136,9 @@ class Mischief:
         self, error: str = "invalid_client", *, status: int | None = None, retry_after: str | None = None, **when: Any
     ) -> None:
         """The token endpoint answers with that OAuth error."""
-        self._script.add(faults.oauth_refusal(error, status=status, retry_after=retry_after), When(**when), of="token")
+        self._script.add(
+            refusals.oauth_refusal(error, status=status, retry_after=retry_after), When(**when), of="token"
+        )
 
     def slow_tokens(self, seconds: float, **when: Any) -> None:
         """The token endpoint takes its time."""
@@ -148,5 +152,5 @@ class Mischief:
         bounded = when.keys() & {"share", "times", "since", "until"}
         self._add(fault, devices, when if bounded else {"times": 1, **when})
 
-    def _add(self, fault: Fault, devices: Devices, when: dict[str, Any], *, of: Subject = "call") -> None:
-        self._script.add(fault, When(devices=devices_named(devices), **when), of=of)
+    def _add(self, fault: Fault, devices: Devices, when: dict[str, Any]) -> None:
+        self._script.add(fault, When(devices=devices_named(devices), **when))

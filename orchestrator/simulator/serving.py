@@ -81,10 +81,13 @@ async def serve(
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     waiting = asyncio.create_task(ready.wait())
     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        waiting.cancel()
+        await serving  # raises what kept it from starting
+        raise RuntimeError("the simulator ended before it was ready")
     try:
         yield _url(listener, host, tls)
     finally:
-        waiting.cancel()
         server.should_exit = True
         await serving
 
@@ -137,6 +140,7 @@ def _server(app: Application, tls: Tls | None, ready: Callable[[], None], *, own
         server_header=False,
         date_header=False,
         access_log=False,
+        log_config=None,  # uvicorn would set up logging for whoever runs us
         log_level="warning",
         backlog=4096,
         # A caller must never find a connection closed that it was about to use: faults close, the server does not.

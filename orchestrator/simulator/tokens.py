@@ -10,7 +10,7 @@ from math import inf
 from typing import Any
 
 from orchestrator.simulator import replies
-from orchestrator.simulator.faults import claims_challenge
+from orchestrator.simulator.refusals import claims_challenge
 from orchestrator.simulator.replies import PRIVILEGED, Reply
 from orchestrator.simulator.tenant import Call
 
@@ -62,7 +62,7 @@ class TokenGate:
         if scheme.lower() != "bearer" or not token.strip():
             return None
         claims = claims_of(token.strip())
-        app = ANY_APP if claims is None else str(claims.get("appid") or claims.get("azp") or ANY_APP)
+        app = ANY_APP if claims is None else _app_of(claims)
         if len(self._read) > 1_000:
             self._read.clear()
         bearer = self._read[authorization] = Bearer(token.strip(), claims, app)
@@ -90,6 +90,12 @@ class TokenGate:
             return replies.invalid_token(call, "Lifetime validation failed, the token is expired.")
         granted = {*claims.get("roles", ()), *str(claims.get("scp", "")).split()}
         return None if PRIVILEGED in granted else replies.missing_scope(call)
+
+
+def _app_of(claims: dict[str, Any]) -> str:
+    """What a quota is counted for: the app in its tenant."""
+    named = [str(claims[name]) for name in ("appid", "tid") if name in claims]
+    return "@".join(named) or ANY_APP
 
 
 def claims_of(token: str) -> dict[str, Any] | None:

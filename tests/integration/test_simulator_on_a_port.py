@@ -19,8 +19,6 @@ import pytest
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve, serve_in_thread
 
-pytestmark = pytest.mark.enable_socket
-
 DEVICE = "00000000-0000-4000-8000-00000000000a"
 PATH = f"/beta/deviceManagement/managedDevices/{DEVICE}/triggerConfigurationManagerAction"
 CALL: dict[str, Any] = {

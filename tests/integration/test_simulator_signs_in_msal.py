@@ -11,7 +11,6 @@ import jwt
 import msal
 import pytest
 import requests
-import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
@@ -27,8 +26,7 @@ from cryptography.x509.oid import NameOID
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.issuing import Registration
 from orchestrator.simulator.serving import Tls, serve_in_thread
-
-pytestmark = pytest.mark.enable_socket
+from tests.support.tls import Authority
 
 TENANT = "aaaaaaaa-0000-4000-8000-000000000001"
 APP = "bbbbbbbb-0000-4000-8000-000000000001"
@@ -79,29 +77,18 @@ def graph() -> SimulatedGraph:
     return SimulatedGraph(None, check_tokens=True)
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
 @pytest.fixture
-def url(graph: SimulatedGraph, authority: trustme.CA, tmp_path: Path) -> Iterator[str]:
-    certificate, key = tmp_path / "server.pem", tmp_path / "server.key"
-    issued = authority.issue_cert("localhost", "127.0.0.1")
-    issued.cert_chain_pems[0].write_to_path(certificate)
-    issued.private_key_pem.write_to_path(key)
-    with serve_in_thread(graph, tls=Tls(certificate, key)) as base:
+def url(graph: SimulatedGraph, authority: Authority) -> Iterator[str]:
+    with serve_in_thread(graph, tls=Tls(authority.certificate, authority.key)) as base:
         yield base.replace("127.0.0.1", "localhost")
 
 
 @pytest.fixture
-def session(authority: trustme.CA, tmp_path: Path) -> Iterator[requests.Session]:
-    bundle = tmp_path / "authority.pem"
-    authority.cert_pem.write_to_path(bundle)
+def session(authority: Authority) -> Iterator[requests.Session]:
     with requests.Session() as session:
         # The environment's certificates would overrule these.
         session.trust_env = False
-        session.verify = str(bundle)
+        session.verify = str(authority.bundle)
         yield session
 
 
@@ -227,7 +214,7 @@ def test_msal_buys_a_new_token_for_a_claims_challenge(
 def test_msal_signs_a_person_in_by_device_code_and_stays_signed_in(
     graph: SimulatedGraph, url: str, session: requests.Session
 ) -> None:
-    graph.entra.polls_before_approval = 1
+    graph.entra.grants.polls_before_approval = 1
     graph.entra.mint.lifetime = 60  # under five minutes: MSAL takes it for expired and uses the refresh token
     app = msal.PublicClientApplication(APP, authority=f"{url}/{TENANT}", instance_discovery=False, http_client=session)
 

@@ -48,3 +48,10 @@ async def test_a_body_without_its_content_type_is_refused(graph: Any, ask: Any) 
 
     assert answer.status_code == 400
     assert "Content-Type" in answer.json()["error"]["message"]
+
+
+async def test_a_body_of_more_than_four_megabytes_is_too_large(graph: Any, ask: Any) -> None:
+    answer = await ask(graph, body=b" " * (4 * 1024 * 1024 + 1), headers={"content-type": "application/json"})
+
+    assert answer.status_code == 413
+    assert graph.tenant.calls == []

@@ -74,7 +74,8 @@ async def test_faults_are_scripted_and_dropped_from_outside(graph: Any, ask: Any
         ("faults", {}),
         ("quota", {"limit": "many"}),
         ("quota", {"colour": "red"}),
-        ("latency", {"low": 1}),
+        ("latency", {"low": "quick"}),
+        ("latency", [1]),
         ("faults", b"{"),
     ],
 )
@@ -110,5 +111,10 @@ async def test_a_reset_from_outside_empties_the_ledger(graph: Any, ask: Any) -> 
     assert (await control(ask, graph, "GET", "summary")).json()["calls"] == 0
 
 
-async def test_an_unknown_control_is_404(graph: Any, ask: Any) -> None:
-    assert (await control(ask, graph, "GET", "nothing")).status_code == 404
+@pytest.mark.parametrize(("method", "path"), [("GET", "nothing"), ("POST", "ledger"), ("DELETE", "quota")])
+async def test_an_unknown_control_is_404(graph: Any, ask: Any, method: str, path: str) -> None:
+    assert (await control(ask, graph, method, path)).status_code == 404
+
+
+async def test_a_page_that_is_no_number_is_said(graph: Any, ask: Any) -> None:
+    assert (await control(ask, graph, "GET", "ledger?offset=first")).status_code == 400

@@ -145,6 +145,18 @@ async def test_an_outage_ends_by_itself(graph: Any, ask: Any, stepped: Any) -> N
     assert answers == [204, 503, 503, 503, 503, 503, 204]
 
 
+async def test_an_outage_strikes_envelopes_as_a_whole(graph: Any, ask: Any, stepped: Any) -> None:
+    graph.outage(seconds=5, status=502)
+    part = {"id": "1", "method": "POST", "url": "/deviceManagement"}
+
+    answers = []
+    for _ in range(2):
+        answers.append((await ask(graph, path="/beta/$batch", body={"requests": [part]})).status_code)
+        stepped.advance(5)
+
+    assert answers == [502, 200]
+
+
 async def test_the_next_few_calls_can_fail_whoever_makes_them(graph: Any, ask: Any) -> None:
     graph.refuse(status=500, times=2)
 

@@ -83,7 +83,7 @@ async def test_a_registered_app_must_prove_itself(
 
 
 async def test_a_person_approves_after_some_polls_and_may_be_refreshed(graph: Any, ask: Any) -> None:
-    graph.entra.polls_before_approval = 2
+    graph.entra.grants.polls_before_approval = 2
     code = (await token(ask, graph, "devicecode")).json()["device_code"]
     poll = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": code}
 
@@ -96,7 +96,7 @@ async def test_a_person_approves_after_some_polls_and_may_be_refreshed(graph: An
 
 
 async def test_a_person_may_decline(graph: Any, ask: Any) -> None:
-    graph.entra.declines_people = True
+    graph.entra.grants.declines_people = True
     code = (await token(ask, graph, "devicecode")).json()["device_code"]
 
     answer = await token(ask, graph, grant_type="urn:ietf:params:oauth:grant-type:device_code", device_code=code)

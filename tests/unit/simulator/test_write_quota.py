@@ -99,6 +99,16 @@ async def test_each_app_has_a_quota_of_its_own_and_the_tenant_one_for_all(
     assert answers == [204, 204, 429, 429, 429]
 
 
+async def test_the_same_app_in_another_tenant_has_another_quota(make_graph: Any, ask: Any, jwt_of: Any) -> None:
+    graph = make_graph(Quota(1, 10))
+    here, there = jwt_of(appid="app", tid="here"), jwt_of(appid="app", tid="there")
+
+    answers = [(await ask(graph, token=token)).status_code for token in (here, here, there)]
+
+    assert answers == [204, 429, 204]
+    assert (graph.tenant.peak(10), graph.tenant.peak(10, app="app@here")) == (3, 2)
+
+
 async def test_a_malformed_write_counts_too(make_graph: Any, ask: Any) -> None:
     graph = make_graph(Quota(1, 10))
     await ask(graph, device="not-a-guid")
