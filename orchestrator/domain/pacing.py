@@ -38,9 +38,13 @@ SLACK = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Where a lane stands, in seconds on the clock of whoever keeps it."""
+    """Where a lane stands, in seconds on the clock of whoever keeps it.
 
-    next_departure: float
+    `last_departure` is the latest that was granted; it may lie ahead. It says nothing about the limit, so that
+    whoever asks next may have another.
+    """
+
+    last_departure: float
     closed_until: float = 0.0
     refusals: int = 0
 
@@ -84,30 +88,27 @@ def interval(limit: WriteLimit) -> float:
     return span / limit.calls
 
 
-def unknown_past(now: float, limit: WriteLimit | None) -> Pace:
-    """The pace of a lane of which nothing is known: what others were granted just before may still depart.
-
-    The last of them departs a horizon from now, and the next call must keep its interval from that one too.
-    """
-    return Pace(next_departure=now + HORIZON + (interval(limit) if limit else 0.0))
+def unknown_past(now: float) -> Pace:
+    """The pace of a lane of which nothing is known: somebody may just have been granted all there was."""
+    return Pace(last_departure=now + HORIZON)
 
 
 def grant(pace: Pace, now: float, want: int, limit: WriteLimit | None) -> tuple[Pace, Grant]:
     """Up to `want` departures within the horizon, and the pace after them."""
-    pace = _within_bounds(pace, now, limit)
+    pace = _within_bounds(pace, now)
     if pace.closed_until > now:
         return pace, Grant((), pace.closed_until, pace.closed_until)
     if limit is None:
         return pace, Grant((now,) * want, now, 0.0)
     gap = interval(limit)
-    first = max(pace.next_departure, now + LEAD)
+    first = max(pace.last_departure + gap, pace.closed_until, now + LEAD)
     fitting = int((now + HORIZON - first) / gap) + 1 if first <= now + HORIZON else 0
     count = min(want, fitting)
     departures = tuple(first + step * gap for step in range(count))
     if not departures:
-        return pace, Grant((), pace.next_departure - HORIZON / 2, 0.0)
-    after = replace(pace, next_departure=first + count * gap)
-    return after, Grant(departures, after.next_departure - HORIZON / 2, 0.0)
+        return pace, Grant((), first - HORIZON / 2, 0.0)
+    last = departures[-1]
+    return replace(pace, last_departure=last), Grant(departures, last + gap - HORIZON / 2, 0.0)
 
 
 def close(pace: Pace, now: float, wait: float | None, jitter: float) -> Pace:
@@ -116,8 +117,7 @@ def close(pace: Pace, now: float, wait: float | None, jitter: float) -> Pace:
     if wait is None:
         wait = min(LONGEST_GUESS, 2.0 ** min(refusals, 10)) * (1 + jitter / 4)
     until = now + min(wait, LONGEST_CLOSURE)
-    closed_until = max(pace.closed_until, until)
-    return Pace(max(pace.next_departure, closed_until), closed_until, refusals)
+    return Pace(pace.last_departure, max(pace.closed_until, until), refusals)
 
 
 def localise(granted: Grant, *, granted_at: float, asked_at: float, answered_at: float) -> Permits:
@@ -135,13 +135,12 @@ def localise(granted: Grant, *, granted_at: float, asked_at: float, answered_at:
     return Permits(each, answered_at + granted.ask_again_at - granted_at, closed_until)
 
 
-def _within_bounds(pace: Pace, now: float, limit: WriteLimit | None) -> Pace:
+def _within_bounds(pace: Pace, now: float) -> Pace:
     if pace.closed_until > now + LONGEST_CLOSURE:
-        pace = replace(pace, closed_until=now + LONGEST_CLOSURE, next_departure=now + LONGEST_CLOSURE)
-    furthest = now + HORIZON + (interval(limit) if limit else 0.0)
-    if pace.next_departure > max(furthest, pace.closed_until) + SLACK:
+        pace = replace(pace, closed_until=now + LONGEST_CLOSURE)
+    if pace.last_departure > now + HORIZON + SLACK:
         # The clock that we share went back; what is outstanding still departs within one horizon.
-        pace = replace(pace, next_departure=unknown_past(now, limit).next_departure)
+        pace = replace(pace, last_departure=unknown_past(now).last_departure)
     if pace.refusals and now > pace.closed_until + FORGIVEN_AFTER:
         pace = replace(pace, refusals=0)
     return pace

@@ -35,15 +35,15 @@ local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 
 local function text(number) return string.format('%.17g', number) end
 
-local kept = redis.call('HMGET', KEYS[1], 'next_departure', 'closed_until', 'refusals')
-local next_departure, closed_until, refusals = tonumber(kept[1] or ''), tonumber(kept[2] or ''), tonumber(kept[3] or '')
-if not (next_departure and closed_until and refusals) then
-  next_departure, closed_until, refusals = now + horizon + gap, 0, 0
+local kept = redis.call('HMGET', KEYS[1], 'last_departure', 'closed_until', 'refusals')
+local last_departure, closed_until, refusals = tonumber(kept[1] or ''), tonumber(kept[2] or ''), tonumber(kept[3] or '')
+if not (last_departure and closed_until and refusals) then
+  last_departure, closed_until, refusals = now + horizon, 0, 0
 end
 
 local function keep()
   redis.call('HSET', KEYS[1],
-    'next_departure', text(next_departure), 'closed_until', text(closed_until), 'refusals', text(refusals))
+    'last_departure', text(last_departure), 'closed_until', text(closed_until), 'refusals', text(refusals))
   redis.call('EXPIRE', KEYS[1], kept_for)
 end
 """
@@ -53,12 +53,8 @@ TAKE = (
     + """
 local want = tonumber(ARGV[9])
 
-if closed_until > now + longest_closure then
-  closed_until, next_departure = now + longest_closure, now + longest_closure
-end
-if next_departure > math.max(now + horizon + gap, closed_until) + slack then
-  next_departure = now + horizon + gap
-end
+if closed_until > now + longest_closure then closed_until = now + longest_closure end
+if last_departure > now + horizon + slack then last_departure = now + horizon end
 if refusals ~= 0 and now > closed_until + forgiven_after then refusals = 0 end
 
 local first, count, ask_again_at, closed = now, 0, now, 0
@@ -67,12 +63,15 @@ if closed_until > now then
 elseif gap == 0 then
   count = want
 else
-  first = math.max(next_departure, now + lead)
+  first = math.max(last_departure + gap, closed_until, now + lead)
   if first <= now + horizon then
     count = math.min(want, math.floor((now + horizon - first) / gap) + 1)
   end
-  if count > 0 then next_departure = first + count * gap end
-  ask_again_at = next_departure - horizon / 2
+  ask_again_at = first - horizon / 2
+  if count > 0 then
+    last_departure = first + (count - 1) * gap
+    ask_again_at = last_departure + gap - horizon / 2
+  end
 end
 keep()
 return {text(now), text(first), text(count), text(ask_again_at), text(closed)}
@@ -89,7 +88,6 @@ if not wait then
   wait = math.min(longest_guess, 2 ^ math.min(refusals, 10)) * (1 + jitter / 4)
 end
 closed_until = math.max(closed_until, now + math.min(wait, longest_closure))
-next_departure = math.max(next_departure, closed_until)
 keep()
 return {text(now)}
 """

@@ -7,7 +7,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import LaneKey
-from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.pacing import Pace, unknown_past
 from orchestrator.store.rows import LaneRow
 
@@ -18,20 +17,20 @@ class Lanes:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def pace_for_update(self, lane: LaneKey, limit: WriteLimit | None, *, now: float) -> Pace:
+    async def pace_for_update(self, lane: LaneKey, *, now: float) -> Pace:
         """Where the lane stands, locked until the commit; a lane never seen before is unknown, not free."""
         query = (
-            select(LaneRow.next_departure, LaneRow.closed_until, LaneRow.refusals)
+            select(LaneRow.last_departure, LaneRow.closed_until, LaneRow.refusals)
             .where(LaneRow.key == lane)
             .with_for_update()
         )
         row = (await self._connection.execute(query)).one_or_none()
         if row is None:
             dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-            first = unknown_past(now, limit)
+            first = unknown_past(now)
             await self._connection.execute(
                 dialect.insert(LaneRow)
-                .values(key=lane, next_departure=first.next_departure, closed_until=0.0, refusals=0)
+                .values(key=lane, last_departure=first.last_departure, closed_until=0.0, refusals=0)
                 .on_conflict_do_nothing()
             )
             row = (await self._connection.execute(query)).one()
@@ -42,15 +41,15 @@ class Lanes:
         await self._connection.execute(
             update(LaneRow)
             .where(LaneRow.key == lane)
-            .values(next_departure=pace.next_departure, closed_until=pace.closed_until, refusals=pace.refusals)
+            .values(last_departure=pace.last_departure, closed_until=pace.closed_until, refusals=pace.refusals)
         )
 
     async def all(self) -> dict[LaneKey, Pace]:
         """Every lane that was ever paced here."""
-        query = select(LaneRow.key, LaneRow.next_departure, LaneRow.closed_until, LaneRow.refusals).order_by(
+        query = select(LaneRow.key, LaneRow.last_departure, LaneRow.closed_until, LaneRow.refusals).order_by(
             LaneRow.key
         )
         return {
-            LaneKey(row.key): Pace(row.next_departure, row.closed_until, row.refusals)
+            LaneKey(row.key): Pace(row.last_departure, row.closed_until, row.refusals)
             for row in await self._connection.execute(query)
         }

@@ -113,7 +113,7 @@ class Lane:
                 self.pace = close(self.pace, self.keeper_time, wait, jitter)
                 self.closed_until = self.pace.closed_until
             case LoseState():
-                self.pace = unknown_past(self.keeper_time, self.limit)
+                self.pace = unknown_past(self.keeper_time)
                 self.closed_until = 0.0
             case PutClockBack(seconds):
                 self.clock_behind += seconds
@@ -146,7 +146,7 @@ class Lane:
 @example(WriteLimit(10, timedelta(seconds=4)), [LoseState(), Wait(0.16), Saturate(0.05, 0, 1, 0, 0, 0)] * 25)
 @example(WriteLimit(1, timedelta(seconds=4)), [Saturate(4, 0, 1, 1, 1, 0), Saturate(4, 1, 1, 0, 0, 0)] * 3)
 def test_no_window_ever_holds_more_than_the_limit(limit: WriteLimit, script: list[Event]) -> None:
-    lane = Lane(limit, unknown_past(0.0, limit))
+    lane = Lane(limit, unknown_past(0.0))
 
     for event in script:
         lane.face(event)
@@ -156,7 +156,7 @@ def test_no_window_ever_holds_more_than_the_limit(limit: WriteLimit, script: lis
 
 @given(limits, events)
 def test_nothing_is_granted_inside_a_closure(limit: WriteLimit, script: list[Event]) -> None:
-    lane = Lane(limit, unknown_past(0.0, limit))
+    lane = Lane(limit, unknown_past(0.0))
 
     for event in script:
         lane.face(event)
@@ -213,7 +213,7 @@ def test_a_localised_permit_never_opens_early_and_never_ends_late(
 )
 def test_the_worst_road_fills_a_window_to_the_limit_and_no_further(limit: WriteLimit, moment: float) -> None:
     # Everything that departs before one moment leaves last and travels long, everything after leaves first and fast.
-    lane = Lane(limit, unknown_past(0.0, limit))
+    lane = Lane(limit, unknown_past(0.0))
     lane.face(Saturate(moment + 0.05, 0, 50, 1, 1, 0))
 
     lane.face(Saturate(60, 1, 50, 0, 0, 0))
@@ -235,7 +235,7 @@ async def test_takers_who_always_want_more_get_nearly_the_whole_limit(
     limit: WriteLimit, least: float, takers: int
 ) -> None:
     clock = ManualClock(auto=True)
-    pace = unknown_past(0.0, limit)
+    pace = unknown_past(0.0)
     departed = 0
 
     async def take() -> None:
