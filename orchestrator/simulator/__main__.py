@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     graph = SimulatedGraph(
         _quota(options),
         seed=options.seed,
-        known_devices=_devices(options.devices),
+        known_devices=options.devices,
         check_tokens=options.check_tokens,
         counts_only=options.counts_only,
     )
@@ -53,11 +53,6 @@ def _quota(options: argparse.Namespace) -> Quota | None:
     )
 
 
-def _devices(path: Path | None) -> list[str] | None:
-    """One device id a line; blank lines are nothing."""
-    return None if path is None else path.read_text(encoding="utf-8-sig").split()
-
-
 def _misbehave(graph: SimulatedGraph, options: argparse.Namespace) -> None:
     for status, share in options.fail:
         graph.refuse(status=status, share=share)
@@ -73,6 +68,14 @@ def _misbehave(graph: SimulatedGraph, options: argparse.Namespace) -> None:
     graph.answer_within(low, high)
     if options.token_lifetime is not None:
         graph.entra.mint.lifetime = options.token_lifetime
+
+
+def _devices(path: str) -> list[str]:
+    """One device id a line; blank lines are nothing."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig").split()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise argparse.ArgumentTypeError(f"cannot read {path}: {problem}") from problem
 
 
 def _limit(text: str) -> tuple[int, float] | None:
@@ -126,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--hang-seconds", type=float, default=60.0, metavar="SECONDS")
     parser.add_argument("--no-batch", action="store_true", help="refuse $batch with 501")
     parser.add_argument("--seed", type=int, default=0, help="the same seed misbehaves the same way")
-    parser.add_argument("--devices", type=Path, metavar="FILE", help="the device ids that exist, one a line")
+    parser.add_argument("--devices", type=_devices, metavar="FILE", help="the device ids that exist, one a line")
     parser.add_argument(
         "--check-tokens", action="store_true", help="judge readable tokens by audience, expiry and role"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import threading
@@ -153,10 +154,19 @@ def _server(app: Application, tls: Tls | None, ready: Callable[[], None], *, own
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.create_server(
-        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=4096
-    )
-    listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sets TCP_NODELAY only where the protocol is named, and socket.create_server leaves it out: an answer with
+    # a body, which uvicorn writes in two pieces, would then wait 40 ms for a delayed acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(4096)
+        listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 
