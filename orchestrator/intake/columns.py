@@ -109,7 +109,11 @@ def _take(header: Sequence[str], places: list[int]) -> IdColumns:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+    return ", ".join(f"`{_printable(name)}`" for name in names)
+
+
+def _printable(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in name[:_LONGEST_SHOWN])
 
 
 def _there_are(header: Sequence[str]) -> str:
@@ -122,4 +126,5 @@ ALIASES = ("managedDeviceId", "IntuneDeviceId", "Device ID", "Id")
 """Where the managed device id stands; the first of this list wins, wherever it is in the file."""
 
 _MOST_SHOWN = 60
+_LONGEST_SHOWN = 80
 _GUID = re.compile(r"\{?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?", re.ASCII | re.IGNORECASE)

@@ -59,9 +59,9 @@ class CsvFile:
         return self._bytes.count
 
     def rows(self) -> Iterator[CsvRow]:
-        """Every row that is not blank, the header among them; an Excel `sep=` line is no row."""
-        if self._dialect.is_declared:
-            self._lines.skip_declaration()
+        """Every row that is not blank, the header among them; a line for a program (`sep=;`, `#TYPE …`) is no row."""
+        if self._dialect.has_preamble:
+            self._lines.skip_preamble()
         while True:
             try:
                 yield from self._readable_rows()
@@ -94,15 +94,16 @@ class CsvFile:
         """The row at hand as a bad one; what comes after the line that its quote opened on will be read again."""
         lines = self._lines
         if len(lines.held) == 1:
-            reason = _ROW_TOO_LONG if isinstance(error, _RowTooLong) else _reason(error)
-            return CsvRow(lines.row_starts_at, self._leniently(lines.held), problem=reason)
+            if isinstance(error, _RowTooLong):
+                return CsvRow(lines.row_starts_at, [], problem=_ROW_TOO_LONG)
+            return CsvRow(lines.row_starts_at, self._leniently(lines.held), problem=_reason(error))
         ended_inside = lines.is_at_end or isinstance(error, _RowTooLong)
         opened = self._opening_line(lines.held if ended_inside else lines.held[:-1])
         line = lines.row_starts_at + opened
-        cells = self._leniently(lines.held[: opened + 1])
-        reason = "has a quote that is not closed"
-        if not lines.go_back_to(opened + 1):
-            reason += f", and so have many before it; lines {line + 1} to {lines.number} were not read"
+        *cells, last = self._leniently(lines.held[: opened + 1]) or [""]
+        cells.append(last.rstrip("\r\n"))
+        lines.go_back_to(opened + 1)
+        reason = f"{_NOT_CLOSED}; its row starts at line {lines.row_starts_at}" if opened else _NOT_CLOSED
         return CsvRow(line, cells, problem=reason)
 
     def _opening_line(self, held: list[str]) -> int:
@@ -124,7 +125,6 @@ class _Lines:
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
         self._again: deque[str] = deque()
-        self._may_go_back = _READ_AGAIN
         self._size = 0
         self.held: list[str] = []
         self.number = 0
@@ -135,18 +135,15 @@ class _Lines:
         self.held, self._size = [], 0
         self.row_starts_at = self.number + 1
 
-    def go_back_to(self, index: int) -> bool:
-        """Read again from the line of this index in `held`; False once a file has used that up, and nothing changes."""
+    def go_back_to(self, index: int) -> None:
+        """Read again from the line of this index in `held`."""
+        # Bounded: from an open quote to where it fails every quote is a doubled one, and read from the start of a line
+        # a doubled quote leaves nothing open. So no line but the last is gone back for twice.
         back = self.held[index:]
-        # Without a bound a file made of opening quotes alone would be read again from nearly every line.
-        self._may_go_back -= sum(map(len, back))
-        if self._may_go_back < 0:
-            return False
         self._again.extendleft(reversed(back))
         self.number -= len(back)
-        return True
 
-    def skip_declaration(self) -> None:
+    def skip_preamble(self) -> None:
         while not next(self, "x").strip():
             pass
 
@@ -189,11 +186,11 @@ def _reason(error: Exception) -> str:
         return "has text after a closing quote"
     if "field larger" in words:
         return f"has a cell of more than {csv.field_size_limit():,} characters"
-    return "has a quote that is not closed"
+    return _NOT_CLOSED
 
 
 _HEAD = 64 * 1024
 _READ_AT_ONCE = 256 * 1024
-_READ_AGAIN = 32 * LONGEST_ROW
+_NOT_CLOSED = "has a quote that is not closed"
 _ROW_TOO_LONG = f"has more than {LONGEST_ROW:,} characters"
 _LINE_END = re.compile(r"\r\n|\r|\n")

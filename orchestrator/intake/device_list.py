@@ -147,12 +147,15 @@ def _without_header(cells: list[str], via: Via, options: IntakeOptions) -> Heade
 
 
 def _read_header(cells: list[str], via: Via, options: IntakeOptions) -> Header:
-    id_columns = find_id_columns(cells, via, column=options.column)
     eligibility = Eligibility.of(cells)
     report_via = recognise(cells)
     if report_via is None:
+        id_columns = find_id_columns(cells, via, column=options.column)
         return Header(tuple(cells), Layout(via, id_columns, len(cells), eligibility))
     own = len(own_columns(report_via))
+    # Its own ids come first: columns of its input that are called alike have not been read since.
+    has_ids = options.column is None and set(via.columns) <= set(report_via.columns)
+    id_columns = find_id_columns(cells[:own] if has_ids else cells, via, column=options.column)
     columns = tuple(name_in_input(name, report_via) for name in cells[own:])
     return Header(columns, Layout(via, id_columns, len(cells), eligibility, own), report_via)
 

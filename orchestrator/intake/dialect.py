@@ -14,22 +14,22 @@ DELIMITERS = ",;\t"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """The delimiter, and whether a blank follows each; `is_declared` tells that a first line `sep=` said so."""
+    """The delimiter, whether a blank follows each, and whether a line for programs stands before the header."""
 
     delimiter: str
     skips_blank: bool = False
-    is_declared: bool = False
+    has_preamble: bool = False
 
 
 def detect_dialect(sample: str) -> Dialect:
     """The dialect of a file that starts with this text."""
     first, *rest = _LINE_END.split(sample.lstrip("\r\n"), maxsplit=1)
     declared = _DECLARATION.fullmatch(first)
-    if declared:
-        delimiter = declared["delimiter"]
-        return Dialect(delimiter, _skips_blank("".join(rest), delimiter), is_declared=True)
-    delimiter = _detect_delimiter(sample)
-    return Dialect(delimiter, _skips_blank(sample, delimiter))
+    has_preamble = declared is not None or first.startswith(_TYPE_OF_OBJECTS)
+    if has_preamble:
+        sample = "".join(rest)
+    delimiter = declared["delimiter"] if declared else _detect_delimiter(sample)
+    return Dialect(delimiter, _skips_blank(sample, delimiter), has_preamble)
 
 
 def _detect_delimiter(sample: str) -> str:
@@ -74,7 +74,9 @@ def _skips_blank(sample: str, delimiter: str) -> bool:
     return line.count(delimiter) == line.count(delimiter + " ") > 0
 
 
+# Excel writes and reads `sep=;`; Export-Csv of Windows PowerShell 5.1 writes `#TYPE …` unless told not to.
 _DECLARATION = re.compile(r'"?sep=(?P<delimiter>[^\w\s"]|\t)"?[,;\t]*', re.IGNORECASE)
+_TYPE_OF_OBJECTS = ("#TYPE ", '"#TYPE ')
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SNIFFED = 8192
 _ROWS_LOOKED_AT = 50

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from orchestrator.intake.columns import fold
 
@@ -26,20 +27,30 @@ class Eligibility:
 
     def objection(self, cells: Sequence[str]) -> str | None:
         """Why the device of this row cannot take the action; None where nothing says so, or anything is unknown."""
-        for place in self.systems:
-            if place < len(cells) and fold(cells[place]).startswith(_OTHER_SYSTEMS):
-                return f"runs {cells[place].strip()}: only Windows takes ConfigMgr actions"
-        without = None
-        for place in self.managers:
-            if place < len(cells):
-                named = fold(cells[place])
-                if named in _WITH_CLIENT or any(word in named for word in _CLIENT_WORDS):
-                    return None
-                if named in _WITHOUT_CLIENT:
-                    without = cells[place].strip()
-        return f"is managed by {without}: there is no ConfigMgr client to act" if without is not None else None
+        width = len(cells)
+        return _objection(
+            tuple([cells[place][:_MOST_READ] for place in self.systems if place < width]),
+            tuple([cells[place][:_MOST_READ] for place in self.managers if place < width]),
+        )
 
 
+@lru_cache(maxsize=1024)  # a fleet says the same few things a hundred thousand times
+def _objection(systems: tuple[str, ...], managers: tuple[str, ...]) -> str | None:
+    for system in systems:
+        if fold(system).startswith(_OTHER_SYSTEMS):
+            return f"runs {_shown(system)}: only Windows takes ConfigMgr actions"
+    folded = [fold(manager) for manager in managers]
+    if any(name in _WITH_CLIENT or any(word in name for word in _CLIENT_WORDS) for name in folded):
+        return None
+    without = [manager for manager, name in zip(managers, folded, strict=True) if name in _WITHOUT_CLIENT]
+    return f"is managed by {_shown(without[0])}: there is no ConfigMgr client to act" if without else None
+
+
+def _shown(text: str) -> str:
+    return text.strip()[:40]
+
+
+_MOST_READ = 64
 _SYSTEM_COLUMNS = frozenset({"os", "operatingsystem"})
 _MANAGER_COLUMNS = frozenset({"managedby", "managementagents", "managementagent"})
 _OTHER_SYSTEMS = (

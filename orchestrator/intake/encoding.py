@@ -12,7 +12,7 @@ BROKEN_BYTES = "muster.windows1252"
 """The error handler to decode with: what is no UTF-8 is read as Windows-1252.
 
 The first pages of a long list are often plain ASCII, and the first name with an umlaut comes after a million bytes;
-a stream cannot be read again from its start by then. It also reads two exports that somebody has joined.
+a stream cannot be read again from its start by then.
 """
 
 

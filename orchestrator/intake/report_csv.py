@@ -91,8 +91,9 @@ def _moment(moment: datetime | None) -> str:
 
 
 def _defused(cells: list[str]) -> list[str]:
-    # One search over all cells at once: few rows hold anything suspicious, and most time would go into asking each.
-    return [_defuse(cell) for cell in cells] if _SUSPICIOUS.search("\x1f".join(cells)) else cells
+    # One search over all cells at once, for few rows hold anything suspicious; a pattern that starts with a plain
+    # character is nine times as fast as one that may also match at the start.
+    return [_defuse(cell) for cell in cells] if _SUSPICIOUS.search("\x1f" + "\x1f".join(cells)) else cells
 
 
 def _defuse(cell: str) -> str:
@@ -108,6 +109,6 @@ def _as_csv(rows: Iterable[Sequence[str]]) -> str:
 # What starts a formula in Excel, its full-width forms and the characters that Excel drops before one among them.
 # https://owasp.org/www-community/attacks/CSV_Injection
 _STARTS_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-_SUSPICIOUS = re.compile("(?:^|\x1f)[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]")
+_SUSPICIOUS = re.compile("\x1f[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]")
 # A negative number and a dash for "nothing" are what they look like.
 _HARMLESS = re.compile(r"-(?:\d+(?:[.,]\d+)?)?", re.ASCII)
