@@ -3,7 +3,7 @@
 MusterError
 ├── RequestRejected        the caller must change something         exit code 2
 │   ├── UnknownJob, AmbiguousJob, UnknownTenant
-│   ├── IllegalMove
+│   ├── IllegalMove, IdempotencyConflict
 │   ├── SettingsInvalid
 │   └── IntakeFailed       (with every bad line)
 ├── TryLater               somebody else is unwell                  exit code 4

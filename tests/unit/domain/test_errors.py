@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import inspect
+import re
+
+from orchestrator.domain import errors
+from orchestrator.domain.errors import CannotContinue, MusterError, RequestRejected, TryLater
+
+BRANCHES = {RequestRejected, TryLater, CannotContinue}
+
+
+def raised_on_purpose() -> dict[str, type[MusterError]]:
+    return {
+        name: kind
+        for name, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, MusterError) and kind.__module__ == errors.__name__
+    }
+
+
+def test_the_drawing_shows_the_whole_tree() -> None:
+    drawn = set(re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", errors.__doc__ or ""))
+
+    assert drawn == set(raised_on_purpose())
+
+
+def test_everything_hangs_on_a_branch_that_says_what_to_do() -> None:
+    leaves = [kind for kind in raised_on_purpose().values() if kind is not MusterError and kind not in BRANCHES]
+
+    assert leaves
+    assert all(sum(issubclass(leaf, branch) for branch in BRANCHES) == 1 for leaf in leaves)

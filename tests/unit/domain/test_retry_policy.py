@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.domain.outcome import (
+    Accepted,
+    Bar,
+    Barred,
+    Deferred,
+    GraphError,
+    Outcome,
+    Refused,
+    Uncertain,
+)
+from orchestrator.domain.retry import Again, Halt, NextStep, RetryPolicy, Settle
+from orchestrator.domain.target import TargetStatus
+
+POLICY = RetryPolicy(attempts=3, base=2.0, longest=10.0)
+NOT_FOUND = GraphError("ResourceNotFound", "no such device", 404)
+BUSY = GraphError("TooManyRequests", "slow down", 429)
+BROKEN = GraphError("InternalServerError", "oh", 500)
+SILENT = GraphError("ReadTimeout", "no answer")
+DENIED = GraphError("Forbidden", "no", 403)
+NO_ROAD = GraphError("ConnectError", "no connection")
+
+
+def step(outcome: Outcome, *, used: int = 1, repeatable: bool = True, jitter: float = 0.5, **known: bool) -> NextStep:
+    return POLICY.next_step(outcome, used=used, repeatable=repeatable, jitter=jitter, **known)
+
+
+def test_204_settles_as_accepted_with_its_request_id() -> None:
+    assert step(Accepted("r1")) == Settle(TargetStatus.ACCEPTED, request_id="r1")
+
+
+@pytest.mark.parametrize("used", [1, 3, 9])
+def test_a_refusal_settles_as_failed_at_once(used: int) -> None:
+    assert step(Refused(NOT_FOUND), used=used) == Settle(TargetStatus.FAILED, NOT_FOUND)
+
+
+def test_a_refusal_after_doubt_is_no_proof_that_nothing_happened() -> None:
+    assert step(Refused(NOT_FOUND), doubtful=True) == Settle(TargetStatus.UNCERTAIN, NOT_FOUND)
+
+
+def test_a_denial_stops_the_job_while_nothing_was_accepted() -> None:
+    assert step(Refused(DENIED, perhaps_everywhere=True)) == Halt(Bar.PERMISSION_MISSING, DENIED)
+
+
+def test_a_denial_after_an_acceptance_concerns_this_device() -> None:
+    outcome = Refused(DENIED, perhaps_everywhere=True)
+
+    assert step(outcome, accepted_before=True) == Settle(TargetStatus.FAILED, DENIED)
+
+
+@pytest.mark.parametrize("bar", Bar)
+def test_what_cannot_work_for_anyone_stops_the_job(bar: Bar) -> None:
+    assert step(Barred(DENIED, bar), used=3, repeatable=False) == Halt(bar, DENIED)
+
+
+@pytest.mark.parametrize(
+    ("used", "jitter", "wait"),
+    [(1, 0.0, 1.0), (1, 1.0, 2.0), (2, 0.0, 2.0), (2, 1.0, 4.0)],
+)
+def test_waits_double_and_are_spread(used: int, jitter: float, wait: float) -> None:
+    assert step(Deferred(BUSY), used=used, jitter=jitter) == Again(wait, BUSY)
+
+
+def test_a_wait_never_passes_the_longest() -> None:
+    patient = RetryPolicy(attempts=10_000, base=2.0, longest=10.0)
+
+    waited = patient.next_step(Deferred(BUSY), used=5_000, repeatable=True, jitter=1.0)
+
+    assert waited == Again(10.0, BUSY)
+
+
+@pytest.mark.parametrize("named", [0, 1, 60, 3600])
+@pytest.mark.parametrize("jitter", [0.0, 1.0])
+def test_a_wait_that_graph_named_is_a_floor(named: int, jitter: float) -> None:
+    assert step(Deferred(BUSY, timedelta(seconds=named)), jitter=jitter) == Again(named + jitter, BUSY)
+
+
+def test_the_last_attempt_is_the_last() -> None:
+    assert isinstance(step(Deferred(BUSY), used=2), Again)
+    assert step(Deferred(BUSY), used=3) == Settle(TargetStatus.FAILED, BUSY)
+
+
+def test_what_never_left_uses_up_no_attempt() -> None:
+    waits = step(Deferred(NO_ROAD), used=99)
+
+    assert isinstance(waits, Again)
+    assert not waits.counted
+
+
+@pytest.mark.parametrize("used", [1, 3])
+@pytest.mark.parametrize("outcome", [Deferred(BROKEN, may_have_happened=True), Uncertain(SILENT)])
+def test_an_expensive_action_that_may_have_happened_is_not_sent_again(outcome: Outcome, used: int) -> None:
+    assert step(outcome, used=used, repeatable=False) == Settle(TargetStatus.UNCERTAIN, outcome.error)  # type: ignore[union-attr] # both carry one
+
+
+@pytest.mark.parametrize("outcome", [Deferred(BROKEN, may_have_happened=True), Uncertain(SILENT)])
+def test_a_repeatable_action_that_may_have_happened_goes_again_in_doubt(outcome: Outcome) -> None:
+    goes_again = step(outcome)
+
+    assert isinstance(goes_again, Again)
+    assert goes_again.doubtful
+
+
+@pytest.mark.parametrize("doubtful", [False, True])
+@pytest.mark.parametrize("outcome", [Deferred(BROKEN, may_have_happened=True), Uncertain(SILENT)])
+def test_attempts_that_end_in_doubt_end_as_uncertain(outcome: Outcome, *, doubtful: bool) -> None:
+    settled = step(outcome, used=3, doubtful=doubtful)
+
+    assert isinstance(settled, Settle)
+    assert settled.status is TargetStatus.UNCERTAIN
+
+
+def test_an_answer_that_makes_no_sense_is_not_asked_for_again() -> None:
+    nonsense = GraphError("UnexpectedReply", "a page of HTML", 200)
+
+    assert step(Uncertain(nonsense, is_answer=True)) == Settle(TargetStatus.UNCERTAIN, nonsense)
