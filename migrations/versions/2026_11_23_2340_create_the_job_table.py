@@ -69,7 +69,7 @@ def upgrade() -> None:
     op.create_table(
         "lanes",
         sa.Column("key", sa.String(length=200), nullable=False),
-        sa.Column("next_departure", sa.Float(precision=53), nullable=False),
+        sa.Column("last_departure", sa.Float(precision=53), nullable=False),
         sa.Column("closed_until", sa.Float(precision=53), server_default="0", nullable=False),
         sa.Column("refusals", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_lanes")),
@@ -83,7 +83,7 @@ def upgrade() -> None:
         sa.Column("device", sa.Text(), nullable=False),
         sa.Column("status", sa.String(length=12), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("lost", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("uncharged", sa.Integer(), server_default="0", nullable=False),
         sa.Column("doubtful", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("maybe_repeated", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("not_before", UtcDateTime(), nullable=True),

@@ -72,9 +72,10 @@ class TargetChange:
     line: int
     status: TargetStatus
     attempts: int
+    uncharged: int
     doubtful: bool
     maybe_repeated: bool
-    first_attempt_at: datetime
+    first_attempt_at: datetime | None
     http_status: int | None = None
     error_code: str | None = None
     error_message: str | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Device, Via
+from orchestrator.domain.outcome import GraphError
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +17,10 @@ class Call:
     via: Via
     device: Device
     client_request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopesRefused:
+    """This Graph takes no envelopes, or not this one: nothing in it was acted on, and its calls may go singly."""
+
+    error: GraphError

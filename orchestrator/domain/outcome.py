@@ -24,6 +24,7 @@ class Bar(StrEnum):
     PERMISSION_MISSING = "permission-missing"
     APPROVAL_REQUIRED = "approval-required"
     WRONG_ENDPOINT = "wrong-endpoint"
+    UNREACHABLE = "unreachable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ class Deferred:
     retry_after: timedelta | None = None
     closes_lane: bool = False
     may_have_happened: bool = False
+
+    @property
+    def never_left(self) -> bool:
+        """Whether nothing was sent at all: no connection, no token."""
+        return self.error.http_status is None and not self.may_have_happened
 
 
 @dataclass(frozen=True, slots=True)

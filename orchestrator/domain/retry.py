@@ -29,11 +29,12 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The target waits for another attempt, at the earliest in `wait` seconds."""
+    """The target waits for another attempt, at the earliest in `wait` seconds; `counted` if this one left at all."""
 
     wait: float
     error: GraphError
     doubtful: bool = False
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +81,10 @@ class RetryPolicy:
                 if perhaps_everywhere and not accepted_before:
                     return Halt(Bar.PERMISSION_MISSING, error)
                 return Settle(no, error)
-            case Deferred(error):
-                if outcome.may_have_happened and not repeatable:
-                    return Settle(TargetStatus.UNCERTAIN, error)
-                if used >= self.attempts:
-                    return Settle(no, error)
-                named = outcome.retry_after.total_seconds() if outcome.retry_after is not None else None
-                return Again(self._wait(used, named, jitter), error, doubtful=outcome.may_have_happened)
+            case Deferred():
+                if outcome.never_left:
+                    return Again(self._wait(used, None, jitter), outcome.error, counted=False)
+                return self._after_deferral(outcome, used=used, repeatable=repeatable, jitter=jitter, no=no)
             case Uncertain(error, is_answer):
                 if is_answer or not repeatable or used >= self.attempts:
                     return Settle(TargetStatus.UNCERTAIN, error)
@@ -94,7 +92,18 @@ class RetryPolicy:
             case _:
                 assert_never(outcome)
 
+    def _after_deferral(
+        self, outcome: Deferred, *, used: int, repeatable: bool, jitter: float, no: TargetStatus
+    ) -> NextStep:
+        spent = used >= self.attempts
+        if outcome.may_have_happened and (spent or not repeatable):
+            return Settle(TargetStatus.UNCERTAIN, outcome.error)
+        if spent:
+            return Settle(no, outcome.error)
+        named = outcome.retry_after.total_seconds() if outcome.retry_after is not None else None
+        return Again(self._wait(used, named, jitter), outcome.error, doubtful=outcome.may_have_happened)
+
     def _wait(self, used: int, named: float | None, jitter: float) -> float:
         # A named wait is a floor, never a ceiling; many that were told one second must not share it.
-        backoff = min(self.longest, self.base * 2.0 ** (used - 1)) * (0.5 + jitter / 2)
+        backoff = min(self.longest, self.base * 2.0 ** min(used - 1, 30)) * (0.5 + jitter / 2)
         return backoff if named is None else max(named, 0.0) + jitter

@@ -36,15 +36,15 @@ class RowVerdict(StrEnum):
 class Target:
     """What a worker needs to know to trigger one device.
 
-    `attempts` counts requests that left or may have left; `lost` counts those among them that a crash of ours
-    swallowed, which use up none of the attempts that the policy allows.
+    `attempts` counts requests that left or may have left; `uncharged` counts those among them that use up none of the
+    attempts that the policy allows: a crash of ours swallowed them, or Graph refused the caller and not the device.
     `doubtful` says that an earlier attempt may have reached the device.
     """
 
     line: int
     device: Device
     attempts: int = 0
-    lost: int = 0
+    uncharged: int = 0
     doubtful: bool = False
     maybe_repeated: bool = False
     first_attempt_at: datetime | None = None

@@ -218,7 +218,7 @@ def _target(row: AnyRow) -> Target:
         line=row.line,
         device=Device.from_key(row.device),
         attempts=row.attempts,
-        lost=row.lost,
+        uncharged=row.uncharged,
         doubtful=row.doubtful,
         maybe_repeated=row.maybe_repeated,
         first_attempt_at=row.first_attempt_at,

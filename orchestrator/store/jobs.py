@@ -117,12 +117,10 @@ class Jobs:
             update(JobRow).where(JobRow.number == number, ~JobRow.answered).values(answered=True)
         )
 
-    async def note_started(self, number: JobNumber, *, now: datetime) -> None:
-        """The first claim of a job sets it running."""
+    async def set_priority(self, number: JobNumber, priority: Priority, *, now: datetime) -> None:
+        """Weigh the job otherwise from its next claim on."""
         await self._connection.execute(
-            update(JobRow)
-            .where(JobRow.number == number, JobRow.status == JobStatus.QUEUED)
-            .values(status=JobStatus.RUNNING, started_at=func.coalesce(JobRow.started_at, now))
+            update(JobRow).where(JobRow.number == number).values(priority=priority, touched_at=now)
         )
 
     async def settle(self, number: JobNumber, *, now: datetime) -> bool:
@@ -151,6 +149,20 @@ class Jobs:
             .where(JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), ~open_batch)
             .limit(limit)
         )
+        return [JobNumber(number) for number in (await self._connection.execute(query)).scalars()]
+
+    async def cancelled_but_waiting(self, *, limit: int) -> list[JobNumber]:
+        """Cancelled jobs of which something still waits: it was held while the job was cancelled."""
+        waits = exists().where(BatchRow.job_number == JobRow.number, BatchRow.waiting > 0, BatchRow.holder.is_(None))
+        query = select(JobRow.number).where(JobRow.status == JobStatus.CANCELLED, waits).limit(limit)
+        return [JobNumber(number) for number in (await self._connection.execute(query)).scalars()]
+
+    async def active_in(self, lane: LaneKey, *, only: JobNumber | None = None) -> list[JobNumber]:
+        """The jobs of a lane that are queued or running."""
+        active = (JobStatus.QUEUED, JobStatus.RUNNING)
+        query = select(JobRow.number).where(JobRow.lane == lane, JobRow.status.in_(active))
+        if only is not None:
+            query = query.where(JobRow.number == only)
         return [JobNumber(number) for number in (await self._connection.execute(query)).scalars()]
 
     async def statuses(self, numbers: Sequence[JobNumber]) -> dict[JobNumber, JobStatus]:

@@ -168,7 +168,7 @@ def _freed_row(batch: AnyRow) -> dict[str, Any]:
 # One more request may have left, and it uses up none of the attempts that the policy allows.
 _LOST_ATTEMPT: dict[str, Any] = {
     "attempts": TargetRow.attempts + 1,
-    "lost": TargetRow.lost + 1,
+    "uncharged": TargetRow.uncharged + 1,
     "maybe_repeated": or_(TargetRow.maybe_repeated, TargetRow.doubtful),
     "doubtful": True,
 }

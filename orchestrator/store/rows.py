@@ -162,7 +162,7 @@ class TargetRow(Base):
     device: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(String(12))
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
-    lost: Mapped[int] = mapped_column(Integer, server_default="0")
+    uncharged: Mapped[int] = mapped_column(Integer, server_default="0")
     doubtful: Mapped[bool] = mapped_column(Boolean, server_default=false())
     maybe_repeated: Mapped[bool] = mapped_column(Boolean, server_default=false())
     not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -194,7 +194,7 @@ class LaneRow(Base):
     __tablename__ = "lanes"
 
     key: Mapped[str] = mapped_column(String(200), primary_key=True)
-    next_departure: Mapped[float] = mapped_column(Float(53))
+    last_departure: Mapped[float] = mapped_column(Float(53))
     closed_until: Mapped[float] = mapped_column(Float(53), server_default="0")
     refusals: Mapped[int] = mapped_column(Integer, server_default="0")
 

@@ -1,0 +1,198 @@
+"""The composition root: settings in, a wired App out, everything closed on the way out."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from random import SystemRandom
+from urllib.parse import urlsplit
+
+import httpx
+
+from orchestrator import __version__
+from orchestrator.domain.clock import Clock
+from orchestrator.domain.errors import SchemaTooNew, SettingsInvalid, StoreUnavailable
+from orchestrator.domain.ids import WorkerId
+from orchestrator.domain.lane import lane_key
+from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.tenant import Tenant
+from orchestrator.engine.system_clock import SystemClock
+from orchestrator.engine.throttle import Throttle
+from orchestrator.graph import tokens
+from orchestrator.graph.auth import sign_in_with
+from orchestrator.graph.client import GraphClient
+from orchestrator.graph.clouds import addresses_of
+from orchestrator.graph.credentials import (
+    AccessToken,
+    ClientCertificate,
+    ClientSecret,
+    Credential,
+    DeviceCode,
+    ManagedIdentity,
+    Secret,
+    fixed,
+    kept_in,
+)
+from orchestrator.graph.transport import open_http
+from orchestrator.graph.trust import trust_in
+from orchestrator.queueing.bell import Bell, SilentBell
+from orchestrator.settings import Settings, TenantSettings
+from orchestrator.store.database import Store, open_store
+from orchestrator.store.row_throttle import RowThrottle
+from orchestrator.store.schema import HEAD, revision, upgrade
+from orchestrator.telemetry.logs import set_up_logs
+from orchestrator.usecases.app import App, Batching, Connection
+from orchestrator.usecases.connection import TenantConnection
+
+Prompt = Callable[[str], None]
+
+
+def start_logs(settings: Settings) -> None:
+    """Logs as this process was told to write them."""
+    set_up_logs(as_json=settings.log_format == "json", level=settings.log_level)
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | None = None) -> AsyncIterator[App]:
+    """The application of one process; `kind` is what it calls itself: run, serve, worker, clock or ask.
+
+    An embedded file is made or upgraded here; a team's database is only looked at.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as opened:
+        await _ready_schema(settings)
+        store = await opened.enter_async_context(open_store(settings.database_url, clock))
+        throttle, bell = await _shared_parts(opened, settings, store, clock)
+        connections = Connections(settings, clock, sign_in_prompt)
+        opened.push_async_callback(connections.close)
+        yield App(
+            store=store,
+            clock=clock,
+            chance=SystemRandom(),
+            worker=_worker_id(kind),
+            kind=kind,
+            version=__version__,
+            tenants={name: tenant_of(each) for name, each in settings.tenants.items()},
+            connect=connections.to,
+            throttle=throttle,
+            bell=bell,
+            policy=RetryPolicy(attempts=settings.attempts),
+            batching=Batching(settings.batching),
+            started_at=clock.now(),
+        )
+
+
+def tenant_of(settings: TenantSettings) -> Tenant:
+    """Whom a configured tenant is called as, and which lane that is."""
+    root = settings.graph_url or addresses_of(settings.cloud).root
+    # A token that somebody else fetched may itself say whose quota its calls count for.
+    claims = tokens.read_claims(settings.access_token.get_secret_value()) if settings.access_token else None
+    tenant_id = settings.tenant_id or (claims.tenant_id if claims else None) or "unnamed"
+    client_id = settings.client_id or (claims.client_id if claims else None) or "unnamed"
+    cloud = settings.cloud.value if settings.graph_url is None else f"{settings.cloud}@{urlsplit(root).netloc}"
+    return Tenant(
+        name=settings.name,
+        cloud=settings.cloud,
+        root=root,
+        lane=lane_key(cloud, tenant_id, client_id),
+        write_limit=settings.write_limit,
+        tenant_id=settings.tenant_id,
+        client_id=settings.client_id,
+        is_foreground_only=settings.device_code,
+    )
+
+
+class Connections:
+    """One connection a tenant for the life of the process, over one pool, made when it is first needed."""
+
+    def __init__(self, settings: Settings, clock: Clock, prompt: Prompt | None) -> None:
+        self._settings, self._clock, self._prompt = settings, clock, prompt
+        self._http: httpx.AsyncClient | None = None
+        self._made: dict[str, TenantConnection] = {}
+
+    async def to(self, tenant: Tenant) -> Connection:
+        """The connection of a tenant."""
+        if tenant.name not in self._made:
+            self._made[tenant.name] = self._make(tenant)
+        return self._made[tenant.name]
+
+    async def close(self) -> None:
+        """Close the pool."""
+        if self._http is not None:
+            await self._http.aclose()
+
+    def _make(self, tenant: Tenant) -> TenantConnection:
+        settings = self._settings.tenants[tenant.name]
+        trust = trust_in(self._settings.ca_bundle)
+        addresses = addresses_of(tenant.cloud)
+        if self._http is None:
+            self._http = open_http(trust)
+        sign_in = sign_in_with(
+            _credential(settings, self._prompt),
+            addresses=addresses,
+            tenant_id=tenant.tenant_id or "",
+            client_id=tenant.client_id or "",
+            trust=trust,
+            clock=self._clock,
+            authority=settings.authority,
+        )
+        client = GraphClient(self._http, sign_in, tenant.root, f"muster/{__version__}", self._clock)
+        return TenantConnection(client, sign_in, addresses.root)
+
+
+async def _ready_schema(settings: Settings) -> None:
+    if settings.broker_url is None:
+        await upgrade(settings.database_url)
+        return
+    there = await revision(settings.database_url)
+    if there is None or there < HEAD:
+        raise StoreUnavailable("The database lacks the tables of this release. Run `muster db upgrade` once.")
+    if there > HEAD:
+        raise SchemaTooNew(f"The database has schema {there}; this release knows {HEAD}. Upgrade Muster here.")
+
+
+async def _shared_parts(
+    opened: AsyncExitStack, settings: Settings, store: Store, clock: Clock
+) -> tuple[Throttle, Bell]:
+    if settings.broker_url is None:
+        return RowThrottle(store, clock, SystemRandom()), SilentBell()
+    # Celery and Redis are loaded only where they are used: a laptop's `run` does not wait for them.
+    from orchestrator.graph.throttle import open_redis_throttle  # noqa: PLC0415
+    from orchestrator.queueing.celery_queue import CeleryBell  # noqa: PLC0415
+
+    throttle = await opened.enter_async_context(
+        open_redis_throttle(settings.broker_url, clock, SystemRandom(), prefix="muster:")
+    )
+    bell = CeleryBell(settings.broker_url)
+    opened.callback(bell.close)
+    return throttle, bell
+
+
+def _credential(settings: TenantSettings, prompt: Prompt | None) -> Credential:
+    match settings:
+        case TenantSettings(access_token=token) if token is not None or settings.access_token_file:
+            return AccessToken(_secret(token, settings.access_token_file))
+        case TenantSettings(client_secret=secret) if secret is not None or settings.client_secret_file:
+            return ClientSecret(_secret(secret, settings.client_secret_file))
+        case TenantSettings(client_certificate=path) if path is not None:
+            return ClientCertificate(path, _password(settings))
+        case TenantSettings(managed_identity=identity) if identity:
+            return ManagedIdentity(identity if isinstance(identity, str) else None)
+        case TenantSettings(device_code=True):
+            if prompt is None:
+                raise SettingsInvalid(
+                    "The device code is for the foreground of `muster run` and `muster tenant check` only: a standing "
+                    "service needs a client secret, a certificate or a managed identity."
+                )
+            return DeviceCode(prompt)
+    raise SettingsInvalid(
+        f"Tenant {settings.name!r} has no way to sign in. Set one of MUSTER_CLIENT_SECRET, MUSTER_CLIENT_CERTIFICATE, "
+        "MUSTER_MANAGED_IDENTITY, MUSTER_DEVICE_CODE or MUSTER_ACCESS_TOKEN."
+    )
+
+
+def _worker_id(kind: str) -> WorkerId:
+    return WorkerId(f"{kind}@{platform.node() or 'here'}:{os.getpid()}:{secrets.token_hex(4)}")

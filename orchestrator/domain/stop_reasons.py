@@ -1,0 +1,37 @@
+"""Why a job stopped by itself, in words that say what to mend."""
+
+from __future__ import annotations
+
+from orchestrator.domain.outcome import Bar, GraphError
+
+_MEND = {
+    Bar.TOKEN_REFUSED: (
+        "Graph refused the token. Check the tenant id, the client id, the secret or certificate and the cloud; "
+        "`muster tenant check` shows what the token says."
+    ),
+    Bar.PERMISSION_MISSING: (
+        "Graph refused the permission. Give the app DeviceManagementManagedDevices.PrivilegedOperations.All with admin "
+        "consent (a signed-in person also needs an Intune role with Remote tasks), and see that the tenant has an "
+        "Intune licence; `muster tenant check` shows what the token carries."
+    ),
+    Bar.APPROVAL_REQUIRED: (
+        "The tenant wants a second administrator's approval for this (Multi Admin Approval). Muster does not file "
+        "approval requests: exclude the app from the policy."
+    ),
+    Bar.WRONG_ENDPOINT: (
+        "Graph does not know this address or method. Check MUSTER_CLOUD and MUSTER_GRAPH_URL; the action exists in the "
+        "beta version only, and not in every cloud."
+    ),
+    Bar.UNREACHABLE: (
+        "Graph or its sign-in could not be reached. Check the network, the proxy variables and MUSTER_GRAPH_URL; "
+        "`muster doctor` tries the way."
+    ),
+}
+
+
+def reason_for(bar: Bar, error: GraphError) -> str:
+    """One paragraph: what happened, what to mend, what Graph said, and how to go on."""
+    status = f"HTTP {error.http_status} " if error.http_status is not None else ""
+    said = f"{status}{error.code}: {error.message}".strip().rstrip(":")
+    quote = f" (request-id {error.request_id})" if error.request_id else ""
+    return f"{_MEND[bar]} It said: {said}{quote}. Then go on with `muster job resume`."

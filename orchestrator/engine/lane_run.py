@@ -1,0 +1,279 @@
+"""One lane as one process drives it: permits, then a claim for them, then the calls at their departures."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Protocol
+
+import structlog
+
+from orchestrator.domain.batch import Claim
+from orchestrator.domain.call import Call, EnvelopesRefused
+from orchestrator.domain.clock import Clock
+from orchestrator.domain.errors import TryLater
+from orchestrator.domain.ids import JobNumber, LaneKey, client_request_id
+from orchestrator.domain.lane import WriteLimit
+from orchestrator.domain.outcome import Bar, Barred, Deferred, Outcome
+from orchestrator.domain.pacing import Permit
+from orchestrator.domain.retry import Halt, RetryPolicy
+from orchestrator.domain.target import Target
+from orchestrator.engine.held_batch import HeldBatch
+from orchestrator.engine.recorder import Recorder
+from orchestrator.engine.stop import StopSignal
+from orchestrator.engine.throttle import Throttle
+
+log = structlog.get_logger()
+
+ENVELOPE = 20
+"""Calls in one `$batch` at most. https://learn.microsoft.com/graph/json-batching"""
+
+HOPELESS = 5
+"""Closures in a row, with nothing ever answered, after which a job stops: what it should call is not there."""
+
+
+class Caller(Protocol):
+    """Whatever makes calls in the name of one tenant."""
+
+    async def trigger(self, call: Call) -> Outcome:
+        """One call."""
+        ...
+
+    async def trigger_together(self, calls: Sequence[Call]) -> list[Outcome] | EnvelopesRefused:
+        """Several calls in one envelope, their outcomes in the same order."""
+        ...
+
+
+class Fence(Protocol):
+    """What may still forbid a call that was claimed."""
+
+    def allows(self, job: JobNumber) -> bool:
+        """Whether the job still runs and this process still holds its leases."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One lane, who calls in it, and how."""
+
+    key: LaneKey
+    limit: WriteLimit | None
+    caller: Caller
+    envelopes: bool
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What a lane run needs of the world."""
+
+    claim: Callable[[LaneKey, int], Awaitable[Claim | None]]
+    throttle: Throttle
+    recorder: Recorder
+    fence: Fence
+    policy: RetryPolicy
+    clock: Clock
+    chance: Random
+    utc: Callable[[], datetime]
+
+
+class LaneRun:
+    """Drives one lane until nothing in it is due; may be run again while slow answers are still on their way."""
+
+    def __init__(self, lane: Lane, ports: Ports, stop: StopSignal) -> None:
+        self._lane = lane
+        self._ports = ports
+        self._stop = stop
+        self._calls: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(lane.at_once)
+        self._closed_until = 0.0
+        self._closures = 0
+        self._answered = False
+        self._envelopes = lane.envelopes
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that wait for their departure or their answer."""
+        return len(self._calls)
+
+    async def run(self) -> None:
+        """Claim and call until nothing is due, or until told to stop."""
+        while not self._stop.is_requested:
+            await self._room()
+            try:
+                permits = await self._ports.throttle.take(self._lane.key, self._want(), self._lane.limit)
+                self._closed_until = max(self._closed_until, permits.closed_until)
+                if permits.each and not await self._use(permits.each):
+                    return
+            except TryLater as problem:
+                log.warning("lane.waiting", lane=self._lane.key, reason=str(problem))
+                await self._ports.clock.sleep(1.0)
+                continue
+            if self._lane.limit is not None or not permits.each:
+                await self._until(permits.ask_again_at)
+
+    async def drain(self, patience: float) -> None:
+        """Wait for the answers that are on their way; those that take longer count as never heard."""
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=patience)
+        for call in tuple(self._calls):
+            call.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+
+    async def _use(self, permits: Sequence[Permit]) -> bool:
+        """Claim targets for these permits and start their calls; False if nothing was due."""
+        left = deque(permits)
+        if self._lane.limit is None:
+            # Nothing paces here: the permit only said that the lane is open.
+            left = deque(Permit(permit.earliest, math.inf) for permit in permits)
+        while left:
+            claim = await self._ports.claim(self._lane.key, len(left))
+            if claim is None:
+                break
+            held = HeldBatch(claim, self._ports.utc)
+            pairs = [(target, left.popleft()) for target in claim.targets]
+            for group in self._groups(pairs):
+                call = asyncio.create_task(self._call(held, group))
+                self._calls.add(call)
+                call.add_done_callback(self._calls.discard)
+        return len(left) < len(permits)
+
+    def _groups(self, pairs: list[tuple[Target, Permit]]) -> list[list[tuple[Target, Permit]]]:
+        """What travels together: first attempts whose permits hold at one moment; a repeat always goes by itself."""
+        if not self._envelopes:
+            return [[pair] for pair in pairs]
+        groups: list[list[tuple[Target, Permit]]] = []
+        for target, permit in pairs:
+            last = groups[-1] if groups else None
+            fits = (
+                last is not None
+                and len(last) < ENVELOPE
+                and not target.attempts
+                and not last[0][0].attempts
+                and permit.earliest <= last[0][1].latest
+            )
+            if fits and last is not None:
+                last.append((target, permit))
+            else:
+                groups.append([(target, permit)])
+        return groups
+
+    async def _call(self, held: HeldBatch, group: list[tuple[Target, Permit]]) -> None:
+        await self._until(group[-1][1].earliest)
+        async with self._slots:
+            targets = self._leaving(held, group)
+            if not targets:
+                return
+            sent_at = self._ports.utc()
+            calls = [self._named(held.claim, target) for target in targets]
+            outcomes = await self._send(calls)
+            for position, target in enumerate(targets):
+                if outcomes is None:
+                    held.withdraw(target)
+                    self._ports.recorder.note(held)
+                else:
+                    await self._take_in(held, target, outcomes[position], sent_at)
+
+    def _leaving(self, held: HeldBatch, group: list[tuple[Target, Permit]]) -> list[Target]:
+        """Those that may still leave now; the others wait as if they had never been claimed."""
+        now = self._ports.clock.monotonic()
+        open_now = (
+            not self._stop.is_requested and now >= self._closed_until and self._ports.fence.allows(held.claim.key.job)
+        )
+        leaving = []
+        for target, permit in group:
+            if open_now and now <= permit.latest:
+                leaving.append(target)
+            else:
+                held.withdraw(target)
+                self._ports.recorder.note(held)
+        return leaving
+
+    async def _send(self, calls: list[Call]) -> list[Outcome] | None:
+        """The outcomes; None where envelopes are refused and nothing was done."""
+        if len(calls) == 1:
+            return [await self._lane.caller.trigger(calls[0])]
+        outcomes = await self._lane.caller.trigger_together(calls)
+        if isinstance(outcomes, EnvelopesRefused):
+            log.warning("lane.envelopes_refused", lane=self._lane.key, code=outcomes.error.code)
+            self._envelopes = False
+            return None
+        return outcomes
+
+    def _named(self, claim: Claim, target: Target) -> Call:
+        request = client_request_id(claim.job, target.line, target.attempts + 1)
+        return Call(claim.action, claim.via, target.device, request)
+
+    async def _take_in(self, held: HeldBatch, target: Target, outcome: Outcome, sent_at: datetime) -> None:
+        job = held.claim.key.job
+        outcome = await self._note_lane(outcome)
+        step = self._ports.policy.next_step(
+            outcome,
+            used=target.attempts - target.uncharged + 1,
+            repeatable=held.claim.action.is_repeatable,
+            jitter=self._ports.chance.random(),
+            doubtful=target.doubtful,
+            accepted_before=held.accepted_before,
+        )
+        if isinstance(step, Halt):
+            self._ports.recorder.note_halt(job, step)
+        elif _is_answer(outcome):
+            self._answered = True
+            self._ports.recorder.note_answered(job)
+        self._ports.recorder.note(held, held.apply(target, step, sent_at=sent_at))
+
+    async def _note_lane(self, outcome: Outcome) -> Outcome:
+        """Close the lane where the outcome says that no call can work now; give up where none ever did."""
+        if not isinstance(outcome, Deferred) or not (outcome.closes_lane or outcome.never_left):
+            self._closures = 0 if _is_answer(outcome) else self._closures
+            return outcome
+        now = self._ports.clock.monotonic()
+        first = now >= self._closed_until
+        wait = outcome.retry_after.total_seconds() if outcome.retry_after is not None else None
+        # Here at once, for all others as soon as it is written.
+        self._closed_until = max(self._closed_until, now + (wait if wait is not None else 1.0))
+        if first:
+            self._closures += 1
+        if first or wait is not None:
+            try:
+                await self._ports.throttle.close(self._lane.key, wait)
+            except TryLater as problem:
+                log.warning("lane.close_unshared", lane=self._lane.key, reason=str(problem))
+        if outcome.never_left and not self._answered and self._closures >= HOPELESS:
+            return Barred(outcome.error, Bar.UNREACHABLE)
+        return outcome
+
+    def _want(self) -> int:
+        return self._lane.at_once * 4 if self._lane.limit is None else _MOST_PERMITS
+
+    async def _room(self) -> None:
+        """Wait while enough is under way to keep the connections busy."""
+        most = self._lane.at_once if self._lane.limit is None else _MOST_IN_FLIGHT
+        while len(self._calls) > most:
+            await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _until(self, moment: float) -> None:
+        wait = moment - self._ports.clock.monotonic()
+        if wait > 0:
+            await self._ports.clock.sleep(min(wait, _LONGEST_NAP))
+
+
+def _is_answer(outcome: Outcome) -> bool:
+    match outcome:
+        case Barred() | Deferred(closes_lane=True):
+            return False
+        case Deferred(error):
+            # A refused token says nothing yet about whether the next one will do.
+            return error.http_status not in {None, 401}
+        case _:
+            return getattr(getattr(outcome, "error", None), "http_status", 204) is not None
+
+
+_MOST_PERMITS = 200
+_MOST_IN_FLIGHT = 1000
+_LONGEST_NAP = 1.0

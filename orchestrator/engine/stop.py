@@ -1,0 +1,25 @@
+"""Being told to stop, as one value that is passed along."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class StopSignal:
+    """Once requested, no new call leaves; what is on its way is waited for."""
+
+    def __init__(self) -> None:
+        self._requested = asyncio.Event()
+
+    @property
+    def is_requested(self) -> bool:
+        """Whether somebody asked."""
+        return self._requested.is_set()
+
+    def request(self) -> None:
+        """Ask; asking twice is asking once."""
+        self._requested.set()
+
+    async def wait(self) -> None:
+        """Until somebody asks."""
+        await self._requested.wait()

@@ -1,0 +1,73 @@
+"""Ringing through Celery, by the name of the message: neither end imports the other."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from celery import Celery
+from kombu import Exchange, Queue
+from kombu.exceptions import OperationalError
+
+from orchestrator.domain.errors import QueueUnavailable
+from orchestrator.queueing.messages import QUEUE, WORK
+
+log = structlog.get_logger()
+
+WORK_QUEUE = Queue(QUEUE, Exchange(""), routing_key=QUEUE)
+"""Through the default exchange: a named exchange's bindings are a Redis set, and after a FLUSHALL what is published
+to it vanishes without an error (kombu 5.7)."""
+
+
+class CeleryBell:
+    """Rings workers through the broker; where the broker is away, they find the work by looking."""
+
+    def __init__(self, broker_url: str, *, patience: float = 3.0) -> None:
+        self._celery = Celery("muster", broker=broker_url, set_as_current=False)
+        self._celery.conf.update(
+            task_ignore_result=True,
+            task_queues=(WORK_QUEUE,),
+            task_default_queue=QUEUE,
+            task_default_exchange="",
+            task_default_routing_key=QUEUE,
+            broker_connection_timeout=patience,
+            broker_transport_options={"socket_timeout": patience, "socket_connect_timeout": patience},
+            # One try: the bell may be lost, the caller may not wait.
+            task_publish_retry=False,
+        )
+        self._patience = patience
+
+    async def ring(self, times: int = 1) -> None:
+        """Wake up to `times` workers."""
+        try:
+            async with asyncio.timeout(self._patience * 2):
+                await asyncio.to_thread(self._send, times)
+        except (OperationalError, OSError, TimeoutError) as problem:
+            log.warning("bell.unheard", reason=type(problem).__name__)
+
+    async def check(self) -> None:
+        """QueueUnavailable where the broker does not answer."""
+        try:
+            async with asyncio.timeout(self._patience * 2):
+                await asyncio.to_thread(self._look)
+        except (OperationalError, OSError, TimeoutError) as problem:
+            raise QueueUnavailable(
+                "The broker does not answer. Check MUSTER_BROKER_URL and that Redis is up; `muster doctor` tries it."
+            ) from problem
+
+    @property
+    def described(self) -> str:
+        """What it is, for people."""
+        return f"answers: {self._celery.connection_for_write().as_uri()}"
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._celery.close()
+
+    def _send(self, times: int) -> None:
+        for _ in range(times):
+            self._celery.send_task(WORK, queue=QUEUE)
+
+    def _look(self) -> None:
+        with self._celery.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, timeout=self._patience)

@@ -1,0 +1,38 @@
+"""The throttle of an embedded installation: a row in the database file, shared by every process on it."""
+
+from __future__ import annotations
+
+from random import Random
+
+from orchestrator.domain import pacing
+from orchestrator.domain.clock import Clock
+from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.lane import WriteLimit
+from orchestrator.domain.pacing import Permits
+from orchestrator.store.database import Store
+
+
+class RowThrottle:
+    """`domain/pacing.py` behind one locked row a lane; it outlives the processes that use it."""
+
+    def __init__(self, store: Store, clock: Clock, chance: Random) -> None:
+        self._store = store
+        self._clock = clock
+        self._chance = chance
+
+    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None) -> Permits:
+        """Up to `want` permits; recorded as they are granted, and worthless after their life."""
+        async with self._store.transaction() as tx:
+            asked_at = self._clock.monotonic()
+            now = (await tx.now()).timestamp()
+            pace, granted = pacing.grant(await tx.lanes.pace_for_update(lane, now=now), now, want, limit)
+            await tx.lanes.keep(lane, pace)
+        # Localised after the commit: what was not written was not granted.
+        return pacing.localise(granted, granted_at=now, asked_at=asked_at, answered_at=self._clock.monotonic())
+
+    async def close(self, lane: LaneKey, wait: float | None) -> None:
+        """Nobody calls in this lane for `wait` seconds; None where the refusal named no time."""
+        async with self._store.transaction() as tx:
+            now = (await tx.now()).timestamp()
+            pace = await tx.lanes.pace_for_update(lane, now=now)
+            await tx.lanes.keep(lane, pacing.close(pace, now, wait, self._chance.random()))

@@ -1,0 +1,83 @@
+"""Everything a use case may reach for; bootstrap builds it, and tests build others."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from random import Random
+from typing import Protocol
+
+from orchestrator.domain.clock import Clock
+from orchestrator.domain.errors import UnknownTenant
+from orchestrator.domain.ids import WorkerId
+from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.tenant import Tenant
+from orchestrator.engine.lane_run import Caller
+from orchestrator.engine.throttle import Throttle
+from orchestrator.queueing.bell import Bell
+from orchestrator.store.database import Store
+
+
+class Batching(StrEnum):
+    """Whether calls travel in envelopes."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+class Permission(StrEnum):
+    """What a token says about the one permission that the action needs."""
+
+    GRANTED = "granted"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """What can be read in a token without judging it; a token that cannot be read leaves all but the first empty."""
+
+    permission: Permission
+    kind: str | None = None
+    app: str | None = None
+    tenant: str | None = None
+    audience: str | None = None
+    audience_fits: bool = True
+    permissions: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+
+
+class Connection(Caller, Protocol):
+    """Graph in the name of one tenant."""
+
+    async def token_view(self) -> TokenView:
+        """Sign in and read the token; SignInRefused or SignInUnreachable where there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The parts that make the whole."""
+
+    store: Store
+    clock: Clock
+    chance: Random
+    worker: WorkerId
+    kind: str
+    version: str
+    tenants: Mapping[str, Tenant]
+    connect: Callable[[Tenant], Awaitable[Connection]]
+    throttle: Throttle
+    bell: Bell
+    policy: RetryPolicy
+    batching: Batching
+    started_at: datetime
+
+    def tenant(self, name: str) -> Tenant:
+        """The tenant of this name; UnknownTenant says which there are."""
+        if name not in self.tenants:
+            raise UnknownTenant(name, tuple(self.tenants))
+        return self.tenants[name]

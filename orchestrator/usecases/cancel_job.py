@@ -1,0 +1,31 @@
+"""Stop a job for good without losing what is known."""
+
+from __future__ import annotations
+
+import structlog
+
+from orchestrator.domain.errors import IllegalMove
+from orchestrator.domain.job import JobStatus
+from orchestrator.usecases.app import App
+from orchestrator.usecases.describe_jobs import JobView, describe_job
+
+log = structlog.get_logger()
+
+_BATCHES_A_PAGE = 10
+
+
+async def cancel_job(app: App, wanted: str, *, by: str, reason: str | None = None) -> JobView:
+    """Cancel the job: what was never sent is `cancelled`, the rest keeps its outcome; cancelling twice is once."""
+    async with app.store.transaction() as tx:
+        job = await tx.jobs.find(wanted)
+        if job.status is not JobStatus.CANCELLED:
+            frm = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.STOPPED)
+            if not await tx.jobs.move(job.number, JobStatus.CANCELLED, frm=frm, reason=reason, now=await tx.now()):
+                raise IllegalMove(job.status, JobStatus.CANCELLED)
+            log.info("job.cancelled", job=job.id, by=by, reason=reason)
+    cancelled = 1
+    while cancelled:
+        # A page at a time: a million targets in one statement would hold up everybody who writes.
+        async with app.store.transaction() as tx:
+            cancelled = await tx.targets.cancel_waiting(job.number, batches=_BATCHES_A_PAGE, now=await tx.now())
+    return await describe_job(app, job.id)

@@ -1,0 +1,63 @@
+"""Can we reach everything we need? One line a check, and how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from orchestrator.domain.errors import MusterError
+from orchestrator.usecases.app import App
+from orchestrator.usecases.who_works import who_works
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was tried; `is_needed` ones must be well for anything to work."""
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str | None = None
+    is_needed: bool = True
+
+
+async def check_health(app: App) -> list[Check]:
+    """Database, broker, workers; sign-in is `check_tenant`'s."""
+    checks = [await _database(app), await _broker(app)]
+    if all(check.ok for check in checks):
+        checks.append(await _workers(app))
+    return checks
+
+
+_FORGOTTEN_AFTER = timedelta(days=1)
+
+
+async def _database(app: App) -> Check:
+    name = app.store.url.render_as_string(hide_password=True)
+    try:
+        async with app.store.transaction() as tx:
+            await tx.workers.forget_silent(before=await tx.now() - _FORGOTTEN_AFTER)
+    except MusterError as problem:
+        return Check("database", ok=False, detail=str(problem), mend="Check MUSTER_DATABASE_URL.")
+    return Check("database", ok=True, detail=f"can be written: {name}")
+
+
+async def _broker(app: App) -> Check:
+    try:
+        await app.bell.check()
+    except MusterError as problem:
+        return Check("broker", ok=False, detail=str(problem), mend="Check MUSTER_BROKER_URL.")
+    return Check("broker", ok=True, detail=app.bell.described)
+
+
+async def _workers(app: App) -> Check:
+    working = [worker for worker in await who_works(app) if worker.kind in {"worker", "serve"}]
+    if working:
+        return Check("workers", ok=True, detail=f"{len(working)} at work", is_needed=False)
+    return Check(
+        "workers",
+        ok=False,
+        detail="nobody is working",
+        mend="Start `muster serve`, or with a broker `muster worker`; `muster run` works by itself.",
+        is_needed=False,
+    )

@@ -1,0 +1,75 @@
+"""Sign in and read the token, before anybody calls a device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.domain.lane import Cloud
+from orchestrator.domain.tenant import Tenant
+from orchestrator.usecases.app import App, Permission, TokenView
+
+NEEDED = "DeviceManagementManagedDevices.PrivilegedOperations.All"
+
+RELAY = (
+    "204 means that Graph took the request and will relay it. ConfigMgr checks the caller again on premises and may "
+    "refuse without telling Graph, an app without a user most of all: try one device first, and look for it in "
+    "CMGatewayNotificationWorker.log on the service connection point."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TenantCheck:
+    """What the token of a tenant says, and what a person should know or mend."""
+
+    tenant: Tenant
+    permission: Permission
+    audience_fits: bool
+    facts: tuple[tuple[str, str], ...]
+    advice: tuple[str, ...]
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether nothing that can be read speaks against calling."""
+        return self.permission is not Permission.MISSING and self.audience_fits
+
+
+async def check_tenant(app: App, name: str) -> TenantCheck:
+    """Fetch a token and read it; SignInRefused or SignInUnreachable where there is none to read."""
+    tenant = app.tenant(name)
+    view = await (await app.connect(tenant)).token_view()
+    return TenantCheck(tenant, view.permission, view.audience_fits, _facts(tenant, view), _advice(tenant, view))
+
+
+def _facts(tenant: Tenant, view: TokenView) -> tuple[tuple[str, str], ...]:
+    limit = "none" if tenant.write_limit is None else str(tenant.write_limit)
+    known = [
+        ("cloud", tenant.cloud.value),
+        ("Graph", tenant.root),
+        ("write limit", limit),
+        ("signed in as", view.kind),
+        ("app", view.app),
+        ("tenant id", view.tenant),
+        ("audience", view.audience),
+        ("permissions", ", ".join(view.permissions) or None),
+        ("token valid until", view.expires_at.isoformat(timespec="seconds") if view.expires_at else None),
+    ]
+    return tuple((key, value) for key, value in known if value is not None)
+
+
+def _advice(tenant: Tenant, view: TokenView) -> tuple[str, ...]:
+    advice = []
+    if not view.audience_fits:
+        advice.append(f"The token is for {view.audience}, not for {tenant.root}: check MUSTER_CLOUD.")
+    if view.permission is Permission.MISSING:
+        advice.append(
+            f"The token lacks {NEEDED}. Add it to the app's API permissions (Microsoft Graph, application) and grant "
+            "admin consent; a token that is in use already gets it with its next renewal."
+        )
+    if view.permission is Permission.UNREADABLE:
+        advice.append("The token cannot be read, so it is not judged; the first call will tell.")
+    if view.kind == "person":
+        advice.append("Signed in as a person: an Intune role with Remote tasks is needed as well.")
+    if tenant.cloud is Cloud.CHINA:
+        advice.append("Microsoft does not offer ConfigMgr device actions in the cloud operated by 21Vianet.")
+    advice.append(RELAY)
+    return tuple(advice)

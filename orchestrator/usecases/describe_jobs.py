@@ -1,0 +1,117 @@
+"""The read side: how jobs stand, and every target of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.domain.batch import ErrorCount, ErrorGroup
+from orchestrator.domain.ids import JobId
+from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
+from orchestrator.domain.outcome import GraphError
+from orchestrator.domain.target import TargetFacts, TargetStatus
+from orchestrator.graph.meanings import meaning
+from orchestrator.store.database import Transaction
+from orchestrator.usecases.app import App
+from orchestrator.usecases.forecast_job import seconds_left
+
+_ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorView:
+    """One error group in words."""
+
+    status: TargetStatus
+    http_status: int | None
+    code: str
+    count: int
+    meaning: str
+    hint: str
+    example_request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job as people see it; `status` is the shown one, and the counts add up at every moment."""
+
+    job: Job
+    status: JobStatus
+    tally: Tally
+    errors: tuple[ErrorView, ...]
+    estimated_finish_at: datetime | None
+
+
+async def describe_job(app: App, wanted: str) -> JobView:
+    """How one job stands, its error groups included."""
+    async with app.store.reading() as tx:
+        job = await tx.jobs.find(wanted)
+        return await _view(app, tx, job, with_errors=True)
+
+
+async def list_jobs(app: App, *, limit: int, before: int | None = None) -> list[JobView]:
+    """The newest jobs first, without their error groups."""
+    async with app.store.reading() as tx:
+        jobs = await tx.jobs.newest(limit, before=before)
+        return await _views(app, tx, jobs)
+
+
+async def unfinished_jobs(app: App, *, other_than: JobId) -> list[JobView]:
+    """Jobs that are neither finished nor cancelled: an embedded `run` names them and leaves them alone."""
+    open_statuses = (*_ACTIVE, JobStatus.PAUSED, JobStatus.STOPPED)
+    async with app.store.reading() as tx:
+        jobs = await tx.jobs.newest(50, statuses=open_statuses)
+        return await _views(app, tx, [job for job in jobs if job.id != other_than])
+
+
+async def list_targets(
+    app: App,
+    wanted: str,
+    *,
+    statuses: Sequence[TargetStatus] = (),
+    code: str | None = None,
+    search: str | None = None,
+    after_line: int = 0,
+    limit: int,
+) -> list[TargetFacts]:
+    """Targets in the order of the input; the last line is where the next page goes on."""
+    async with app.store.reading() as tx:
+        job = await tx.jobs.find(wanted)
+        return await tx.targets.page(
+            job.number, job.id, after_line=after_line, limit=limit, statuses=statuses, code=code, search=search
+        )
+
+
+async def _views(app: App, tx: Transaction, jobs: Sequence[Job]) -> list[JobView]:
+    tallies = await tx.jobs.tallies([job.number for job in jobs])
+    now = await tx.now()
+    sharing = Counter(job.lane for job in jobs if job.status in _ACTIVE)
+    return [_shown(app, job, tallies[job.number], {}, sharing[job.lane], now) for job in jobs]
+
+
+async def _view(app: App, tx: Transaction, job: Job, *, with_errors: bool) -> JobView:
+    tally = (await tx.jobs.tallies([job.number]))[job.number]
+    errors = await tx.jobs.errors(job.number) if with_errors else {}
+    sharing = len(await tx.jobs.active_in(job.lane)) if job.status in _ACTIVE else 0
+    return _shown(app, job, tally, errors, sharing, await tx.now())
+
+
+def _shown(
+    app: App, job: Job, tally: Tally, errors: dict[ErrorGroup, ErrorCount], sharing: int, now: datetime
+) -> JobView:
+    left = seconds_left(app, job.tenant, tally.waiting + tally.sending, sharing) if job.status in _ACTIVE else None
+    ordered = sorted(errors.items(), key=lambda item: -item[1].count)
+    return JobView(
+        job=job,
+        status=shown_status(job.status, tally),
+        tally=tally,
+        errors=tuple(_error_view(group, count) for group, count in ordered),
+        estimated_finish_at=None if left is None else now + left,
+    )
+
+
+def _error_view(group: ErrorGroup, count: ErrorCount) -> ErrorView:
+    said, hint = meaning(GraphError(group.code, "", group.http_status))
+    return ErrorView(group.status, group.http_status, group.code, count.count, said, hint, count.example_request_id)

@@ -1,0 +1,248 @@
+"""Work: claim what is due in every lane and call it, as long as there is any or until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+
+from orchestrator.domain.batch import Claim
+from orchestrator.domain.errors import CannotContinue, MusterError, TryLater
+from orchestrator.domain.ids import JobNumber, LaneKey
+from orchestrator.domain.job import Job
+from orchestrator.engine.lane_run import Lane, LaneRun, Ports
+from orchestrator.engine.recorder import Entry, Recorder
+from orchestrator.engine.stop import StopSignal
+from orchestrator.store.workers import WorkerSeen
+from orchestrator.usecases.admit_lane import admit_lane
+from orchestrator.usecases.app import App, Batching
+from orchestrator.usecases.leases import Leases
+from orchestrator.usecases.record_outcomes import record_outcomes
+from orchestrator.usecases.recover_stalled import LEASE, recover_stalled
+
+log = structlog.get_logger()
+
+PATIENCE = 10.0
+"""Seconds that answers on their way are waited for when work stops."""
+
+_LOOK = 1.0
+_DEAD_AFTER = 60.0
+_BEAT = 2.5
+_SWEEP = 2.0
+_FENCE = 0.25
+_AT_ONCE = 64
+
+
+async def drive(app: App, stop: StopSignal, *, only: Job | None = None, until_idle: bool) -> None:
+    """Claim and run work until told to stop; with `until_idle` also until the job `only` is at rest."""
+    async with open_driver(app, stop, only=only) as driver:
+        if not until_idle or only is None:
+            await stop.wait()
+            return
+        while not stop.is_requested and not await _is_at_rest(app, only.number):
+            driver.wake()
+            await asyncio.wait([asyncio.ensure_future(stop.wait())], timeout=0.2)
+
+
+class Driver:
+    """The lanes of one process; wake it when something may be due."""
+
+    def __init__(self, app: App, stop: StopSignal, only: JobNumber | None) -> None:
+        self._app = app
+        self._stop = stop
+        self._only = only
+        self._woken = asyncio.Event()
+        self._leases = Leases(app)
+        self._recorder = Recorder(self._write, app.clock)
+        self._runs: dict[LaneKey, LaneRun] = {}
+        self._running: dict[LaneKey, asyncio.Task[None]] = {}
+        self._loops: list[asyncio.Task[None]] = []
+        self._looked_at = app.clock.monotonic()
+
+    def wake(self) -> None:
+        """Something may be due: look now."""
+        self._woken.set()
+
+    async def idle(self, patience: float) -> None:
+        """Until nothing here runs, at most `patience` seconds."""
+        until = self._app.clock.monotonic() + patience
+        while not self._stop.is_requested and self._app.clock.monotonic() < until:
+            await self._app.clock.sleep(0.1)
+            if not self._woken.is_set() and not self._running and not any(run.in_flight for run in self._runs.values()):
+                return
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it looked for work lately; a process that does not is no use, whatever its port says."""
+        return self._app.clock.monotonic() - self._looked_at < _DEAD_AFTER
+
+    def start(self) -> None:
+        """Begin to look, to beat and to sweep."""
+        self._loops = [
+            asyncio.create_task(self._recorder.run(), name="recorder"),
+            *(
+                asyncio.create_task(self._repeatedly(every, work), name=name)
+                for name, every, work in (
+                    ("beat", _BEAT, self._beat),
+                    ("sweep", _SWEEP, self._sweep),
+                    ("fence", _FENCE, self._leases.look),
+                )
+            ),
+            asyncio.create_task(self._looking(), name="looking"),
+        ]
+
+    async def close(self) -> None:
+        """No new call; the answers on their way are waited for, everything is written, and what is held is let go."""
+        self._stop.request()
+        self._woken.set()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await asyncio.gather(*(run.drain(PATIENCE) for run in self._runs.values()))
+        recorder = self._loops[0]
+        self._recorder.close()
+        # The database may be away for good; what is not written by then is handed back by whoever recovers.
+        await asyncio.wait([recorder], timeout=PATIENCE)
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        try:
+            async with asyncio.timeout(2), self._app.store.transaction() as tx:
+                await tx.workers.leave(self._app.worker)
+        except (TryLater, TimeoutError):
+            log.warning("worker.left_silently")
+
+    async def _looking(self) -> None:
+        while not self._stop.is_requested:
+            self._woken.clear()
+            try:
+                await self._look()
+                self._looked_at = self._app.clock.monotonic()
+            except TryLater as problem:
+                log.warning("driver.waiting", reason=str(problem))
+            try:
+                async with asyncio.timeout(_LOOK):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+            # Bells come in swarms; one look answers all that rang meanwhile.
+            await self._app.clock.sleep(0.02)
+
+    async def _look(self) -> None:
+        async with self._app.store.reading() as tx:
+            due = await tx.jobs.lanes_with_work(now=await tx.now(), only=self._only)
+        for key, tenant in due.items():
+            if key not in self._running and not self._stop.is_requested:
+                task = asyncio.create_task(self._run_lane(key, tenant), name=f"lane {key}")
+                self._running[key] = task
+                task.add_done_callback(partial(self._lane_ended, key))
+
+    async def _run_lane(self, key: LaneKey, tenant_name: str) -> None:
+        if key not in self._runs:
+            tenant = self._app.tenants.get(tenant_name)
+            if tenant is None or tenant.lane != key:
+                log.warning("lane.unknown", lane=key, tenant=tenant_name)
+                await self._app.clock.sleep(_LOOK * 5)
+                return
+            caller = await self._app.connect(tenant)
+            if not await admit_lane(self._app, caller, key, only=self._only):
+                return
+            lane = Lane(key, tenant.write_limit, caller, self._app.batching is Batching.ON, _AT_ONCE)
+            self._runs[key] = LaneRun(lane, self._ports(), self._stop)
+        await self._runs[key].run()
+        # Nothing could be claimed: either nothing is due, or the first answers of a job are awaited.
+        await self._app.clock.sleep(0.05)
+
+    def _lane_ended(self, key: LaneKey, task: asyncio.Task[None]) -> None:
+        del self._running[key]
+        if task.cancelled():
+            return
+        problem = task.exception()
+        if isinstance(problem, MusterError):
+            log.warning("lane.waiting", lane=key, reason=str(problem))
+        elif problem is not None:
+            log.error("lane.broke", lane=key, exc_info=problem)
+        else:
+            self._woken.set()
+
+    def _ports(self) -> Ports:
+        app = self._app
+        return Ports(
+            claim=self._claim,
+            throttle=app.throttle,
+            recorder=self._recorder,
+            fence=self._leases,
+            policy=app.policy,
+            clock=app.clock,
+            chance=app.chance,
+            utc=app.clock.now,
+        )
+
+    async def _claim(self, lane: LaneKey, want: int) -> Claim | None:
+        asked_at = self._app.clock.monotonic()
+        async with self._app.store.transaction() as tx:
+            claim = await tx.batches.claim(
+                lane, worker=self._app.worker, want=want, lease=LEASE, now=await tx.now(), only=self._only
+            )
+        if claim is not None:
+            self._leases.add(claim, asked_at=asked_at)
+        return claim
+
+    async def _write(self, entry: Entry) -> None:
+        await record_outcomes(self._app, entry)
+        self._leases.note_written(entry)
+        if entry.halts:
+            self._leases.forbid(entry.halts)
+        self._woken.set()
+
+    async def _beat(self) -> None:
+        app = self._app
+        asked_at = app.clock.monotonic()
+        async with app.store.transaction() as tx:
+            now = await tx.now()
+            await tx.batches.extend_leases(app.worker, until=now + LEASE)
+            await tx.workers.beat(WorkerSeen(app.worker, app.kind, self._only, app.version, app.started_at, now))
+        self._leases.extended(asked_at)
+
+    async def _sweep(self) -> None:
+        if await recover_stalled(self._app):
+            self._woken.set()
+
+    async def _repeatedly(self, every: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Maintenance outlives every error: one that ended silently would be found out weeks later."""
+        while True:
+            try:
+                async with asyncio.timeout(_MAINTENANCE_PATIENCE):
+                    await work()
+            except (TryLater, CannotContinue, TimeoutError) as problem:
+                log.warning("maintenance.waiting", reason=str(problem))
+            except Exception:
+                log.exception("maintenance.broke")
+            await self._app.clock.sleep(every)
+
+
+@asynccontextmanager
+async def open_driver(app: App, stop: StopSignal, *, only: Job | None = None) -> AsyncIterator[Driver]:
+    """A driver at work; on the way out it lets go of everything."""
+    driver = Driver(app, stop, only.number if only else None)
+    driver.start()
+    try:
+        yield driver
+    finally:
+        await driver.close()
+
+
+async def _is_at_rest(app: App, job: JobNumber) -> bool:
+    try:
+        async with app.store.reading() as tx:
+            status = (await tx.jobs.statuses([job]))[job]
+            tally = (await tx.jobs.tallies([job]))[job]
+    except TryLater:
+        return False
+    return status.is_at_rest and not tally.sending
+
+
+_MAINTENANCE_PATIENCE = timedelta(seconds=30).total_seconds()

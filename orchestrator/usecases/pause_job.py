@@ -1,0 +1,24 @@
+"""Let no new call of a job leave; it goes on when resumed."""
+
+from __future__ import annotations
+
+import structlog
+
+from orchestrator.domain.errors import IllegalMove
+from orchestrator.domain.job import JobStatus
+from orchestrator.usecases.app import App
+from orchestrator.usecases.describe_jobs import JobView, describe_job
+
+log = structlog.get_logger()
+
+
+async def pause_job(app: App, wanted: str, *, by: str, reason: str | None = None) -> JobView:
+    """Pause the job; pausing a paused one changes nothing, IllegalMove where there is nothing to pause."""
+    async with app.store.transaction() as tx:
+        job = await tx.jobs.find(wanted)
+        if job.status is not JobStatus.PAUSED:
+            frm = (JobStatus.QUEUED, JobStatus.RUNNING)
+            if not await tx.jobs.move(job.number, JobStatus.PAUSED, frm=frm, reason=reason, now=await tx.now()):
+                raise IllegalMove(job.status, JobStatus.PAUSED)
+            log.info("job.paused", job=job.id, by=by, reason=reason)
+    return await describe_job(app, job.id)

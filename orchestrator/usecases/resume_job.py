@@ -1,0 +1,30 @@
+"""Let a paused or stopped job go on where it stood."""
+
+from __future__ import annotations
+
+import structlog
+
+from orchestrator.domain.errors import IllegalMove
+from orchestrator.domain.job import JobStatus
+from orchestrator.usecases.app import App
+from orchestrator.usecases.describe_jobs import JobView, describe_job
+
+log = structlog.get_logger()
+
+_RESTING = (JobStatus.PAUSED, JobStatus.STOPPED)
+
+
+async def resume_job(app: App, wanted: str, *, by: str, reason: str | None = None) -> JobView:
+    """Set the job running again; a running one stays as it is, IllegalMove where it has ended."""
+    async with app.store.transaction() as tx:
+        job = await tx.jobs.find(wanted)
+        if job.status not in {JobStatus.QUEUED, JobStatus.RUNNING}:
+            now = await tx.now()
+            if not await tx.jobs.move(job.number, JobStatus.RUNNING, frm=_RESTING, reason=None, now=now):
+                raise IllegalMove(job.status, JobStatus.RUNNING)
+            await tx.jobs.rejoin(job.number, job.lane)
+            await tx.targets.make_due(job.number, now=now)
+            await tx.jobs.settle(job.number, now=now)
+            log.info("job.resumed", job=job.id, by=by, reason=reason)
+        tx.after_commit(lambda: app.bell.ring(1))
+    return await describe_job(app, job.id)

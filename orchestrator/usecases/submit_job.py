@@ -1,0 +1,284 @@
+"""A device list and an action become a job: received in pages, hidden, and published by one last commit."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import structlog
+
+from orchestrator.domain.action import Action
+from orchestrator.domain.batch import BATCH_SIZE, split
+from orchestrator.domain.device import Via
+from orchestrator.domain.errors import IdempotencyConflict, IntakeFailed, LineProblem, RequestRejected
+from orchestrator.domain.forecast import Forecast
+from orchestrator.domain.ids import JobId, JobNumber
+from orchestrator.domain.job import Intake, Job, Priority
+from orchestrator.intake.device_list import DeviceList, IntakeOptions, Page, open_device_list
+from orchestrator.intake.input_row import InputRow
+from orchestrator.intake.pages import pack
+from orchestrator.intake.report import IntakeReport
+from orchestrator.store.reception import NewJob
+from orchestrator.usecases.app import App
+from orchestrator.usecases.forecast_job import forecast_new
+
+log = structlog.get_logger()
+
+MOST_BELLS = 8
+"""Bells rung for a new job: enough to wake the workers of a usual installation; others look by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What somebody asks for, apart from the devices."""
+
+    action: Action
+    via: Via
+    tenant: str
+    submitted_by: str
+    name: str | None = None
+    reason: str | None = None
+    priority: Priority = Priority.NORMAL
+    idempotency_key: str | None = None
+    retry_of: JobId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a device list holds and when it would be done: what a person wants to see before anything is called."""
+
+    rows: int
+    good: int
+    duplicates: int
+    rejected: int
+    ineligible: int
+    left_out: int
+    id_columns: tuple[str, ...]
+    problems: tuple[LineProblem, ...]
+    bad: int
+    forecast: Forecast
+
+
+class NotConfirmed(RequestRejected):
+    """The person said no; nothing was stored."""
+
+
+async def submit_job(
+    app: App,
+    request: JobRequest,
+    stream: BinaryIO,
+    *,
+    file_name: str | None,
+    options: IntakeOptions,
+    on_rows: Callable[[int], None] | None = None,
+    confirm: Callable[[Preview], bool] | None = None,
+) -> Job:
+    """Store the job for whoever works; IntakeFailed with every bad line, NotConfirmed, IdempotencyConflict.
+
+    `on_rows` hears how many rows were read so far; `confirm` is asked once everything is read, before it is published.
+    With a key that was used for the same request before, the answer is that job.
+    """
+    tenant = app.tenant(request.tenant)
+    devices = await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=request.via, options=options)
+    reception = await _begin(app, request, devices, file_name)
+    try:
+        await _receive(reception, devices, options, on_rows)
+        report = devices.report()
+        refuse_if_bad(report, options)
+        if confirm is not None:
+            preview = preview_of(devices, report, await forecast_new(app, tenant, report.good))
+            await asyncio.to_thread(_ask, confirm, preview)
+        return await _publish(app, reception, request, report)
+    except BaseException:
+        # Ctrl-C included: an interrupted reception leaves nothing.
+        await asyncio.shield(_forget(app, reception.number))
+        raise
+
+
+async def preview_job(
+    app: App, request: JobRequest, stream: BinaryIO, *, file_name: str | None, options: IntakeOptions
+) -> Preview:
+    """Read the whole list and say what would be done; nothing is stored."""
+    tenant = app.tenant(request.tenant)
+    devices = await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=request.via, options=options)
+    pages = devices.pages()
+    while await asyncio.to_thread(_next_page, pages) is not None:
+        pass
+    report = devices.report()
+    return preview_of(devices, report, await forecast_new(app, tenant, report.good))
+
+
+def refuse_if_bad(report: IntakeReport, options: IntakeOptions) -> None:
+    """IntakeFailed where lines are bad and nobody said to skip them, or where no device is left."""
+    if report.bad and not options.skip_invalid:
+        lines = "line is" if report.bad == 1 else "lines are"
+        raise IntakeFailed(
+            f"{report.bad:,} {lines} bad, so nothing was submitted and nothing is called. "
+            "Mend the file, or take the good rows with --skip-invalid.",
+            report.problems,
+        )
+    if not report.good:
+        raise IntakeFailed("No row is left to call: every one was rejected or is a duplicate.", report.problems)
+
+
+def preview_of(devices: DeviceList, report: IntakeReport, forecast: Forecast) -> Preview:
+    """The preview of a list that was read to its end."""
+    return Preview(
+        rows=report.rows,
+        good=report.good,
+        duplicates=report.duplicates,
+        rejected=report.rejected,
+        ineligible=report.ineligible,
+        left_out=report.left_out,
+        id_columns=devices.id_columns.names,
+        problems=report.problems,
+        bad=report.bad,
+        forecast=forecast,
+    )
+
+
+class Reception:
+    """A job while it is being received: pages of input in, whole batches out."""
+
+    def __init__(self, app: App, number: JobNumber, job: JobId) -> None:
+        self.number = number
+        self.job = job
+        self.total = 0
+        self._app = app
+        self._pages = 0
+        self._batches = 0
+        self._rest: list[tuple[int, str]] = []
+
+    async def add(self, rows: Sequence[InputRow], *, is_last: bool = False) -> None:
+        """Keep some rows and the batches that they fill; the last ones fill a shorter batch."""
+        self._rest.extend((row.line, row.device.key) for row in rows if row.verdict is None and row.device is not None)
+        whole = len(self._rest) if is_last else len(self._rest) // BATCH_SIZE * BATCH_SIZE
+        batches = split(self._rest[:whole])
+        payload = await asyncio.to_thread(pack, rows) if rows else b""
+        async with self._app.store.transaction() as tx:
+            now = await tx.now()
+            if rows:
+                await tx.reception.add_page(self.number, self._pages, (rows[0].line, rows[-1].line), payload)
+            if batches:
+                await tx.reception.add_batches(self.number, self._batches, batches, now=now)
+        self._rest = self._rest[whole:]
+        self._pages += 1
+        self._batches += len(batches)
+        self.total += whole
+
+
+async def begin_reception(app: App, new: NewJob) -> Reception:
+    """A hidden job, ready for its pages."""
+    async with app.store.transaction() as tx:
+        number = await tx.reception.begin(new, now=await tx.now())
+    return Reception(app, number, new.id)
+
+
+def new_job_id(app: App) -> JobId:
+    """Twelve characters that people can read out: no vowels that spell, no characters that look alike."""
+    return JobId("".join(app.chance.choice(_ALPHABET) for _ in range(12)))
+
+
+async def publish_reception(
+    app: App, reception: Reception, intake: Intake, *, idempotency: tuple[str, str] | None = None
+) -> Job:
+    """Let the job be seen and run, and wake the workers."""
+    async with app.store.transaction() as tx:
+        now = await tx.now()
+        job = await tx.jobs.by_number(reception.number)
+        await tx.jobs.rejoin(job.number, job.lane)
+        await tx.reception.publish(reception.number, intake, total=reception.total, idempotency=idempotency, now=now)
+        published = await tx.jobs.by_number(reception.number)
+        bells = min(MOST_BELLS, -(-reception.total // BATCH_SIZE))
+        tx.after_commit(lambda: app.bell.ring(bells))
+    log.info("job.submitted", job=published.id, action=published.action, targets=reception.total)
+    return published
+
+
+async def _begin(app: App, request: JobRequest, devices: DeviceList, file_name: str | None) -> Reception:
+    tenant = app.tenant(request.tenant)
+    return await begin_reception(
+        app,
+        NewJob(
+            id=new_job_id(app),
+            name=request.name,
+            action=request.action,
+            via=request.via,
+            tenant=tenant.name,
+            lane=tenant.lane,
+            priority=request.priority,
+            input_columns=tuple(devices.columns),
+            submitted_by=request.submitted_by,
+            submit_reason=request.reason,
+            file_name=file_name,
+            retry_of=request.retry_of,
+        ),
+    )
+
+
+async def _receive(
+    reception: Reception,
+    devices: DeviceList,
+    options: IntakeOptions,
+    on_rows: Callable[[int], None] | None,
+) -> None:
+    pages = devices.pages()
+    page = await asyncio.to_thread(_next_page, pages)
+    read = 0
+    while page is not None:
+        # The next page is parsed while this one is stored.
+        coming = asyncio.create_task(asyncio.to_thread(_next_page, pages))
+        try:
+            if options.skip_invalid or not devices.report().bad:
+                await reception.add(page.rows)
+        finally:
+            following = await coming
+        read += len(page.rows)
+        if on_rows is not None:
+            on_rows(read)
+        page = following
+    await reception.add([], is_last=True)
+
+
+async def _publish(app: App, reception: Reception, request: JobRequest, report: IntakeReport) -> Job:
+    idempotency = None
+    if request.idempotency_key is not None:
+        idempotency = (request.idempotency_key, _request_hash(request, report.sha256))
+        async with app.store.reading() as tx:
+            before = await tx.jobs.by_idempotency_key(request.idempotency_key)
+        if before is not None:
+            job, their_hash = before
+            if their_hash != idempotency[1]:
+                raise IdempotencyConflict(request.idempotency_key)
+            await _forget(app, reception.number)
+            return job
+    async with app.store.reading() as tx:
+        file_name = (await tx.jobs.by_number(reception.number)).intake.file_name
+    intake = Intake(report.rows, report.duplicates, report.rejected, report.sha256, file_name)
+    return await publish_reception(app, reception, intake, idempotency=idempotency)
+
+
+async def _forget(app: App, number: JobNumber) -> None:
+    async with app.store.transaction() as tx:
+        await tx.reception.forget(number)
+
+
+def _ask(confirm: Callable[[Preview], bool], preview: Preview) -> None:
+    if not confirm(preview):
+        raise NotConfirmed("Nothing was submitted.")
+
+
+def _next_page(pages: Iterator[Page]) -> Page | None:
+    return next(pages, None)
+
+
+def _request_hash(request: JobRequest, sha256: str) -> str:
+    parts = [request.action, request.via, request.tenant, request.name, request.priority, sha256]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+_ALPHABET = "23456789bcdfghjkmnpqrstvwxz"

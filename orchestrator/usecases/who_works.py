@@ -1,0 +1,16 @@
+"""Which processes work on this database now."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from orchestrator.store.workers import WorkerSeen
+from orchestrator.usecases.app import App
+
+SILENT_AFTER = timedelta(seconds=15)
+
+
+async def who_works(app: App) -> list[WorkerSeen]:
+    """The processes heard of in the last seconds."""
+    async with app.store.reading() as tx:
+        return await tx.workers.seen_since(await tx.now() - SILENT_AFTER)

@@ -1,0 +1,84 @@
+"""A wired App of real parts, with the simulator as Graph."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+
+import httpx
+
+from orchestrator.usecases.connection import TenantConnection
+from orchestrator.domain.clock import Clock
+from orchestrator.domain.ids import LaneKey, WorkerId
+from orchestrator.domain.lane import Cloud, WriteLimit
+from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.tenant import Tenant
+from orchestrator.engine.system_clock import SystemClock
+from orchestrator.graph.auth import sign_in_with
+from orchestrator.graph.client import GraphClient
+from orchestrator.graph.clouds import addresses_of
+from orchestrator.graph.credentials import AccessToken, fixed
+from orchestrator.graph.transport import open_http
+from orchestrator.graph.trust import trust_in
+from orchestrator.queueing.bell import SilentBell
+from orchestrator.store.database import open_store
+from orchestrator.store.row_throttle import RowThrottle
+from orchestrator.usecases.app import App, Batching, Connection
+
+
+@asynccontextmanager
+async def an_app(
+    database_url: str,
+    graph_url: str,
+    *,
+    limit: WriteLimit | None = None,
+    batching: Batching = Batching.OFF,
+    policy: RetryPolicy | None = None,
+    token: str = "opaque",
+    clock: Clock | None = None,
+    kind: str = "run",
+) -> AsyncIterator[App]:
+    """An application of one tenant, `default`, whose lane is paced by the database."""
+    clock = clock or SystemClock()
+    tenant = Tenant("default", Cloud.GLOBAL, graph_url, LaneKey("global/contoso/app"), limit)
+    async with open_store(database_url, clock) as store, open_http(trust_in(None)) as http:
+        yield App(
+            store=store,
+            clock=clock,
+            chance=Random(7),
+            worker=WorkerId(f"{kind}@test:{secrets.token_hex(4)}"),
+            kind=kind,
+            version="0",
+            tenants={"default": tenant},
+            connect=_connect(http, graph_url, token, clock),
+            throttle=RowThrottle(store, clock, Random(7)),
+            bell=SilentBell(),
+            policy=policy or RetryPolicy(attempts=6, base=0.05),
+            batching=batching,
+            started_at=clock.now(),
+        )
+
+
+def _connect(http: httpx.AsyncClient, graph_url: str, token: str, clock: Clock):  # type: ignore[no-untyped-def]
+    async def connect(tenant: Tenant) -> Connection:
+        addresses = addresses_of(tenant.cloud)
+        sign_in = sign_in_with(
+            AccessToken(fixed(token)), addresses=addresses, tenant_id="", client_id="", trust=trust_in(None), clock=clock
+        )
+        return TenantConnection(GraphClient(http, sign_in, graph_url, "muster/test", clock), sign_in, addresses.root)
+
+    return connect
+
+
+def devices_csv(count: int, *, header: str = "Device ID", seed: int = 1) -> bytes:
+    """A device list of so many devices, the same for the same seed."""
+    return "\n".join([header, *device_ids(count, seed=seed)]).encode()
+
+
+def device_ids(count: int, *, seed: int = 1) -> list[str]:
+    """GUIDs, the same for the same seed."""
+    chance = Random(seed)
+    text = [f"{chance.getrandbits(128):032x}" for _ in range(count)]
+    return [f"{t[:8]}-{t[8:12]}-{t[12:16]}-{t[16:20]}-{t[20:]}" for t in text]
