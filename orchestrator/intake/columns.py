@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed
-from orchestrator.intake.entra import refuse_entra_ids, refuse_group_template
+from orchestrator.intake.entra import ENTRA_IDS, refuse_entra_ids, refuse_group_template
 
 BARE_COLUMN = "id"
 """What the only column of a file without a header is called in its report."""
@@ -27,9 +27,20 @@ def fold(name: str) -> str:
     return "".join(name.casefold().replace("_", "").split())
 
 
+def shown(text: str) -> str:
+    """What a file says, fit to be shown in a message: one line, not too long, and nothing that moves a cursor."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text.strip()[:_LONGEST_SHOWN])
+
+
 def is_device(cells: Sequence[str]) -> bool:
     """Whether a first row is no header but already a device: nobody calls a column by a GUID."""
     return any(_GUID.fullmatch(cell.strip()) for cell in cells)
+
+
+def names_an_id(cells: Sequence[str], via: Via, *, column: str | None) -> bool:
+    """Whether these cells could be the header of a list for this way of addressing."""
+    wanted = {fold(name) for name in (*ALIASES, *via.columns, *ENTRA_IDS, column or "managedDeviceId")}
+    return any(fold(cell) in wanted for cell in cells)
 
 
 def find_id_columns(header: Sequence[str], via: Via, *, column: str | None) -> IdColumns:
@@ -109,11 +120,7 @@ def _take(header: Sequence[str], places: list[int]) -> IdColumns:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"`{_printable(name)}`" for name in names)
-
-
-def _printable(name: str) -> str:
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in name[:_LONGEST_SHOWN])
+    return ", ".join(f"`{shown(name)}`" for name in names)
 
 
 def _there_are(header: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 from orchestrator.domain.errors import IntakeFailed
@@ -31,7 +31,7 @@ class CsvRow(NamedTuple):
 class CsvFile:
     """A file that is being read; `sha256` and `bytes_read` are of the whole once its rows are at an end."""
 
-    def __init__(self, stream: BinaryIO, *, max_bytes: int) -> None:
+    def __init__(self, stream: BinaryIO, *, max_bytes: int, is_header: Callable[[Sequence[str]], bool] = bool) -> None:
         self._bytes = ByteStream(stream, max_bytes=max_bytes)
         head = self._bytes.peek(_HEAD)
         refuse_other_formats(head)
@@ -39,7 +39,7 @@ class CsvFile:
         sample = head.decode(self.encoding, BROKEN_BYTES)
         if not sample.strip("\ufeff\0 \t\r\n"):
             raise IntakeFailed("The file is empty. Give a CSV file with one device a row.")
-        self._dialect = detect_dialect(sample)
+        self._dialect = detect_dialect(sample, is_header=is_header)
         buffered = io.BufferedReader(self._bytes, _READ_AT_ONCE)
         self._lines = _Lines(io.TextIOWrapper(buffered, self.encoding, BROKEN_BYTES, newline=""))
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed
-from orchestrator.intake.columns import BARE_COLUMN, find_bare_column, find_id_columns, is_device
+from orchestrator.intake.columns import BARE_COLUMN, find_bare_column, find_id_columns, is_device, names_an_id, shown
 from orchestrator.intake.csv_file import CsvFile, CsvRow
 from orchestrator.intake.eligibility import Eligibility
 from orchestrator.intake.input_row import InputRow
@@ -120,11 +120,15 @@ def open_device_list(stream: BinaryIO, *, file_name: str | None, via: Via, optio
     try:
         return _open(stream, via, options)
     except IntakeFailed as failed:
-        raise IntakeFailed(f"{file_name}: {failed}" if file_name else str(failed)) from failed
+        raise IntakeFailed(f"{shown(file_name)}: {failed}" if file_name else str(failed)) from failed
 
 
 def _open(stream: BinaryIO, via: Via, options: IntakeOptions) -> DeviceList:
-    file = CsvFile(stream, max_bytes=options.max_bytes)
+    file = CsvFile(
+        stream,
+        max_bytes=options.max_bytes,
+        is_header=lambda cells: names_an_id(cells, via, column=options.column),
+    )
     rows = file.rows()
     first = next(rows, None)
     if first is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -21,28 +21,30 @@ class Dialect:
     has_preamble: bool = False
 
 
-def detect_dialect(sample: str) -> Dialect:
-    """The dialect of a file that starts with this text."""
+def detect_dialect(sample: str, *, is_header: Callable[[Sequence[str]], bool] = bool) -> Dialect:
+    """The dialect of a file that starts with this text; `is_header` tells whether cells make sense as its header."""
     first, *rest = _LINE_END.split(sample.lstrip("\r\n"), maxsplit=1)
     declared = _DECLARATION.fullmatch(first)
     has_preamble = declared is not None or first.startswith(_TYPE_OF_OBJECTS)
     if has_preamble:
         sample = "".join(rest)
-    delimiter = declared["delimiter"] if declared else _detect_delimiter(sample)
+    delimiter = declared["delimiter"] if declared else _detect_delimiter(sample, is_header)
     return Dialect(delimiter, _skips_blank(sample, delimiter), has_preamble)
 
 
-def _detect_delimiter(sample: str) -> str:
+def _detect_delimiter(sample: str, is_header: Callable[[Sequence[str]], bool]) -> str:
     # The library is asked only among delimiters that split the header: on one column it guesses letters or nothing,
     # and a comma inside names can outnumber the semicolons between cells.
-    fitting = [delimiter for delimiter in DELIMITERS if _widths(sample, delimiter)[:1] > [1]]
+    rows = {delimiter: list(islice(_rows(sample, delimiter), _ROWS_LOOKED_AT)) for delimiter in DELIMITERS}
+    fitting = [delimiter for delimiter in DELIMITERS if rows[delimiter] and len(rows[delimiter][0]) > 1]
     if len(fitting) < 2:
         return fitting[0] if fitting else ","
     sniffed = _sniff(sample, "".join(fitting))
 
-    def fit(delimiter: str) -> tuple[bool, bool, int]:
-        widths = _widths(sample, delimiter)
-        return max(widths) <= widths[0], delimiter == sniffed, widths[0]
+    def fit(delimiter: str) -> tuple[bool, bool, bool, int]:
+        header, *others = rows[delimiter]
+        is_widest = all(len(row) <= len(header) for row in others)
+        return is_header(header), is_widest, delimiter == sniffed, len(header)
 
     return max(fitting, key=fit)
 
@@ -52,13 +54,6 @@ def _sniff(sample: str, delimiters: str) -> str | None:
         return csv.Sniffer().sniff(sample[:_SNIFFED], delimiters).delimiter
     except csv.Error:
         return None
-
-
-def _widths(sample: str, delimiter: str) -> list[int]:
-    """Cells in each of the first rows, less the last one, which the sample may have cut off."""
-    rows = list(islice(_rows(sample, delimiter), _ROWS_LOOKED_AT))
-    whole = rows[:-1] if len(rows) > 1 else rows
-    return [len(row) for row in whole]
 
 
 def _rows(sample: str, delimiter: str) -> Iterator[list[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from orchestrator.intake.columns import fold
+from orchestrator.intake.columns import fold, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,12 @@ class Eligibility:
 def _objection(systems: tuple[str, ...], managers: tuple[str, ...]) -> str | None:
     for system in systems:
         if fold(system).startswith(_OTHER_SYSTEMS):
-            return f"runs {_shown(system)}: only Windows takes ConfigMgr actions"
+            return f"runs {shown(system)}: only Windows takes ConfigMgr actions"
     folded = [fold(manager) for manager in managers]
     if any(name in _WITH_CLIENT or any(word in name for word in _CLIENT_WORDS) for name in folded):
         return None
     without = [manager for manager, name in zip(managers, folded, strict=True) if name in _WITHOUT_CLIENT]
-    return f"is managed by {_shown(without[0])}: there is no ConfigMgr client to act" if without else None
-
-
-def _shown(text: str) -> str:
-    return text.strip()[:40]
+    return f"is managed by {shown(without[0])}: there is no ConfigMgr client to act" if without else None
 
 
 _MOST_READ = 64

@@ -9,7 +9,7 @@ from orchestrator.domain.errors import IntakeFailed
 
 def refuse_entra_ids(folded: Sequence[str], *, taken: str | None) -> None:
     """IntakeFailed, if the column about to be taken (folded, None: there is none) holds Entra ids for all we know."""
-    if taken is None and (named := [_NAMES[name] for name in folded if name in _NAMES]):
+    if taken is None and (named := [ENTRA_IDS[name] for name in folded if name in ENTRA_IDS]):
         raise IntakeFailed(
             f"The file has only Entra ids (`{named[0]}`): Entra's id of a device is not Intune's, and the action takes "
             f"no other than Intune's. {_INSTEAD}"
@@ -36,11 +36,7 @@ def refuse_group_template(header: Sequence[str]) -> None:
         )
 
 
-_INSTEAD = (
-    "Export Intune admin center > Devices > All devices instead, and give that file: its column `Device ID` is the one "
-    "that works. (`--column NAME` overrules this.)"
-)
-_NAMES = {
+ENTRA_IDS = {
     "azureaddeviceid": "Azure AD Device ID",
     "microsoftentradeviceid": "Microsoft Entra Device ID",
     "microsoftentraiddeviceid": "Microsoft Entra ID Device ID",
@@ -48,6 +44,12 @@ _NAMES = {
     "aaddeviceid": "AadDeviceId",
     "objectid": "Object ID",
 }
+"""Names of columns, folded, that hold Entra ids and say so."""
+
+_INSTEAD = (
+    "Export Intune admin center > Devices > All devices instead, and give that file: its column `Device ID` is the one "
+    "that works. (`--column NAME` overrules this.)"
+)
 _MARKS = {
     "trusttype": "TrustType",
     "accountenabled": "AccountEnabled",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from orchestrator.domain.device import BadId, Device, Via, parse_id
 from orchestrator.domain.errors import LineProblem
 from orchestrator.domain.target import RowVerdict
-from orchestrator.intake.columns import IdColumns
+from orchestrator.intake.columns import IdColumns, shown
 from orchestrator.intake.csv_file import CsvRow
 from orchestrator.intake.eligibility import Eligibility
 from orchestrator.intake.input_row import InputRow
@@ -82,8 +82,8 @@ def read_device(cells: list[str], layout: Layout) -> Device | BadId:
         text = cells[place] if place < len(cells) else ""
         canonical = parse_id(column, text)
         if isinstance(canonical, BadId):
-            shown = f"{name} {_shown(text)}" if text.strip() else name
-            return BadId(f"{shown} {canonical.reason}")
+            found = f"{shown(name)} {_quoted(text)}" if text.strip() else shown(name)
+            return BadId(f"{found} {canonical.reason}")
         ids.append(canonical)
     return Device(tuple(ids))
 
@@ -99,7 +99,7 @@ def _too_wide(cells: int, width: int) -> str:
     return f"has {cells:,} cells, and the header has {width:,}"
 
 
-def _shown(text: str) -> str:
+def _quoted(text: str) -> str:
     text = text.strip()
     return repr(text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…")
 

@@ -121,6 +121,19 @@ def test_several_ids_make_one_device() -> None:
     assert rows[3].message == "deviceHealthScriptDeviceStateId 'a/b' contains '/', '\\' or '..'"
 
 
+@pytest.mark.parametrize(
+    ("header", "delimiter"),
+    [("Device ID;Last, first;OS", ";"), ("Name, with comma;Id", ";"), ("Id,a;b;c", ","), ("x;y;z\tDevice_ID", "\t")],
+)
+def test_of_several_possible_delimiters_the_one_that_shows_an_id_is_taken(header: str, delimiter: str) -> None:
+    row = header.replace("Device ID", A).replace("Device_ID", A).replace("Id", A)
+
+    device_list = opened(f"{header}\n{row}\n")
+
+    assert device_list.delimiter == delimiter
+    assert rows_of(device_list)[0].device == Device((A,))
+
+
 def test_the_report_carries_size_and_hash_of_the_bytes() -> None:
     text = f"Id\n{A}\n"
     device_list = opened(text)
