@@ -1,0 +1,8 @@
+"""One frozen tree of typed settings, read once: environment over file over default."""
+
+from __future__ import annotations
+
+from orchestrator.settings.load import load_settings
+from orchestrator.settings.tree import Settings, Shown, TenantSettings
+
+__all__ = ["Settings", "Shown", "TenantSettings", "load_settings"]

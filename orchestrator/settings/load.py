@@ -1,0 +1,122 @@
+"""Environment and settings file to one frozen tree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import platformdirs
+
+from orchestrator.domain.errors import SettingsInvalid
+from orchestrator.settings import values
+from orchestrator.settings.places import PREFIX, Environment, Place, Table, read_settings_file, settings_file
+from orchestrator.settings.reading import Reading
+from orchestrator.settings.sign_in import take_way
+from orchestrator.settings.tree import DEFAULT_TENANT, Settings, Shown, TenantSettings
+from orchestrator.settings.unknown_names import unknown_entries, unknown_variables
+
+
+def load_settings(variables: Mapping[str, str], config_path: Path | None = None) -> Settings:
+    """The settings in force; SettingsInvalid names the setting, where it comes from and what it takes."""
+    file = settings_file(variables, config_path)
+    entries = read_settings_file(file) if file else {}
+    tables = _tenant_tables(entries, file)
+    general: list[Place] = [Environment(variables)]
+    if file is not None:
+        general.append(Table(entries, "", file))
+    reading = Reading(general, PREFIX)
+    tenants, shown_tenants = _tenants(general, tables, file)
+    notes = unknown_variables(variables) + (unknown_entries(file, entries, tables) if file else [])
+    return Settings(
+        database_url=reading.take("database_url", values.database_url, _embedded_database()),
+        broker_url=reading.take("broker_url", values.broker_url, None, otherwise="none: embedded"),
+        tenants=MappingProxyType(tenants),
+        ca_bundle=_ca_bundle(reading, variables),
+        batching=reading.take("batching", values.one_of("auto", "on", "off"), _DEFAULTS.batching),
+        attempts=reading.take("attempts", values.whole_number(1, 100), _DEFAULTS.attempts),
+        keep_days=reading.take("keep_days", values.whole_number(1, 36_500), _DEFAULTS.keep_days),
+        max_rows=reading.take("max_rows", values.whole_number(1, 10**9), _DEFAULTS.max_rows),
+        max_bytes=reading.take("max_bytes", values.whole_number(1, 10**15), _DEFAULTS.max_bytes),
+        confirm_above=reading.take("confirm_above", values.whole_number(0, 10**9), _DEFAULTS.confirm_above),
+        log_level=reading.take("log_level", values.log_level, _DEFAULTS.log_level),
+        log_format=reading.take("log_format", values.one_of("text", "json"), _DEFAULTS.log_format),
+        config_file=file,
+        shown=(*reading.shown, *shown_tenants),
+        notes=tuple(notes),
+    )
+
+
+def _tenants(
+    general: list[Place], tables: Mapping[str, Mapping[str, Any]], file: Path | None
+) -> tuple[dict[str, TenantSettings], list[Shown]]:
+    """The default tenant where anything says who that is, and those that have a table."""
+    found: dict[str, TenantSettings] = {}
+    shown: list[Shown] = []
+    for name in (DEFAULT_TENANT, *(each for each in tables if each != DEFAULT_TENANT)):
+        own: list[Place] = []
+        if file is not None and name in tables:
+            own = [Table(tables[name], f"tenants.{name}.", file)]
+        is_default = name == DEFAULT_TENANT
+        if is_default:
+            own = [general[0], *own, *general[1:]]
+        reading = Reading(own, PREFIX if is_default else f"tenants.{name}.")
+        tenant = _tenant(name, reading, own if is_default else [*own, *general])
+        if name in tables or tenant.is_identified:
+            found[name] = tenant
+        shown += reading.shown
+    return found, shown
+
+
+def _tenant(name: str, reading: Reading, anywhere: list[Place]) -> TenantSettings:
+    tenant_id = reading.take("tenant_id", values.directory_name, None)
+    client_id = reading.take("client_id", values.directory_name, None)
+    way = take_way(reading)
+    # Where and how fast is the same for every tenant that does not say otherwise; who is not.
+    reading.places = anywhere
+    return TenantSettings(
+        name=name,
+        tenant_id=tenant_id,
+        client_id=client_id,
+        cloud=reading.take("cloud", values.cloud, _NOBODY.cloud),
+        graph_url=reading.take("graph_url", values.graph_url, None, otherwise="by cloud"),
+        authority=reading.take("authority", values.authority, None, otherwise="by cloud"),
+        write_limit=reading.take("write_limit", values.write_limit, _NOBODY.write_limit),
+        **way,
+    )
+
+
+def _tenant_tables(entries: Mapping[str, Any], file: Path | None) -> Mapping[str, Mapping[str, Any]]:
+    tables = entries.get("tenants", {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise SettingsInvalid(f"tenants (from {file}) holds no tables; write [tenants.NAME] above each one's entries.")
+    for name in tables:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+            raise SettingsInvalid(
+                f"[tenants.{name}] (from {file}) is no name for a tenant; it takes letters, digits, '.', '_' and '-'."
+            )
+    return tables
+
+
+def _ca_bundle(reading: Reading, variables: Mapping[str, str]) -> Path | None:
+    """Ours, else what other programs on the machine were told."""
+    own = reading.take("ca_bundle", values.path, None, otherwise="the system's trust")
+    if own is not None:
+        return own
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        if variables.get(name):
+            reading.shown.pop()
+            reading.show("ca_bundle", variables[name], name)
+            return Path(variables[name])
+    return None
+
+
+def _embedded_database() -> str:
+    folder = platformdirs.user_data_path("muster", appauthor=False)
+    return f"sqlite:///{(folder / 'muster.db').as_posix()}"
+
+
+_DEFAULTS = Settings(database_url="")
+_NOBODY = TenantSettings("")

@@ -1,0 +1,149 @@
+"""Where a setting may be given: a variable, a file that a variable names, or the settings file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import platformdirs
+
+from orchestrator.domain.errors import SettingsInvalid
+
+PREFIX = "MUSTER_"
+FILE_NAME = "muster.toml"
+PATHS = frozenset({"client_certificate", "ca_bundle"})
+"""Settings that are a file themselves: with `_FILE` or without, the path is what is meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value as somebody wrote it; `file` is where it was read, if that was a file of its own."""
+
+    text: str = field(repr=False)
+    name: str
+    where: str
+    folder: Path
+    file: Path | None = None
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, for people."""
+        return self.name if self.where == _ENVIRONMENT else f"{self.name} in {self.where}"
+
+    def refused(self, problem: str) -> SettingsInvalid:
+        """The error that says what is wrong with it, by name and place."""
+        return SettingsInvalid(f"{self.name} (from {self.where}) {problem}.")
+
+
+class Place(Protocol):
+    """Somewhere that settings are given."""
+
+    def find(self, name: str) -> Given | None:
+        """What is given here under this name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The variables; an empty one is as good as unset."""
+
+    variables: Mapping[str, str] = field(repr=False)
+
+    def find(self, name: str) -> Given | None:
+        """The variable, or what is in the file that its `_FILE` form names."""
+        variable = PREFIX + name.upper()
+        both = _Both(variable, f"{variable}_FILE", _ENVIRONMENT, Path())
+        return _either(name, self.variables.get(both.plain, ""), self.variables.get(both.file, ""), both)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the settings file, whose paths begin at the folder it is in."""
+
+    entries: Mapping[str, Any] = field(repr=False)
+    label: str
+    file: Path
+
+    def find(self, name: str) -> Given | None:
+        """The entry, or what is in the file that its `_file` form names."""
+        both = _Both(f"{self.label}{name}", f"{self.label}{name}_file", str(self.file), self.file.parent)
+        return _either(name, self._text(name, both.plain), self._text(f"{name}_file", both.file), both)
+
+    def _text(self, key: str, label: str) -> str:
+        match self.entries.get(key):
+            case None:
+                return ""
+            case bool(value):
+                return "true" if value else "false"
+            case str() | int() as value:
+                return str(value)
+        raise SettingsInvalid(f"{label} (from {self.file}) is neither text nor a whole number.")
+
+
+def settings_file(variables: Mapping[str, str], config_path: Path | None) -> Path | None:
+    """The settings file to read: the one that was named, else the user's own if there is one.
+
+    Never one in the current folder: a stray file must not send a token elsewhere.
+    """
+    named = config_path or (Path(variables[_CONFIG]).expanduser() if variables.get(_CONFIG) else None)
+    if named is not None:
+        return named
+    usual = platformdirs.user_config_path("muster", appauthor=False) / FILE_NAME
+    return usual if usual.is_file() else None
+
+
+def read_settings_file(file: Path) -> Mapping[str, Any]:
+    """What the file says."""
+    try:
+        # Notepad writes a byte-order mark, which TOML does not know.
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as problem:
+        raise SettingsInvalid(f"The settings file {file} cannot be read: {problem.strerror}.") from problem
+    except UnicodeError as problem:
+        raise SettingsInvalid(f"The settings file {file} is not UTF-8.") from problem
+    except tomllib.TOMLDecodeError as problem:
+        raise SettingsInvalid(f"The settings file {file} is no TOML: {problem}.") from problem
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """The two names that one setting has in one place."""
+
+    plain: str
+    file: str
+    where: str
+    folder: Path
+
+
+def _either(name: str, plain: str, named: str, names: _Both) -> Given | None:
+    if plain and named:
+        raise SettingsInvalid(f"{names.plain} and {names.file} (from {names.where}) are both set. Keep one.")
+    if plain:
+        return Given(plain, names.plain, names.where, names.folder)
+    if not named:
+        return None
+    if name in PATHS:
+        return Given(named, names.file, names.where, names.folder)
+    given = Given("", names.file, names.where, names.folder, names.folder / Path(named).expanduser())
+    return replace(given, text=_read_secret(given))
+
+
+def _read_secret(given: Given) -> str:
+    """What is in the file, without the line end that editors add."""
+    file = given.file or given.folder
+    try:
+        text = file.read_text(encoding="utf-8-sig").rstrip("\r\n")
+    except OSError as problem:
+        raise given.refused(f"names {file}, which cannot be read: {problem.strerror}") from problem
+    except UnicodeError as problem:
+        raise given.refused(f"names {file}, which is not UTF-8 text") from problem
+    if not text:
+        raise given.refused(f"names {file}, which is empty")
+    return text
+
+
+_ENVIRONMENT = "the environment"
+_CONFIG = "MUSTER_CONFIG"

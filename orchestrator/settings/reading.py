@@ -1,0 +1,47 @@
+"""Taking one setting after the other, and remembering for people where each came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from orchestrator.settings.places import Given, Place
+from orchestrator.settings.tree import Shown
+from orchestrator.settings.values import without_password
+
+T = TypeVar("T")
+
+
+class Reading:
+    """Some places, strongest first, in which settings are looked up; `label` stands before each name."""
+
+    def __init__(self, places: Sequence[Place], label: str) -> None:
+        self.places = places
+        self.shown: list[Shown] = []
+        self._label = label
+
+    def take(self, name: str, parse: Callable[[Given], T], default: T, *, otherwise: str | None = None) -> T:
+        """The value from the strongest place that gives it; `otherwise` is how the default is shown."""
+        given = next((found for place in self.places if (found := place.find(name)) is not None), None)
+        if given is None:
+            self.show(name, _text(default) if otherwise is None else otherwise, "default")
+            return default
+        value = parse(given)
+        self.show(name, _text(value), given.source)
+        return value
+
+    def show(self, name: str, value: str, source: str) -> None:
+        """Remember it for people."""
+        self.shown.append(Shown(self._label + (name.upper() if self._label.isupper() else name), value, source))
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case Path():
+            return str(value)
+    return without_password(str(value))

@@ -1,0 +1,98 @@
+"""The settings as the rest of the program is told them; no secret shows in their text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import SecretStr
+
+from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, Cloud, WriteLimit
+
+DEFAULT_TENANT = "default"
+"""The tenant that the variables describe."""
+
+
+@dataclass(frozen=True, slots=True)
+class TenantSettings:
+    """Whom we call Graph as, where, and the one way to sign in; a secret in a file is read whenever it is needed."""
+
+    name: str
+    tenant_id: str | None = None
+    client_id: str | None = None
+    cloud: Cloud = Cloud.GLOBAL
+    graph_url: str | None = None
+    authority: str | None = None
+    write_limit: WriteLimit | None = GRAPH_WRITE_LIMIT
+    client_secret: SecretStr | None = None
+    client_secret_file: Path | None = None
+    client_certificate: Path | None = None
+    client_certificate_password: SecretStr | None = None
+    client_certificate_password_file: Path | None = None
+    managed_identity: bool | str = False
+    device_code: bool = False
+    access_token: SecretStr | None = None
+    access_token_file: Path | None = None
+
+    @property
+    def is_identified(self) -> bool:
+        """Whether anything says who this is, and not only where and how fast."""
+        return any(
+            (
+                self.tenant_id,
+                self.client_id,
+                self.client_secret or self.client_secret_file,
+                self.client_certificate,
+                self.managed_identity,
+                self.device_code,
+                self.access_token or self.access_token_file,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One setting for people: a secret is only `set`, and a URL has lost its password."""
+
+    name: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything this process was told; `notes` are what a person should hear about it."""
+
+    database_url: str
+    broker_url: str | None = None
+    tenants: Mapping[str, TenantSettings] = field(default_factory=lambda: MappingProxyType({}))
+    ca_bundle: Path | None = None
+    batching: Literal["auto", "on", "off"] = "auto"
+    attempts: int = 6
+    keep_days: int = 90
+    max_rows: int = 1_000_000
+    max_bytes: int = 1024**3
+    confirm_above: int = 1_000
+    log_level: str = "warning"
+    log_format: Literal["text", "json"] = "text"
+    config_file: Path | None = None
+    shown: tuple[Shown, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether one process is all there is: no broker."""
+        return self.broker_url is None
+
+    @property
+    def usual_tenant(self) -> str:
+        """The tenant that is meant where none is named."""
+        if DEFAULT_TENANT not in self.tenants and len(self.tenants) == 1:
+            return next(iter(self.tenants))
+        return DEFAULT_TENANT
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{each.name}={each.value}' for each in self.shown)})"

@@ -1,0 +1,57 @@
+"""Names that nothing reads, each with the one that was probably meant; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from orchestrator.settings.places import PREFIX
+from orchestrator.settings.sign_in import PASSWORD, WAYS
+
+GENERAL = (
+    "database_url",
+    "broker_url",
+    "ca_bundle",
+    "batching",
+    "attempts",
+    "keep_days",
+    "max_rows",
+    "max_bytes",
+    "confirm_above",
+    "log_level",
+    "log_format",
+)
+TENANT = ("tenant_id", "client_id", "cloud", "graph_url", "authority", "write_limit", *WAYS, PASSWORD)
+_NOT_OURS = "MUSTER_TEST_"
+
+
+def unknown_variables(variables: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable that looks like ours and is not."""
+    known = ["MUSTER_CONFIG", *(PREFIX + name.upper() for name in _with_files(GENERAL + TENANT))]
+    return [
+        _note(name, known, "the environment")
+        for name in sorted(variables)
+        if name.startswith(PREFIX) and not name.startswith(_NOT_OURS) and name not in known
+    ]
+
+
+def unknown_entries(file: Path, entries: Mapping[str, Any], tenants: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A sentence for each entry of the settings file that nothing reads."""
+    general = [*_with_files(GENERAL + TENANT), "tenants"]
+    notes = [_note(name, general, str(file)) for name in entries if name not in general]
+    own = _with_files(TENANT)
+    for tenant, table in tenants.items():
+        notes += [_note(name, own, f"[tenants.{tenant}] in {file}") for name in table if name not in own]
+    return notes
+
+
+def _with_files(names: Iterable[str]) -> list[str]:
+    return [form for name in names for form in (name, f"{name}_file" if name.islower() else f"{name}_FILE")]
+
+
+def _note(name: str, known: list[str], where: str) -> str:
+    near = get_close_matches(name, known, n=1, cutoff=0.6)
+    meant = f"; {near[0]} may be meant" if near else ""
+    return f"{name} (from {where}) is no setting{meant}."
