@@ -73,5 +73,5 @@ def _skips_blank(sample: str, delimiter: str) -> bool:
 _DECLARATION = re.compile(r'"?sep=(?P<delimiter>[^\w\s"]|\t)"?[,;\t]*', re.IGNORECASE)
 _TYPE_OF_OBJECTS = ("#TYPE ", '"#TYPE ')
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_SNIFFED = 8192
+_SNIFFED = 4096  # its patterns take quadratic time on stray quotes
 _ROWS_LOOKED_AT = 50

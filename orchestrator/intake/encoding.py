@@ -21,9 +21,9 @@ def detect_encoding(head: bytes) -> str:
     for bom, name in _MARKS:
         if head.startswith(bom):
             return name
-    nulls = head.count(0)
-    if nulls * 4 >= len(head) > 0:
-        return _two_byte_encoding(head)
+    start = head[:_FIRST_LINE]
+    if start.count(0) * 4 >= len(start) > 0:
+        return _two_byte_encoding(start)
     sample = head[: head.rfind(b"\n") + 1] or head
     if _is_utf8(sample):
         return "utf-8"
@@ -32,9 +32,9 @@ def detect_encoding(head: bytes) -> str:
     return "utf-8" if best is not None and best.encoding == "utf_8" else "cp1252"
 
 
-def _two_byte_encoding(head: bytes) -> str:
-    # Every second byte of ASCII text in UTF-16 is 0, and a device list is mostly ASCII: no 8-bit text comes near.
-    even = head[: len(head) // 2 * 2]
+def _two_byte_encoding(start: bytes) -> str:
+    # Every second byte of ASCII text in UTF-16 is 0, and names of columns and ids are ASCII: no 8-bit text comes near.
+    even = start[: len(start) // 2 * 2]
     best = from_bytes(even, cp_isolation=["utf_16_le", "utf_16_be"]).best()
     little, big = even[1::2].count(0), even[::2].count(0)
     if abs(little - big) * 4 < len(even) // 2:
@@ -64,6 +64,7 @@ def _read_as_windows_1252(error: UnicodeError) -> tuple[str, int]:
 
 codecs.register_error(BROKEN_BYTES, _read_as_windows_1252)
 
+_FIRST_LINE = 256
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),

@@ -51,6 +51,8 @@ WESTERN = "Id;Name\r\n1;Müller\r\n2;Ærø \u2013 5 €\r\n"
         (NAMES, lambda text: b"\xfe\xff" + text.encode("utf-16-be"), "utf-16"),
         (NAMES, lambda text: text.encode("utf-16-le"), "utf-16-le"),
         (NAMES, lambda text: text.encode("utf-16-be"), "utf-16-be"),
+        ("Device ID;Name\r\n" + "1;東京都港区\r\n" * 500, lambda text: text.encode("utf-16-le"), "utf-16-le"),
+        ("Device ID;Name\r\n" + "1;東京都港区\r\n" * 500, lambda text: text.encode("utf-16-be"), "utf-16-be"),
         (WESTERN, lambda text: text.encode("cp1252"), "cp1252"),
         ("Id;Name\n1;Smith\n", lambda text: text.encode(), "utf-8"),
     ],
