@@ -76,6 +76,7 @@ def locate(segments: Sequence[str]) -> Place:
             script,
             "deviceRunStates",
             state,
+            "managedDevice",
             ("users" | "detectedApps") as listed,
             owner,
             "managedDevices",

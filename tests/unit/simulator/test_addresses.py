@@ -21,11 +21,11 @@ END = "triggerConfigurationManagerAction"
             for scripts in ("deviceHealthScripts", "deviceManagementScripts", "deviceComplianceScripts")
         ),
         (
-            f"deviceManagementScripts/{SCRIPT}/deviceRunStates/s1/users/{USER}/managedDevices/{DEVICE}/{END}",
+            f"deviceManagementScripts/{SCRIPT}/deviceRunStates/s1/managedDevice/users/{USER}/managedDevices/{DEVICE}/{END}",
             Address("deviceManagementScriptUsers", f"{SCRIPT}/s1/{USER}/{DEVICE}"),
         ),
         (
-            f"deviceManagementScripts/{SCRIPT}/deviceRunStates/s1/detectedApps/FF00/managedDevices/{DEVICE}/{END}",
+            f"deviceManagementScripts/{SCRIPT}/deviceRunStates/s1/managedDevice/detectedApps/FF00/managedDevices/{DEVICE}/{END}",
             Address("deviceManagementScriptDetectedApps", f"{SCRIPT}/s1/FF00/{DEVICE}"),
         ),
         (f"managedDevices/{{{DEVICE}}}/{END}", NotAGuid(f"{{{DEVICE}}}", "managedDevices", f"{{{DEVICE}}}")),
@@ -38,7 +38,7 @@ END = "triggerConfigurationManagerAction"
         (f"managedDevices/{DEVICE}/wipe", NoSuchSegment("wipe")),
         (f"managedDevice/{DEVICE}/{END}", NoSuchSegment("managedDevice")),
         (
-            f"deviceHealthScripts/{SCRIPT}/deviceRunStates/s1/users/{USER}/managedDevices/{DEVICE}/{END}",
+            f"deviceHealthScripts/{SCRIPT}/deviceRunStates/s1/managedDevice/users/{USER}/managedDevices/{DEVICE}/{END}",
             NoSuchSegment(END),
         ),
     ],
