@@ -59,11 +59,13 @@ def _shown(name: str, value: Any, *, depth: int) -> Any:
         return _HIDDEN
     if isinstance(value, str):
         return _BEARER.sub(r"\1" + _HIDDEN, _JWT.sub(_HIDDEN, value))
-    if depth < _DEEPEST and isinstance(value, Mapping):
+    if not isinstance(value, Mapping | list | tuple):
+        return value
+    if depth == _DEEPEST:
+        return "…"
+    if isinstance(value, Mapping):
         return {key: _shown(str(key), each, depth=depth + 1) for key, each in value.items()}
-    if depth < _DEEPEST and isinstance(value, list | tuple):
-        return [_shown("", each, depth=depth + 1) for each in value]
-    return value
+    return [_shown("", each, depth=depth + 1) for each in value]
 
 
 def _renderer(*, as_json: bool) -> Processor:

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
+from cryptography.x509.oid import NameOID
+
+from orchestrator.domain.errors import SignInRefused
+from orchestrator.graph.certificates import read_key_pair
+
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+def a_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
+def a_certificate(key: Key) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "muster.contoso.example")])
+    now = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + dt.timedelta(days=1))
+        .sign(key, SHA256())
+    )
+
+
+def protection(password: str | None) -> KeySerializationEncryption:
+    return NoEncryption() if password is None else BestAvailableEncryption(password.encode())
+
+
+def as_pem(key: Key, *certificates: x509.Certificate, password: str | None = None) -> bytes:
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection(password))
+    return private + b"".join(each.public_bytes(Encoding.PEM) for each in certificates)
+
+
+KEY = a_key()
+CERTIFICATE = a_certificate(KEY)
+CHAIN = a_certificate(a_key())
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "muster.pem"
+
+
+@pytest.mark.parametrize("password", [None, "a pass phrase"])
+def test_a_pem_file_gives_its_key_and_the_certificate_that_belongs_to_it(file: Path, password: str | None) -> None:
+    file.write_bytes(as_pem(KEY, CHAIN, CERTIFICATE, password=password))
+
+    pair = read_key_pair(file, password)
+
+    assert pair.certificate.encode() == CERTIFICATE.public_bytes(Encoding.PEM)
+    assert pair.key.encode() == as_pem(KEY)
+
+
+@pytest.mark.parametrize("password", [None, "a pass phrase"])
+def test_a_pfx_file_gives_the_same(file: Path, password: str | None) -> None:
+    file.write_bytes(pkcs12.serialize_key_and_certificates(b"muster", KEY, CERTIFICATE, [CHAIN], protection(password)))
+
+    pair = read_key_pair(file, password)
+
+    assert pair.certificate.encode() == CERTIFICATE.public_bytes(Encoding.PEM)
+    assert pair.key.encode() == as_pem(KEY)
+
+
+@pytest.mark.parametrize(
+    ("content", "password", "said"),
+    [
+        (b"", None, "cannot be opened"),
+        (b"nonsense", None, "cannot be opened"),
+        (as_pem(KEY, CERTIFICATE, password="right"), None, "MUSTER_CLIENT_CERTIFICATE_PASSWORD"),
+        (as_pem(KEY, CERTIFICATE, password="right"), "wrong", "MUSTER_CLIENT_CERTIFICATE_PASSWORD"),
+        (as_pem(KEY, CERTIFICATE), "not needed", "MUSTER_CLIENT_CERTIFICATE_PASSWORD"),
+        (
+            pkcs12.serialize_key_and_certificates(None, KEY, CERTIFICATE, None, protection("right")),
+            "wrong",
+            "MUSTER_CLIENT_CERTIFICATE_PASSWORD",
+        ),
+        (CERTIFICATE.public_bytes(Encoding.PEM), None, "cannot be opened"),
+        (as_pem(KEY), None, "cannot be opened"),
+        (as_pem(KEY, CHAIN), None, "not the certificate that belongs to it"),
+        (as_pem(ec.generate_private_key(ec.SECP256R1()), CERTIFICATE), None, "no RSA key"),
+    ],
+)
+def test_a_file_that_will_not_do_is_refused_with_the_reason(
+    file: Path, content: bytes, password: str | None, said: str
+) -> None:
+    file.write_bytes(content)
+
+    with pytest.raises(SignInRefused, match=said) as refused:
+        read_key_pair(file, password)
+
+    assert str(file) in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_refused(file: Path) -> None:
+    with pytest.raises(SignInRefused, match="cannot be read"):
+        read_key_pair(file, None)
+
+
+def test_a_key_is_never_shown(file: Path) -> None:
+    file.write_bytes(as_pem(KEY, CERTIFICATE))
+
+    assert "PRIVATE" not in repr(read_key_pair(file, None))
