@@ -97,8 +97,7 @@ class CsvFile:
             if isinstance(error, _RowTooLong):
                 return CsvRow(lines.row_starts_at, [], problem=_ROW_TOO_LONG)
             return CsvRow(lines.row_starts_at, self._leniently(lines.held), problem=_reason(error))
-        ended_inside = lines.is_at_end or isinstance(error, _RowTooLong)
-        opened = self._opening_line(lines.held if ended_inside else lines.held[:-1])
+        opened = self._opening_line(lines.held if lines.is_at_end else lines.held[:-1])
         line = lines.row_starts_at + opened
         *cells, last = self._leniently(lines.held[: opened + 1]) or [""]
         cells.append(last.rstrip("\r\n"))
@@ -151,7 +150,7 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else self._text.readline(LONGEST_ROW)
+        line = self._again.popleft() if self._again else self._next_line()
         self.is_at_end = not line
         if not line:
             raise StopIteration
@@ -159,13 +158,15 @@ class _Lines:
         self.number += 1
         self._size += len(line)
         if self._size >= LONGEST_ROW:
-            self._pass_over_rest(line)
             raise _RowTooLong
         return line
 
-    def _pass_over_rest(self, line: str) -> None:
-        while line and not line.endswith(("\r", "\n")):
-            line = self._text.readline(LONGEST_ROW)
+    def _next_line(self) -> str:
+        """The next line; of one that is too long only the start, as if it ended there."""
+        line = rest = self._text.readline(LONGEST_ROW)
+        while len(rest) == LONGEST_ROW and not rest.endswith(("\r", "\n")):
+            rest = self._text.readline(LONGEST_ROW)
+        return line if rest is line else line + "\n"
 
 
 class _RowTooLong(Exception):

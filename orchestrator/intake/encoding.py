@@ -21,9 +21,8 @@ def detect_encoding(head: bytes) -> str:
     for bom, name in _MARKS:
         if head.startswith(bom):
             return name
-    start = head[:_FIRST_LINE]
-    if start.count(0) * 4 >= len(start) > 0:
-        return _two_byte_encoding(start)
+    if two_byte := _two_byte_encoding(head[:_FIRST_LINES]):
+        return two_byte
     sample = head[: head.rfind(b"\n") + 1] or head
     if _is_utf8(sample):
         return "utf-8"
@@ -32,16 +31,15 @@ def detect_encoding(head: bytes) -> str:
     return "utf-8" if best is not None and best.encoding == "utf_8" else "cp1252"
 
 
-def _two_byte_encoding(start: bytes) -> str:
-    # Every second byte of ASCII text in UTF-16 is 0, and names of columns and ids are ASCII: no 8-bit text comes near.
+def _two_byte_encoding(start: bytes) -> str | None:
+    # Every second byte of ASCII in UTF-16 is 0, and names of columns and ids are ASCII, whatever the other cells are.
     even = start[: len(start) // 2 * 2]
-    best = from_bytes(even, cp_isolation=["utf_16_le", "utf_16_be"]).best()
-    little, big = even[1::2].count(0), even[::2].count(0)
-    if abs(little - big) * 4 < len(even) // 2:
+    fewer, more = sorted((even[::2].count(0), even[1::2].count(0)))
+    if more * 8 >= len(even) > 0 and fewer * 10 <= more:
+        return "utf-16-be" if even[::2].count(0) == more else "utf-16-le"
+    if (fewer + more) * 4 >= len(even) > 0:
         raise IntakeFailed("This is a binary file, not a CSV file. Export the device list as CSV and give that.")
-    likelier = "utf_16_le" if little > big else "utf_16_be"
-    name = best.encoding if best is not None and best.encoding == likelier else likelier
-    return name.replace("_", "-")
+    return None
 
 
 def _is_utf8(sample: bytes) -> bool:
@@ -64,7 +62,7 @@ def _read_as_windows_1252(error: UnicodeError) -> tuple[str, int]:
 
 codecs.register_error(BROKEN_BYTES, _read_as_windows_1252)
 
-_FIRST_LINE = 256
+_FIRST_LINES = 256
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),

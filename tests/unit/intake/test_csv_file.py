@@ -51,8 +51,16 @@ WESTERN = "Id;Name\r\n1;Müller\r\n2;Ærø \u2013 5 €\r\n"
         (NAMES, lambda text: b"\xfe\xff" + text.encode("utf-16-be"), "utf-16"),
         (NAMES, lambda text: text.encode("utf-16-le"), "utf-16-le"),
         (NAMES, lambda text: text.encode("utf-16-be"), "utf-16-be"),
-        ("Device ID;Name\r\n" + "1;東京都港区\r\n" * 500, lambda text: text.encode("utf-16-le"), "utf-16-le"),
-        ("Device ID;Name\r\n" + "1;東京都港区\r\n" * 500, lambda text: text.encode("utf-16-be"), "utf-16-be"),
+        (
+            "Device ID;Name\r\n" + f"{'0' * 36};{'東京都港区' * 9}\r\n" * 500,
+            lambda text: text.encode("utf-16-le"),
+            "utf-16-le",
+        ),
+        (
+            "Device ID;Name\r\n" + f"{'0' * 36};{'東京都港区' * 9}\r\n" * 500,
+            lambda text: text.encode("utf-16-be"),
+            "utf-16-be",
+        ),
         (WESTERN, lambda text: text.encode("cp1252"), "cp1252"),
         ("Id;Name\n1;Smith\n", lambda text: text.encode(), "utf-8"),
     ],
@@ -152,6 +160,11 @@ def test_a_line_for_excel_counts_as_a_line() -> None:
         ("h,n\n1,a\0b\n2,c\n", [(2, "contains a NUL byte")], ["2"]),
         (f"h,n\n1,{'x' * 200_000}\n2,c\n", [(2, "has a cell of more than 131,072 characters")], ["2"]),
         (f"h,n\n1,{'x' * 3 * LONGEST_ROW}\n2,c\n", [(2, "has more than 1,048,576 characters")], ["2"]),
+        (
+            f'h,n\n1,"a\n{"x" * 2 * LONGEST_ROW}\n2,b\n',
+            [(2, "has a quote that is not closed"), (3, "has more than 1,048,576 characters")],
+            ["2"],
+        ),
         (f"h,n\n1,{'x' * LONGEST_ROW}", [(2, "has more than 1,048,576 characters")], []),
     ],
 )
