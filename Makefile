@@ -65,11 +65,14 @@ dev: $(READY) ## the standing service on a simulated Graph, with a database of i
 	MUSTER_GRAPH_URL=http://127.0.0.1:8089 MUSTER_ACCESS_TOKEN=simulated \
 	MUSTER_DATABASE_URL=sqlite:///$(CURDIR)/$(VENV)/dev.db $(BIN)/muster serve
 
+LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --quiet
+
+# The image installs what runs and what builds, and nothing else; both are parts of the whole lock.
 lock: ## resolve the dependencies again (needs uv)
-	$(UV) pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header --quiet -o constraints.txt
-	$(UV) pip compile pyproject.toml --constraints constraints.txt --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header --quiet -o constraints-runtime.txt
+	$(LOCK) pyproject.toml --group dev -o constraints.txt
+	$(LOCK) pyproject.toml --constraints constraints.txt -o constraints-runtime.txt
+	echo hatchling | $(LOCK) - --constraints constraints.txt -o constraints-build.txt
 
 wheel: $(READY) ## build dist/muster-*.whl
 	$(BIN)/python -m hatchling build -t wheel

