@@ -7,10 +7,11 @@ import platform
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from random import SystemRandom
 from urllib.parse import urlsplit
 
-import httpx
+from pydantic import SecretStr
 
 from orchestrator import __version__
 from orchestrator.domain.clock import Clock
@@ -36,7 +37,7 @@ from orchestrator.graph.credentials import (
     fixed,
     kept_in,
 )
-from orchestrator.graph.transport import open_http
+from orchestrator.graph.transport import Http, open_http
 from orchestrator.graph.trust import trust_in
 from orchestrator.queueing.bell import Bell, SilentBell
 from orchestrator.settings import Settings, TenantSettings
@@ -89,7 +90,8 @@ def tenant_of(settings: TenantSettings) -> Tenant:
     """Whom a configured tenant is called as, and which lane that is."""
     root = settings.graph_url or addresses_of(settings.cloud).root
     # A token that somebody else fetched may itself say whose quota its calls count for.
-    claims = tokens.read_claims(settings.access_token.get_secret_value()) if settings.access_token else None
+    token = _secret(settings.access_token, settings.access_token_file)
+    claims = tokens.read_claims(token()) if token is not None else None
     tenant_id = settings.tenant_id or (claims.tenant_id if claims else None) or "unnamed"
     client_id = settings.client_id or (claims.client_id if claims else None) or "unnamed"
     cloud = settings.cloud.value if settings.graph_url is None else f"{settings.cloud}@{urlsplit(root).netloc}"
@@ -110,7 +112,7 @@ class Connections:
 
     def __init__(self, settings: Settings, clock: Clock, prompt: Prompt | None) -> None:
         self._settings, self._clock, self._prompt = settings, clock, prompt
-        self._http: httpx.AsyncClient | None = None
+        self._http: Http | None = None
         self._made: dict[str, TenantConnection] = {}
 
     async def to(self, tenant: Tenant) -> Connection:
@@ -172,26 +174,34 @@ async def _shared_parts(
 
 
 def _credential(settings: TenantSettings, prompt: Prompt | None) -> Credential:
-    match settings:
-        case TenantSettings(access_token=token) if token is not None or settings.access_token_file:
-            return AccessToken(_secret(token, settings.access_token_file))
-        case TenantSettings(client_secret=secret) if secret is not None or settings.client_secret_file:
-            return ClientSecret(_secret(secret, settings.client_secret_file))
-        case TenantSettings(client_certificate=path) if path is not None:
-            return ClientCertificate(path, _password(settings))
-        case TenantSettings(managed_identity=identity) if identity:
-            return ManagedIdentity(identity if isinstance(identity, str) else None)
-        case TenantSettings(device_code=True):
-            if prompt is None:
-                raise SettingsInvalid(
-                    "The device code is for the foreground of `muster run` and `muster tenant check` only: a standing "
-                    "service needs a client secret, a certificate or a managed identity."
-                )
-            return DeviceCode(prompt)
+    token = _secret(settings.access_token, settings.access_token_file)
+    if token is not None:
+        return AccessToken(token)
+    client_secret = _secret(settings.client_secret, settings.client_secret_file)
+    if client_secret is not None:
+        return ClientSecret(client_secret)
+    if settings.client_certificate is not None:
+        password = _secret(settings.client_certificate_password, settings.client_certificate_password_file)
+        return ClientCertificate(settings.client_certificate, password)
+    if settings.managed_identity:
+        return ManagedIdentity(settings.managed_identity if isinstance(settings.managed_identity, str) else None)
+    if settings.device_code:
+        if prompt is None:
+            raise SettingsInvalid(
+                "The device code is for the foreground of `muster run` and `muster tenant check` only: a standing "
+                "service needs a client secret, a certificate or a managed identity."
+            )
+        return DeviceCode(prompt)
     raise SettingsInvalid(
         f"Tenant {settings.name!r} has no way to sign in. Set one of MUSTER_CLIENT_SECRET, MUSTER_CLIENT_CERTIFICATE, "
         "MUSTER_MANAGED_IDENTITY, MUSTER_DEVICE_CODE or MUSTER_ACCESS_TOKEN."
     )
+
+
+def _secret(given: SecretStr | None, file: Path | None) -> Secret | None:
+    if file is not None:
+        return kept_in(file)
+    return fixed(given.get_secret_value()) if given is not None else None
 
 
 def _worker_id(kind: str) -> WorkerId:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from celery import Celery
@@ -11,7 +12,7 @@ from orchestrator.bootstrap import start_logs
 from orchestrator.domain.errors import QueueUnavailable
 from orchestrator.queueing.celery_queue import WORK_QUEUE
 from orchestrator.queueing.messages import QUEUE
-from orchestrator.settings import Settings, settings_of_this_process
+from orchestrator.settings import Settings, load_settings
 from workers.process import WorkerProcess
 
 celery = Celery("workers", include=["workers.tasks"])
@@ -59,7 +60,7 @@ def _configuration() -> dict[str, Any]:
 
 
 def _settings() -> Settings:
-    settings = settings_of_this_process()
+    settings = load_settings(os.environ)
     if settings.broker_url is None:
         raise QueueUnavailable(
             "A worker needs a broker: set MUSTER_BROKER_URL to redis://… . Without one, `muster serve` works by itself."

@@ -75,10 +75,13 @@ class WorkerProcess:
         self._stop = StopSignal()
         ready: asyncio.Future[Driver] = asyncio.get_running_loop().create_future()
         self._living = asyncio.create_task(self._live(settings, self._stop, ready))
-        await asyncio.wait({self._living, ready}, return_when=asyncio.FIRST_COMPLETED)
-        if not ready.done():
+        self._living.add_done_callback(lambda _: ready.cancel())
+        try:
+            self._driver = await ready
+        except asyncio.CancelledError:
+            # It ended before it was ready: say why.
             await self._living
-        self._driver = ready.result()
+            raise
 
     async def _live(self, settings: Settings, stop: StopSignal, ready: asyncio.Future[Driver]) -> None:
         async with open_app(settings, kind="worker") as app, open_driver(app, stop) as driver:

@@ -140,12 +140,12 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": 80},
     )
     op.create_index(
-        "ix_batches_free",
+        "ix_batches_waiting",
         "batches",
         ["job_number", "due_at"],
         unique=False,
-        postgresql_where=sa.text("waiting > 0 AND holder IS NULL"),
-        sqlite_where=sa.text("waiting > 0 AND holder IS NULL"),
+        postgresql_where=sa.text("waiting > 0"),
+        sqlite_where=sa.text("waiting > 0"),
     )
     op.create_index(
         "ix_batches_held",

@@ -15,7 +15,7 @@ from orchestrator.domain.target import Target, TargetStatus
 
 
 class HeldBatch:
-    """The batch of one claim; only its holder changes it, so its tally is computed here and written whole."""
+    """A batch in one term; only its holder changes it, so its tally is computed here and written whole."""
 
     def __init__(self, claim: Claim, now: Callable[[], datetime]) -> None:
         self.claim = claim
@@ -26,6 +26,13 @@ class HeldBatch:
         self._flying = {target.line for target in claim.targets}
         self._due_at = claim.rest_due_at
         self._progressed = False
+
+    def extend(self, claim: Claim) -> None:
+        """More targets of the batch were claimed in the same term."""
+        lines = {target.line for target in claim.targets}
+        self._flying |= lines
+        self._tally += Tally(waiting=-len(lines), sending=len(lines))
+        self._due_at = _earliest(self._due_at, claim.rest_due_at)
 
     @property
     def is_done(self) -> bool:
@@ -91,7 +98,11 @@ class HeldBatch:
 
     def _wait_again(self, not_before: datetime) -> None:
         self._tally += Tally(sending=-1, waiting=1)
-        self._due_at = not_before if self._due_at is None else min(self._due_at, not_before)
+        self._due_at = _earliest(self._due_at, not_before)
+
+
+def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min(one, other) if one and other else one or other
 
 
 def _uncounted(change: TargetChange, target: Target) -> TargetChange:

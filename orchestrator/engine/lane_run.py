@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -56,6 +56,10 @@ class Fence(Protocol):
         """Whether the job still runs and this process still holds its leases."""
         ...
 
+    def forbid(self, jobs: Iterable[JobNumber]) -> None:
+        """No call of these jobs leaves any more."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Lane:
@@ -72,7 +76,7 @@ class Lane:
 class Ports:
     """What a lane run needs of the world."""
 
-    claim: Callable[[LaneKey, int], Awaitable[Claim | None]]
+    claim: Callable[[LaneKey, int], Awaitable[tuple[HeldBatch, Claim] | None]]
     throttle: Throttle
     recorder: Recorder
     fence: Fence
@@ -132,10 +136,10 @@ class LaneRun:
             # Nothing paces here: the permit only said that the lane is open.
             left = deque(Permit(permit.earliest, math.inf) for permit in permits)
         while left:
-            claim = await self._ports.claim(self._lane.key, len(left))
-            if claim is None:
+            taken = await self._ports.claim(self._lane.key, len(left))
+            if taken is None:
                 break
-            held = HeldBatch(claim, self._ports.utc)
+            held, claim = taken
             pairs = [(target, left.popleft()) for target in claim.targets]
             for group in self._groups(pairs):
                 call = asyncio.create_task(self._call(held, group))
@@ -221,6 +225,7 @@ class LaneRun:
             accepted_before=held.accepted_before,
         )
         if isinstance(step, Halt):
+            self._ports.fence.forbid([job])
             self._ports.recorder.note_halt(job, step)
         elif _is_answer(outcome):
             self._answered = True

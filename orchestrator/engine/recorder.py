@@ -68,6 +68,10 @@ class Recorder:
                 await self._clock.sleep(GATHER)
             await self.flush()
 
+    def quiet(self) -> asyncio.Lock:
+        """To be held by whoever changes held batches in the database otherwise: nothing is written meanwhile."""
+        return self._writing
+
     def close(self) -> None:
         """Let `run` end after a last write."""
         self._closed = True

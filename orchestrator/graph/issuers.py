@@ -73,7 +73,7 @@ class AppIssuer:
     def issue(self, claims: str | None) -> IssuedToken:
         """A token for the app."""
         proof = self._proof()
-        with _msal_failures(self._registration.authority):
+        with _asking(self._registration.authority, self._registration.session):
             if self._app is None or proof != self._made_with:
                 self._app = msal.ConfidentialClientApplication(
                     self._registration.client_id, client_credential=proof, **self._registration.msal_options()
@@ -105,7 +105,7 @@ class DeviceIssuer:
 
     def issue(self, claims: str | None) -> IssuedToken:
         """A token for the person."""
-        with _msal_failures(self._registration.authority):
+        with _asking(self._registration.authority, self._registration.session):
             if self._app is None:
                 self._app = msal.PublicClientApplication(
                     self._registration.client_id, **self._registration.msal_options()
@@ -145,7 +145,7 @@ class IdentityIssuer:
 
     def issue(self, claims: str | None) -> IssuedToken:
         """A token for the identity."""
-        with _msal_failures("the managed identity endpoint (is this an Azure resource with an identity?)"):
+        with _asking("The managed identity endpoint (is this an Azure resource with an identity?)", self._session):
             # A client of its own each time: the one before would answer from its cache.
             client = msal.ManagedIdentityClient(self._identity, http_client=self._session, client_capabilities=["CP1"])
             answer = client.acquire_token_for_client(resource=self._resource, claims_challenge=claims)
@@ -170,7 +170,8 @@ class GivenToken:
 
 
 @contextmanager
-def _msal_failures(authority: str) -> Iterator[None]:
+def _asking(authority: str, session: requests.Session) -> Iterator[None]:
+    """MSAL's failures become ours; afterwards no connection stays open, for the next question comes in an hour."""
     try:
         yield
     except requests.TooManyRedirects as problem:
@@ -184,6 +185,8 @@ def _msal_failures(authority: str) -> Iterator[None]:
         raise SignInRefused(
             f"{authority} gave no sign-in for this tenant: check MUSTER_TENANT_ID, MUSTER_CLOUD and MUSTER_AUTHORITY."
         ) from problem
+    finally:
+        session.close()
 
 
 def _issued(answer: Mapping[str, Any] | None, portal: str) -> IssuedToken:

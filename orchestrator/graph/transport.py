@@ -10,6 +10,10 @@ import httpx
 from orchestrator.domain.outcome import Deferred, GraphError, Outcome, Uncertain
 
 
+Http = httpx.AsyncClient
+"""What whoever wires the parts passes on without looking inside."""
+
+
 def open_http(trust: ssl.SSLContext, *, connections: int = 512) -> httpx.AsyncClient:
     """A pool of connections to Graph; proxies come from the usual variables.
 

@@ -70,4 +70,4 @@ class CeleryBell:
 
     def _look(self) -> None:
         with self._celery.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, timeout=self._patience)
+            connection.ensure_connection(max_retries=1, timeout=int(self._patience))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Integer, Text, case, exists, func, or_, select, update
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Integer, Text, and_, case, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.action import Action
@@ -46,23 +46,27 @@ class Batches:
     ) -> Claim | None:
         """Take up to `want` due targets of the job whose turn it is, and write down the intent to call them.
 
-        None means that nothing in the lane is due, or that somebody else was quicker.
+        A worker may take more of a batch that it holds; the term stays. It must not do so while it writes how its
+        batches stand, or the one would undo the other. None means that nothing in the lane is due, or that somebody
+        else was quicker.
         """
-        job = await self._next_job(lane, now=now, only=only)
+        job = await self._next_job(lane, worker=worker, now=now, only=only)
         if job is None:
             return None
         if not job.answered:
             if await self._has_calls_under_way(JobNumber(job.number)):
                 return None
             want = min(want, FIRST_CALLS)
-        batch = await self._free_batch(JobNumber(job.number), now=now)
+        batch = await self._takable_batch(JobNumber(job.number), worker=worker, now=now)
         if batch is None:
             return None
         want = 1 if batch.deaths >= POISONED_AFTER else want
         targets, rest_due_at = await self._due_targets(batch, want, now=now)
+        flying = _flying(batch) + [target.line for target in targets]
+        term = batch.term if batch.holder == worker else batch.term + 1
         tally = Tally(
             batch.waiting - len(targets),
-            len(targets),
+            len(flying),
             batch.accepted,
             batch.failed,
             batch.uncertain,
@@ -77,11 +81,12 @@ class Batches:
         await self._connection.execute(
             _one(batch).values(
                 holder=worker,
-                term=batch.term + 1,
+                term=term,
                 lease_until=now + lease,
                 waiting=tally.waiting,
                 sending=tally.sending,
-                in_flight=json.dumps([target.line for target in targets]),
+                in_flight=json.dumps(flying),
+                due_at=rest_due_at or now,
             )
         )
         await self._connection.execute(
@@ -95,7 +100,7 @@ class Batches:
         )
         return Claim(
             key=BatchKey(JobNumber(batch.job_number), batch.batch),
-            term=batch.term + 1,
+            term=term,
             job=JobId(job.id),
             action=Action(job.action),
             via=Via(job.via),
@@ -136,13 +141,10 @@ class Batches:
         kept = await self._connection.execute(statement, json_rows.payload(rows))
         return {BatchKey(JobNumber(number), batch) for number, batch in kept}
 
-    async def _next_job(self, lane: LaneKey, *, now: datetime, only: JobNumber | None) -> AnyRow | None:
-        due = exists().where(
-            BatchRow.job_number == JobRow.number,
-            BatchRow.waiting > 0,
-            BatchRow.holder.is_(None),
-            BatchRow.due_at <= now,
-        )
+    async def _next_job(
+        self, lane: LaneKey, *, worker: WorkerId, now: datetime, only: JobNumber | None
+    ) -> AnyRow | None:
+        due = exists().where(BatchRow.job_number == JobRow.number, takable(worker, now))
         moving = exists().where(BatchRow.job_number == JobRow.number, BatchRow.holder.is_not(None))
         query = (
             select(JobRow.number, JobRow.id, JobRow.action, JobRow.via, JobRow.priority, JobRow.answered)
@@ -166,28 +168,27 @@ class Batches:
         query = select(exists().where(BatchRow.job_number == number, BatchRow.holder.is_not(None)))
         return bool((await self._connection.execute(query)).scalar_one())
 
-    async def _free_batch(self, number: JobNumber, *, now: datetime) -> AnyRow | None:
+    async def _takable_batch(self, number: JobNumber, *, worker: WorkerId, now: datetime) -> AnyRow | None:
         query = (
             select(BatchRow.__table__)
-            .where(
-                BatchRow.job_number == number,
-                BatchRow.waiting > 0,
-                BatchRow.holder.is_(None),
-                BatchRow.due_at <= now,
-            )
-            .order_by(BatchRow.batch)
+            .where(BatchRow.job_number == number, takable(worker, now))
+            # What is held already is finished first: few batches are open at a time, and few are lost with a worker.
+            .order_by(BatchRow.holder.is_(None), BatchRow.batch)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
         return (await self._connection.execute(query)).one_or_none()
 
     async def _due_targets(self, batch: AnyRow, want: int, *, now: datetime) -> tuple[list[Target], datetime | None]:
-        waiting = (
+        waiting: tuple[ColumnElement[bool], ...] = (
             TargetRow.job_number == batch.job_number,
             TargetRow.line.between(batch.first_line, batch.last_line),
             TargetRow.status == TargetStatus.WAITING,
         )
         due = or_(TargetRow.not_before.is_(None), TargetRow.not_before <= now)
+        flying = _flying(batch)
+        if flying:
+            waiting = (*waiting, TargetRow.line.not_in(flying))
         query = select(TargetRow.__table__).where(*waiting, due).order_by(TargetRow.line).limit(want + 1)
         rows = (await self._connection.execute(query)).all()
         targets = [_target(row) for row in rows[:want]]
@@ -203,6 +204,19 @@ class Batches:
             return False
         query = select(exists().where(BatchRow.job_number == job.number, BatchRow.accepted > 0))
         return bool((await self._connection.execute(query)).scalar_one())
+
+
+def takable(worker: WorkerId, now: datetime) -> ColumnElement[bool]:
+    """Batches of which the worker may take targets now: free ones, and those it holds unless one of them kills."""
+    return and_(
+        BatchRow.waiting > 0,
+        BatchRow.due_at <= now,
+        or_(BatchRow.holder.is_(None), and_(BatchRow.holder == worker, BatchRow.deaths < POISONED_AFTER)),
+    )
+
+
+def _flying(batch: AnyRow) -> list[int]:
+    return json.loads(batch.in_flight) if batch.in_flight else []
 
 
 def _one(batch: AnyRow) -> Any:

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, exists, func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import AmbiguousJob, UnknownJob
-from orchestrator.domain.ids import JobId, JobNumber, LaneKey
+from orchestrator.domain.ids import JobId, JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
+from orchestrator.store.batches import takable
 from orchestrator.store.errors_text import unpack_errors
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow
 
@@ -170,14 +171,11 @@ class Jobs:
         query = select(JobRow.number, JobRow.status).where(JobRow.number.in_(numbers))
         return {JobNumber(number): JobStatus(status) for number, status in await self._connection.execute(query)}
 
-    async def lanes_with_work(self, *, now: datetime, only: JobNumber | None = None) -> dict[LaneKey, str]:
-        """The lanes in which something could be claimed right now, each with a tenant's name that leads there."""
-        due = exists().where(
-            BatchRow.job_number == JobRow.number,
-            BatchRow.waiting > 0,
-            BatchRow.holder.is_(None),
-            BatchRow.due_at <= now,
-        )
+    async def lanes_with_work(
+        self, *, worker: WorkerId, now: datetime, only: JobNumber | None = None
+    ) -> dict[LaneKey, str]:
+        """The lanes in which the worker could claim right now, each with a tenant's name that leads there."""
+        due = exists().where(BatchRow.job_number == JobRow.number, takable(worker, now))
         query = select(JobRow.lane, func.min(JobRow.tenant)).where(
             JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due
         )
@@ -185,20 +183,6 @@ class Jobs:
             query = query.where(JobRow.number == only)
         rows = await self._connection.execute(query.group_by(JobRow.lane))
         return {LaneKey(lane): tenant for lane, tenant in rows}
-
-    async def next_due(self, *, now: datetime, only: JobNumber | None = None) -> datetime | None:
-        """When work that waits for its time is due; None if none waits."""
-        query = (
-            select(func.min(BatchRow.due_at))
-            .join(JobRow, JobRow.number == BatchRow.job_number)
-            .where(
-                and_(BatchRow.waiting > 0, BatchRow.holder.is_(None), BatchRow.due_at > now),
-                JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
-            )
-        )
-        if only is not None:
-            query = query.where(JobRow.number == only)
-        return (await self._connection.execute(query)).scalar_one_or_none()
 
 
 def _job(row: AnyRow) -> Job:

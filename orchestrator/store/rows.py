@@ -107,11 +107,11 @@ class BatchRow(Base):
         CheckConstraint("waiting >= 0 AND sending >= 0", name="tally"),
         CheckConstraint("(holder IS NULL) = (lease_until IS NULL)", name="lease"),
         Index(
-            "ix_batches_free",
+            "ix_batches_waiting",
             "job_number",
             "due_at",
-            postgresql_where=text("waiting > 0 AND holder IS NULL"),
-            sqlite_where=text("waiting > 0 AND holder IS NULL"),
+            postgresql_where=text("waiting > 0"),
+            sqlite_where=text("waiting > 0"),
         ),
         Index(
             "ix_batches_held",

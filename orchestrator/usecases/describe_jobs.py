@@ -48,7 +48,7 @@ async def describe_job(app: App, wanted: str) -> JobView:
     """How one job stands, its error groups included."""
     async with app.store.reading() as tx:
         job = await tx.jobs.find(wanted)
-        return await _view(app, tx, job, with_errors=True)
+        return await _view(app, tx, job)
 
 
 async def list_jobs(app: App, *, limit: int, before: int | None = None) -> list[JobView]:
@@ -88,21 +88,27 @@ async def _views(app: App, tx: Transaction, jobs: Sequence[Job]) -> list[JobView
     tallies = await tx.jobs.tallies([job.number for job in jobs])
     now = await tx.now()
     sharing = Counter(job.lane for job in jobs if job.status in _ACTIVE)
-    return [_shown(app, job, tallies[job.number], {}, sharing[job.lane], now) for job in jobs]
+    return [_shown(app, job, tallies[job.number], sharing=sharing[job.lane], now=now) for job in jobs]
 
 
-async def _view(app: App, tx: Transaction, job: Job, *, with_errors: bool) -> JobView:
+async def _view(app: App, tx: Transaction, job: Job) -> JobView:
     tally = (await tx.jobs.tallies([job.number]))[job.number]
-    errors = await tx.jobs.errors(job.number) if with_errors else {}
+    errors = await tx.jobs.errors(job.number)
     sharing = len(await tx.jobs.active_in(job.lane)) if job.status in _ACTIVE else 0
-    return _shown(app, job, tally, errors, sharing, await tx.now())
+    return _shown(app, job, tally, errors=errors, sharing=sharing, now=await tx.now())
 
 
 def _shown(
-    app: App, job: Job, tally: Tally, errors: dict[ErrorGroup, ErrorCount], sharing: int, now: datetime
+    app: App,
+    job: Job,
+    tally: Tally,
+    *,
+    errors: dict[ErrorGroup, ErrorCount] | None = None,
+    sharing: int,
+    now: datetime,
 ) -> JobView:
     left = seconds_left(app, job.tenant, tally.waiting + tally.sending, sharing) if job.status in _ACTIVE else None
-    ordered = sorted(errors.items(), key=lambda item: -item[1].count)
+    ordered = sorted((errors or {}).items(), key=lambda item: -item[1].count)
     return JobView(
         job=job,
         status=shown_status(job.status, tally),

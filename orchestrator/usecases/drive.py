@@ -15,6 +15,7 @@ from orchestrator.domain.batch import Claim
 from orchestrator.domain.errors import CannotContinue, MusterError, TryLater
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.job import Job
+from orchestrator.engine.held_batch import HeldBatch
 from orchestrator.engine.lane_run import Lane, LaneRun, Ports
 from orchestrator.engine.recorder import Entry, Recorder
 from orchestrator.engine.stop import StopSignal
@@ -133,7 +134,7 @@ class Driver:
 
     async def _look(self) -> None:
         async with self._app.store.reading() as tx:
-            due = await tx.jobs.lanes_with_work(now=await tx.now(), only=self._only)
+            due = await tx.jobs.lanes_with_work(worker=self._app.worker, now=await tx.now(), only=self._only)
         for key, tenant in due.items():
             if key not in self._running and not self._stop.is_requested:
                 task = asyncio.create_task(self._run_lane(key, tenant), name=f"lane {key}")
@@ -181,21 +182,17 @@ class Driver:
             utc=app.clock.now,
         )
 
-    async def _claim(self, lane: LaneKey, want: int) -> Claim | None:
-        asked_at = self._app.clock.monotonic()
-        async with self._app.store.transaction() as tx:
-            claim = await tx.batches.claim(
-                lane, worker=self._app.worker, want=want, lease=LEASE, now=await tx.now(), only=self._only
-            )
-        if claim is not None:
-            self._leases.add(claim, asked_at=asked_at)
-        return claim
+    async def _claim(self, lane: LaneKey, want: int) -> tuple[HeldBatch, Claim] | None:
+        async with self._recorder.quiet():
+            asked_at = self._app.clock.monotonic()
+            async with self._app.store.transaction() as tx:
+                claim = await tx.batches.claim(
+                    lane, worker=self._app.worker, want=want, lease=LEASE, now=await tx.now(), only=self._only
+                )
+            return None if claim is None else (self._leases.add(claim, asked_at=asked_at), claim)
 
     async def _write(self, entry: Entry) -> None:
-        await record_outcomes(self._app, entry)
-        self._leases.note_written(entry)
-        if entry.halts:
-            self._leases.forbid(entry.halts)
+        self._leases.note_written(entry, await record_outcomes(self._app, entry))
         self._woken.set()
 
     async def _beat(self) -> None:

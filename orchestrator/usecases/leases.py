@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from orchestrator.domain.batch import Claim
 from orchestrator.domain.ids import BatchKey, JobNumber
 from orchestrator.domain.job import JobStatus
+from orchestrator.engine.held_batch import HeldBatch
 from orchestrator.engine.recorder import Entry
 from orchestrator.usecases.app import App
 from orchestrator.usecases.recover_stalled import LEASE
@@ -20,8 +21,7 @@ class Leases:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._held: dict[BatchKey, int] = {}
-        self._jobs: dict[JobNumber, int] = {}
+        self._held: dict[BatchKey, HeldBatch] = {}
         self._forbidden: set[JobNumber] = set()
         self._valid_until = 0.0
 
@@ -29,26 +29,28 @@ class Leases:
         """Whether the job still runs and this process still holds its leases."""
         return job not in self._forbidden and self._app.clock.monotonic() < self._valid_until
 
-    def add(self, claim: Claim, *, asked_at: float) -> None:
-        """A claim was made; its lease counts from the moment it was asked for."""
-        job = claim.key.job
+    def add(self, claim: Claim, *, asked_at: float) -> HeldBatch:
+        """A claim was made: the batch as this process holds it. Its lease counts from the moment it was asked for."""
         if not self._held:
             # Whoever holds nothing has let nothing run out.
             self._valid_until = asked_at + LEASE.total_seconds() - _MARGIN
-        if job not in self._jobs:
+        if not any(key.job == claim.key.job for key in self._held):
             # It was running at the moment of this claim, whatever it was before.
-            self._forbidden.discard(job)
-        self._held[claim.key] = claim.term
-        self._jobs[job] = self._jobs.get(job, 0) + 1
+            self._forbidden.discard(claim.key.job)
+        held = self._held.get(claim.key)
+        if held is not None and held.claim.term == claim.term:
+            held.extend(claim)
+            return held
+        held = self._held[claim.key] = HeldBatch(claim, self._app.clock.now)
+        return held
 
-    def note_written(self, entry: Entry) -> None:
-        """Released batches are no longer held."""
+    def note_written(self, entry: Entry, kept: set[BatchKey]) -> None:
+        """Batches that were released or taken over are no longer held."""
         for change in entry.batches:
-            if change.released and self._held.get(change.key) == change.term:
+            held = self._held.get(change.key)
+            over = change.released or change.key not in kept
+            if over and held is not None and held.claim.term == change.term:
                 del self._held[change.key]
-                self._jobs[change.key.job] -= 1
-                if not self._jobs[change.key.job]:
-                    del self._jobs[change.key.job]
 
     def forbid(self, jobs: Iterable[JobNumber]) -> None:
         """No call of these jobs leaves any more."""
@@ -60,9 +62,10 @@ class Leases:
 
     async def look(self) -> None:
         """See which of the jobs that we hold something of were paused, cancelled or stopped."""
-        if not self._jobs:
+        jobs = {key.job for key in self._held}
+        if not jobs:
             return
         async with self._app.store.reading() as tx:
-            statuses = await tx.jobs.statuses(list(self._jobs))
+            statuses = await tx.jobs.statuses(list(jobs))
         running = (JobStatus.QUEUED, JobStatus.RUNNING)
-        self._forbidden = {job for job in self._jobs if statuses.get(job) not in running}
+        self._forbidden = {job for job in jobs if statuses.get(job) not in running}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from orchestrator.domain.ids import BatchKey
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.retry import Halt
 from orchestrator.domain.stop_reasons import reason_for
@@ -13,8 +14,8 @@ from orchestrator.usecases.app import App
 log = structlog.get_logger()
 
 
-async def record_outcomes(app: App, entry: Entry) -> None:
-    """Batches first: what another worker has taken over meanwhile is not written at all."""
+async def record_outcomes(app: App, entry: Entry) -> set[BatchKey]:
+    """Batches first: what another worker has taken over meanwhile is not written at all; answers with the others."""
     exhausted = {change.key.job for change in entry.batches if change.released and not change.tally.waiting}
     async with app.store.transaction() as tx:
         now = await tx.now()
@@ -37,6 +38,7 @@ async def record_outcomes(app: App, entry: Entry) -> None:
             for job in exhausted:
                 if await tx.jobs.settle(job, now=now):
                     log.info("job.finished", job=job)
+    return kept
 
 
 def _reason(halt: Halt) -> str:

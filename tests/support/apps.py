@@ -9,7 +9,6 @@ from random import Random
 
 import httpx
 
-from orchestrator.usecases.connection import TenantConnection
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.ids import LaneKey, WorkerId
 from orchestrator.domain.lane import Cloud, WriteLimit
@@ -26,6 +25,7 @@ from orchestrator.queueing.bell import SilentBell
 from orchestrator.store.database import open_store
 from orchestrator.store.row_throttle import RowThrottle
 from orchestrator.usecases.app import App, Batching, Connection
+from orchestrator.usecases.connection import TenantConnection
 
 
 @asynccontextmanager
@@ -65,7 +65,12 @@ def _connect(http: httpx.AsyncClient, graph_url: str, token: str, clock: Clock):
     async def connect(tenant: Tenant) -> Connection:
         addresses = addresses_of(tenant.cloud)
         sign_in = sign_in_with(
-            AccessToken(fixed(token)), addresses=addresses, tenant_id="", client_id="", trust=trust_in(None), clock=clock
+            AccessToken(fixed(token)),
+            addresses=addresses,
+            tenant_id="",
+            client_id="",
+            trust=trust_in(None),
+            clock=clock,
         )
         return TenantConnection(GraphClient(http, sign_in, graph_url, "muster/test", clock), sign_in, addresses.root)
 
