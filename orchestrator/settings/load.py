@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,6 +48,11 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
         shown=(*reading.shown, *shown_tenants),
         notes=tuple(notes),
     )
+
+
+def settings_of_this_process() -> Settings:
+    """The settings in force for a process that was started without a command line of ours."""
+    return load_settings(os.environ)
 
 
 def _tenants(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from orchestrator.settings.places import Given, Place
-from orchestrator.settings.tree import Shown
+from orchestrator.settings.tree import BY_DEFAULT, Shown
 from orchestrator.settings.values import without_password
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ class Reading:
         """The value from the strongest place that gives it; `otherwise` is how the default is shown."""
         given = next((found for place in self.places if (found := place.find(name)) is not None), None)
         if given is None:
-            self.show(name, _text(default) if otherwise is None else otherwise, "default")
+            self.show(name, _text(default) if otherwise is None else otherwise, BY_DEFAULT)
             return default
         value = parse(given)
         self.show(name, _text(value), given.source)

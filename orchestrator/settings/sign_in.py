@@ -12,7 +12,7 @@ from orchestrator.domain.errors import SettingsInvalid
 from orchestrator.settings import values
 from orchestrator.settings.places import Given, Place
 from orchestrator.settings.reading import Reading
-from orchestrator.settings.tree import Shown
+from orchestrator.settings.tree import BY_DEFAULT, Shown
 
 WAYS = ("client_secret", "client_certificate", "managed_identity", "device_code", "access_token")
 PASSWORD = "client_certificate_password"  # noqa: S105 - the name of a setting
@@ -44,7 +44,7 @@ def take_way(reading: Reading) -> Way:
             raise SettingsInvalid(f"{first} and {second} are two ways to sign in. Keep one.")
         for way in ways:
             return _taken(reading, place, way)
-    reading.shown.append(Shown("sign-in", "none", "default"))
+    reading.shown.append(Shown("sign-in", "none", BY_DEFAULT))
     return {}
 
 

@@ -15,6 +15,9 @@ from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, Cloud, WriteLimit
 DEFAULT_TENANT = "default"
 """The tenant that the variables describe."""
 
+BY_DEFAULT = "default"
+"""The source of what nobody set."""
+
 
 @dataclass(frozen=True, slots=True)
 class TenantSettings:
@@ -76,7 +79,7 @@ class Settings:
     max_rows: int = 1_000_000
     max_bytes: int = 1024**3
     confirm_above: int = 1_000
-    log_level: str = "warning"
+    log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
     config_file: Path | None = None
     shown: tuple[Shown, ...] = ()
@@ -86,6 +89,10 @@ class Settings:
     def is_embedded(self) -> bool:
         """Whether one process is all there is: no broker."""
         return self.broker_url is None
+
+    def is_given(self, name: str) -> bool:
+        """Whether somebody set it, rather than nobody."""
+        return any(each.name == name and each.source != BY_DEFAULT for each in self.shown)
 
     @property
     def usual_tenant(self) -> str:
