@@ -178,6 +178,11 @@ def _asking(authority: str, session: requests.Session) -> Iterator[None]:
         raise SignInRefused(
             f"{authority} redirects elsewhere, where no secret is sent. Check MUSTER_AUTHORITY."
         ) from problem
+    except requests.exceptions.SSLError as problem:
+        raise SignInUnreachable(
+            f"{authority} shows a certificate that is not trusted. Where a proxy inspects TLS, name its certificates "
+            f"in MUSTER_CA_BUNDLE. ({_short(problem)})"
+        ) from problem
     except (requests.RequestException, MsalError, RuntimeError) as problem:
         raise SignInUnreachable(f"{authority} cannot be reached or is unwell: {_short(problem)}") from problem
     except (ValueError, KeyError, TypeError) as problem:
@@ -213,4 +218,6 @@ def _seconds(value: object) -> float | None:
 
 
 def _short(problem: BaseException) -> str:
-    return " ".join(str(problem).split())[:200] or type(problem).__name__
+    # Around the reason stand the pool, the retries and the whole address.
+    reason = getattr(problem.args[0], "reason", None) if problem.args else None
+    return " ".join(str(reason or problem).split())[:200] or type(problem).__name__

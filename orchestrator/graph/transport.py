@@ -9,7 +9,6 @@ import httpx
 
 from orchestrator.domain.outcome import Deferred, GraphError, Outcome, Uncertain
 
-
 Http = httpx.AsyncClient
 """What whoever wires the parts passes on without looking inside."""
 
