@@ -28,7 +28,7 @@ CONSTANTS = [
 _PACE = """
 local horizon, lead, longest_closure = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local longest_guess, forgiven_after, slack = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local kept_for, gap = tonumber(ARGV[7]), tonumber(ARGV[8])
+local kept_for = tonumber(ARGV[7])
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
@@ -51,7 +51,7 @@ end
 TAKE = (
     _PACE
     + """
-local want = tonumber(ARGV[9])
+local gap, want = tonumber(ARGV[8]), tonumber(ARGV[9])
 
 if closed_until > now + longest_closure then closed_until = now + longest_closure end
 if last_departure > now + horizon + slack then last_departure = now + horizon end
@@ -81,7 +81,7 @@ return {text(now), text(first), text(count), text(ask_again_at), text(closed)}
 CLOSE = (
     _PACE
     + """
-local wait, jitter = tonumber(ARGV[9]), tonumber(ARGV[10])
+local wait, jitter = tonumber(ARGV[8]), tonumber(ARGV[9])
 
 if now >= closed_until then refusals = refusals + 1 end
 if not wait then

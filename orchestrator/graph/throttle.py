@@ -34,7 +34,6 @@ class RedisThrottle:
 
     def __init__(self, client: redis.Redis, clock: Clock, random: Random, *, prefix: str) -> None:
         self._clock, self._random, self._prefix = clock, random, prefix
-        self._gaps: dict[LaneKey, float] = {}
         self._take, self._close = client.register_script(TAKE), client.register_script(CLOSE)
 
     async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None) -> Permits:
@@ -45,7 +44,7 @@ class RedisThrottle:
 
     async def grant(self, lane: LaneKey, want: int, limit: WriteLimit | None) -> tuple[Grant, float]:
         """A grant on Redis' clock, and what that clock showed."""
-        gap = self._gaps[lane] = pacing.interval(limit) if limit is not None else 0.0
+        gap = pacing.interval(limit) if limit is not None else 0.0
         try:
             answer = await self._take(keys=[self._key(lane)], args=[*CONSTANTS, repr(gap), max(want, 0)])
         except RedisError as problem:
@@ -57,10 +56,8 @@ class RedisThrottle:
     async def close(self, lane: LaneKey, wait: float | None) -> None:
         """Nobody calls in this lane for `wait` seconds; None where the refusal named no time."""
         named = "" if wait is None else repr(float(wait))
-        # Who was refused has called, and taken a permit for it: the gap matters where Redis forgot the lane since.
-        gap = repr(self._gaps.get(lane, 0.0))
         try:
-            await self._close(keys=[self._key(lane)], args=[*CONSTANTS, gap, named, repr(self._random.random())])
+            await self._close(keys=[self._key(lane)], args=[*CONSTANTS, named, repr(self._random.random())])
         except RedisError as problem:
             raise _unreachable(problem) from problem
 

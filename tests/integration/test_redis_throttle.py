@@ -1,0 +1,230 @@
+"""The scripts in a real server against the arithmetic they repeat; time passes by moving what is stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from random import Random
+from uuid import uuid4
+
+import pytest
+import redis.asyncio as redis
+
+from orchestrator.domain.errors import QueueUnavailable
+from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, WriteLimit
+from orchestrator.domain.pacing import (
+    HORIZON,
+    LONGEST_CLOSURE,
+    PERMIT_LIFE,
+    TRAVEL_SPREAD,
+    Pace,
+    close,
+    grant,
+    interval,
+    unknown_past,
+)
+from orchestrator.graph.pace_scripts import CONSTANTS
+from orchestrator.graph.throttle import RedisThrottle, open_redis_throttle
+from tests.support.arrivals import most_in_any_window
+from tests.support.clock import ManualClock
+
+pytestmark = pytest.mark.enable_socket
+
+PREFIX = "test:"
+LIMITS = [GRAPH_WRITE_LIMIT, WriteLimit(7, timedelta(seconds=3)), WriteLimit(1, timedelta(seconds=1)), None]
+
+
+@pytest.fixture
+async def client(valkey_url: str) -> AsyncIterator[redis.Redis]:
+    async with redis.Redis.from_url(valkey_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def throttle(client: redis.Redis, clock: ManualClock) -> RedisThrottle:
+    return RedisThrottle(client, clock, Random(0), prefix=PREFIX)
+
+
+@pytest.fixture
+def lane() -> LaneKey:
+    """A lane of this test's own: others share the server."""
+    return LaneKey(f"global/{uuid4()}/a")
+
+
+class Stored:
+    """What the server keeps of a lane."""
+
+    def __init__(self, client: redis.Redis, key: str) -> None:
+        self._client, self._key = client, key
+
+    async def pace(self) -> Pace | None:
+        kept = await self._client.hmget(self._key, ["last_departure", "closed_until", "refusals"])
+        last_departure, closed_until, refusals = (float(text) if text else None for text in kept)
+        if last_departure is None or closed_until is None or refusals is None:
+            return None
+        return Pace(last_departure, closed_until, int(refusals))
+
+    async def let_pass(self, seconds: float) -> None:
+        """As if so much time had passed (or, below zero, the clock had been put back)."""
+        if (pace := await self.pace()) is not None:
+            await self._client.hset(self._key, "last_departure", repr(pace.last_departure - seconds))
+            if pace.closed_until:
+                await self._client.hset(self._key, "closed_until", repr(pace.closed_until - seconds))
+
+    async def forget(self) -> None:
+        await self._client.delete(self._key)
+
+
+@pytest.fixture
+def stored(client: redis.Redis, throttle: RedisThrottle, lane: LaneKey) -> Stored:
+    return Stored(client, throttle._key(lane))
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_the_scripts_give_what_the_arithmetic_gives_to_the_last_bit(
+    throttle: RedisThrottle, stored: Stored, lane: LaneKey, seed: int
+) -> None:
+    chance = Random(seed)
+    granted = closed = 0
+
+    for _ in range(150):
+        before = await stored.pace()
+        if chance.random() < 0.15:
+            wait = chance.choice([None, 0.0, 0.3, chance.uniform(0, 90), LONGEST_CLOSURE * 3])
+            jitter = chance.random()
+            named = "" if wait is None else repr(wait)
+            (answer,) = await throttle._close(keys=[throttle._key(lane)], args=[*CONSTANTS, named, repr(jitter)])
+            now = float(answer)
+            expected = close(before or unknown_past(now), now, wait, jitter)
+            closed += 1
+        else:
+            want, limit = chance.choice([0, 1, 3, 50, 5000]), chance.choice(LIMITS)
+            found, now = await throttle.grant(lane, want, limit)
+            expected, expected_grant = grant(before or unknown_past(now), now, want, limit)
+            assert found == expected_grant
+            granted += len(found.departures)
+
+        assert await stored.pace() == expected
+        match chance.random():
+            case roll if roll < 0.05:
+                await stored.forget()
+            case roll if roll < 0.1:
+                await stored.let_pass(-chance.choice([0.3, 5.0, 1e7]))
+            case roll if roll < 0.2:
+                await stored.let_pass(chance.choice([25.0, 35.0, LONGEST_CLOSURE]))
+            case _:
+                await stored.let_pass(chance.uniform(0, 0.6))
+
+    assert granted > 50
+    assert closed > 5
+
+
+@pytest.mark.parametrize("limit", [GRAPH_WRITE_LIMIT, WriteLimit(5, timedelta(seconds=2))])
+async def test_four_takers_share_one_pace_and_a_server_that_forgets_grants_no_burst(
+    valkey_url: str, clock: ManualClock, stored: Stored, lane: LaneKey, limit: WriteLimit
+) -> None:
+    chance, passed = Random(1), 0.0
+    departures: list[float] = []
+    forgotten = 0
+    takers = [open_redis_throttle(valkey_url, clock, Random(each), prefix=PREFIX) for each in range(4)]
+    opened = [await taker.__aenter__() for taker in takers]
+    try:
+        for _ in range(400):
+            grants = await asyncio.gather(*(each.grant(lane, chance.randint(1, 40), limit) for each in opened))
+            departures += [moment + passed for found, _ in grants for moment in found.departures]
+            if chance.random() < 0.02:
+                await stored.forget()
+                forgotten += 1
+            step = chance.uniform(0, 0.4)
+            await stored.let_pass(step)
+            passed += step
+    finally:
+        for taker in takers:
+            await taker.__aexit__(None, None, None)
+
+    reach = limit.window.total_seconds() + PERMIT_LIFE + TRAVEL_SPREAD
+    assert forgotten > 3
+    assert most_in_any_window(departures, reach) <= limit.calls
+    assert len(departures) > 0.7 * (max(departures) - min(departures)) / interval(limit)
+
+
+async def test_a_lane_nobody_knows_is_not_taken_for_free(throttle: RedisThrottle, lane: LaneKey) -> None:
+    found, now = await throttle.grant(lane, 100, GRAPH_WRITE_LIMIT)
+
+    assert found.departures == ()
+    assert found.ask_again_at >= now + HORIZON / 2
+
+
+async def test_permits_are_moments_of_our_own_clock(
+    throttle: RedisThrottle, stored: Stored, lane: LaneKey, clock: ManualClock
+) -> None:
+    await throttle.take(lane, 1, GRAPH_WRITE_LIMIT)
+    await stored.let_pass(10.0)
+
+    permits = await throttle.take(lane, 3, GRAPH_WRITE_LIMIT)
+
+    now = clock.monotonic()
+    assert len(permits.each) == 3
+    assert all(now < permit.earliest < permit.latest <= now + HORIZON + PERMIT_LIFE for permit in permits.each)
+    assert permits.closed_until == 0.0
+
+
+@pytest.mark.parametrize("wait", [12.5, None])
+async def test_a_refusal_closes_the_lane_for_everybody(
+    throttle: RedisThrottle, client: redis.Redis, clock: ManualClock, lane: LaneKey, wait: float | None
+) -> None:
+    other = RedisThrottle(client, clock, Random(1), prefix=PREFIX)
+
+    await throttle.close(lane, wait)
+    permits = await other.take(lane, 5, None)
+
+    assert permits.each == ()
+    least, most = (12.0, 12.5) if wait is not None else (1.5, 2.5)
+    assert least < permits.closed_until - clock.monotonic() <= most
+    assert permits.ask_again_at == permits.closed_until
+
+
+async def test_lanes_do_not_know_each_other(throttle: RedisThrottle, lane: LaneKey) -> None:
+    await throttle.close(lane, 60.0)
+
+    assert len((await throttle.take(LaneKey(f"{lane}-other"), 5, None)).each) == 5
+
+
+async def test_what_is_stored_is_forgotten_when_it_cannot_matter_any_more(
+    throttle: RedisThrottle, client: redis.Redis, lane: LaneKey
+) -> None:
+    await throttle.close(lane, LONGEST_CLOSURE)
+
+    assert LONGEST_CLOSURE < await client.ttl(throttle._key(lane)) < LONGEST_CLOSURE + 60
+
+
+async def test_a_server_that_lost_its_scripts_is_taught_them_again(
+    throttle: RedisThrottle, client: redis.Redis, lane: LaneKey
+) -> None:
+    await throttle.close(lane, 5.0)
+    await client.script_flush()
+
+    permits = await throttle.take(lane, 1, GRAPH_WRITE_LIMIT)
+
+    assert permits.closed_until > 0
+
+
+@pytest.mark.parametrize("rubbish", ["soon", "1", ""])
+async def test_what_cannot_be_read_is_an_unknown_past(
+    throttle: RedisThrottle, client: redis.Redis, lane: LaneKey, rubbish: str
+) -> None:
+    await client.hset(throttle._key(lane), "last_departure", rubbish)
+
+    found, _ = await throttle.grant(lane, 100, GRAPH_WRITE_LIMIT)
+
+    assert found.departures == ()
+
+
+async def test_a_server_that_is_away_grants_nothing_and_says_so(clock: ManualClock, lane: LaneKey) -> None:
+    async with open_redis_throttle("redis://127.0.0.1:9/0", clock, Random(0), prefix="") as throttle:
+        with pytest.raises(QueueUnavailable, match="MUSTER_BROKER_URL"):
+            await throttle.take(lane, 1, GRAPH_WRITE_LIMIT)
+        with pytest.raises(QueueUnavailable, match="MUSTER_BROKER_URL"):
+            await throttle.close(lane, None)
