@@ -429,9 +429,61 @@ async def test_an_envelope_answered_without_end_is_not_read_to_it(
     assert isinstance(outcomes[0], Uncertain)
 
 
-async def test_connections_are_kept_from_call_to_call(client: GraphClient, http: httpx.AsyncClient) -> None:
-    for _ in range(5):
-        await client.trigger(a_call())
+async def test_connections_are_kept_from_call_to_call(http: httpx.AsyncClient, clock: ManualClock) -> None:
+    async with always_accepting() as (url, lines):
+        client = GraphClient(http, SignIn(Issuer(), clock), url, "muster/1.0", clock)
 
-    pool = http._transport._pool  # type: ignore[attr-defined]  # httpx shows its connections nowhere else
-    assert len(pool.connections) == 1
+        for _ in range(5):
+            await client.trigger(a_call())
+
+    assert [len(connection) for connection in lines] == [5]
+
+
+async def test_calls_go_through_the_proxy_that_the_environment_names(
+    http: httpx.AsyncClient, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with always_accepting() as (proxy, lines):
+        monkeypatch.setenv("http_proxy", proxy)
+        client = GraphClient(http, SignIn(Issuer(), clock), "http://graph.contoso.example", "muster/1.0", clock)
+
+        outcome = await client.trigger(a_call())
+
+    assert isinstance(outcome, Accepted)
+    assert lines[0][0].startswith("POST http://graph.contoso.example/beta/deviceManagement/managedDevices/")
+
+
+async def test_no_proxy_is_heeded(http: httpx.AsyncClient, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with always_accepting() as (url, lines):
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        client = GraphClient(http, SignIn(Issuer(), clock), url, "muster/1.0", clock)
+
+        outcome = await client.trigger(a_call())
+
+    assert isinstance(outcome, Accepted)
+    assert lines[0][0].startswith("POST /beta/")
+
+
+@asynccontextmanager
+async def always_accepting() -> AsyncIterator[tuple[str, list[list[str]]]]:
+    """A server that answers 204 to everything; the request lines it saw, by connection."""
+    seen: list[list[str]] = []
+    writers: list[asyncio.StreamWriter] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines: list[str] = []
+        seen.append(lines)
+        writers.append(writer)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                lines.append(head.partition("\r\n")[0])
+                await reader.readexactly(int(head.lower().partition("content-length: ")[2].partition("\r\n")[0]))
+                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+                await writer.drain()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", seen
+        for writer in writers:
+            writer.close()
+            await writer.wait_closed()
