@@ -50,7 +50,8 @@ class Deferred:
     """Not now: it did not work this time, and may work later.
 
     `retry_after` is the longest wait that the reply named, None if it named none. `closes_lane` means that
-    no call at all may leave before then. `may_have_happened` means that the device may have been reached.
+    no call at all may leave before then. `may_have_happened` means that Graph may be wrong about
+    that: a costly action is not sent again by itself.
     """
 
     error: GraphError

@@ -95,13 +95,13 @@ class RetryPolicy:
     def _after_deferral(
         self, outcome: Deferred, *, used: int, repeatable: bool, jitter: float, no: TargetStatus
     ) -> NextStep:
-        spent = used >= self.attempts
-        if outcome.may_have_happened and (spent or not repeatable):
+        if outcome.may_have_happened and not repeatable:
+            # Graph said that it failed, and may be wrong about that: too costly to try our luck.
             return Settle(TargetStatus.UNCERTAIN, outcome.error)
-        if spent:
+        if used >= self.attempts:
             return Settle(no, outcome.error)
         named = outcome.retry_after.total_seconds() if outcome.retry_after is not None else None
-        return Again(self._wait(used, named, jitter), outcome.error, doubtful=outcome.may_have_happened)
+        return Again(self._wait(used, named, jitter), outcome.error)
 
     def _wait(self, used: int, named: float | None, jitter: float) -> float:
         # A named wait is a floor, never a ceiling; many that were told one second must not share it.

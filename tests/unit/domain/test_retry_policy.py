@@ -98,21 +98,29 @@ def test_an_expensive_action_that_may_have_happened_is_not_sent_again(outcome: O
     assert step(outcome, used=used, repeatable=False) == Settle(TargetStatus.UNCERTAIN, outcome.error)  # type: ignore[union-attr] # both carry one
 
 
-@pytest.mark.parametrize("outcome", [Deferred(BROKEN, may_have_happened=True), Uncertain(SILENT)])
-def test_a_repeatable_action_that_may_have_happened_goes_again_in_doubt(outcome: Outcome) -> None:
-    goes_again = step(outcome)
+def test_a_repeatable_action_that_was_not_answered_goes_again_in_doubt() -> None:
+    goes_again = step(Uncertain(SILENT))
 
     assert isinstance(goes_again, Again)
     assert goes_again.doubtful
 
 
 @pytest.mark.parametrize("doubtful", [False, True])
-@pytest.mark.parametrize("outcome", [Deferred(BROKEN, may_have_happened=True), Uncertain(SILENT)])
-def test_attempts_that_end_in_doubt_end_as_uncertain(outcome: Outcome, *, doubtful: bool) -> None:
-    settled = step(outcome, used=3, doubtful=doubtful)
+def test_attempts_that_end_in_silence_end_as_uncertain(*, doubtful: bool) -> None:
+    settled = step(Uncertain(SILENT), used=3, doubtful=doubtful)
 
     assert isinstance(settled, Settle)
     assert settled.status is TargetStatus.UNCERTAIN
+
+
+def test_an_answer_that_says_it_failed_casts_no_doubt_on_a_repeatable_action() -> None:
+    broken = Deferred(BROKEN, may_have_happened=True)
+
+    goes_again, ends = step(broken), step(broken, used=3)
+
+    assert isinstance(goes_again, Again)
+    assert not goes_again.doubtful
+    assert ends == Settle(TargetStatus.FAILED, BROKEN)
 
 
 def test_an_answer_that_makes_no_sense_is_not_asked_for_again() -> None:
