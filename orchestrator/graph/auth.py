@@ -14,15 +14,8 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SignInRefused, SignInUnreachable
 from orchestrator.graph.clouds import CloudAddresses
 from orchestrator.graph.credentials import AccessToken, Credential, DeviceCode, ManagedIdentity
-from orchestrator.graph.issuers import (
-    AppIssuer,
-    DeviceIssuer,
-    GivenToken,
-    IdentityIssuer,
-    IssuedToken,
-    Registration,
-    TokenIssuer,
-)
+from orchestrator.graph.issuers import GivenToken, IssuedToken, TokenIssuer
+from orchestrator.graph.msal_issuers import AppIssuer, DeviceIssuer, IdentityIssuer, Registration
 from orchestrator.graph.sessions import authority_session, identity_session
 
 log = structlog.get_logger()

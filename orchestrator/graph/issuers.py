@@ -1,20 +1,12 @@
-"""How a token is fetched with each credential: MSAL, blocking, and always anew, for `auth.py` keeps the token."""
+"""What fetches a token, and the one that needs nobody for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-import msal
-import requests
-from msal.exceptions import MsalError
-
-from orchestrator.domain.errors import SignInRefused, SignInUnreachable
-from orchestrator.graph.certificates import read_key_pair
-from orchestrator.graph.credentials import ClientCertificate, ClientSecret, Secret
-from orchestrator.graph.refusals import refusal_in
+from orchestrator.domain.errors import SignInRefused
+from orchestrator.graph.credentials import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,123 +30,6 @@ class TokenIssuer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """The app that signs in, and where."""
-
-    client_id: str
-    authority: str
-    scope: str
-    portal: str
-    session: requests.Session = field(repr=False)
-
-    def msal_options(self) -> dict[str, Any]:
-        """What both kinds of MSAL application are made with.
-
-        Every authority is one we know or were told of, so nobody else is asked whether it is one.
-        CP1 says that we answer claims challenges: tokens may live longer, and are revoked by a challenge.
-        """
-        return {
-            "authority": self.authority,
-            "http_client": self.session,
-            "client_capabilities": ["CP1"],
-            "instance_discovery": False,
-        }
-
-
-class AppIssuer:
-    """Signs the app itself in, by secret or certificate; what changed on disk is taken up."""
-
-    def __init__(self, registration: Registration, credential: ClientSecret | ClientCertificate) -> None:
-        self._registration, self._credential = registration, credential
-        self._app: Any = None
-        self._made_with: object = None
-
-    def issue(self, claims: str | None) -> IssuedToken:
-        """A token for the app."""
-        proof = self._proof()
-        with _asking(self._registration.authority, self._registration.session):
-            if self._app is None or proof != self._made_with:
-                self._app = msal.ConfidentialClientApplication(
-                    self._registration.client_id, client_credential=proof, **self._registration.msal_options()
-                )
-                self._made_with = proof
-            self._app.remove_tokens_for_client()
-            answer = self._app.acquire_token_for_client([self._registration.scope], claims_challenge=claims)
-        return _issued(answer, self._registration.portal)
-
-    def abandon(self) -> None:
-        """Nothing waits for a person."""
-
-    def _proof(self) -> str | dict[str, str]:
-        match self._credential:
-            case ClientSecret(secret):
-                return secret().strip()
-            case ClientCertificate(path, password):
-                pair = read_key_pair(path, password() if password is not None else None)
-                return {"private_key": pair.key, "public_certificate": pair.certificate}
-
-
-class DeviceIssuer:
-    """Signs a person in: once with a browser, after that by the refresh token for as long as it lasts."""
-
-    def __init__(self, registration: Registration, prompt: Callable[[str], None]) -> None:
-        self._registration, self._prompt = registration, prompt
-        self._app: Any = None
-        self._flow: dict[str, Any] = {}
-
-    def issue(self, claims: str | None) -> IssuedToken:
-        """A token for the person."""
-        with _asking(self._registration.authority, self._registration.session):
-            if self._app is None:
-                self._app = msal.PublicClientApplication(
-                    self._registration.client_id, **self._registration.msal_options()
-                )
-            answer = self._silently(claims) or self._by_browser(claims)
-        return _issued(answer, self._registration.portal)
-
-    def abandon(self) -> None:
-        """Let the polling see that its time is over."""
-        self._flow["expires_at"] = 0
-
-    def _silently(self, claims: str | None) -> Mapping[str, Any] | None:
-        for account in self._app.get_accounts():
-            answer = self._app.acquire_token_silent(
-                [self._registration.scope], account, force_refresh=True, claims_challenge=claims
-            )
-            if answer and "access_token" in answer:
-                return dict(answer)
-        return None
-
-    def _by_browser(self, claims: str | None) -> Mapping[str, Any]:
-        self._flow = self._app.initiate_device_flow([self._registration.scope], claims_challenge=claims)
-        if "user_code" in self._flow:
-            self._prompt(str(self._flow.get("message", "")))
-            return dict(self._app.acquire_token_by_device_flow(self._flow, claims_challenge=claims))
-        return self._flow
-
-
-class IdentityIssuer:
-    """Signs in as the Azure resource we run on."""
-
-    def __init__(self, client_id: str | None, resource: str, portal: str, session: requests.Session) -> None:
-        self._identity = (
-            msal.UserAssignedManagedIdentity(client_id=client_id) if client_id else msal.SystemAssignedManagedIdentity()
-        )
-        self._resource, self._portal, self._session = resource, portal, session
-
-    def issue(self, claims: str | None) -> IssuedToken:
-        """A token for the identity."""
-        with _asking("The managed identity endpoint (is this an Azure resource with an identity?)", self._session):
-            # A client of its own each time: the one before would answer from its cache.
-            client = msal.ManagedIdentityClient(self._identity, http_client=self._session, client_capabilities=["CP1"])
-            answer = client.acquire_token_for_client(resource=self._resource, claims_challenge=claims)
-        return _issued(answer, self._portal)
-
-    def abandon(self) -> None:
-        """Nothing waits for a person."""
-
-
 class GivenToken:
     """Hands on a token that somebody else fetched."""
 
@@ -163,61 +38,15 @@ class GivenToken:
 
     def issue(self, claims: str | None) -> IssuedToken:  # noqa: ARG002 - whoever fetches the token would need them
         """The token as it is now."""
-        return IssuedToken(_checked(self._token()))
+        return IssuedToken(checked(self._token()))
 
     def abandon(self) -> None:
         """Nothing waits for a person."""
 
 
-@contextmanager
-def _asking(authority: str, session: requests.Session) -> Iterator[None]:
-    """MSAL's failures become ours; afterwards no connection stays open, for the next question comes in an hour."""
-    try:
-        yield
-    except requests.TooManyRedirects as problem:
-        raise SignInRefused(
-            f"{authority} redirects elsewhere, where no secret is sent. Check MUSTER_AUTHORITY."
-        ) from problem
-    except requests.exceptions.SSLError as problem:
-        raise SignInUnreachable(
-            f"{authority} shows a certificate that is not trusted. Where a proxy inspects TLS, name its certificates "
-            f"in MUSTER_CA_BUNDLE. ({_short(problem)})"
-        ) from problem
-    except (requests.RequestException, MsalError, RuntimeError) as problem:
-        raise SignInUnreachable(f"{authority} cannot be reached or is unwell: {_short(problem)}") from problem
-    except (ValueError, KeyError, TypeError) as problem:
-        # MSAL raises these where an authority is none, or knows no such tenant.
-        raise SignInRefused(
-            f"{authority} gave no sign-in for this tenant: check MUSTER_TENANT_ID, MUSTER_CLOUD and MUSTER_AUTHORITY."
-        ) from problem
-    finally:
-        session.close()
-
-
-def _issued(answer: Mapping[str, Any] | None, portal: str) -> IssuedToken:
-    answer = answer or {}
-    if "access_token" not in answer:
-        raise refusal_in(answer, portal)
-    return IssuedToken(
-        _checked(str(answer["access_token"])), _seconds(answer.get("expires_in")), _seconds(answer.get("refresh_in"))
-    )
-
-
-def _checked(token: str) -> str:
+def checked(token: str) -> str:
+    """The token without blanks around it; SignInRefused where it cannot stand in a header."""
     token = token.strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise SignInRefused("What should be an access token is none: it is empty or has blanks or line ends in it.")
     return token
-
-
-def _seconds(value: object) -> float | None:
-    try:
-        return float(value) if isinstance(value, str | int | float) else None
-    except ValueError:
-        return None
-
-
-def _short(problem: BaseException) -> str:
-    # Around the reason stand the pool, the retries and the whole address.
-    reason = getattr(problem.args[0], "reason", None) if problem.args else None
-    return " ".join(str(reason or problem).split())[:200] or type(problem).__name__

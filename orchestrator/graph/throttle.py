@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from random import Random
 
 import redis.asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from orchestrator.domain import pacing
@@ -21,8 +23,10 @@ from orchestrator.graph.pace_scripts import CLOSE, CONSTANTS, TAKE
 @asynccontextmanager
 async def open_redis_throttle(url: str, clock: Clock, random: Random, *, prefix: str) -> AsyncIterator[RedisThrottle]:
     """A throttle with a connection pool of its own; nothing is connected before it is used."""
-    # An answer later than a permit lives is worth nothing, but the server may be busy saving.
-    async with redis.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0) as client:
+    # An answer later than a permit lives is worth nothing, but the server may be busy saving. One more try, at once,
+    # is for a connection that broke while it was idle; who waits longer for Redis decides whoever asked.
+    client = redis.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0, retry=Retry(NoBackoff(), 1))
+    async with client:
         yield RedisThrottle(client, clock, random, prefix=prefix)
 
 
