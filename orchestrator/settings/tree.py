@@ -41,19 +41,21 @@ class TenantSettings:
     access_token_file: Path | None = None
 
     @property
+    def way_to_sign_in(self) -> str | None:
+        """The one way, in words; None where there is none."""
+        ways = (
+            (self.client_secret or self.client_secret_file, "client secret"),
+            (self.client_certificate, "client certificate"),
+            (self.managed_identity, "managed identity"),
+            (self.device_code, "device code"),
+            (self.access_token or self.access_token_file, "access token"),
+        )
+        return next((words for given, words in ways if given), None)
+
+    @property
     def is_identified(self) -> bool:
         """Whether anything says who this is, and not only where and how fast."""
-        return any(
-            (
-                self.tenant_id,
-                self.client_id,
-                self.client_secret or self.client_secret_file,
-                self.client_certificate,
-                self.managed_identity,
-                self.device_code,
-                self.access_token or self.access_token_file,
-            )
-        )
+        return any((self.tenant_id, self.client_id, self.way_to_sign_in))
 
 
 @dataclass(frozen=True, slots=True)

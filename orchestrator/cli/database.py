@@ -1,0 +1,65 @@
+"""`muster db`: the schema, and jobs that are older than anybody wants to keep."""
+
+from __future__ import annotations
+
+import click
+
+from orchestrator.cli import exits
+from orchestrator.cli.invocation import Invocation, pass_invocation
+from orchestrator.domain.errors import SchemaTooNew
+
+
+@click.group()
+def db() -> None:
+    """Upgrade and check the database, remove old jobs."""
+
+
+@db.command()
+@pass_invocation
+def upgrade(invocation: Invocation) -> None:
+    """Bring the database to the schema of this release; run by several at once, it is done once."""
+    from orchestrator.cli import bridge
+    from orchestrator.store.schema import HEAD, upgrade
+
+    url = invocation.settings().database_url
+
+    async def work(_: bridge.Interrupt) -> bool:
+        return await upgrade(url)
+
+    done = bridge.run(work)
+    click.echo(f"The database {'is now' if done else 'was already'} at schema {HEAD}.", err=True)
+
+
+@db.command()
+@pass_invocation
+def check(invocation: Invocation) -> int:
+    """Does the schema of the database fit this release?"""
+    from orchestrator.cli import bridge
+    from orchestrator.store.schema import HEAD, revision
+
+    url = invocation.settings().database_url
+
+    async def work(_: bridge.Interrupt) -> str | None:
+        return await revision(url)
+
+    there = bridge.run(work)
+    if there == HEAD:
+        click.echo(f"The database is at schema {HEAD}, as this release wants it.", err=True)
+        return exits.DONE
+    if there is not None and there > HEAD:
+        raise SchemaTooNew(f"The database is at schema {there}, and this release knows {HEAD}: upgrade Muster here.")
+    click.echo(f"The database is at schema {there or 'none'}; `muster db upgrade` brings it to {HEAD}.", err=True)
+    return exits.UNAVAILABLE
+
+
+@db.command()
+@click.option("--keep-days", type=click.IntRange(1, 36_500), help="Keep jobs that ended within so many days.")
+@pass_invocation
+def prune(invocation: Invocation, *, keep_days: int | None) -> None:
+    """Remove jobs that ended long ago, with their input and targets."""
+    from orchestrator.cli.figures import plural
+    from orchestrator.usecases.prune import prune
+
+    days = keep_days or invocation.settings().keep_days
+    removed = invocation.ask(lambda app: prune(app, keep_days=days))
+    click.echo(f"{plural(removed, 'job')} that ended more than {plural(days, 'day')} ago removed.", err=True)

@@ -1,0 +1,103 @@
+"""`muster doctor`: one line a check, and how to mend what is not well."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli import exits
+from orchestrator.cli.invocation import Format, Invocation, output_option, pass_invocation
+from orchestrator.domain.errors import MusterError
+
+if TYPE_CHECKING:
+    from orchestrator.settings import Settings
+    from orchestrator.usecases.app import App
+    from orchestrator.usecases.check_health import Check
+
+
+@click.command()
+@output_option
+@pass_invocation
+def doctor(invocation: Invocation) -> int:
+    """Is everything here that a job needs? One line a check, and how to mend it."""
+    from orchestrator.cli.output import show_rows
+
+    checks = _checks(invocation)
+    if invocation.output is Format.TABLE:
+        for check in checks:
+            _say(check)
+    else:
+        show_rows(
+            [
+                {
+                    "name": check.name,
+                    "ok": check.ok,
+                    "needed": check.is_needed,
+                    "detail": check.detail,
+                    "mend": check.mend,
+                }
+                for check in checks
+            ],
+            invocation.output,
+        )
+    return exits.DONE if all(check.ok for check in checks if check.is_needed) else exits.UNAVAILABLE
+
+
+def _checks(invocation: Invocation) -> list[Check]:
+    from orchestrator import __version__
+    from orchestrator.usecases.check_health import Check, check_health
+
+    version = f"{__version__} on Python {'.'.join(map(str, sys.version_info[:3]))}"
+    checks = [Check("muster", ok=True, detail=version)]
+    try:
+        settings = invocation.settings()
+    except MusterError as problem:
+        return [*checks, Check("settings", ok=False, detail=str(problem), mend="See `muster settings`.")]
+    read = f"read from {settings.config_file} and the environment" if settings.config_file else "from the environment"
+    checks.append(Check("settings", ok=True, detail=read))
+
+    async def look(app: App) -> list[Check]:
+        return [*await check_health(app), *await _tenants(app, settings)]
+
+    try:
+        return [*checks, *invocation.ask(look)]
+    except MusterError as problem:
+        return [*checks, Check("database", ok=False, detail=str(problem), mend="Check MUSTER_DATABASE_URL.")]
+
+
+async def _tenants(app: App, settings: Settings) -> list[Check]:
+    from orchestrator.usecases.check_health import Check
+
+    if not settings.tenants:
+        mend = "Set MUSTER_TENANT_ID, MUSTER_CLIENT_ID and one way to sign in, such as MUSTER_CLIENT_SECRET."
+        return [Check("tenant", ok=False, detail="none is set up", mend=mend)]
+    return [await _tenant(app, settings, name) for name in settings.tenants]
+
+
+async def _tenant(app: App, settings: Settings, name: str) -> Check:
+    from orchestrator.usecases.check_health import Check
+    from orchestrator.usecases.check_tenant import check_tenant
+
+    title = f"tenant {name}"
+    if settings.tenants[name].device_code:
+        return Check(title, ok=True, detail="signs in with a device code: `muster tenant check` asks for it")
+    try:
+        found = await check_tenant(app, name)
+    except MusterError as problem:
+        return Check(title, ok=False, detail=str(problem), mend=f"`muster tenant check {name}` tries it alone.")
+    if found.is_usable:
+        return Check(title, ok=True, detail=f"signs in; permission {found.permission.value}")
+    return Check(title, ok=False, detail=f"signs in; permission {found.permission.value}", mend=found.advice[0])
+
+
+def _say(check: Check) -> None:
+    mark, colour = ("✓", "green") if check.ok else ("✗", "red") if check.is_needed else ("!", "yellow")
+    try:
+        mark.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        mark = "ok" if check.ok else "no"
+    click.echo(f"{click.style(mark, fg=colour)} {check.name}: {check.detail}")
+    if check.mend and not check.ok:
+        click.echo(f"    {check.mend}")

@@ -1,0 +1,169 @@
+"""Seeing one job through to its end, whoever does the work, and what is said and written then."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import structlog
+
+from orchestrator.cli import exits
+from orchestrator.cli.bridge import Interrupt
+from orchestrator.cli.invocation import Format, caller
+from orchestrator.cli.job_json import job_object, job_row
+from orchestrator.cli.job_text import say_summary
+from orchestrator.cli.output import as_csv, as_json, write
+from orchestrator.cli.progress import LOOK, Progress, open_progress
+from orchestrator.cli.report_file import write_report
+from orchestrator.domain.errors import IllegalMove, NobodyWorking, TryLater
+from orchestrator.usecases.describe_jobs import JobView, describe_job
+from orchestrator.usecases.drive import PATIENCE, drive
+from orchestrator.usecases.pause_job import pause_job
+from orchestrator.usecases.who_works import who_works
+from orchestrator.usecases.write_report import report_text
+
+if TYPE_CHECKING:
+    from orchestrator.domain.job import Job
+    from orchestrator.engine.stop import StopSignal
+    from orchestrator.usecases.app import App
+
+log = structlog.get_logger()
+
+_WORKING = frozenset({"serve", "worker"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What to do with a job at its end; `report` None writes none."""
+
+    output: Format
+    report: Path | None = None
+    is_quiet: bool = False
+
+
+async def somebody_works(app: App) -> bool:
+    """Whether a standing process takes the jobs of this database."""
+    return any(worker.kind in _WORKING for worker in await who_works(app))
+
+
+async def work_through(app: App, interrupt: Interrupt, job: Job, ending: Ending) -> int:
+    """Call the devices of the job here; interrupted, it is paused."""
+    with open_progress() as progress, interrupt.gently() as stop:
+        showing = asyncio.create_task(_show_until_at_rest(app, job, progress, stop))
+        pausing = asyncio.create_task(_pause_when_told(app, job, stop))
+        try:
+            await drive(app, stop, only=job, until_idle=True)
+            if stop.is_requested:
+                await pausing
+        finally:
+            await _end(showing, pausing)
+    return await conclude(app, job, ending, interrupted=interrupt.is_raised)
+
+
+async def follow(app: App, interrupt: Interrupt, job: Job, ending: Ending, *, pauses: bool) -> int:
+    """Watch until the job is at rest; `pauses` says whether Ctrl-C pauses it, or only ends the watching."""
+    with open_progress(is_quiet=ending.is_quiet) as progress, interrupt.gently() as stop:
+        await _show_until_at_rest(app, job, progress, stop)
+        if stop.is_requested and pauses:
+            await _pause_when_told(app, job, stop)
+            await _let_go(app, job)
+    return await conclude(app, job, ending, interrupted=interrupt.is_raised)
+
+
+async def follow_started(app: App, interrupt: Interrupt, job: Job, ending: Ending) -> int:
+    """Watch a job that was started here for others to do; NobodyWorking where there are none."""
+    if not await somebody_works(app):
+        raise NobodyWorking(
+            f"Job {job.id} is stored, and nobody is working: start `muster serve`, or with a broker `muster worker`. "
+            f"`muster job watch {job.id}` follows it."
+        )
+    return await follow(app, interrupt, job, ending, pauses=True)
+
+
+async def conclude(app: App, job: Job, ending: Ending, *, interrupted: bool) -> int:
+    """Say how the job stands, write its report, and the exit code."""
+    view = await describe_job(app, job.id)
+    code = exits.code_of_job(view.status, view.tally, interrupted=interrupted)
+    show_job(view, ending.output, is_quiet=ending.is_quiet)
+    if code == exits.INTERRUPTED:
+        _say_how_to_go_on(view)
+        return code
+    if ending.report is not None:
+        try:
+            await write_report(report_text(app, job.id), ending.report, job=job.id)
+        except TryLater as problem:
+            click.echo(f"muster: {problem}", err=True)
+            return code or exits.UNAVAILABLE
+        click.echo(f"Report: {ending.report.absolute()}", err=ending.output is not Format.TABLE)
+    return code
+
+
+def show_job(view: JobView, output: Format, *, is_quiet: bool = False) -> None:
+    """One job on stdout."""
+    match output:
+        case Format.JSON:
+            write(as_json(job_object(view)))
+        case Format.CSV:
+            write(as_csv([job_row(view)]))
+        case Format.TABLE:
+            if not is_quiet:
+                say_summary(view)
+
+
+def report_path(job: str, wanted: Path | None) -> Path:
+    """Where the report of a job goes."""
+    return wanted or Path(f"muster-{job}.csv")
+
+
+async def _show_until_at_rest(app: App, job: Job, progress: Progress, stop: StopSignal) -> None:
+    while not stop.is_requested:
+        try:
+            view = await describe_job(app, job.id)
+        except TryLater as problem:
+            log.warning("job.not_seen", job=job.id, reason=str(problem))
+        else:
+            progress.show(view)
+            if view.status.is_at_rest:
+                return
+        await _told_within(stop, LOOK)
+
+
+async def _told_within(stop: StopSignal, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+async def _pause_when_told(app: App, job: Job, stop: StopSignal) -> None:
+    # At once, and not after the last answer: otherwise a service on the same database would take the work up.
+    await stop.wait()
+    try:
+        await pause_job(app, job.id, by=caller(), reason="interrupted")
+    except IllegalMove:
+        return  # it came to its end meanwhile
+
+
+async def _let_go(app: App, job: Job) -> None:
+    """Until the workers have let go of the job, at most as long as they wait for answers on their way."""
+    for _ in range(round(PATIENCE / LOOK)):
+        if (await describe_job(app, job.id)).status.is_at_rest:
+            return
+        await asyncio.sleep(LOOK)
+
+
+def _say_how_to_go_on(view: JobView) -> None:
+    if view.status.is_at_rest:
+        click.echo(f"Interrupted: what is known is recorded. `muster job resume {view.job.id}` goes on.", err=True)
+    else:
+        click.echo(f"No longer watching; the job goes on. `muster job pause {view.job.id}` would pause it.", err=True)
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, Exception) and not isinstance(result, TryLater):
+            raise result

@@ -1,0 +1,111 @@
+"""What holds for the whole of one command: which settings, which output, how much is said."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from orchestrator.settings import Settings
+    from orchestrator.usecases.app import App
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Format(StrEnum):
+    """How data is written to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One call of `muster`; click fills it in as it reads the arguments."""
+
+    config: Path | None = None
+    debug: bool = False
+    output: Format = Format.TABLE
+    _settings: Settings | None = None
+
+    def settings(self, *, is_service: bool = False) -> Settings:
+        """The settings in force, with logs set up by them; what is odd about them is said once."""
+        from orchestrator.bootstrap import start_logs
+        from orchestrator.settings import load_settings
+
+        if self._settings is not None:
+            return self._settings
+        settings = load_settings(os.environ, self.config)
+        for note in settings.notes:
+            click.echo(f"muster: note: {note}", err=True)
+        level = settings.log_level
+        if self.debug:
+            level = "debug"
+        elif not is_service and not settings.is_given("MUSTER_LOG_LEVEL"):
+            # A person at a terminal wants the answer, not the events on the way to it.
+            level = "error"
+        self._settings = replace(settings, log_level=level)
+        start_logs(self._settings)
+        return self._settings
+
+    def ask(self, question: Callable[[App], Awaitable[T]]) -> T:
+        """The answer to one question to the application."""
+        from orchestrator.bootstrap import open_app
+        from orchestrator.cli import bridge
+
+        settings = self.settings()
+
+        async def inside(_: bridge.Interrupt) -> T:
+            async with open_app(settings, kind="ask", sign_in_prompt=prompt_sign_in) as app:
+                return await question(app)
+
+        return bridge.run(inside)
+
+
+pass_invocation = click.make_pass_decorator(Invocation, ensure=True)
+
+
+def output_option(command: F) -> F:
+    """`-o`: every command that shows something takes it."""
+
+    def remember(context: click.Context, _: click.Parameter, value: str) -> Format:
+        invocation = context.ensure_object(Invocation)
+        invocation.output = Format(value)
+        return invocation.output
+
+    option = click.option(
+        "-o",
+        "--output",
+        type=click.Choice([each.value for each in Format]),
+        default=Format.TABLE.value,
+        callback=remember,
+        is_eager=True,
+        expose_value=False,
+        help="How data is written to standard output.",
+    )
+    return option(command)
+
+
+def caller() -> str:
+    """Who calls, as the job remembers it; never fails."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        # No entry for this user id, as in a container that runs as a bare number.
+        user = "unknown"
+    return f"{user}@{platform.node() or 'unknown'}"
+
+
+def prompt_sign_in(sentence: str) -> None:
+    """Show where to sign in, and with which code."""
+    click.echo(sentence, err=True)

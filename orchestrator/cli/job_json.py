@@ -1,0 +1,88 @@
+"""A job as JSON, exactly as the contract has it; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.cli.figures import rfc3339
+
+if TYPE_CHECKING:
+    from orchestrator.domain.target import TargetFacts
+    from orchestrator.usecases.describe_jobs import ErrorView, JobView
+
+
+def job_object(view: JobView) -> dict[str, Any]:
+    """The object that `job show -o json` and the API give alike."""
+    job, tally, intake = view.job, view.tally, view.job.intake
+    return {
+        "id": job.id,
+        "name": job.name,
+        "action": job.action.value,
+        "via": job.via.value,
+        "tenant": job.tenant,
+        "priority": job.priority.value,
+        "status": view.status.value,
+        "reason": job.reason,
+        "counts": {
+            "total": tally.total,
+            "waiting": tally.waiting,
+            "sending": tally.sending,
+            "accepted": tally.accepted,
+            "failed": tally.failed,
+            "uncertain": tally.uncertain,
+            "cancelled": tally.cancelled,
+        },
+        "intake": {
+            "rows": intake.rows,
+            "duplicates": intake.duplicates,
+            "rejected": intake.rejected,
+            "sha256": intake.sha256,
+            "fileName": intake.file_name,
+        },
+        "submittedBy": job.submitted_by,
+        "submittedAt": rfc3339(job.submitted_at),
+        "startedAt": rfc3339(job.started_at),
+        "finishedAt": rfc3339(job.finished_at),
+        "estimatedFinishAt": rfc3339(view.estimated_finish_at),
+        "errors": [error_object(error) for error in view.errors],
+        "retryOf": job.retry_of,
+        "schedule": job.schedule,
+    }
+
+
+def error_object(error: ErrorView) -> dict[str, Any]:
+    """One error group of a job."""
+    return {
+        "httpStatus": error.http_status,
+        "code": error.code,
+        "count": error.count,
+        "meaning": error.meaning,
+        "hint": error.hint,
+        "exampleRequestId": error.example_request_id,
+    }
+
+
+def target_object(target: TargetFacts) -> dict[str, Any]:
+    """One target, with the names of the report's columns."""
+    return {
+        "line": target.line,
+        "device": target.device,
+        "status": target.status.value,
+        "httpStatus": target.http_status,
+        "errorCode": target.error_code,
+        "errorMessage": target.error_message,
+        "attempts": target.attempts,
+        "maybeRepeated": target.maybe_repeated,
+        "requestId": target.request_id,
+        "clientRequestId": target.client_request_id,
+        "firstAttemptAt": rfc3339(target.first_attempt_at),
+        "finishedAt": rfc3339(target.finished_at),
+    }
+
+
+def job_row(view: JobView) -> dict[str, Any]:
+    """The object without nesting: a row of a table or of CSV."""
+    whole = job_object(view)
+    counts, intake = whole.pop("counts"), whole.pop("intake")
+    whole.pop("errors")
+    return {**whole, **counts, **intake}

@@ -1,0 +1,98 @@
+"""`muster job pause`, `resume`, `cancel`, `retry` and `priority`: the write side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli.invocation import Format, Invocation, caller, output_option, pass_invocation
+from orchestrator.cli.jobs import words_of
+from orchestrator.domain.job import Priority
+from orchestrator.domain.target import TargetStatus
+
+if TYPE_CHECKING:
+    from orchestrator.usecases.describe_jobs import JobView
+
+_RETRIABLE = ("failed", "uncertain", "cancelled", "waiting")
+_reason = click.option("--reason", metavar="TEXT", help="Why; it is kept.")
+_report = click.option(
+    "--report", type=click.Path(path_type=Path), help="Where the report goes; muster-<job id>.csv else."
+)
+
+
+@click.command()
+@click.argument("wanted", metavar="ID")
+@_reason
+@output_option
+@pass_invocation
+def pause(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
+    """Let no new call of a job leave."""
+    from orchestrator.usecases.pause_job import pause_job
+
+    _show(invocation, invocation.ask(lambda app: pause_job(app, wanted, by=caller(), reason=reason)))
+
+
+@click.command()
+@click.argument("wanted", metavar="ID")
+@_reason
+@output_option
+@pass_invocation
+def cancel(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
+    """End a job; what was not sent never will be, the rest keeps its outcome."""
+    from orchestrator.usecases.cancel_job import cancel_job
+
+    _show(invocation, invocation.ask(lambda app: cancel_job(app, wanted, by=caller(), reason=reason)))
+
+
+@click.command()
+@click.argument("wanted", metavar="ID")
+@click.argument("priority", type=click.Choice([each.value for each in Priority], case_sensitive=False))
+@output_option
+@pass_invocation
+def priority(invocation: Invocation, wanted: str, *, priority: str) -> None:
+    """Re-weigh a job among the others of its lane, at once."""
+    from orchestrator.usecases.reprioritise_job import reprioritise_job
+
+    _show(invocation, invocation.ask(lambda app: reprioritise_job(app, wanted, Priority(priority))))
+
+
+@click.command()
+@click.argument("wanted", metavar="ID")
+@_reason
+@_report
+@output_option
+@pass_invocation
+def resume(invocation: Invocation, wanted: str, *, reason: str | None, report: Path | None) -> int:
+    """Go on with a job that was paused, stopped or interrupted: here, unless a service takes it."""
+    from orchestrator.cli.launch import launch_resume
+
+    return launch_resume(invocation, wanted, reason=reason, report=report)
+
+
+@click.command()
+@click.argument("wanted", metavar="ID")
+@click.option("--status", default="failed", show_default=True, metavar="STATUS,…", help=f"Of {', '.join(_RETRIABLE)}.")
+@click.option("--error", "code", metavar="CODE", help="Only those with this error code.")
+@_reason
+@_report
+@output_option
+@pass_invocation
+def retry(
+    invocation: Invocation, wanted: str, *, status: str, code: str | None, reason: str | None, report: Path | None
+) -> int:
+    """A new job of the devices of an old one that did not work out: here, unless a service takes it."""
+    from orchestrator.cli.launch import launch_retry
+
+    statuses = tuple(TargetStatus(word) for word in words_of(status, _RETRIABLE))
+    return launch_retry(invocation, wanted, statuses=statuses, code=code, reason=reason, report=report)
+
+
+def _show(invocation: Invocation, view: JobView) -> None:
+    from orchestrator.cli.foreground import show_job
+
+    if invocation.output is Format.TABLE:
+        click.echo(f"Job {view.job.id} is {view.status}, priority {view.job.priority}.", err=True)
+    else:
+        show_job(view, invocation.output)

@@ -1,0 +1,83 @@
+"""A job in words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli.figures import local, plural, span
+from orchestrator.cli.progress import standing
+
+if TYPE_CHECKING:
+    from orchestrator.domain.job import Job
+    from orchestrator.usecases.describe_jobs import ErrorView, JobView
+
+_COUNTS = (
+    ("accepted", "green", "Graph took the request and will relay it"),
+    ("failed", "red", "Graph said no, or every attempt was used up"),
+    ("uncertain", "yellow", "sent, and no answer that can be trusted"),
+    ("cancelled", "", "never sent"),
+    ("sending", "", "on the way"),
+    ("waiting", "", "not sent yet"),
+)
+
+
+def say_summary(view: JobView) -> None:
+    """How the job stands, its counts and its error groups, to stdout."""
+    job = view.job
+    click.echo(f"Job {job.id} is {view.status}: {job.action} on {plural(view.tally.total, 'device')}{_took(job)}.")
+    if job.reason:
+        click.echo(f"  {job.reason}")
+    for name, colour, meaning in _COUNTS:
+        count = getattr(view.tally, name)
+        if count or name == "accepted":
+            shown = click.style(f"{count:>9,}", fg=colour or None)
+            click.echo(f"{shown}  {name:<9}  {click.style(meaning, dim=True)}")
+    rows = job.intake
+    if rows.duplicates or rows.rejected:
+        left_out = f"{plural(rows.duplicates, 'duplicate')}, {rows.rejected:,} rejected"
+        click.echo(f"           of {plural(rows.rows, 'row')} in the list; not called: {left_out}")
+    say_errors(view.errors)
+
+
+def say_errors(errors: Sequence[ErrorView]) -> None:
+    """Each error group with its meaning, what to do, and a request to quote."""
+    for error in errors:
+        head = f"{error.count:,} {error.status}: {error.http_status or ''} {error.code}".replace("  ", " ")
+        click.echo("")
+        click.secho(head, bold=True)
+        click.echo(f"  {error.meaning}")
+        click.echo(f"  {error.hint}")
+        if error.example_request_id:
+            click.secho(f"  example request id {error.example_request_id}", dim=True)
+
+
+def facts_of(view: JobView) -> dict[str, str | None]:
+    """The facts of a job that its summary leaves out."""
+    job = view.job
+    return {
+        "name": job.name,
+        "via": job.via.value,
+        "tenant": job.tenant,
+        "priority": job.priority.value,
+        "file": job.intake.file_name,
+        "submitted": f"{local(job.submitted_at)} by {job.submitted_by}",
+        "why": job.submit_reason,
+        "started": local(job.started_at),
+        "finished": local(job.finished_at),
+        "done by": local(view.estimated_finish_at),
+        "retry of": job.retry_of,
+    }
+
+
+def unfinished_line(view: JobView) -> str:
+    """One line about a job that somebody may have forgotten."""
+    return f"  {view.job.id}  {view.status}, {view.job.action}: {standing(view.tally)}"
+
+
+def _took(job: Job) -> str:
+    if job.started_at is None or job.finished_at is None:
+        return ""
+    return f", in {span((job.finished_at - job.started_at).total_seconds())}"

@@ -1,0 +1,187 @@
+"""`muster job list`, `show`, `targets`, `errors` and `report`: the read side."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli.invocation import Format, Invocation, output_option, pass_invocation
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.target import RowVerdict, TargetStatus
+
+if TYPE_CHECKING:
+    from orchestrator.usecases.app import App
+    from orchestrator.usecases.describe_jobs import JobView
+
+_STATUSES = tuple(status.value for status in TargetStatus)
+_TARGET_COLUMNS = ("line", "device", "status", "httpStatus", "errorCode", "errorMessage", "attempts")
+_PAGE = 1000
+
+
+@click.command("list")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many.")
+@output_option
+@pass_invocation
+def list_(invocation: Invocation, *, limit: int) -> None:
+    """The newest jobs."""
+    from orchestrator.cli.figures import local
+    from orchestrator.cli.job_json import job_object, job_row
+    from orchestrator.cli.output import show_rows
+    from orchestrator.usecases.describe_jobs import list_jobs
+
+    views = invocation.ask(lambda app: list_jobs(app, limit=limit))
+    match invocation.output:
+        case Format.JSON:
+            show_rows([job_object(view) for view in views], Format.JSON)
+        case Format.CSV:
+            show_rows([job_row(view) for view in views], Format.CSV)
+        case Format.TABLE if not views:
+            click.echo("No jobs yet. `muster run FILE --action ACTION` makes one.", err=True)
+        case Format.TABLE:
+            show_rows([_line(view, local(view.job.submitted_at)) for view in views], Format.TABLE)
+
+
+@click.command()
+@click.argument("wanted", metavar="ID")
+@output_option
+@pass_invocation
+def show(invocation: Invocation, wanted: str) -> None:
+    """How one job stands."""
+    from orchestrator.cli.foreground import show_job
+    from orchestrator.cli.job_text import facts_of
+    from orchestrator.cli.output import show_facts
+    from orchestrator.usecases.describe_jobs import describe_job
+
+    view = invocation.ask(lambda app: describe_job(app, wanted))
+    show_job(view, invocation.output)
+    if invocation.output is Format.TABLE:
+        click.echo("")
+        show_facts(facts_of(view), Format.TABLE)
+
+
+@click.command()
+@click.argument("wanted", metavar="ID")
+@output_option
+@pass_invocation
+def errors(invocation: Invocation, wanted: str) -> None:
+    """What went wrong, grouped by cause: what it means, what to do, and a request to quote."""
+    from orchestrator.cli.job_json import error_object
+    from orchestrator.cli.job_text import say_errors
+    from orchestrator.cli.output import show_rows
+    from orchestrator.usecases.describe_jobs import describe_job
+
+    view = invocation.ask(lambda app: describe_job(app, wanted))
+    if invocation.output is Format.TABLE:
+        say_errors(view.errors)
+        if not view.errors:
+            click.echo(f"Job {view.job.id} has no errors.", err=True)
+        return
+    rows = [{"status": error.status.value, **error_object(error)} for error in view.errors]
+    show_rows(rows, invocation.output)
+
+
+@click.command()
+@click.argument("wanted", metavar="ID")
+@click.option("--status", metavar="STATUS,…", help=f"Only those that are {', '.join(_STATUSES)}.")
+@click.option("--error", "code", metavar="CODE", help="Only those with this error code.")
+@click.option("--search", metavar="TEXT", help="Only devices whose id contains it.")
+@click.option("--after", "after_line", type=click.IntRange(0), default=0, help="Go on after this line of the input.")
+@click.option("--limit", type=click.IntRange(1), help="How many; 100 in a table, all of them otherwise.")
+@output_option
+@pass_invocation
+def targets(
+    invocation: Invocation,
+    wanted: str,
+    *,
+    status: str | None,
+    code: str | None,
+    search: str | None,
+    after_line: int,
+    limit: int | None,
+) -> None:
+    """Every device of a job, in the order of the input, and what became of it."""
+    from orchestrator.cli.job_json import target_object
+    from orchestrator.cli.output import show_rows, stream_rows
+    from orchestrator.usecases.describe_jobs import list_targets
+
+    statuses = tuple(TargetStatus(word) for word in words_of(status, _STATUSES))
+    most = limit or (100 if invocation.output is Format.TABLE else 10**9)
+
+    async def pages(app: App, add: Callable[[list[dict[str, Any]]], None]) -> None:
+        last, left = after_line, most
+        while left:
+            page = await list_targets(
+                app, wanted, statuses=statuses, code=code, search=search, after_line=last, limit=min(_PAGE, left)
+            )
+            if not page:
+                return
+            add([target_object(target) for target in page])
+            last, left = page[-1].line, left - len(page)
+
+    if invocation.output is not Format.TABLE:
+        with stream_rows(invocation.output) as add:
+            invocation.ask(lambda app: pages(app, add))
+        return
+    found: list[dict[str, Any]] = []
+    invocation.ask(lambda app: pages(app, found.extend))
+    show_rows(found, Format.TABLE, columns=_TARGET_COLUMNS)
+    if len(found) == most:
+        click.echo(f"There may be more: --after {found[-1]['line']} goes on, --limit takes more at once.", err=True)
+
+
+@click.command()
+@click.argument("wanted", metavar="ID")
+@click.option("--status", metavar="STATUS,…", help="Only rows that are failed, uncertain, rejected …")
+@click.option("--file", "path", type=click.Path(path_type=Path), help="Write it there instead of to standard output.")
+@pass_invocation
+def report(invocation: Invocation, wanted: str, *, status: str | None, path: Path | None) -> None:
+    """The report: every row of the input with what became of it, as CSV."""
+    from orchestrator.cli.output import write
+    from orchestrator.cli.report_file import refuse_unwritable, write_report
+    from orchestrator.usecases.write_report import report_text
+
+    statuses = words_of(status, (*_STATUSES, *(verdict.value for verdict in RowVerdict)))
+    if path is not None:
+        refuse_unwritable(path)
+
+    async def pour(pieces: AsyncIterator[str]) -> None:
+        async for piece in pieces:
+            write(piece)
+
+    async def work(app: App) -> None:
+        pieces = report_text(app, wanted, statuses=statuses)
+        if path is None:
+            await pour(pieces)
+        else:
+            await write_report(pieces, path, job=wanted)
+            click.echo(f"Report: {path}", err=True)
+
+    invocation.ask(work)
+
+
+def words_of(text: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The words between the commas; RequestRejected for one that means nothing."""
+    words = tuple(word.strip().casefold() for word in (text or "").split(",") if word.strip())
+    for word in words:
+        if word not in known:
+            raise RequestRejected(f"{word!r} is no status; there are {', '.join(known)}.")
+    return words
+
+
+def _line(view: JobView, submitted_at: str) -> dict[str, object]:
+    tally = view.tally
+    return {
+        "id": view.job.id,
+        "status": view.status.value,
+        "action": view.job.action.value,
+        "devices": tally.total,
+        "accepted": tally.accepted,
+        "failed": tally.failed,
+        "uncertain": tally.uncertain,
+        "left": tally.waiting + tally.sending,
+        "submitted": submitted_at,
+        "name": view.job.name or view.job.intake.file_name or "",
+    }

@@ -1,0 +1,219 @@
+"""What `run` and `submit` do once their arguments are read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import click
+
+from orchestrator.bootstrap import open_app
+from orchestrator.cli import bridge, exits
+from orchestrator.cli.bridge import Interrupt
+from orchestrator.cli.figures import plural
+from orchestrator.cli.foreground import (
+    Ending,
+    follow,
+    follow_started,
+    report_path,
+    show_job,
+    somebody_works,
+    work_through,
+)
+from orchestrator.cli.invocation import Format, Invocation, caller, prompt_sign_in
+from orchestrator.cli.job_text import unfinished_line
+from orchestrator.cli.output import show_facts
+from orchestrator.cli.questions import asks_above, confirm_with, say_preview
+from orchestrator.cli.report_file import refuse_unwritable
+from orchestrator.cli.submission import STDIN, Submission
+from orchestrator.domain.action import Action
+from orchestrator.domain.errors import IntakeFailed
+from orchestrator.domain.job import Job
+from orchestrator.domain.target import TargetStatus
+from orchestrator.settings import Settings
+from orchestrator.usecases.app import App
+from orchestrator.usecases.check_tenant import RELAY
+from orchestrator.usecases.describe_jobs import describe_job, list_jobs, unfinished_jobs
+from orchestrator.usecases.resume_job import resume_job
+from orchestrator.usecases.retry_job import retry_job
+from orchestrator.usecases.submit_job import NotConfirmed, Preview, preview_job, submit_job
+
+Work = Callable[[App, Interrupt], Awaitable[int]]
+
+
+def launch_run(invocation: Invocation, submission: Submission) -> int:
+    """Submit, see it through, write the report; with a broker, others do the work."""
+    return run_list(invocation.settings(), submission, invocation.output)
+
+
+def run_list(settings: Settings, submission: Submission, output: Format) -> int:
+    """The same with settings from elsewhere: the demo runs what `run` runs."""
+    refuse_unwritable(
+        submission.report or Path("muster-report.csv"),
+        never=None if submission.file == STDIN else Path(submission.file),
+    )
+
+    async def work(app: App, interrupt: Interrupt) -> int:
+        if submission.dry_run:
+            return await _preview(app, settings, submission, output)
+        job = await _receive(app, interrupt, settings, submission)
+        await _say_submitted(app, job)
+        ending = Ending(output, report_path(job.id, submission.report))
+        through = work_through if settings.is_embedded else follow_started
+        return await through(app, interrupt, job, ending)
+
+    return _with_app(settings, work, kind="run" if settings.is_embedded else "ask")
+
+
+def launch_submit(invocation: Invocation, submission: Submission, *, waits: bool) -> int:
+    """Submit; the id is all that a script wants to hear, unless it waits."""
+    settings = invocation.settings()
+    if submission.report is not None:
+        refuse_unwritable(submission.report)
+
+    async def work(app: App, interrupt: Interrupt) -> int:
+        if submission.dry_run:
+            return await _preview(app, settings, submission, invocation.output)
+        job = await _receive(app, interrupt, settings, submission)
+        if waits:
+            await _say_submitted(app, job)
+            return await follow_started(app, interrupt, job, Ending(invocation.output, submission.report))
+        if invocation.output is Format.TABLE:
+            click.echo(job.id)
+        else:
+            show_job(await describe_job(app, job.id), invocation.output)
+        if not await somebody_works(app):
+            _say_nobody_works(job, settings)
+        return exits.DONE
+
+    return _with_app(settings, work, kind="ask")
+
+
+def launch_follow(invocation: Invocation, wanted: str, *, is_quiet: bool) -> int:
+    """Follow a job that others work on; Ctrl-C ends the following and not the job."""
+    settings = invocation.settings()
+
+    async def work(app: App, interrupt: Interrupt) -> int:
+        job = (await describe_job(app, wanted)).job
+        return await follow(app, interrupt, job, Ending(invocation.output, is_quiet=is_quiet), pauses=False)
+
+    return _with_app(settings, work, kind="ask")
+
+
+def launch_resume(invocation: Invocation, wanted: str, *, reason: str | None, report: Path | None) -> int:
+    """Go on with a job: here, unless others take it."""
+    settings = invocation.settings()
+    refuse_unwritable(report or Path("muster-report.csv"))
+
+    async def work(app: App, interrupt: Interrupt) -> int:
+        job = (await resume_job(app, wanted, by=caller(), reason=reason)).job
+        return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
+
+    return _with_app(settings, work, kind="run" if settings.is_embedded else "ask")
+
+
+def launch_retry(
+    invocation: Invocation,
+    wanted: str,
+    *,
+    statuses: Sequence[TargetStatus],
+    code: str | None,
+    reason: str | None,
+    report: Path | None,
+) -> int:
+    """Make the linked job, and see it through: here, unless others take it."""
+    settings = invocation.settings()
+    refuse_unwritable(report or Path("muster-report.csv"))
+
+    async def work(app: App, interrupt: Interrupt) -> int:
+        job = await retry_job(app, wanted, statuses=statuses, code=code, by=caller(), reason=reason)
+        click.echo(f"Job {job.id} retries {plural(job.intake.rows, 'device')} of {job.retry_of}.", err=True)
+        return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
+
+    return _with_app(settings, work, kind="run" if settings.is_embedded else "ask")
+
+
+async def _see_through(app: App, interrupt: Interrupt, job: Job, settings: Settings, ending: Ending) -> int:
+    if settings.is_embedded and not await somebody_works(app):
+        return await work_through(app, interrupt, job, ending)
+    return await follow_started(app, interrupt, job, ending)
+
+
+def _with_app(settings: Settings, work: Work, *, kind: str) -> int:
+    async def inside(interrupt: Interrupt) -> int:
+        async with open_app(settings, kind=kind, sign_in_prompt=prompt_sign_in) as app:
+            return await work(app, interrupt)
+
+    return bridge.run(inside)
+
+
+async def _receive(app: App, interrupt: Interrupt, settings: Settings, submission: Submission) -> Job:
+    action = Action(submission.action)
+    confirm = confirm_with(
+        action,
+        above=asks_above(action, settings.confirm_above),
+        is_agreed=submission.yes,
+        is_interrupted=lambda: interrupt.is_raised,
+    )
+    request, options = submission.request(settings), submission.intake(settings)
+    with submission.stream() as stream:
+        try:
+            return await submit_job(
+                app, request, stream, file_name=submission.file_name, options=options, confirm=confirm
+            )
+        except NotConfirmed:
+            if interrupt.is_raised:
+                raise KeyboardInterrupt from None
+            raise
+
+
+async def _preview(app: App, settings: Settings, submission: Submission, output: Format) -> int:
+    request, options = submission.request(settings), submission.intake(settings)
+    with submission.stream() as stream:
+        preview = await preview_job(app, request, stream, file_name=submission.file_name, options=options)
+    if preview.bad and not submission.skip_invalid:
+        raise IntakeFailed(
+            f"{plural(preview.bad, 'line')} {'is' if preview.bad == 1 else 'are'} bad, and {preview.good:,} good: the "
+            "file would be refused. Mend it, or take the good rows with --skip-invalid.",
+            preview.problems,
+        )
+    if output is Format.TABLE:
+        say_preview(Action(submission.action), preview)
+        exits.name_lines(preview.problems)
+        click.echo("Dry run: nothing was stored, and nothing called.", err=True)
+    else:
+        show_facts(_preview_object(preview), output)
+    return exits.DONE
+
+
+def _preview_object(preview: Preview) -> dict[str, object]:
+    forecast = preview.forecast
+    return {
+        "rows": preview.rows,
+        "devices": preview.good,
+        "duplicates": preview.duplicates,
+        "rejected": preview.rejected,
+        "ineligible": preview.ineligible,
+        "leftOut": preview.left_out,
+        "idColumns": list(preview.id_columns),
+        "forecast": {"seconds": forecast.seconds, "perSecond": forecast.per_second, "ahead": forecast.ahead},
+        "problems": [{"line": each.line, "reason": each.reason} for each in preview.problems],
+    }
+
+
+async def _say_submitted(app: App, job: Job) -> None:
+    named = f" ({job.name})" if job.name else ""
+    click.echo(f"Job {job.id}{named} is submitted.", err=True)
+    if len(await list_jobs(app, limit=2)) == 1:
+        click.echo(f"Good to know: {RELAY}", err=True)
+    others = await unfinished_jobs(app, other_than=job.id)
+    if others:
+        click.echo("Not finished besides this one; `muster job resume ID` goes on with a job:", err=True)
+        for view in others:
+            click.echo(unfinished_line(view), err=True)
+
+
+def _say_nobody_works(job: Job, settings: Settings) -> None:
+    here = f"`muster serve`, or call it here with `muster job resume {job.id}`"
+    start = here if settings.is_embedded else "`muster worker`"
+    click.echo(f"Nobody is working: start {start}.", err=True)

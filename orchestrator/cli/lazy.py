@@ -1,0 +1,53 @@
+"""Commands that are named in a table and loaded when they are called: `muster --help` imports none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+
+
+class Named(NamedTuple):
+    """Where a command is, and what the list of commands says about it."""
+
+    target: str
+    help: str
+
+
+def load(target: str) -> Any:
+    """What `module:attribute` names.
+
+    By name, because the parts that the command line starts (the web process, workers, the simulator) stand above or
+    beside it in the picture: it may start them and not know them.
+    """
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are a table."""
+
+    def __init__(self, *args: Any, table: Mapping[str, Named], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the table."""
+        del ctx
+        return list(self._table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, loaded now."""
+        del ctx
+        if cmd_name not in self._table:
+            return None
+        command: click.Command = load(self._table[cmd_name].target)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, from the table alone."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, named.help) for name, named in self._table.items()])

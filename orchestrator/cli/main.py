@@ -1,0 +1,95 @@
+"""The command tree."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from orchestrator import __version__
+from orchestrator.cli import exits
+from orchestrator.cli.invocation import Invocation
+from orchestrator.cli.lazy import LazyGroup, Named
+
+_HERE = "orchestrator.cli"
+_COMMANDS = {
+    "run": Named(f"{_HERE}.run:run", "call every device of a list, here and now, and write a report"),
+    "submit": Named(f"{_HERE}.run:submit", "store a job for the running workers"),
+    "job": Named(f"{_HERE}.main:job", "look at jobs, and pause, resume, cancel or retry them"),
+    "tenant": Named(f"{_HERE}.tenants:tenant", "who we call Graph as, and whether that works"),
+    "serve": Named(f"{_HERE}.services:serve", "the standing service; embedded, it is also worker and clock"),
+    "worker": Named(f"{_HERE}.services:worker", "a Celery worker with our settings"),
+    "clock": Named(f"{_HERE}.services:clock", "what recovers and rings for work; any number may run"),
+    "simulator": Named(f"{_HERE}.services:simulator", "a small Microsoft Graph that misbehaves on request"),
+    "demo": Named(f"{_HERE}.demo:demo", "the whole product on 500 simulated devices: no tenant, no set-up"),
+    "doctor": Named(f"{_HERE}.doctor:doctor", "is everything here that a job needs? and how to mend it"),
+    "db": Named(f"{_HERE}.database:db", "upgrade and check the database, remove old jobs"),
+    "settings": Named(f"{_HERE}.settings:settings", "the settings in force, and where each comes from"),
+}
+_JOB_COMMANDS = {
+    "list": Named(f"{_HERE}.jobs:list_", "the newest jobs"),
+    "show": Named(f"{_HERE}.jobs:show", "how one job stands"),
+    "watch": Named(f"{_HERE}.follow:watch", "follow a job to its end, live"),
+    "wait": Named(f"{_HERE}.follow:wait", "wait for the end of a job, quietly"),
+    "targets": Named(f"{_HERE}.jobs:targets", "every device of a job, and what became of it"),
+    "errors": Named(f"{_HERE}.jobs:errors", "what went wrong, grouped by cause, with what to do"),
+    "report": Named(f"{_HERE}.jobs:report", "the report as CSV"),
+    "pause": Named(f"{_HERE}.job_moves:pause", "let no new call of a job leave"),
+    "resume": Named(f"{_HERE}.job_moves:resume", "go on with a job that was paused, stopped or interrupted"),
+    "cancel": Named(f"{_HERE}.job_moves:cancel", "end a job; what was not sent never will be"),
+    "retry": Named(f"{_HERE}.job_moves:retry", "a new job of the devices that failed"),
+    "priority": Named(f"{_HERE}.job_moves:priority", "re-weigh a job among the others"),
+}
+
+
+@click.group(cls=LazyGroup, table=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", type=click.Path(path_type=Path), help="The settings file to read.")
+@click.option("--debug", is_flag=True, help="Log everything, and show tracebacks.")
+@click.version_option(__version__, "--version", prog_name="muster", message="%(prog)s %(version)s")
+@click.pass_context
+def muster(context: click.Context, config: Path | None, debug: bool) -> None:  # noqa: FBT001 - click calls it so
+    """Ask the ConfigMgr client of every device in a list to do something, through Microsoft Graph."""
+    invocation: Invocation = context.ensure_object(Invocation)
+    invocation.config, invocation.debug = config, debug
+
+
+@click.group(cls=LazyGroup, table=_JOB_COMMANDS)
+def job() -> None:
+    """Look at jobs, and pause, resume, cancel or retry them.
+
+    A job is named by its id, by any unambiguous beginning of it, or as `latest`.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; the exit code is the contract's."""
+    _speak_utf8()
+    invocation = Invocation()
+    try:
+        code = muster.main(list(arguments), prog_name="muster", standalone_mode=False, obj=invocation)
+        sys.stdout.flush()
+    except BaseException as problem:  # noqa: BLE001 - the one place where every problem becomes an exit code
+        code = exits.explain(problem, invocation)
+    if code == exits.INTERRUPTED:
+        # A prompt may still hold standard input in a thread that nothing can wake.
+        _leave(code)
+    return code if isinstance(code, int) else exits.DONE
+
+
+def _speak_utf8() -> None:
+    """Redirected output on Windows would be in a code page that knows few names; a terminal takes what it can."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace", **({} if stream.isatty() else {"encoding": "utf-8"}))
+
+
+def _leave(code: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue
+    os._exit(code)

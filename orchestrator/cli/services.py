@@ -1,0 +1,71 @@
+"""`muster serve`, `worker`, `clock` and `simulator`: processes that stand."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from orchestrator.cli import exits
+from orchestrator.cli.invocation import Invocation, pass_invocation
+from orchestrator.cli.lazy import load
+from orchestrator.domain.errors import TryLater
+
+_PASSED_ON = {"ignore_unknown_options": True, "help_option_names": []}
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@pass_invocation
+def serve(invocation: Invocation, *, host: str, port: int) -> int:
+    """The standing service; embedded, it is also worker and clock."""
+    import asyncio
+
+    settings = invocation.settings(is_service=True)
+    serving = load("orchestrator.asgi:serve")(settings, host=host, port=port)
+    try:
+        asyncio.run(serving)
+    except KeyboardInterrupt:
+        # Uvicorn has ended cleanly and only repeats what it was told: for a service that is no failure.
+        return exits.DONE
+    except SystemExit as end:
+        raise TryLater(f"Nothing is served on {host}:{port}; the log above says why. Is the port taken?") from end
+    return exits.DONE
+
+
+@click.command(context_settings=_PASSED_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@pass_invocation
+def worker(invocation: Invocation, *, arguments: tuple[str, ...]) -> int:
+    """A Celery worker with our settings; further arguments are Celery's own."""
+    if invocation.config is not None:
+        # Celery starts us from its side, where there is no command line of ours to read.
+        os.environ["MUSTER_CONFIG"] = str(invocation.config)
+    invocation.settings(is_service=True)
+    code: int = load("workers:run_worker")(arguments)
+    return code
+
+
+@click.command()
+@pass_invocation
+def clock(invocation: Invocation) -> int:
+    """What recovers stalled work and rings for it; any number may run."""
+    from orchestrator.cli import bridge
+
+    settings = invocation.settings(is_service=True)
+
+    async def tick(interrupt: bridge.Interrupt) -> None:
+        with interrupt.gently() as stop:
+            await load("workers:run_clock")(settings, stop)
+
+    bridge.run(tick)
+    return exits.DONE
+
+
+@click.command(context_settings=_PASSED_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def simulator(*, arguments: tuple[str, ...]) -> int:
+    """A small Microsoft Graph on this machine that misbehaves on request."""
+    code: int = load("orchestrator.simulator.__main__:main")(arguments)
+    return code

@@ -1,0 +1,150 @@
+"""The options of `run` and `submit`, as one value."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+import click
+
+from orchestrator.cli.invocation import caller
+from orchestrator.domain.action import Action
+from orchestrator.domain.device import Via
+from orchestrator.domain.errors import IntakeFailed, TryLater, UnknownTenant
+from orchestrator.domain.job import Priority
+
+if TYPE_CHECKING:
+    from orchestrator.intake.device_list import IntakeOptions
+    from orchestrator.settings import Settings
+    from orchestrator.usecases.submit_job import JobRequest
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What was asked for on the command line."""
+
+    file: str
+    action: str
+    via: str = Via.MANAGED_DEVICES.value
+    tenant: str | None = None
+    name: str | None = None
+    reason: str | None = None
+    column: str | None = None
+    skip_invalid: bool = False
+    only_eligible: bool = False
+    take_all: bool = False
+    dry_run: bool = False
+    yes: bool = False
+    report: Path | None = None
+    idempotency_key: str | None = None
+    priority: str = Priority.NORMAL.value
+
+    def request(self, settings: Settings) -> JobRequest:
+        """The request apart from the devices."""
+        from orchestrator.usecases.submit_job import JobRequest
+
+        return JobRequest(
+            action=Action(self.action),
+            via=Via(self.via),
+            tenant=chosen_tenant(settings, self.tenant),
+            submitted_by=caller(),
+            name=self.name,
+            reason=self.reason,
+            priority=Priority(self.priority),
+            idempotency_key=self.idempotency_key,
+        )
+
+    def intake(self, settings: Settings) -> IntakeOptions:
+        """How the list is read."""
+        from orchestrator.intake.device_list import IntakeOptions
+
+        return IntakeOptions(
+            column=self.column,
+            skip_invalid=self.skip_invalid,
+            only_eligible=self.only_eligible,
+            take_all=self.take_all,
+            max_rows=settings.max_rows,
+            max_bytes=settings.max_bytes,
+        )
+
+    @property
+    def file_name(self) -> str | None:
+        """The name of the list, without its folder."""
+        return None if self.file == STDIN else Path(self.file).name
+
+    @contextmanager
+    def stream(self) -> Iterator[BinaryIO]:
+        """The bytes of the list."""
+        if self.file == STDIN:
+            yield sys.stdin.buffer
+            return
+        try:
+            file = Path(self.file).open("rb")  # noqa: SIM115 - closed below; only the opening may be refused
+        except OSError as problem:
+            raise IntakeFailed(f"{self.file} cannot be read: {problem.strerror}.") from problem
+        with file:
+            yield file
+
+
+def chosen_tenant(settings: Settings, named: str | None) -> str:
+    """The tenant that was named, or the usual one; TryLater where none is set up at all."""
+    if not settings.tenants:
+        raise TryLater(
+            "No tenant is set up. Set MUSTER_TENANT_ID, MUSTER_CLIENT_ID and one way to sign in, such as "
+            "MUSTER_CLIENT_SECRET; `muster tenant check` tries them, and `muster demo` needs none."
+        )
+    tenant = named or settings.usual_tenant
+    if tenant not in settings.tenants:
+        raise UnknownTenant(tenant, tuple(settings.tenants))
+    return tenant
+
+
+def submission_options(command: F) -> F:
+    """The file and every option that `run` and `submit` share."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+_OPTIONS = (
+    click.argument("file", metavar="FILE"),
+    click.option(
+        "--action",
+        required=True,
+        type=click.Choice([action.value for action in Action], case_sensitive=False),
+        help="What to ask of each device's ConfigMgr client.",
+    ),
+    click.option(
+        "--via",
+        type=click.Choice([via.value for via in Via], case_sensitive=False),
+        default=Via.MANAGED_DEVICES.value,
+        show_default=True,
+        help="How Graph addresses a device.",
+    ),
+    click.option("--tenant", metavar="NAME", help="Which of the tenants in the settings."),
+    click.option("--name", metavar="TEXT", help="A name for the job."),
+    click.option("--reason", metavar="TEXT", help="Why; it is kept with the job."),
+    click.option("--column", metavar="NAME", help="Which column holds the id."),
+    click.option("--skip-invalid", is_flag=True, help="Call the good rows although others are bad."),
+    click.option("--only-eligible", is_flag=True, help="Leave out rows that cannot take a ConfigMgr action."),
+    click.option("--all", "take_all", is_flag=True, help="Of a report of ours, take every row."),
+    click.option("--dry-run", is_flag=True, help="Read the list, say what would be called, and store nothing."),
+    click.option("--yes", "-y", is_flag=True, help="Ask no question, however many devices there are."),
+    click.option("--report", type=click.Path(path_type=Path), help="Where the report goes; muster-<job id>.csv else."),
+    click.option("--idempotency-key", metavar="KEY", help="Submitted again with the same key, it is the same job."),
+    click.option(
+        "--priority",
+        type=click.Choice([each.value for each in Priority], case_sensitive=False),
+        default=Priority.NORMAL.value,
+        show_default=True,
+        help="The job's weight beside others.",
+    ),
+)
