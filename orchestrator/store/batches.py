@@ -19,7 +19,7 @@ from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store import json_rows
 from orchestrator.store.errors_text import pack_errors, unpack_errors
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
-from orchestrator.store.times import UtcDateTime
+from orchestrator.store.times import UtcDateTime, first_of
 
 FIRST_CALLS = 20
 """Calls of a job that may leave before Graph has answered one of them."""
@@ -95,7 +95,7 @@ class Batches:
             .values(
                 pass_value=JobRow.pass_value + len(targets) / Priority(job.priority).weight,
                 status=JobStatus.RUNNING,
-                started_at=func.coalesce(JobRow.started_at, now),
+                started_at=first_of(JobRow.started_at, now),
             )
         )
         return Claim(

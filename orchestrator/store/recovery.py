@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Integer, Text, case, func, or_, select, update
+from sqlalchemy import BigInteger, Boolean, Integer, Text, case, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.action import Action
@@ -19,6 +19,7 @@ from orchestrator.store import json_rows
 from orchestrator.store.batches import POISONED_AFTER
 from orchestrator.store.errors_text import pack_errors, unpack_errors
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
+from orchestrator.store.times import first_of
 
 LOST_CALL = "WorkerLost"
 """Our own code for a call whose worker died before it recorded the answer."""
@@ -81,7 +82,7 @@ class Recovery:
         await self._connection.execute(
             update(TargetRow)
             .where(TargetRow.job_number == given.c.job_number, TargetRow.line == given.c.line)
-            .values(**_LOST_ATTEMPT, first_attempt_at=func.coalesce(TargetRow.first_attempt_at, now)),
+            .values(**_LOST_ATTEMPT, first_attempt_at=first_of(TargetRow.first_attempt_at, now)),
             json_rows.payload(rows),
         )
 
@@ -92,7 +93,7 @@ class Recovery:
             .where(TargetRow.job_number == given.c.job_number, TargetRow.line == given.c.line)
             .values(
                 **_LOST_ATTEMPT,
-                first_attempt_at=func.coalesce(TargetRow.first_attempt_at, now),
+                first_attempt_at=first_of(TargetRow.first_attempt_at, now),
                 status=TargetStatus.UNCERTAIN,
                 not_before=None,
                 http_status=None,

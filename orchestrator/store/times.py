@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, String
+from sqlalchemy import ColumnElement, DateTime, Dialect, String, func, literal
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
@@ -30,6 +30,12 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None or isinstance(value, datetime):
             return value
         return datetime.fromisoformat(value)
+
+
+def first_of(column: Any, moment: datetime) -> ColumnElement[datetime]:
+    """The column where it is set, the moment otherwise."""
+    # A bare parameter inside a function would be written by the driver's rules and not by ours.
+    return func.coalesce(column, literal(moment, UtcDateTime()))
 
 
 def to_text(moment: datetime) -> str:
