@@ -56,7 +56,9 @@ class HeldBatch:
         match step:
             case Settle(status, error, request_id):
                 self._settle(status, error)
-                change = replace(change, status=status, request_id=request_id, finished_at=now)
+                # 204 is the only answer that is called accepted.
+                http_status = 204 if status is TargetStatus.ACCEPTED else None
+                change = replace(change, status=status, http_status=http_status, request_id=request_id, finished_at=now)
             case Again(wait, error, doubtful, counted):
                 not_before = now + timedelta(seconds=wait)
                 self._wait_again(not_before)
