@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,11 +39,12 @@ _WORKING = frozenset({"serve", "worker"})
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What to do with a job at its end; `report` None writes none."""
+    """What to do with a job at its end; `report` None writes none, `aside` is said before all else."""
 
     output: Format
     report: Path | None = None
     is_quiet: bool = False
+    aside: Callable[[], None] | None = None
 
 
 async def somebody_works(app: App) -> bool:
@@ -88,6 +90,8 @@ async def conclude(app: App, job: Job, ending: Ending, *, interrupted: bool) -> 
     """Say how the job stands, write its report, and the exit code."""
     view = await describe_job(app, job.id)
     code = exits.code_of_job(view.status, view.tally, interrupted=interrupted)
+    if ending.aside is not None:
+        ending.aside()
     show_job(view, ending.output, is_quiet=ending.is_quiet)
     if code == exits.INTERRUPTED:
         _say_how_to_go_on(view)
@@ -98,7 +102,7 @@ async def conclude(app: App, job: Job, ending: Ending, *, interrupted: bool) -> 
         except TryLater as problem:
             click.echo(f"muster: {problem}", err=True)
             return code or exits.UNAVAILABLE
-        click.echo(f"Report: {ending.report.absolute()}", err=ending.output is not Format.TABLE)
+        click.echo(f"\nReport: {ending.report.absolute()}", err=ending.output is not Format.TABLE)
     return code
 
 

@@ -46,7 +46,9 @@ def launch_run(invocation: Invocation, submission: Submission) -> int:
     return run_list(invocation.settings(), submission, invocation.output)
 
 
-def run_list(settings: Settings, submission: Submission, output: Format) -> int:
+def run_list(
+    settings: Settings, submission: Submission, output: Format, *, aside: Callable[[], None] | None = None
+) -> int:
     """The same with settings from elsewhere: the demo runs what `run` runs."""
     refuse_unwritable(
         submission.report or Path("muster-report.csv"),
@@ -58,7 +60,7 @@ def run_list(settings: Settings, submission: Submission, output: Format) -> int:
             return await _preview(app, settings, submission, output)
         job = await _receive(app, interrupt, settings, submission)
         await _say_submitted(app, job)
-        ending = Ending(output, report_path(job.id, submission.report))
+        ending = Ending(output, report_path(job.id, submission.report), aside=aside)
         through = work_through if settings.is_embedded else follow_started
         return await through(app, interrupt, job, ending)
 
