@@ -19,7 +19,7 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import TryLater
 from orchestrator.domain.ids import JobNumber, LaneKey, client_request_id
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.outcome import Bar, Barred, Deferred, Outcome
+from orchestrator.domain.outcome import Bar, Barred, Deferred, GraphError, Outcome, Uncertain
 from orchestrator.domain.pacing import Permit
 from orchestrator.domain.retry import Halt, RetryPolicy
 from orchestrator.domain.target import Target
@@ -175,7 +175,13 @@ class LaneRun:
                 return
             sent_at = self._ports.utc()
             calls = [self._named(held.claim, target) for target in targets]
-            outcomes = await self._send(calls)
+            try:
+                outcomes = await self._send(calls)
+            except asyncio.CancelledError:
+                # We end before the answer came. What we know is recorded: that it was sent.
+                outcomes = [Uncertain(GraphError("Interrupted", "sent, and the answer was not waited for"))] * len(
+                    calls
+                )
             for position, target in enumerate(targets):
                 if outcomes is None:
                     held.withdraw(target)

@@ -20,6 +20,11 @@ class StopSignal:
         """Ask; asking twice is asking once."""
         self._requested.set()
 
-    async def wait(self) -> None:
-        """Until somebody asks."""
-        await self._requested.wait()
+    async def wait(self, patience: float | None = None) -> bool:
+        """Until somebody asks, at most `patience` seconds; whether somebody did."""
+        try:
+            async with asyncio.timeout(patience):
+                await self._requested.wait()
+        except TimeoutError:
+            return False
+        return True

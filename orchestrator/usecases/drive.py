@@ -32,6 +32,7 @@ PATIENCE = 10.0
 """Seconds that answers on their way are waited for when work stops."""
 
 _LOOK = 1.0
+_REST_LOOK = 0.2
 _DEAD_AFTER = 60.0
 _BEAT = 2.5
 _SWEEP = 2.0
@@ -47,7 +48,7 @@ async def drive(app: App, stop: StopSignal, *, only: Job | None = None, until_id
             return
         while not stop.is_requested and not await _is_at_rest(app, only.number):
             driver.wake()
-            await asyncio.wait([asyncio.ensure_future(stop.wait())], timeout=0.2)
+            await stop.wait(_REST_LOOK)
 
 
 class Driver:
@@ -198,7 +199,8 @@ class Driver:
     async def _beat(self) -> None:
         app = self._app
         asked_at = app.clock.monotonic()
-        async with app.store.transaction() as tx:
+        # Not beside a write of outcomes: two statements over the same batches could wait for each other.
+        async with self._recorder.quiet(), app.store.transaction() as tx:
             now = await tx.now()
             await tx.batches.extend_leases(app.worker, until=now + LEASE)
             await tx.workers.beat(WorkerSeen(app.worker, app.kind, self._only, app.version, app.started_at, now))

@@ -29,9 +29,7 @@ async def keep_time(app: App, stop: StopSignal) -> None:
             log.warning("clock.waiting", reason=str(problem))
         except Exception:
             log.exception("clock.broke")
-        waiting = asyncio.ensure_future(stop.wait())
-        await asyncio.wait([waiting], timeout=_TICK)
-        waiting.cancel()
+        await stop.wait(_TICK)
 
 
 async def tick(app: App) -> None:

@@ -15,20 +15,21 @@ log = structlog.get_logger()
 
 
 async def record_outcomes(app: App, entry: Entry) -> set[BatchKey]:
-    """Batches first: what another worker has taken over meanwhile is not written at all; answers with the others."""
+    """Write it, less what another worker has taken over meanwhile; answers with the batches that are still ours."""
     exhausted = {change.key.job for change in entry.batches if change.released and not change.tally.waiting}
     async with app.store.transaction() as tx:
         now = await tx.now()
-        kept = await tx.batches.change(entry.batches)
-        targets = [change for change in entry.targets if change.key in kept]
-        if targets:
-            await tx.targets.change(targets)
+        # Jobs before batches, as everybody who touches both: otherwise two could wait for each other.
         for job in entry.answered:
             await tx.jobs.note_answered(job)
         for job, halt in entry.halts.items():
             active = (JobStatus.QUEUED, JobStatus.RUNNING)
             if await tx.jobs.move(job, JobStatus.STOPPED, frm=active, reason=_reason(halt), now=now):
                 log.error("job.stopped", job=job, bar=halt.bar, code=halt.error.code)
+        kept = await tx.batches.change(entry.batches)
+        targets = [change for change in entry.targets if change.key in kept]
+        if targets:
+            await tx.targets.change(targets)
     if len(kept) < len(entry.batches):
         log.warning("batch.taken_over", batches=len(entry.batches) - len(kept))
     if exhausted:
