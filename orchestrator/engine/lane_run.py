@@ -109,6 +109,9 @@ class LaneRun:
         """Claim and call until nothing is due, or until told to stop."""
         while not self._stop.is_requested:
             await self._room()
+            if self._ports.clock.monotonic() < self._closed_until:
+                await self._until(self._closed_until)
+                continue
             try:
                 permits = await self._ports.throttle.take(self._lane.key, self._want(), self._lane.limit)
                 self._closed_until = max(self._closed_until, permits.closed_until)
@@ -245,18 +248,21 @@ class LaneRun:
             return outcome
         now = self._ports.clock.monotonic()
         first = now >= self._closed_until
+        self._closures += first
+        if outcome.never_left:
+            # The way from here is broken, perhaps only from here: the others go on.
+            self._closed_until = max(self._closed_until, now + min(2.0**self._closures, _LONGEST_OUTAGE_NAP))
+            if not self._answered and self._closures >= HOPELESS:
+                return Barred(outcome.error, Bar.UNREACHABLE)
+            return outcome
         wait = outcome.retry_after.total_seconds() if outcome.retry_after is not None else None
         # Here at once, for all others as soon as it is written.
         self._closed_until = max(self._closed_until, now + (wait if wait is not None else 1.0))
-        if first:
-            self._closures += 1
         if first or wait is not None:
             try:
                 await self._ports.throttle.close(self._lane.key, wait)
             except TryLater as problem:
                 log.warning("lane.close_unshared", lane=self._lane.key, reason=str(problem))
-        if outcome.never_left and not self._answered and self._closures >= HOPELESS:
-            return Barred(outcome.error, Bar.UNREACHABLE)
         return outcome
 
     def _want(self) -> int:
@@ -288,3 +294,4 @@ def _is_answer(outcome: Outcome) -> bool:
 _MOST_PERMITS = 200
 _MOST_IN_FLIGHT = 1000
 _LONGEST_NAP = 1.0
+_LONGEST_OUTAGE_NAP = 60.0
