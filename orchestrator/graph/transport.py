@@ -60,7 +60,11 @@ class _ByHost(httpx.AsyncBaseTransport):
         way = self._ways[host]
         if way not in self._pools:
             self._pools[way] = self._transport(way)
-        return await self._pools[way].handle_async_request(request)
+        try:
+            return await self._pools[way].handle_async_request(request)
+        except aiohttp.ClientError as failure:
+            # What the transport does not translate: an answer that is no HTTP.
+            raise httpx.RemoteProtocolError("the answer is no HTTP", request=request) from failure
 
     async def aclose(self) -> None:
         """Close the pools."""
@@ -94,6 +98,8 @@ def _why_not_connected(failure: BaseException, code: str, said: str) -> tuple[st
             return "TlsFailed", "no trusted connection could be made"
         if isinstance(cause, socket.gaierror):
             return "NameNotFound", "the name of the host could not be resolved"
+        if isinstance(cause, ConnectionRefusedError):
+            return "ConnectFailed", "no connection could be made"
         cause = cause.__cause__ or cause.__context__
     return code, said
 
