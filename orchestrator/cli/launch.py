@@ -80,6 +80,7 @@ def launch_submit(invocation: Invocation, submission: Submission, *, waits: bool
         if waits:
             await _say_submitted(app, job)
             return await follow_started(app, interrupt, job, Ending(invocation.output, submission.report))
+        await _say_relay(app)
         if invocation.output is Format.TABLE:
             click.echo(job.id)
         else:
@@ -206,13 +207,18 @@ def _preview_object(preview: Preview) -> dict[str, object]:
 async def _say_submitted(app: App, job: Job) -> None:
     named = f" ({job.name})" if job.name else ""
     click.echo(f"Job {job.id}{named} is submitted.", err=True)
-    if len(await list_jobs(app, limit=2)) == 1:
-        click.echo(f"Good to know: {RELAY}", err=True)
+    await _say_relay(app)
     others = await unfinished_jobs(app, other_than=job.id)
     if others:
         click.echo("Not finished besides this one; `muster job resume ID` goes on with a job:", err=True)
         for view in others:
             click.echo(unfinished_line(view), err=True)
+
+
+async def _say_relay(app: App) -> None:
+    """What nobody should find out after a hundred thousand devices, said with the first job."""
+    if len(await list_jobs(app, limit=2)) == 1:
+        click.echo(f"Good to know: {RELAY}", err=True)
 
 
 def _say_nobody_works(job: Job, settings: Settings) -> None:

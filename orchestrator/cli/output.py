@@ -16,9 +16,6 @@ from orchestrator.cli.invocation import Format
 
 Row = Mapping[str, Any]
 
-_UNBOUNDED = 100_000
-"""Columns of a table that goes into a file: nothing is cut off for want of a screen."""
-
 
 def show_rows(rows: Sequence[Row], output: Format, *, columns: Sequence[str] | None = None) -> None:
     """A list of things; `columns` are those of a table for people, all of the first row's otherwise."""
@@ -46,20 +43,37 @@ def show_facts(facts: Row, output: Format) -> None:
 
 
 def show_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
-    """A table as wide as the terminal, or as wide as it needs to be where there is none."""
+    """A table that fits the terminal, or one that leaves nothing out where there is none."""
+    if not sys.stdout.isatty():
+        _show_plain_table(rows, columns)
+        return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    is_terminal = sys.stdout.isatty()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        numeric = all(isinstance(row.get(column), int) for row in rows) and bool(rows)
-        table.add_column(column, justify="right" if numeric else "left", no_wrap=not is_terminal)
+        table.add_column(column, justify="right" if _is_numeric(rows, column) else "left")
     for row in rows:
         # Text, because what comes from a file or from Graph may look like rich's markup.
         table.add_row(*(Text(_cell(row.get(column))) for column in columns))
-    Console(file=sys.stdout, width=None if is_terminal else _UNBOUNDED, highlight=False).print(table)
+    Console(file=sys.stdout, highlight=False).print(table)
+
+
+def _show_plain_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    cells = [list(columns), *([_cell(row.get(column)) for column in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    to_the_right = [_is_numeric(rows, column) for column in columns]
+    for line in cells:
+        placed = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, to_the_right, strict=True)
+        )
+        click.echo("  ".join(placed).rstrip())
+
+
+def _is_numeric(rows: Sequence[Row], column: str) -> bool:
+    return all(isinstance(row.get(column), int | None) for row in rows)
 
 
 def as_json(value: object) -> str:
@@ -106,7 +120,8 @@ def write(text: str) -> None:
 
 
 def _plain(value: object) -> object:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | tuple) else value
+    # As JSON has it: Python's True would be a third spelling.
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | tuple | bool) else value
 
 
 def _cell(value: object) -> str:

@@ -38,8 +38,8 @@ def confirm_with(
         question = f"Ask {plural(preview.good, 'device')} for {action}?"
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise RequestRejected(
-                f"{question} There is no terminal to answer on: say --yes (or raise MUSTER_CONFIRM_ABOVE, which is "
-                f"{above:,} here). Nothing was submitted."
+                f"{question} There is no terminal to answer on: say --yes, which is wanted above {above:,} devices. "
+                "Nothing was submitted."
             )
         return _answer(f"{question} {action.effect[0].upper()}{action.effect[1:]}. [y/N] ", is_interrupted)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +107,18 @@ def chosen_tenant(settings: Settings, named: str | None) -> str:
     return tenant
 
 
+class Spelled(click.Choice[str]):
+    """One of these names in any letter case; a wrong one is answered with the names as they are spelled."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__(tuple(names), case_sensitive=False)
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """What is said of a wrong name."""
+        del ctx
+        return f"{value!r} is none of {', '.join(self.choices)}."
+
+
 def submission_options(command: F) -> F:
     """The file and every option that `run` and `submit` share."""
     for option in reversed(_OPTIONS):
@@ -119,12 +131,12 @@ _OPTIONS = (
     click.option(
         "--action",
         required=True,
-        type=click.Choice([action.value for action in Action], case_sensitive=False),
+        type=Spelled(action.value for action in Action),
         help="What to ask of each device's ConfigMgr client.",
     ),
     click.option(
         "--via",
-        type=click.Choice([via.value for via in Via], case_sensitive=False),
+        type=Spelled(via.value for via in Via),
         default=Via.MANAGED_DEVICES.value,
         show_default=True,
         help="How Graph addresses a device.",
@@ -142,7 +154,7 @@ _OPTIONS = (
     click.option("--idempotency-key", metavar="KEY", help="Submitted again with the same key, it is the same job."),
     click.option(
         "--priority",
-        type=click.Choice([each.value for each in Priority], case_sensitive=False),
+        type=Spelled(each.value for each in Priority),
         default=Priority.NORMAL.value,
         show_default=True,
         help="The job's weight beside others.",

@@ -33,7 +33,7 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
     notes = unknown_variables(variables) + (unknown_entries(file, entries, tables) if file else [])
     return Settings(
         database_url=reading.take("database_url", values.database_url, _embedded_database()),
-        broker_url=reading.take("broker_url", values.broker_url, None, otherwise="none: embedded"),
+        broker_url=reading.take("broker_url", values.broker_url, None, nothing="none: embedded"),
         tenants=MappingProxyType(tenants),
         ca_bundle=_ca_bundle(reading, variables),
         batching=reading.take("batching", values.one_of("auto", "on", "off"), _DEFAULTS.batching),
@@ -87,9 +87,9 @@ def _tenant(name: str, reading: Reading, anywhere: list[Place]) -> TenantSetting
         tenant_id=tenant_id,
         client_id=client_id,
         cloud=reading.take("cloud", values.cloud, _NOBODY.cloud),
-        graph_url=reading.take("graph_url", values.graph_url, None, otherwise="by cloud"),
-        authority=reading.take("authority", values.authority, None, otherwise="by cloud"),
-        write_limit=reading.take("write_limit", values.write_limit, _NOBODY.write_limit),
+        graph_url=reading.take("graph_url", values.graph_url, None, nothing="by cloud"),
+        authority=reading.take("authority", values.authority, None, nothing="by cloud"),
+        write_limit=reading.take("write_limit", values.write_limit, _NOBODY.write_limit, nothing="none"),
         **way,
     )
 
@@ -108,7 +108,7 @@ def _tenant_tables(entries: Mapping[str, Any], file: Path | None) -> Mapping[str
 
 def _ca_bundle(reading: Reading, variables: Mapping[str, str]) -> Path | None:
     """Ours, else what other programs on the machine were told."""
-    own = reading.take("ca_bundle", values.path, None, otherwise="the system's trust")
+    own = reading.take("ca_bundle", values.path, None, nothing="the system's trust")
     if own is not None:
         return own
     for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):

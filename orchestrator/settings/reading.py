@@ -21,14 +21,14 @@ class Reading:
         self.shown: list[Shown] = []
         self._label = label
 
-    def take(self, name: str, parse: Callable[[Given], T], default: T, *, otherwise: str | None = None) -> T:
-        """The value from the strongest place that gives it; `otherwise` is how the default is shown."""
+    def take(self, name: str, parse: Callable[[Given], T], default: T, *, nothing: str = "") -> T:
+        """The value from the strongest place that gives it; `nothing` is how None is shown."""
         given = next((found for place in self.places if (found := place.find(name)) is not None), None)
         if given is None:
-            self.show(name, _text(default) if otherwise is None else otherwise, BY_DEFAULT)
+            self.show(name, nothing if default is None else _text(default), BY_DEFAULT)
             return default
         value = parse(given)
-        self.show(name, _text(value), given.source)
+        self.show(name, nothing if value is None else _text(value), given.source)
         return value
 
     def show(self, name: str, value: str, source: str) -> None:
@@ -38,8 +38,6 @@ class Reading:
 
 def _text(value: object) -> str:
     match value:
-        case None:
-            return ""
         case bool():
             return "true" if value else "false"
         case Path():

@@ -52,6 +52,8 @@ def _with_files(names: Iterable[str]) -> list[str]:
 
 
 def _note(name: str, known: list[str], where: str) -> str:
-    near = get_close_matches(name, known, n=1, cutoff=0.6)
-    meant = f"; {near[0]} may be meant" if near else ""
+    # Without the prefix that all variables share, or every name would be near every other.
+    bare = {each.removeprefix(PREFIX): each for each in known}
+    near = get_close_matches(name.removeprefix(PREFIX), bare, n=1, cutoff=0.6)
+    meant = f"; {bare[near[0]]} may be meant" if near else ""
     return f"{name} (from {where}) is no setting{meant}."

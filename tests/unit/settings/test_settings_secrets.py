@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.domain.errors import SettingsInvalid
+from orchestrator.settings import load_settings
+from orchestrator.settings.values import without_password
+
+SECRET = "hunter2-0123456789"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"MUSTER_CLIENT_SECRET": SECRET},
+        {"MUSTER_ACCESS_TOKEN": SECRET},
+        {"MUSTER_DATABASE_URL": f"postgresql://muster:{SECRET}@db.example/muster"},
+        {"MUSTER_DATABASE_URL": f"postgresql://db.example/muster?user=m&password={SECRET}"},
+        {"MUSTER_BROKER_URL": f"rediss://:{SECRET}@broker.example:6380/0"},
+        {"MUSTER_BROKER_URL": f"redis://user:p@w@{SECRET}@broker.example/0"},
+    ],
+)
+def test_no_secret_shows_in_the_text_of_settings(variables: dict[str, str]) -> None:
+    settings = load_settings(variables)
+
+    texts = [repr(settings), str(settings), repr(settings.tenants), *map(repr, settings.shown), *settings.notes]
+    assert not [text for text in texts if SECRET in text]
+
+
+def test_no_secret_from_a_file_shows(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(SECRET, encoding="utf-8")
+
+    settings = load_settings({"MUSTER_ACCESS_TOKEN_FILE": str(file)})
+
+    assert SECRET not in repr(settings) + repr(settings.tenants) + repr(settings.shown)
+    shown = next(each for each in settings.shown if each.name == "MUSTER_ACCESS_TOKEN")
+    assert (shown.value, shown.source) == ("set", "MUSTER_ACCESS_TOKEN_FILE")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"MUSTER_BROKER_URL": f"amqp://user:{SECRET}@broker.example"},
+        {"MUSTER_DATABASE_URL": f"mysql://user:{SECRET}@db.example/x"},
+        {"MUSTER_GRAPH_URL": f"http://user:{SECRET}@graph.example"},
+        {"MUSTER_AUTHORITY": f"https://user:{SECRET}@login.example"},
+        {"MUSTER_CLIENT_SECRET": SECRET, "MUSTER_ACCESS_TOKEN": SECRET},
+        {"MUSTER_CLIENT_SECRET": SECRET, "MUSTER_CLIENT_SECRET_FILE": "/x"},
+    ],
+)
+def test_no_secret_shows_in_an_error(variables: dict[str, str]) -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        load_settings(variables)
+
+    assert SECRET not in str(refused.value)
+
+
+def test_each_setting_names_where_it_comes_from(tmp_path: Path) -> None:
+    file = tmp_path / "muster.toml"
+    file.write_text('attempts = 3\n[tenants.north]\nclient_id = "a"\n', encoding="utf-8")
+
+    shown = {each.name: each.source for each in load_settings({"MUSTER_KEEP_DAYS": "5"}, file).shown}
+
+    assert shown["MUSTER_KEEP_DAYS"] == "MUSTER_KEEP_DAYS"
+    assert shown["MUSTER_ATTEMPTS"] == f"attempts in {file}"
+    assert shown["tenants.north.client_id"] == f"tenants.north.client_id in {file}"
+    assert shown["MUSTER_BATCHING"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://broker.example/0", "redis://broker.example/0"),
+        ("redis://:pw@broker.example/0", "redis://:***@broker.example/0"),
+        ("redis://user@broker.example/0", "redis://user@broker.example/0"),
+        ("postgresql://u:p@h/d?sslmode=require", "postgresql://u:***@h/d?sslmode=require"),
+        ("postgresql://h/d?user=u&password=p&x=1", "postgresql://h/d?user=u&password=***&x=1"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert without_password(url) == shown
