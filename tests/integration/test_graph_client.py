@@ -47,11 +47,19 @@ class Issuer:
 @asynccontextmanager
 async def answering(body: bytes, *, cut: int | None = None) -> AsyncIterator[str]:
     """A server that answers everything with 200 and this body, cut off after so many bytes."""
+    head = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+    async with saying(head + body[:cut]) as base:
+        yield base
+
+
+@asynccontextmanager
+async def saying(whole: bytes) -> AsyncIterator[str]:
+    """A server that answers everything with these bytes, then hangs up."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        await reader.readexactly(int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0]))
-        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body) + body[:cut])
+        await reader.readexactly(int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0))
+        writer.write(whole)
         with suppress(ConnectionError):
             await writer.drain()
         writer.close()
@@ -487,3 +495,65 @@ async def always_accepting() -> AsyncIterator[tuple[str, list[list[str]]]]:
         for writer in writers:
             writer.close()
             await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"",
+        b"\x16\x03\x01\x00\x00",
+        b"SSH-2.0-nobody\r\n",
+        b"HTTP/1.1 two hundred\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nbroken header\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nx: " + b"y" * 200_000 + b"\r\n\r\n",
+        b"HTTP/1.1 503 Unavailable\r\ncontent-length: -7\r\n\r\n",
+        b"HTTP/1.1 503 Unavailable\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 204 No Con",
+    ],
+)
+async def test_what_is_no_http_leaves_the_call_uncertain(
+    http: httpx.AsyncClient, issuer: Issuer, clock: ManualClock, nonsense: bytes
+) -> None:
+    async with saying(nonsense) as base:
+        client = GraphClient(http, SignIn(issuer, clock), base, "muster/1.0", clock)
+
+        outcome = await client.trigger(a_call())
+
+    assert isinstance(outcome, Uncertain)
+    assert not outcome.is_answer
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"HTTP/1.1 503 Unavailable\r\ncontent-length: 50\r\n\r\n{",
+        b"HTTP/1.1 503 Unavailable\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabc",
+        b"HTTP/1.1 503 Unavailable\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nabcd",
+        b"HTTP/1.0 503\r\n\r\nno length",
+    ],
+)
+async def test_a_status_that_was_read_counts_whatever_became_of_the_body(
+    http: httpx.AsyncClient, issuer: Issuer, clock: ManualClock, odd: bytes
+) -> None:
+    async with saying(odd) as base:
+        client = GraphClient(http, SignIn(issuer, clock), base, "muster/1.0", clock)
+
+        outcome = await client.trigger(a_call())
+
+    assert isinstance(outcome, Deferred)
+    assert outcome.error.http_status == 503
+
+
+async def test_a_proxy_that_makes_no_connection_has_sent_nothing(
+    issuer: Issuer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with saying(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        async with open_http(trust_in(None)) as opened:
+            client = GraphClient(opened, SignIn(issuer, clock), "https://graph.contoso.example", "muster/1.0", clock)
+
+            outcome = await client.trigger(a_call())
+
+    assert isinstance(outcome, Deferred)
+    assert outcome.never_left
+    assert outcome.error.code == "ProxyRefused"
