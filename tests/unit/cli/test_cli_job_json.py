@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+from orchestrator.cli.job_json import job_object, job_row, target_object
+from orchestrator.domain.action import Action
+from orchestrator.domain.device import Via
+from orchestrator.domain.ids import JobId, JobNumber, LaneKey
+from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
+from orchestrator.domain.target import TargetFacts, TargetStatus
+from orchestrator.usecases.describe_jobs import ErrorView, JobView
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+def test_a_job_is_the_object_of_the_contract() -> None:
+    assert job_object(_a_view()) == {
+        "id": "k3x7m2p9q4rt",
+        "name": None,
+        "action": "refreshUserPolicy",
+        "via": "managedDevices",
+        "tenant": "default",
+        "priority": "normal",
+        "status": "finished",
+        "reason": None,
+        "counts": {
+            "total": 990,
+            "waiting": 0,
+            "sending": 0,
+            "accepted": 981,
+            "failed": 8,
+            "uncertain": 1,
+            "cancelled": 0,
+        },
+        "intake": {"rows": 1000, "duplicates": 6, "rejected": 4, "sha256": "ab", "fileName": "devices.csv"},
+        "submittedBy": "somebody@here",
+        "submittedAt": "2026-03-02T12:00:00.000Z",
+        "startedAt": "2026-03-02T12:00:01.500Z",
+        "finishedAt": None,
+        "estimatedFinishAt": "2026-03-02T13:00:00.000Z",
+        "errors": [
+            {
+                "httpStatus": 404,
+                "code": "ResourceNotFound",
+                "count": 8,
+                "meaning": "It is not there.",
+                "hint": "Look elsewhere.",
+                "exampleRequestId": "r-1",
+            }
+        ],
+        "retryOf": None,
+        "schedule": None,
+    }
+
+
+def test_the_object_is_plain_json() -> None:
+    whole = job_object(_a_view())
+
+    assert json.loads(json.dumps(whole)) == whole
+
+
+def test_a_row_of_jobs_has_no_nesting() -> None:
+    assert not [value for value in job_row(_a_view()).values() if isinstance(value, dict | list)]
+
+
+def test_a_target_has_the_names_of_the_reports_columns() -> None:
+    target = TargetFacts(
+        line=2,
+        device="d",
+        status=TargetStatus.FAILED,
+        attempts=1,
+        maybe_repeated=False,
+        http_status=404,
+        error_code="ResourceNotFound",
+        error_message="gone",
+        request_id="r",
+        client_request_id="c",
+        first_attempt_at=NOON.astimezone(timezone(timedelta(hours=2))),
+        finished_at=None,
+    )
+
+    assert target_object(target) == {
+        "line": 2,
+        "device": "d",
+        "status": "failed",
+        "httpStatus": 404,
+        "errorCode": "ResourceNotFound",
+        "errorMessage": "gone",
+        "attempts": 1,
+        "maybeRepeated": False,
+        "requestId": "r",
+        "clientRequestId": "c",
+        "firstAttemptAt": "2026-03-02T12:00:00.000Z",
+        "finishedAt": None,
+    }
+
+
+def _a_view() -> JobView:
+    job = Job(
+        number=JobNumber(1),
+        id=JobId("k3x7m2p9q4rt"),
+        name=None,
+        action=Action.REFRESH_USER_POLICY,
+        via=Via.MANAGED_DEVICES,
+        tenant="default",
+        lane=LaneKey("global/t/a"),
+        priority=Priority.NORMAL,
+        status=JobStatus.FINISHED,
+        reason=None,
+        intake=Intake(1000, 6, 4, "ab", "devices.csv"),
+        input_columns=("Device ID",),
+        submitted_by="somebody@here",
+        submit_reason=None,
+        submitted_at=NOON,
+        started_at=NOON + timedelta(seconds=1.5),
+    )
+    error = ErrorView(TargetStatus.FAILED, 404, "ResourceNotFound", 8, "It is not there.", "Look elsewhere.", "r-1")
+    tally = Tally(accepted=981, failed=8, uncertain=1)
+    return JobView(job, JobStatus.FINISHED, tally, (error,), NOON + timedelta(hours=1))

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+
+import pytest
+
+from orchestrator.cli.figures import plural, rfc3339, span
+from orchestrator.cli.invocation import caller
+from orchestrator.cli.jobs import words_of
+from orchestrator.cli.progress import Rate, pace, standing
+from orchestrator.cli.questions import asks_above, forecast_line
+from orchestrator.domain.action import Action
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.forecast import Forecast
+from orchestrator.domain.job import Tally
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-1, "0 s"),
+        (0.4, "0 s"),
+        (59, "59 s"),
+        (59.6, "1 min 00 s"),
+        (200, "3 min 20 s"),
+        (3900, "1 h 05 min"),
+        (90_000, "1 d 01 h"),
+    ],
+)
+def test_a_span_is_said_in_its_two_largest_units(seconds: float, words: str) -> None:
+    assert span(seconds) == words
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 jobs"), (1, "1 job"), (1000, "1,000 jobs")])
+def test_a_count_agrees_with_its_noun(count: int, words: str) -> None:
+    assert plural(count, "job") == words
+
+
+def test_a_moment_is_utc_with_a_z() -> None:
+    assert rfc3339(datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)) == "2026-03-02T12:00:00.123Z"
+    assert rfc3339(None) is None
+
+
+def test_a_standing_leaves_out_what_is_nothing() -> None:
+    assert standing(Tally(accepted=1000, failed=2, waiting=3)) == "1,000 accepted, 2 failed, 3 waiting"
+    assert standing(Tally()) == "nothing yet"
+
+
+def test_the_rate_is_that_of_the_last_seconds() -> None:
+    rate = Rate(window=10)
+
+    rates = [rate.after(moment, settled) for moment, settled in ((0, 0), (5, 50), (10, 100), (20, 100), (30, 100))]
+
+    assert rates == [None, 10.0, 10.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("tally", "rate", "words"),
+    [
+        (Tally(waiting=100), 10.0, "10.0/s, 10 s left"),
+        (Tally(waiting=100), 0.0, "waiting"),
+        (Tally(waiting=100), None, ""),
+        (Tally(accepted=100), 10.0, ""),
+    ],
+)
+def test_the_pace_says_how_long_still(tally: Tally, rate: float | None, words: str) -> None:
+    assert pace(tally, rate) == words
+
+
+@pytest.mark.parametrize(
+    ("action", "confirm_above", "above"),
+    [
+        (Action.REFRESH_USER_POLICY, 1000, 1000),
+        (Action.FULL_SCAN, 1000, 10),
+        (Action.FULL_SCAN, 5, 5),
+        (Action.QUICK_SCAN, 0, 0),
+    ],
+)
+def test_a_costly_action_is_asked_about_sooner(action: Action, confirm_above: int, above: int) -> None:
+    assert asks_above(action, confirm_above) == above
+
+
+@pytest.mark.parametrize(
+    ("forecast", "line"),
+    [
+        (Forecast(None, None, 5), None),
+        (Forecast(100.0, 10.0, 0), "About 1 min 40 s at 10.0 a second."),
+        (Forecast(100.0, 10.0, 1), "About 1 min 40 s at 10.0 a second, behind 1 call of other jobs."),
+    ],
+)
+def test_a_forecast_is_said_where_something_paces_the_lane(forecast: Forecast, line: str | None) -> None:
+    assert forecast_line(forecast) == line
+
+
+@pytest.mark.parametrize(("text", "words"), [(None, ()), ("", ()), ("Failed, uncertain,", ("failed", "uncertain"))])
+def test_statuses_stand_between_commas(text: str | None, words: tuple[str, ...]) -> None:
+    assert words_of(text, ("failed", "uncertain")) == words
+
+
+def test_a_status_that_is_none_is_refused_with_those_there_are() -> None:
+    with pytest.raises(RequestRejected, match="'done' is no status; there are failed, uncertain"):
+        words_of("failed,done", ("failed", "uncertain"))
+
+
+def test_who_calls_is_known_even_where_the_system_knows_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+
+    assert caller().startswith("unknown@")
