@@ -47,6 +47,7 @@ from orchestrator.store.schema import HEAD, revision, upgrade
 from orchestrator.telemetry.logs import set_up_logs
 from orchestrator.usecases.app import App, Batching, Connection
 from orchestrator.usecases.connection import TenantConnection
+from orchestrator.usecases.shared_throttle import SharedThrottle
 
 Prompt = Callable[[str], None]
 
@@ -165,9 +166,10 @@ async def _shared_parts(
     from orchestrator.graph.throttle import open_redis_throttle  # noqa: PLC0415
     from orchestrator.queueing.celery_queue import CeleryBell  # noqa: PLC0415
 
-    throttle = await opened.enter_async_context(
+    redis = await opened.enter_async_context(
         open_redis_throttle(settings.broker_url, clock, SystemRandom(), prefix="muster:")
     )
+    throttle = SharedThrottle(redis, RowThrottle(store, clock, SystemRandom()), store, clock)
     bell = CeleryBell(settings.broker_url)
     opened.callback(bell.close)
     return throttle, bell

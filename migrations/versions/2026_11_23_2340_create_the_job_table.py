@@ -69,6 +69,7 @@ def upgrade() -> None:
     op.create_table(
         "lanes",
         sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("keeper", sa.String(length=10), server_default="redis", nullable=False),
         sa.Column("last_departure", sa.Float(precision=53), nullable=False),
         sa.Column("closed_until", sa.Float(precision=53), server_default="0", nullable=False),
         sa.Column("refusals", sa.Integer(), server_default="0", nullable=False),

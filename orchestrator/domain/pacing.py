@@ -8,6 +8,7 @@ that the other side may cut.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from orchestrator.domain.lane import WriteLimit
 
@@ -34,6 +35,13 @@ FORGIVEN_AFTER = 30.0
 
 SLACK = 0.5
 """Seconds by which a departure may seem too far ahead before the shared clock is taken to have gone back."""
+
+
+class Keeper(StrEnum):
+    """Who keeps the pace of a lane in a team's installation."""
+
+    REDIS = "redis"
+    ROW = "row"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +78,13 @@ class Permit:
 class Permits:
     """A grant as one process may use it; `ask_again_at` and `closed_until` are on its monotonic clock.
 
-    `closed_until` is 0 where the lane is open.
+    `closed_until` is 0 where the lane is open. `keeper` says who granted them where there is more than one who could.
     """
 
     each: tuple[Permit, ...]
     ask_again_at: float
     closed_until: float = 0.0
+    keeper: Keeper | None = None
 
 
 def interval(limit: WriteLimit) -> float:

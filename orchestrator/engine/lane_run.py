@@ -20,7 +20,7 @@ from orchestrator.domain.errors import TryLater
 from orchestrator.domain.ids import JobNumber, LaneKey, client_request_id
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.outcome import Bar, Barred, Deferred, GraphError, Outcome, Uncertain
-from orchestrator.domain.pacing import Permit
+from orchestrator.domain.pacing import Keeper, Permit, Permits
 from orchestrator.domain.retry import Halt, RetryPolicy
 from orchestrator.domain.target import Target
 from orchestrator.engine.held_batch import HeldBatch
@@ -76,7 +76,7 @@ class Lane:
 class Ports:
     """What a lane run needs of the world."""
 
-    claim: Callable[[LaneKey, int], Awaitable[tuple[HeldBatch, Claim] | None]]
+    claim: Callable[[LaneKey, int, Keeper | None], Awaitable[tuple[HeldBatch, Claim] | None]]
     throttle: Throttle
     recorder: Recorder
     fence: Fence
@@ -115,7 +115,7 @@ class LaneRun:
             try:
                 permits = await self._ports.throttle.take(self._lane.key, self._want(), self._lane.limit)
                 self._closed_until = max(self._closed_until, permits.closed_until)
-                if permits.each and not await self._use(permits.each):
+                if permits.each and not await self._use(permits):
                     return
             except TryLater as problem:
                 log.warning("lane.waiting", lane=self._lane.key, reason=str(problem))
@@ -132,14 +132,14 @@ class LaneRun:
             call.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)
 
-    async def _use(self, permits: Sequence[Permit]) -> bool:
+    async def _use(self, permits: Permits) -> bool:
         """Claim targets for these permits and start their calls; False if nothing was due."""
-        left = deque(permits)
+        left = deque(permits.each)
         if self._lane.limit is None:
             # Nothing paces here: the permit only said that the lane is open.
-            left = deque(Permit(permit.earliest, math.inf) for permit in permits)
+            left = deque(Permit(permit.earliest, math.inf) for permit in permits.each)
         while left:
-            taken = await self._ports.claim(self._lane.key, len(left))
+            taken = await self._ports.claim(self._lane.key, len(left), permits.keeper)
             if taken is None:
                 break
             held, claim = taken
@@ -148,7 +148,7 @@ class LaneRun:
                 call = asyncio.create_task(self._call(held, group))
                 self._calls.add(call)
                 call.add_done_callback(self._calls.discard)
-        return len(left) < len(permits)
+        return len(left) < len(permits.each)
 
     def _groups(self, pairs: list[tuple[Target, Permit]]) -> list[list[tuple[Target, Permit]]]:
         """What travels together: first attempts whose permits hold at one moment; a repeat always goes by itself."""

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import Permits
+from orchestrator.domain.pacing import Keeper, Permits
 
 
 class Throttle(Protocol):
@@ -14,6 +14,10 @@ class Throttle(Protocol):
 
     async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None) -> Permits:
         """Up to `want` permits; recorded as they are granted, and worthless after their life."""
+        ...
+
+    def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:
+        """These permits came from another keeper than the one that counts now."""
         ...
 
     async def close(self, lane: LaneKey, wait: float | None) -> None:

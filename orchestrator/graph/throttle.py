@@ -16,7 +16,7 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import QueueUnavailable
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import Grant, Permits
+from orchestrator.domain.pacing import Grant, Keeper, Permits
 from orchestrator.graph.pace_scripts import CLOSE, CONSTANTS, TAKE
 
 
@@ -56,6 +56,9 @@ class RedisThrottle:
         now, first, count, ask_again_at, closed_until = map(float, answer)
         departures = tuple(first + step * gap for step in range(int(count)))
         return Grant(departures, ask_again_at, closed_until), now
+
+    def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:
+        """By itself it knows of no other."""
 
     async def close(self, lane: LaneKey, wait: float | None) -> None:
         """Nobody calls in this lane for `wait` seconds; None where the refusal named no time."""

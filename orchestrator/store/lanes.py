@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import LaneKey
-from orchestrator.domain.pacing import Pace, unknown_past
+from orchestrator.domain.pacing import Keeper, Pace, unknown_past
 from orchestrator.store.rows import LaneRow
 
 
@@ -35,6 +35,15 @@ class Lanes:
             )
             row = (await self._connection.execute(query)).one()
         return Pace(*row)
+
+    async def keeper(self, lane: LaneKey) -> Keeper:
+        """Who keeps the lane; Redis, unless somebody wrote otherwise."""
+        kept = await self._connection.execute(select(LaneRow.keeper).where(LaneRow.key == lane))
+        return Keeper(kept.scalar_one_or_none() or Keeper.REDIS)
+
+    async def give_to(self, lane: LaneKey, keeper: Keeper) -> None:
+        """Who keeps the lane from this commit on."""
+        await self._connection.execute(update(LaneRow).where(LaneRow.key == lane).values(keeper=keeper))
 
     async def keep(self, lane: LaneKey, pace: Pace) -> None:
         """Where the lane stands now."""

@@ -8,7 +8,7 @@ from orchestrator.domain import pacing
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import Permits
+from orchestrator.domain.pacing import Keeper, Permits
 from orchestrator.store.database import Store
 
 
@@ -29,6 +29,9 @@ class RowThrottle:
             await tx.lanes.keep(lane, pace)
         # Localised after the commit: what was not written was not granted.
         return pacing.localise(granted, granted_at=now, asked_at=asked_at, answered_at=self._clock.monotonic())
+
+    def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:
+        """There is no other."""
 
     async def close(self, lane: LaneKey, wait: float | None) -> None:
         """Nobody calls in this lane for `wait` seconds; None where the refusal named no time."""

@@ -189,11 +189,15 @@ class InputPageRow(Base):
 
 
 class LaneRow(Base):
-    """Where a lane stands (domain/pacing.py), in seconds since 1970 on the database's clock."""
+    """Where a lane stands (domain/pacing.py), in seconds since 1970 on the database's clock.
+
+    `keeper` says whether this row or Redis counts; embedded, only this row is there.
+    """
 
     __tablename__ = "lanes"
 
     key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    keeper: Mapped[str] = mapped_column(String(10), server_default="redis")
     last_departure: Mapped[float] = mapped_column(Float(53))
     closed_until: Mapped[float] = mapped_column(Float(53), server_default="0")
     refusals: Mapped[int] = mapped_column(Integer, server_default="0")

@@ -15,6 +15,7 @@ from orchestrator.domain.batch import Claim
 from orchestrator.domain.errors import CannotContinue, MusterError, TryLater
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.job import Job
+from orchestrator.domain.pacing import Keeper
 from orchestrator.engine.held_batch import HeldBatch
 from orchestrator.engine.lane_run import Lane, LaneRun, Ports
 from orchestrator.engine.recorder import Entry, Recorder
@@ -183,10 +184,13 @@ class Driver:
             utc=app.clock.now,
         )
 
-    async def _claim(self, lane: LaneKey, want: int) -> tuple[HeldBatch, Claim] | None:
+    async def _claim(self, lane: LaneKey, want: int, keeper: Keeper | None) -> tuple[HeldBatch, Claim] | None:
         async with self._recorder.quiet():
             asked_at = self._app.clock.monotonic()
             async with self._app.store.transaction() as tx:
+                if keeper is not None and (counts := await tx.lanes.keeper(lane)) is not keeper:
+                    self._app.throttle.note_keeper(lane, counts)
+                    return None
                 claim = await tx.batches.claim(
                     lane, worker=self._app.worker, want=want, lease=LEASE, now=await tx.now(), only=self._only
                 )
