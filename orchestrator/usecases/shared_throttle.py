@@ -1,0 +1,96 @@
+"""Redis' pace, or the row's in PostgreSQL while Redis is away: two keepers, and never both at once.
+
+Which of them keeps a lane is one word in the database. Every claim reads it in its own transaction, so permits of the
+other keeper are worth nothing, whoever holds them; whoever takes over waits until the last of them has run out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from orchestrator.domain.clock import Clock
+from orchestrator.domain.errors import QueueUnavailable, TryLater
+from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.lane import WriteLimit
+from orchestrator.domain.pacing import Keeper, Permits, unknown_past
+from orchestrator.engine.throttle import Throttle
+from orchestrator.store.database import Store
+
+log = structlog.get_logger()
+
+_HANDOVER = 2.0
+"""Seconds within which the word must be written; the new keeper waits so much longer than permits live."""
+
+_RETURN_AFTER = 10.0
+_RETURN_AGAIN_AFTER = 5.0
+
+
+class SharedThrottle:
+    """The throttle of a team's installation; with neither keeper in reach nothing is granted."""
+
+    def __init__(self, redis: Throttle, row: Throttle, store: Store, clock: Clock) -> None:
+        self._redis, self._row, self._store, self._clock = redis, row, store, clock
+        self._keepers: dict[LaneKey, Keeper] = {}
+        self._return_at: dict[LaneKey, float] = {}
+
+    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None) -> Permits:
+        """Up to `want` permits of whoever keeps the lane; QueueUnavailable or StoreUnavailable where nobody can."""
+        if self._keepers.get(lane) is Keeper.ROW:
+            await self._return_to_redis(lane)
+        if self._keepers.get(lane) is not Keeper.ROW:
+            try:
+                return replace(await self._redis.take(lane, want, limit), keeper=Keeper.REDIS)
+            except QueueUnavailable as away:
+                try:
+                    await self._fall_back(lane)
+                except TimeoutError:
+                    # Not written in time, so nobody may count on it; the next question tries again.
+                    raise away from None
+        return replace(await self._row.take(lane, want, limit), keeper=Keeper.ROW)
+
+    async def close(self, lane: LaneKey, wait: float | None) -> None:
+        """Nobody calls in this lane for `wait` seconds, whoever keeps it then."""
+        try:
+            await self._redis.close(lane, wait)
+        except QueueUnavailable:
+            log.info("throttle.closed_in_row_only", lane=lane)
+        await self._row.close(lane, wait)
+
+    def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:
+        """A claim found another word in the database than these permits came from."""
+        self._keepers[lane] = keeper
+        self._return_at[lane] = self._clock.monotonic() + _RETURN_AFTER
+
+    async def _fall_back(self, lane: LaneKey) -> None:
+        async with asyncio.timeout(_HANDOVER), self._store.transaction() as tx:
+            now = (await tx.now()).timestamp()
+            pace = await tx.lanes.pace_for_update(lane, now=now)
+            if await tx.lanes.keeper(lane) is not Keeper.ROW:
+                # Until our word is committed others may still claim with permits from Redis.
+                last = max(pace.last_departure, unknown_past(now).last_departure + _HANDOVER)
+                await tx.lanes.keep(lane, replace(pace, last_departure=last))
+                await tx.lanes.give_to(lane, Keeper.ROW)
+                log.warning("throttle.fell_back", lane=lane)
+        self.note_keeper(lane, Keeper.ROW)
+
+    async def _return_to_redis(self, lane: LaneKey) -> None:
+        now = self._clock.monotonic()
+        if now < self._return_at.get(lane, 0.0):
+            return
+        self._return_at[lane] = now + _RETURN_AGAIN_AFTER
+        try:
+            async with asyncio.timeout(_HANDOVER), self._store.transaction() as tx:
+                at = await tx.now()
+                pace = await tx.lanes.pace_for_update(lane, now=at.timestamp())
+                # Redis knows neither the permits that the row has granted nor what was closed meanwhile.
+                rest = timedelta(seconds=max(pace.last_departure, pace.closed_until) - at.timestamp())
+                await self._redis.close(lane, max(rest.total_seconds(), 0.0) + 2 * _HANDOVER)
+                await tx.lanes.give_to(lane, Keeper.REDIS)
+        except (TryLater, TimeoutError):
+            return
+        self._keepers[lane] = Keeper.REDIS
+        log.warning("throttle.returned", lane=lane)
