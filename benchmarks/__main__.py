@@ -1,0 +1,64 @@
+"""`python -m benchmarks [intake] [throttled] [free] [memory] [start]`: all of them where none is named."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks import free, intake, memory, start, throttled
+from benchmarks.figures import Section
+from orchestrator.telemetry.logs import set_up_logs
+from tests.support.checkout import ROOT
+
+SECTIONS: dict[str, Callable[[Path, int], Section]] = {
+    "intake": intake.measure,
+    "throttled": throttled.measure,
+    "free": free.measure,
+    "memory": memory.measure,
+    "start": start.measure,
+}
+
+
+def main() -> None:
+    """Measure, print as it comes, and keep it under build/."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured; the median counts")
+    options = parser.parse_args()
+    if unknown := set(options.sections) - set(SECTIONS):
+        parser.error(f"there is no section {', '.join(sorted(unknown))}")
+    set_up_logs(as_json=False, level="warning")
+    machine = f"{os.cpu_count()} processors, Python {platform.python_version()}, {platform.system()}"
+    _say(f"{machine}. Everything below runs on it together: read the ratios rather than the figures.\n")
+    measured = [_measure(name, options.rounds) for name in options.sections or SECTIONS]
+    kept = ROOT / "build" / "benchmarks.json"
+    kept.parent.mkdir(exist_ok=True)
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    results = {"measuredAt": when, "machine": machine, "sections": [section.as_json() for section in measured]}
+    kept.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    _say(f"The same as JSON: {kept.relative_to(ROOT)}")
+
+
+def _measure(name: str, rounds: int) -> Section:
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="muster-bench-") as folder:
+        section = SECTIONS[name](Path(folder), rounds)
+    _say(section.as_text() + f"({time.perf_counter() - begun:.0f} s)\n")
+    return section
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

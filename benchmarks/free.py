@@ -1,0 +1,84 @@
+"""Devices per second where nothing limits, beside a loop that keeps nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+from benchmarks import device_lists, parts
+from benchmarks.bare_calls import AT_ONCE
+from benchmarks.figures import Figure, Section, medians
+from benchmarks.throttled import seconds_of
+from tests.support.checkout import ROOT
+
+DEVICES = 10_000
+
+_names = count()
+
+
+def measure(folder: Path, rounds: int) -> Section:
+    """Singles and envelopes, embedded and with one and two workers."""
+    file = device_lists.narrow(folder / "free.csv", DEVICES)
+    with parts.simulator("--write-limit", "none", "--counts-only") as graph, parts.team(folder) as shared:
+        given = {**shared, "MUSTER_GRAPH_URL": graph, "MUSTER_WRITE_LIMIT": "none"}
+        alone = {**parts.environment(folder), "MUSTER_GRAPH_URL": graph, "MUSTER_WRITE_LIMIT": "none"}
+        measured = medians(
+            [
+                (_OWN, partial(_bare, graph, "own-pool")),
+                (_SINGLE, partial(_bare, graph, "same-pool")),
+                ("singles, embedded, SQLite", partial(_embedded, alone, file, "off")),
+                ("singles, 1 worker, Redis and PostgreSQL", partial(_team, given, file, 1, "off")),
+                ("singles, 2 workers, Redis and PostgreSQL", partial(_team, given, file, 2, "off")),
+                (_ENVELOPE, partial(_bare, graph, "envelopes")),
+                ("envelopes, embedded, SQLite", partial(_embedded, alone, file, "on")),
+                ("envelopes, 1 worker, Redis and PostgreSQL", partial(_team, given, file, 1, "on")),
+                ("envelopes, 2 workers, Redis and PostgreSQL", partial(_team, given, file, 2, "on")),
+            ],
+            rounds,
+        )
+    bare = {_OWN, _SINGLE, _ENVELOPE}
+    figures = tuple(
+        Figure(name, DEVICES / seconds, "devices/s", None if name in bare else _beside(name))
+        for name, seconds in measured.items()
+    )
+    return Section(
+        "Free",
+        f"{DEVICES:,} devices, no limit, {AT_ONCE} calls at once; median of {rounds}. From submitted to finished,\n"
+        "intent and outcome of every call committed (SQLite syncs, this PostgreSQL does not). Simulator, servers and\n"
+        "workers share this machine's processors.",
+        figures,
+    )
+
+
+_OWN = "bare loop, singles, httpx's own pool"
+_SINGLE = "bare loop, singles, our transport"
+_ENVELOPE = "bare loop, envelopes, our transport"
+
+
+def _beside(name: str) -> str:
+    return _ENVELOPE if name.startswith("envelopes") else _SINGLE
+
+
+def _bare(graph: str, how: str) -> float:
+    command = [sys.executable, "-m", "benchmarks.bare_calls", graph, str(DEVICES), how]
+    answer = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603 - our own
+    return float(answer.stdout)
+
+
+def _embedded(given: dict[str, str], file: Path, batching: str) -> float:
+    database = parts.embedded(file.parent, f"free{next(_names)}.db")
+    return seconds_of(parts.job({**given, **database, **_with(given, batching)}, file))
+
+
+def _team(given: dict[str, str], file: Path, number: int, batching: str) -> float:
+    ours = {**given, **_with(given, batching)}
+    with parts.workers(number, ours, file.parent):
+        return seconds_of(parts.job(ours, file))
+
+
+def _with(given: dict[str, str], batching: str) -> dict[str, str]:
+    kept = ("MUSTER_GRAPH_URL", "MUSTER_WRITE_LIMIT")
+    return {**{name: given[name] for name in kept}, "MUSTER_BATCHING": batching}
