@@ -1,0 +1,112 @@
+"""`muster` as a person starts it: a process of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 60.0
+"""Seconds that a command may take before it counts as hung."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it said, read as JSON."""
+        return json.loads(self.out)
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """What it said, read as CSV."""
+        return list(csv.DictReader(io.StringIO(self.out.removeprefix("\ufeff"), newline="")))
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """Starts `muster` with these variables, in this folder."""
+
+    folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *arguments: str, stdin: bytes | None = None, **variables: str) -> Ended:
+        """Run one command to its end."""
+        done = subprocess.run(
+            _command(arguments),
+            input=stdin if stdin is not None else b"",
+            capture_output=True,
+            cwd=self.folder,
+            env=self._environ(variables),
+            timeout=PATIENCE,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    @contextmanager
+    def started(self, *arguments: str, **variables: str) -> Iterator[Running]:
+        """A command under way, gone after the block."""
+        with (self.folder / f"{arguments[0]}.err").open("w+b") as told:
+            process = subprocess.Popen(
+                _command(arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=told,
+                cwd=self.folder,
+                env=self._environ(variables),
+            )
+            try:
+                yield Running(process, Path(told.name))
+            finally:
+                process.kill()
+                process.communicate()
+
+    def write(self, name: str, content: bytes) -> str:
+        """A file in the folder; its name."""
+        (self.folder / name).write_bytes(content)
+        return name
+
+    def report(self, job: str) -> list[dict[str, str]]:
+        """The report that a run left in the folder."""
+        text = (self.folder / f"muster-{job}.csv").read_text(encoding="utf-8-sig")
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+
+    def _environ(self, variables: dict[str, str]) -> dict[str, str]:
+        given = {**os.environ, **self.variables, **variables}
+        return {name: value for name, value in given.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A command under way."""
+
+    process: subprocess.Popen[bytes]
+    told: Path
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+
+    def end(self) -> Ended:
+        """Wait for it to end by itself."""
+        out, _ = self.process.communicate(timeout=PATIENCE)
+        return Ended(self.process.returncode, out.decode(), self.told.read_text(encoding="utf-8"))
+
+
+def _command(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "orchestrator", *arguments]

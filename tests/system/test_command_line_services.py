@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.simulator.app import SimulatedGraph
+from orchestrator.simulator.serving import serve_in_thread
+from tests.support.apps import device_ids, devices_csv
+from tests.support.command_line import CommandLine
+
+ACTION = ("--action", "refreshUserPolicy")
+
+
+@pytest.fixture
+def graph() -> SimulatedGraph:
+    return SimulatedGraph(None)
+
+
+@pytest.fixture
+def muster(graph: SimulatedGraph, tmp_path: Path) -> Iterator[CommandLine]:
+    with serve_in_thread(graph) as url:
+        yield CommandLine(
+            tmp_path,
+            {
+                "MUSTER_DATABASE_URL": f"sqlite:///{(tmp_path / 'muster.db').as_posix()}",
+                "MUSTER_GRAPH_URL": url,
+                "MUSTER_ACCESS_TOKEN": "token",
+                "MUSTER_WRITE_LIMIT": "none",
+            },
+        )
+
+
+def test_submit_prints_the_id_and_says_that_nobody_is_working(muster: CommandLine, graph: SimulatedGraph) -> None:
+    ended = muster.run("submit", muster.write("devices.csv", devices_csv(3)), *ACTION)
+    job = ended.out.strip()
+    resumed = muster.run("job", "resume", job, "-o", "json")
+
+    assert ended.code == 0
+    assert "Nobody is working" in ended.err
+    assert resumed.code == 0
+    assert resumed.json["id"] == job
+    assert graph.tenant.total == 3
+
+
+def test_submit_that_waits_exits_with_4_where_nobody_works_and_the_job_is_stored(muster: CommandLine) -> None:
+    ended = muster.run("submit", muster.write("devices.csv", devices_csv(3)), *ACTION, "--wait")
+    stored = muster.run("job", "show", "latest", "-o", "json").json
+
+    assert ended.code == 4
+    assert stored["status"] == "queued"
+    assert stored["id"] in ended.err
+
+
+def test_a_service_takes_what_is_submitted_beside_it(muster: CommandLine, graph: SimulatedGraph) -> None:
+    file = muster.write("devices.csv", devices_csv(40))
+    port = _free_port()
+
+    with muster.started("serve", "--port", str(port)):
+        _until_live(port)
+        waited = muster.run("submit", file, *ACTION, "--wait", "-o", "json")
+        watched = muster.run("job", "watch", waited.json["id"])
+        doctor = muster.run("doctor", "-o", "json")
+
+    assert waited.code == 0
+    assert waited.json["counts"]["accepted"] == 40
+    assert watched.code == 0
+    assert "40  accepted" in watched.out
+    assert next(check for check in doctor.json if check["name"] == "workers")["ok"]
+    assert graph.tenant.effects == dict.fromkeys(device_ids(40), 1)
+
+
+def test_a_port_that_is_taken_exits_with_4(muster: CommandLine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = muster.run("serve", "--port", str(taken.getsockname()[1]))
+
+    assert ended.code == 4
+
+
+@pytest.mark.parametrize("command", ["worker", "clock"])
+def test_what_needs_a_broker_or_database_and_has_none_exits_with_4(muster: CommandLine, command: str) -> None:
+    ended = muster.run(command, MUSTER_DATABASE_URL="postgresql://127.0.0.1:1/muster")
+
+    assert ended.code == 4
+    assert "Traceback" not in ended.err
+
+
+def test_doctor_says_what_is_missing_and_how_to_mend_it(muster: CommandLine) -> None:
+    well = muster.run("doctor")
+    ill = muster.run("doctor", MUSTER_ACCESS_TOKEN="")
+
+    assert well.code == 0
+    assert ill.code == 4
+    assert "MUSTER_TENANT_ID" in ill.out
+
+
+def test_the_demo_ends_with_counts_errors_and_the_report(tmp_path: Path) -> None:
+    began_at = time.monotonic()
+
+    ended = CommandLine(tmp_path).run("demo", "--report", "demo.csv")
+
+    assert ended.code == 0
+    assert time.monotonic() - began_at < 30
+    assert "400/4s" in ended.err
+    assert "489  accepted" in ended.out
+    assert "404 ResourceNotFound" in ended.out
+    assert ended.out.rstrip().endswith(str(tmp_path / "demo.csv"))
+    assert len((tmp_path / "demo.csv").read_text(encoding="utf-8").splitlines()) == 501
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _until_live(port: int) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health/ready", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail("the service was not ready within half a minute")
