@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from orchestrator.domain.clock import Clock
@@ -102,8 +103,11 @@ class Store:
                 if not write and connection.dialect.name == "postgresql":
                     await connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 yield Transaction(connection, self._clock)
-        except (DBAPIError, OSError, TimeoutError) as problem:
-            raise _translated(problem, self._engine.url) from problem
+        except Exception as problem:
+            # What goes wrong while connecting comes as the driver raised it, untranslated by SQLAlchemy.
+            if not _is_outage(problem):
+                raise
+            raise _unavailable(problem, self._engine.url) from problem
 
 
 @asynccontextmanager
@@ -174,9 +178,7 @@ def _begin_sqlite(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def _translated(problem: Exception, url: URL) -> Exception:
-    if isinstance(problem, SQLAlchemyError) and not _is_outage(problem):
-        return problem
+def _unavailable(problem: Exception, url: URL) -> StoreUnavailable:
     where = url.render_as_string(hide_password=True).replace("+aiosqlite", "").replace("+asyncpg", "")
     cause = str(getattr(problem, "orig", None) or problem or type(problem).__name__).strip().splitlines()
     return StoreUnavailable(
@@ -185,14 +187,14 @@ def _translated(problem: Exception, url: URL) -> Exception:
     )
 
 
-def _is_outage(problem: SQLAlchemyError) -> bool:
+def _is_outage(problem: Exception) -> bool:
     if isinstance(problem, DBAPIError):
-        if problem.connection_invalidated:
-            return True
-        name = type(problem.orig).__name__ if problem.orig else ""
-        text = str(problem.orig)
-        return any(sign in text or sign in name for sign in _OUTAGES)
-    return isinstance(problem, TimeoutError)
+        text = f"{type(problem.orig).__name__} {problem.orig}"
+        return problem.connection_invalidated or any(sign in text for sign in _OUTAGES)
+    if isinstance(problem, SQLAlchemyError):
+        return isinstance(problem, PoolTimeout)
+    is_of_driver = type(problem).__module__.partition(".")[0] in {"asyncpg", "sqlite3"}
+    return is_of_driver or isinstance(problem, OSError)
 
 
 _OUTAGES = (
