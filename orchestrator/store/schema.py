@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.domain.errors import SchemaTooNew, StoreUnavailable
@@ -51,21 +52,22 @@ async def upgrade(url: str, *, to: str = "head") -> bool:
             await connection.run_sync(_run_alembic, to)
             return True
     except (SQLAlchemyError, OSError, TimeoutError) as problem:
-        where = engine.url.render_as_string(hide_password=True)
-        raise StoreUnavailable(
-            f"The database {where} cannot be used: {str(getattr(problem, 'orig', None) or problem).splitlines()[0]}. "
-            "Check MUSTER_DATABASE_URL and that the database is up."
-        ) from problem
+        raise _unavailable(engine.url, problem) from problem
     finally:
         await engine.dispose()
 
 
 async def revision(url: str) -> str | None:
-    """The revision that the database is at; None for an empty one."""
+    """The revision that the database is at; None for an empty one, and for a file that is not there yet."""
+    parsed = driver_url(url)
+    if parsed.get_backend_name() == "sqlite" and _is_missing(parsed.database):
+        return None
     engine = make_engine(url, pool_size=1)
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(_revision)
+    except (SQLAlchemyError, OSError, TimeoutError) as problem:
+        raise _unavailable(engine.url, problem) from problem
     finally:
         await engine.dispose()
 
@@ -97,6 +99,20 @@ def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _is_missing(database: str | None) -> bool:
+    # SQLite would make the file merely by looking.
+    return bool(database) and database != ":memory:" and not Path(str(database)).exists()
+
+
+def _unavailable(url: URL, problem: Exception) -> StoreUnavailable:
+    cause = str(getattr(problem, "orig", None) or problem).strip() or type(problem).__name__
+    where = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+    return StoreUnavailable(
+        f"The database {where} cannot be used: {cause.splitlines()[0]}. "
+        "Check MUSTER_DATABASE_URL and that the database is up."
+    )
 
 
 def _make_folder(file: Path) -> None:

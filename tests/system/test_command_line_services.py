@@ -90,6 +90,19 @@ def test_what_needs_a_broker_or_database_and_has_none_exits_with_4(muster: Comma
     assert "Traceback" not in ended.err
 
 
+def test_the_schema_is_checked_without_making_a_database_and_upgraded_once(muster: CommandLine) -> None:
+    before = muster.run("db", "check")
+    made = list(muster.folder.glob("*.db"))
+    upgraded, again, after = (muster.run("db", command) for command in ("upgrade", "upgrade", "check"))
+    unreachable = muster.run("db", "check", MUSTER_DATABASE_URL="postgresql://m:hunter2@127.0.0.1:1/m")
+
+    assert (before.code, made) == (4, [])
+    assert (upgraded.code, again.code, after.code) == (0, 0, 0)
+    assert "already" in again.err
+    assert unreachable.code == 4
+    assert unreachable.err.startswith("muster: The database postgresql://m:***@127.0.0.1:1/m cannot be used")
+
+
 def test_doctor_says_what_is_missing_and_how_to_mend_it(muster: CommandLine) -> None:
     well = muster.run("doctor")
     ill = muster.run("doctor", MUSTER_ACCESS_TOKEN="")
