@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import Random
 
@@ -61,7 +61,9 @@ async def an_app(
         )
 
 
-def _connect(http: httpx.AsyncClient, graph_url: str, token: str, clock: Clock):  # type: ignore[no-untyped-def]
+def _connect(
+    http: httpx.AsyncClient, graph_url: str, token: str, clock: Clock
+) -> Callable[[Tenant], Awaitable[Connection]]:
     async def connect(tenant: Tenant) -> Connection:
         addresses = addresses_of(tenant.cloud)
         sign_in = sign_in_with(
