@@ -26,6 +26,11 @@ class HeldBatch:
         self._flying = {target.line for target in claim.targets}
         self._due_at = claim.rest_due_at
         self._progressed = False
+        self.is_lost = False
+
+    def lose(self) -> None:
+        """It is not ours any more: no call of it leaves, and nothing of it is written."""
+        self.is_lost = True
 
     def extend(self, claim: Claim) -> None:
         """More targets of the batch were claimed in the same term."""

@@ -21,8 +21,8 @@ from orchestrator.domain.ids import JobNumber, LaneKey, client_request_id
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.outcome import Bar, Barred, Deferred, GraphError, Outcome, Uncertain
 from orchestrator.domain.pacing import Keeper, Permit, Permits
-from orchestrator.domain.retry import Halt, RetryPolicy
-from orchestrator.domain.target import Target
+from orchestrator.domain.retry import Halt, NextStep, RetryPolicy, Settle
+from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.engine.held_batch import HeldBatch
 from orchestrator.engine.recorder import Recorder
 from orchestrator.engine.stop import StopSignal
@@ -52,8 +52,8 @@ class Caller(Protocol):
 class Fence(Protocol):
     """What may still forbid a call that was claimed."""
 
-    def allows(self, job: JobNumber) -> bool:
-        """Whether the job still runs and this process still holds its leases."""
+    def allows(self, held: HeldBatch) -> bool:
+        """Whether the batch is still ours and its job still runs."""
         ...
 
     def forbid(self, jobs: Iterable[JobNumber]) -> None:
@@ -84,6 +84,13 @@ class Ports:
     clock: Clock
     chance: Random
     utc: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class _Closure:
+    """For how long nobody may call in the lane; None where the refusal named no time."""
+
+    wait: float | None
 
 
 class LaneRun:
@@ -171,41 +178,58 @@ class LaneRun:
         return groups
 
     async def _call(self, held: HeldBatch, group: list[tuple[Target, Permit]]) -> None:
-        await self._until(group[-1][1].earliest)
-        async with self._slots:
+        """From its departure to what it makes of its targets: whatever breaks, none of them stays on its way."""
+        try:
+            await self._until(group[-1][1].earliest)
+            await self._slots.acquire()
+        except asyncio.CancelledError:
+            self._withdraw(held, [target for target, _ in group])
+            raise
+        try:
             targets = self._leaving(held, group)
             if not targets:
                 return
             sent_at = self._ports.utc()
-            calls = [self._named(held.claim, target) for target in targets]
-            try:
-                outcomes = await self._send(calls)
-            except asyncio.CancelledError:
-                # We end before the answer came. What we know is recorded: that it was sent.
-                outcomes = [Uncertain(GraphError("Interrupted", "sent, and the answer was not waited for"))] * len(
-                    calls
-                )
-            for position, target in enumerate(targets):
-                if outcomes is None:
-                    held.withdraw(target)
-                    self._ports.recorder.note(held)
-                else:
-                    await self._take_in(held, target, outcomes[position], sent_at)
+            outcomes = await self._heard(held.claim, targets)
+            if outcomes is None:
+                self._withdraw(held, targets)
+                return
+            for target, outcome in zip(targets, outcomes, strict=True):
+                await self._take_in(held, target, outcome, sent_at)
+        finally:
+            self._slots.release()
+
+    def _withdraw(self, held: HeldBatch, targets: Iterable[Target]) -> None:
+        for target in targets:
+            held.withdraw(target)
+        self._ports.recorder.note(held)
 
     def _leaving(self, held: HeldBatch, group: list[tuple[Target, Permit]]) -> list[Target]:
         """Those that may still leave now; the others wait as if they had never been claimed."""
         now = self._ports.clock.monotonic()
-        open_now = (
-            not self._stop.is_requested and now >= self._closed_until and self._ports.fence.allows(held.claim.key.job)
-        )
-        leaving = []
-        for target, permit in group:
-            if open_now and now <= permit.latest:
-                leaving.append(target)
-            else:
-                held.withdraw(target)
-                self._ports.recorder.note(held)
+        open_now = not self._stop.is_requested and now >= self._closed_until and self._ports.fence.allows(held)
+        leaving = [target for target, permit in group if open_now and now <= permit.latest]
+        if len(leaving) < len(group):
+            lines = {target.line for target in leaving}
+            self._withdraw(held, [target for target, _ in group if target.line not in lines])
         return leaving
+
+    async def _heard(self, claim: Claim, targets: Sequence[Target]) -> list[Outcome] | None:
+        """The outcomes of calls to these targets, an error of ours among them; None where nothing was done."""
+        try:
+            outcomes = await self._send([self._named(claim, target) for target in targets])
+        except asyncio.CancelledError:
+            # We end before the answer came. What we know is recorded: that it was sent.
+            lost = Uncertain(GraphError("Interrupted", "sent, and the answer was not waited for"))
+        except Exception as problem:
+            log.exception("call.broke", job=claim.job, lines=[target.line for target in targets])
+            lost = _broken(problem)
+        else:
+            if outcomes is None or len(outcomes) == len(targets):
+                return outcomes
+            log.error("call.miscounted", job=claim.job, outcomes=len(outcomes), targets=len(targets))
+            lost = _broken(IndexError(f"{len(outcomes)} outcomes for {len(targets)} calls"))
+        return [lost] * len(targets)
 
     async def _send(self, calls: list[Call]) -> list[Outcome] | None:
         """The outcomes; None where envelopes are refused and nothing was done."""
@@ -223,8 +247,19 @@ class LaneRun:
         return Call(claim.action, claim.via, target.device, request)
 
     async def _take_in(self, held: HeldBatch, target: Target, outcome: Outcome, sent_at: datetime) -> None:
+        closure = None
+        try:
+            outcome, closure = self._note_lane(outcome)
+            step = self._step(held, target, outcome)
+        except Exception as problem:
+            log.exception("outcome.broke", job=held.claim.job, line=target.line)
+            step = Settle(TargetStatus.UNCERTAIN, _broken(problem).error)
+        self._ports.recorder.note(held, held.apply(target, step, sent_at=sent_at))
+        if closure is not None:
+            await self._share(closure)
+
+    def _step(self, held: HeldBatch, target: Target, outcome: Outcome) -> NextStep:
         job = held.claim.key.job
-        outcome = await self._note_lane(outcome)
         step = self._ports.policy.next_step(
             outcome,
             used=target.attempts - target.uncharged + 1,
@@ -239,13 +274,13 @@ class LaneRun:
         elif _is_answer(outcome):
             self._answered = True
             self._ports.recorder.note_answered(job)
-        self._ports.recorder.note(held, held.apply(target, step, sent_at=sent_at))
+        return step
 
-    async def _note_lane(self, outcome: Outcome) -> Outcome:
-        """Close the lane where the outcome says that no call can work now; give up where none ever did."""
+    def _note_lane(self, outcome: Outcome) -> tuple[Outcome, _Closure | None]:
+        """Close the lane here where the outcome says that no call can work now; what of it concerns everybody."""
         if not isinstance(outcome, Deferred) or not (outcome.closes_lane or outcome.never_left):
             self._closures = 0 if _is_answer(outcome) else self._closures
-            return outcome
+            return outcome, None
         now = self._ports.clock.monotonic()
         first = now >= self._closed_until
         self._closures += first
@@ -253,17 +288,21 @@ class LaneRun:
             # The way from here is broken, perhaps only from here: the others go on.
             self._closed_until = max(self._closed_until, now + min(2.0**self._closures, _LONGEST_OUTAGE_NAP))
             if not self._answered and self._closures >= HOPELESS:
-                return Barred(outcome.error, Bar.UNREACHABLE)
-            return outcome
+                return Barred(outcome.error, Bar.UNREACHABLE), None
+            return outcome, None
         wait = outcome.retry_after.total_seconds() if outcome.retry_after is not None else None
         # Here at once, for all others as soon as it is written.
         self._closed_until = max(self._closed_until, now + (wait if wait is not None else 1.0))
-        if first or wait is not None:
-            try:
-                await self._ports.throttle.close(self._lane.key, wait)
-            except TryLater as problem:
-                log.warning("lane.close_unshared", lane=self._lane.key, reason=str(problem))
-        return outcome
+        return outcome, _Closure(wait) if first or wait is not None else None
+
+    async def _share(self, closure: _Closure) -> None:
+        try:
+            await self._ports.throttle.close(self._lane.key, closure.wait)
+        except TryLater as problem:
+            log.warning("lane.close_unshared", lane=self._lane.key, reason=str(problem))
+        except Exception:
+            # The others find out by themselves; what else is to be recorded here must not suffer for it.
+            log.exception("lane.close_broke", lane=self._lane.key)
 
     def _want(self) -> int:
         return self._lane.at_once * 4 if self._lane.limit is None else _MOST_PERMITS
@@ -271,13 +310,25 @@ class LaneRun:
     async def _room(self) -> None:
         """Wait while enough is under way to keep the connections busy."""
         most = self._lane.at_once if self._lane.limit is None else _MOST_IN_FLIGHT
-        while len(self._calls) > most:
-            await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+        if len(self._calls) <= most:
+            return
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            while len(self._calls) > most and not self._stop.is_requested:
+                await asyncio.wait({stopping, *self._calls}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
 
     async def _until(self, moment: float) -> None:
         wait = moment - self._ports.clock.monotonic()
         if wait > 0:
             await self._ports.clock.sleep(min(wait, _LONGEST_NAP))
+
+
+def _broken(problem: Exception) -> Uncertain:
+    # Asking again would break again: a person has to look, at the log first.
+    said = f"an error in Muster; the device may have been called ({type(problem).__name__}, see the log)"
+    return Uncertain(GraphError("CallBroke", said), is_answer=True)
 
 
 def _is_answer(outcome: Outcome) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 import structlog
@@ -19,6 +19,9 @@ log = structlog.get_logger()
 
 GATHER = 0.05
 """Seconds in which outcomes gather for one write; what a crash can cost in answers that arrived."""
+
+_TRIES = 5
+_LONGEST_PAUSE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,9 @@ class Recorder:
         self._writing = asyncio.Lock()
 
     def note(self, held: HeldBatch, change: TargetChange | None = None) -> None:
-        """The batch stands otherwise, and so does a target of it."""
+        """The batch stands otherwise, and so does a target of it; nothing is written of a batch that was lost."""
+        if held.is_lost:
+            return
         self._dirty[id(held)] = held
         if change is not None:
             self._targets.append(change)
@@ -80,7 +85,7 @@ class Recorder:
     async def flush(self) -> None:
         """Write everything that has landed; returns once it is written, however often that takes."""
         async with self._writing:
-            pause = 0.2
+            pause, broken = 0.2, 0
             while self._dirty or self._targets:
                 taken = self._take()
                 try:
@@ -88,8 +93,19 @@ class Recorder:
                 except TryLater as problem:
                     self._put_back(*taken)
                     log.warning("recorder.waiting", reason=str(problem), targets=len(taken[0].targets))
-                    await self._clock.sleep(pause)
-                    pause = min(pause * 2, 5.0)
+                except Exception:
+                    # A recorder that ended here would leave every later answer unwritten without a word.
+                    log.exception("recorder.broke", batches=len(taken[0].batches), targets=len(taken[0].targets))
+                    broken += 1
+                    if broken >= _TRIES:
+                        # Their leases run out, and whoever recovers them counts the calls as unheard.
+                        _lose(taken[1].values())
+                        continue
+                    self._put_back(*taken)
+                else:
+                    continue
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _take(self) -> tuple[Entry, dict[int, HeldBatch]]:
         self._something.clear()
@@ -97,7 +113,7 @@ class Recorder:
         targets, self._targets = self._targets, []
         answered, self._answered = self._answered, set()
         halts, self._halts = self._halts, {}
-        batches = tuple(held.snapshot() for held in dirty.values())
+        batches = tuple(held.snapshot() for held in dirty.values() if not held.is_lost)
         return Entry(batches, tuple(targets), frozenset(answered), halts), dirty
 
     def _put_back(self, entry: Entry, dirty: dict[int, HeldBatch]) -> None:
@@ -107,3 +123,8 @@ class Recorder:
         self._answered |= entry.answered
         self._halts = {**entry.halts, **self._halts}
         self._something.set()
+
+
+def _lose(batches: Iterable[HeldBatch]) -> None:
+    for held in batches:
+        held.lose()

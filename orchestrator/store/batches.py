@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Integer, Text, and_, case, exists, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Integer,
+    Text,
+    and_,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.action import Action
@@ -43,21 +57,23 @@ class Batches:
         lease: timedelta,
         now: datetime,
         only: JobNumber | None = None,
+        held: Collection[BatchKey] = (),
     ) -> Claim | None:
         """Take up to `want` due targets of the job whose turn it is, and write down the intent to call them.
 
-        A worker may take more of a batch that it holds; the term stays. It must not do so while it writes how its
-        batches stand, or the one would undo the other. None means that nothing in the lane is due, or that somebody
-        else was quicker.
+        A worker may take more of a batch that it knows it holds (`held`); the term stays. It must not do so while it
+        writes how its batches stand, or the one would undo the other. What a claim took of which it never heard is not
+        its to go on with. None means that nothing in the lane is due, or that somebody else was quicker.
         """
-        job = await self._next_job(lane, worker=worker, now=now, only=only)
+        may_take = takable(now, worker=worker, held=held)
+        job = await self._next_job(lane, may_take, only=only)
         if job is None:
             return None
         if not job.answered:
             if await self._has_calls_under_way(JobNumber(job.number)):
                 return None
             want = min(want, FIRST_CALLS)
-        batch = await self._takable_batch(JobNumber(job.number), worker=worker, now=now)
+        batch = await self._takable_batch(JobNumber(job.number), may_take)
         if batch is None:
             return None
         want = 1 if batch.deaths >= POISONED_AFTER else want
@@ -111,9 +127,28 @@ class Batches:
             accepted_before=tally.accepted > 0 or await self._any_accepted(job),
         )
 
-    async def extend_leases(self, worker: WorkerId, *, until: datetime) -> None:
-        """The worker lives: everything it holds stays its own until then."""
-        await self._connection.execute(update(BatchRow).where(BatchRow.holder == worker).values(lease_until=until))
+    async def extend_leases(
+        self, worker: WorkerId, held: Collection[tuple[BatchKey, int]], *, until: datetime
+    ) -> set[BatchKey]:
+        """The worker lives: what it knows it holds, each in its term, stays its own until then; answers with that.
+
+        What it holds without knowing (a claim whose commit it never heard of) runs out, and is recovered.
+        """
+        given = json_rows.table_of(self._connection.dialect.name, _TERM_COLUMNS)
+        statement = (
+            update(BatchRow)
+            .where(
+                BatchRow.job_number == given.c.job_number,
+                BatchRow.batch == given.c.batch,
+                BatchRow.term == given.c.term,
+                BatchRow.holder == worker,
+            )
+            .values(lease_until=until)
+            .returning(BatchRow.job_number, BatchRow.batch)
+        )
+        rows = ({"job_number": key.job, "batch": key.batch, "term": term} for key, term in held)
+        extended = await self._connection.execute(statement, json_rows.payload(rows))
+        return {BatchKey(JobNumber(number), batch) for number, batch in extended}
 
     async def change(self, changes: Sequence[BatchChange]) -> set[BatchKey]:
         """Write how held batches stand; answers with those that are still held in the term of the change.
@@ -141,10 +176,8 @@ class Batches:
         kept = await self._connection.execute(statement, json_rows.payload(rows))
         return {BatchKey(JobNumber(number), batch) for number, batch in kept}
 
-    async def _next_job(
-        self, lane: LaneKey, *, worker: WorkerId, now: datetime, only: JobNumber | None
-    ) -> AnyRow | None:
-        due = exists().where(BatchRow.job_number == JobRow.number, takable(worker, now))
+    async def _next_job(self, lane: LaneKey, may_take: ColumnElement[bool], *, only: JobNumber | None) -> AnyRow | None:
+        due = exists().where(BatchRow.job_number == JobRow.number, may_take)
         moving = exists().where(BatchRow.job_number == JobRow.number, BatchRow.holder.is_not(None))
         query = (
             select(JobRow.number, JobRow.id, JobRow.action, JobRow.via, JobRow.priority, JobRow.answered)
@@ -168,10 +201,10 @@ class Batches:
         query = select(exists().where(BatchRow.job_number == number, BatchRow.holder.is_not(None)))
         return bool((await self._connection.execute(query)).scalar_one())
 
-    async def _takable_batch(self, number: JobNumber, *, worker: WorkerId, now: datetime) -> AnyRow | None:
+    async def _takable_batch(self, number: JobNumber, may_take: ColumnElement[bool]) -> AnyRow | None:
         query = (
             select(BatchRow.__table__)
-            .where(BatchRow.job_number == number, takable(worker, now))
+            .where(BatchRow.job_number == number, may_take)
             # What is held already is finished first: few batches are open at a time, and few are lost with a worker.
             .order_by(BatchRow.holder.is_(None), BatchRow.batch)
             .limit(1)
@@ -206,13 +239,17 @@ class Batches:
         return bool((await self._connection.execute(query)).scalar_one())
 
 
-def takable(worker: WorkerId, now: datetime) -> ColumnElement[bool]:
+def takable(now: datetime, *, worker: WorkerId, held: Collection[BatchKey]) -> ColumnElement[bool]:
     """Batches of which the worker may take targets now: free ones, and those it holds unless one of them kills."""
-    return and_(
-        BatchRow.waiting > 0,
-        BatchRow.due_at <= now,
-        or_(BatchRow.holder.is_(None), and_(BatchRow.holder == worker, BatchRow.deaths < POISONED_AFTER)),
+    due = and_(BatchRow.waiting > 0, BatchRow.due_at <= now)
+    if not held:
+        return and_(due, BatchRow.holder.is_(None))
+    own = and_(
+        BatchRow.holder == worker,
+        BatchRow.deaths < POISONED_AFTER,
+        tuple_(BatchRow.job_number, BatchRow.batch).in_([tuple(key) for key in held]),
     )
+    return and_(due, or_(BatchRow.holder.is_(None), own))
 
 
 def _flying(batch: AnyRow) -> list[int]:
@@ -254,10 +291,9 @@ def _change_row(change: BatchChange) -> dict[str, Any]:
 
 
 _COUNTS = ("waiting", "sending", "accepted", "failed", "uncertain", "cancelled")
+_TERM_COLUMNS: json_rows.Columns = {"job_number": BigInteger(), "batch": Integer(), "term": BigInteger()}
 _CHANGE_COLUMNS: json_rows.Columns = {
-    "job_number": BigInteger(),
-    "batch": Integer(),
-    "term": BigInteger(),
+    **_TERM_COLUMNS,
     **{name: Integer() for name in _COUNTS},
     "errors": Text(),
     "in_flight": Text(),

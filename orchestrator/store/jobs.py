@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import AmbiguousJob, UnknownJob
-from orchestrator.domain.ids import JobId, JobNumber, LaneKey, WorkerId
+from orchestrator.domain.ids import BatchKey, JobId, JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
 from orchestrator.store.batches import takable
 from orchestrator.store.errors_text import unpack_errors
@@ -172,10 +172,15 @@ class Jobs:
         return {JobNumber(number): JobStatus(status) for number, status in await self._connection.execute(query)}
 
     async def lanes_with_work(
-        self, *, worker: WorkerId, now: datetime, only: JobNumber | None = None
+        self,
+        *,
+        worker: WorkerId,
+        now: datetime,
+        only: JobNumber | None = None,
+        held: Collection[BatchKey] = (),
     ) -> dict[LaneKey, str]:
         """The lanes in which the worker could claim right now, each with a tenant's name that leads there."""
-        due = exists().where(BatchRow.job_number == JobRow.number, takable(worker, now))
+        due = exists().where(BatchRow.job_number == JobRow.number, takable(now, worker=worker, held=held))
         query = select(JobRow.lane, func.min(JobRow.tenant)).where(
             JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due
         )

@@ -14,7 +14,7 @@ import structlog
 from orchestrator.domain.batch import Claim
 from orchestrator.domain.errors import CannotContinue, MusterError, TryLater
 from orchestrator.domain.ids import JobNumber, LaneKey
-from orchestrator.domain.job import Job
+from orchestrator.domain.job import Job, shown_status
 from orchestrator.domain.pacing import Keeper
 from orchestrator.engine.held_batch import HeldBatch
 from orchestrator.engine.lane_run import Lane, LaneRun, Ports
@@ -103,8 +103,16 @@ class Driver:
         """No new call; the answers on their way are waited for, everything is written, and what is held is let go."""
         self._stop.request()
         self._woken.set()
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
-        await asyncio.gather(*(run.drain(PATIENCE) for run in self._runs.values()))
+        until = self._app.clock.monotonic() + PATIENCE
+        # A lane that waits for a database that is away waits for nothing now.
+        running = [*self._running.values()]
+        if running:
+            await asyncio.wait(running, timeout=PATIENCE)
+        for lane in running:
+            lane.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        patience = max(0.0, until - self._app.clock.monotonic())
+        await asyncio.gather(*(run.drain(patience) for run in self._runs.values()))
         recorder = self._loops[0]
         self._recorder.close()
         # The database may be away for good; what is not written by then is handed back by whoever recovers.
@@ -126,6 +134,9 @@ class Driver:
                 self._looked_at = self._app.clock.monotonic()
             except TryLater as problem:
                 log.warning("driver.waiting", reason=str(problem))
+            except Exception:
+                # Whoever stops looking stops working, and nobody would notice for a minute.
+                log.exception("driver.broke")
             try:
                 async with asyncio.timeout(_LOOK):
                     await self._woken.wait()
@@ -136,7 +147,9 @@ class Driver:
 
     async def _look(self) -> None:
         async with self._app.store.reading() as tx:
-            due = await tx.jobs.lanes_with_work(worker=self._app.worker, now=await tx.now(), only=self._only)
+            due = await tx.jobs.lanes_with_work(
+                worker=self._app.worker, now=await tx.now(), only=self._only, held=self._leases.keys()
+            )
         for key, tenant in due.items():
             if key not in self._running and not self._stop.is_requested:
                 task = asyncio.create_task(self._run_lane(key, tenant), name=f"lane {key}")
@@ -192,7 +205,13 @@ class Driver:
                     self._app.throttle.note_keeper(lane, counts)
                     return None
                 claim = await tx.batches.claim(
-                    lane, worker=self._app.worker, want=want, lease=LEASE, now=await tx.now(), only=self._only
+                    lane,
+                    worker=self._app.worker,
+                    want=want,
+                    lease=LEASE,
+                    now=await tx.now(),
+                    only=self._only,
+                    held=self._leases.keys(),
                 )
             return None if claim is None else (self._leases.add(claim, asked_at=asked_at), claim)
 
@@ -204,11 +223,13 @@ class Driver:
         app = self._app
         asked_at = app.clock.monotonic()
         # Not beside a write of outcomes: two statements over the same batches could wait for each other.
-        async with self._recorder.quiet(), app.store.transaction() as tx:
-            now = await tx.now()
-            await tx.batches.extend_leases(app.worker, until=now + LEASE)
-            await tx.workers.beat(WorkerSeen(app.worker, app.kind, self._only, app.version, app.started_at, now))
-        self._leases.extended(asked_at)
+        async with self._recorder.quiet():
+            held = self._leases.terms()
+            async with app.store.transaction() as tx:
+                now = await tx.now()
+                extended = await tx.batches.extend_leases(app.worker, held.items(), until=now + LEASE)
+                await tx.workers.beat(WorkerSeen(app.worker, app.kind, self._only, app.version, app.started_at, now))
+            self._leases.extended(asked_at, held, extended)
 
     async def _sweep(self) -> None:
         if await recover_stalled(self._app):
@@ -245,7 +266,8 @@ async def _is_at_rest(app: App, job: JobNumber) -> bool:
             tally = (await tx.jobs.tallies([job]))[job]
     except TryLater:
         return False
-    return status.is_at_rest and not tally.sending
+    # What a cancelled job still has waiting is cancelled by the next sweep, which may be ours alone.
+    return shown_status(status, tally).is_at_rest and not tally.sending
 
 
 _MAINTENANCE_PATIENCE = timedelta(seconds=30).total_seconds()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from orchestrator.domain.batch import Claim
 from orchestrator.domain.ids import BatchKey, JobNumber
@@ -22,12 +22,24 @@ class Leases:
     def __init__(self, app: App) -> None:
         self._app = app
         self._held: dict[BatchKey, HeldBatch] = {}
-        self._forbidden: set[JobNumber] = set()
+        self._resting: set[JobNumber] = set()
+        self._halted: set[JobNumber] = set()
         self._valid_until = 0.0
 
-    def allows(self, job: JobNumber) -> bool:
-        """Whether the job still runs and this process still holds its leases."""
-        return job not in self._forbidden and self._app.clock.monotonic() < self._valid_until
+    def keys(self) -> list[BatchKey]:
+        """The batches that are held."""
+        return [key for key, held in self._held.items() if not held.is_lost]
+
+    def terms(self) -> dict[BatchKey, int]:
+        """The batches that are held, each with its term."""
+        return {key: self._held[key].claim.term for key in self.keys()}
+
+    def allows(self, held: HeldBatch) -> bool:
+        """Whether the batch is still ours and its job still runs."""
+        job = held.claim.key.job
+        if held.is_lost or job in self._resting or job in self._halted:
+            return False
+        return self._app.clock.monotonic() < self._valid_until
 
     def add(self, claim: Claim, *, asked_at: float) -> HeldBatch:
         """A claim was made: the batch as this process holds it. Its lease counts from the moment it was asked for."""
@@ -36,7 +48,8 @@ class Leases:
             self._valid_until = asked_at + LEASE.total_seconds() - _MARGIN
         if not any(key.job == claim.key.job for key in self._held):
             # It was running at the moment of this claim, whatever it was before.
-            self._forbidden.discard(claim.key.job)
+            self._resting.discard(claim.key.job)
+            self._halted.discard(claim.key.job)
         held = self._held.get(claim.key)
         if held is not None and held.claim.term == claim.term:
             held.extend(claim)
@@ -50,14 +63,22 @@ class Leases:
             held = self._held.get(change.key)
             over = change.released or change.key not in kept
             if over and held is not None and held.claim.term == change.term:
-                del self._held[change.key]
+                self._let_go(held)
+        # From here on the job's own status says it, until somebody resumes the job.
+        self._resting |= entry.halts.keys()
+        self._halted -= entry.halts.keys()
 
     def forbid(self, jobs: Iterable[JobNumber]) -> None:
         """No call of these jobs leaves any more."""
-        self._forbidden.update(jobs)
+        self._halted.update(jobs)
 
-    def extended(self, asked_at: float) -> None:
-        """All leases were extended by a request made at that moment."""
+    def extended(self, asked_at: float, held: Mapping[BatchKey, int], kept: Collection[BatchKey]) -> None:
+        """A request made at that moment extended the leases of `kept`; the others of `held` are somebody else's now."""
+        for key, term in held.items():
+            batch = self._held.get(key)
+            if batch is not None and batch.claim.term == term and key not in kept:
+                self._let_go(batch)
+        self._held = {key: batch for key, batch in self._held.items() if not batch.is_lost}
         self._valid_until = asked_at + LEASE.total_seconds() - _MARGIN
 
     async def look(self) -> None:
@@ -68,4 +89,8 @@ class Leases:
         async with self._app.store.reading() as tx:
             statuses = await tx.jobs.statuses(list(jobs))
         running = (JobStatus.QUEUED, JobStatus.RUNNING)
-        self._forbidden = {job for job in jobs if statuses.get(job) not in running}
+        self._resting = {job for job in jobs if statuses.get(job) not in running}
+
+    def _let_go(self, held: HeldBatch) -> None:
+        held.lose()
+        del self._held[held.claim.key]
