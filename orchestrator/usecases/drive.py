@@ -39,6 +39,8 @@ _BEAT = 2.5
 _SWEEP = 2.0
 _FENCE = 0.25
 _AT_ONCE = 64
+_AT_ONCE_PACED = 400
+"""Calls in flight where a limit paces them: slow answers must not let permits run out (200/20s, 30 s each: 300)."""
 
 
 async def drive(app: App, stop: StopSignal, *, only: Job | None = None, until_idle: bool) -> None:
@@ -166,7 +168,8 @@ class Driver:
             caller = await self._app.connect(tenant)
             if not await admit_lane(self._app, caller, key, only=self._only):
                 return
-            lane = Lane(key, tenant.write_limit, caller, self._app.batching is Batching.ON, _AT_ONCE)
+            at_once = _AT_ONCE if tenant.write_limit is None else _AT_ONCE_PACED
+            lane = Lane(key, tenant.write_limit, caller, self._app.batching is Batching.ON, at_once)
             self._runs[key] = LaneRun(lane, self._ports(), self._stop)
         await self._runs[key].run()
         # Nothing could be claimed: either nothing is due, or the first answers of a job are awaited.
