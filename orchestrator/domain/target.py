@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from orchestrator.domain.device import Device
 
+LOST_CALL = "WorkerLost"
+"""Our own code for a call whose worker died before it recorded the answer."""
+
 
 class TargetStatus(StrEnum):
     """Where a target stands; the last four are final."""

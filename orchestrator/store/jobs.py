@@ -57,11 +57,11 @@ class Jobs:
         row = (await self._connection.execute(select(JobRow.__table__).where(JobRow.number == number))).one()
         return _job(row)
 
-    async def by_idempotency_key(self, key: str) -> tuple[Job, str] | None:
+    async def by_idempotency_key(self, key: str) -> tuple[Job, str]:
         """The job that was submitted with this key, and the hash of that request."""
         query = select(JobRow.__table__).where(JobRow.idempotency_key == key, _VISIBLE)
-        row = (await self._connection.execute(query)).one_or_none()
-        return None if row is None else (_job(row), row.request_hash)
+        row = (await self._connection.execute(query)).one()
+        return _job(row), row.request_hash
 
     async def newest(self, limit: int, *, before: int | None = None, statuses: Sequence[JobStatus] = ()) -> list[Job]:
         """The newest jobs first; `before` is the number to go on from."""

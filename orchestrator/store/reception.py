@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, Text, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
@@ -71,13 +72,16 @@ class Reception:
         number = await self._connection.execute(insert(JobRow).values(values).returning(JobRow.number))
         return JobNumber(number.scalar_one())
 
-    async def add_page(self, number: JobNumber, page: int, lines: tuple[int, int], payload: bytes) -> None:
-        """Keep some rows of the input as they came."""
+    async def add_page(
+        self, number: JobNumber, page: int, lines: tuple[int, int], payload: bytes, *, now: datetime
+    ) -> None:
+        """Keep some rows of the input as they came; the reception is alive, even if it fills no batch."""
         await self._connection.execute(
             insert(InputPageRow).values(
                 job_number=number, page=page, first_line=lines[0], last_line=lines[1], payload=payload
             )
         )
+        await self._connection.execute(update(JobRow).where(JobRow.number == number).values(touched_at=now))
 
     async def add_batches(
         self, number: JobNumber, first: int, batches: Sequence[Sequence[tuple[int, str]]], *, now: datetime
@@ -116,9 +120,9 @@ class Reception:
         total: int,
         idempotency: tuple[str, str] | None,
         now: datetime,
-    ) -> None:
-        """Let the job be seen and run."""
-        await self._connection.execute(
+    ) -> bool:
+        """Let the job be seen and run; False where the idempotency key was taken by another job."""
+        publish = (
             update(JobRow)
             .where(JobRow.number == number, JobRow.status == JobStatus.RECEIVING)
             .values(
@@ -134,6 +138,18 @@ class Reception:
                 request_hash=idempotency[1] if idempotency else None,
             )
         )
+        try:
+            # Only the constraint can tell: two submissions with one key may publish at the same moment.
+            async with self._connection.begin_nested():
+                await self._connection.execute(publish)
+        except IntegrityError:
+            return False
+        return True
+
+    async def is_open(self, number: JobNumber) -> bool:
+        """Whether the reception is still there, locked until the commit; one left alone too long is forgotten."""
+        query = select(JobRow.number).where(JobRow.number == number, JobRow.status == JobStatus.RECEIVING)
+        return (await self._connection.execute(query.with_for_update())).one_or_none() is not None
 
     async def forget(self, number: JobNumber) -> None:
         """Remove a job that is still being received, and all that came with it."""

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Integer, Text, func, or_, select, update
+from sqlalchemy import BigInteger, Boolean, Integer, Text, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from orchestrator.domain.batch import TargetChange
+from orchestrator.domain.batch import ErrorCount, ErrorGroup, TargetChange
 from orchestrator.domain.ids import JobId, JobNumber, client_request_id
-from orchestrator.domain.target import TargetFacts, TargetStatus
+from orchestrator.domain.target import LOST_CALL, TargetFacts, TargetStatus
 from orchestrator.store import json_rows
+from orchestrator.store.errors_text import pack_errors, unpack_errors
 from orchestrator.store.rows import AnyRow, BatchRow, TargetRow
 from orchestrator.store.times import UtcDateTime
 
@@ -66,7 +67,7 @@ class Targets:
             if statuses:
                 query = query.where(TargetRow.status.in_({_stored(status) for status in statuses}))
             if code is not None:
-                query = query.where(TargetRow.error_code == code)
+                query = query.where(func.lower(TargetRow.error_code) == code.lower())
             if search:
                 query = query.where(TargetRow.device.contains(search.lower(), autoescape=True))
             for row in await self._connection.execute(query):
@@ -94,9 +95,12 @@ class Targets:
         return [_facts(row, job, sending=row.line in flying) for row in await self._connection.execute(query)]
 
     async def cancel_waiting(self, number: JobNumber, *, batches: int, now: datetime) -> int:
-        """Cancel what waits in some free batches of a cancelled job; answers how many targets that were."""
+        """Settle what waits in some free batches of a cancelled job; answers how many targets that were.
+
+        Cancelled means never done: a target whose earlier call may have reached the device is uncertain instead.
+        """
         free = (
-            select(BatchRow.batch, BatchRow.first_line, BatchRow.last_line)
+            select(BatchRow.batch, BatchRow.first_line, BatchRow.last_line, BatchRow.errors)
             .where(BatchRow.job_number == number, BatchRow.waiting > 0, BatchRow.holder.is_(None))
             .order_by(BatchRow.batch)
             .limit(batches)
@@ -105,21 +109,37 @@ class Targets:
         taken = (await self._connection.execute(free)).all()
         if not taken:
             return 0
-        cancelled = await self._connection.execute(
-            update(TargetRow)
-            .where(
-                TargetRow.job_number == number,
-                or_(*(TargetRow.line.between(batch.first_line, batch.last_line) for batch in taken)),
-                TargetRow.status == TargetStatus.WAITING,
-            )
-            .values(status=TargetStatus.CANCELLED, not_before=None, finished_at=now)
+        waiting = (
+            TargetRow.job_number == number,
+            or_(*(TargetRow.line.between(batch.first_line, batch.last_line) for batch in taken)),
+            TargetRow.status == TargetStatus.WAITING,
         )
+        code = func.coalesce(TargetRow.error_code, LOST_CALL)
+        doubtful = select(TargetRow.line, TargetRow.http_status, code.label("code"), TargetRow.request_id)
+        doubts = (await self._connection.execute(doubtful.where(*waiting, TargetRow.doubtful))).all()
+        settled = await self._connection.execute(
+            update(TargetRow)
+            .where(*waiting)
+            .values(
+                status=case((TargetRow.doubtful, TargetStatus.UNCERTAIN), else_=TargetStatus.CANCELLED),
+                error_code=case((TargetRow.doubtful, code), else_=TargetRow.error_code),
+                not_before=None,
+                finished_at=now,
+            )
+        )
+        given = json_rows.table_of(self._connection.dialect.name, _CANCELLED)
         await self._connection.execute(
             update(BatchRow)
-            .where(BatchRow.job_number == number, BatchRow.batch.in_([batch.batch for batch in taken]))
-            .values(cancelled=BatchRow.cancelled + BatchRow.waiting, waiting=0)
+            .where(BatchRow.job_number == number, BatchRow.batch == given.c.batch)
+            .values(
+                cancelled=BatchRow.cancelled + BatchRow.waiting - given.c.uncertain,
+                uncertain=BatchRow.uncertain + given.c.uncertain,
+                errors=given.c.errors,
+                waiting=0,
+            ),
+            json_rows.payload(_cancelled_row(batch, doubts) for batch in taken),
         )
-        return cancelled.rowcount
+        return settled.rowcount
 
     async def make_due(self, number: JobNumber, *, now: datetime) -> None:
         """Let everything of a job that waits be due at once: a person resumed it."""
@@ -143,6 +163,15 @@ class Targets:
         """The stored statuses, counted row by row: slow, for checks and tests."""
         query = select(TargetRow.status, func.count()).where(TargetRow.job_number == number).group_by(TargetRow.status)
         return {row.status: row[1] for row in await self._connection.execute(query)}
+
+
+def _cancelled_row(batch: AnyRow, doubts: Sequence[AnyRow]) -> dict[str, Any]:
+    errors = unpack_errors(batch.errors)
+    own = [doubt for doubt in doubts if batch.first_line <= doubt.line <= batch.last_line]
+    for doubt in own:
+        group = ErrorGroup(TargetStatus.UNCERTAIN, doubt.http_status, doubt.code)
+        errors[group] = errors.get(group, ErrorCount(0)) + ErrorCount(1, doubt.request_id)
+    return {"batch": batch.batch, "uncertain": len(own), "errors": pack_errors(errors)}
 
 
 def _stored(status: TargetStatus) -> TargetStatus:
@@ -187,6 +216,7 @@ def _row(change: TargetChange) -> dict[str, Any]:
     }
 
 
+_CANCELLED: json_rows.Columns = {"batch": Integer(), "uncertain": Integer(), "errors": Text()}
 _COLUMNS: json_rows.Columns = {
     "job_number": BigInteger(),
     "line": BigInteger(),

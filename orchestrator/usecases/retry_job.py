@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from orchestrator.domain.device import Device
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import Intake, Job, JobStatus
-from orchestrator.domain.target import TargetStatus
+from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.pages import unpack
 from orchestrator.store.reception import NewJob
@@ -35,11 +37,20 @@ async def retry_job(
     """
     async with app.store.reading() as tx:
         old = await tx.jobs.find(wanted)
-    taken = set(statuses)
+    taken, since = set(statuses), None
     if TargetStatus.WAITING in taken and not old.status.is_final:
         if old.status not in {JobStatus.PAUSED, JobStatus.STOPPED}:
             raise RequestRejected(f"Job {old.id} is {old.status}: what waits in it will be called. Pause it first.")
-        await cancel_job(app, old.id, by=by, reason="its waiting targets go on in a retry")
+        async with app.store.reading() as tx:
+            tally = (await tx.jobs.tallies([old.number]))[old.number]
+            fitting = await tx.targets.page(old.number, old.id, limit=1, statuses=[*taken], code=code)
+        if tally.sending:
+            raise RequestRejected(f"Job {old.id} still has calls on their way. Ask again in a moment.")
+        if not fitting:
+            raise _nothing(old, taken)
+        cancelled = await cancel_job(app, old.id, by=by, reason="its waiting targets go on in a retry")
+        # Among them those that turned uncertain just now: they waited for another attempt.
+        since = cancelled.job.finished_at
         taken.add(TargetStatus.CANCELLED)
     reception = await begin_reception(
         app,
@@ -59,14 +70,31 @@ async def retry_job(
         ),
     )
     try:
-        rows = await _receive(app, reception, old, taken, code)
+        rows = await _receive(app, reception, old, _Wanted(frozenset(taken), code, since))
         return await publish_reception(app, reception, Intake(rows, file_name=old.intake.file_name))
     except BaseException:
         await asyncio.shield(_forget(app, reception))
         raise
 
 
-async def _receive(app: App, reception: Reception, old: Job, taken: set[TargetStatus], code: str | None) -> int:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which targets go into the retry; `since` takes in what turned uncertain from then on as well."""
+
+    statuses: frozenset[TargetStatus]
+    code: str | None
+    since: datetime | None
+
+    def includes(self, target: TargetFacts) -> bool:
+        if self.code is not None and (target.error_code or "").casefold() != self.code.casefold():
+            return False
+        if target.status in self.statuses:
+            return True
+        just_now = self.since is not None and target.finished_at is not None and target.finished_at >= self.since
+        return just_now and target.status is TargetStatus.UNCERTAIN
+
+
+async def _receive(app: App, reception: Reception, old: Job, wanted_targets: _Wanted) -> int:
     count, number = 0, -1
     while True:
         async with app.store.reading() as tx:
@@ -75,20 +103,20 @@ async def _receive(app: App, reception: Reception, old: Job, taken: set[TargetSt
                 break
             facts = await tx.targets.between(old.number, old.id, page.first_line, page.last_line)
         number = page.page
-        wanted = {
-            target.line: Device.from_key(target.device)
-            for target in facts
-            if target.status in taken and (code is None or (target.error_code or "").casefold() == code.casefold())
-        }
+        wanted = {target.line: Device.from_key(target.device) for target in facts if wanted_targets.includes(target)}
         if wanted:
             stored = await asyncio.to_thread(unpack, page.payload)
             rows = [InputRow(row.line, row.cells, device=wanted[row.line]) for row in stored if row.line in wanted]
             await reception.add(rows)
             count += len(rows)
     if not count:
-        raise RequestRejected(f"Job {old.id} has no {' or '.join(sorted(taken))} target to retry.")
+        raise _nothing(old, wanted_targets.statuses)
     await reception.add([], is_last=True)
     return count
+
+
+def _nothing(old: Job, taken: Collection[TargetStatus]) -> RequestRejected:
+    return RequestRejected(f"Job {old.id} has no {' or '.join(sorted(taken))} target to retry.")
 
 
 async def _forget(app: App, reception: Reception) -> None:

@@ -63,6 +63,10 @@ class Preview:
     forecast: Forecast
 
 
+class KeyTaken(Exception):
+    """Another job was published with the same idempotency key."""
+
+
 class NotConfirmed(RequestRejected):
     """The person said no; nothing was stored."""
 
@@ -92,7 +96,7 @@ async def submit_job(
         if confirm is not None:
             preview = preview_of(devices, report, await forecast_new(app, tenant, report.good))
             await asyncio.to_thread(_ask, confirm, preview)
-        return await _publish(app, reception, request, report)
+        return await _publish(app, reception, request, report, file_name)
     except BaseException:
         # Ctrl-C included: an interrupted reception leaves nothing.
         await asyncio.shield(_forget(app, reception.number))
@@ -162,7 +166,7 @@ class Reception:
         async with self._app.store.transaction() as tx:
             now = await tx.now()
             if rows:
-                await tx.reception.add_page(self.number, self._pages, (rows[0].line, rows[-1].line), payload)
+                await tx.reception.add_page(self.number, self._pages, (rows[0].line, rows[-1].line), payload, now=now)
             if batches:
                 await tx.reception.add_batches(self.number, self._batches, batches, now=now)
         self._rest = self._rest[whole:]
@@ -186,12 +190,17 @@ def new_job_id(app: App) -> JobId:
 async def publish_reception(
     app: App, reception: Reception, intake: Intake, *, idempotency: tuple[str, str] | None = None
 ) -> Job:
-    """Let the job be seen and run, and wake the workers."""
+    """Let the job be seen and run, and wake the workers; KeyTaken where another job has the idempotency key."""
     async with app.store.transaction() as tx:
         now = await tx.now()
+        if not await tx.reception.is_open(reception.number):
+            raise RequestRejected("The job was left unconfirmed for too long, so it was not stored. Submit it again.")
         job = await tx.jobs.by_number(reception.number)
         await tx.jobs.rejoin(job.number, job.lane)
-        await tx.reception.publish(reception.number, intake, total=reception.total, idempotency=idempotency, now=now)
+        if not await tx.reception.publish(
+            reception.number, intake, total=reception.total, idempotency=idempotency, now=now
+        ):
+            raise KeyTaken
         published = await tx.jobs.by_number(reception.number)
         bells = min(MOST_BELLS, -(-reception.total // BATCH_SIZE))
         tx.after_commit(lambda: app.bell.ring(bells))
@@ -244,22 +253,23 @@ async def _receive(
     await reception.add([], is_last=True)
 
 
-async def _publish(app: App, reception: Reception, request: JobRequest, report: IntakeReport) -> Job:
-    idempotency = None
-    if request.idempotency_key is not None:
-        idempotency = (request.idempotency_key, _request_hash(request, report.sha256))
-        async with app.store.reading() as tx:
-            before = await tx.jobs.by_idempotency_key(request.idempotency_key)
-        if before is not None:
-            job, their_hash = before
-            if their_hash != idempotency[1]:
-                raise IdempotencyConflict(request.idempotency_key)
-            await _forget(app, reception.number)
-            return job
-    async with app.store.reading() as tx:
-        file_name = (await tx.jobs.by_number(reception.number)).intake.file_name
+async def _publish(
+    app: App, reception: Reception, request: JobRequest, report: IntakeReport, file_name: str | None
+) -> Job:
     intake = Intake(report.rows, report.duplicates, report.rejected, report.sha256, file_name)
-    return await publish_reception(app, reception, intake, idempotency=idempotency)
+    key = request.idempotency_key
+    if key is None:
+        return await publish_reception(app, reception, intake)
+    request_hash = _request_hash(request, report.sha256)
+    try:
+        return await publish_reception(app, reception, intake, idempotency=(key, request_hash))
+    except KeyTaken:
+        async with app.store.reading() as tx:
+            job, their_hash = await tx.jobs.by_idempotency_key(key)
+        if their_hash != request_hash:
+            raise IdempotencyConflict(key) from None
+        await _forget(app, reception.number)
+        return job
 
 
 async def _forget(app: App, number: JobNumber) -> None:
