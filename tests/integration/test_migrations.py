@@ -1,0 +1,167 @@
+"""The schema comes from the migrations alone, on both databases, whoever asks for it and however often."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Column, Connection, inspect, text
+
+from orchestrator.domain.errors import SchemaTooNew, StoreUnavailable
+from orchestrator.store.database import make_engine
+from orchestrator.store.rows import Base
+from orchestrator.store.schema import HEAD, alembic_config, revision, upgrade
+from tests.support.databases import sqlite_url
+
+pytestmark = pytest.mark.enable_socket
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without tables, once of each kind."""
+    if request.param == "sqlite":
+        yield sqlite_url(tmp_path / "empty.db")
+    else:
+        yield request.getfixturevalue("empty_postgres_url")
+
+
+async def tables_of(url: str) -> set[str]:
+    engine = make_engine(url)
+    try:
+        async with engine.connect() as connection:
+            return set(await connection.run_sync(lambda sync: inspect(sync).get_table_names()))
+    finally:
+        await engine.dispose()
+
+
+async def execute(url: str, statement: str) -> None:
+    engine = make_engine(url)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text(statement))
+    finally:
+        await engine.dispose()
+
+
+def differences(connection: Connection) -> list[object]:
+    options = {"compare_type": True, "compare_server_default": defaults_differ}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata))
+
+
+def defaults_differ(context: Any, _there: Any, ours: Column[Any], *_defaults: Any) -> bool | None:
+    """SQLite numbers rows by itself and shows no default for it; None leaves the others to Alembic."""
+    return False if ours.identity is not None and context.dialect.name == "sqlite" else None
+
+
+async def test_the_schema_goes_up_down_and_up_again(empty_url: str) -> None:
+    await upgrade(empty_url)
+    up = await tables_of(empty_url)
+    await upgrade(empty_url, to="base")
+    down = await tables_of(empty_url)
+    await upgrade(empty_url)
+
+    assert up == {*Base.metadata.tables, "alembic_version"}
+    assert down == {"alembic_version"}
+    assert await tables_of(empty_url) == up
+    assert await revision(empty_url) == HEAD
+
+
+async def test_the_mapped_classes_are_what_the_migrations_make(empty_url: str) -> None:
+    await upgrade(empty_url)
+
+    engine = make_engine(empty_url)
+    async with engine.connect() as connection:
+        found = await connection.run_sync(differences)
+    await engine.dispose()
+
+    assert found == []
+
+
+async def test_the_comparison_would_see_a_column_that_no_class_has(empty_url: str) -> None:
+    await upgrade(empty_url)
+    await execute(empty_url, "ALTER TABLE jobs ADD COLUMN stray INTEGER")
+
+    engine = make_engine(empty_url)
+    async with engine.connect() as connection:
+        found = await connection.run_sync(differences)
+    await engine.dispose()
+
+    assert "stray" in str(found)
+
+
+def test_the_release_knows_its_newest_revision() -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_current_head() == HEAD
+
+
+async def test_a_second_upgrade_has_nothing_to_do(empty_url: str) -> None:
+    assert await upgrade(empty_url) is True
+    assert await upgrade(empty_url) is False
+
+
+async def test_a_database_that_is_ahead_is_refused_and_left_alone(empty_url: str) -> None:
+    await upgrade(empty_url)
+    await execute(empty_url, "UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(SchemaTooNew, match=r"has schema 9999.* knows " + HEAD):
+        await upgrade(empty_url)
+
+    assert await revision(empty_url) == "9999"
+
+
+async def test_an_older_file_is_copied_beside_itself_before_it_is_upgraded(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "muster.db")
+    await upgrade(url)
+    await execute(
+        url,
+        "INSERT INTO workers (id, kind, version, started_at, seen_at) VALUES ('w', 'run', '0', '2026', '2026')",
+    )
+    await execute(url, "UPDATE alembic_version SET version_num = '0000'")
+
+    with pytest.raises(Exception, match="0000"):
+        # No script leads away from 0000, so the upgrade itself fails; by then the copy must have been made.
+        await upgrade(url)
+
+    with closing(sqlite3.connect(tmp_path / "muster.db.before-0000")) as copy:
+        assert copy.execute("SELECT id FROM workers").fetchall() == [("w",)]
+
+
+async def test_a_new_file_is_made_with_its_folder_and_needs_no_copy(tmp_path: Path) -> None:
+    file = tmp_path / "some" / "where" / "muster.db"
+
+    await upgrade(sqlite_url(file))
+
+    assert [each.name for each in file.parent.iterdir() if "before" in each.name] == []
+    assert await revision(sqlite_url(file)) == HEAD
+
+
+async def test_a_file_that_is_no_database_is_an_outage_with_one_clear_line(tmp_path: Path) -> None:
+    file = tmp_path / "muster.db"
+    file.write_text("a shopping list " * 100)
+
+    with pytest.raises(StoreUnavailable, match="not a database"):
+        await upgrade(sqlite_url(file))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_eight_processes_upgrade_one_database_at_once(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = sqlite_url(tmp_path / "shared.db") if kind == "sqlite" else request.getfixturevalue("empty_postgres_url")
+
+    with multiprocessing.get_context("spawn").Pool(8) as processes:
+        done = processes.map(upgraded, [url] * 8, chunksize=1)
+
+    assert sorted(done) == [False] * 7 + [True]
+
+
+def upgraded(url: str) -> bool:
+    return asyncio.run(upgrade(url))
