@@ -1,0 +1,27 @@
+"""What the simulator saw, beside what we recorded: the comparison at the heart of the fault tests."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from orchestrator.simulator.app import SimulatedGraph
+
+
+def assert_the_report_is_true(rows: Iterable[Mapping[str, str]], graph: SimulatedGraph) -> None:
+    """Device by device: nothing is claimed that did not happen, and nothing happened that is not told."""
+    calls = Counter(call.device for call in graph.tenant.calls)
+    effects = graph.tenant.effects
+    lies = []
+    for row in rows:
+        device, status = row["managedDeviceId"], row["status"]
+        happened = effects.get(device, 0)
+        told = {
+            "an accepted device was reached": status != "accepted" or happened >= 1,
+            "one that never left was not": status not in {"waiting", "cancelled"} or happened == 0,
+            "a failed one was not": status != "failed" or happened == 0,
+            "a repeated one is marked": happened <= 1 or row["maybeRepeated"] == "true" or status == "uncertain",
+            "no call is kept back": calls[device] <= int(row["attempts"]),
+        }
+        lies += [f"{device} ({status}): not so that {claim}" for claim, is_so in told.items() if not is_so]
+    assert not lies, "\n".join(lies[:10])
