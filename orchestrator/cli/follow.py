@@ -26,6 +26,6 @@ def wait(invocation: Invocation, wanted: str) -> int:
 
 
 def _follow(invocation: Invocation, wanted: str, *, is_quiet: bool) -> int:
-    from orchestrator.cli.launch import launch_follow
+    from orchestrator.cli.go_on import launch_follow
 
     return launch_follow(invocation, wanted, is_quiet=is_quiet)

@@ -66,7 +66,7 @@ def priority(invocation: Invocation, wanted: str, *, priority: str) -> None:
 @pass_invocation
 def resume(invocation: Invocation, wanted: str, *, reason: str | None, report: Path | None) -> int:
     """Go on with a job that was paused, stopped or interrupted: here, unless a service takes it."""
-    from orchestrator.cli.launch import launch_resume
+    from orchestrator.cli.go_on import launch_resume
 
     return launch_resume(invocation, wanted, reason=reason, report=report)
 
@@ -83,7 +83,7 @@ def retry(
     invocation: Invocation, wanted: str, *, status: str, code: str | None, reason: str | None, report: Path | None
 ) -> int:
     """A new job of the devices of an old one that did not work out: here, unless a service takes it."""
-    from orchestrator.cli.launch import launch_retry
+    from orchestrator.cli.go_on import launch_retry
 
     statuses = tuple(TargetStatus(word) for word in words_of(status, _RETRIABLE))
     return launch_retry(invocation, wanted, statuses=statuses, code=code, reason=reason, report=report)

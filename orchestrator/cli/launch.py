@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import click
@@ -13,14 +13,13 @@ from orchestrator.cli.bridge import Interrupt
 from orchestrator.cli.figures import plural
 from orchestrator.cli.foreground import (
     Ending,
-    follow,
     follow_started,
     report_path,
     show_job,
     somebody_works,
     work_through,
 )
-from orchestrator.cli.invocation import Format, Invocation, caller, prompt_sign_in
+from orchestrator.cli.invocation import Format, Invocation, prompt_sign_in
 from orchestrator.cli.job_text import unfinished_line
 from orchestrator.cli.output import show_facts
 from orchestrator.cli.questions import asks_above, confirm_with, say_preview
@@ -29,13 +28,10 @@ from orchestrator.cli.submission import STDIN, Submission
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import IntakeFailed
 from orchestrator.domain.job import Job
-from orchestrator.domain.target import TargetStatus
 from orchestrator.settings import Settings
 from orchestrator.usecases.app import App
 from orchestrator.usecases.check_tenant import RELAY
 from orchestrator.usecases.describe_jobs import describe_job, list_jobs, unfinished_jobs
-from orchestrator.usecases.resume_job import resume_job
-from orchestrator.usecases.retry_job import retry_job
 from orchestrator.usecases.submit_job import NotConfirmed, Preview, preview_job, submit_job
 
 Work = Callable[[App, Interrupt], Awaitable[int]]
@@ -64,7 +60,7 @@ def run_list(
         through = work_through if settings.is_embedded else follow_started
         return await through(app, interrupt, job, ending)
 
-    return _with_app(settings, work, kind="run" if settings.is_embedded else "ask")
+    return with_app(settings, work, kind="run" if settings.is_embedded else "ask")
 
 
 def launch_submit(invocation: Invocation, submission: Submission, *, waits: bool) -> int:
@@ -89,60 +85,12 @@ def launch_submit(invocation: Invocation, submission: Submission, *, waits: bool
             _say_nobody_works(job, settings)
         return exits.DONE
 
-    return _with_app(settings, work, kind="ask")
+    return with_app(settings, work, kind="ask")
 
 
-def launch_follow(invocation: Invocation, wanted: str, *, is_quiet: bool) -> int:
-    """Follow a job that others work on; Ctrl-C ends the following and not the job."""
-    settings = invocation.settings()
+def with_app(settings: Settings, work: Work, *, kind: str) -> int:
+    """Do the work with an application that calls itself by this kind; the exit code."""
 
-    async def work(app: App, interrupt: Interrupt) -> int:
-        job = (await describe_job(app, wanted)).job
-        return await follow(app, interrupt, job, Ending(invocation.output, is_quiet=is_quiet), pauses=False)
-
-    return _with_app(settings, work, kind="ask")
-
-
-def launch_resume(invocation: Invocation, wanted: str, *, reason: str | None, report: Path | None) -> int:
-    """Go on with a job: here, unless others take it."""
-    settings = invocation.settings()
-    refuse_unwritable(report or Path("muster-report.csv"))
-
-    async def work(app: App, interrupt: Interrupt) -> int:
-        job = (await resume_job(app, wanted, by=caller(), reason=reason)).job
-        return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
-
-    return _with_app(settings, work, kind="run" if settings.is_embedded else "ask")
-
-
-def launch_retry(
-    invocation: Invocation,
-    wanted: str,
-    *,
-    statuses: Sequence[TargetStatus],
-    code: str | None,
-    reason: str | None,
-    report: Path | None,
-) -> int:
-    """Make the linked job, and see it through: here, unless others take it."""
-    settings = invocation.settings()
-    refuse_unwritable(report or Path("muster-report.csv"))
-
-    async def work(app: App, interrupt: Interrupt) -> int:
-        job = await retry_job(app, wanted, statuses=statuses, code=code, by=caller(), reason=reason)
-        click.echo(f"Job {job.id} retries {plural(job.intake.rows, 'device')} of {job.retry_of}.", err=True)
-        return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
-
-    return _with_app(settings, work, kind="run" if settings.is_embedded else "ask")
-
-
-async def _see_through(app: App, interrupt: Interrupt, job: Job, settings: Settings, ending: Ending) -> int:
-    if settings.is_embedded and not await somebody_works(app):
-        return await work_through(app, interrupt, job, ending)
-    return await follow_started(app, interrupt, job, ending)
-
-
-def _with_app(settings: Settings, work: Work, *, kind: str) -> int:
     async def inside(interrupt: Interrupt) -> int:
         async with open_app(settings, kind=kind, sign_in_prompt=prompt_sign_in) as app:
             return await work(app, interrupt)

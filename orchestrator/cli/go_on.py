@@ -1,0 +1,72 @@
+"""What `job watch`, `wait`, `resume` and `retry` do: seeing a job through that was there before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from orchestrator.cli.bridge import Interrupt
+from orchestrator.cli.figures import plural
+from orchestrator.cli.foreground import Ending, follow, follow_started, report_path, somebody_works, work_through
+from orchestrator.cli.invocation import Invocation, caller
+from orchestrator.cli.launch import with_app
+from orchestrator.cli.report_file import refuse_unwritable
+from orchestrator.domain.job import Job
+from orchestrator.domain.target import TargetStatus
+from orchestrator.settings import Settings
+from orchestrator.usecases.app import App
+from orchestrator.usecases.describe_jobs import describe_job
+from orchestrator.usecases.resume_job import resume_job
+from orchestrator.usecases.retry_job import retry_job
+
+
+def launch_follow(invocation: Invocation, wanted: str, *, is_quiet: bool) -> int:
+    """Follow a job that others work on; Ctrl-C ends the following and not the job."""
+    settings = invocation.settings()
+
+    async def work(app: App, interrupt: Interrupt) -> int:
+        job = (await describe_job(app, wanted)).job
+        return await follow(app, interrupt, job, Ending(invocation.output, is_quiet=is_quiet), pauses=False)
+
+    return with_app(settings, work, kind="ask")
+
+
+def launch_resume(invocation: Invocation, wanted: str, *, reason: str | None, report: Path | None) -> int:
+    """Go on with a job: here, unless others take it."""
+    settings = invocation.settings()
+    refuse_unwritable(report or Path("muster-report.csv"))
+
+    async def work(app: App, interrupt: Interrupt) -> int:
+        job = (await resume_job(app, wanted, by=caller(), reason=reason)).job
+        return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
+
+    return with_app(settings, work, kind="run" if settings.is_embedded else "ask")
+
+
+def launch_retry(
+    invocation: Invocation,
+    wanted: str,
+    *,
+    statuses: Sequence[TargetStatus],
+    code: str | None,
+    reason: str | None,
+    report: Path | None,
+) -> int:
+    """Make the linked job, and see it through: here, unless others take it."""
+    settings = invocation.settings()
+    refuse_unwritable(report or Path("muster-report.csv"))
+
+    async def work(app: App, interrupt: Interrupt) -> int:
+        job = await retry_job(app, wanted, statuses=statuses, code=code, by=caller(), reason=reason)
+        click.echo(f"Job {job.id} retries {plural(job.intake.rows, 'device')} of {job.retry_of}.", err=True)
+        return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
+
+    return with_app(settings, work, kind="run" if settings.is_embedded else "ask")
+
+
+async def _see_through(app: App, interrupt: Interrupt, job: Job, settings: Settings, ending: Ending) -> int:
+    if settings.is_embedded and not await somebody_works(app):
+        return await work_through(app, interrupt, job, ending)
+    return await follow_started(app, interrupt, job, ending)
