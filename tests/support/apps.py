@@ -36,6 +36,7 @@ async def an_app(
     limit: WriteLimit | None = None,
     batching: Batching = Batching.OFF,
     policy: RetryPolicy | None = None,
+    attempts: int = 6,
     token: str = "opaque",
     clock: Clock | None = None,
     kind: str = "run",
@@ -55,7 +56,7 @@ async def an_app(
             connect=_connect(http, graph_url, token, clock),
             throttle=RowThrottle(store, clock, Random(7)),
             bell=SilentBell(),
-            policy=policy or RetryPolicy(attempts=6, base=0.05),
+            policy=policy or RetryPolicy(attempts=attempts, base=0.05),
             batching=batching,
             started_at=clock.now(),
         )
