@@ -56,7 +56,7 @@ async def plan_of(connection: AsyncConnection, statement: Statement) -> str:
     """How the database goes about a statement that it was given, as text that names tables and indexes."""
     if connection.dialect.name == "sqlite":
         rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement.text}", statement.parameters)
-        return "\n".join(row[3] for row in rows)
+        return "\n".join(tuple(row)[-1] for row in rows)
     rows = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement.text}", statement.parameters)
     plan = rows.scalar_one()
     return json.dumps(json.loads(plan) if isinstance(plan, str) else plan)

@@ -1,0 +1,186 @@
+"""Objects with everything defaulted, for tests that care about one thing of them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from orchestrator.domain.action import Action
+from orchestrator.domain.batch import Claim
+from orchestrator.domain.device import Device, Via
+from orchestrator.domain.ids import BatchKey, JobId, JobNumber, LaneKey, WorkerId
+from orchestrator.domain.job import Intake, Job, Tally
+from orchestrator.domain.outcome import Accepted, Outcome
+from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.target import Target
+from orchestrator.engine.held_batch import HeldBatch
+from orchestrator.store.database import Store, Transaction
+from orchestrator.store.reception import NewJob
+from orchestrator.usecases.recover_stalled import LEASE
+from tests.support.apps import device_ids
+
+LANE = LaneKey("global/contoso/app")
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+ALICE = WorkerId("worker@alice")
+BOB = WorkerId("worker@bob")
+
+
+def a_target(line: int = 2, **facts: object) -> Target:
+    return Target(line=line, device=Device((device_ids(1, seed=line)[0],)), **facts)  # type: ignore[arg-type] # what it is given is what the test names
+
+
+def a_claim(
+    targets: int | Sequence[Target] = 3,
+    *,
+    waiting: int = 0,
+    job: int = 1,
+    batch: int = 0,
+    term: int = 1,
+    action: Action = Action.REFRESH_USER_POLICY,
+    accepted_before: bool = False,
+    rest_due_at: datetime | None = None,
+) -> Claim:
+    """A claim on so many targets of a batch of which so many more wait."""
+    given = [a_target(line) for line in range(2, 2 + targets)] if isinstance(targets, int) else targets
+    return Claim(
+        key=BatchKey(JobNumber(job), batch),
+        term=term,
+        job=JobId(f"job{job}"),
+        action=action,
+        via=Via.MANAGED_DEVICES,
+        targets=tuple(given),
+        tally=Tally(waiting=waiting, sending=len(given)),
+        accepted_before=accepted_before,
+        rest_due_at=rest_due_at,
+    )
+
+
+def a_held_batch(claim: Claim | None = None, now: datetime = NOW) -> HeldBatch:
+    return HeldBatch(claim or a_claim(), lambda: now)
+
+
+async def a_job(
+    store: Store,
+    targets: int = 3,
+    *,
+    size: int = 500,
+    action: Action = Action.REFRESH_USER_POLICY,
+    lane: LaneKey = LANE,
+    answered: bool = True,
+    published: bool = True,
+    now: datetime = NOW,
+) -> Job:
+    """A stored job of so many targets in batches of `size`; `answered`, as if Graph had answered it before."""
+    lines = list(enumerate(device_ids(targets), 2))
+    batches = [lines[start : start + size] for start in range(0, targets, size)]
+    job_id = JobId("".join(secrets.choice("bcdfghjk") for _ in range(12)))
+    async with store.transaction() as tx:
+        number = await tx.reception.begin(
+            NewJob(
+                id=job_id,
+                name=None,
+                action=action,
+                via=Via.MANAGED_DEVICES,
+                tenant="default",
+                lane=lane,
+                priority="normal",
+                input_columns=("managedDeviceId",),
+                submitted_by="tests",
+                submit_reason=None,
+                file_name="devices.csv",
+            ),
+            now=now,
+        )
+        await tx.reception.add_page(number, 0, (2, targets + 1), b"", now=now)
+        await tx.reception.add_batches(number, 0, batches, now=now)
+        if published:
+            await tx.jobs.rejoin(number, lane)
+            await tx.reception.publish(number, Intake(targets), total=targets, idempotency=None, now=now)
+        if answered:
+            await tx.jobs.note_answered(number)
+        return await tx.jobs.by_number(number)
+
+
+@dataclass(slots=True)
+class StoreWorker:
+    """A worker as the store sees it: it claims, applies outcomes and writes, one step at a time."""
+
+    store: Store
+    id: WorkerId = ALICE
+    lane: LaneKey = LANE
+    held: dict[BatchKey, HeldBatch] = field(default_factory=dict)
+    targets: dict[BatchKey, list[Target]] = field(default_factory=dict)
+
+    async def claim(self, want: int = 20, *, now: datetime = NOW) -> Claim | None:
+        async with self.store.transaction() as tx:
+            claim = await tx.batches.claim(
+                self.lane, worker=self.id, want=want, lease=LEASE, now=now, held=tuple(self.held)
+            )
+        if claim is None:
+            return None
+        held = self.held.get(claim.key)
+        if held is not None and held.claim.term == claim.term:
+            held.extend(claim)
+        else:
+            self.held[claim.key] = HeldBatch(claim, lambda: now)
+            self.targets[claim.key] = []
+        self.targets[claim.key].extend(claim.targets)
+        return claim
+
+    async def answer(
+        self,
+        key: BatchKey,
+        outcome: Outcome | None = None,
+        *,
+        count: int | None = None,
+        policy: RetryPolicy | None = None,
+        now: datetime = NOW,
+    ) -> set[BatchKey]:
+        """Take in the same outcome for some (or all) targets on their way and write that; what was kept."""
+        held = self.held[key]
+        targets = self.targets[key]
+        taken, self.targets[key] = targets[:count], targets[len(targets) if count is None else count :]
+        changes = []
+        for target in taken:
+            step = (policy or RetryPolicy()).next_step(
+                outcome or Accepted("request"),
+                used=target.attempts - target.uncharged + 1,
+                repeatable=held.claim.action.is_repeatable,
+                jitter=0.0,
+                doubtful=target.doubtful,
+                accepted_before=held.accepted_before,
+            )
+            changes.append(held.apply(target, step, sent_at=now))
+        change = held.snapshot()
+        async with self.store.transaction() as tx:
+            kept = await tx.batches.change([change])
+            if kept:
+                await tx.targets.change(changes)
+        if change.released or not kept:
+            del self.held[key], self.targets[key]
+        return kept
+
+
+async def tally_of(store: Store, job: Job) -> Tally:
+    async with store.reading() as tx:
+        return (await tx.jobs.tallies([job.number]))[job.number]
+
+
+async def recovered(store: Store, now: datetime) -> list[object]:
+    """What was handed back at that moment."""
+    async with store.transaction() as tx:
+        return list(await tx.recovery.hand_back(now=now, limit=50))
+
+
+async def truth_of(tx: Transaction, job: Job, targets: int) -> Tally:
+    """The tally as the rows have it, each target looked at by itself."""
+    facts = await tx.targets.page(job.number, job.id, limit=targets + 1)
+    counts: dict[str, int] = {}
+    for target in facts:
+        counts[target.status.value] = counts.get(target.status.value, 0) + 1
+    return Tally(**counts)
+
+
+AFTER_THE_LEASE = NOW + LEASE + timedelta(seconds=1)
