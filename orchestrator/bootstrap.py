@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import SystemRandom
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -23,8 +24,6 @@ from orchestrator.domain.tenant import Tenant
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.engine.throttle import Throttle
 from orchestrator.graph import tokens
-from orchestrator.graph.auth import sign_in_with
-from orchestrator.graph.client import GraphClient
 from orchestrator.graph.clouds import addresses_of
 from orchestrator.graph.credentials import (
     AccessToken,
@@ -37,8 +36,6 @@ from orchestrator.graph.credentials import (
     fixed,
     kept_in,
 )
-from orchestrator.graph.transport import Http, open_http
-from orchestrator.graph.trust import trust_in
 from orchestrator.queueing.bell import Bell, SilentBell
 from orchestrator.settings import Settings, TenantSettings
 from orchestrator.store.database import Store, open_store
@@ -46,8 +43,11 @@ from orchestrator.store.row_throttle import RowThrottle
 from orchestrator.store.schema import HEAD, revision, upgrade
 from orchestrator.telemetry.logs import set_up_logs
 from orchestrator.usecases.app import App, Batching, Connection
-from orchestrator.usecases.connection import TenantConnection
 from orchestrator.usecases.shared_throttle import SharedThrottle
+
+if TYPE_CHECKING:
+    from orchestrator.graph.transport import Http
+    from orchestrator.usecases.connection import TenantConnection
 
 Prompt = Callable[[str], None]
 
@@ -128,6 +128,13 @@ class Connections:
             await self._http.aclose()
 
     def _make(self, tenant: Tenant) -> TenantConnection:
+        # Whoever only asks how a job stands does not wait for the libraries that call Graph.
+        from orchestrator.graph.auth import sign_in_with  # noqa: PLC0415
+        from orchestrator.graph.client import GraphClient  # noqa: PLC0415
+        from orchestrator.graph.transport import open_http  # noqa: PLC0415
+        from orchestrator.graph.trust import trust_in  # noqa: PLC0415
+        from orchestrator.usecases.connection import TenantConnection  # noqa: PLC0415
+
         settings = self._settings.tenants[tenant.name]
         trust = trust_in(self._settings.ca_bundle)
         addresses = addresses_of(tenant.cloud)

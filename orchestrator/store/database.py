@@ -78,9 +78,9 @@ class Store:
         self._writers = asyncio.Semaphore(1 if engine.dialect.name == "sqlite" else 1000)
 
     @property
-    def url(self) -> URL:
-        """Where it is; the password is not in its text."""
-        return self._engine.url
+    def place(self) -> str:
+        """Where it is, for people: without the password, and without the driver that nobody chose."""
+        return _place(self._engine.url)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -179,12 +179,15 @@ def _begin_sqlite(connection: Any) -> None:
 
 
 def _unavailable(problem: Exception, url: URL) -> StoreUnavailable:
-    where = url.render_as_string(hide_password=True).replace("+aiosqlite", "").replace("+asyncpg", "")
     cause = str(getattr(problem, "orig", None) or problem or type(problem).__name__).strip().splitlines()
     return StoreUnavailable(
-        f"The database {where} cannot be used: {cause[0] if cause else type(problem).__name__}. "
+        f"The database {_place(url)} cannot be used: {cause[0] if cause else type(problem).__name__}. "
         "Check MUSTER_DATABASE_URL and that the database is up; `muster doctor` tries it."
     )
+
+
+def _place(url: URL) -> str:
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
 def _is_outage(problem: Exception) -> bool:

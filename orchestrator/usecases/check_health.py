@@ -33,13 +33,12 @@ _FORGOTTEN_AFTER = timedelta(days=1)
 
 
 async def _database(app: App) -> Check:
-    name = app.store.url.render_as_string(hide_password=True)
     try:
         async with app.store.transaction() as tx:
             await tx.workers.forget_silent(before=await tx.now() - _FORGOTTEN_AFTER)
     except MusterError as problem:
         return Check("database", ok=False, detail=str(problem), mend="Check MUSTER_DATABASE_URL.")
-    return Check("database", ok=True, detail=f"can be written: {name}")
+    return Check("database", ok=True, detail=f"can be written: {app.store.place}")
 
 
 async def _broker(app: App) -> Check:

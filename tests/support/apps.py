@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import csv
+import io
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,11 +12,16 @@ from random import Random
 
 import httpx
 
+from orchestrator.domain.action import Action
 from orchestrator.domain.clock import Clock
+from orchestrator.domain.device import Via
 from orchestrator.domain.ids import LaneKey, WorkerId
+from orchestrator.domain.job import Job
 from orchestrator.domain.lane import Cloud, WriteLimit
 from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.target import TargetFacts
 from orchestrator.domain.tenant import Tenant
+from orchestrator.engine.stop import StopSignal
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.graph.auth import sign_in_with
 from orchestrator.graph.client import GraphClient
@@ -21,11 +29,19 @@ from orchestrator.graph.clouds import addresses_of
 from orchestrator.graph.credentials import AccessToken, fixed
 from orchestrator.graph.transport import open_http
 from orchestrator.graph.trust import trust_in
+from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.queueing.bell import SilentBell
 from orchestrator.store.database import open_store
 from orchestrator.store.row_throttle import RowThrottle
 from orchestrator.usecases.app import App, Batching, Connection
 from orchestrator.usecases.connection import TenantConnection
+from orchestrator.usecases.describe_jobs import JobView, describe_job, list_targets
+from orchestrator.usecases.drive import drive
+from orchestrator.usecases.submit_job import JobRequest, submit_job
+from orchestrator.usecases.write_report import report_text
+
+_PATIENCE = 60.0
+"""Seconds after which a job that does not come to rest counts as hung."""
 
 
 @asynccontextmanager
@@ -78,6 +94,42 @@ def _connect(
         return TenantConnection(GraphClient(http, sign_in, graph_url, "muster/test", clock), sign_in, addresses.root)
 
     return connect
+
+
+async def submitted(
+    app: App,
+    devices: int | bytes = 20,
+    *,
+    action: Action = Action.REFRESH_USER_POLICY,
+    idempotency_key: str | None = None,
+    skip_invalid: bool = False,
+) -> Job:
+    """A job of so many devices, or of this device list."""
+    return await submit_job(
+        app,
+        JobRequest(action, Via.MANAGED_DEVICES, "default", "tests", idempotency_key=idempotency_key),
+        io.BytesIO(devices_csv(devices) if isinstance(devices, int) else devices),
+        file_name="devices.csv",
+        options=IntakeOptions(skip_invalid=skip_invalid),
+    )
+
+
+async def driven(app: App, job: Job) -> JobView:
+    """The job after this app has worked on it until it rests."""
+    async with asyncio.timeout(_PATIENCE):
+        await drive(app, StopSignal(), only=job, until_idle=True)
+    return await describe_job(app, job.id)
+
+
+async def targets_of(app: App, job: Job) -> list[TargetFacts]:
+    """All that is known of every target."""
+    return await list_targets(app, job.id, limit=1_000_000)
+
+
+async def report_of(app: App, job: Job) -> list[dict[str, str]]:
+    """The rows of the report."""
+    text = "".join([piece async for piece in report_text(app, job.id)])
+    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
 
 
 def devices_csv(count: int, *, header: str = "Device ID", seed: int = 1) -> bytes:
