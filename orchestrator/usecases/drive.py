@@ -197,7 +197,7 @@ class Driver:
             policy=app.policy,
             clock=app.clock,
             chance=app.chance,
-            utc=app.clock.now,
+            utc=self._leases.now,
         )
 
     async def _claim(self, lane: LaneKey, want: int, keeper: Keeper | None) -> tuple[HeldBatch, Claim] | None:
@@ -207,12 +207,14 @@ class Driver:
                 if keeper is not None and (counts := await tx.lanes.keeper(lane)) is not keeper:
                     self._app.throttle.note_keeper(lane, counts)
                     return None
+                now = await tx.now()
+                self._leases.note_time(now)
                 claim = await tx.batches.claim(
                     lane,
                     worker=self._app.worker,
                     want=want,
                     lease=LEASE,
-                    now=await tx.now(),
+                    now=now,
                     only=self._only,
                     held=self._leases.keys(),
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 
 from orchestrator.domain.batch import Claim
 from orchestrator.domain.ids import BatchKey, JobNumber
@@ -25,6 +26,18 @@ class Leases:
         self._resting: set[JobNumber] = set()
         self._halted: set[JobNumber] = set()
         self._valid_until = 0.0
+        self._ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        """The time that all who share the database agree on, as near as this machine knows it.
+
+        By its own clock, if that is ten minutes wrong, a target would wait ten minutes too long, or not at all.
+        """
+        return self._app.clock.now() + self._ahead
+
+    def note_time(self, now: datetime) -> None:
+        """The database's clock shows this moment."""
+        self._ahead = now - self._app.clock.now()
 
     def keys(self) -> list[BatchKey]:
         """The batches that are held."""
@@ -54,7 +67,7 @@ class Leases:
         if held is not None and held.claim.term == claim.term:
             held.extend(claim)
             return held
-        held = self._held[claim.key] = HeldBatch(claim, self._app.clock.now)
+        held = self._held[claim.key] = HeldBatch(claim, self.now)
         return held
 
     def note_written(self, entry: Entry, kept: set[BatchKey]) -> None:
