@@ -8,9 +8,17 @@ from collections.abc import Iterable, Mapping
 from orchestrator.simulator.app import SimulatedGraph
 
 
-def assert_the_report_is_true(rows: Iterable[Mapping[str, str]], graph: SimulatedGraph) -> None:
-    """Device by device: nothing is claimed that did not happen, and nothing happened that is not told."""
+def assert_the_report_is_true(
+    rows: Iterable[Mapping[str, str]], graph: SimulatedGraph, *, to_the_call: bool = False
+) -> None:
+    """Device by device: nothing is claimed that did not happen, and nothing happened that is not told.
+
+    `to_the_call` holds where no process of ours died: then every attempt is a call that arrived.
+    """
     calls = Counter(call.device for call in graph.tenant.calls)
+    last = {call.device: call for call in graph.tenant.calls}
+    names = Counter(call.client_request_id for call in graph.tenant.calls)
+    assert max(names.values(), default=1) == 1, "two calls left under one client-request-id"
     effects = graph.tenant.effects
     lies = []
     for row in rows:
@@ -23,5 +31,9 @@ def assert_the_report_is_true(rows: Iterable[Mapping[str, str]], graph: Simulate
             "a repeated one is marked": happened <= 1 or row["maybeRepeated"] == "true" or status == "uncertain",
             "no call is kept back": calls[device] <= int(row["attempts"]),
         }
+        if to_the_call:
+            named = last[device].client_request_id if device in last else ""
+            told["no call is made up"] = calls[device] == int(row["attempts"])
+            told["its last call is named"] = row["clientRequestId"] == named
         lies += [f"{device} ({status}): not so that {claim}" for claim, is_so in told.items() if not is_so]
     assert not lies, "\n".join(lies[:10])

@@ -1,0 +1,276 @@
+"""The rarer ways in which Graph misbehaves, and its envelopes: what the report says, call by call."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from orchestrator.domain.action import Action
+from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.target import TargetStatus
+from orchestrator.simulator.app import SimulatedGraph
+from orchestrator.simulator.serving import serve
+from orchestrator.simulator.throttling import RETRY_AFTER_STYLES, Quota, RetryAfter
+from orchestrator.usecases.app import App, Batching
+from orchestrator.usecases.resume_job import resume_job
+from tests.support.apps import an_app, device_ids, driven, report_of, submitted, targets_of
+from tests.support.truth import assert_the_report_is_true
+
+pytestmark = pytest.mark.enable_socket
+
+REFRESH, SCAN = Action.REFRESH_USER_POLICY, Action.FULL_SCAN
+ODD_ONES = device_ids(40)[25:28]
+"""Devices that stand behind the first twenty calls of a job of forty."""
+
+
+@asynccontextmanager
+async def at_work(
+    database_url: str, graph: SimulatedGraph, *, batching: Batching = Batching.OFF, policy: RetryPolicy | None = None
+) -> AsyncIterator[App]:
+    quick = policy or RetryPolicy(attempts=4, base=0.02)
+    async with serve(graph) as url, an_app(database_url, url, batching=batching, policy=quick) as app:
+        yield app
+
+
+@dataclass(frozen=True)
+class Case:
+    """Three devices meet this; what becomes of them."""
+
+    name: str
+    misbehave: Callable[[SimulatedGraph], None]
+    status: TargetStatus
+    attempts: int
+    code: str | None = None
+    http_status: int | None = None
+    action: Action = REFRESH
+    repeated: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def refuse(status: int, **how: object) -> Callable[[SimulatedGraph], None]:
+    return lambda graph: graph.refuse(ODD_ONES, status, **how)  # type: ignore[arg-type] # passed on as it is named
+
+
+def lose_and_refuse(graph: SimulatedGraph) -> None:
+    graph.lose_reply(ODD_ONES)
+    graph.refuse(ODD_ONES, 404)
+
+
+ACCEPTED, FAILED, UNCERTAIN = TargetStatus.ACCEPTED, TargetStatus.FAILED, TargetStatus.UNCERTAIN
+CASES = [
+    Case("409", refuse(409), FAILED, 1, "Conflict", 409),
+    Case("507", refuse(507), FAILED, 1, "InsufficientStorage", 507),
+    Case("423 once", refuse(423, times=1), ACCEPTED, 2),
+    Case("503 once", refuse(503, times=1), ACCEPTED, 2),
+    Case("503 always", refuse(503), FAILED, 4, "ServiceUnavailable", 503),
+    Case("503 once, for a scan", refuse(503, times=1), ACCEPTED, 2, action=SCAN),
+    Case("504 for a scan", refuse(504, times=1), UNCERTAIN, 1, "GatewayTimeout", 504, SCAN),
+    Case("408 always", refuse(408), UNCERTAIN, 4, "RequestTimeout", 408, repeated=True),
+    Case(
+        "a lost reply to a scan", lambda graph: graph.lose_reply(ODD_ONES), UNCERTAIN, 1, "ConnectionLost", None, SCAN
+    ),
+    Case(
+        "a reply lost, then a refusal",
+        lose_and_refuse,
+        UNCERTAIN,
+        2,
+        "ResourceNotFound",
+        404,
+        repeated=True,
+    ),
+    Case("a closed connection", lambda graph: graph.close_connection(ODD_ONES), ACCEPTED, 2, repeated=True),
+    Case("a page of HTML to a scan", lambda graph: graph.answer_html(ODD_ONES), UNCERTAIN, 1, "HTTP200", 200, SCAN),
+    Case("202 that did it", lambda graph: graph.answer_success(ODD_ONES, effect=True), UNCERTAIN, 1, "HTTP200", 200),
+    Case("half a document", lambda graph: graph.answer_truncated(ODD_ONES, times=1), ACCEPTED, 2),
+    Case("slow answers", lambda graph: graph.slow_down(ODD_ONES, low=0.3, high=0.5), ACCEPTED, 1),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+async def test_three_devices_that_meet(case: Case, sqlite_url: str) -> None:
+    graph = SimulatedGraph(None)
+    case.misbehave(graph)
+
+    async with at_work(sqlite_url, graph) as app:
+        job = await submitted(app, 40, action=case.action)
+        view = await driven(app, job)
+        targets, report = await targets_of(app, job), await report_of(app, job)
+
+    odd = [target for target in targets if target.device in ODD_ONES]
+    assert view.status is JobStatus.FINISHED
+    assert {target.status for target in odd} == {case.status}
+    assert {(target.attempts, target.maybe_repeated) for target in odd} == {(case.attempts, case.repeated)}
+    assert {target.status for target in targets if target.device not in ODD_ONES} == {ACCEPTED}
+    assert_the_report_is_true(report, graph, to_the_call=True)
+    rows = [row for row in report if row["managedDeviceId"] in ODD_ONES]
+    assert {row["status"] for row in rows} == {case.status}
+    if case.status is not ACCEPTED:
+        assert {row["errorCode"] for row in rows} == {case.code}
+        assert {row["httpStatus"] for row in rows} == {"" if case.http_status is None else str(case.http_status)}
+        assert all(row["errorMessage"] and row["clientRequestId"] and row["finishedAt"] for row in rows)
+        (error,) = view.errors
+        assert (error.status, error.code, error.http_status, error.count) == (
+            case.status,
+            case.code,
+            case.http_status,
+            3,
+        )
+        assert error.meaning
+        assert error.hint
+
+
+STOPPING: list[tuple[str, Callable[[SimulatedGraph], None], str]] = [
+    ("403 that names the permission", lambda graph: graph.withdraw_consent(), "PrivilegedOperations"),
+    (
+        "403 without a reason, nothing accepted",
+        lambda graph: graph.refuse(None, 403, code="accessDenied"),
+        "permission",
+    ),
+    ("approval as 412", lambda graph: graph.want_approval(status=412), "approval"),
+]
+
+
+@pytest.mark.parametrize("batching", [Batching.OFF, Batching.ON])
+@pytest.mark.parametrize(("name", "misbehave", "mend"), STOPPING, ids=[each[0] for each in STOPPING])
+async def test_what_cannot_work_for_any_device_stops_the_job_within_twenty_calls(
+    name: str, misbehave: Callable[[SimulatedGraph], None], mend: str, batching: Batching, sqlite_url: str
+) -> None:
+    graph = SimulatedGraph(None)
+    misbehave(graph)
+
+    async with at_work(sqlite_url, graph, batching=batching) as app:
+        job = await submitted(app, 200)
+        view = await driven(app, job)
+        report = await report_of(app, job)
+
+    assert view.status is JobStatus.STOPPED, name
+    assert mend in (view.job.reason or "")
+    assert "muster job resume" in (view.job.reason or "")
+    assert view.tally == Tally(waiting=200)
+    assert 1 <= graph.tenant.total <= 40
+    assert len(graph.tenant.asked) <= 20
+    assert_the_report_is_true(report, graph, to_the_call=True)
+
+
+async def test_a_stopped_job_goes_on_where_it_stood_once_it_was_mended(sqlite_url: str) -> None:
+    graph = SimulatedGraph(None)
+    graph.withdraw_consent(after_calls=60)
+
+    async with at_work(sqlite_url, graph) as app:
+        job = await submitted(app, 200)
+        stopped = await driven(app, job)
+        graph.behave()
+        await resume_job(app, job.id, by="tests")
+        finished = await driven(app, job)
+        report = await report_of(app, job)
+
+    assert stopped.status is JobStatus.STOPPED
+    assert stopped.tally.accepted >= 60
+    assert stopped.tally.failed == stopped.tally.uncertain == 0
+    assert finished.tally == Tally(accepted=200)
+    assert finished.job.reason is None
+    assert graph.tenant.repeated() == {}
+    assert_the_report_is_true(report, graph, to_the_call=True)
+
+
+@pytest.mark.parametrize("style", RETRY_AFTER_STYLES)
+async def test_a_429_closes_the_lane_for_as_long_as_it_says(style: RetryAfter, sqlite_url: str) -> None:
+    graph = SimulatedGraph(Quota(30, 1.5, retry_after=style))
+
+    async with at_work(sqlite_url, graph, policy=RetryPolicy(attempts=20, base=0.02)) as app:
+        job = await submitted(app, 80)
+        view = await driven(app, job)
+        report = await report_of(app, job)
+
+    refused = [call.arrived for call in graph.tenant.calls if call.status == 429]
+    assert view.tally == Tally(accepted=80)
+    assert refused
+    assert_the_report_is_true(report, graph, to_the_call=True)
+    if style != "none":
+        # What had left before the first refusal was read may still arrive; later ones came too early.
+        late = [arrived for arrived in refused if arrived > refused[0] + 0.5]
+        assert graph.throttle.early_calls <= len(refused) - len(late)
+
+
+async def test_a_call_that_hangs_holds_up_nobody_else_and_is_recorded_in_the_end(sqlite_url: str) -> None:
+    graph = SimulatedGraph(None)
+    graph.hang(ODD_ONES, seconds=3.0, effect=True)
+
+    async with at_work(sqlite_url, graph) as app:
+        job = await submitted(app, 40)
+        view = await driven(app, job)
+        report = await report_of(app, job)
+
+    others = [call.arrived for call in graph.tenant.calls if call.device not in ODD_ONES]
+    assert max(others) - min(others) < 2.5
+    assert view.tally == Tally(accepted=40)
+    assert_the_report_is_true(report, graph, to_the_call=True)
+
+
+async def test_an_outage_is_sat_out(sqlite_url: str) -> None:
+    graph = SimulatedGraph(None)
+    graph.outage(seconds=1.0)
+
+    async with at_work(sqlite_url, graph, policy=RetryPolicy(attempts=10, base=0.2)) as app:
+        job = await submitted(app, 60)
+        view = await driven(app, job)
+        report = await report_of(app, job)
+
+    assert view.tally == Tally(accepted=60)
+    assert_the_report_is_true(report, graph, to_the_call=True)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2])
+async def test_envelopes_lose_no_device_and_call_none_twice(share: float, database_url: str) -> None:
+    graph = SimulatedGraph(None)
+    graph.refuse(status=503, share=share)
+    graph.refuse(ODD_ONES, 404)
+
+    async with at_work(database_url, graph, batching=Batching.ON, policy=RetryPolicy(attempts=12, base=0.02)) as app:
+        job = await submitted(app, 130)
+        view = await driven(app, job)
+        report = await report_of(app, job)
+
+    assert view.tally == Tally(accepted=127, failed=3)
+    assert graph.tenant.repeated() == {}
+    assert max(envelope.parts for envelope in graph.tenant.envelopes) == 20
+    assert_the_report_is_true(report, graph, to_the_call=True)
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 413, 501])
+async def test_a_graph_without_envelopes_is_called_singly(status: int, sqlite_url: str) -> None:
+    graph = SimulatedGraph(None)
+    graph.refuse_envelopes(status)
+
+    async with at_work(sqlite_url, graph, batching=Batching.ON) as app:
+        job = await submitted(app, 130)
+        view = await driven(app, job)
+        report = await report_of(app, job)
+
+    assert view.tally == Tally(accepted=130)
+    assert graph.tenant.total == 130
+    assert_the_report_is_true(report, graph, to_the_call=True)
+
+
+@pytest.mark.parametrize("action", [REFRESH, SCAN])
+async def test_the_devices_of_a_lost_envelope_go_singly_or_are_uncertain(action: Action, sqlite_url: str) -> None:
+    graph = SimulatedGraph(None)
+    graph.lose_envelope(times=1)
+
+    async with at_work(sqlite_url, graph, batching=Batching.ON) as app:
+        job = await submitted(app, 60, action=action)
+        view = await driven(app, job)
+        report = await report_of(app, job)
+
+    lost = {row["managedDeviceId"] for row in report if row["maybeRepeated"] == "true" or row["status"] == UNCERTAIN}
+    assert len(lost) == 20
+    assert view.tally == (Tally(accepted=60) if action is REFRESH else Tally(accepted=40, uncertain=20))
+    assert_the_report_is_true(report, graph, to_the_call=True)
+    again = [call for call in graph.tenant.calls if call.device in lost][20:]
+    assert all(call.envelope is None for call in again)
