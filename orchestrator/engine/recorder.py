@@ -72,6 +72,7 @@ class Recorder:
             if not self._closed:
                 await self._clock.sleep(GATHER)
             await self.flush()
+        await self.flush()
 
     def quiet(self) -> asyncio.Lock:
         """To be held by whoever changes held batches in the database otherwise: nothing is written meanwhile."""

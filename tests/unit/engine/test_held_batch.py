@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.domain.batch import ErrorCount, ErrorGroup
+from orchestrator.domain.job import Tally
+from orchestrator.domain.outcome import Bar, GraphError
+from orchestrator.domain.retry import Again, Halt, Settle
+from orchestrator.domain.target import TargetStatus
+from tests.support.builders import NOW, a_claim, a_held_batch, a_target
+
+GONE = GraphError("ResourceNotFound", "no such device", 404, "request-1")
+UNWELL = GraphError("ServiceUnavailable", "unwell", 503, "request-2")
+
+
+def test_a_settled_target_moves_the_tally_with_it() -> None:
+    held = a_held_batch(a_claim(3, waiting=7))
+
+    held.apply(a_target(2), Settle(TargetStatus.ACCEPTED), sent_at=NOW)
+    held.apply(a_target(3), Settle(TargetStatus.FAILED, GONE), sent_at=NOW)
+
+    stands = held.snapshot()
+    assert stands.tally == Tally(waiting=7, sending=1, accepted=1, failed=1)
+    assert stands.in_flight == (4,)
+    assert stands.errors == {ErrorGroup(TargetStatus.FAILED, 404, "ResourceNotFound"): ErrorCount(1, "request-1")}
+    assert not stands.released
+
+
+def test_a_batch_is_free_once_nothing_of_it_is_on_its_way() -> None:
+    held = a_held_batch(a_claim(2))
+
+    held.apply(a_target(2), Settle(TargetStatus.ACCEPTED), sent_at=NOW)
+    held.withdraw(a_target(3))
+
+    stands = held.snapshot()
+    assert stands.released
+    assert stands.tally == Tally(waiting=1, accepted=1)
+
+
+def test_what_is_claimed_later_joins_what_is_on_its_way() -> None:
+    held = a_held_batch(a_claim(2, waiting=5))
+
+    held.extend(a_claim([a_target(9), a_target(10)], waiting=3))
+
+    stands = held.snapshot()
+    assert stands.tally == Tally(waiting=3, sending=4)
+    assert stands.in_flight == (2, 3, 9, 10)
+
+
+def test_another_attempt_is_due_when_the_policy_says() -> None:
+    held = a_held_batch(a_claim(1))
+
+    change = held.apply(a_target(2), Again(7.0, UNWELL), sent_at=NOW)
+
+    assert (change.status, change.attempts, change.not_before) == (
+        TargetStatus.WAITING,
+        1,
+        NOW + timedelta(seconds=7),
+    )
+    assert (change.http_status, change.error_code, change.request_id) == (503, "ServiceUnavailable", "request-2")
+    assert held.snapshot().due_at == NOW + timedelta(seconds=7)
+
+
+def test_the_batch_is_due_when_the_first_of_what_waits_is() -> None:
+    held = a_held_batch(a_claim(3, waiting=1, rest_due_at=NOW + timedelta(seconds=5)))
+
+    held.apply(a_target(2), Again(7.0, UNWELL), sent_at=NOW)
+    later = held.snapshot().due_at
+    held.apply(a_target(3), Again(3.0, UNWELL), sent_at=NOW)
+    sooner = held.snapshot().due_at
+    held.withdraw(a_target(4))
+
+    assert (later, sooner, held.snapshot().due_at) == (
+        NOW + timedelta(seconds=5),
+        NOW + timedelta(seconds=3),
+        NOW,
+    )
+
+
+def test_an_attempt_that_never_left_is_none() -> None:
+    held = a_held_batch(a_claim(1))
+
+    change = held.apply(a_target(2), Again(1.0, UNWELL, counted=False), sent_at=NOW)
+
+    assert (change.attempts, change.first_attempt_at, change.maybe_repeated) == (0, None, False)
+
+
+def test_an_attempt_that_stopped_the_job_uses_up_none_of_the_devices_own() -> None:
+    held = a_held_batch(a_claim(1))
+
+    change = held.apply(a_target(2), Halt(Bar.PERMISSION_MISSING, GONE), sent_at=NOW)
+
+    assert (change.status, change.attempts, change.uncharged) == (TargetStatus.WAITING, 1, 1)
+    assert held.snapshot().tally == Tally(waiting=1)
+
+
+@pytest.mark.parametrize("status", [TargetStatus.ACCEPTED, TargetStatus.UNCERTAIN])
+def test_whoever_is_called_after_a_doubtful_attempt_is_marked_as_perhaps_repeated(status: TargetStatus) -> None:
+    held = a_held_batch(a_claim(1))
+
+    change = held.apply(a_target(2, attempts=1, doubtful=True), Settle(status), sent_at=NOW)
+
+    assert change.maybe_repeated
+
+
+def test_doubt_stays_with_the_target() -> None:
+    held = a_held_batch(a_claim(2))
+
+    doubtful = held.apply(a_target(2), Again(1.0, UNWELL, doubtful=True), sent_at=NOW)
+    still = held.apply(a_target(3, attempts=1, doubtful=True), Again(1.0, UNWELL), sent_at=NOW)
+
+    assert (doubtful.doubtful, doubtful.maybe_repeated) == (True, False)
+    assert (still.doubtful, still.maybe_repeated) == (True, True)
+
+
+def test_only_a_final_status_is_progress() -> None:
+    held = a_held_batch(a_claim(2))
+
+    held.apply(a_target(2), Again(1.0, UNWELL), sent_at=NOW)
+    before = held.snapshot().progressed
+    held.apply(a_target(3), Settle(TargetStatus.FAILED, GONE), sent_at=NOW)
+
+    assert (before, held.snapshot().progressed) == (False, True)
+
+
+def test_an_acceptance_is_remembered_for_the_calls_that_follow() -> None:
+    held = a_held_batch(a_claim(2))
+
+    held.apply(a_target(2), Settle(TargetStatus.FAILED, GONE), sent_at=NOW)
+    before = held.accepted_before
+    held.apply(a_target(3), Settle(TargetStatus.ACCEPTED), sent_at=NOW)
+
+    assert (before, held.accepted_before) == (False, True)

@@ -1,0 +1,453 @@
+"""One lane in virtual time: a Graph that answers as told, permits from the arithmetic itself, and a batch to empty."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from orchestrator.domain import pacing
+from orchestrator.domain.batch import Claim, TargetChange
+from orchestrator.domain.call import Call, EnvelopesRefused
+from orchestrator.domain.errors import StoreUnavailable
+from orchestrator.domain.ids import JobNumber, LaneKey
+from orchestrator.domain.lane import WriteLimit
+from orchestrator.domain.outcome import Accepted, Bar, Deferred, GraphError, Outcome, Refused, Uncertain
+from orchestrator.domain.pacing import Keeper, Pace, Permits
+from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.target import Target, TargetStatus
+from orchestrator.engine.held_batch import HeldBatch
+from orchestrator.engine.lane_run import HOPELESS, Lane, LaneRun, Ports
+from orchestrator.engine.recorder import Entry, Recorder
+from orchestrator.engine.stop import StopSignal
+from tests.support.arrivals import most_in_any_window
+from tests.support.builders import LANE, a_claim, a_target
+from tests.support.clock import ManualClock, settle
+
+LIMIT = WriteLimit(20, timedelta(seconds=2))
+GONE = Refused(GraphError("ResourceNotFound", "no such device", 404))
+THROTTLED = Deferred(GraphError("TooManyRequests", "later", 429), timedelta(seconds=30), closes_lane=True)
+NO_WAY = Deferred(GraphError("ConnectFailed", "no connection could be made"))
+
+Answer = Callable[[Call], Awaitable[Outcome]]
+
+
+@dataclass
+class Graph:
+    """Counts what arrives and answers as it is told; a `Caller`."""
+
+    clock: ManualClock
+    latency: float = 0.05
+    answer: Callable[[Call], Outcome] = lambda _: Accepted("request")
+    envelopes_refused: bool = False
+    arrivals: list[float] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    envelopes: list[int] = field(default_factory=list)
+
+    async def trigger(self, call: Call) -> Outcome:
+        self._note(call)
+        await self.clock.sleep(self.latency)
+        return self.answer(call)
+
+    async def trigger_together(self, calls: Sequence[Call]) -> list[Outcome] | EnvelopesRefused:
+        self.envelopes.append(len(calls))
+        if self.envelopes_refused:
+            await self.clock.sleep(self.latency)
+            return EnvelopesRefused(GraphError("NotImplemented", "no envelopes here", 501))
+        for call in calls:
+            self._note(call)
+        await self.clock.sleep(self.latency)
+        return [self.answer(call) for call in calls]
+
+    def _note(self, call: Call) -> None:
+        self.arrivals.append(self.clock.monotonic())
+        self.calls.append(call)
+
+
+@dataclass
+class Throttle:
+    """`domain/pacing.py` without anybody to share it with."""
+
+    clock: ManualClock
+    pace: Pace = field(default_factory=lambda: Pace(last_departure=-1000.0))
+    closures: list[float | None] = field(default_factory=list)
+
+    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None) -> Permits:
+        assert lane == LANE
+        now = self.clock.monotonic()
+        self.pace, granted = pacing.grant(self.pace, now, want, limit)
+        return pacing.localise(granted, granted_at=now, asked_at=now, answered_at=now)
+
+    def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:
+        raise AssertionError(f"{lane} has one keeper, not {keeper}")
+
+    async def close(self, lane: LaneKey, wait: float | None) -> None:
+        assert lane == LANE
+        self.closures.append(wait)
+        self.pace = pacing.close(self.pace, self.clock.monotonic(), wait, 0.0)
+
+
+@dataclass
+class Work:
+    """One batch of targets in memory: what is claimed, what was recorded, and whether it may still be called."""
+
+    clock: ManualClock
+    waiting: dict[int, Target]
+    held: HeldBatch | None = None
+    out: dict[int, Target] = field(default_factory=dict)
+    recorded: dict[int, TargetChange] = field(default_factory=dict)
+    halts: dict[JobNumber, str] = field(default_factory=dict)
+    forbidden: bool = False
+
+    async def claim(self, _lane: LaneKey, want: int, _keeper: Keeper | None) -> tuple[HeldBatch, Claim] | None:
+        now = self.clock.now()
+        due = [
+            target
+            for line, target in self.waiting.items()
+            if line not in self.recorded or (self.recorded[line].not_before or now) <= now
+        ][:want]
+        if not due or self.forbidden:
+            return None
+        for target in due:
+            self.out[target.line] = self.waiting.pop(target.line)
+        claim = a_claim(due, waiting=len(self.waiting))
+        if self.held is None or self.held.is_done:
+            self.held = HeldBatch(claim, self.clock.now)
+        else:
+            self.held.extend(claim)
+        return self.held, claim
+
+    async def write(self, entry: Entry) -> None:
+        self.halts.update({job: halt.bar for job, halt in entry.halts.items()})
+        self.recorded.update({change.line: change for change in entry.targets})
+        for batch in entry.batches:
+            assert batch.tally.waiting >= 0
+            assert batch.tally.sending == len(batch.in_flight)
+            for line in self.out.keys() - set(batch.in_flight):
+                self._comes_back(self.out.pop(line))
+
+    def _comes_back(self, target: Target) -> None:
+        change = self.recorded.get(target.line)
+        if change is None:
+            self.waiting[target.line] = target  # withdrawn
+        elif change.status is TargetStatus.WAITING:
+            self.waiting[target.line] = replace(target, attempts=change.attempts, doubtful=change.doubtful)
+
+    def allows(self, _held: HeldBatch) -> bool:
+        return not self.forbidden
+
+    def forbid(self, _jobs: Iterable[JobNumber]) -> None:
+        self.forbidden = True
+
+    @property
+    def statuses(self) -> Counter[TargetStatus]:
+        return Counter(change.status for change in self.recorded.values())
+
+
+class Stage:
+    """A lane with everything around it, and time to let pass."""
+
+    def __init__(self, clock: ManualClock, targets: int, *, limit: WriteLimit | None, envelopes: bool = False) -> None:
+        self.clock = clock
+        self.targets = [a_target(line) for line in range(2, 2 + targets)]
+        self.graph = Graph(clock)
+        self.throttle = Throttle(clock)
+        self.work = Work(clock, {target.line: target for target in self.targets})
+        self.stop = StopSignal()
+        self.recorder = Recorder(self.work.write, clock)
+        ports = Ports(
+            claim=self.work.claim,
+            throttle=self.throttle,
+            recorder=self.recorder,
+            fence=self.work,
+            policy=RetryPolicy(),
+            clock=clock,
+            chance=Random(1),
+            utc=clock.now,
+        )
+        self.run = LaneRun(Lane(LANE, limit, self.graph, envelopes, at_once=64), ports, self.stop)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def for_seconds(self, seconds: float) -> None:
+        """Run the lane again and again, as its driver does."""
+        until = self.clock.monotonic() + seconds
+        recording = asyncio.create_task(self.recorder.run())
+        while self.clock.monotonic() < until and not self.stop.is_requested:
+            running = asyncio.create_task(self.run.run())
+            while not running.done() and self.clock.monotonic() < until:
+                await self.clock.run_for(seconds=min(0.25, until - self.clock.monotonic()))
+            if running.done():
+                running.result()
+                await self.clock.run_for(seconds=0.1)
+            else:
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+        await self.clock.run_for(seconds=0.5)
+        recording.cancel()
+        await asyncio.gather(recording, return_exceptions=True)
+
+
+async def test_calls_leave_at_their_permits_and_never_more_than_the_limit(clock: ManualClock) -> None:
+    stage = Stage(clock, 100, limit=LIMIT)
+
+    await stage.for_seconds(15)
+
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 100}
+    assert most_in_any_window(stage.graph.arrivals, 2.0) <= 20
+    assert len({call.client_request_id for call in stage.graph.calls}) == 100
+    # A little less than the limit is what the caution of pacing leaves.
+    assert stage.graph.arrivals[-1] - stage.graph.arrivals[0] == pytest.approx(99 * pacing.interval(LIMIT), abs=0.2)
+
+
+async def test_without_a_limit_as_many_are_on_their_way_as_there_are_places(clock: ManualClock) -> None:
+    stage = Stage(clock, 500, limit=None)
+    stage.graph.latency = 1.0
+
+    await stage.for_seconds(20)
+
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 500}
+    assert most_in_any_window(stage.graph.arrivals, 1.0) == 64
+
+
+async def test_a_permit_that_ran_out_while_its_call_waited_for_a_place_is_not_used(clock: ManualClock) -> None:
+    stage = Stage(clock, 200, limit=WriteLimit(400, timedelta(seconds=2)))
+    stage.graph.latency = 3.0
+
+    await stage.for_seconds(40)
+
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 200}
+    assert len(stage.graph.calls) == 200
+    assert most_in_any_window(stage.graph.arrivals, 2.9) <= 64
+
+
+async def test_a_429_closes_the_lane_here_at_once_and_for_all_others(clock: ManualClock) -> None:
+    stage = Stage(clock, 60, limit=LIMIT)
+    refusals = iter([THROTTLED])
+    stage.graph.answer = lambda call: next(refusals, Accepted(call.client_request_id))
+
+    await stage.for_seconds(45)
+
+    answered = stage.graph.arrivals[0] + stage.graph.latency
+    between = [arrival for arrival in stage.graph.arrivals if answered < arrival < answered + 30]
+    assert between == []
+    assert stage.throttle.closures == [30.0]
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 60}
+    assert Counter(change.attempts for change in stage.work.recorded.values()) == {1: 59, 2: 1}
+
+
+async def test_a_closure_that_cannot_be_shared_still_holds_here(clock: ManualClock) -> None:
+    stage = Stage(clock, 10, limit=LIMIT)
+    refusals = iter([THROTTLED])
+    stage.graph.answer = lambda call: next(refusals, Accepted(call.client_request_id))
+
+    async def nobody(_lane: LaneKey, _wait: float | None) -> None:
+        raise StoreUnavailable("away")
+
+    stage.throttle.close = nobody  # type: ignore[assignment, method-assign] # the one thing that differs here
+    await stage.for_seconds(20)
+
+    answered = stage.graph.arrivals[0] + stage.graph.latency
+    assert [arrival for arrival in stage.graph.arrivals if answered < arrival] == []
+
+
+async def test_envelopes_hold_twenty_at_most_and_lose_no_device(clock: ManualClock) -> None:
+    stage = Stage(clock, 130, limit=None, envelopes=True)
+
+    await stage.for_seconds(5)
+
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 130}
+    assert len(stage.graph.calls) == 130
+    assert max(stage.graph.envelopes) == 20
+    assert sum(stage.graph.envelopes) >= 120
+
+
+async def test_what_is_sent_again_goes_by_itself(clock: ManualClock) -> None:
+    stage = Stage(clock, 40, limit=None, envelopes=True)
+    seen: Counter[str] = Counter()
+
+    def unwell_once(call: Call) -> Outcome:
+        seen[call.device.key] += 1
+        unwell = GraphError("ServiceUnavailable", "unwell", 503)
+        return Deferred(unwell) if seen[call.device.key] == 1 else Accepted("request")
+
+    stage.graph.answer = unwell_once
+    await stage.for_seconds(20)
+
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 40}
+    assert stage.graph.envelopes == [20, 20]
+    assert len(stage.graph.calls) == 80
+
+
+async def test_where_envelopes_are_refused_their_devices_go_singly_and_none_is_called_twice(
+    clock: ManualClock,
+) -> None:
+    stage = Stage(clock, 130, limit=None, envelopes=True)
+    stage.graph.envelopes_refused = True
+
+    await stage.for_seconds(10)
+
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 130}
+    assert len(stage.graph.calls) == 130
+    assert {change.attempts for change in stage.work.recorded.values()} == {1}
+
+
+async def test_nothing_leaves_once_the_stop_is_requested_and_what_had_not_left_waits(clock: ManualClock) -> None:
+    stage = Stage(clock, 300, limit=None)
+    stage.graph.latency = 5.0
+    running = asyncio.create_task(stage.run.run())
+    await clock.run_for(seconds=1)
+
+    stage.stop.request()
+    await clock.run_for(seconds=20)
+    await running
+    await stage.recorder.flush()
+
+    assert len(stage.graph.calls) == 64
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 64}
+    assert stage.work.held is not None
+    assert stage.work.held.snapshot().released
+    assert stage.run.in_flight == 0
+
+
+async def test_a_stop_does_not_wait_for_calls_that_hang(clock: ManualClock) -> None:
+    stage = Stage(clock, 300, limit=None)
+    stage.graph.latency = 3600.0
+    running = asyncio.create_task(stage.run.run())
+    await clock.run_for(seconds=1)
+
+    stage.stop.request()
+    await settle()
+    await stage.run.drain(0.0)
+    await stage.recorder.flush()
+
+    assert running.done()
+    held = stage.work.held
+    assert held is not None
+    assert held.is_done
+    # The sent ones may have happened; the others never left, and know it.
+    assert Counter((change.attempts, change.doubtful) for change in stage.work.recorded.values()) == {(1, True): 64}
+    assert held.snapshot().tally.waiting == 300
+
+
+async def test_a_forbidden_job_makes_no_further_call(clock: ManualClock) -> None:
+    stage = Stage(clock, 300, limit=None)
+    stage.graph.latency = 1.0
+    running = asyncio.create_task(stage.run.run())
+    await clock.run_for(seconds=0.5)
+
+    stage.work.forbid([])
+    await clock.run_for(seconds=10)
+
+    assert len(stage.graph.calls) == 64
+    stage.stop.request()
+    await clock.run_for(seconds=2)
+    await running
+
+
+async def test_an_error_of_ours_leaves_no_target_on_its_way(clock: ManualClock) -> None:
+    stage = Stage(clock, 10, limit=None)
+
+    def broken(call: Call) -> Outcome:
+        if call.device == stage.targets[3].device:
+            raise KeyError("a bug")
+        return Accepted("request")
+
+    stage.graph.answer = broken
+    await stage.for_seconds(5)
+
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 9, TargetStatus.UNCERTAIN: 1}
+    change = stage.work.recorded[stage.targets[3].line]
+    assert change.error_code == "CallBroke"
+    assert "see the log" in (change.error_message or "")
+    assert stage.work.held is not None
+    assert stage.work.held.is_done
+
+
+async def test_an_envelope_that_answers_for_too_few_is_uncertain_for_all(clock: ManualClock) -> None:
+    stage = Stage(clock, 20, limit=None, envelopes=True)
+
+    async def too_few(calls: Sequence[Call]) -> list[Outcome] | EnvelopesRefused:
+        return [Accepted("request") for _ in calls[1:]]
+
+    stage.graph.trigger_together = too_few  # type: ignore[method-assign] # the one thing that differs here
+    await stage.for_seconds(5)
+
+    assert stage.work.statuses == {TargetStatus.UNCERTAIN: 20}
+
+
+async def test_a_policy_that_breaks_leaves_no_target_on_its_way(clock: ManualClock) -> None:
+    stage = Stage(clock, 3, limit=None)
+    stage.graph.answer = lambda _: "no outcome at all"  # type: ignore[assignment,return-value] # that is the bug
+    await stage.for_seconds(5)
+
+    assert stage.work.statuses == {TargetStatus.UNCERTAIN: 3}
+
+
+async def test_a_job_that_nothing_ever_answered_stops_after_some_closures(clock: ManualClock) -> None:
+    stage = Stage(clock, 100, limit=LIMIT)
+    stage.graph.answer = lambda _: NO_WAY
+
+    await stage.for_seconds(200)
+
+    assert set(stage.work.halts.values()) == {Bar.UNREACHABLE}
+    assert stage.work.statuses.keys() <= {TargetStatus.WAITING}
+    assert stage.throttle.closures == []  # the way is broken from here; others may still get through
+    gaps = [later - sooner for sooner, later in zip(stage.graph.arrivals, stage.graph.arrivals[1:], strict=False)]
+    assert sum(gap > 1 for gap in gaps) == HOPELESS - 1
+
+
+async def test_a_job_that_was_answered_before_sits_an_outage_out(clock: ManualClock) -> None:
+    stage = Stage(clock, 60, limit=LIMIT)
+    began = clock.monotonic()
+    stage.graph.answer = lambda call: (
+        NO_WAY if 2 < clock.monotonic() - began < 300 else Accepted(call.client_request_id)
+    )
+
+    await stage.for_seconds(400)
+
+    assert stage.work.halts == {}
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 60}
+    assert {change.attempts for change in stage.work.recorded.values()} == {1}
+
+
+async def test_a_refusal_of_one_device_concerns_no_other(clock: ManualClock) -> None:
+    stage = Stage(clock, 10, limit=None)
+    stage.graph.answer = lambda call: GONE if call.device == stage.targets[0].device else Accepted("request")
+
+    await stage.for_seconds(5)
+
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 9, TargetStatus.FAILED: 1}
+
+
+async def test_a_claim_that_cannot_be_made_is_made_later(clock: ManualClock) -> None:
+    stage = Stage(clock, 10, limit=None)
+    claim, troubles = stage.work.claim, [StoreUnavailable("away")] * 3
+
+    async def troubled(lane: LaneKey, want: int, keeper: Keeper | None) -> tuple[HeldBatch, Claim] | None:
+        if troubles:
+            raise troubles.pop()
+        return await claim(lane, want, keeper)
+
+    stage.run._ports = replace(stage.run._ports, claim=troubled)
+    await stage.for_seconds(10)
+
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 10}
+
+
+async def test_silence_is_asked_again_and_doubted(clock: ManualClock) -> None:
+    stage = Stage(clock, 5, limit=None)
+    silent = iter([Uncertain(GraphError("ConnectionLost", "sent, and the connection was lost"))])
+    stage.graph.answer = lambda call: next(silent, Accepted(call.client_request_id))
+
+    await stage.for_seconds(20)
+
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 5}
+    assert Counter((change.attempts, change.maybe_repeated) for change in stage.work.recorded.values()) == {
+        (1, False): 4,
+        (2, True): 1,
+    }

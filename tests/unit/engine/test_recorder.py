@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from orchestrator.domain.errors import StoreUnavailable
+from orchestrator.domain.ids import JobNumber
+from orchestrator.domain.job import Tally
+from orchestrator.domain.outcome import Bar, GraphError
+from orchestrator.domain.retry import Halt, Settle
+from orchestrator.domain.target import TargetStatus
+from orchestrator.engine.held_batch import HeldBatch
+from orchestrator.engine.recorder import GATHER, Entry, Recorder
+from tests.support.builders import NOW, a_claim, a_held_batch, a_target
+from tests.support.clock import ManualClock, settle
+
+JOB = JobNumber(1)
+
+
+@dataclass
+class Book:
+    """Keeps what is written, unless it is to raise first."""
+
+    troubles: list[Exception] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+
+    async def write(self, entry: Entry) -> None:
+        if self.troubles:
+            raise self.troubles.pop(0)
+        self.entries.append(entry)
+
+    @property
+    def lines(self) -> list[int]:
+        return [change.line for entry in self.entries for change in entry.targets]
+
+
+@pytest.fixture
+def book() -> Book:
+    return Book()
+
+
+@pytest.fixture
+async def recorder(book: Book, clock: ManualClock) -> AsyncIterator[Recorder]:
+    recorder = Recorder(book.write, clock)
+    running = asyncio.create_task(recorder.run())
+    await settle()
+    yield recorder
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def accept(held: HeldBatch, line: int, recorder: Recorder) -> None:
+    recorder.note(held, held.apply(a_target(line), Settle(TargetStatus.ACCEPTED), sent_at=NOW))
+
+
+async def test_outcomes_that_land_together_are_written_together(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    one, other = a_held_batch(a_claim(2)), a_held_batch(a_claim(1, batch=1))
+
+    for held, line in ((one, 2), (other, 2), (one, 3)):
+        accept(held, line, recorder)
+    await clock.run_for(seconds=GATHER)
+
+    (entry,) = book.entries
+    assert len(entry.batches) == 2
+    assert book.lines == [2, 2, 3]
+    assert [change.tally for change in entry.batches] == [Tally(accepted=2), Tally(accepted=1)]
+
+
+async def test_nothing_is_written_twice_and_nothing_when_nothing_happened(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    accept(a_held_batch(), 2, recorder)
+    await clock.run_for(seconds=60)
+
+    assert len(book.entries) == 1
+
+
+async def test_what_cannot_be_written_now_is_offered_again_with_what_landed_meanwhile(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    held = a_held_batch(a_claim(3))
+    book.troubles = [StoreUnavailable("away")] * 12
+
+    accept(held, 2, recorder)
+    await clock.run_for(seconds=2)
+    accept(held, 3, recorder)
+    await clock.run_for(seconds=60)
+
+    (entry,) = book.entries
+    assert book.lines == [2, 3]
+    assert entry.batches[0].tally == Tally(sending=1, accepted=2)
+    assert entry.batches[0].in_flight == (4,)
+
+
+async def test_an_outage_of_seconds_is_noticed_to_be_over_well_within_a_lease(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    book.troubles = [StoreUnavailable("away")] * 100
+    accept(a_held_batch(), 2, recorder)
+    await clock.run_for(seconds=60)
+
+    book.troubles = []
+    await clock.run_for(seconds=2.0)
+
+    assert book.lines == [2]
+
+
+async def test_an_error_that_nobody_foresaw_ends_no_recorder(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    book.troubles = [ValueError("a bug"), ValueError("a bug")]
+
+    accept(a_held_batch(), 2, recorder)
+    await clock.run_for(seconds=10)
+
+    assert book.lines == [2]
+
+
+async def test_what_can_never_be_written_is_given_up_so_that_the_rest_can(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    poisoned, sound = a_held_batch(a_claim(2)), a_held_batch(a_claim(1, batch=1))
+    book.troubles = [ValueError("a bug")] * 5
+
+    accept(poisoned, 2, recorder)
+    await clock.run_for(seconds=30)
+    accept(poisoned, 3, recorder)
+    accept(sound, 2, recorder)
+    await clock.run_for(seconds=30)
+
+    # Its lease runs out, and what it may have called is recovered: better told as doubtful than not at all.
+    assert poisoned.is_lost
+    assert [change.key.batch for entry in book.entries for change in entry.batches] == [1]
+    assert book.lines == [2]
+
+
+async def test_a_halt_and_a_first_answer_travel_with_the_outcomes_that_brought_them(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    halt = Halt(Bar.TOKEN_REFUSED, GraphError("InvalidAuthenticationToken", "no", 401))
+    book.troubles = [StoreUnavailable("away")]
+
+    recorder.note_answered(JOB)
+    recorder.note_halt(JOB, halt)
+    recorder.note_halt(JOB, Halt(Bar.UNREACHABLE, halt.error))
+    accept(a_held_batch(), 2, recorder)
+    await clock.run_for(seconds=5)
+
+    (entry,) = book.entries
+    assert entry.answered == {JOB}
+    assert entry.halts == {JOB: halt}  # the first reason is the reason
+
+
+async def test_closing_writes_what_is_left_and_ends(book: Book, clock: ManualClock) -> None:
+    recorder = Recorder(book.write, clock)
+    running = asyncio.create_task(recorder.run())
+    accept(a_held_batch(), 2, recorder)
+
+    recorder.close()
+    await clock.run_for(seconds=1)
+
+    assert running.done()
+    assert book.lines == [2]
+
+
+async def test_nothing_is_written_while_somebody_changes_held_batches_otherwise(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    async with recorder.quiet():
+        accept(a_held_batch(), 2, recorder)
+        await clock.run_for(seconds=10)
+        meanwhile = list(book.entries)
+    await clock.run_for(seconds=1)
+
+    assert meanwhile == []
+    assert book.lines == [2]
