@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_shutdown, worker_shutting_down
 
 from orchestrator.bootstrap import start_logs
-from orchestrator.domain.errors import QueueUnavailable
+from orchestrator.domain.errors import MusterError, QueueUnavailable
 from orchestrator.queueing.celery_queue import WORK_QUEUE
 from orchestrator.queueing.messages import QUEUE
 from orchestrator.settings import Settings, load_settings
@@ -79,7 +80,12 @@ def _set_up_logs(**_: object) -> None:
 
 @worker_init.connect
 def _start(**_: object) -> None:
-    process.start(_settings())
+    try:
+        process.start(_settings())
+    except MusterError as problem:
+        # Celery logs what a signal's receiver raises and goes on: a worker that works on nothing, and answers bells.
+        sys.stderr.write(f"muster: {problem}\n")
+        raise SystemExit(4) from None
 
 
 @worker_shutting_down.connect

@@ -157,6 +157,18 @@ def test_bells_that_ring_twice_call_nobody_twice(team: Team, graph: SimulatedGra
     assert_the_report_is_true(team.rows(job), graph)
 
 
+def test_a_worker_without_its_tables_ends_and_says_what_to_do(
+    empty_postgres_url: str, valkey_url: str, tmp_path: Path
+) -> None:
+    muster = CommandLine(tmp_path, {"MUSTER_DATABASE_URL": empty_postgres_url, "MUSTER_BROKER_URL": valkey_url})
+
+    ended = muster.run("worker")
+
+    assert ended.code == 4
+    assert "muster db upgrade" in ended.err
+    assert "Traceback" not in ended.err
+
+
 def until(is_so: Callable[[], bool], patience: float) -> None:
     deadline = time.monotonic() + patience
     while not is_so():
