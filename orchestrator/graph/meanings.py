@@ -92,6 +92,14 @@ _BY_BOTH = {
     ),
 }
 _BY_CODE = {
+    "workerlost": Meaning(
+        "The worker died before it recorded the answer: the device may have been called.",
+        f"Nothing needs to be mended at the device. {_MAY_HAVE_HAPPENED}",
+    ),
+    "interrupted": Meaning(
+        "Muster was ended before the answer came: the device may have been called.",
+        f"Nothing needs to be mended at the device. {_MAY_HAVE_HAPPENED}",
+    ),
     "connectfailed": Meaning("No connection to Graph could be made.", _NOT_CONNECTED),
     "connecttimedout": Meaning("No connection to Graph was made in time.", _NOT_CONNECTED),
     "namenotfound": Meaning("The name of Graph's host could not be resolved.", _NOT_CONNECTED),

@@ -26,18 +26,23 @@ class TenantCheck:
     audience_fits: bool
     facts: tuple[tuple[str, str], ...]
     advice: tuple[str, ...]
+    is_expired: bool = False
 
     @property
     def is_usable(self) -> bool:
         """Whether nothing that can be read speaks against calling."""
-        return self.permission is not Permission.MISSING and self.audience_fits
+        return self.permission is not Permission.MISSING and self.audience_fits and not self.is_expired
 
 
 async def check_tenant(app: App, name: str) -> TenantCheck:
     """Fetch a token and read it; SignInRefused or SignInUnreachable where there is none to read."""
     tenant = app.tenant(name)
     view = await (await app.connect(tenant)).token_view()
-    return TenantCheck(tenant, view.permission, view.audience_fits, _facts(tenant, view), _advice(tenant, view))
+    is_expired = view.expires_at is not None and view.expires_at <= app.clock.now()
+    advice = _advice(tenant, view)
+    if is_expired:
+        advice = ("The token has expired: fetch another, or let Muster sign in by itself.", *advice)
+    return TenantCheck(tenant, view.permission, view.audience_fits, _facts(tenant, view), advice, is_expired)
 
 
 def _facts(tenant: Tenant, view: TokenView) -> tuple[tuple[str, str], ...]:
