@@ -1,0 +1,341 @@
+"""What is asked for by a person: a job is stored whole or not at all, found again, retried and removed."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import BinaryIO, cast
+
+import pytest
+from sqlalchemy import text
+
+from orchestrator.domain.action import Action
+from orchestrator.domain.device import Via
+from orchestrator.domain.errors import (
+    AmbiguousJob,
+    IdempotencyConflict,
+    IllegalMove,
+    IntakeFailed,
+    RequestRejected,
+    UnknownJob,
+)
+from orchestrator.domain.job import JobStatus
+from orchestrator.domain.target import TargetStatus
+from orchestrator.intake.device_list import IntakeOptions
+from orchestrator.simulator.app import SimulatedGraph
+from orchestrator.simulator.serving import serve
+from orchestrator.usecases.app import App
+from orchestrator.usecases.cancel_job import cancel_job
+from orchestrator.usecases.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.pause_job import pause_job
+from orchestrator.usecases.prune import prune
+from orchestrator.usecases.recover_stalled import recover_stalled
+from orchestrator.usecases.resume_job import resume_job
+from orchestrator.usecases.retry_job import retry_job
+from orchestrator.usecases.submit_job import JobRequest, NotConfirmed, submit_job
+from tests.support.apps import an_app, device_ids, devices_csv, driven, report_of, submitted, targets_of
+from tests.support.builders import a_job
+from tests.support.clock import ManualClock
+from tests.support.truth import assert_the_report_is_true
+
+pytestmark = pytest.mark.enable_socket
+
+REQUEST = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, "default", "tests")
+
+
+@pytest.fixture
+def graph() -> SimulatedGraph:
+    return SimulatedGraph(None)
+
+
+@pytest.fixture
+async def app(database_url: str, graph: SimulatedGraph) -> AsyncIterator[App]:
+    async with serve(graph) as url, an_app(database_url, url) as opened:
+        yield opened
+
+
+async def rows_in(app: App) -> dict[str, int]:
+    """How many rows each table of a job has."""
+    tables = ("jobs", "batches", "targets", "input_pages")
+    async with app.store.reading() as tx:
+        counts = [
+            (await tx.connection.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one()  # noqa: S608 - our own names
+            for table in tables
+        ]
+    return dict(zip(tables, counts, strict=True))
+
+
+NOTHING = dict.fromkeys(("jobs", "batches", "targets", "input_pages"), 0)
+
+
+class BreaksOff(io.BytesIO):
+    """A file that cannot be read to its end."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() > 60_000:
+            raise OSError("the share is gone")
+        return super().read(size)
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        return self.read(size)
+
+
+async def test_a_list_that_breaks_off_leaves_no_row_in_any_table(app: App) -> None:
+    stream = cast("BinaryIO", BreaksOff(devices_csv(5000)))
+
+    with pytest.raises(Exception, match="share is gone"):
+        await submit_job(app, REQUEST, stream, file_name="x.csv", options=IntakeOptions())
+
+    assert await rows_in(app) == NOTHING
+
+
+async def test_a_submission_that_is_cancelled_leaves_no_row_in_any_table(app: App) -> None:
+    halfway = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_rows(_count: int) -> None:
+        loop.call_soon_threadsafe(halfway.set)
+
+    submitting = asyncio.create_task(
+        submit_job(
+            app,
+            REQUEST,
+            io.BytesIO(devices_csv(20_000)),
+            file_name="x.csv",
+            options=IntakeOptions(),
+            on_rows=on_rows,
+        )
+    )
+    await halfway.wait()
+    submitting.cancel()
+    await asyncio.gather(submitting, return_exceptions=True)
+
+    assert submitting.cancelled()
+    assert await rows_in(app) == NOTHING
+
+
+async def test_bad_lines_leave_no_row_in_any_table(app: App) -> None:
+    with pytest.raises(IntakeFailed, match="2 lines are bad"):
+        await submitted(app, devices_csv(3) + b"\nrubbish\nmore rubbish")
+
+    assert await rows_in(app) == NOTHING
+
+
+async def test_a_no_leaves_no_row_in_any_table(app: App) -> None:
+    with pytest.raises(NotConfirmed):
+        await submit_job(
+            app,
+            REQUEST,
+            io.BytesIO(devices_csv(3)),
+            file_name="x.csv",
+            options=IntakeOptions(),
+            confirm=lambda preview: preview.good != 3,
+        )
+
+    assert await rows_in(app) == NOTHING
+
+
+async def test_a_job_that_is_still_being_received_is_nowhere_to_be_seen(app: App) -> None:
+    hidden = await a_job(app.store, 3, published=False)
+
+    with pytest.raises(UnknownJob):
+        await describe_job(app, hidden.id)
+    with pytest.raises(UnknownJob):
+        await describe_job(app, "latest")
+    assert await list_jobs(app, limit=10) == []
+    async with app.store.reading() as tx:
+        assert await tx.jobs.lanes_with_work(worker=app.worker, now=await tx.now()) == {}
+
+
+async def test_a_reception_that_nobody_goes_on_with_is_forgotten(database_url: str) -> None:
+    clock = ManualClock()
+    async with an_app(database_url, "http://127.0.0.1:1", clock=clock) as app:
+        async with app.store.reading() as tx:
+            now = await tx.now()
+        await a_job(app.store, 3, published=False, now=now - timedelta(minutes=16))
+        fresh = await a_job(app.store, 3, published=False, now=now - timedelta(minutes=14))
+
+        await recover_stalled(app)
+
+        async with app.store.reading() as tx:
+            left = (await tx.connection.execute(text("SELECT id FROM jobs"))).scalars().all()
+        assert left == [fresh.id]
+        assert await rows_in(app) == {"jobs": 1, "batches": 1, "targets": 3, "input_pages": 1}
+
+
+async def test_a_job_whose_confirmation_took_too_long_says_so(app: App) -> None:
+    async def forget_everything() -> None:
+        async with app.store.transaction() as tx:
+            (number,) = await tx.reception.abandoned(untouched_since=await tx.now() + timedelta(minutes=1), limit=5)
+            await tx.reception.forget(number)
+
+    loop = asyncio.get_running_loop()
+
+    def hesitate(_preview: object) -> bool:
+        asyncio.run_coroutine_threadsafe(forget_everything(), loop).result(10)
+        return True
+
+    with pytest.raises(RequestRejected, match="unconfirmed for too long"):
+        await submit_job(
+            app,
+            REQUEST,
+            io.BytesIO(devices_csv(3)),
+            file_name="x.csv",
+            options=IntakeOptions(),
+            confirm=hesitate,
+        )
+
+    assert await rows_in(app) == NOTHING
+
+
+async def test_one_key_is_one_job_however_often_and_however_close_together_it_comes(app: App) -> None:
+    jobs = await asyncio.gather(*(submitted(app, 30, idempotency_key="key") for _ in range(5)))
+    later = await submitted(app, 30, idempotency_key="key")
+
+    assert len({job.id for job in (*jobs, later)}) == 1
+    assert await rows_in(app) == {"jobs": 1, "batches": 1, "targets": 30, "input_pages": 1}
+
+
+async def test_a_key_that_comes_with_another_list_is_refused_and_nothing_of_it_stays(app: App) -> None:
+    await submitted(app, 30, idempotency_key="key")
+
+    with pytest.raises(IdempotencyConflict):
+        await submitted(app, 31, idempotency_key="key")
+
+    assert (await rows_in(app))["targets"] == 30
+
+
+async def test_the_report_has_one_row_for_every_row_of_the_input(app: App, graph: SimulatedGraph) -> None:
+    good = device_ids(4)
+    graph.refuse(good[1], 404)
+    lines = ["Device ID,Owner", f"{good[0]},a", f"{good[1]},=b", "rubbish,c", f"{good[0].upper()},d", "", f"{good[2]}"]
+
+    job = await submitted(app, "\r\n".join(lines).encode(), skip_invalid=True)
+    await driven(app, job)
+    rows = await report_of(app, job)
+
+    assert [(row["line"], row["status"], row["Owner"]) for row in rows] == [
+        ("2", "accepted", "a"),
+        ("3", "failed", "'=b"),
+        ("4", "rejected", "c"),
+        ("5", "duplicate", "d"),
+        ("7", "accepted", ""),
+    ]
+    assert "same device as line 2" in rows[3]["errorMessage"]
+    assert (job.intake.rows, job.intake.duplicates, job.intake.rejected) == (5, 1, 1)
+
+
+async def test_a_job_is_found_by_its_id_any_beginning_of_it_and_as_the_latest(app: App) -> None:
+    older, newer = await submitted(app, 1), await submitted(app, 1)
+
+    assert (await describe_job(app, older.id)).job.id == older.id
+    assert (await describe_job(app, older.id[:9].upper())).job.id == older.id
+    assert (await describe_job(app, "latest")).job.id == newer.id
+    for nobody in ("", "%", "_", "nobody"):
+        with pytest.raises(UnknownJob):
+            await describe_job(app, nobody)
+
+
+async def test_a_beginning_that_fits_several_jobs_names_them(app: App) -> None:
+    first = (await submitted(app, 1)).id
+    async with app.store.transaction() as tx:
+        await tx.connection.execute(text("UPDATE jobs SET id = 'bbbbbbbbbbbb' WHERE id = :id"), {"id": first})
+    second = (await submitted(app, 1)).id
+    async with app.store.transaction() as tx:
+        await tx.connection.execute(text("UPDATE jobs SET id = 'bbbb' WHERE id = :id"), {"id": second})
+
+    with pytest.raises(AmbiguousJob) as ambiguous:
+        await describe_job(app, "bbb")
+
+    assert ambiguous.value.fitting == ("bbbb", "bbbbbbbbbbbb")
+    assert (await describe_job(app, "bbbb")).job.id == "bbbb"  # a whole id is one, whatever it begins
+
+
+async def test_old_jobs_that_ended_are_removed_with_all_that_belongs_to_them(app: App) -> None:
+    ended, running = await submitted(app, 10), await submitted(app, 20)
+    await cancel_job(app, ended.id, by="tests")
+
+    early = await prune(app, keep_days=1)
+    late = await prune(app, keep_days=-1)
+
+    assert (early, late) == (0, 1)
+    assert await rows_in(app) == {"jobs": 1, "batches": 1, "targets": 20, "input_pages": 1}
+    assert (await describe_job(app, "latest")).job.id == running.id
+
+
+async def test_pausing_twice_is_pausing_once_and_what_ended_moves_no_more(app: App) -> None:
+    job = await submitted(app, 10)
+
+    await pause_job(app, job.id, by="tests")
+    paused = await pause_job(app, job.id, by="tests")
+    await cancel_job(app, job.id, by="tests")
+    cancelled = await cancel_job(app, job.id, by="tests")
+
+    assert paused.status is JobStatus.PAUSED
+    assert cancelled.status is JobStatus.CANCELLED
+    for move in (pause_job, resume_job):
+        with pytest.raises(IllegalMove):
+            await move(app, job.id, by="tests")
+
+
+async def test_what_waits_goes_on_in_a_retry_and_no_device_is_in_two_jobs(app: App, graph: SimulatedGraph) -> None:
+    job = await submitted(app, 50)
+    await pause_job(app, job.id, by="tests")
+
+    retry = await retry_job(app, job.id, statuses=[TargetStatus.WAITING], by="tests")
+    await driven(app, retry)
+
+    assert retry.retry_of == job.id
+    assert (await describe_job(app, job.id)).tally.cancelled == 50
+    assert len(graph.tenant.effects) == 50
+    assert graph.tenant.repeated() == {}
+    assert [target.line for target in await targets_of(app, retry)] == list(range(2, 52))
+    assert_the_report_is_true(await report_of(app, retry), graph, to_the_call=True)
+
+
+async def test_a_retry_for_which_there_is_nothing_cancels_nothing(app: App) -> None:
+    job = await submitted(app, 50)
+    await pause_job(app, job.id, by="tests")
+
+    with pytest.raises(RequestRejected, match="no waiting target"):
+        await retry_job(app, job.id, statuses=[TargetStatus.WAITING], code="ResourceNotFound", by="tests")
+
+    assert (await describe_job(app, job.id)).status is JobStatus.PAUSED
+    assert (await rows_in(app))["jobs"] == 1
+
+
+async def test_what_waits_in_a_running_job_is_not_for_a_retry(app: App) -> None:
+    job = await submitted(app, 50)
+
+    with pytest.raises(RequestRejected, match="Pause it first"):
+        await retry_job(app, job.id, statuses=[TargetStatus.WAITING], by="tests")
+
+
+async def test_a_retry_of_one_error_takes_its_devices_alone(app: App, graph: SimulatedGraph) -> None:
+    devices = device_ids(40)
+    graph.refuse(devices[25], 404)
+    graph.refuse(devices[30], 400)
+    job = await submitted(app, 40)
+    await driven(app, job)
+
+    retry = await retry_job(app, job.id, code="resourcenotfound", by="tests")
+
+    assert [target.device for target in await targets_of(app, retry)] == [devices[25]]
+
+
+async def test_doubtful_devices_that_wait_go_into_the_retry_too(app: App) -> None:
+    job = await submitted(app, 40)
+    async with app.store.transaction() as tx:
+        await tx.connection.execute(
+            text("UPDATE targets SET doubtful = true, attempts = 1 WHERE job_number = :number AND line <= 4"),
+            {"number": job.number},
+        )
+    await pause_job(app, job.id, by="tests")
+
+    retry = await retry_job(app, job.id, statuses=[TargetStatus.WAITING], by="tests")
+    old = await describe_job(app, job.id)
+
+    assert (old.tally.uncertain, old.tally.cancelled) == (3, 37)
+    assert (await describe_job(app, retry.id)).tally.waiting == 40
