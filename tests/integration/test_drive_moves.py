@@ -1,0 +1,221 @@
+"""A person changes her mind while calls are out, and a process ends while they hang."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from orchestrator.domain.action import Action
+from orchestrator.domain.errors import StoreUnavailable
+from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.domain.lane import WriteLimit, parse_write_limit
+from orchestrator.engine.stop import StopSignal
+from orchestrator.simulator.app import SimulatedGraph
+from orchestrator.simulator.serving import serve
+from orchestrator.usecases.app import App
+from orchestrator.usecases.cancel_job import cancel_job
+from orchestrator.usecases.describe_jobs import JobView, describe_job
+from orchestrator.usecases.drive import PATIENCE, Driver, open_driver
+from orchestrator.usecases.pause_job import pause_job
+from orchestrator.usecases.recover_stalled import LEASE
+from orchestrator.usecases.resume_job import resume_job
+from tests.support.apps import an_app, driven, report_of, submitted
+from tests.support.truth import assert_the_report_is_true
+
+pytestmark = pytest.mark.enable_socket
+
+LIMIT = parse_write_limit("200/1s")
+
+
+@pytest.fixture
+def graph() -> SimulatedGraph:
+    graph = SimulatedGraph(None)
+    graph.answer_within(0.01, 0.05)
+    return graph
+
+
+@asynccontextmanager
+async def at_work(database_url: str, graph: SimulatedGraph, limit: WriteLimit | None = LIMIT) -> AsyncIterator[App]:
+    async with (
+        serve(graph) as url,
+        an_app(database_url, url, limit=limit) as app,
+        open_driver(app, StopSignal()),
+    ):
+        yield app
+
+
+async def until_called(graph: SimulatedGraph, calls: int) -> None:
+    async with asyncio.timeout(30):
+        while graph.tenant.total < calls:  # noqa: ASYNC110 - the simulator tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def until_at_rest(app: App, job: str) -> JobView:
+    async with asyncio.timeout(30):
+        while not (view := await describe_job(app, job)).status.is_at_rest:
+            assert view.tally.total == view.tally.waiting + view.tally.sending + view.tally.settled
+            await asyncio.sleep(0.02)
+    return view
+
+
+async def test_no_call_leaves_one_second_after_a_pause_and_resuming_calls_the_rest_once(
+    database_url: str, graph: SimulatedGraph
+) -> None:
+    async with at_work(database_url, graph) as app:
+        job = await submitted(app, 400)
+        await until_called(graph, 60)
+
+        await pause_job(app, job.id, by="tests")
+        paused_at = time.monotonic()
+        paused = await until_at_rest(app, job.id)
+        await asyncio.sleep(max(0.0, paused_at + 1.5 - time.monotonic()))
+        called = graph.tenant.total
+        await resume_job(app, job.id, by="tests")
+        finished = await until_at_rest(app, job.id)
+        report = await report_of(app, job)
+
+    assert paused.status is JobStatus.PAUSED
+    assert paused.tally.accepted == called
+    assert [call for call in graph.tenant.calls[:called] if call.arrived > paused_at + 1] == []
+    assert finished.tally == Tally(accepted=400)
+    assert graph.tenant.total == 400
+    assert_the_report_is_true(report, graph, to_the_call=True)
+
+
+async def test_pausing_and_resuming_at_once_again_and_again_loses_and_doubles_nothing(
+    database_url: str, graph: SimulatedGraph
+) -> None:
+    async with at_work(database_url, graph) as app:
+        job = await submitted(app, 300)
+        for calls in (10, 40, 80, 120, 160):
+            await until_called(graph, calls)
+            await pause_job(app, job.id, by="tests")
+            await resume_job(app, job.id, by="tests")
+        view = await until_at_rest(app, job.id)
+        report = await report_of(app, job)
+
+    assert view.tally == Tally(accepted=300)
+    assert_the_report_is_true(report, graph, to_the_call=True)
+
+
+async def test_a_job_that_is_paused_while_its_first_calls_are_out_is_paused_after_them(
+    database_url: str, graph: SimulatedGraph
+) -> None:
+    graph.answer_within(0.6, 0.8)
+    async with at_work(database_url, graph) as app:
+        job = await submitted(app, 100)
+        await until_called(graph, 5)
+        await pause_job(app, job.id, by="tests")
+        shown = (await describe_job(app, job.id)).status
+        paused = await until_at_rest(app, job.id)
+        await resume_job(app, job.id, by="tests")
+        finished = await until_at_rest(app, job.id)
+
+    assert shown is JobStatus.PAUSING
+    assert paused.tally.accepted + paused.tally.waiting == 100
+    assert 5 <= paused.tally.accepted <= 20
+    assert finished.tally == Tally(accepted=100)
+    assert graph.tenant.total == 100
+
+
+async def test_a_cancelled_job_ends_with_nothing_waiting(database_url: str, graph: SimulatedGraph) -> None:
+    async with at_work(database_url, graph) as app:
+        job = await submitted(app, 1200)
+        await until_called(graph, 60)
+        await cancel_job(app, job.id, by="tests")
+        view = await until_at_rest(app, job.id)
+        report = await report_of(app, job)
+
+    assert view.status is JobStatus.CANCELLED
+    assert view.tally == Tally(accepted=graph.tenant.total, cancelled=1200 - graph.tenant.total)
+    assert_the_report_is_true(report, graph, to_the_call=True)
+
+
+async def test_a_run_whose_job_is_cancelled_from_elsewhere_leaves_nothing_waiting(
+    sqlite_url: str, graph: SimulatedGraph
+) -> None:
+    async with serve(graph) as url, an_app(sqlite_url, url, limit=LIMIT) as app, an_app(sqlite_url, url) as other:
+        job = await submitted(app, 1200)
+        running = asyncio.create_task(driven(app, job))
+        await until_called(graph, 60)
+        await cancel_job(other, job.id, by="tests")
+        view = await running
+
+    assert view.status is JobStatus.CANCELLED
+    assert (view.tally.waiting, view.tally.sending) == (0, 0)
+
+
+@pytest.mark.parametrize("action", [Action.REFRESH_USER_POLICY, Action.FULL_SCAN])
+async def test_an_end_waits_ten_seconds_for_calls_that_hang_and_tells_sent_from_unsent(
+    action: Action, sqlite_url: str, graph: SimulatedGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.usecases.drive.PATIENCE", 1.0)  # the same, sooner
+    graph.hang(seconds=60.0, after_calls=20, share=1.0, effect=True)
+    async with serve(graph) as url, an_app(sqlite_url, url) as app:
+        job = await submitted(app, 400, action=action)
+        async with open_driver(app, StopSignal()):
+            await until_called(graph, 20 + 64)
+            ending = time.monotonic()
+        took = time.monotonic() - ending
+        view, report = await describe_job(app, job.id), await report_of(app, job)
+
+    assert took < 4
+    assert view.tally.sending == 0
+    assert view.tally.accepted == 20
+    assert view.tally.uncertain == (64 if action is Action.FULL_SCAN else 0)
+    assert {row["attempts"] for row in report if row["status"] == "waiting"} <= {"0", "1"}
+    assert_the_report_is_true(
+        [row for row in report if row["attempts"] == "0"],
+        graph,
+        to_the_call=True,
+    )
+
+
+async def test_an_end_does_not_wait_for_a_database_that_is_away(
+    sqlite_url: str, graph: SimulatedGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.usecases.drive.PATIENCE", 1.0)
+
+    async def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable("away")
+
+    async with serve(graph) as url, an_app(sqlite_url, url) as app:
+        await submitted(app, 2000)
+        async with open_driver(app, StopSignal()):
+            await until_called(graph, 100)
+            monkeypatch.setattr("orchestrator.usecases.drive.record_outcomes", away)
+            await asyncio.sleep(0.3)
+            ending = time.monotonic()
+
+    assert time.monotonic() - ending < 6
+    assert PATIENCE == 10
+
+
+async def test_what_another_took_over_is_not_called_any_more_when_the_database_is_back(
+    postgresql_url: str, graph: SimulatedGraph
+) -> None:
+    """A worker loses its database for longer than a lease, while calls of it wait for a place."""
+    graph.hang(seconds=0.6, after_calls=20, share=1.0, effect=True)
+    async with serve(graph) as url, an_app(postgresql_url, url, kind="worker") as app:
+        job = await submitted(app, 300)
+        async with open_driver(app, StopSignal()) as driver:
+            await until_called(graph, 20 + 64)
+            await hand_over_everything(app, driver)
+            view = await until_at_rest(app, job.id)
+            report = await report_of(app, job)
+
+    assert view.tally == Tally(accepted=300)
+    # Those that were on their way are called again, and say so; those that waited for a place are called once.
+    assert sum(row["maybeRepeated"] == "true" for row in report) >= 64
+    assert_the_report_is_true(report, graph)
+
+
+async def hand_over_everything(app: App, driver: Driver) -> None:
+    """As if the leases had run out: another process recovers what this one holds, and this one hears of it."""
+    async with app.store.transaction() as tx:
+        await tx.recovery.hand_back(now=await tx.now() + LEASE + LEASE, limit=50)
+    await driver._beat()
