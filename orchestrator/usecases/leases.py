@@ -67,6 +67,9 @@ class Leases:
         if held is not None and held.claim.term == claim.term:
             held.extend(claim)
             return held
+        if held is not None:
+            # It was recovered and taken again by ourselves: what still waits to leave under the old term must not.
+            held.lose()
         held = self._held[claim.key] = HeldBatch(claim, self.now)
         return held
 

@@ -1,0 +1,158 @@
+"""Whether a claimed call may still leave, as the process that claimed it sees it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from orchestrator.domain.ids import JobNumber
+from orchestrator.domain.outcome import Bar, GraphError
+from orchestrator.domain.retry import Halt
+from orchestrator.engine.held_batch import HeldBatch
+from orchestrator.engine.recorder import Entry
+from orchestrator.usecases.app import App
+from orchestrator.usecases.leases import Leases
+from orchestrator.usecases.recover_stalled import LEASE
+from tests.support.builders import a_claim, a_target
+from tests.support.clock import ManualClock
+
+JOB = JobNumber(1)
+HALT = Halt(Bar.TOKEN_REFUSED, GraphError("InvalidAuthenticationToken", "no", 401))
+
+
+@pytest.fixture
+def leases(clock: ManualClock) -> Leases:
+    # Of everything an App has, leases use the clock, and the store only to look.
+    return Leases(cast("App", SimpleNamespace(clock=clock)))
+
+
+def claimed(leases: Leases, clock: ManualClock, *, batch: int = 0, term: int = 1, job: int = 1) -> HeldBatch:
+    return leases.add(a_claim(batch=batch, term=term, job=job), asked_at=clock.monotonic())
+
+
+def beat(leases: Leases, clock: ManualClock) -> None:
+    leases.extended(clock.monotonic(), leases.terms(), leases.keys())
+
+
+def test_a_call_may_leave_until_shortly_before_the_lease_ends(leases: Leases, clock: ManualClock) -> None:
+    held = claimed(leases, clock)
+
+    clock.advance(seconds=LEASE.total_seconds() - 2.1)
+    before = leases.allows(held)
+    clock.advance(seconds=0.2)
+
+    assert before
+    assert not leases.allows(held)
+
+
+def test_a_lease_counts_from_the_question_and_not_from_the_answer(leases: Leases, clock: ManualClock) -> None:
+    asked_at = clock.monotonic()
+    clock.advance(seconds=LEASE.total_seconds() - 1)
+
+    held = leases.add(a_claim(), asked_at=asked_at)
+
+    assert not leases.allows(held)
+
+
+def test_a_heartbeat_lets_calls_leave_again(leases: Leases, clock: ManualClock) -> None:
+    held = claimed(leases, clock)
+    clock.advance(seconds=60)
+
+    beat(leases, clock)
+
+    assert leases.allows(held)
+
+
+def test_a_later_claim_does_not_prolong_what_was_claimed_before(leases: Leases, clock: ManualClock) -> None:
+    held = claimed(leases, clock)
+    clock.advance(seconds=60)
+
+    claimed(leases, clock, batch=1)
+
+    assert not leases.allows(held)
+
+
+def test_what_a_heartbeat_no_longer_found_is_not_called(leases: Leases, clock: ManualClock) -> None:
+    lost, kept = claimed(leases, clock), claimed(leases, clock, batch=1)
+
+    leases.extended(clock.monotonic(), leases.terms(), {kept.claim.key})
+
+    assert not leases.allows(lost)
+    assert leases.allows(kept)
+    assert leases.keys() == [kept.claim.key]
+
+
+def test_what_was_claimed_during_a_heartbeat_is_no_loss(leases: Leases, clock: ManualClock) -> None:
+    asked = leases.terms()
+    held = claimed(leases, clock)
+
+    leases.extended(clock.monotonic(), asked, set())
+
+    assert leases.allows(held)
+
+
+def test_more_of_a_batch_in_the_same_term_is_the_same_batch(leases: Leases, clock: ManualClock) -> None:
+    held = claimed(leases, clock)
+
+    again = leases.add(a_claim([a_target(40)]), asked_at=clock.monotonic())
+
+    assert again is held
+    assert held.snapshot().in_flight == (2, 3, 4, 40)
+
+
+def test_a_batch_that_was_recovered_and_claimed_again_is_another(leases: Leases, clock: ManualClock) -> None:
+    before = claimed(leases, clock, term=1)
+
+    now = claimed(leases, clock, term=3)
+
+    assert now is not before
+    assert leases.allows(now)
+    assert not leases.allows(before)
+
+
+def test_a_batch_that_was_released_or_taken_over_is_held_no_longer(leases: Leases, clock: ManualClock) -> None:
+    released, taken = claimed(leases, clock), claimed(leases, clock, batch=1)
+    for target in released.claim.targets:
+        released.withdraw(target)
+
+    entry = Entry((released.snapshot(), taken.snapshot()), ())
+    leases.note_written(entry, {released.claim.key})
+
+    assert leases.keys() == []
+    assert not leases.allows(taken)
+
+
+def test_a_late_write_of_an_old_term_does_not_let_go_of_the_new_one(leases: Leases, clock: ManualClock) -> None:
+    stale = claimed(leases, clock, term=1)
+    held = claimed(leases, clock, term=3)
+
+    leases.note_written(Entry((stale.snapshot(),), ()), set())
+
+    assert leases.keys() == [held.claim.key]
+    assert leases.allows(held)
+
+
+def test_a_halted_job_is_not_called_while_its_halt_is_unwritten_and_after(leases: Leases, clock: ManualClock) -> None:
+    held, other = claimed(leases, clock), claimed(leases, clock, job=2)
+
+    leases.forbid([JOB])
+    before = leases.allows(held)
+    leases.note_written(Entry((held.snapshot(),), (), halts={JOB: HALT}), {held.claim.key})
+
+    assert not before
+    assert not leases.allows(held)
+    assert leases.allows(other)
+
+
+def test_a_job_that_was_resumed_is_called_once_nothing_of_before_is_held(leases: Leases, clock: ManualClock) -> None:
+    before = claimed(leases, clock)
+    leases.forbid([JOB])
+    for target in before.claim.targets:
+        before.withdraw(target)
+    leases.note_written(Entry((before.snapshot(),), (), halts={JOB: HALT}), {before.claim.key})
+
+    held = claimed(leases, clock, term=2)
+
+    assert leases.allows(held)
