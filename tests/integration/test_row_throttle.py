@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.lane import WriteLimit
+from orchestrator.domain.pacing import HORIZON, interval
+from orchestrator.engine.system_clock import SystemClock
+from orchestrator.store.database import open_store
+from orchestrator.store.row_throttle import RowThrottle
+from tests.support.builders import LANE
+
+pytestmark = pytest.mark.enable_socket
+
+LIMIT = WriteLimit(200, timedelta(seconds=2))
+
+
+@pytest.fixture
+async def keepers(database_url: str) -> AsyncIterator[list[RowThrottle]]:
+    """The throttle as three processes have it."""
+    async with AsyncExitStack() as opened:
+        stores = [await opened.enter_async_context(open_store(database_url, SystemClock())) for _ in range(3)]
+        yield [RowThrottle(store, SystemClock(), Random(1)) for store in stores]
+
+
+async def opened_lane(keeper: RowThrottle) -> None:
+    """The first question in a lane grants nothing, since its past is unknown; then it rests."""
+    await keeper.take(LANE, 1, LIMIT)
+    await asyncio.sleep(HORIZON)
+
+
+async def test_a_lane_that_was_never_seen_may_just_have_been_used_up(keepers: list[RowThrottle]) -> None:
+    first = await keepers[0].take(LANE, 100, LIMIT)
+
+    assert first.each == ()
+
+
+async def test_permits_of_all_processes_stand_in_one_row(keepers: list[RowThrottle]) -> None:
+    await opened_lane(keepers[0])
+
+    granted = await asyncio.gather(*(keeper.take(LANE, 7, LIMIT) for keeper in keepers * 3))
+
+    # Each is a departure as its process sees it: late by the time its own answer took, and never early. So the span
+    # from the first to the last is that of one row, give or take such a time.
+    moments = sorted(permit.latest for permits in granted for permit in permits.each)
+    assert len(moments) > 7 * 3
+    assert moments[-1] - moments[0] == pytest.approx((len(moments) - 1) * interval(LIMIT), abs=0.1)
+    assert len(moments) <= HORIZON / interval(LIMIT) + 1
+
+
+async def test_a_closed_lane_is_closed_for_everybody_and_no_other_lane_is(keepers: list[RowThrottle]) -> None:
+    one, other, third = keepers
+    await opened_lane(one)
+
+    await one.close(LANE, 30.0)
+    permits = await asyncio.gather(one.take(LANE, 5, LIMIT), other.take(LANE, 5, LIMIT), third.take(LANE, 5, None))
+    elsewhere = await other.take(LaneKey("global/other/app"), 5, None)
+
+    now = SystemClock().monotonic()
+    assert [each.each for each in permits] == [(), (), ()]
+    assert all(29 < each.closed_until - now <= 30.1 for each in permits)
+    assert len(elsewhere.each) == 5
+
+
+async def test_a_shorter_closure_does_not_open_what_a_longer_one_closed(keepers: list[RowThrottle]) -> None:
+    await keepers[0].close(LANE, 30.0)
+    await keepers[1].close(LANE, 1.0)
+
+    permits = await keepers[2].take(LANE, 5, LIMIT)
+
+    assert permits.closed_until - SystemClock().monotonic() > 29
