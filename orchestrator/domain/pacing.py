@@ -1,8 +1,8 @@
 """How fast one lane may call: pure arithmetic on an immutable value; see docs/throttle.md for the proof.
 
-Permits are departure times, evenly spaced, never a burst. A call that leaves within PERMIT_LIFE of its departure
-and travels at most TRAVEL_SPREAD longer than another falls, with at most `limit.calls - 1` others, into any window
-that the other side may cut.
+Permits are departure times, evenly spaced, never a burst that the limit does not allow for. A call that leaves within
+PERMIT_LIFE of its departure and travels at most TRAVEL_SPREAD longer than another falls, with at most
+`limit.calls - 1` others, into any window that the other side may cut.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from orchestrator.domain import learning
 from orchestrator.domain.lane import WriteLimit
+from orchestrator.domain.learning import Learned
 
 PERMIT_LIFE = 0.15
 """Seconds after its departure time in which a permit may be used; enforced where the call leaves."""
@@ -18,23 +20,26 @@ PERMIT_LIFE = 0.15
 TRAVEL_SPREAD = 0.3
 """Seconds by which one call may travel longer than another; an assumption, since nobody can enforce it."""
 
-HORIZON = 0.5
+HORIZON = 0.3
 """Seconds ahead of now that permits are granted: what a 429 cannot call back any more."""
+
+CAREFUL_HORIZON = 0.12
+"""The same in a lane that was refused lately: the next refusal shall find as few calls on their way as possible."""
 
 LEAD = 0.04
 """Seconds between a grant and its first departure: the time to write down the intent."""
 
+PROBE = 0.3
+"""Seconds after a lane opens in which one call looks whether it really did."""
+
+SETTLED = 2.0
+"""Seconds after the probe from which on a refusal speaks of the pace, and not of a wait that was too short."""
+
 LONGEST_CLOSURE = 3600.0
-"""Seconds a lane is closed at most; bounds a clock that jumped, and a reply that names next year."""
+"""Seconds a lane is closed at most; bounds a reply that names next year."""
 
 LONGEST_GUESS = 60.0
 """Seconds a lane is closed at most where the refusal named no time."""
-
-FORGIVEN_AFTER = 30.0
-"""Seconds of an open lane after which its refusals are forgotten."""
-
-SLACK = 0.5
-"""Seconds by which a departure may seem too far ahead before the shared clock is taken to have gone back."""
 
 
 class Keeper(StrEnum):
@@ -48,13 +53,18 @@ class Keeper(StrEnum):
 class Pace:
     """Where a lane stands, in seconds on the clock of whoever keeps it.
 
-    `last_departure` is the latest that was granted; it may lie ahead. It says nothing about the limit, so that
-    whoever asks next may have another.
+    `last_departure` is the latest slot that was granted; it may lie ahead, by `reach` when it was granted. `closed_for`
+    is how long the lane was closed when it was closed last, `refusals` how often that happened in a row, `together` how
+    many calls the last group held. The pace says nothing about the limit, so that whoever asks next may have another.
     """
 
     last_departure: float
+    reach: float = HORIZON
     closed_until: float = 0.0
+    closed_for: float = 0.0
     refusals: int = 0
+    together: int = 1
+    learned: Learned = learning.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,14 @@ class Grant:
     departures: tuple[float, ...]
     ask_again_at: float
     closed_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A 429: the wait that it named, if any, and how long ago its call had left, both in seconds."""
+
+    wait: float | None
+    ago: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +105,15 @@ class Permits:
     keeper: Keeper | None = None
 
 
-def interval(limit: WriteLimit) -> float:
+def interval(limit: WriteLimit, together: int = 1) -> float:
     """Seconds between two departures, so that no window holds more than the limit.
 
-    The departures of n calls that arrive in one window span (n - 1) intervals, and less than `limit.calls` of them:
-    at most window + PERMIT_LIFE + TRAVEL_SPREAD. So n never passes `limit.calls`.
+    The slots of n calls that arrive in one window span (n - 1) intervals, and at most
+    window + PERMIT_LIFE + TRAVEL_SPREAD, and (together - 1) intervals by which the last of a group leaves before its
+    slot. So n never passes `limit.calls`.
     """
     span = limit.window.total_seconds() + PERMIT_LIFE + TRAVEL_SPREAD + _ROUNDING
-    return span / limit.calls
+    return span / (limit.calls - together + 1)
 
 
 def unknown_past(now: float) -> Pace:
@@ -102,31 +121,60 @@ def unknown_past(now: float) -> Pace:
     return Pace(last_departure=now + HORIZON)
 
 
-def grant(pace: Pace, now: float, want: int, limit: WriteLimit | None) -> tuple[Pace, Grant]:
-    """Up to `want` departures within the horizon, and the pace after them."""
+def grant(pace: Pace, now: float, want: int, limit: WriteLimit | None, together: int = 1) -> tuple[Pace, Grant]:
+    """Up to `want` departures within the horizon, in groups of `together` that leave at once; and the pace after it."""
     pace = _within_bounds(pace, now)
     if pace.closed_until > now:
         return pace, Grant((), pace.closed_until, pace.closed_until)
+    if pace.refusals and now < pace.closed_until + PROBE:
+        # The lane has just opened: one call looks whether it really did.
+        if pace.last_departure >= pace.closed_until:
+            return pace, Grant((), pace.closed_until + PROBE, 0.0)
+        want = min(want, 1)
     if limit is None:
-        return pace, Grant((now,) * want, now, 0.0)
-    gap = interval(limit)
-    first = max(pace.last_departure + gap, pace.closed_until, now + LEAD)
-    fitting = int((now + HORIZON - first) / gap) + 1 if first <= now + HORIZON else 0
-    count = min(want, fitting)
-    departures = tuple(first + step * gap for step in range(count))
-    if not departures:
-        return pace, Grant((), first - HORIZON / 2, 0.0)
-    last = departures[-1]
-    return replace(pace, last_departure=last), Grant(departures, last + gap - HORIZON / 2, 0.0)
+        looked = replace(pace, last_departure=max(pace.last_departure, now)) if pace.refusals and want else pace
+        return looked, Grant((now,) * want, now, 0.0)
+    window = limit.window.total_seconds()
+    gap = interval(limit, together) / learning.share_at(pace.learned, now, window)
+    horizon = CAREFUL_HORIZON if pace.learned.share < 1.0 else HORIZON
+    more = max(together - pace.together, 0)
+    first = max(pace.last_departure + gap + more * gap, pace.closed_until, now + LEAD)
+    groups = int((now + horizon - first) / (together * gap)) + 1 if first <= now + horizon else 0
+    count = min(want, groups * together)
+    if not count:
+        return pace, Grant((), first - horizon / 2, 0.0)
+    last = first + (count - 1) * gap
+    learned = learning.note_departures(pace.learned, count, now, window)
+    pace = replace(pace, last_departure=last, reach=last - now, together=together, learned=learned)
+    return pace, Grant(departures(first, count, gap, together), last + gap - horizon / 2, 0.0)
 
 
-def close(pace: Pace, now: float, wait: float | None, jitter: float) -> Pace:
+def departures(first: float, count: int, gap: float, together: int) -> tuple[float, ...]:
+    """When each of `count` calls leaves: every group at the slot of its first."""
+    return tuple(first + (each // together) * (together * gap) for each in range(count))
+
+
+def close(pace: Pace, now: float, refusal: Refusal, limit: WriteLimit | None, jitter: float) -> Pace:
     """The pace after a refusal of the whole lane; `jitter` in 0..1 spreads a wait that nobody named."""
-    refusals = pace.refusals + 1 if now >= pace.closed_until else pace.refusals
-    if wait is None:
-        wait = min(LONGEST_GUESS, 2.0 ** min(refusals, 10)) * (1 + jitter / 4)
-    until = now + min(wait, LONGEST_CLOSURE)
-    return Pace(pace.last_departure, max(pace.closed_until, until), refusals)
+    pace = _within_bounds(pace, now)
+    if now - refusal.ago < pace.closed_until:
+        # Its call left before the lane last opened: it tells nothing new, but for how long to wait.
+        until = 0.0 if refusal.wait is None else now + min(refusal.wait, LONGEST_CLOSURE)
+        return replace(pace, closed_until=until, closed_for=until - now) if until > pace.closed_until else pace
+    is_fresh = pace.refusals == 0 or now >= pace.closed_until + PROBE + SETTLED
+    refusals = 1 if is_fresh else pace.refusals + 1
+    guess = min(LONGEST_GUESS, 2.0 ** min(refusals, 10)) * (1 + jitter / 4)
+    if refusal.wait is None:
+        wait = guess
+    elif is_fresh:
+        wait = min(refusal.wait, LONGEST_CLOSURE)
+    else:
+        # The wait that was named before was too short: some services start it over when asked early.
+        wait = min(max(refusal.wait, guess), LONGEST_CLOSURE)
+    learned = pace.learned
+    if is_fresh and limit is not None:
+        learned = learning.after_refusal(learned, now, wait, limit.calls, limit.window.total_seconds())
+    return replace(pace, closed_until=now + wait, closed_for=wait, refusals=refusals, learned=learned)
 
 
 def localise(granted: Grant, *, granted_at: float, asked_at: float, answered_at: float) -> Permits:
@@ -145,14 +193,13 @@ def localise(granted: Grant, *, granted_at: float, asked_at: float, answered_at:
 
 
 def _within_bounds(pace: Pace, now: float) -> Pace:
-    if pace.closed_until > now + LONGEST_CLOSURE:
-        pace = replace(pace, closed_until=now + LONGEST_CLOSURE)
-    if pace.last_departure > now + HORIZON + SLACK:
-        # The clock that we share went back; what is outstanding still departs within one horizon.
-        pace = replace(pace, last_departure=unknown_past(now).last_departure)
-    if pace.refusals and now > pace.closed_until + FORGIVEN_AFTER:
-        pace = replace(pace, refusals=0)
-    return pace
+    if pace.closed_until > now + pace.closed_for:
+        # The clock that we share went back; nobody asked for more than this.
+        pace = replace(pace, closed_until=now + pace.closed_for)
+    if pace.last_departure > now + pace.reach:
+        # Likewise; what is outstanding still departs within as much.
+        pace = replace(pace, last_departure=now + pace.reach)
+    return replace(pace, learned=learning.within_bounds(pace.learned, max(now, pace.closed_until)))
 
 
 _ROUNDING = 0.001

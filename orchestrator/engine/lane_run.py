@@ -20,7 +20,7 @@ from orchestrator.domain.errors import TryLater
 from orchestrator.domain.ids import JobNumber, LaneKey, client_request_id
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.outcome import Bar, Barred, Deferred, GraphError, Outcome, Uncertain
-from orchestrator.domain.pacing import Keeper, Permit, Permits
+from orchestrator.domain.pacing import Keeper, Permit, Permits, Refusal
 from orchestrator.domain.retry import Halt, NextStep, RetryPolicy, Settle
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.engine.held_batch import HeldBatch
@@ -84,13 +84,6 @@ class Ports:
     clock: Clock
     chance: Random
     utc: Callable[[], datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class _Closure:
-    """For how long nobody may call in the lane; None where the refusal named no time."""
-
-    wait: float | None
 
 
 class LaneRun:
@@ -249,7 +242,7 @@ class LaneRun:
     async def _take_in(self, held: HeldBatch, target: Target, outcome: Outcome, sent_at: datetime) -> None:
         closure = None
         try:
-            outcome, closure = self._note_lane(outcome)
+            outcome, closure = self._note_lane(outcome, sent_at)
             step = self._step(held, target, outcome)
         except Exception as problem:
             log.exception("outcome.broke", job=held.claim.job, line=target.line)
@@ -276,7 +269,7 @@ class LaneRun:
             self._ports.recorder.note_answered(job)
         return step
 
-    def _note_lane(self, outcome: Outcome) -> tuple[Outcome, _Closure | None]:
+    def _note_lane(self, outcome: Outcome, sent_at: datetime) -> tuple[Outcome, Refusal | None]:
         """Close the lane here where the outcome says that no call can work now; what of it concerns everybody."""
         if not isinstance(outcome, Deferred) or not (outcome.closes_lane or outcome.never_left):
             self._closures = 0 if _is_answer(outcome) else self._closures
@@ -293,11 +286,11 @@ class LaneRun:
         wait = outcome.retry_after.total_seconds() if outcome.retry_after is not None else None
         # Here at once, for all others as soon as it is written.
         self._closed_until = max(self._closed_until, now + (wait if wait is not None else 1.0))
-        return outcome, _Closure(wait) if first or wait is not None else None
+        return outcome, Refusal(wait, max(0.0, (self._ports.utc() - sent_at).total_seconds()))
 
-    async def _share(self, closure: _Closure) -> None:
+    async def _share(self, closure: Refusal) -> None:
         try:
-            await self._ports.throttle.close(self._lane.key, closure.wait)
+            await self._ports.throttle.close(self._lane.key, closure, self._lane.limit)
         except TryLater as problem:
             log.warning("lane.close_unshared", lane=self._lane.key, reason=str(problem))
         except Exception:

@@ -6,20 +6,24 @@ from typing import Protocol
 
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import Keeper, Permits
+from orchestrator.domain.pacing import Keeper, Pace, Permits, Refusal
 
 
 class Throttle(Protocol):
     """One pace for all processes that share a lane."""
 
-    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None) -> Permits:
-        """Up to `want` permits; recorded as they are granted, and worthless after their life."""
+    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1) -> Permits:
+        """Up to `want` permits, in groups of `together`; recorded as granted, and worthless after their life."""
         ...
 
     def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:
         """These permits came from another keeper than the one that counts now."""
         ...
 
-    async def close(self, lane: LaneKey, wait: float | None) -> None:
-        """Nobody calls in this lane for `wait` seconds; None where the refusal named no time."""
+    async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
+        """Nobody calls in this lane for as long as the refusal says, and with more caution afterwards."""
+        ...
+
+    async def look(self, lane: LaneKey) -> tuple[Pace, float]:
+        """Where the lane stands, and what its keeper's clock shows, in seconds."""
         ...

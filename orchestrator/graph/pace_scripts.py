@@ -1,94 +1,202 @@
-"""`domain/pacing.py` in Redis' language: the same steps in the same order, so that the same bits come out.
+"""`domain/pacing.py` and `domain/learning.py` in Redis' language.
 
-Numbers cross as text with 17 digits: Lua's own way to write them drops the last three, which are microseconds today.
+The same steps in the same order, so that the same bits come out. Numbers cross as text with 17 digits: Lua's own way to
+write them drops the last three, which are microseconds today.
 """
 
 from __future__ import annotations
 
 import math
 
-from orchestrator.domain import pacing
+from orchestrator.domain import learning, pacing
 
-# The longest that anything here can matter: a closure to its end, and until its refusals are forgotten.
-_KEPT_FOR = math.ceil(pacing.LONGEST_CLOSURE + pacing.FORGIVEN_AFTER + pacing.HORIZON)
+# The longest that anything here can matter: a closure to its end, and what was learned until it is forgotten.
+_KEPT_FOR = math.ceil(pacing.LONGEST_CLOSURE + pacing.HORIZON)
 
-CONSTANTS = [
-    repr(value)
-    for value in (
-        pacing.HORIZON,
-        pacing.LEAD,
-        pacing.LONGEST_CLOSURE,
-        pacing.LONGEST_GUESS,
-        pacing.FORGIVEN_AFTER,
-        pacing.SLACK,
-        _KEPT_FOR,
-    )
-]
+_NAMED = {
+    "horizon": pacing.HORIZON,
+    "careful_horizon": pacing.CAREFUL_HORIZON,
+    "lead": pacing.LEAD,
+    "probe": pacing.PROBE,
+    "settled": pacing.SETTLED,
+    "longest_closure": pacing.LONGEST_CLOSURE,
+    "longest_guess": pacing.LONGEST_GUESS,
+    "hold": learning.HOLD,
+    "trial": learning.TRIAL,
+    "more": learning.MORE,
+    "doubling": learning.DOUBLING,
+    "forget": learning.FORGET,
+    "kept": learning.KEPT,
+    "cut": learning.CUT,
+    "first_cut": learning.FIRST_CUT,
+    "deepest_cut": learning.DEEPEST_CUT,
+    "least": learning.LEAST,
+    "kept_for": _KEPT_FOR,
+}
 
-_PACE = """
-local horizon, lead, longest_closure = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local longest_guess, forgiven_after, slack = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local kept_for = tonumber(ARGV[7])
+FIELDS = (
+    "last_departure",
+    "reach",
+    "closed_until",
+    "closed_for",
+    "refusals",
+    "together",
+    "share",
+    "held_since",
+    "counted_from",
+    "counted",
+    "counted_before",
+)
+"""What is kept of a lane, each under the name that it has in `domain/`."""
 
-local time = redis.call('TIME')
-local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-
+_PACE = "\n".join(
+    [
+        *(f"local {name} = {value!r}" for name, value in _NAMED.items()),
+        "local time = redis.call('TIME')",
+        "local now = tonumber(time[1]) + tonumber(time[2]) / 1000000",
+        "local fields = {" + ", ".join(f"'{name}'" for name in FIELDS) + "}",
+        """
 local function text(number) return string.format('%.17g', number) end
 
-local kept = redis.call('HMGET', KEYS[1], 'last_departure', 'closed_until', 'refusals')
-local last_departure, closed_until, refusals = tonumber(kept[1] or ''), tonumber(kept[2] or ''), tonumber(kept[3] or '')
-if not (last_departure and closed_until and refusals) then
-  last_departure, closed_until, refusals = now + horizon, 0, 0
+local found, pace = redis.call('HMGET', KEYS[1], unpack(fields)), {}
+for each, name in ipairs(fields) do pace[name] = tonumber(found[each] or '') end
+for _, name in ipairs(fields) do
+  if not pace[name] then
+    pace = {
+      last_departure = now + horizon, reach = horizon, closed_until = 0, closed_for = 0, refusals = 0, together = 1,
+      share = 1, held_since = 0, counted_from = 0, counted = 0, counted_before = 0,
+    }
+    break
+  end
 end
 
 local function keep()
-  redis.call('HSET', KEYS[1],
-    'last_departure', text(last_departure), 'closed_until', text(closed_until), 'refusals', text(refusals))
+  local kept = {}
+  for _, name in ipairs(fields) do kept[#kept + 1] = name; kept[#kept + 1] = text(pace[name]) end
+  redis.call('HSET', KEYS[1], unpack(kept))
   redis.call('EXPIRE', KEYS[1], kept_for)
 end
-"""
+
+local function within_bounds()
+  if pace.closed_until > now + pace.closed_for then pace.closed_until = now + pace.closed_for end
+  if pace.last_departure > now + pace.reach then pace.last_departure = now + pace.reach end
+  local latest = math.max(now, pace.closed_until)
+  if pace.held_since > latest then pace.held_since = latest end
+  if pace.counted_from > latest then pace.counted_from = latest end
+end
+
+local function share_now(window)
+  if pace.share >= 1 then return 1 end
+  local beyond = (now - pace.held_since) / window - hold
+  if beyond < 0 then return pace.share end
+  if beyond < trial then return math.min(1, pace.share * more) end
+  return math.min(1, pace.share * more * 2 ^ math.min((beyond - trial) / doubling, 10))
+end
+""",
+    ]
+)
 
 TAKE = (
     _PACE
     + """
-local gap, want = tonumber(ARGV[8]), tonumber(ARGV[9])
+local base_gap, want = tonumber(ARGV[1]), tonumber(ARGV[2])
+local window, together = tonumber(ARGV[3]), tonumber(ARGV[4])
 
-if closed_until > now + longest_closure then closed_until = now + longest_closure end
-if last_departure > now + horizon + slack then last_departure = now + horizon end
-if refusals ~= 0 and now > closed_until + forgiven_after then refusals = 0 end
-
-local first, count, ask_again_at, closed = now, 0, now, 0
-if closed_until > now then
-  ask_again_at, closed = closed_until, closed_until
-elseif gap == 0 then
-  count = want
-else
-  first = math.max(last_departure + gap, closed_until, now + lead)
-  if first <= now + horizon then
-    count = math.min(want, math.floor((now + horizon - first) / gap) + 1)
+local function note_departures(count)
+  if pace.share < 1 and now - pace.held_since >= forget * window then pace.share = 1 end
+  local elapsed = now - pace.counted_from
+  if elapsed < window then
+    pace.counted = pace.counted + count
+  elseif elapsed < 2 * window then
+    pace.counted_from, pace.counted_before, pace.counted = pace.counted_from + window, pace.counted, count
+  else
+    pace.counted_from, pace.counted_before, pace.counted = now, 0, count
   end
-  ask_again_at = first - horizon / 2
-  if count > 0 then
-    last_departure = first + (count - 1) * gap
-    ask_again_at = last_departure + gap - horizon / 2
+end
+
+within_bounds()
+local first, count, gap, ask_again_at, closed = now, 0, 0, now, 0
+local is_probing = pace.refusals ~= 0 and now < pace.closed_until + probe
+if pace.closed_until > now then
+  ask_again_at, closed = pace.closed_until, pace.closed_until
+elseif is_probing and pace.last_departure >= pace.closed_until then
+  ask_again_at = pace.closed_until + probe
+else
+  if is_probing then want = math.min(want, 1) end
+  if base_gap == 0 then
+    count = want
+    if pace.refusals ~= 0 and want > 0 then pace.last_departure = math.max(pace.last_departure, now) end
+  else
+    gap = base_gap / share_now(window)
+    local ahead = pace.share < 1 and careful_horizon or horizon
+    local further = math.max(together - pace.together, 0)
+    first = math.max(pace.last_departure + gap + further * gap, pace.closed_until, now + lead)
+    if first <= now + ahead then
+      count = math.min(want, (math.floor((now + ahead - first) / (together * gap)) + 1) * together)
+    end
+    ask_again_at = first - ahead / 2
+    if count > 0 then
+      pace.last_departure = first + (count - 1) * gap
+      pace.reach, pace.together = pace.last_departure - now, together
+      note_departures(count)
+      ask_again_at = pace.last_departure + gap - ahead / 2
+    end
   end
 end
 keep()
-return {text(now), text(first), text(count), text(ask_again_at), text(closed)}
+return {text(now), text(first), text(count), text(gap), text(ask_again_at), text(closed)}
 """
 )
 
 CLOSE = (
     _PACE
     + """
-local wait, jitter = tonumber(ARGV[8]), tonumber(ARGV[9])
+local wait, ago, jitter = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local calls, window = tonumber(ARGV[4]), tonumber(ARGV[5])
 
-if now >= closed_until then refusals = refusals + 1 end
-if not wait then
-  wait = math.min(longest_guess, 2 ^ math.min(refusals, 10)) * (1 + jitter / 4)
+local function counted_now()
+  local elapsed = now - pace.counted_from
+  if elapsed < window then return pace.counted_before * (1 - elapsed / window) + pace.counted end
+  if elapsed < 2 * window then return pace.counted * (2 - elapsed / window) end
+  return 0
 end
-closed_until = math.max(closed_until, now + math.min(wait, longest_closure))
+
+local function learn(closed)
+  local used = share_now(window)
+  local went_through = counted_now() / calls * kept
+  local most = used
+  if pace.share >= 1 then
+    most = used * first_cut
+  elseif now - pace.held_since < hold * window then
+    most = used * cut
+  end
+  pace.share = math.max(math.min(went_through, most), used * deepest_cut, least)
+  pace.held_since = now + closed
+end
+
+within_bounds()
+if now - ago < pace.closed_until then
+  local latest = wait and now + math.min(wait, longest_closure) or 0
+  if latest > pace.closed_until then pace.closed_until, pace.closed_for = latest, latest - now end
+else
+  local is_fresh = pace.refusals == 0 or now >= pace.closed_until + probe + settled
+  pace.refusals = is_fresh and 1 or pace.refusals + 1
+  local guess = math.min(longest_guess, 2 ^ math.min(pace.refusals, 10)) * (1 + jitter / 4)
+  local closed = guess
+  if wait then closed = math.min(is_fresh and wait or math.max(wait, guess), longest_closure) end
+  if is_fresh and calls > 0 then learn(closed) end
+  pace.closed_until, pace.closed_for = now + closed, closed
+end
 keep()
 return {text(now)}
+"""
+)
+
+LOOK = (
+    _PACE
+    + """
+local answer = {text(now)}
+for _, name in ipairs(fields) do answer[#answer + 1] = text(pace[name]) end
+return answer
 """
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from random import Random
+from typing import Any
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from orchestrator.domain import pacing
@@ -16,8 +18,9 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import QueueUnavailable
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import Grant, Keeper, Permits
-from orchestrator.graph.pace_scripts import CLOSE, CONSTANTS, TAKE
+from orchestrator.domain.learning import Learned
+from orchestrator.domain.pacing import Grant, Keeper, Pace, Permits, Refusal
+from orchestrator.graph.pace_scripts import CLOSE, LOOK, TAKE
 
 
 @asynccontextmanager
@@ -31,46 +34,64 @@ async def open_redis_throttle(url: str, clock: Clock, random: Random, *, prefix:
 
 
 class RedisThrottle:
-    """`domain/pacing.py` as two Lua scripts, each one step for everybody; a lane that is not there has an unknown past.
+    """`domain/pacing.py` as Lua scripts, each one step for everybody; a lane that is not there has an unknown past.
 
     QueueUnavailable says that Redis cannot be reached; nothing was granted then that anyone could use.
     """
 
     def __init__(self, client: redis.Redis, clock: Clock, random: Random, *, prefix: str) -> None:
         self._clock, self._random, self._prefix = clock, random, prefix
-        self._take, self._close = client.register_script(TAKE), client.register_script(CLOSE)
+        self._take, self._close, self._look = map(client.register_script, (TAKE, CLOSE, LOOK))
 
-    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None) -> Permits:
+    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1) -> Permits:
         """Up to `want` permits; recorded as they are granted, and worthless after their life."""
         asked_at = self._clock.monotonic()
-        granted, granted_at = await self.grant(lane, want, limit)
+        granted, granted_at = await self.grant(lane, want, limit, together)
         return pacing.localise(granted, granted_at=granted_at, asked_at=asked_at, answered_at=self._clock.monotonic())
 
-    async def grant(self, lane: LaneKey, want: int, limit: WriteLimit | None) -> tuple[Grant, float]:
+    async def grant(self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1) -> tuple[Grant, float]:
         """A grant on Redis' clock, and what that clock showed."""
-        gap = pacing.interval(limit) if limit is not None else 0.0
-        try:
-            answer = await self._take(keys=[self._key(lane)], args=[*CONSTANTS, repr(gap), max(want, 0)])
-        except RedisError as problem:
-            raise _unreachable(problem) from problem
-        now, first, count, ask_again_at, closed_until = map(float, answer)
-        departures = tuple(first + step * gap for step in range(int(count)))
+        gap, window = (pacing.interval(limit, together), limit.window.total_seconds()) if limit else (0.0, 0.0)
+        answer = await self._run(self._take, lane, [repr(gap), max(want, 0), repr(window), together])
+        now, first, count, gap, ask_again_at, closed_until = answer
+        departures = pacing.departures(first, int(count), gap, together)
         return Grant(departures, ask_again_at, closed_until), now
 
     def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:
         """By itself it knows of no other."""
 
-    async def close(self, lane: LaneKey, wait: float | None) -> None:
-        """Nobody calls in this lane for `wait` seconds; None where the refusal named no time."""
-        named = "" if wait is None else repr(float(wait))
+    async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
+        """Nobody calls in this lane for as long as the refusal says, and with more caution afterwards."""
+        await self.refuse(lane, refusal, limit, self._random.random())
+
+    async def refuse(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None, jitter: float) -> float:
+        """The same with a given jitter; answers with what Redis' clock showed."""
+        named = "" if refusal.wait is None else repr(float(refusal.wait))
+        calls, window = (limit.calls, limit.window.total_seconds()) if limit else (0, 0.0)
+        (now,) = await self._run(self._close, lane, [named, repr(float(refusal.ago)), repr(jitter), calls, window])
+        return now
+
+    async def hold(self, lane: LaneKey, seconds: float) -> None:
+        """Nobody calls in this lane for so long; nothing is to be learned from it."""
+        await self.refuse(lane, Refusal(seconds, ago=_LONG_AGO), None, 0.0)
+
+    async def look(self, lane: LaneKey) -> tuple[Pace, float]:
+        """Where the lane stands, and what Redis' clock shows."""
+        now, departure, reach, until, closed_for, refusals, together, *learned = await self._run(self._look, lane, [])
+        share, held_since, counted_from, counted, before = learned
+        kept = Learned(share, held_since, counted_from, int(counted), int(before))
+        return Pace(departure, reach, until, closed_for, int(refusals), int(together), kept), now
+
+    async def _run(self, script: AsyncScript, lane: LaneKey, given: Sequence[Any]) -> list[float]:
         try:
-            await self._close(keys=[self._key(lane)], args=[*CONSTANTS, named, repr(self._random.random())])
+            return [float(number) for number in await script(keys=[self._key(lane)], args=given)]
         except RedisError as problem:
-            raise _unreachable(problem) from problem
+            raise QueueUnavailable(
+                f"Redis cannot be reached for the throttle ({problem}). See MUSTER_BROKER_URL."
+            ) from problem
 
     def _key(self, lane: LaneKey) -> str:
         return f"{self._prefix}pace:{lane}"
 
 
-def _unreachable(problem: RedisError) -> QueueUnavailable:
-    return QueueUnavailable(f"Redis cannot be reached for the throttle ({problem}). See MUSTER_BROKER_URL.")
+_LONG_AGO = 1e12

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Text, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.learning import Learned
 from orchestrator.domain.pacing import Keeper, Pace, unknown_past
-from orchestrator.store.rows import LaneRow
+from orchestrator.store import json_rows
+from orchestrator.store.rows import LaneMinuteRow, LaneRow
+
+_MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class LaneCalls:
+    """Calls that were answered in a lane, and how many of them with 429."""
+
+    calls: int = 0
+    throttled: int = 0
+
+    def __add__(self, other: LaneCalls) -> LaneCalls:
+        return LaneCalls(self.calls + other.calls, self.throttled + other.throttled)
 
 
 class Lanes:
@@ -19,27 +39,25 @@ class Lanes:
 
     async def pace_for_update(self, lane: LaneKey, *, now: float) -> Pace:
         """Where the lane stands, locked until the commit; a lane never seen before is unknown, not free."""
-        query = (
-            select(LaneRow.last_departure, LaneRow.closed_until, LaneRow.refusals)
-            .where(LaneRow.key == lane)
-            .with_for_update()
-        )
+        query = select(*_PACE).where(LaneRow.key == lane).with_for_update()
         row = (await self._connection.execute(query)).one_or_none()
         if row is None:
             dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-            first = unknown_past(now)
-            await self._connection.execute(
-                dialect.insert(LaneRow)
-                .values(key=lane, last_departure=first.last_departure, closed_until=0.0, refusals=0)
-                .on_conflict_do_nothing()
-            )
+            first = _columns(unknown_past(now))
+            await self._connection.execute(dialect.insert(LaneRow).values(key=lane, **first).on_conflict_do_nothing())
             row = (await self._connection.execute(query)).one()
-        return Pace(*row)
+        return _pace(row)
 
-    async def keeper(self, lane: LaneKey) -> Keeper:
-        """Who keeps the lane; Redis, unless somebody wrote otherwise."""
-        kept = await self._connection.execute(select(LaneRow.keeper).where(LaneRow.key == lane))
-        return Keeper(kept.scalar_one_or_none() or Keeper.REDIS)
+    async def pace(self, lane: LaneKey, *, now: float) -> Pace:
+        """Where the lane stands, for those who only look."""
+        row = (await self._connection.execute(select(*_PACE).where(LaneRow.key == lane))).one_or_none()
+        return unknown_past(now) if row is None else _pace(row)
+
+    async def keepers(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Keeper]:
+        """Who keeps each of these lanes; Redis, unless somebody wrote otherwise."""
+        query = select(LaneRow.key, LaneRow.keeper).where(LaneRow.key.in_(lanes))
+        kept = {LaneKey(key): Keeper(keeper) for key, keeper in await self._connection.execute(query)}
+        return {lane: kept.get(lane, Keeper.REDIS) for lane in lanes}
 
     async def give_to(self, lane: LaneKey, keeper: Keeper) -> None:
         """Who keeps the lane from this commit on."""
@@ -47,18 +65,60 @@ class Lanes:
 
     async def keep(self, lane: LaneKey, pace: Pace) -> None:
         """Where the lane stands now."""
-        await self._connection.execute(
-            update(LaneRow)
-            .where(LaneRow.key == lane)
-            .values(last_departure=pace.last_departure, closed_until=pace.closed_until, refusals=pace.refusals)
-        )
+        await self._connection.execute(update(LaneRow).where(LaneRow.key == lane).values(**_columns(pace)))
 
-    async def all(self) -> dict[LaneKey, Pace]:
-        """Every lane that was ever paced here."""
-        query = select(LaneRow.key, LaneRow.last_departure, LaneRow.closed_until, LaneRow.refusals).order_by(
-            LaneRow.key
+    async def count_calls(self, answered: Mapping[LaneKey, LaneCalls], *, now: datetime) -> None:
+        """So many calls were answered just now: one statement, however many lanes."""
+        dialect = self._connection.dialect.name
+        given = json_rows.table_of(dialect, _COUNTED)
+        insert = (postgresql if dialect == "postgresql" else sqlite).insert(LaneMinuteRow)
+        # SQLite needs a WHERE to tell ON CONFLICT from a join.
+        chosen = select(*(given.c[name] for name in _COUNTED)).where(given.c.calls > 0)
+        statement = insert.from_select(list(_COUNTED), chosen)
+        statement = statement.on_conflict_do_update(
+            index_elements=["lane", "minute"],
+            set_={
+                "calls": LaneMinuteRow.calls + statement.excluded.calls,
+                "throttled": LaneMinuteRow.throttled + statement.excluded.throttled,
+            },
         )
-        return {
-            LaneKey(row.key): Pace(row.last_departure, row.closed_until, row.refusals)
-            for row in await self._connection.execute(query)
-        }
+        rows = (
+            {"lane": lane, "minute": _minute(now), "calls": each.calls, "throttled": each.throttled}
+            # Everybody counts in the same order, so that no two wait for each other.
+            for lane, each in sorted(answered.items())
+        )
+        await self._connection.execute(statement, json_rows.payload(rows))
+
+    async def calls_since(self, moment: datetime) -> dict[LaneKey, LaneCalls]:
+        """What each lane did since then, to the minute."""
+        query = (
+            select(LaneMinuteRow.lane, func.sum(LaneMinuteRow.calls), func.sum(LaneMinuteRow.throttled))
+            .where(LaneMinuteRow.minute >= _minute(moment))
+            .group_by(LaneMinuteRow.lane)
+        )
+        rows = await self._connection.execute(query)
+        return {LaneKey(lane): LaneCalls(int(calls), int(throttled)) for lane, calls, throttled in rows}
+
+    async def forget_calls(self, *, before: datetime) -> None:
+        """Drop what was counted before then."""
+        await self._connection.execute(delete(LaneMinuteRow).where(LaneMinuteRow.minute < _minute(before)))
+
+
+def _minute(moment: datetime) -> int:
+    return int(moment.timestamp()) // _MINUTE
+
+
+def _pace(row: Any) -> Pace:
+    departure, reach, until, closed_for, refusals, together, *learned = row
+    return Pace(departure, reach, until, closed_for, refusals, together, Learned(*learned))
+
+
+def _columns(pace: Pace) -> dict[str, float | int]:
+    values = {name: getattr(pace, name) for name in _OWN}
+    return {**values, **{name: getattr(pace.learned, name) for name in _LEARNED}}
+
+
+_OWN = ("last_departure", "reach", "closed_until", "closed_for", "refusals", "together")
+_LEARNED = ("share", "held_since", "counted_from", "counted", "counted_before")
+_PACE = tuple(getattr(LaneRow, name) for name in (*_OWN, *_LEARNED))
+_COUNTED: json_rows.Columns = {"lane": Text(), "minute": BigInteger(), "calls": BigInteger(), "throttled": BigInteger()}

@@ -8,7 +8,7 @@ from orchestrator.domain import pacing
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import Keeper, Permits
+from orchestrator.domain.pacing import Keeper, Pace, Permits, Refusal
 from orchestrator.store.database import Store
 
 
@@ -20,12 +20,12 @@ class RowThrottle:
         self._clock = clock
         self._chance = chance
 
-    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None) -> Permits:
+    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1) -> Permits:
         """Up to `want` permits; recorded as they are granted, and worthless after their life."""
         async with self._store.transaction() as tx:
             asked_at = self._clock.monotonic()
             now = (await tx.now()).timestamp()
-            pace, granted = pacing.grant(await tx.lanes.pace_for_update(lane, now=now), now, want, limit)
+            pace, granted = pacing.grant(await tx.lanes.pace_for_update(lane, now=now), now, want, limit, together)
             await tx.lanes.keep(lane, pace)
         # Localised after the commit: what was not written was not granted.
         return pacing.localise(granted, granted_at=now, asked_at=asked_at, answered_at=self._clock.monotonic())
@@ -33,9 +33,15 @@ class RowThrottle:
     def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:
         """There is no other."""
 
-    async def close(self, lane: LaneKey, wait: float | None) -> None:
-        """Nobody calls in this lane for `wait` seconds; None where the refusal named no time."""
+    async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
+        """Nobody calls in this lane for as long as the refusal says, and with more caution afterwards."""
         async with self._store.transaction() as tx:
             now = (await tx.now()).timestamp()
             pace = await tx.lanes.pace_for_update(lane, now=now)
-            await tx.lanes.keep(lane, pacing.close(pace, now, wait, self._chance.random()))
+            await tx.lanes.keep(lane, pacing.close(pace, now, refusal, limit, self._chance.random()))
+
+    async def look(self, lane: LaneKey) -> tuple[Pace, float]:
+        """Where the lane stands, and what the database's clock shows."""
+        async with self._store.reading() as tx:
+            now = (await tx.now()).timestamp()
+            return await tx.lanes.pace(lane, now=now), now

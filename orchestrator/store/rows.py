@@ -189,7 +189,7 @@ class InputPageRow(Base):
 
 
 class LaneRow(Base):
-    """Where a lane stands (domain/pacing.py), in seconds since 1970 on the database's clock.
+    """Where a lane stands (domain/pacing.py, domain/learning.py), in seconds since 1970 on the database's clock.
 
     `keeper` says whether this row or Redis counts; embedded, only this row is there.
     """
@@ -199,8 +199,28 @@ class LaneRow(Base):
     key: Mapped[str] = mapped_column(String(200), primary_key=True)
     keeper: Mapped[str] = mapped_column(String(10), server_default="redis")
     last_departure: Mapped[float] = mapped_column(Float(53))
+    reach: Mapped[float] = mapped_column(Float(53), server_default="1")
     closed_until: Mapped[float] = mapped_column(Float(53), server_default="0")
+    closed_for: Mapped[float] = mapped_column(Float(53), server_default="0")
     refusals: Mapped[int] = mapped_column(Integer, server_default="0")
+    together: Mapped[int] = mapped_column(Integer, server_default="1")
+    share: Mapped[float] = mapped_column(Float(53), server_default="1")
+    held_since: Mapped[float] = mapped_column(Float(53), server_default="0")
+    counted_from: Mapped[float] = mapped_column(Float(53), server_default="0")
+    counted: Mapped[int] = mapped_column(Integer, server_default="0")
+    counted_before: Mapped[int] = mapped_column(Integer, server_default="0")
+
+
+class LaneMinuteRow(Base):
+    """What a lane did in one minute, counted since 1970: calls that were answered, and 429s among them."""
+
+    __tablename__ = "lane_minutes"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    lane: Mapped[str] = mapped_column(String(200), primary_key=True)
+    minute: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    calls: Mapped[int] = mapped_column(BigInteger)
+    throttled: Mapped[int] = mapped_column(BigInteger)
 
 
 class WorkerRow(Base):

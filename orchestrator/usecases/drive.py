@@ -204,7 +204,7 @@ class Driver:
         async with self._recorder.quiet():
             asked_at = self._app.clock.monotonic()
             async with self._app.store.transaction() as tx:
-                if keeper is not None and (counts := await tx.lanes.keeper(lane)) is not keeper:
+                if keeper is not None and (counts := (await tx.lanes.keepers([lane]))[lane]) is not keeper:
                     self._app.throttle.note_keeper(lane, counts)
                     return None
                 now = await tx.now()

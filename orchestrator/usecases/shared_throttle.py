@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -16,9 +17,12 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import QueueUnavailable, TryLater
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import Keeper, Permits, unknown_past
+from orchestrator.domain.pacing import Keeper, Pace, Permits, Refusal, unknown_past
 from orchestrator.engine.throttle import Throttle
 from orchestrator.store.database import Store
+
+if TYPE_CHECKING:
+    from orchestrator.graph.throttle import RedisThrottle
 
 log = structlog.get_logger()
 
@@ -32,33 +36,45 @@ _RETURN_AGAIN_AFTER = 5.0
 class SharedThrottle:
     """The throttle of a team's installation; with neither keeper in reach nothing is granted."""
 
-    def __init__(self, redis: Throttle, row: Throttle, store: Store, clock: Clock) -> None:
+    def __init__(self, redis: RedisThrottle, row: Throttle, store: Store, clock: Clock) -> None:
         self._redis, self._row, self._store, self._clock = redis, row, store, clock
         self._keepers: dict[LaneKey, Keeper] = {}
         self._return_at: dict[LaneKey, float] = {}
 
-    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None) -> Permits:
+    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1) -> Permits:
         """Up to `want` permits of whoever keeps the lane; QueueUnavailable or StoreUnavailable where nobody can."""
         if self._keepers.get(lane) is Keeper.ROW:
             await self._return_to_redis(lane)
         if self._keepers.get(lane) is not Keeper.ROW:
             try:
-                return replace(await self._redis.take(lane, want, limit), keeper=Keeper.REDIS)
+                return replace(await self._redis.take(lane, want, limit, together), keeper=Keeper.REDIS)
             except QueueUnavailable as away:
                 try:
                     await self._fall_back(lane)
                 except TimeoutError:
                     # Not written in time, so nobody may count on it; the next question tries again.
                     raise away from None
-        return replace(await self._row.take(lane, want, limit), keeper=Keeper.ROW)
+        return replace(await self._row.take(lane, want, limit, together), keeper=Keeper.ROW)
 
-    async def close(self, lane: LaneKey, wait: float | None) -> None:
-        """Nobody calls in this lane for `wait` seconds, whoever keeps it then."""
+    async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
+        """Nobody calls in this lane for as long as the refusal says, whoever keeps it then."""
         try:
-            await self._redis.close(lane, wait)
+            await self._redis.close(lane, refusal, limit)
         except QueueUnavailable:
             log.info("throttle.closed_in_row_only", lane=lane)
-        await self._row.close(lane, wait)
+        # What one keeper learns the other needs to know on the day that it takes over.
+        await self._row.close(lane, refusal, limit)
+
+    async def look(self, lane: LaneKey) -> tuple[Pace, float]:
+        """Where the lane stands, and what its keeper's clock shows."""
+        async with self._store.reading() as tx:
+            keeper = (await tx.lanes.keepers([lane]))[lane]
+        if keeper is Keeper.REDIS:
+            try:
+                return await self._redis.look(lane)
+            except QueueUnavailable:
+                log.info("throttle.looked_at_row_only", lane=lane)
+        return await self._row.look(lane)
 
     def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:
         """A claim found another word in the database than these permits came from."""
@@ -69,10 +85,10 @@ class SharedThrottle:
         async with asyncio.timeout(_HANDOVER), self._store.transaction() as tx:
             now = (await tx.now()).timestamp()
             pace = await tx.lanes.pace_for_update(lane, now=now)
-            if await tx.lanes.keeper(lane) is not Keeper.ROW:
-                # Until our word is committed others may still claim with permits from Redis.
+            if (await tx.lanes.keepers([lane]))[lane] is not Keeper.ROW:
+                # Until our word is committed others may still claim with permits from Redis, in groups perhaps.
                 last = max(pace.last_departure, unknown_past(now).last_departure + _HANDOVER)
-                await tx.lanes.keep(lane, replace(pace, last_departure=last))
+                await tx.lanes.keep(lane, replace(pace, last_departure=last, reach=last - now))
                 await tx.lanes.give_to(lane, Keeper.ROW)
                 log.warning("throttle.fell_back", lane=lane)
         self.note_keeper(lane, Keeper.ROW)
@@ -88,7 +104,7 @@ class SharedThrottle:
                 pace = await tx.lanes.pace_for_update(lane, now=at.timestamp())
                 # Redis knows neither the permits that the row has granted nor what was closed meanwhile.
                 rest = timedelta(seconds=max(pace.last_departure, pace.closed_until) - at.timestamp())
-                await self._redis.close(lane, max(rest.total_seconds(), 0.0) + 2 * _HANDOVER)
+                await self._redis.hold(lane, max(rest.total_seconds(), 0.0) + 2 * _HANDOVER)
                 await tx.lanes.give_to(lane, Keeper.REDIS)
         except (TryLater, TimeoutError):
             return

@@ -95,4 +95,5 @@ async def _until_accepted(app: App, job: str, count: int) -> None:
 
 async def _keeper(app: App) -> str:
     async with app.store.reading() as tx:
-        return await tx.lanes.keeper(app.tenants["default"].lane)
+        lane = app.tenants["default"].lane
+        return (await tx.lanes.keepers([lane]))[lane]

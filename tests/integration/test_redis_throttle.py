@@ -14,18 +14,20 @@ import redis.asyncio as redis
 from orchestrator.domain.errors import QueueUnavailable
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, WriteLimit
+from orchestrator.domain.learning import Learned
 from orchestrator.domain.pacing import (
     HORIZON,
     LONGEST_CLOSURE,
     PERMIT_LIFE,
     TRAVEL_SPREAD,
     Pace,
+    Refusal,
     close,
     grant,
     interval,
     unknown_past,
 )
-from orchestrator.graph.pace_scripts import CONSTANTS
+from orchestrator.graph.pace_scripts import FIELDS
 from orchestrator.graph.throttle import RedisThrottle, open_redis_throttle
 from tests.support.arrivals import most_in_any_window
 from tests.support.clock import ManualClock
@@ -60,18 +62,21 @@ class Stored:
         self._client, self._key = client, key
 
     async def pace(self) -> Pace | None:
-        kept = await self._client.hmget(self._key, ["last_departure", "closed_until", "refusals"])
-        last_departure, closed_until, refusals = (float(text) if text else None for text in kept)
-        if last_departure is None or closed_until is None or refusals is None:
+        kept = await self._client.hmget(self._key, list(FIELDS))
+        numbers = [float(text) for text in kept if text]
+        if len(numbers) < len(FIELDS):
             return None
-        return Pace(last_departure, closed_until, int(refusals))
+        departure, reach, until, closed_for, refusals, together, *learned = numbers
+        share, held_since, counted_from, counted, before = learned
+        known = Learned(share, held_since, counted_from, int(counted), int(before))
+        return Pace(departure, reach, until, closed_for, int(refusals), int(together), known)
 
     async def let_pass(self, seconds: float) -> None:
         """As if so much time had passed (or, below zero, the clock had been put back)."""
-        if (pace := await self.pace()) is not None:
-            await self._client.hset(self._key, "last_departure", repr(pace.last_departure - seconds))
-            if pace.closed_until:
-                await self._client.hset(self._key, "closed_until", repr(pace.closed_until - seconds))
+        for moment in ("last_departure", "closed_until", "held_since", "counted_from"):
+            text = await self._client.hget(self._key, moment)
+            if text and float(text):
+                await self._client.hset(self._key, moment, repr(float(text) - seconds))
 
     async def forget(self) -> None:
         await self._client.delete(self._key)
@@ -94,15 +99,15 @@ async def test_the_scripts_give_what_the_arithmetic_gives_to_the_last_bit(
         if chance.random() < 0.15:
             wait = chance.choice([None, 0.0, 0.3, chance.uniform(0, 90), LONGEST_CLOSURE * 3])
             jitter = chance.random()
-            named = "" if wait is None else repr(wait)
-            (answer,) = await throttle._close(keys=[throttle._key(lane)], args=[*CONSTANTS, named, repr(jitter)])
-            now = float(answer)
-            expected = close(before or unknown_past(now), now, wait, jitter)
+            refusal, limit = Refusal(wait, chance.choice([0.0, 0.05, 4.0])), chance.choice(LIMITS)
+            now = await throttle.refuse(lane, refusal, limit, jitter)
+            expected = close(before or unknown_past(now), now, refusal, limit, jitter)
             closed += 1
         else:
             want, limit = chance.choice([0, 1, 3, 50, 5000]), chance.choice(LIMITS)
-            found, now = await throttle.grant(lane, want, limit)
-            expected, expected_grant = grant(before or unknown_past(now), now, want, limit)
+            together = chance.choice([1, 1, 3]) if limit and limit.calls > 3 else 1
+            found, now = await throttle.grant(lane, want, limit, together)
+            expected, expected_grant = grant(before or unknown_past(now), now, want, limit, together)
             assert found == expected_grant
             granted += len(found.departures)
 
@@ -177,7 +182,7 @@ async def test_a_refusal_closes_the_lane_for_everybody(
 ) -> None:
     other = RedisThrottle(client, clock, Random(1), prefix=PREFIX)
 
-    await throttle.close(lane, wait)
+    await throttle.close(lane, Refusal(wait), GRAPH_WRITE_LIMIT)
     permits = await other.take(lane, 5, None)
 
     assert permits.each == ()
@@ -187,7 +192,7 @@ async def test_a_refusal_closes_the_lane_for_everybody(
 
 
 async def test_lanes_do_not_know_each_other(throttle: RedisThrottle, lane: LaneKey) -> None:
-    await throttle.close(lane, 60.0)
+    await throttle.close(lane, Refusal(60.0), GRAPH_WRITE_LIMIT)
 
     assert len((await throttle.take(LaneKey(f"{lane}-other"), 5, None)).each) == 5
 
@@ -195,7 +200,7 @@ async def test_lanes_do_not_know_each_other(throttle: RedisThrottle, lane: LaneK
 async def test_what_is_stored_is_forgotten_when_it_cannot_matter_any_more(
     throttle: RedisThrottle, client: redis.Redis, lane: LaneKey
 ) -> None:
-    await throttle.close(lane, LONGEST_CLOSURE)
+    await throttle.close(lane, Refusal(LONGEST_CLOSURE), GRAPH_WRITE_LIMIT)
 
     assert LONGEST_CLOSURE < await client.ttl(throttle._key(lane)) < LONGEST_CLOSURE + 60
 
@@ -203,7 +208,7 @@ async def test_what_is_stored_is_forgotten_when_it_cannot_matter_any_more(
 async def test_a_server_that_lost_its_scripts_is_taught_them_again(
     throttle: RedisThrottle, client: redis.Redis, lane: LaneKey
 ) -> None:
-    await throttle.close(lane, 5.0)
+    await throttle.close(lane, Refusal(5.0), GRAPH_WRITE_LIMIT)
     await client.script_flush()
 
     permits = await throttle.take(lane, 1, GRAPH_WRITE_LIMIT)
@@ -227,4 +232,4 @@ async def test_a_server_that_is_away_grants_nothing_and_says_so(clock: ManualClo
         with pytest.raises(QueueUnavailable, match="MUSTER_BROKER_URL"):
             await throttle.take(lane, 1, GRAPH_WRITE_LIMIT)
         with pytest.raises(QueueUnavailable, match="MUSTER_BROKER_URL"):
-            await throttle.close(lane, None)
+            await throttle.close(lane, Refusal(None), GRAPH_WRITE_LIMIT)

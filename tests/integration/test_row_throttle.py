@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import HORIZON, interval
+from orchestrator.domain.pacing import HORIZON, Refusal, interval
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.store.database import open_store
 from orchestrator.store.row_throttle import RowThrottle
@@ -60,7 +60,7 @@ async def test_a_closed_lane_is_closed_for_everybody_and_no_other_lane_is(keeper
     one, other, third = keepers
     await opened_lane(one)
 
-    await one.close(LANE, 30.0)
+    await one.close(LANE, Refusal(30.0), LIMIT)
     permits = await asyncio.gather(one.take(LANE, 5, LIMIT), other.take(LANE, 5, LIMIT), third.take(LANE, 5, None))
     elsewhere = await other.take(LaneKey("global/other/app"), 5, None)
 
@@ -71,8 +71,8 @@ async def test_a_closed_lane_is_closed_for_everybody_and_no_other_lane_is(keeper
 
 
 async def test_a_shorter_closure_does_not_open_what_a_longer_one_closed(keepers: list[RowThrottle]) -> None:
-    await keepers[0].close(LANE, 30.0)
-    await keepers[1].close(LANE, 1.0)
+    await keepers[0].close(LANE, Refusal(30.0), LIMIT)
+    await keepers[1].close(LANE, Refusal(1.0), LIMIT)
 
     permits = await keepers[2].take(LANE, 5, LIMIT)
 

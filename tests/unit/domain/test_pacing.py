@@ -5,14 +5,17 @@ from datetime import timedelta
 import pytest
 
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, WriteLimit
+from orchestrator.domain.learning import Learned
 from orchestrator.domain.pacing import (
-    FORGIVEN_AFTER,
     HORIZON,
     LEAD,
     LONGEST_CLOSURE,
     PERMIT_LIFE,
+    PROBE,
+    SETTLED,
     Grant,
     Pace,
+    Refusal,
     close,
     grant,
     interval,
@@ -36,8 +39,21 @@ def test_departures_are_spaced_and_never_a_burst() -> None:
 def test_nothing_is_granted_beyond_the_horizon() -> None:
     _, granted = grant(QUIET, NOW, 1000, GRAPH_WRITE_LIMIT)
 
-    assert len(granted.departures) == 5
+    assert len(granted.departures) == 3
     assert granted.departures[-1] <= NOW + HORIZON
+
+
+def test_a_group_leaves_at_once_and_takes_as_many_turns_as_it_has_calls() -> None:
+    gap = interval(GRAPH_WRITE_LIMIT, together=5)
+
+    pace, granted = grant(QUIET, NOW, 1000, GRAPH_WRITE_LIMIT, together=5)
+    _, next_one = grant(pace, NOW + 10 * gap, 5, GRAPH_WRITE_LIMIT, together=5)
+
+    # Its first group makes up for the single calls before it, which stood closer together.
+    first = NOW + LEAD
+    assert granted.departures == pytest.approx((first,) * 5)
+    assert next_one.departures[0] >= first + 5 * gap
+    assert gap == pytest.approx(interval(GRAPH_WRITE_LIMIT) * 200 / 196)
 
 
 def test_asking_again_at_the_named_moment_loses_no_turn() -> None:
@@ -61,7 +77,7 @@ def test_where_nothing_fits_nothing_is_taken() -> None:
 
 def test_after_lost_state_what_others_may_have_been_granted_is_waited_for() -> None:
     _, at_once = grant(unknown_past(NOW), NOW, 10, GRAPH_WRITE_LIMIT)
-    _, later = grant(unknown_past(NOW), NOW + 0.3, 10, GRAPH_WRITE_LIMIT)
+    _, later = grant(unknown_past(NOW), NOW + 0.2, 10, GRAPH_WRITE_LIMIT)
 
     assert at_once.departures == ()
     assert later.departures[0] >= NOW + HORIZON + interval(GRAPH_WRITE_LIMIT)
@@ -76,52 +92,95 @@ def test_without_a_limit_everything_may_leave_at_once() -> None:
 
 @pytest.mark.parametrize("limit", [GRAPH_WRITE_LIMIT, None])
 def test_a_closed_lane_grants_nothing_and_says_until_when(limit: WriteLimit | None) -> None:
-    closed = close(QUIET, NOW, 30.0, 0.5)
+    closed = close(QUIET, NOW, Refusal(30.0), GRAPH_WRITE_LIMIT, 0.5)
 
     _, granted = grant(closed, NOW + 29.9, 10, limit)
 
     assert granted == Grant((), NOW + 30, NOW + 30)
 
 
-def test_a_closed_lane_opens_without_a_burst() -> None:
-    closed = close(QUIET, NOW, 30.0, 0.5)
+def test_a_lane_opens_with_one_call_that_looks_whether_it_really_did() -> None:
+    closed = close(QUIET, NOW, Refusal(30.0), GRAPH_WRITE_LIMIT, 0.5)
 
-    _, granted = grant(closed, NOW + 30, 1000, GRAPH_WRITE_LIMIT)
+    opened, first = grant(closed, NOW + 30, 1000, GRAPH_WRITE_LIMIT)
+    looking, second = grant(opened, NOW + 30.1, 1000, GRAPH_WRITE_LIMIT)
+    _, third = grant(looking, second.ask_again_at, 1000, GRAPH_WRITE_LIMIT)
 
-    assert len(granted.departures) == 5
+    assert len(first.departures) == 1
+    assert second == Grant((), NOW + 30 + PROBE, 0.0)
+    assert third.departures
+
+
+def test_an_unpaced_lane_opens_with_one_call_as_well() -> None:
+    closed = close(QUIET, NOW, Refusal(30.0), None, 0.5)
+
+    opened, first = grant(closed, NOW + 30, 1000, None)
+    looking, second = grant(opened, NOW + 30.1, 1000, None)
+    _, third = grant(looking, NOW + 30 + PROBE, 1000, None)
+
+    assert [len(each.departures) for each in (first, second, third)] == [1, 0, 1000]
 
 
 @pytest.mark.parametrize(("refusals", "shortest"), [(0, 2.0), (1, 4.0), (2, 8.0), (4, 32.0), (9, 60.0), (5000, 60.0)])
-def test_a_wait_that_nobody_named_doubles_with_each_refusal(refusals: int, shortest: float) -> None:
+def test_a_wait_that_nobody_named_doubles_with_each_refusal_in_a_row(refusals: int, shortest: float) -> None:
     pace = Pace(0.0, closed_until=NOW, refusals=refusals)
 
-    assert close(pace, NOW, None, 0.0).closed_until == NOW + shortest
-    assert close(pace, NOW, None, 1.0).closed_until == NOW + shortest * 1.25
+    assert close(pace, NOW, Refusal(None), None, 0.0).closed_until == NOW + shortest
+    assert close(pace, NOW, Refusal(None), None, 1.0).closed_until == NOW + shortest * 1.25
+
+
+def test_a_named_wait_that_was_too_short_is_made_longer() -> None:
+    first = close(QUIET, NOW, Refusal(1.0), GRAPH_WRITE_LIMIT, 0.0)
+
+    second = close(first, first.closed_until + 0.1, Refusal(1.0), GRAPH_WRITE_LIMIT, 0.0)
+    third = close(second, second.closed_until + PROBE + SETTLED, Refusal(1.0), GRAPH_WRITE_LIMIT, 0.0)
+
+    assert [each.closed_for for each in (first, second, third)] == [1.0, 4.0, 1.0]
+    assert [each.refusals for each in (first, second, third)] == [1, 2, 1]
 
 
 def test_many_refusals_of_one_moment_count_as_one() -> None:
-    once = close(QUIET, NOW, None, 0.0)
+    once = close(QUIET, NOW, Refusal(None), GRAPH_WRITE_LIMIT, 0.0)
 
-    twice = close(once, NOW + 0.1, None, 0.0)
+    twice = close(once, NOW + 0.1, Refusal(None), GRAPH_WRITE_LIMIT, 0.0)
 
-    assert twice.refusals == once.refusals == 1
+    assert twice == once
 
 
 def test_the_longest_wait_that_was_named_holds() -> None:
-    assert close(close(QUIET, NOW, 60, 0), NOW, 1, 0).closed_until == NOW + 60
+    closed = close(QUIET, NOW, Refusal(60), GRAPH_WRITE_LIMIT, 0)
+
+    assert close(closed, NOW, Refusal(1), GRAPH_WRITE_LIMIT, 0).closed_until == NOW + 60
+    assert close(closed, NOW, Refusal(90), GRAPH_WRITE_LIMIT, 0).closed_until == NOW + 90
 
 
-def test_refusals_are_forgotten_while_the_lane_stays_open() -> None:
-    refused = Pace(0.0, closed_until=NOW, refusals=3)
+def test_an_answer_to_a_call_from_before_the_last_closure_teaches_nothing() -> None:
+    reopened = close(QUIET, NOW, Refusal(2.0), GRAPH_WRITE_LIMIT, 0)
 
-    still, _ = grant(refused, NOW + FORGIVEN_AFTER, 1, GRAPH_WRITE_LIMIT)
-    forgotten, _ = grant(refused, NOW + FORGIVEN_AFTER + 1, 1, GRAPH_WRITE_LIMIT)
+    late = close(reopened, NOW + 10, Refusal(None, ago=9.0), GRAPH_WRITE_LIMIT, 0)
+    late_with_a_wait = close(reopened, NOW + 10, Refusal(5.0, ago=9.0), GRAPH_WRITE_LIMIT, 0)
 
-    assert (still.refusals, forgotten.refusals) == (3, 0)
+    assert late == reopened
+    assert late_with_a_wait.closed_until == NOW + 15
+    assert late_with_a_wait.learned == reopened.learned
+
+
+def test_a_clock_that_went_back_closes_the_lane_for_no_longer_than_it_was_closed() -> None:
+    closed = close(QUIET, NOW, Refusal(30.0), GRAPH_WRITE_LIMIT, 0)
+
+    _, granted = grant(closed, NOW - 600, 1, GRAPH_WRITE_LIMIT)
+
+    assert granted.closed_until == NOW - 570
 
 
 @pytest.mark.parametrize(
-    "damaged", [Pace(NOW + 1e9), Pace(0.0, closed_until=NOW + 1e9), Pace(NOW + 1e9, closed_until=NOW + 1e9, refusals=7)]
+    "damaged",
+    [
+        Pace(NOW + 1e9),
+        Pace(0.0, closed_until=NOW + 1e9, closed_for=LONGEST_CLOSURE),
+        Pace(NOW + 1e9, closed_until=NOW + 1e9, refusals=7),
+        Pace(0.0, learned=Learned(0.5, held_since=NOW + 1e9, counted_from=NOW + 1e9, counted=9)),
+    ],
 )
 def test_a_clock_that_jumped_closes_no_lane_for_ever(damaged: Pace) -> None:
     pace, _ = grant(damaged, NOW, 1, GRAPH_WRITE_LIMIT)

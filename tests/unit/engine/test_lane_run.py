@@ -18,7 +18,7 @@ from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.outcome import Accepted, Bar, Deferred, GraphError, Outcome, Refused, Uncertain
-from orchestrator.domain.pacing import Keeper, Pace, Permits
+from orchestrator.domain.pacing import Keeper, Pace, Permits, Refusal
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.engine.held_batch import HeldBatch
@@ -77,19 +77,23 @@ class Throttle:
     pace: Pace = field(default_factory=lambda: Pace(last_departure=-1000.0))
     closures: list[float | None] = field(default_factory=list)
 
-    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None) -> Permits:
+    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1) -> Permits:
         assert lane == LANE
         now = self.clock.monotonic()
-        self.pace, granted = pacing.grant(self.pace, now, want, limit)
+        self.pace, granted = pacing.grant(self.pace, now, want, limit, together)
         return pacing.localise(granted, granted_at=now, asked_at=now, answered_at=now)
 
     def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:
         raise AssertionError(f"{lane} has one keeper, not {keeper}")
 
-    async def close(self, lane: LaneKey, wait: float | None) -> None:
+    async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
         assert lane == LANE
-        self.closures.append(wait)
-        self.pace = pacing.close(self.pace, self.clock.monotonic(), wait, 0.0)
+        self.closures.append(refusal.wait)
+        self.pace = pacing.close(self.pace, self.clock.monotonic(), refusal, limit, 0.0)
+
+    async def look(self, lane: LaneKey) -> tuple[Pace, float]:
+        assert lane == LANE
+        return self.pace, self.clock.monotonic()
 
 
 @dataclass
