@@ -13,6 +13,7 @@ import click
 
 from orchestrator.cli.invocation import caller
 from orchestrator.domain.action import Action
+from orchestrator.domain.brake import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed, TryLater, UnknownTenant
 from orchestrator.domain.job import Priority
@@ -46,6 +47,9 @@ class Submission:
     report: Path | None = None
     idempotency_key: str | None = None
     priority: str = Priority.NORMAL.value
+    canary: int = 0
+    brake_share: int = BrakeOptions().share
+    brake_sample: int = BrakeOptions().sample
 
     def request(self, settings: Settings) -> JobRequest:
         """The request apart from the devices."""
@@ -60,6 +64,8 @@ class Submission:
             reason=self.reason,
             priority=Priority(self.priority),
             idempotency_key=self.idempotency_key,
+            brake=BrakeOptions(self.brake_share, self.brake_sample),
+            canary=self.canary,
         )
 
     def intake(self, settings: Settings) -> IntakeOptions:
@@ -158,5 +164,28 @@ _OPTIONS = (
         default=Priority.NORMAL.value,
         show_default=True,
         help="The job's weight beside others.",
+    ),
+    click.option(
+        "--canary",
+        type=click.IntRange(0, MOST_CANARIES),
+        default=0,
+        metavar="N",
+        help="First N devices spread over the list; the others only if those went well.",
+    ),
+    click.option(
+        "--brake-share",
+        type=click.IntRange(1, 100),
+        default=BrakeOptions().share,
+        show_default=True,
+        metavar="PERCENT",
+        help="Stop where more of the devices fail; gone and unsupported ones do not count. 100 never stops.",
+    ),
+    click.option(
+        "--brake-sample",
+        type=click.IntRange(1),
+        default=BrakeOptions().sample,
+        show_default=True,
+        metavar="N",
+        help="Devices that must have ended before that is judged.",
     ),
 )

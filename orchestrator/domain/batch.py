@@ -50,6 +50,7 @@ class Claim:
 
     Every later write carries `term`: whoever slept past the lease changes nothing. `tally` and `errors` are the
     batch's at the moment of the claim. `rest_due_at` is when what else waits in the batch is due, None if nothing does.
+    `is_probe` marks the one call that asks whether an outage of Graph is over.
     """
 
     key: BatchKey
@@ -62,6 +63,7 @@ class Claim:
     errors: Mapping[ErrorGroup, ErrorCount] = field(default_factory=dict)
     rest_due_at: datetime | None = None
     accepted_before: bool = False
+    is_probe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

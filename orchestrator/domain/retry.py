@@ -29,12 +29,16 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The target waits for another attempt, at the earliest in `wait` seconds; `counted` if this one left at all."""
+    """The target waits for another attempt, at the earliest in `wait` seconds.
+
+    `counted` if this one left at all, `charged` if it uses up one of the attempts that the policy allows.
+    """
 
     wait: float
     error: GraphError
     doubtful: bool = False
     counted: bool = True
+    charged: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,13 @@ class RetryPolicy:
         jitter: float,
         doubtful: bool = False,
         accepted_before: bool = False,
+        is_outage: bool = False,
     ) -> NextStep:
         """What follows the `used`-th attempt; `jitter` in 0..1 spreads the wait.
 
         `doubtful` says that an earlier attempt may have reached the device: then no later "no" makes it a failure.
         `accepted_before` says whether any device of the job was accepted: then a denial concerns this device.
+        `is_outage` says that no device is answered now: the attempt says nothing about this one, and is not charged.
         """
         no = TargetStatus.UNCERTAIN if doubtful else TargetStatus.FAILED
         match outcome:
@@ -84,24 +90,33 @@ class RetryPolicy:
             case Deferred():
                 if outcome.never_left:
                     return Again(self._wait(used, None, jitter), outcome.error, counted=False)
-                return self._after_deferral(outcome, used=used, repeatable=repeatable, jitter=jitter, no=no)
+                return self._after_deferral(
+                    outcome, used=used, repeatable=repeatable, jitter=jitter, no=no, is_outage=is_outage
+                )
             case Uncertain(error, is_answer):
-                if is_answer or not repeatable or used >= self.attempts:
+                if is_answer or not repeatable or (used >= self.attempts and not is_outage):
                     return Settle(TargetStatus.UNCERTAIN, error)
-                return Again(self._wait(used, None, jitter), error, doubtful=True)
+                return Again(self._wait(used, None, jitter), error, doubtful=True, charged=not is_outage)
             case _:
                 assert_never(outcome)
 
     def _after_deferral(
-        self, outcome: Deferred, *, used: int, repeatable: bool, jitter: float, no: TargetStatus
+        self,
+        outcome: Deferred,
+        *,
+        used: int,
+        repeatable: bool,
+        jitter: float,
+        no: TargetStatus,
+        is_outage: bool,
     ) -> NextStep:
         if outcome.may_have_happened and not repeatable:
             # Graph said that it failed, and may be wrong about that: too costly to try our luck.
             return Settle(TargetStatus.UNCERTAIN, outcome.error)
-        if used >= self.attempts:
+        if used >= self.attempts and not is_outage:
             return Settle(no, outcome.error)
         named = outcome.retry_after.total_seconds() if outcome.retry_after is not None else None
-        return Again(self._wait(used, named, jitter), outcome.error)
+        return Again(self._wait(used, named, jitter), outcome.error, charged=not is_outage)
 
     def _wait(self, used: int, named: float | None, jitter: float) -> float:
         # A named wait is a floor, never a ceiling; many that were told one second must not share it.

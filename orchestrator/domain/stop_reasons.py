@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from orchestrator.domain.brake import BrakeOptions, Window
 from orchestrator.domain.outcome import Bar, GraphError
 
 _MEND = {
@@ -35,3 +38,41 @@ def reason_for(bar: Bar, error: GraphError) -> str:
     said = f"{status}{error.code}: {error.message}".strip().rstrip(":")
     quote = f" (request-id {error.request_id})" if error.request_id else ""
     return f"{_MEND[bar]} It said: {said}{quote}. Then go on with `muster job resume`."
+
+
+def brake_reason(window: Window, options: BrakeOptions) -> str:
+    """Too many true errors: what the brake saw."""
+    return (
+        f"The brake: {window.errors:,} of the last {window.ended:,} devices failed, more than the {options.share} % "
+        f"that are let pass. {_LOOK_AND_GO_ON}"
+    )
+
+
+def canary_reason(window: Window, options: BrakeOptions) -> str:
+    """The canaries fared badly: nothing else was called."""
+    return (
+        f"The canaries: {window.errors:,} of {window.ended:,} failed, more than the {options.share} % that are let "
+        f"pass; no other device was called. {_LOOK_AND_GO_ON}"
+    )
+
+
+def outage_reason(since: datetime) -> str:
+    """Why a job that runs calls nothing."""
+    return (
+        f"Graph answers nothing but errors since {since:%H:%M:%S} UTC. One device at a time is tried until it is back; "
+        "nothing needs to be done."
+    )
+
+
+def outage_stop_reason(since: datetime) -> str:
+    """An outage outlasted the patience."""
+    return (
+        f"Graph has answered nothing but errors since {since:%Y-%m-%d %H:%M} UTC, and the last try failed too. "
+        "Once it is well (service health is in the Microsoft 365 admin center), go on with `muster job resume`."
+    )
+
+
+_LOOK_AND_GO_ON = (
+    "Devices that are gone or unsupported do not count. See `muster job errors`, mend it, and go on with `muster job "
+    "resume`."
+)

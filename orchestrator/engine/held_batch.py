@@ -64,11 +64,13 @@ class HeldBatch:
                 # 204 is the only answer that is called accepted.
                 http_status = 204 if status is TargetStatus.ACCEPTED else None
                 change = replace(change, status=status, http_status=http_status, request_id=request_id, finished_at=now)
-            case Again(wait, error, doubtful, counted):
+            case Again(wait, error, doubtful, counted, charged):
                 not_before = now + timedelta(seconds=wait)
                 self._wait_again(not_before)
                 if not counted:
                     change = _uncounted(change, target)
+                elif not charged:
+                    change = replace(change, uncharged=target.uncharged + 1)
                 change = replace(change, doubtful=target.doubtful or doubtful, not_before=not_before)
             case Halt(_, error):
                 self._wait_again(now)

@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 from typing import Protocol
@@ -24,6 +24,7 @@ from orchestrator.domain.pacing import Keeper, Permit, Permits, Refusal
 from orchestrator.domain.retry import Halt, NextStep, RetryPolicy, Settle
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.engine.held_batch import HeldBatch
+from orchestrator.engine.outages import Outages
 from orchestrator.engine.recorder import Recorder
 from orchestrator.engine.stop import StopSignal
 from orchestrator.engine.throttle import Throttle
@@ -84,6 +85,7 @@ class Ports:
     clock: Clock
     chance: Random
     utc: Callable[[], datetime]
+    outages: Outages = field(default_factory=Outages)
 
 
 class LaneRun:
@@ -200,12 +202,16 @@ class LaneRun:
     def _leaving(self, held: HeldBatch, group: list[tuple[Target, Permit]]) -> list[Target]:
         """Those that may still leave now; the others wait as if they had never been claimed."""
         now = self._ports.clock.monotonic()
-        open_now = not self._stop.is_requested and now >= self._closed_until and self._ports.fence.allows(held)
+        open_now = not self._stop.is_requested and now >= self._closed_until and self._allows(held)
         leaving = [target for target, permit in group if open_now and now <= permit.latest]
         if len(leaving) < len(group):
             lines = {target.line for target in leaving}
             self._withdraw(held, [target for target, _ in group if target.line not in lines])
         return leaving
+
+    def _allows(self, held: HeldBatch) -> bool:
+        is_out = self._ports.outages.is_out(held.claim.key.job) and not held.claim.is_probe
+        return not is_out and self._ports.fence.allows(held)
 
     async def _heard(self, claim: Claim, targets: Sequence[Target]) -> list[Outcome] | None:
         """The outcomes of calls to these targets, an error of ours among them; None where nothing was done."""
@@ -260,6 +266,7 @@ class LaneRun:
             jitter=self._ports.chance.random(),
             doubtful=target.doubtful,
             accepted_before=held.accepted_before,
+            is_outage=self._ports.outages.note(job, target, outcome, is_probe=held.claim.is_probe),
         )
         if isinstance(step, Halt):
             self._ports.fence.forbid([job])

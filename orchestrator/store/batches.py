@@ -66,18 +66,20 @@ class Batches:
         its to go on with. None means that nothing in the lane is due, or that somebody else was quicker.
         """
         may_take = takable(now, worker=worker, held=held)
-        job = await self._next_job(lane, may_take, only=only)
+        job = await self._next_job(lane, may_take, now=now, only=only)
         if job is None:
             return None
-        if not job.answered:
+        is_probe = job.probe_at is not None
+        if is_probe or not job.answered:
             if await self._has_calls_under_way(JobNumber(job.number)):
                 return None
-            want = min(want, FIRST_CALLS)
+            # While Graph is out one call at a time asks whether it is back.
+            want = 1 if is_probe else min(want, FIRST_CALLS)
         batch = await self._takable_batch(JobNumber(job.number), may_take)
         if batch is None:
             return None
         want = 1 if batch.deaths >= POISONED_AFTER else want
-        targets, rest_due_at = await self._due_targets(batch, want, now=now)
+        targets, rest_due_at = await self._due_targets(batch, want, now=now, canaries=job.canaries)
         flying = _flying(batch) + [target.line for target in targets]
         term = batch.term if batch.holder == worker else batch.term + 1
         tally = Tally(
@@ -91,7 +93,9 @@ class Batches:
         if not targets:
             # Its due time was too early; put it where it belongs, or it would be found again and again.
             await self._connection.execute(
-                _one(batch).values(due_at=rest_due_at or now + lease)  # a batch without waiting targets is not found
+                _one(batch).values(
+                    due_at=rest_due_at or now + lease
+                )  # nothing waits in it, or only what must let canaries go first
             )
             return None
         await self._connection.execute(
@@ -125,6 +129,7 @@ class Batches:
             errors=unpack_errors(batch.errors),
             rest_due_at=rest_due_at,
             accepted_before=tally.accepted > 0 or await self._any_accepted(job),
+            is_probe=is_probe,
         )
 
     async def extend_leases(
@@ -176,16 +181,22 @@ class Batches:
         kept = await self._connection.execute(statement, json_rows.payload(rows))
         return {BatchKey(JobNumber(number), batch) for number, batch in kept}
 
-    async def _next_job(self, lane: LaneKey, may_take: ColumnElement[bool], *, only: JobNumber | None) -> AnyRow | None:
+    async def _next_job(
+        self, lane: LaneKey, may_take: ColumnElement[bool], *, now: datetime, only: JobNumber | None
+    ) -> AnyRow | None:
         due = exists().where(BatchRow.job_number == JobRow.number, may_take)
         moving = exists().where(BatchRow.job_number == JobRow.number, BatchRow.holder.is_not(None))
         query = (
-            select(JobRow.number, JobRow.id, JobRow.action, JobRow.via, JobRow.priority, JobRow.answered)
+            select(
+                *(JobRow.number, JobRow.id, JobRow.action, JobRow.via, JobRow.priority, JobRow.answered),
+                *(JobRow.probe_at, JobRow.canaries),
+            )
             .where(
                 JobRow.lane == lane,
                 JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
                 due,
                 or_(JobRow.answered, ~moving),
+                may_ask(now),
             )
             .order_by(JobRow.pass_value, JobRow.number)
             .limit(1)
@@ -212,7 +223,9 @@ class Batches:
         )
         return (await self._connection.execute(query)).one_or_none()
 
-    async def _due_targets(self, batch: AnyRow, want: int, *, now: datetime) -> tuple[list[Target], datetime | None]:
+    async def _due_targets(
+        self, batch: AnyRow, want: int, *, now: datetime, canaries: str | None
+    ) -> tuple[list[Target], datetime | None]:
         waiting: tuple[ColumnElement[bool], ...] = (
             TargetRow.job_number == batch.job_number,
             TargetRow.line.between(batch.first_line, batch.last_line),
@@ -222,6 +235,9 @@ class Batches:
         flying = _flying(batch)
         if flying:
             waiting = (*waiting, TargetRow.line.not_in(flying))
+        if canaries is not None:
+            first = [line for line in json.loads(canaries) if batch.first_line <= line <= batch.last_line]
+            waiting = (*waiting, TargetRow.line.in_(first))
         query = select(TargetRow.__table__).where(*waiting, due).order_by(TargetRow.line).limit(want + 1)
         rows = (await self._connection.execute(query)).all()
         targets = [_target(row) for row in rows[:want]]
@@ -250,6 +266,11 @@ def takable(now: datetime, *, worker: WorkerId, held: Collection[BatchKey]) -> C
         tuple_(BatchRow.job_number, BatchRow.batch).in_([tuple(key) for key in held]),
     )
     return and_(due, or_(BatchRow.holder.is_(None), own))
+
+
+def may_ask(now: datetime) -> ColumnElement[bool]:
+    """Jobs whose Graph is not out, or may be tried again now."""
+    return or_(JobRow.probe_at.is_(None), JobRow.probe_at <= now)
 
 
 def _flying(batch: AnyRow) -> list[int]:

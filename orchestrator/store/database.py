@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SettingsInvalid, StoreUnavailable
 from orchestrator.store.batches import Batches
+from orchestrator.store.brakes import Brakes
 from orchestrator.store.inputs import Inputs
 from orchestrator.store.jobs import Jobs
 from orchestrator.store.lanes import Lanes
@@ -36,6 +37,7 @@ class Transaction:
         self.connection = connection
         self.jobs = Jobs(connection)
         self.batches = Batches(connection)
+        self.brakes = Brakes(connection)
         self.targets = Targets(connection)
         self.inputs = Inputs(connection)
         self.reception = Reception(connection)

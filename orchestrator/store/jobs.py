@@ -16,7 +16,7 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.errors import AmbiguousJob, UnknownJob
 from orchestrator.domain.ids import BatchKey, JobId, JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
-from orchestrator.store.batches import takable
+from orchestrator.store.batches import may_ask, takable
 from orchestrator.store.errors_text import unpack_errors
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow
 
@@ -182,7 +182,7 @@ class Jobs:
         """The lanes in which the worker could claim right now, each with a tenant's name that leads there."""
         due = exists().where(BatchRow.job_number == JobRow.number, takable(now, worker=worker, held=held))
         query = select(JobRow.lane, func.min(JobRow.tenant)).where(
-            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due
+            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due, may_ask(now)
         )
         if only is not None:
             query = query.where(JobRow.number == only)

@@ -54,7 +54,11 @@ class Base(DeclarativeBase):
 
 
 class JobRow(Base):
-    """One job. `pass_value` is its place in the fair order of its lane: what it was served, divided by its weight."""
+    """One job. `pass_value` is its place in the fair order of its lane: what it was served, divided by its weight.
+
+    The brake (domain/brake.py): `brake_ended` and `brake_errors` are what it looks at no more; `canaries` names the
+    lines that go first, until they were looked at; while `probe_at` is set Graph is out, and one call at a time asks.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -94,6 +98,14 @@ class JobRow(Base):
     schedule: Mapped[str | None] = mapped_column(Text)
     idempotency_key: Mapped[str | None] = mapped_column(String(200))
     request_hash: Mapped[str | None] = mapped_column(String(64))
+    brake_share: Mapped[int] = mapped_column(Integer, server_default="25")
+    brake_sample: Mapped[int] = mapped_column(Integer, server_default="100")
+    brake_ended: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    brake_errors: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    canaries: Mapped[str | None] = mapped_column(Text)
+    outage_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    probes: Mapped[int] = mapped_column(Integer, server_default="0")
+    probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class BatchRow(Base):

@@ -18,11 +18,13 @@ from orchestrator.domain.job import Job, shown_status
 from orchestrator.domain.pacing import Keeper
 from orchestrator.engine.held_batch import HeldBatch
 from orchestrator.engine.lane_run import Lane, LaneRun, Ports
+from orchestrator.engine.outages import Outages
 from orchestrator.engine.recorder import Entry, Recorder
 from orchestrator.engine.stop import StopSignal
 from orchestrator.store.workers import WorkerSeen
 from orchestrator.usecases.admit_lane import admit_lane
 from orchestrator.usecases.app import App, Batching
+from orchestrator.usecases.brake_jobs import Brakeman
 from orchestrator.usecases.leases import Leases
 from orchestrator.usecases.record_outcomes import record_outcomes
 from orchestrator.usecases.recover_stalled import LEASE, recover_stalled
@@ -63,6 +65,8 @@ class Driver:
         self._only = only
         self._woken = asyncio.Event()
         self._leases = Leases(app)
+        self._outages = Outages()
+        self._brakeman = Brakeman(app, self._outages, self._leases.forbid)
         self._recorder = Recorder(self._write, app.clock)
         self._runs: dict[LaneKey, LaneRun] = {}
         self._running: dict[LaneKey, asyncio.Task[None]] = {}
@@ -198,6 +202,7 @@ class Driver:
             clock=app.clock,
             chance=app.chance,
             utc=self._leases.now,
+            outages=self._outages,
         )
 
     async def _claim(self, lane: LaneKey, want: int, keeper: Keeper | None) -> tuple[HeldBatch, Claim] | None:
@@ -218,10 +223,14 @@ class Driver:
                     only=self._only,
                     held=self._leases.keys(),
                 )
-            return None if claim is None else (self._leases.add(claim, asked_at=asked_at), claim)
+            if claim is None:
+                return None
+            self._outages.note_claim(claim.key.job, is_probe=claim.is_probe)
+            return self._leases.add(claim, asked_at=asked_at), claim
 
     async def _write(self, entry: Entry) -> None:
         self._leases.note_written(entry, await record_outcomes(self._app, entry))
+        await self._brakeman.look(entry)
         self._woken.set()
 
     async def _beat(self) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import structlog
 
 from orchestrator.usecases.app import App
+from orchestrator.usecases.brake_jobs import judge_canaries
 
 log = structlog.get_logger()
 
@@ -35,6 +36,7 @@ async def recover_stalled(app: App) -> int:
         if len(recovered) < _BATCHES_A_PAGE:
             break
     await _settle_leftovers(app)
+    await judge_canaries(app)
     return total
 
 

@@ -7,6 +7,7 @@ import structlog
 from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import JobStatus
 from orchestrator.usecases.app import App
+from orchestrator.usecases.brake_jobs import begin_anew
 from orchestrator.usecases.describe_jobs import JobView, describe_job
 
 log = structlog.get_logger()
@@ -23,6 +24,7 @@ async def resume_job(app: App, wanted: str, *, by: str, reason: str | None = Non
             if not await tx.jobs.move(job.number, JobStatus.RUNNING, frm=_RESTING, reason=None, now=now):
                 raise IllegalMove(job.status, JobStatus.RUNNING)
             await tx.jobs.rejoin(job.number, job.lane)
+            await begin_anew(tx, job.number)
             await tx.targets.make_due(job.number, now=now)
             await tx.jobs.settle(job.number, now=now)
             log.info("job.resumed", job=job.id, by=by, reason=reason)

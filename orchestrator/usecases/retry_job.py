@@ -71,7 +71,9 @@ async def retry_job(
     )
     try:
         rows = await _receive(app, reception, old, _Wanted(frozenset(taken), code, since))
-        return await publish_reception(app, reception, Intake(rows, file_name=old.intake.file_name))
+        async with app.store.reading() as tx:
+            brake = await tx.brakes.options(old.number)
+        return await publish_reception(app, reception, Intake(rows, file_name=old.intake.file_name), brake=brake)
     except BaseException:
         await asyncio.shield(_forget(app, reception))
         raise

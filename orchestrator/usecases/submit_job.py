@@ -6,13 +6,14 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import structlog
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.batch import BATCH_SIZE, split
+from orchestrator.domain.brake import BrakeOptions, canary_ranks
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IdempotencyConflict, IntakeFailed, LineProblem, RequestRejected
 from orchestrator.domain.forecast import Forecast
@@ -22,6 +23,7 @@ from orchestrator.intake.device_list import DeviceList, IntakeOptions, Page, ope
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.pages import pack
 from orchestrator.intake.report import IntakeReport
+from orchestrator.store.brakes import FIRST_LOOK_WITHIN
 from orchestrator.store.reception import NewJob
 from orchestrator.usecases.app import App
 from orchestrator.usecases.forecast_job import forecast_new
@@ -45,6 +47,8 @@ class JobRequest:
     priority: Priority = Priority.NORMAL
     idempotency_key: str | None = None
     retry_of: JobId | None = None
+    brake: BrakeOptions = field(default_factory=BrakeOptions)
+    canary: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +192,13 @@ def new_job_id(app: App) -> JobId:
 
 
 async def publish_reception(
-    app: App, reception: Reception, intake: Intake, *, idempotency: tuple[str, str] | None = None
+    app: App,
+    reception: Reception,
+    intake: Intake,
+    *,
+    idempotency: tuple[str, str] | None = None,
+    brake: BrakeOptions,
+    canary: int = 0,
 ) -> Job:
     """Let the job be seen and run, and wake the workers; KeyTaken where another job has the idempotency key."""
     async with app.store.transaction() as tx:
@@ -197,6 +207,10 @@ async def publish_reception(
             raise RequestRejected("The job was left unconfirmed for too long, so it was not stored. Submit it again.")
         job = await tx.jobs.by_number(reception.number)
         await tx.jobs.rejoin(job.number, job.lane)
+        await tx.brakes.set_options(job.number, brake)
+        if canary:
+            ranks = canary_ranks(reception.total, canary)
+            await tx.brakes.choose_canaries(job.number, ranks, until=now + FIRST_LOOK_WITHIN)
         if not await tx.reception.publish(
             reception.number, intake, total=reception.total, idempotency=idempotency, now=now
         ):
@@ -259,10 +273,17 @@ async def _publish(
     intake = Intake(report.rows, report.duplicates, report.rejected, report.sha256, file_name)
     key = request.idempotency_key
     if key is None:
-        return await publish_reception(app, reception, intake)
+        return await publish_reception(app, reception, intake, brake=request.brake, canary=request.canary)
     request_hash = _request_hash(request, report.sha256)
     try:
-        return await publish_reception(app, reception, intake, idempotency=(key, request_hash))
+        return await publish_reception(
+            app,
+            reception,
+            intake,
+            idempotency=(key, request_hash),
+            brake=request.brake,
+            canary=request.canary,
+        )
     except KeyTaken:
         async with app.store.reading() as tx:
             job, their_hash = await tx.jobs.by_idempotency_key(key)
@@ -287,7 +308,9 @@ def _next_page(pages: Iterator[Page]) -> Page | None:
 
 
 def _request_hash(request: JobRequest, sha256: str) -> str:
-    parts = [request.action, request.via, request.tenant, request.name, request.priority, sha256]
+    parts: list[object] = [request.action, request.via, request.tenant, request.name, request.priority, sha256]
+    if request.canary or request.brake != BrakeOptions():
+        parts += [request.canary, request.brake.share, request.brake.sample]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

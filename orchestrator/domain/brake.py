@@ -1,0 +1,175 @@
+"""When a job brakes: failures by class, the share that stops it, and how an outage of Graph is waited out; pure.
+
+A denial of the caller (permission, sign-in, approval) is not judged here: it stops the job with its first answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from orchestrator.domain.batch import ErrorCount, ErrorGroup
+from orchestrator.domain.job import Tally
+from orchestrator.domain.outcome import Barred, Deferred, Outcome, Uncertain
+from orchestrator.domain.target import LOST_CALL
+
+OUTAGE_AFTER = 10
+"""Devices in a row, each called for the first time, that met a Graph that is unwell."""
+
+OUTAGE_PATIENCE = timedelta(hours=4)
+"""How long an outage is waited out before the job stops and a person decides."""
+
+MOST_CANARIES = 10_000
+"""Every claim reads their lines while they go."""
+
+LONGEST_PROBE_PAUSE = 60.0
+"""Seconds between two probes at most: how much later than Graph a job may be back."""
+
+
+class FailureClass(StrEnum):
+    """What a final error says about the others that are still to be called."""
+
+    DEVICE = "device"
+    """Gone or unsupported: it colours the result and brakes nothing."""
+
+    OURS = "ours"
+    """A crash or an end of ours swallowed the answer."""
+
+    ERROR = "error"
+    """A true error: enough of them stop the job."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeOptions:
+    """What share of true errors, in percent, stops a job, and how many devices must have ended before it is judged."""
+
+    share: int = 25
+    sample: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What the brake looks at: targets that were called and have ended, and the true errors among them."""
+
+    ended: int
+    errors: int
+
+    def __sub__(self, other: Window) -> Window:
+        return Window(self.ended - other.ended, self.errors - other.errors)
+
+    def __add__(self, other: Window) -> Window:
+        return Window(self.ended + other.ended, self.errors + other.errors)
+
+    def is_bad(self, share: int) -> bool:
+        """Whether more than this share, in percent, are true errors."""
+        return self.errors * 100 > share * self.ended
+
+
+@dataclass(frozen=True, slots=True)
+class Braked:
+    """The job stops: the window that went badly."""
+
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """Nothing is wrong; what lies before `since` is looked at no more."""
+
+    since: Window
+
+
+def failure_class(group: ErrorGroup) -> FailureClass:
+    """What an error group says about devices that are still to be called."""
+    code = group.code.casefold()
+    if code in _OURS:
+        return FailureClass.OURS
+    if group.http_status in _DEVICE_STATUSES or (group.http_status == 400 and code in _UNSUPPORTED):
+        return FailureClass.DEVICE
+    return FailureClass.ERROR
+
+
+def window_of(tally: Tally, errors: Mapping[ErrorGroup, ErrorCount]) -> Window:
+    """What has ended in a job so far. What a crash of ours swallowed says nothing and is left out."""
+    by_class = dict.fromkeys(FailureClass, 0)
+    for group, count in errors.items():
+        by_class[failure_class(group)] += count.count
+    ended = tally.accepted + tally.failed + tally.uncertain
+    return Window(ended - by_class[FailureClass.OURS], by_class[FailureClass.ERROR])
+
+
+def judge(now: Window, since: Window, options: BrakeOptions) -> Braked | GoOn:
+    """Whether the job goes on, `now` being all that has ended and `since` what is looked at no more.
+
+    The window holds some of the latest devices only: after fifty thousand good ones a Graph that begins to refuse
+    everything must not have to refuse fifteen thousand first.
+    """
+    window = now - since
+    if window.ended >= options.sample and window.is_bad(options.share):
+        return Braked(window)
+    longest = 2 * max(_WINDOW, options.sample)
+    if window.ended < longest:
+        return GoOn(since)
+    # The older half, as far as it is known: errors are taken to have come evenly.
+    return GoOn(since + Window(window.ended // 2, window.errors // 2))
+
+
+def canary_ranks(total: int, wanted: int) -> tuple[int, ...]:
+    """The places of `wanted` canaries among `total` targets, spread evenly; places count from 0."""
+    count = min(wanted, total)
+    return tuple((2 * each + 1) * total // (2 * count) for each in range(count))
+
+
+def is_unwell(outcome: Outcome) -> bool:
+    """Whether Graph could not answer: a 5xx of the moment, or silence after the call had left."""
+    match outcome:
+        case Deferred(error, closes_lane=False):
+            return error.http_status is not None and error.http_status >= 500
+        case Uncertain(error, is_answer=False):
+            return error.http_status in {None, 408, 504}
+        case _:
+            return False
+
+
+def is_word(outcome: Outcome) -> bool:
+    """Whether Graph itself spoke about this device: then it is back."""
+    match outcome:
+        case Barred() | Deferred(closes_lane=True):
+            return False
+        case Deferred(error):
+            return error.http_status not in {None, 401} and not is_unwell(outcome)
+        case _:
+            return not is_unwell(outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Graph is unwell: since when, how often it was tried since, and when it is tried next."""
+
+    since: datetime
+    probes: int
+    probe_at: datetime
+
+    def after_probe(self, now: datetime, wait: float) -> Outage | None:
+        """The outage after a probe that failed too; None once it was waited out long enough."""
+        if now - self.since > OUTAGE_PATIENCE:
+            return None
+        return replace(self, probes=self.probes + 1, probe_at=now + _pause(self.probes + 1, wait))
+
+
+def outage_found(now: datetime, wait: float) -> Outage:
+    """An outage that was noticed just now; `wait` is the longest that an answer asked for."""
+    return Outage(now, 0, now + _pause(0, wait))
+
+
+def _pause(probes: int, wait: float) -> timedelta:
+    return timedelta(seconds=max(wait, min(LONGEST_PROBE_PAUSE, 2.0 ** min(probes + 1, 10))))
+
+
+_WINDOW = 1000
+_DEVICE_STATUSES = frozenset({404, 410, 501})
+_UNSUPPORTED = frozenset({"badrequest", "http400", "notsupported", "unsupportedoperation"})
+"""What Intune says of a platform or a management agent that cannot take an action."""
+_OURS = frozenset({LOST_CALL.casefold(), "interrupted"})

@@ -1,0 +1,149 @@
+"""How jobs brake: what they are judged by, their canaries, and the outages that they wait out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.batch import ErrorCount, ErrorGroup
+from orchestrator.domain.brake import BrakeOptions, Outage, Window, window_of
+from orchestrator.domain.ids import JobNumber
+from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.domain.target import TargetStatus
+from orchestrator.store.rows import BatchRow, JobRow, TargetRow
+
+_ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeState:
+    """What the brake of a running job knows; `canaries` is empty once they were looked at."""
+
+    options: BrakeOptions
+    since: Window
+    canaries: tuple[int, ...]
+    outage: Outage | None
+
+
+class Brakes:
+    """Questions about how jobs brake; none of them commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def set_options(self, number: JobNumber, options: BrakeOptions) -> None:
+        """What the job is judged by."""
+        await self._set(number, brake_share=options.share, brake_sample=options.sample)
+
+    async def options(self, number: JobNumber) -> BrakeOptions:
+        """What the job is judged by."""
+        query = select(JobRow.brake_share, JobRow.brake_sample).where(JobRow.number == number)
+        return BrakeOptions(*(await self._connection.execute(query)).one())
+
+    async def of_active(self, number: JobNumber) -> BrakeState | None:
+        """The brake of a job that is queued or running, locked until the commit; None for any other."""
+        query = (
+            select(JobRow.__table__)
+            .where(JobRow.number == number, JobRow.status.in_(_ACTIVE))
+            .with_for_update(of=JobRow)
+        )
+        row = (await self._connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        is_out = row.outage_since is not None and row.probe_at is not None
+        return BrakeState(
+            BrakeOptions(row.brake_share, row.brake_sample),
+            Window(row.brake_ended, row.brake_errors),
+            tuple(json.loads(row.canaries or "[]")),
+            Outage(row.outage_since, row.probes, row.probe_at) if is_out else None,
+        )
+
+    async def look_from(self, number: JobNumber, since: Window) -> None:
+        """What lies before is looked at no more."""
+        await self._set(number, brake_ended=since.ended, brake_errors=since.errors)
+
+    async def choose_canaries(self, number: JobNumber, ranks: Collection[int], *, until: datetime) -> None:
+        """The targets in these places (from 0) go first; everything else waits, at most until then."""
+        ranked = (
+            select(TargetRow.line, (func.row_number().over(order_by=TargetRow.line) - 1).label("rank"))
+            .where(TargetRow.job_number == number)
+            .subquery()
+        )
+        chosen = select(ranked.c.line).where(ranked.c.rank.in_(ranks)).order_by(ranked.c.line)
+        lines = list((await self._connection.execute(chosen)).scalars())
+        await self._set(number, canaries=json.dumps(lines))
+        has_one = select(TargetRow.line).where(
+            TargetRow.job_number == number,
+            TargetRow.line.in_(lines),
+            TargetRow.line.between(BatchRow.first_line, BatchRow.last_line),
+        )
+        await self._connection.execute(
+            update(BatchRow).where(BatchRow.job_number == number, ~has_one.exists()).values(due_at=until)
+        )
+
+    async def canary_window(self, number: JobNumber, canaries: Collection[int]) -> Window | None:
+        """How the canaries fared, as the brake counts; None while one of them is still to be called."""
+        query = (
+            select(TargetRow.status, TargetRow.http_status, TargetRow.error_code, func.count())
+            .where(TargetRow.job_number == number, TargetRow.line.in_(canaries))
+            .group_by(TargetRow.status, TargetRow.http_status, TargetRow.error_code)
+        )
+        ended: dict[str, int] = {}
+        errors: dict[ErrorGroup, ErrorCount] = {}
+        for status, http_status, code, count in await self._connection.execute(query):
+            if status == TargetStatus.WAITING:
+                return None
+            ended[status] = ended.get(status, 0) + count
+            if status != TargetStatus.ACCEPTED:
+                group = ErrorGroup(TargetStatus(status), http_status, code or "")
+                errors[group] = ErrorCount(count)
+        return window_of(Tally(**ended), errors)
+
+    async def release_canaries(self, number: JobNumber, *, now: datetime) -> None:
+        """They were looked at: everything else is due."""
+        await self._set(number, canaries=None)
+        await self._connection.execute(
+            update(BatchRow)
+            .where(BatchRow.job_number == number, BatchRow.waiting > 0, BatchRow.holder.is_(None))
+            .values(due_at=now)
+        )
+
+    async def with_canaries(self, *, limit: int) -> list[JobNumber]:
+        """Active jobs whose canaries were not looked at yet."""
+        query = select(JobRow.number).where(JobRow.status.in_(_ACTIVE), JobRow.canaries.is_not(None)).limit(limit)
+        return [JobNumber(number) for number in (await self._connection.execute(query)).scalars()]
+
+    async def set_outage(self, number: JobNumber, outage: Outage | None, *, reason: str | None) -> None:
+        """Graph is out for this job, or back; `reason` says so to people while the job runs."""
+        await self._set(
+            number,
+            outage_since=outage.since if outage else None,
+            probes=outage.probes if outage else 0,
+            probe_at=outage.probe_at if outage else None,
+            reason=reason,
+        )
+
+    async def forgive(self, number: JobNumber, lines: Collection[int]) -> None:
+        """The last attempt of these uses up none of the attempts that the policy allows."""
+        await self._connection.execute(
+            update(TargetRow)
+            .where(
+                TargetRow.job_number == number,
+                TargetRow.line.in_(lines),
+                TargetRow.status == TargetStatus.WAITING,
+                TargetRow.uncharged < TargetRow.attempts,
+            )
+            .values(uncharged=TargetRow.uncharged + 1)
+        )
+
+    async def _set(self, number: JobNumber, **values: object) -> None:
+        await self._connection.execute(update(JobRow).where(JobRow.number == number).values(**values))
+
+
+FIRST_LOOK_WITHIN = timedelta(hours=1)
+"""How long what is no canary waits at most for a look that never comes."""

@@ -1,0 +1,188 @@
+"""Brake: stop a job that goes badly, let its canaries go first, and wait out an outage of Graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import assert_never
+
+import structlog
+
+from orchestrator.domain.batch import ErrorGroup, TargetChange
+from orchestrator.domain.brake import (
+    Braked,
+    FailureClass,
+    Window,
+    failure_class,
+    judge,
+    outage_found,
+    window_of,
+)
+from orchestrator.domain.errors import TryLater
+from orchestrator.domain.ids import JobNumber
+from orchestrator.domain.job import JobStatus
+from orchestrator.domain.stop_reasons import brake_reason, canary_reason, outage_reason, outage_stop_reason
+from orchestrator.domain.target import TargetStatus
+from orchestrator.engine.outages import Found, News, Outages, Over, StillOut
+from orchestrator.engine.recorder import Entry
+from orchestrator.store.brakes import BrakeState
+from orchestrator.store.database import Transaction
+from orchestrator.usecases.app import App
+
+log = structlog.get_logger()
+
+_JOBS_A_PAGE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the brake of a job knew, None where the job rests already; whether it was stopped just now."""
+
+    brake: BrakeState | None
+    stopped: bool = False
+
+
+async def judge_job(app: App, job: JobNumber) -> Judged:
+    """Look at the canaries of a job while it has any, else at all of it; stop it where that went badly."""
+    async with app.store.transaction() as tx:
+        brake = await tx.brakes.of_active(job)
+        if brake is None:
+            return Judged(None)
+        reason = await (_fault_of_canaries if brake.canaries else _fault_of_all)(tx, job, brake)
+        if reason is not None:
+            await _stop(tx, job, reason)
+    return Judged(brake, stopped=reason is not None)
+
+
+async def judge_canaries(app: App) -> None:
+    """Look at canaries that have all ended: whoever should have looked may have died."""
+    async with app.store.reading() as tx:
+        jobs = await tx.brakes.with_canaries(limit=_JOBS_A_PAGE)
+    for job in jobs:
+        await judge_job(app, job)
+
+
+async def begin_anew(tx: Transaction, job: JobNumber) -> None:
+    """A person lets the job go on: what went wrong before is looked at no more."""
+    await tx.brakes.look_from(job, await _all_that_ended(tx, job))
+    await tx.brakes.set_outage(job, None, reason=None)
+
+
+class Brakeman:
+    """What one process does for the brakes of the jobs that it works on, after each write of outcomes."""
+
+    def __init__(self, app: App, outages: Outages, forbid: Callable[[Iterable[JobNumber]], None]) -> None:
+        self._app, self._outages, self._forbid = app, outages, forbid
+        self._seen: dict[JobNumber, _Seen] = {}
+
+    async def look(self, entry: Entry) -> None:
+        """Write down what was found of Graph, and judge the jobs that may have to stop."""
+        for change in entry.targets:
+            if change.status.is_final:
+                self._seen.setdefault(change.key.job, _Seen()).take_in(change)
+        try:
+            await self._tell_news()
+            for job in [job for job, seen in self._seen.items() if seen.calls_for_a_look]:
+                await self._judge(job)
+        except TryLater as problem:
+            # What was not looked at now is looked at with the next outcome.
+            log.warning("brake.waiting", reason=str(problem))
+
+    async def _judge(self, job: JobNumber) -> None:
+        judged = await judge_job(self._app, job)
+        if judged.stopped:
+            self._forbid([job])
+        if judged.stopped or judged.brake is None:
+            del self._seen[job]
+        else:
+            self._seen[job] = _Seen(judged.brake)
+
+    async def _tell_news(self) -> None:
+        news = self._outages.take_news()
+        if not news:
+            return
+        try:
+            async with self._app.store.transaction() as tx:
+                for job, each in sorted(news.items()):
+                    await _note_outage(tx, job, each)
+        except TryLater:
+            self._outages.put_back(news)
+            raise
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What this process saw of a job since it was last judged."""
+
+    brake: BrakeState | None = None
+    ended: int = 0
+    has_error: bool = False
+
+    def take_in(self, change: TargetChange) -> None:
+        self.ended += 1
+        if change.status is not TargetStatus.ACCEPTED:
+            group = ErrorGroup(change.status, change.http_status, change.error_code or "")
+            self.has_error = self.has_error or failure_class(group) is FailureClass.ERROR
+
+    @property
+    def calls_for_a_look(self) -> bool:
+        if self.brake is None or self.brake.canaries:
+            return self.ended > 0
+        return self.has_error or self.ended >= self.brake.options.sample
+
+
+async def _fault_of_canaries(tx: Transaction, job: JobNumber, brake: BrakeState) -> str | None:
+    window = await tx.brakes.canary_window(job, brake.canaries)
+    if window is None:
+        return None
+    await tx.brakes.release_canaries(job, now=await tx.now())
+    await tx.brakes.look_from(job, await _all_that_ended(tx, job))
+    log.info("job.canaries_ended", job=job, canaries=window.ended, errors=window.errors)
+    return canary_reason(window, brake.options) if window.is_bad(brake.options.share) else None
+
+
+async def _fault_of_all(tx: Transaction, job: JobNumber, brake: BrakeState) -> str | None:
+    verdict = judge(await _all_that_ended(tx, job), brake.since, brake.options)
+    if isinstance(verdict, Braked):
+        return brake_reason(verdict.window, brake.options)
+    if verdict.since != brake.since:
+        await tx.brakes.look_from(job, verdict.since)
+    return None
+
+
+async def _stop(tx: Transaction, job: JobNumber, reason: str) -> None:
+    active = (JobStatus.QUEUED, JobStatus.RUNNING)
+    await tx.jobs.move(job, JobStatus.STOPPED, frm=active, reason=reason, now=await tx.now())
+    log.error("job.braked", job=job, reason=reason)
+
+
+async def _note_outage(tx: Transaction, job: JobNumber, news: News) -> None:
+    brake = await tx.brakes.of_active(job)
+    if brake is None:
+        return
+    now = await tx.now()
+    match news:
+        case Found(lines, wait):
+            await tx.brakes.forgive(job, lines)
+            if brake.outage is None:
+                outage = outage_found(now, wait)
+                await tx.brakes.set_outage(job, outage, reason=outage_reason(outage.since))
+                log.warning("job.outage", job=job, met=len(lines) + 1)
+        case StillOut(wait):
+            if brake.outage is None:
+                return
+            longer = brake.outage.after_probe(now, wait)
+            if longer is None:
+                await _stop(tx, job, outage_stop_reason(brake.outage.since))
+            else:
+                await tx.brakes.set_outage(job, longer, reason=outage_reason(longer.since))
+        case Over():
+            if brake.outage is not None:
+                await tx.brakes.set_outage(job, None, reason=None)
+                log.warning("job.outage_over", job=job, seconds=round((now - brake.outage.since).total_seconds(), 1))
+        case _:
+            assert_never(news)
+
+
+async def _all_that_ended(tx: Transaction, job: JobNumber) -> Window:
+    return window_of((await tx.jobs.tallies([job]))[job], await tx.jobs.errors(job))
