@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import httpx
 
 from orchestrator.domain.batch import split
-from orchestrator.graph.transport import open_http
+from orchestrator.graph.transport import pooled_transport
 from orchestrator.graph.trust import trust_in
 from tests.support.apps import device_ids
 
@@ -33,7 +33,7 @@ async def call_all(url: str, count: int, how: str) -> float:
     else:
         requests = [("/beta" + _path(device), _SINGLE) for device in devices]
     wanted = 200 if how == "envelopes" else 204
-    client = httpx.AsyncClient() if how == "own-pool" else open_http(trust_in(None))
+    client = httpx.AsyncClient(transport=None if how == "own-pool" else pooled_transport(trust_in(None)))
     waiting = iter(requests)
 
     async def runner() -> None:

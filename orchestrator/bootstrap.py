@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from orchestrator import __version__
+from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SchemaTooNew, SettingsInvalid, StoreUnavailable
 from orchestrator.domain.ids import WorkerId
@@ -42,7 +43,7 @@ from orchestrator.store.database import Store, open_store
 from orchestrator.store.row_throttle import RowThrottle
 from orchestrator.store.schema import HEAD, revision, upgrade
 from orchestrator.telemetry.logs import set_up_logs
-from orchestrator.usecases.app import App, Batching, Connection
+from orchestrator.usecases.app import App, Connection
 from orchestrator.usecases.shared_throttle import SharedThrottle
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
         store = await opened.enter_async_context(open_store(settings.database_url, clock))
         throttle, bell = await _shared_parts(opened, settings, store, clock)
         connections = Connections(settings, clock, sign_in_prompt)
+        if kind in _CALLING:
+            load_what_calls()
         opened.push_async_callback(connections.close)
         yield App(
             store=store,
@@ -85,6 +88,13 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             batching=Batching(settings.batching),
             started_at=clock.now(),
         )
+
+
+def load_what_calls() -> None:
+    """Load the libraries that call Graph now, and not under the first job."""
+    import orchestrator.graph.client
+    import orchestrator.graph.msal_issuers
+    import orchestrator.graph.transport  # noqa: F401
 
 
 def tenant_of(settings: TenantSettings) -> Tenant:
@@ -215,3 +225,6 @@ def _secret(given: SecretStr | None, file: Path | None) -> Secret | None:
 
 def _worker_id(kind: str) -> WorkerId:
     return WorkerId(f"{kind}@{platform.node() or 'here'}:{os.getpid()}:{secrets.token_hex(4)}")
+
+
+_CALLING = frozenset({"worker", "serve"})

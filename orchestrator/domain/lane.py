@@ -37,6 +37,17 @@ https://learn.microsoft.com/graph/throttling-limits#intune-service-limits
 """
 
 
+@dataclass(frozen=True, slots=True)
+class LaneCalls:
+    """Calls that were answered in a lane, and how many of them with 429."""
+
+    calls: int = 0
+    throttled: int = 0
+
+    def __add__(self, other: LaneCalls) -> LaneCalls:
+        return LaneCalls(self.calls + other.calls, self.throttled + other.throttled)
+
+
 def parse_write_limit(text: str) -> WriteLimit | None:
     """The limit that "200/20s" names; None for "none". ValueError says what a limit looks like."""
     if text.strip().casefold() == "none":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from orchestrator.domain.device import Device
 
@@ -35,9 +36,8 @@ class RowVerdict(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a worker needs to know to trigger one device.
+class Target(NamedTuple):
+    """What a worker needs to know to trigger one device; a tuple, because there is one for every call.
 
     `attempts` counts requests that left or may have left; `uncharged` counts those among them that use up none of the
     attempts that the policy allows: a crash of ours swallowed them, or Graph refused the caller and not the device.

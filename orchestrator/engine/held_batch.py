@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -15,16 +15,22 @@ from orchestrator.domain.target import Target, TargetStatus
 
 
 class HeldBatch:
-    """A batch in one term; only its holder changes it, so its tally is computed here and written whole."""
+    """A batch in one term; only its holder changes it, so its tally is computed here and written whole.
+
+    Its targets are first in reserve: held, and nothing says yet that they may have been called. What is taken from
+    the reserve is on its way, and must be written down as that before its call leaves.
+    """
 
     def __init__(self, claim: Claim, now: Callable[[], datetime]) -> None:
         self.claim = claim
         self.accepted_before = claim.accepted_before
         self._now = now
-        self._tally = claim.tally
+        self._reserve = deque(claim.targets)
+        self._counts = Counter({status: getattr(claim.tally, status.value) for status in TargetStatus})
         self._errors = dict(claim.errors)
-        self._flying = {target.line for target in claim.targets}
+        self._flying: set[int] = set()
         self._due_at = claim.rest_due_at
+        self._due_since_claim: datetime | None = None
         self._progressed = False
         self.is_lost = False
 
@@ -32,64 +38,97 @@ class HeldBatch:
         """It is not ours any more: no call of it leaves, and nothing of it is written."""
         self.is_lost = True
 
+    @property
+    def in_reserve(self) -> int:
+        """How many targets may be taken."""
+        return len(self._reserve)
+
+    @property
+    def in_flight(self) -> frozenset[int]:
+        """The lines whose calls may be on their way."""
+        return frozenset(self._flying)
+
+    def has_more(self, now: datetime) -> bool:
+        """Whether the database may have more of it that is due."""
+        return not self._reserve and self._due_at is not None and self._due_at <= now
+
+    def begin_extension(self) -> None:
+        """Somebody asks the database what else of it is due."""
+        self._due_since_claim = None
+
     def extend(self, claim: Claim) -> None:
-        """More targets of the batch were claimed in the same term."""
-        lines = {target.line for target in claim.targets}
-        self._flying |= lines
-        self._tally += Tally(waiting=-len(lines), sending=len(lines))
-        self._due_at = _earliest(self._due_at, claim.rest_due_at)
+        """What else of it was due, in the same term; perhaps nothing."""
+        self._reserve.extend(claim.targets)
+        self._due_at = _earliest(claim.rest_due_at, self._due_since_claim)
+
+    def take(self, most: int) -> list[Target]:
+        """Up to so many from the reserve: on their way from here on."""
+        taken = [self._reserve.popleft() for _ in range(min(most, len(self._reserve)))]
+        self._flying.update(target.line for target in taken)
+        self._move(len(taken), TargetStatus.WAITING, TargetStatus.SENDING)
+        return taken
+
+    def give_back(self, targets: Iterable[Target]) -> None:
+        """Their calls never left: they wait as if they had not been taken."""
+        back = [target for target in targets if target.line in self._flying]
+        self._flying.difference_update(target.line for target in back)
+        self._reserve.extendleft(reversed(back))
+        self._move(len(back), TargetStatus.SENDING, TargetStatus.WAITING)
+
+    def shed(self) -> None:
+        """Nothing more of it is to be called here: free it as soon as nothing is on its way."""
+        if self._reserve:
+            self._reserve.clear()
+            self._due_at = _earliest(self._due_at, self._now())
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing of the claim is on its way any more."""
-        return not self._flying
+        """Whether nothing of it is on its way, and nothing is left to be called."""
+        return not self._flying and not self._reserve
 
     def apply(self, target: Target, step: NextStep, *, sent_at: datetime) -> TargetChange:
         """Take in what an attempt made of a target; answers with what to record about it."""
         now = self._now()
         self._flying.discard(target.line)
-        change = TargetChange(
-            key=self.claim.key,
-            line=target.line,
-            status=TargetStatus.WAITING,
-            attempts=target.attempts + 1,
-            uncharged=target.uncharged,
-            doubtful=target.doubtful,
-            maybe_repeated=target.maybe_repeated or target.doubtful,
-            first_attempt_at=target.first_attempt_at or sent_at,
-        )
         match step:
             case Settle(status, error, request_id):
                 self._settle(status, error)
                 # 204 is the only answer that is called accepted.
-                http_status = 204 if status is TargetStatus.ACCEPTED else None
-                change = replace(change, status=status, http_status=http_status, request_id=request_id, finished_at=now)
+                http_status = 204 if status is TargetStatus.ACCEPTED else error.http_status if error else None
+                return TargetChange(
+                    self.claim.key,
+                    target.line,
+                    status,
+                    target.attempts + 1,
+                    target.uncharged,
+                    target.doubtful,
+                    target.maybe_repeated or target.doubtful,
+                    None,
+                    http_status,
+                    error.code if error else None,
+                    error.message if error else None,
+                    error.request_id if error else request_id,
+                    target.first_attempt_at or sent_at,
+                    now,
+                )
             case Again(wait, error, doubtful, counted, charged):
                 not_before = now + timedelta(seconds=wait)
                 self._wait_again(not_before)
-                if not counted:
-                    change = _uncounted(change, target)
-                elif not charged:
-                    change = replace(change, uncharged=target.uncharged + 1)
-                change = replace(change, doubtful=target.doubtful or doubtful, not_before=not_before)
+                change = self._waiting(target, error, sent_at if counted else None)
+                uncharged = target.uncharged + (1 if counted and not charged else 0)
+                return change._replace(uncharged=uncharged, doubtful=target.doubtful or doubtful, not_before=not_before)
             case Halt(_, error):
                 self._wait_again(now)
-                change = replace(change, uncharged=target.uncharged + 1)
+                return self._waiting(target, error, sent_at)._replace(uncharged=target.uncharged + 1)
             case _:
                 assert_never(step)
-        return change if error is None else _with_error(change, error)
-
-    def withdraw(self, target: Target) -> None:
-        """The call never left: the target waits as if it had not been claimed."""
-        self._flying.discard(target.line)
-        self._wait_again(self._now())
 
     def snapshot(self) -> BatchChange:
-        """How the batch stands now, to be written; free again once nothing is on its way."""
+        """How the batch stands now, to be written; free again once nothing of it is left here."""
         return BatchChange(
             key=self.claim.key,
             term=self.claim.term,
-            tally=self._tally,
+            tally=Tally(**{status.value: self._counts[status] for status in TargetStatus}),
             errors=dict(self._errors),
             in_flight=tuple(sorted(self._flying)),
             due_at=self._due_at or self._now(),
@@ -99,35 +138,39 @@ class HeldBatch:
 
     def _settle(self, status: TargetStatus, error: GraphError | None) -> None:
         self._progressed = True
-        self._tally += Tally(sending=-1) + Tally(**{status.value: 1})
+        self._move(1, TargetStatus.SENDING, status)
         self.accepted_before = self.accepted_before or status is TargetStatus.ACCEPTED
         if error is not None:
             group = ErrorGroup(status, error.http_status, error.code)
             self._errors[group] = self._errors.get(group, ErrorCount(0)) + ErrorCount(1, error.request_id)
 
+    def _waiting(self, target: Target, error: GraphError, sent_at: datetime | None) -> TargetChange:
+        """The change of a target that waits again; an attempt that never left does not count as one."""
+        left = sent_at is not None
+        return TargetChange(
+            key=self.claim.key,
+            line=target.line,
+            status=TargetStatus.WAITING,
+            attempts=target.attempts + left,
+            uncharged=target.uncharged,
+            doubtful=target.doubtful,
+            maybe_repeated=target.maybe_repeated or (left and target.doubtful),
+            http_status=error.http_status,
+            error_code=error.code,
+            error_message=error.message,
+            request_id=error.request_id,
+            first_attempt_at=target.first_attempt_at or sent_at,
+        )
+
     def _wait_again(self, not_before: datetime) -> None:
-        self._tally += Tally(sending=-1, waiting=1)
+        self._move(1, TargetStatus.SENDING, TargetStatus.WAITING)
         self._due_at = _earliest(self._due_at, not_before)
+        self._due_since_claim = _earliest(self._due_since_claim, not_before)
+
+    def _move(self, count: int, one: TargetStatus, other: TargetStatus) -> None:
+        self._counts[one] -= count
+        self._counts[other] += count
 
 
 def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:
     return min(one, other) if one and other else one or other
-
-
-def _uncounted(change: TargetChange, target: Target) -> TargetChange:
-    return replace(
-        change,
-        attempts=target.attempts,
-        maybe_repeated=target.maybe_repeated,
-        first_attempt_at=target.first_attempt_at,
-    )
-
-
-def _with_error(change: TargetChange, error: GraphError) -> TargetChange:
-    return replace(
-        change,
-        http_status=error.http_status,
-        error_code=error.code,
-        error_message=error.message,
-        request_id=error.request_id,
-    )

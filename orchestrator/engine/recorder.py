@@ -1,9 +1,10 @@
-"""Writing outcomes down together: one transaction for all that landed since the last one, in all lanes."""
+"""Writing intents and outcomes down together: one transaction for all that came up since the last one, in all lanes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -11,7 +12,9 @@ import structlog
 from orchestrator.domain.batch import BatchChange, TargetChange
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import TryLater
-from orchestrator.domain.ids import JobNumber
+from orchestrator.domain.ids import BatchKey, JobNumber, LaneKey
+from orchestrator.domain.lane import LaneCalls
+from orchestrator.domain.pacing import Keeper
 from orchestrator.domain.retry import Halt
 from orchestrator.engine.held_batch import HeldBatch
 
@@ -20,33 +23,78 @@ log = structlog.get_logger()
 GATHER = 0.05
 """Seconds in which outcomes gather for one write; what a crash can cost in answers that arrived."""
 
+GATHER_INTENTS = 0.005
+"""Seconds in which intents of several lanes gather; their calls wait for it."""
+
 _TRIES = 5
 _LONGEST_PAUSE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is written in one transaction."""
+    """What is written in one transaction.
+
+    `served` are the calls that jobs are given now, `keepers` who granted the permits for them where there is more than
+    one who could, `calls` what was answered in each lane.
+    """
 
     batches: tuple[BatchChange, ...]
     targets: tuple[TargetChange, ...]
     answered: frozenset[JobNumber] = frozenset()
     halts: dict[JobNumber, Halt] = field(default_factory=dict)
+    served: dict[JobNumber, int] = field(default_factory=dict)
+    keepers: dict[LaneKey, Keeper] = field(default_factory=dict)
+    calls: dict[LaneKey, LaneCalls] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of an entry: the batches that are still ours, and the lanes whose permits are worth nothing any more."""
+
+    kept: Set[BatchKey]
+    refused: Set[LaneKey] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Intent:
+    """Calls that leave as soon as this is written."""
+
+    held: HeldBatch
+    lane: LaneKey
+    calls: int
+    keeper: Keeper | None
+    written: asyncio.Future[bool]
 
 
 class Recorder:
     """Keeps what landed until it is written; what cannot be written now is offered again."""
 
-    def __init__(self, write: Callable[[Entry], Awaitable[None]], clock: Clock) -> None:
+    def __init__(self, write: Callable[[Entry], Awaitable[Written]], clock: Clock) -> None:
         self._write = write
         self._clock = clock
         self._dirty: dict[int, HeldBatch] = {}
         self._targets: list[TargetChange] = []
+        self._intents: list[_Intent] = []
         self._answered: set[JobNumber] = set()
+        self._known_answered: set[JobNumber] = set()
         self._halts: dict[JobNumber, Halt] = {}
+        self._calls: dict[LaneKey, LaneCalls] = {}
         self._something = asyncio.Event()
+        self._urgent = asyncio.Event()
         self._closed = False
         self._writing = asyncio.Lock()
+
+    async def intend(self, held: HeldBatch, lane: LaneKey, calls: int, keeper: Keeper | None) -> bool:
+        """Write down that calls of this batch are about to leave; False where they must not.
+
+        It was not written, or the batch is somebody else's now, or another keeper than this one paces the lane.
+        """
+        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._intents.append(_Intent(held, lane, calls, keeper, written))
+        self.note(held)
+        self._something.set()
+        self._urgent.set()
+        return await written
 
     def note(self, held: HeldBatch, change: TargetChange | None = None) -> None:
         """The batch stands otherwise, and so does a target of it; nothing is written of a batch that was lost."""
@@ -57,9 +105,18 @@ class Recorder:
             self._targets.append(change)
         self._something.set()
 
+    def note_calls(self, lane: LaneKey, calls: LaneCalls) -> None:
+        """So many calls were answered in this lane."""
+        self._calls[lane] = self._calls.get(lane, LaneCalls()) + calls
+
     def note_answered(self, job: JobNumber) -> None:
-        """Graph answered a call of this job."""
-        self._answered.add(job)
+        """Graph answered a call of this job; written once, until the job must prove itself again."""
+        if job not in self._known_answered:
+            self._answered.add(job)
+
+    def forget_answered(self, job: JobNumber) -> None:
+        """The database says that no call of this job was answered yet."""
+        self._known_answered.discard(job)
 
     def note_halt(self, job: JobNumber, halt: Halt) -> None:
         """No call of this job can work."""
@@ -70,7 +127,7 @@ class Recorder:
         while not self._closed:
             await self._something.wait()
             if not self._closed:
-                await self._clock.sleep(GATHER)
+                await self._gather()
             await self.flush()
         await self.flush()
 
@@ -82,40 +139,76 @@ class Recorder:
         """Let `run` end after a last write."""
         self._closed = True
         self._something.set()
+        self._urgent.set()
 
     async def flush(self) -> None:
         """Write everything that has landed; returns once it is written, however often that takes."""
         async with self._writing:
             pause, broken = 0.2, 0
-            while self._dirty or self._targets:
-                taken = self._take()
+            while self._dirty or self._targets or self._intents:
+                entry, dirty, intents = self._take()
                 try:
-                    await self._write(taken[0])
+                    written = await self._write(entry)
                 except TryLater as problem:
-                    self._put_back(*taken)
-                    log.warning("recorder.waiting", reason=str(problem), targets=len(taken[0].targets))
+                    self._put_back(entry, dirty)
+                    log.warning("recorder.waiting", reason=str(problem), targets=len(entry.targets))
                 except Exception:
                     # A recorder that ended here would leave every later answer unwritten without a word.
-                    log.exception("recorder.broke", batches=len(taken[0].batches), targets=len(taken[0].targets))
+                    log.exception("recorder.broke", batches=len(entry.batches), targets=len(entry.targets))
                     broken += 1
                     if broken >= _TRIES:
                         # Their leases run out, and whoever recovers them counts the calls as unheard.
-                        _lose(taken[1].values())
+                        _lose(dirty.values())
+                        _answer(intents, None)
                         continue
-                    self._put_back(*taken)
+                    self._put_back(entry, dirty)
                 else:
+                    self._known_answered |= entry.answered
+                    _answer(intents, written)
                     continue
+                finally:
+                    # Also where this task is cancelled: nobody waits for an intent that nobody will write.
+                    _answer(intents, None)
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _take(self) -> tuple[Entry, dict[int, HeldBatch]]:
+    async def _gather(self) -> None:
+        if not self._urgent.is_set():
+            urgent = asyncio.create_task(self._urgent.wait())
+            enough = asyncio.create_task(self._clock.sleep(GATHER))
+            try:
+                await asyncio.wait({urgent, enough}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (urgent, enough):
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
+        if self._urgent.is_set() and not self._closed:
+            await self._clock.sleep(GATHER_INTENTS)
+
+    def _take(self) -> tuple[Entry, dict[int, HeldBatch], list[_Intent]]:
         self._something.clear()
+        self._urgent.clear()
         dirty, self._dirty = self._dirty, {}
         targets, self._targets = self._targets, []
+        intents, self._intents = self._intents, []
         answered, self._answered = self._answered, set()
         halts, self._halts = self._halts, {}
-        batches = tuple(held.snapshot() for held in dirty.values() if not held.is_lost)
-        return Entry(batches, tuple(targets), frozenset(answered), halts), dirty
+        calls, self._calls = self._calls, {}
+        served: dict[JobNumber, int] = {}
+        for intent in intents:
+            job = intent.held.claim.key.job
+            served[job] = served.get(job, 0) + intent.calls
+        entry = Entry(
+            batches=tuple(held.snapshot() for held in dirty.values() if not held.is_lost),
+            targets=tuple(targets),
+            answered=frozenset(answered),
+            halts=halts,
+            served=served,
+            keepers={intent.lane: intent.keeper for intent in intents if intent.keeper is not None},
+            calls=calls,
+        )
+        return entry, dirty, intents
 
     def _put_back(self, entry: Entry, dirty: dict[int, HeldBatch]) -> None:
         # Snapshots are taken anew: what lands while we wait belongs to the next write of the same batch.
@@ -123,7 +216,16 @@ class Recorder:
         self._targets = [*entry.targets, *self._targets]
         self._answered |= entry.answered
         self._halts = {**entry.halts, **self._halts}
+        for lane, calls in entry.calls.items():
+            self.note_calls(lane, calls)
         self._something.set()
+
+
+def _answer(intents: Iterable[_Intent], written: Written | None) -> None:
+    for intent in intents:
+        if not intent.written.done():
+            is_ours = written is not None and not intent.held.is_lost and intent.held.claim.key in written.kept
+            intent.written.set_result(is_ours and written is not None and intent.lane not in written.refused)
 
 
 def _lose(batches: Iterable[HeldBatch]) -> None:

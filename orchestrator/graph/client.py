@@ -18,13 +18,13 @@ from orchestrator.graph.challenges import claims_wanted
 from orchestrator.graph.envelopes import read_envelope
 from orchestrator.graph.requests import Request, envelope_for, request_for
 from orchestrator.graph.responses import read_reply
-from orchestrator.graph.transport import outcome_of_failure
+from orchestrator.graph.transport import Http, outcome_of_failure
 
 
 class GraphClient:
     """Triggers actions in one lane; each call sends one request, and every expected failure is an outcome."""
 
-    def __init__(self, http: httpx.AsyncClient, sign_in: SignIn, root: str, user_agent: str, clock: Clock) -> None:
+    def __init__(self, http: Http, sign_in: SignIn, root: str, user_agent: str, clock: Clock) -> None:
         self._http, self._sign_in, self._clock = http, sign_in, clock
         self._root, self._user_agent = root.rstrip("/"), user_agent
         self._renewed: str | None = None
@@ -49,6 +49,10 @@ class GraphClient:
         parts = read_envelope(len(calls), reply.status, reply.headers, reply.body, self._clock.now())
         if isinstance(parts, EnvelopesRefused):
             return parts
+        outcomes = [part.outcome for part in parts]
+        if all(isinstance(outcome, Accepted) for outcome in outcomes):
+            self._worked = reply.token
+            return outcomes
         # All at once: twenty parts refused for one token share one renewal, and its failure too.
         return await asyncio.gather(*(self._mind_token(part.outcome, part.headers, reply.token) for part in parts))
 
@@ -62,10 +66,9 @@ class GraphClient:
         # The address begins with the root of the lane and no id can change its host, so the token goes nowhere else.
         # An answer that is not compressed cannot unfold into more than we are ready to read.
         headers = {**request.headers, "Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
-        outgoing = self._http.build_request("POST", self._root + request.path, content=request.body, headers=headers)
         try:
             async with asyncio.timeout(_LONGEST_CALL):
-                response = await self._http.send(outgoing, stream=True)
+                response = await self._http.post(self._root + request.path, headers, request.body)
         except (httpx.HTTPError, TimeoutError) as failure:
             return outcome_of_failure(failure)
         body, is_whole = await _read(response, most)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator.domain.call import EnvelopesRefused
 from orchestrator.domain.outcome import Accepted, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
 from orchestrator.graph.replies import decode, one_line
-from orchestrator.graph.responses import outcome_of
+from orchestrator.graph.responses import LONGEST_ID, outcome_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,11 @@ def _part(answers: list[dict[str, object]], envelope: Mapping[str, str], now: da
         )
         return Part(Uncertain(error, is_answer=True), {})
     given = answers[0].get("headers")
-    own = {str(name).casefold(): str(text) for name, text in given.items()} if isinstance(given, dict) else {}
+    if status == 204:
+        # Nearly every part: nothing else in it matters.
+        named = next((str(text) for name, text in _items(given) if str(name).casefold() == "request-id"), "")
+        return Part(Accepted(one_line(named, LONGEST_ID) or _id_of(envelope)), {})
+    own = {str(name).casefold(): str(text) for name, text in _items(given)}
     body = answers[0].get("body")
     decoded = decode(body.encode(errors="replace")) if isinstance(body, str) else body
     # A part that is not dated or named by itself is so by its envelope; a wait is only ever its own.
@@ -79,9 +83,13 @@ def _part(answers: list[dict[str, object]], envelope: Mapping[str, str], now: da
 
 def _named(outcome: Outcome, request_id: str | None) -> Outcome:
     if isinstance(outcome, Accepted):
-        return Accepted(outcome.request_id or request_id)
+        return outcome
     error = outcome.error
     return replace(outcome, error=replace(error, request_id=error.request_id or request_id))
+
+
+def _items(headers: object) -> Iterable[tuple[object, object]]:
+    return headers.items() if isinstance(headers, dict) else ()
 
 
 def _status(value: object) -> int | None:
@@ -91,4 +99,4 @@ def _status(value: object) -> int | None:
 
 
 def _id_of(headers: Mapping[str, str]) -> str | None:
-    return one_line(headers.get("request-id", ""), 100) or None
+    return one_line(headers.get("request-id", ""), LONGEST_ID) or None

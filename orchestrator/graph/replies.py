@@ -51,6 +51,8 @@ def told_by(body: object) -> Told:
 
 def one_line(text: str, longest: int) -> str:
     """The text without control characters, line ends and halves of characters, cut to a length."""
+    if len(text) <= longest and text.isascii() and text.isprintable() and " " not in text:
+        return text
     printable = "".join(char if char.isprintable() else " " for char in text[: longest * 4])
     line = " ".join(printable.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"

@@ -40,19 +40,16 @@ def envelope_for(calls: Sequence[Call], user_agent: str) -> Request:
     if not 1 <= len(calls) <= MOST_PARTS:
         message = f"an envelope takes 1 to {MOST_PARTS} calls, not {len(calls)}"
         raise ValueError(message)
-    parts = [
-        {
-            "id": str(number),
-            "method": "POST",
-            "url": trigger_path(call.via, call.device),
-            "headers": _headers(call.client_request_id),
-            "body": _payload(call.action),
-        }
+    # Written by hand, because most of a part is the same for all: json takes five times as long over it.
+    parts = ",".join(
+        f'{{"id":"{number}","method":"POST","url":{json.dumps(trigger_path(call.via, call.device))},'
+        f'"headers":{{{_PART_HEADERS}"client-request-id":{json.dumps(call.client_request_id)}}},'
+        f'"body":{_TEXTS[call.action]}}}'
         for number, call in enumerate(calls, start=1)
-    ]
+    )
     name = str(uuid.uuid5(_ENVELOPES, "/".join(call.client_request_id for call in calls)))
     headers = {**_headers(name), "User-Agent": user_agent}
-    return Request(f"{VERSION_PATH}/$batch", headers, json.dumps({"requests": parts}).encode())
+    return Request(f"{VERSION_PATH}/$batch", headers, f'{{"requests":[{parts}]}}'.encode())
 
 
 def trigger_path(via: Via, device: Device) -> str:
@@ -75,7 +72,9 @@ def _payload(action: Action) -> dict[str, Any]:
 
 
 _ENVELOPES = uuid.UUID("9a4f3c1e-7d52-4b0a-8c66-0d2f5e8b7a13")
-_BODIES = {action: json.dumps(_payload(action)).encode() for action in Action}
+_TEXTS = {action: json.dumps(_payload(action)) for action in Action}
+_BODIES = {action: text.encode() for action, text in _TEXTS.items()}
+_PART_HEADERS = '"Accept":"application/json","Content-Type":"application/json",'
 _SCRIPT_STATE = "/deviceManagement/{}/{{}}/deviceRunStates/{{}}/managedDevice"
 _PATHS = {
     Via.MANAGED_DEVICES: "/deviceManagement/managedDevices/{}",

@@ -9,6 +9,9 @@ from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphEr
 from orchestrator.graph.replies import Told, decode, one_line, told_by
 from orchestrator.graph.waits import longest_wait
 
+LONGEST_ID = 100
+"""Characters of a request id that are kept; Graph's are GUIDs."""
+
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Outcome:
     """The outcome of a single call."""
@@ -107,10 +110,9 @@ def _unwell(error: GraphError, wait: timedelta | None) -> Outcome:
 
 
 def _request_id(headers: Mapping[str, str], told: Told | None) -> str | None:
-    from_header = one_line(headers.get("request-id", ""), _LONGEST_ID)
+    from_header = one_line(headers.get("request-id", ""), LONGEST_ID)
     return from_header or (told.request_id if told is not None else None)
 
 
 _BANDWIDTH_WAIT = timedelta(seconds=60)
-_LONGEST_ID = 100
 _PLAINLY_FORBIDDEN = frozenset({"forbidden", "http403", "unknownerror", "badrequest"})

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -23,12 +25,13 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.batch import BatchChange, Claim
+from orchestrator.domain.batch import BATCH_SIZE, BatchChange, Claim
 from orchestrator.domain.device import Device, Via
-from orchestrator.domain.ids import BatchKey, JobId, JobNumber, LaneKey, WorkerId
-from orchestrator.domain.job import JobStatus, Priority, Tally
+from orchestrator.domain.ids import BatchKey, JobId, JobNumber, WorkerId
+from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store import json_rows
 from orchestrator.store.errors_text import pack_errors, unpack_errors
@@ -50,85 +53,65 @@ class Batches:
 
     async def claim(
         self,
-        lane: LaneKey,
+        number: JobNumber,
         *,
         worker: WorkerId,
-        want: int,
         lease: timedelta,
         now: datetime,
-        only: JobNumber | None = None,
-        held: Collection[BatchKey] = (),
+        held: Mapping[BatchKey, Collection[int]] = MappingProxyType({}),
+        most: int = BATCH_SIZE,
     ) -> Claim | None:
-        """Take up to `want` due targets of the job whose turn it is, and write down the intent to call them.
+        """Hold a batch of the job, and take its due targets into reserve; none of them may be called yet.
 
-        A worker may take more of a batch that it knows it holds (`held`); the term stays. It must not do so while it
-        writes how its batches stand, or the one would undo the other. What a claim took of which it never heard is not
-        its to go on with. None means that nothing in the lane is due, or that somebody else was quicker.
+        Of a batch that the worker holds (`held`, with the lines that are on their way) it may take what has become due
+        since; the term stays. It must not do so while it writes how its batches stand, or the one would undo the other.
+        What a claim held of which it never heard is not its to go on with. None means that nothing of the job can be
+        held now, or that somebody else was quicker.
         """
-        may_take = takable(now, worker=worker, held=held)
-        job = await self._next_job(lane, may_take, now=now, only=only)
+        job = await self._job(number, now=now)
         if job is None:
             return None
         is_probe = job.probe_at is not None
         if is_probe or not job.answered:
-            if await self._has_calls_under_way(JobNumber(job.number)):
+            job = await self._job(number, now=now, lock=True)
+            if job is None or await self._is_held(number):
                 return None
             # While Graph is out one call at a time asks whether it is back.
-            want = 1 if is_probe else min(want, FIRST_CALLS)
-        batch = await self._takable_batch(JobNumber(job.number), may_take)
+            most = 1 if is_probe else min(most, FIRST_CALLS)
+        batch = await self._takable_batch(number, takable(now, worker=worker, held=held))
         if batch is None:
             return None
-        want = 1 if batch.deaths >= POISONED_AFTER else want
-        targets, rest_due_at = await self._due_targets(batch, want, now=now, canaries=job.canaries)
-        flying = _flying(batch) + [target.line for target in targets]
-        term = batch.term if batch.holder == worker else batch.term + 1
-        tally = Tally(
-            batch.waiting - len(targets),
-            len(flying),
-            batch.accepted,
-            batch.failed,
-            batch.uncertain,
-            batch.cancelled,
-        )
-        if not targets:
-            # Its due time was too early; put it where it belongs, or it would be found again and again.
-            await self._connection.execute(
-                _one(batch).values(
-                    due_at=rest_due_at or now + lease
-                )  # nothing waits in it, or only what must let canaries go first
-            )
+        most = 1 if batch.deaths >= POISONED_AFTER else most
+        flying = {*_flying(batch), *held.get(BatchKey(number, batch.batch), ())}
+        targets, rest_due_at = await self._due_targets(batch, most, flying, now=now, canaries=job.canaries)
+        is_ours = batch.holder == worker
+        if not targets and not is_ours:
+            # Its due time was too early, nothing waits in it, or only what must let canaries go first; put it where it
+            # belongs, or it would be found again and again.
+            await self._connection.execute(_one(batch).values(due_at=rest_due_at or now + lease))
             return None
+        term = batch.term if is_ours else batch.term + 1
         await self._connection.execute(
-            _one(batch).values(
-                holder=worker,
-                term=term,
-                lease_until=now + lease,
-                waiting=tally.waiting,
-                sending=tally.sending,
-                in_flight=json.dumps(flying),
-                due_at=rest_due_at or now,
-            )
+            _one(batch).values(holder=worker, term=term, lease_until=now + lease, due_at=rest_due_at or now)
         )
-        await self._connection.execute(
-            update(JobRow)
-            .where(JobRow.number == job.number)
-            .values(
-                pass_value=JobRow.pass_value + len(targets) / Priority(job.priority).weight,
-                status=JobStatus.RUNNING,
-                started_at=first_of(JobRow.started_at, now),
+        if job.status == JobStatus.QUEUED:
+            await self._connection.execute(
+                update(JobRow)
+                .where(JobRow.number == number, JobRow.status == JobStatus.QUEUED)
+                .values(status=JobStatus.RUNNING, started_at=first_of(JobRow.started_at, now))
             )
-        )
         return Claim(
-            key=BatchKey(JobNumber(batch.job_number), batch.batch),
+            key=BatchKey(number, batch.batch),
             term=term,
             job=JobId(job.id),
             action=Action(job.action),
             via=Via(job.via),
             targets=tuple(targets),
-            tally=tally,
+            tally=Tally(batch.waiting, batch.sending, batch.accepted, batch.failed, batch.uncertain, batch.cancelled),
             errors=unpack_errors(batch.errors),
             rest_due_at=rest_due_at,
-            accepted_before=tally.accepted > 0 or await self._any_accepted(job),
+            answered_before=job.answered,
+            accepted_before=batch.accepted > 0 or await self._any_accepted(job),
             is_probe=is_probe,
         )
 
@@ -160,55 +143,20 @@ class Batches:
 
         What belongs to any other batch must not be written: another worker has it now.
         """
-        given = json_rows.table_of(self._connection.dialect.name, _CHANGE_COLUMNS)
-        values: dict[str, Any] = {name: given.c[name] for name in (*_COUNTS, "errors", "in_flight", "due_at")}
-        released = given.c.released
-        values["holder"] = _unless(released, BatchRow.holder)
-        values["lease_until"] = _unless(released, BatchRow.lease_until)
-        values["deaths"] = func.coalesce(_unless(given.c.progressed, BatchRow.deaths), 0)
-        statement = (
-            update(BatchRow)
-            .where(
-                BatchRow.job_number == given.c.job_number,
-                BatchRow.batch == given.c.batch,
-                BatchRow.term == given.c.term,
-                BatchRow.holder.is_not(None),
-            )
-            .values(values)
-            .returning(BatchRow.job_number, BatchRow.batch)
-        )
         rows = (_change_row(change) for change in changes)
-        kept = await self._connection.execute(statement, json_rows.payload(rows))
+        kept = await self._connection.execute(_change(self._connection.dialect.name), json_rows.payload(rows))
         return {BatchKey(JobNumber(number), batch) for number, batch in kept}
 
-    async def _next_job(
-        self, lane: LaneKey, may_take: ColumnElement[bool], *, now: datetime, only: JobNumber | None
-    ) -> AnyRow | None:
-        due = exists().where(BatchRow.job_number == JobRow.number, may_take)
-        moving = exists().where(BatchRow.job_number == JobRow.number, BatchRow.holder.is_not(None))
-        query = (
-            select(
-                *(JobRow.number, JobRow.id, JobRow.action, JobRow.via, JobRow.priority, JobRow.answered),
-                *(JobRow.probe_at, JobRow.canaries),
-            )
-            .where(
-                JobRow.lane == lane,
-                JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
-                due,
-                or_(JobRow.answered, ~moving),
-                may_ask(now),
-            )
-            .order_by(JobRow.pass_value, JobRow.number)
-            .limit(1)
-            # The lock makes "whose turn is it" and "is it his first" one question; it lasts for this claim only.
-            .with_for_update(of=JobRow)
-        )
-        if only is not None:
-            query = query.where(JobRow.number == only)
-        return (await self._connection.execute(query)).one_or_none()
+    async def _job(self, number: JobNumber, *, now: datetime, lock: bool = False) -> AnyRow | None:
+        """The job, if something of it may be held now; locked, it makes "is this the first" one question for all."""
+        query = select(
+            *(JobRow.number, JobRow.id, JobRow.action, JobRow.via, JobRow.status, JobRow.answered),
+            *(JobRow.probe_at, JobRow.canaries),
+        ).where(JobRow.number == number, JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), may_ask(now))
+        return (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
 
-    async def _has_calls_under_way(self, number: JobNumber) -> bool:
-        # Asked again after the lock: whoever had it before us may just have sent the first calls.
+    async def _is_held(self, number: JobNumber) -> bool:
+        # Asked after the lock: whoever had it before us may just have taken the first calls.
         query = select(exists().where(BatchRow.job_number == number, BatchRow.holder.is_not(None)))
         return bool((await self._connection.execute(query)).scalar_one())
 
@@ -224,7 +172,7 @@ class Batches:
         return (await self._connection.execute(query)).one_or_none()
 
     async def _due_targets(
-        self, batch: AnyRow, want: int, *, now: datetime, canaries: str | None
+        self, batch: AnyRow, most: int, flying: Collection[int], *, now: datetime, canaries: str | None
     ) -> tuple[list[Target], datetime | None]:
         waiting: tuple[ColumnElement[bool], ...] = (
             TargetRow.job_number == batch.job_number,
@@ -232,16 +180,15 @@ class Batches:
             TargetRow.status == TargetStatus.WAITING,
         )
         due = or_(TargetRow.not_before.is_(None), TargetRow.not_before <= now)
-        flying = _flying(batch)
         if flying:
             waiting = (*waiting, TargetRow.line.not_in(flying))
         if canaries is not None:
             first = [line for line in json.loads(canaries) if batch.first_line <= line <= batch.last_line]
             waiting = (*waiting, TargetRow.line.in_(first))
-        query = select(TargetRow.__table__).where(*waiting, due).order_by(TargetRow.line).limit(want + 1)
+        query = select(*_TARGET).where(*waiting, due).order_by(TargetRow.line).limit(most + 1)
         rows = (await self._connection.execute(query)).all()
-        targets = [_target(row) for row in rows[:want]]
-        if len(rows) > want:
+        targets = [_target(row) for row in rows[:most]]
+        if len(rows) > most:
             return targets, now
         if batch.waiting == len(targets):
             return targets, None
@@ -255,16 +202,17 @@ class Batches:
         return bool((await self._connection.execute(query)).scalar_one())
 
 
-def takable(now: datetime, *, worker: WorkerId, held: Collection[BatchKey]) -> ColumnElement[bool]:
-    """Batches of which the worker may take targets now: free ones, and those it holds unless one of them kills."""
+def takable(now: datetime, *, worker: WorkerId, held: Collection[BatchKey] | None = None) -> ColumnElement[bool]:
+    """Batches of which the worker may hold targets now: free ones, and of its own those in `held` (None: any).
+
+    Not more of one that kills: it goes on one target at a time.
+    """
     due = and_(BatchRow.waiting > 0, BatchRow.due_at <= now)
-    if not held:
-        return and_(due, BatchRow.holder.is_(None))
-    own = and_(
-        BatchRow.holder == worker,
-        BatchRow.deaths < POISONED_AFTER,
-        tuple_(BatchRow.job_number, BatchRow.batch).in_([tuple(key) for key in held]),
-    )
+    own = and_(BatchRow.holder == worker, BatchRow.deaths < POISONED_AFTER)
+    if held is not None:
+        own = and_(own, tuple_(BatchRow.job_number, BatchRow.batch).in_([tuple(key) for key in held]))
+        if not held:
+            return and_(due, BatchRow.holder.is_(None))
     return and_(due, or_(BatchRow.holder.is_(None), own))
 
 
@@ -286,14 +234,29 @@ def _unless(condition: Any, column: Any) -> Any:
 
 
 def _target(row: AnyRow) -> Target:
-    return Target(
-        line=row.line,
-        device=Device.from_key(row.device),
-        attempts=row.attempts,
-        uncharged=row.uncharged,
-        doubtful=row.doubtful,
-        maybe_repeated=row.maybe_repeated,
-        first_attempt_at=row.first_attempt_at,
+    line, device, *rest = row
+    return Target(line, Device.from_key(device), *rest)
+
+
+@cache
+def _change(dialect: str) -> ReturningUpdate[int, int]:
+    # Built once, as is every statement of the write that happens some twenty times a second.
+    given = json_rows.table_of(dialect, _CHANGE_COLUMNS)
+    values: dict[str, Any] = {name: given.c[name] for name in (*_COUNTS, "errors", "in_flight", "due_at")}
+    released = given.c.released
+    values["holder"] = _unless(released, BatchRow.holder)
+    values["lease_until"] = _unless(released, BatchRow.lease_until)
+    values["deaths"] = func.coalesce(_unless(given.c.progressed, BatchRow.deaths), 0)
+    return (
+        update(BatchRow)
+        .where(
+            BatchRow.job_number == given.c.job_number,
+            BatchRow.batch == given.c.batch,
+            BatchRow.term == given.c.term,
+            BatchRow.holder.is_not(None),
+        )
+        .values(values)
+        .returning(BatchRow.job_number, BatchRow.batch)
     )
 
 
@@ -311,6 +274,11 @@ def _change_row(change: BatchChange) -> dict[str, Any]:
     }
 
 
+# In the order of Target.
+_TARGET = (
+    *(TargetRow.line, TargetRow.device, TargetRow.attempts, TargetRow.uncharged, TargetRow.doubtful),
+    *(TargetRow.maybe_repeated, TargetRow.first_attempt_at),
+)
 _COUNTS = ("waiting", "sending", "accepted", "failed", "uncertain", "cancelled")
 _TERM_COLUMNS: json_rows.Columns = {"job_number": BigInteger(), "batch": Integer(), "term": BigInteger()}
 _CHANGE_COLUMNS: json_rows.Columns = {

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import BigInteger, Float, case, cast, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import AmbiguousJob, UnknownJob
-from orchestrator.domain.ids import BatchKey, JobId, JobNumber, LaneKey, WorkerId
+from orchestrator.domain.ids import JobId, JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
+from orchestrator.domain.turn import Turn
+from orchestrator.store import json_rows
 from orchestrator.store.batches import may_ask, takable
 from orchestrator.store.errors_text import unpack_errors
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow
@@ -171,23 +176,47 @@ class Jobs:
         query = select(JobRow.number, JobRow.status).where(JobRow.number.in_(numbers))
         return {JobNumber(number): JobStatus(status) for number, status in await self._connection.execute(query)}
 
-    async def lanes_with_work(
-        self,
-        *,
-        worker: WorkerId,
-        now: datetime,
-        only: JobNumber | None = None,
-        held: Collection[BatchKey] = (),
-    ) -> dict[LaneKey, str]:
-        """The lanes in which the worker could claim right now, each with a tenant's name that leads there."""
-        due = exists().where(BatchRow.job_number == JobRow.number, takable(now, worker=worker, held=held))
-        query = select(JobRow.lane, func.min(JobRow.tenant)).where(
+    async def due(self, *, worker: WorkerId, now: datetime, only: JobNumber | None = None) -> list[DueJob]:
+        """The jobs of which the worker could hold something right now."""
+        due = exists().where(BatchRow.job_number == JobRow.number, takable(now, worker=worker))
+        query = select(JobRow.lane, JobRow.tenant, JobRow.number, JobRow.pass_value, JobRow.priority).where(
             JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due, may_ask(now)
         )
         if only is not None:
             query = query.where(JobRow.number == only)
-        rows = await self._connection.execute(query.group_by(JobRow.lane))
-        return {LaneKey(lane): tenant for lane, tenant in rows}
+        return [DueJob(LaneKey(row.lane), row.tenant, _turn(row)) for row in await self._connection.execute(query)]
+
+    async def serve(self, calls: Mapping[JobNumber, int]) -> list[Turn]:
+        """Count the calls that jobs are given now; answers with their places, for which others may have been served."""
+        # In one order, so that no two workers wait for each other.
+        rows = ({"number": job, "calls": count} for job, count in sorted(calls.items()))
+        served = await self._connection.execute(_serve(self._connection.dialect.name), json_rows.payload(rows))
+        return [_turn(row) for row in served]
+
+
+@cache
+def _serve(dialect: str) -> ReturningUpdate[int, float, str]:
+    given = json_rows.table_of(dialect, _SERVED)
+    weight = case({each: each.weight for each in Priority}, value=JobRow.priority, else_=Priority.NORMAL.weight)
+    return (
+        update(JobRow)
+        .where(JobRow.number == given.c.number)
+        .values(pass_value=JobRow.pass_value + cast(given.c.calls, Float(53)) / weight)
+        .returning(JobRow.number, JobRow.pass_value, JobRow.priority)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DueJob:
+    """A job of which something is due, its lane, and a tenant's name that leads there."""
+
+    lane: LaneKey
+    tenant: str
+    turn: Turn
+
+
+def _turn(row: AnyRow) -> Turn:
+    return Turn(JobNumber(row.number), row.pass_value, Priority(row.priority).weight)
 
 
 def _job(row: AnyRow) -> Job:
@@ -212,3 +241,6 @@ def _job(row: AnyRow) -> Job:
         retry_of=JobId(row.retry_of) if row.retry_of else None,
         schedule=row.schedule,
     )
+
+
+_SERVED: json_rows.Columns = {"number": BigInteger(), "calls": BigInteger()}

@@ -32,10 +32,11 @@ def table_of(dialect: str, columns: Columns, *, name: str = "given") -> FromClau
 
 def payload(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """The rows as the one parameter."""
-    return {PARAMETER: json.dumps(list(rows), default=_plain, separators=(",", ":"))}
+    return {PARAMETER: json.dumps(list(rows), default=plain, separators=(",", ":"))}
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """What JSON has no form for, as both databases read it from text."""
     if isinstance(value, datetime):
         return to_text(value)
     raise TypeError(f"{type(value).__name__} has no place in a row")

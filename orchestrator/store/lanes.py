@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,23 +11,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.lane import LaneCalls
 from orchestrator.domain.learning import Learned
 from orchestrator.domain.pacing import Keeper, Pace, unknown_past
 from orchestrator.store import json_rows
 from orchestrator.store.rows import LaneMinuteRow, LaneRow
 
 _MINUTE = 60
-
-
-@dataclass(frozen=True, slots=True)
-class LaneCalls:
-    """Calls that were answered in a lane, and how many of them with 429."""
-
-    calls: int = 0
-    throttled: int = 0
-
-    def __add__(self, other: LaneCalls) -> LaneCalls:
-        return LaneCalls(self.calls + other.calls, self.throttled + other.throttled)
 
 
 class Lanes:

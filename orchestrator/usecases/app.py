@@ -9,23 +9,16 @@ from enum import StrEnum
 from random import Random
 from typing import Protocol
 
+from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import UnknownTenant
 from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.tenant import Tenant
-from orchestrator.engine.lane_run import Caller
+from orchestrator.engine.ports import Caller
 from orchestrator.engine.throttle import Throttle
 from orchestrator.queueing.bell import Bell
 from orchestrator.store.database import Store
-
-
-class Batching(StrEnum):
-    """Whether calls travel in envelopes."""
-
-    AUTO = "auto"
-    ON = "on"
-    OFF = "off"
 
 
 class Permission(StrEnum):

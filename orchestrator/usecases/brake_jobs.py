@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import assert_never
@@ -32,6 +33,9 @@ from orchestrator.usecases.app import App
 log = structlog.get_logger()
 
 _JOBS_A_PAGE = 20
+_LOOK = 1.0
+_LOOK_AT_ERRORS = 0.2
+"""Seconds between two looks at one job: each locks its row, which a job that nothing paces has no time for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ class Brakeman:
                 self._seen.setdefault(change.key.job, _Seen()).take_in(change)
         try:
             await self._tell_news()
-            for job in [job for job, seen in self._seen.items() if seen.calls_for_a_look]:
+            now = self._app.clock.monotonic()
+            for job in [job for job, seen in self._seen.items() if seen.calls_for_a_look_at(now)]:
                 await self._judge(job)
         except TryLater as problem:
             # What was not looked at now is looked at with the next outcome.
@@ -95,7 +100,7 @@ class Brakeman:
         if judged.stopped or judged.brake is None:
             del self._seen[job]
         else:
-            self._seen[job] = _Seen(judged.brake)
+            self._seen[job] = _Seen(judged.brake, judged_at=self._app.clock.monotonic())
 
     async def _tell_news(self) -> None:
         news = self._outages.take_news()
@@ -117,6 +122,7 @@ class _Seen:
     brake: BrakeState | None = None
     ended: int = 0
     has_error: bool = False
+    judged_at: float = -math.inf
 
     def take_in(self, change: TargetChange) -> None:
         self.ended += 1
@@ -124,11 +130,12 @@ class _Seen:
             group = ErrorGroup(change.status, change.http_status, change.error_code or "")
             self.has_error = self.has_error or failure_class(group) is FailureClass.ERROR
 
-    @property
-    def calls_for_a_look(self) -> bool:
+    def calls_for_a_look_at(self, now: float) -> bool:
         if self.brake is None or self.brake.canaries:
             return self.ended > 0
-        return self.has_error or self.ended >= self.brake.options.sample
+        if self.has_error:
+            return now - self.judged_at >= _LOOK_AT_ERRORS
+        return self.ended >= self.brake.options.sample and now - self.judged_at >= _LOOK
 
 
 async def _fault_of_canaries(tx: Transaction, job: JobNumber, brake: BrakeState) -> str | None:

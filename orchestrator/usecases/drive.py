@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -11,19 +11,20 @@ from typing import Any
 
 import structlog
 
-from orchestrator.domain.batch import Claim
 from orchestrator.domain.errors import CannotContinue, MusterError, TryLater
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.job import Job, shown_status
-from orchestrator.domain.pacing import Keeper
+from orchestrator.domain.target import Target
+from orchestrator.domain.turn import Turn, Turns
 from orchestrator.engine.held_batch import HeldBatch
-from orchestrator.engine.lane_run import Lane, LaneRun, Ports
+from orchestrator.engine.lane_run import LaneRun
 from orchestrator.engine.outages import Outages
-from orchestrator.engine.recorder import Entry, Recorder
+from orchestrator.engine.ports import Lane, Ports
+from orchestrator.engine.recorder import Entry, Recorder, Written
 from orchestrator.engine.stop import StopSignal
 from orchestrator.store.workers import WorkerSeen
 from orchestrator.usecases.admit_lane import admit_lane
-from orchestrator.usecases.app import App, Batching
+from orchestrator.usecases.app import App
 from orchestrator.usecases.brake_jobs import Brakeman
 from orchestrator.usecases.leases import Leases
 from orchestrator.usecases.record_outcomes import record_outcomes
@@ -70,6 +71,8 @@ class Driver:
         self._recorder = Recorder(self._write, app.clock)
         self._runs: dict[LaneKey, LaneRun] = {}
         self._running: dict[LaneKey, asyncio.Task[None]] = {}
+        self._turns: dict[LaneKey, Turns] = {}
+        self._lanes: dict[JobNumber, LaneKey] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._looked_at = app.clock.monotonic()
 
@@ -99,7 +102,7 @@ class Driver:
                 for name, every, work in (
                     ("beat", _BEAT, self._beat),
                     ("sweep", _SWEEP, self._sweep),
-                    ("fence", _FENCE, self._leases.look),
+                    ("fence", _FENCE, self._look_at_jobs),
                 )
             ),
             asyncio.create_task(self._looking(), name="looking"),
@@ -119,6 +122,7 @@ class Driver:
         await asyncio.gather(*running, return_exceptions=True)
         patience = max(0.0, until - self._app.clock.monotonic())
         await asyncio.gather(*(run.drain(patience) for run in self._runs.values()))
+        self._shed(self._leases.all())
         recorder = self._loops[0]
         self._recorder.close()
         # The database may be away for good; what is not written by then is handed back by whoever recovers.
@@ -153,14 +157,19 @@ class Driver:
 
     async def _look(self) -> None:
         async with self._app.store.reading() as tx:
-            due = await tx.jobs.lanes_with_work(
-                worker=self._app.worker, now=await tx.now(), only=self._only, held=self._leases.keys()
-            )
-        for key, tenant in due.items():
-            if key not in self._running and not self._stop.is_requested:
-                task = asyncio.create_task(self._run_lane(key, tenant), name=f"lane {key}")
-                self._running[key] = task
-                task.add_done_callback(partial(self._lane_ended, key))
+            due = await tx.jobs.due(worker=self._app.worker, now=await tx.now(), only=self._only)
+        tenants = {each.lane: each.tenant for each in due}
+        found: dict[LaneKey, list[Turn]] = {lane: [] for lane in self._turns}
+        for each in due:
+            found.setdefault(each.lane, []).append(each.turn)
+        for lane, turns in found.items():
+            self._turns.setdefault(lane, Turns()).replace(turns)
+        self._lanes = {each.turn.job: each.lane for each in due}
+        for lane, tenant in tenants.items():
+            if lane not in self._running and not self._stop.is_requested:
+                task = asyncio.create_task(self._run_lane(lane, tenant), name=f"lane {lane}")
+                self._running[lane] = task
+                task.add_done_callback(partial(self._lane_ended, lane))
 
     async def _run_lane(self, key: LaneKey, tenant_name: str) -> None:
         if key not in self._runs:
@@ -173,7 +182,7 @@ class Driver:
             if not await admit_lane(self._app, caller, key, only=self._only):
                 return
             at_once = _AT_ONCE if tenant.write_limit is None else _AT_ONCE_PACED
-            lane = Lane(key, tenant.write_limit, caller, self._app.batching is Batching.ON, at_once)
+            lane = Lane(key, tenant.write_limit, caller, self._app.batching, at_once)
             self._runs[key] = LaneRun(lane, self._ports(), self._stop)
         await self._runs[key].run()
         # Nothing could be claimed: either nothing is due, or the first answers of a job are awaited.
@@ -194,7 +203,8 @@ class Driver:
     def _ports(self) -> Ports:
         app = self._app
         return Ports(
-            claim=self._claim,
+            ready=self._ready,
+            draw=self._draw,
             throttle=app.throttle,
             recorder=self._recorder,
             fence=self._leases,
@@ -202,36 +212,84 @@ class Driver:
             clock=app.clock,
             chance=app.chance,
             utc=self._leases.now,
+            lanes=lambda: len(self._running),
             outages=self._outages,
         )
 
-    async def _claim(self, lane: LaneKey, want: int, keeper: Keeper | None) -> tuple[HeldBatch, Claim] | None:
-        async with self._recorder.quiet():
-            asked_at = self._app.clock.monotonic()
-            async with self._app.store.transaction() as tx:
-                if keeper is not None and (counts := (await tx.lanes.keepers([lane]))[lane]) is not keeper:
-                    self._app.throttle.note_keeper(lane, counts)
-                    return None
-                now = await tx.now()
-                self._leases.note_time(now)
-                claim = await tx.batches.claim(
-                    lane,
-                    worker=self._app.worker,
-                    want=want,
-                    lease=LEASE,
-                    now=now,
-                    only=self._only,
-                    held=self._leases.keys(),
-                )
-            if claim is None:
-                return None
-            self._outages.note_claim(claim.key.job, is_probe=claim.is_probe)
-            return self._leases.add(claim, asked_at=asked_at), claim
+    async def _ready(self, lane: LaneKey) -> bool:
+        """Hold something of the job whose turn it is; False where nothing of any can be held."""
+        turns = self._turns[lane]
+        while (job := turns.first()) is not None:
+            if self._leases.in_reserve(job) is not None or await self._claim(job):
+                return True
+            turns.drop(job)
+        return False
 
-    async def _write(self, entry: Entry) -> None:
-        self._leases.note_written(entry, await record_outcomes(self._app, entry))
+    def _draw(self, lane: LaneKey, most: int) -> tuple[HeldBatch, list[Target]] | None:
+        """Up to so many targets of the job whose turn it is."""
+        turns = self._turns[lane]
+        job = turns.first()
+        held = None if job is None else self._leases.in_reserve(job)
+        if job is None or held is None:
+            return None
+        targets = held.take(most)
+        turns.note_served(job, len(targets))
+        return held, targets
+
+    async def _claim(self, job: JobNumber) -> bool:
+        """Take a batch of the job, or more of one, into reserve; whether there was any."""
+        held = [each for each in self._leases.of_job(job) if each.has_more(self._leases.now())]
+        if not held:
+            return await self._claim_with(job, [])
+        # What we know of them must be what the database knows.
+        await self._recorder.flush()
+        async with self._recorder.quiet():
+            return await self._claim_with(job, [each for each in held if not each.is_lost])
+
+    async def _claim_with(self, job: JobNumber, held: list[HeldBatch]) -> bool:
+        asked_at = self._app.clock.monotonic()
+        async with self._app.store.transaction() as tx:
+            now = await tx.now()
+            self._leases.note_time(now)
+            for each in held:
+                each.begin_extension()
+            claim = await tx.batches.claim(
+                job,
+                worker=self._app.worker,
+                lease=LEASE,
+                now=now,
+                held={each.claim.key: each.in_flight for each in held},
+            )
+        if claim is None:
+            return False
+        self._outages.note_claim(claim.key.job, is_probe=claim.is_probe)
+        if not claim.answered_before:
+            self._recorder.forget_answered(claim.key.job)
+        self._leases.add(claim, asked_at=asked_at)
+        return bool(claim.targets)
+
+    async def _write(self, entry: Entry) -> Written:
+        recorded = await record_outcomes(self._app, entry)
+        self._leases.note_written(entry, recorded.written.kept)
+        for lane, keeper in recorded.keepers.items():
+            self._app.throttle.note_keeper(lane, keeper)
+        for turn in recorded.turns:
+            if turn.job in self._lanes:
+                self._turns[self._lanes[turn.job]].correct(turn)
         await self._brakeman.look(entry)
-        self._woken.set()
+        self._shed(self._leases.of_resting())
+        if any(batch.released for batch in entry.batches):
+            self._woken.set()
+        return recorded.written
+
+    async def _look_at_jobs(self) -> None:
+        await self._leases.look()
+        self._shed(self._leases.of_resting())
+
+    def _shed(self, batches: Iterable[HeldBatch]) -> None:
+        for held in batches:
+            held.shed()
+            self._recorder.note(held)
 
     async def _beat(self) -> None:
         app = self._app

@@ -38,6 +38,6 @@ async def tick(app: App) -> None:
     async with app.store.transaction() as tx:
         now = await tx.now()
         await tx.workers.beat(WorkerSeen(app.worker, app.kind, None, app.version, app.started_at, now))
-        due = await tx.jobs.lanes_with_work(worker=app.worker, now=now)
+        due = await tx.jobs.due(worker=app.worker, now=now)
     if due:
         await app.bell.ring(1)

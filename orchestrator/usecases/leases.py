@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from datetime import datetime, timedelta
 
 from orchestrator.domain.batch import Claim
@@ -23,6 +23,7 @@ class Leases:
     def __init__(self, app: App) -> None:
         self._app = app
         self._held: dict[BatchKey, HeldBatch] = {}
+        self._of_job: dict[JobNumber, dict[BatchKey, HeldBatch]] = {}
         self._resting: set[JobNumber] = set()
         self._halted: set[JobNumber] = set()
         self._valid_until = 0.0
@@ -43,6 +44,23 @@ class Leases:
         """The batches that are held."""
         return [key for key, held in self._held.items() if not held.is_lost]
 
+    def of_job(self, job: JobNumber) -> list[HeldBatch]:
+        """What is held of one job."""
+        return [held for held in self._of_job.get(job, {}).values() if not held.is_lost]
+
+    def in_reserve(self, job: JobNumber) -> HeldBatch | None:
+        """A batch of the job of which something may be taken, the first that was claimed."""
+        return next((held for held in self.of_job(job) if held.in_reserve and self.allows(held)), None)
+
+    def of_resting(self) -> list[HeldBatch]:
+        """What is held in reserve of jobs of which no call may leave."""
+        resting = self._resting | self._halted
+        return [held for job in resting for held in self.of_job(job) if held.in_reserve]
+
+    def all(self) -> list[HeldBatch]:
+        """Everything that is held."""
+        return [held for held in self._held.values() if not held.is_lost]
+
     def terms(self) -> dict[BatchKey, int]:
         """The batches that are held, each with its term."""
         return {key: self._held[key].claim.term for key in self.keys()}
@@ -59,7 +77,7 @@ class Leases:
         if not self._held:
             # Whoever holds nothing has let nothing run out.
             self._valid_until = asked_at + LEASE.total_seconds() - _MARGIN
-        if not any(key.job == claim.key.job for key in self._held):
+        if not self._of_job.get(claim.key.job):
             # It was running at the moment of this claim, whatever it was before.
             self._resting.discard(claim.key.job)
             self._halted.discard(claim.key.job)
@@ -71,9 +89,10 @@ class Leases:
             # It was recovered and taken again by ourselves: what still waits to leave under the old term must not.
             held.lose()
         held = self._held[claim.key] = HeldBatch(claim, self.now)
+        self._of_job.setdefault(claim.key.job, {})[claim.key] = held
         return held
 
-    def note_written(self, entry: Entry, kept: set[BatchKey]) -> None:
+    def note_written(self, entry: Entry, kept: Set[BatchKey]) -> None:
         """Batches that were released or taken over are no longer held."""
         for change in entry.batches:
             held = self._held.get(change.key)
@@ -94,7 +113,8 @@ class Leases:
             batch = self._held.get(key)
             if batch is not None and batch.claim.term == term and key not in kept:
                 self._let_go(batch)
-        self._held = {key: batch for key, batch in self._held.items() if not batch.is_lost}
+        for batch in [batch for batch in self._held.values() if batch.is_lost]:
+            self._let_go(batch)
         self._valid_until = asked_at + LEASE.total_seconds() - _MARGIN
 
     async def look(self) -> None:
@@ -109,4 +129,9 @@ class Leases:
 
     def _let_go(self, held: HeldBatch) -> None:
         held.lose()
-        del self._held[held.claim.key]
+        key = held.claim.key
+        del self._held[key]
+        of_job = self._of_job[key.job]
+        del of_job[key]
+        if not of_job:
+            del self._of_job[key.job]

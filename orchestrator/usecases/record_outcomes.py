@@ -1,37 +1,60 @@
-"""Write down what came of calls: one transaction for everything that landed."""
+"""Write down what is about to leave and what came of calls: one transaction for all that came up together."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import structlog
 
-from orchestrator.domain.ids import BatchKey
+from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.job import JobStatus
+from orchestrator.domain.pacing import Keeper
 from orchestrator.domain.retry import Halt
 from orchestrator.domain.stop_reasons import reason_for
-from orchestrator.engine.recorder import Entry
+from orchestrator.domain.turn import Turn
+from orchestrator.engine.recorder import Entry, Written
 from orchestrator.usecases.app import App
 
 log = structlog.get_logger()
 
 
-async def record_outcomes(app: App, entry: Entry) -> set[BatchKey]:
-    """Write it, less what another worker has taken over meanwhile; answers with the batches that are still ours."""
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What came of the entry, where the jobs stand that were served, and the keepers that are others than we thought."""
+
+    written: Written
+    turns: list[Turn]
+    keepers: dict[LaneKey, Keeper]
+
+
+async def record_outcomes(app: App, entry: Entry) -> Recorded:
+    """Write it, less what another worker has taken over meanwhile."""
     exhausted = {change.key.job for change in entry.batches if change.released and not change.tally.waiting}
     async with app.store.transaction() as tx:
         now = await tx.now()
+        # Permits of the other keeper are worth nothing, whoever holds them: read where the intent is written.
+        keepers = await tx.lanes.keepers(list(entry.keepers)) if entry.keepers else {}
         # Jobs before batches, as everybody who touches both: otherwise two could wait for each other.
-        for job in entry.answered:
+        for job in sorted(entry.answered):
             await tx.jobs.note_answered(job)
-        for job, halt in entry.halts.items():
+        for job, halt in sorted(entry.halts.items()):
             active = (JobStatus.QUEUED, JobStatus.RUNNING)
             if await tx.jobs.move(job, JobStatus.STOPPED, frm=active, reason=_reason(halt), now=now):
                 log.error("job.stopped", job=job, bar=halt.bar, code=halt.error.code)
-        kept = await tx.batches.change(entry.batches)
+        kept = await tx.batches.change(entry.batches) if entry.batches else set()
         targets = [change for change in entry.targets if change.key in kept]
         if targets:
             await tx.targets.change(targets)
+        if entry.calls:
+            await tx.lanes.count_calls(entry.calls, now=now)
     if len(kept) < len(entry.batches):
         log.warning("batch.taken_over", batches=len(entry.batches) - len(kept))
+    turns = []
+    if entry.served:
+        # Apart, because all workers of a job write to its row here: it must not be locked while outcomes are written.
+        # What a crash in between leaves uncounted is some calls of the fair order, and no device.
+        async with app.store.transaction() as tx:
+            turns = await tx.jobs.serve(entry.served)
     if exhausted:
         # After the commit: the last two batches of a job may end in two processes at once, and one must see both.
         async with app.store.transaction() as tx:
@@ -39,7 +62,8 @@ async def record_outcomes(app: App, entry: Entry) -> set[BatchKey]:
             for job in exhausted:
                 if await tx.jobs.settle(job, now=now):
                     log.info("job.finished", job=job)
-    return kept
+    changed = {lane: keeper for lane, keeper in keepers.items() if keeper is not entry.keepers[lane]}
+    return Recorded(Written(kept, frozenset(changed)), turns, changed)
 
 
 def _reason(halt: Halt) -> str:

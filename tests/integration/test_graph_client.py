@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
-import httpx
 import pytest
 
 from orchestrator.domain.action import Action
@@ -19,7 +18,7 @@ from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, Outcome
 from orchestrator.graph.auth import SignIn
 from orchestrator.graph.client import GraphClient
 from orchestrator.graph.issuers import GivenToken, IssuedToken
-from orchestrator.graph.transport import open_http
+from orchestrator.graph.transport import Http, open_http
 from orchestrator.graph.trust import trust_in
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import Tls, serve
@@ -88,7 +87,7 @@ async def url(graph: SimulatedGraph) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
+async def http() -> AsyncIterator[Http]:
     async with open_http(trust_in(None)) as opened:
         yield opened
 
@@ -99,7 +98,7 @@ def issuer() -> Issuer:
 
 
 @pytest.fixture
-def client(http: httpx.AsyncClient, issuer: Issuer, url: str, clock: ManualClock) -> GraphClient:
+def client(http: Http, issuer: Issuer, url: str, clock: ManualClock) -> GraphClient:
     return GraphClient(http, SignIn(issuer, clock), url, "muster/1.0", clock)
 
 
@@ -346,9 +345,7 @@ async def test_an_envelope_refused_for_its_token_is_left_for_later(
     assert len(issuer.asked) == 2
 
 
-async def test_parts_refused_for_their_token_share_one_renewal(
-    http: httpx.AsyncClient, issuer: Issuer, clock: ManualClock
-) -> None:
+async def test_parts_refused_for_their_token_share_one_renewal(http: Http, issuer: Issuer, clock: ManualClock) -> None:
     answers = [
         {"id": str(number), "status": 401, "body": {"error": {"code": "InvalidAuthenticationToken"}}}
         for number in range(1, 4)
@@ -367,7 +364,7 @@ async def test_parts_refused_for_their_token_share_one_renewal(
 
 
 async def test_a_given_token_that_is_refused_bars_the_job_at_once(
-    http: httpx.AsyncClient, graph: SimulatedGraph, url: str, clock: ManualClock
+    http: Http, graph: SimulatedGraph, url: str, clock: ManualClock
 ) -> None:
     graph.revoke_token()
     client = GraphClient(http, SignIn(GivenToken(lambda: "given"), clock), url, "muster/1.0", clock)
@@ -379,9 +376,7 @@ async def test_a_given_token_that_is_refused_bars_the_job_at_once(
     assert "same token" in outcome.error.message
 
 
-async def test_nobody_at_home_is_not_now_and_nothing_was_sent(
-    http: httpx.AsyncClient, issuer: Issuer, clock: ManualClock
-) -> None:
+async def test_nobody_at_home_is_not_now_and_nothing_was_sent(http: Http, issuer: Issuer, clock: ManualClock) -> None:
     client = GraphClient(http, SignIn(issuer, clock), "http://127.0.0.1:9", "muster/1.0", clock)
 
     single, together = await client.trigger(a_call()), await client.trigger_together([a_call(), a_call()])
@@ -411,7 +406,7 @@ async def test_a_certificate_that_nobody_vouches_for_gets_no_token(
 
 
 async def test_an_envelope_whose_answer_broke_off_may_be_asked_about_again(
-    http: httpx.AsyncClient, issuer: Issuer, clock: ManualClock
+    http: Http, issuer: Issuer, clock: ManualClock
 ) -> None:
     body = json.dumps({"responses": [{"id": "1", "status": 204}]}).encode()
     async with answering(body, cut=20) as base:
@@ -426,7 +421,7 @@ async def test_an_envelope_whose_answer_broke_off_may_be_asked_about_again(
 
 
 async def test_an_envelope_answered_without_end_is_not_read_to_it(
-    http: httpx.AsyncClient, issuer: Issuer, clock: ManualClock
+    http: Http, issuer: Issuer, clock: ManualClock
 ) -> None:
     async with answering(b" " * (3 * 1024 * 1024)) as base:
         client = GraphClient(http, SignIn(issuer, clock), base, "muster/1.0", clock)
@@ -437,7 +432,7 @@ async def test_an_envelope_answered_without_end_is_not_read_to_it(
     assert isinstance(outcomes[0], Uncertain)
 
 
-async def test_connections_are_kept_from_call_to_call(http: httpx.AsyncClient, clock: ManualClock) -> None:
+async def test_connections_are_kept_from_call_to_call(http: Http, clock: ManualClock) -> None:
     async with always_accepting() as (url, lines):
         client = GraphClient(http, SignIn(Issuer(), clock), url, "muster/1.0", clock)
 
@@ -448,7 +443,7 @@ async def test_connections_are_kept_from_call_to_call(http: httpx.AsyncClient, c
 
 
 async def test_calls_go_through_the_proxy_that_the_environment_names(
-    http: httpx.AsyncClient, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    http: Http, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with always_accepting() as (proxy, lines):
         monkeypatch.setenv("http_proxy", proxy)
@@ -460,7 +455,7 @@ async def test_calls_go_through_the_proxy_that_the_environment_names(
     assert lines[0][0].startswith("POST http://graph.contoso.example/beta/deviceManagement/managedDevices/")
 
 
-async def test_no_proxy_is_heeded(http: httpx.AsyncClient, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_proxy_is_heeded(http: Http, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     async with always_accepting() as (url, lines):
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
         monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -512,7 +507,7 @@ async def always_accepting() -> AsyncIterator[tuple[str, list[list[str]]]]:
     ],
 )
 async def test_what_is_no_http_leaves_the_call_uncertain(
-    http: httpx.AsyncClient, issuer: Issuer, clock: ManualClock, nonsense: bytes
+    http: Http, issuer: Issuer, clock: ManualClock, nonsense: bytes
 ) -> None:
     async with saying(nonsense) as base:
         client = GraphClient(http, SignIn(issuer, clock), base, "muster/1.0", clock)
@@ -533,7 +528,7 @@ async def test_what_is_no_http_leaves_the_call_uncertain(
     ],
 )
 async def test_a_status_that_was_read_counts_whatever_became_of_the_body(
-    http: httpx.AsyncClient, issuer: Issuer, clock: ManualClock, odd: bytes
+    http: Http, issuer: Issuer, clock: ManualClock, odd: bytes
 ) -> None:
     async with saying(odd) as base:
         client = GraphClient(http, SignIn(issuer, clock), base, "muster/1.0", clock)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from orchestrator.domain.action import Action
+from orchestrator.domain.batching import Batching
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.target import TargetStatus
@@ -17,7 +18,7 @@ from orchestrator.engine.stop import StopSignal
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.usecases.app import App, Batching
+from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.describe_jobs import JobView, describe_job
 from orchestrator.usecases.drive import drive

@@ -44,14 +44,19 @@ async def test_a_job_is_stored_without_a_statement_for_each_device(app: App) -> 
 
 @pytest.mark.parametrize("want", [1, 200])
 async def test_a_claim_is_a_handful_of_statements_for_any_number_of_targets(store: Store, want: int) -> None:
-    await a_job(store, 500)
+    job = await a_job(store, 500)
+    worker = StoreWorker(store)
 
-    with statements_of(store) as statements:
-        claim = await StoreWorker(store).claim(want)
+    with statements_of(store) as holding:
+        held = await worker.hold(job.number)
+    with statements_of(store) as intending:
+        claim = await worker.claim(want)
 
+    assert held is not None
     assert claim is not None
     assert len(claim.targets) == want
-    assert len(work_of(statements)) <= 8
+    assert len(work_of(holding)) <= 6
+    assert len(work_of(intending)) <= 3  # the look, the fair order and the intent
 
 
 @pytest.mark.parametrize("count", [1, 200])
@@ -80,7 +85,8 @@ async def backlog(store: Store) -> None:
 
 
 async def a_claim(tx: Transaction) -> object:
-    return await tx.batches.claim(LANE, worker=ALICE, want=10, lease=LEASE, now=NOW)
+    job = await tx.jobs.find("latest")
+    return await tx.batches.claim(job.number, worker=ALICE, lease=LEASE, now=NOW)
 
 
 async def a_listing(tx: Transaction) -> object:
@@ -98,7 +104,7 @@ async def a_recovery(tx: Transaction) -> object:
 
 
 async def a_look(tx: Transaction) -> object:
-    return await tx.jobs.lanes_with_work(worker=ALICE, now=NOW)
+    return await tx.jobs.due(worker=ALICE, now=NOW)
 
 
 Ask = Callable[[Transaction], Awaitable[object]]

@@ -10,9 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import Random
 
-import httpx
-
 from orchestrator.domain.action import Action
+from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.device import Via
 from orchestrator.domain.ids import LaneKey, WorkerId
@@ -27,13 +26,13 @@ from orchestrator.graph.auth import sign_in_with
 from orchestrator.graph.client import GraphClient
 from orchestrator.graph.clouds import addresses_of
 from orchestrator.graph.credentials import AccessToken, fixed
-from orchestrator.graph.transport import open_http
+from orchestrator.graph.transport import Http, open_http
 from orchestrator.graph.trust import trust_in
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.queueing.bell import SilentBell
 from orchestrator.store.database import open_store
 from orchestrator.store.row_throttle import RowThrottle
-from orchestrator.usecases.app import App, Batching, Connection
+from orchestrator.usecases.app import App, Connection
 from orchestrator.usecases.connection import TenantConnection
 from orchestrator.usecases.describe_jobs import JobView, describe_job, list_targets
 from orchestrator.usecases.drive import drive
@@ -78,9 +77,7 @@ async def an_app(
         )
 
 
-def _connect(
-    http: httpx.AsyncClient, graph_url: str, token: str, clock: Clock
-) -> Callable[[Tenant], Awaitable[Connection]]:
+def _connect(http: Http, graph_url: str, token: str, clock: Clock) -> Callable[[Tenant], Awaitable[Connection]]:
     async def connect(tenant: Tenant) -> Connection:
         addresses = addresses_of(tenant.cloud)
         sign_in = sign_in_with(

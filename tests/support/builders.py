@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.domain.action import Action
@@ -42,7 +42,7 @@ def a_claim(
     accepted_before: bool = False,
     rest_due_at: datetime | None = None,
 ) -> Claim:
-    """A claim on so many targets of a batch of which so many more wait."""
+    """A claim on so many targets of a batch of which so many more wait for later."""
     given = [a_target(line) for line in range(2, 2 + targets)] if isinstance(targets, int) else targets
     return Claim(
         key=BatchKey(JobNumber(job), batch),
@@ -51,14 +51,17 @@ def a_claim(
         action=action,
         via=Via.MANAGED_DEVICES,
         targets=tuple(given),
-        tally=Tally(waiting=waiting, sending=len(given)),
+        tally=Tally(waiting=waiting + len(given)),
         accepted_before=accepted_before,
         rest_due_at=rest_due_at,
     )
 
 
 def a_held_batch(claim: Claim | None = None, now: datetime = NOW) -> HeldBatch:
-    return HeldBatch(claim or a_claim(), lambda: now)
+    """A batch of which everything that was claimed is on its way."""
+    held = HeldBatch(claim or a_claim(), lambda: now)
+    held.take(held.in_reserve)
+    return held
 
 
 async def a_job(
@@ -105,7 +108,7 @@ async def a_job(
 
 @dataclass(slots=True)
 class StoreWorker:
-    """A worker as the store sees it: it claims, applies outcomes and writes, one step at a time."""
+    """A worker as the store sees it: it holds, intends, applies outcomes and writes, one step at a time."""
 
     store: Store
     id: WorkerId = ALICE
@@ -114,20 +117,42 @@ class StoreWorker:
     targets: dict[BatchKey, list[Target]] = field(default_factory=dict)
 
     async def claim(self, want: int = 20, *, now: datetime = NOW) -> Claim | None:
+        """Up to so many targets of the job whose turn it is, their intent written down."""
+        async with self.store.reading() as tx:
+            due = [each.turn for each in await tx.jobs.due(worker=self.id, now=now) if each.lane == self.lane]
+        for turn in sorted(due, key=lambda turn: (turn.served, turn.job)):
+            held = await self.hold(turn.job, now=now)
+            if held is not None:
+                return await self._intend(held, held.take(want))
+        return None
+
+    async def hold(self, job: JobNumber, *, now: datetime = NOW) -> HeldBatch | None:
+        """A batch of the job with something in reserve."""
+        own = [held for held in self.held.values() if held.claim.key.job == job]
+        if reserve := [held for held in own if held.in_reserve]:
+            return reserve[0]
+        more = {held.claim.key: held.in_flight for held in own if held.has_more(now)}
+        for key in more:
+            self.held[key].begin_extension()
         async with self.store.transaction() as tx:
-            claim = await tx.batches.claim(
-                self.lane, worker=self.id, want=want, lease=LEASE, now=now, held=tuple(self.held)
-            )
+            claim = await tx.batches.claim(job, worker=self.id, lease=LEASE, now=now, held=more)
         if claim is None:
             return None
         held = self.held.get(claim.key)
         if held is not None and held.claim.term == claim.term:
             held.extend(claim)
         else:
-            self.held[claim.key] = HeldBatch(claim, lambda: now)
+            held = self.held[claim.key] = HeldBatch(claim, lambda: now)
             self.targets[claim.key] = []
-        self.targets[claim.key].extend(claim.targets)
-        return claim
+        return held if held.in_reserve else None
+
+    async def _intend(self, held: HeldBatch, targets: list[Target]) -> Claim:
+        key = held.claim.key
+        self.targets[key].extend(targets)
+        async with self.store.transaction() as tx:
+            await tx.jobs.serve({key.job: len(targets)})
+            await tx.batches.change([held.snapshot()])
+        return replace(held.claim, targets=tuple(targets))
 
     async def answer(
         self,
@@ -158,7 +183,7 @@ class StoreWorker:
             kept = await tx.batches.change([change])
             if kept:
                 await tx.targets.change(changes)
-        if change.released or not kept:
+        if (change.released or not kept) and self.held.get(key) is held:
             del self.held[key], self.targets[key]
         return kept
 

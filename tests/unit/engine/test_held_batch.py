@@ -9,6 +9,7 @@ from orchestrator.domain.job import Tally
 from orchestrator.domain.outcome import Bar, GraphError
 from orchestrator.domain.retry import Again, Halt, Settle
 from orchestrator.domain.target import TargetStatus
+from orchestrator.engine.held_batch import HeldBatch
 from tests.support.builders import NOW, a_claim, a_held_batch, a_target
 
 GONE = GraphError("ResourceNotFound", "no such device", 404, "request-1")
@@ -32,21 +33,62 @@ def test_a_batch_is_free_once_nothing_of_it_is_on_its_way() -> None:
     held = a_held_batch(a_claim(2))
 
     held.apply(a_target(2), Settle(TargetStatus.ACCEPTED), sent_at=NOW)
-    held.withdraw(a_target(3))
+    held.give_back([a_target(3)])
+    before = held.snapshot()
+    held.shed()
 
     stands = held.snapshot()
+    assert not before.released
     assert stands.released
+    assert stands.due_at == NOW
     assert stands.tally == Tally(waiting=1, accepted=1)
 
 
-def test_what_is_claimed_later_joins_what_is_on_its_way() -> None:
-    held = a_held_batch(a_claim(2, waiting=5))
+def test_what_is_held_is_not_on_its_way_before_it_is_taken() -> None:
+    held = HeldBatch(a_claim(3, waiting=5), lambda: NOW)
 
-    held.extend(a_claim([a_target(9), a_target(10)], waiting=3))
+    untouched = held.snapshot()
+    taken = held.take(2)
+
+    assert (untouched.tally, untouched.in_flight, untouched.released) == (Tally(waiting=8), (), False)
+    assert [target.line for target in taken] == [2, 3]
+    assert (held.snapshot().tally, held.snapshot().in_flight) == (Tally(waiting=6, sending=2), (2, 3))
+    assert held.in_reserve == 1
+
+
+def test_what_never_left_is_taken_again_first() -> None:
+    held = HeldBatch(a_claim(4), lambda: NOW)
+    taken = held.take(2)
+
+    held.give_back(taken)
+
+    assert [target.line for target in held.take(4)] == [2, 3, 4, 5]
+
+
+def test_what_has_become_due_joins_the_reserve() -> None:
+    later = NOW + timedelta(seconds=5)
+    held = a_held_batch(a_claim(2, waiting=5, rest_due_at=NOW))
+
+    had_more = held.has_more(NOW)
+    held.begin_extension()
+    held.extend(a_claim([a_target(9), a_target(10)], rest_due_at=later))
+    held.take(1)
 
     stands = held.snapshot()
-    assert stands.tally == Tally(waiting=3, sending=4)
-    assert stands.in_flight == (2, 3, 9, 10)
+    assert had_more
+    assert not held.has_more(NOW)
+    assert stands.tally == Tally(waiting=4, sending=3)
+    assert stands.in_flight == (2, 3, 9)
+
+
+def test_a_deferral_that_lands_while_somebody_asks_for_more_is_not_forgotten() -> None:
+    held = a_held_batch(a_claim(2, waiting=1, rest_due_at=NOW))
+
+    held.begin_extension()
+    held.apply(a_target(2), Again(3.0, UNWELL), sent_at=NOW)
+    held.extend(a_claim([], rest_due_at=NOW + timedelta(seconds=60)))
+
+    assert held.has_more(NOW + timedelta(seconds=3))
 
 
 def test_another_attempt_is_due_when_the_policy_says() -> None:
@@ -70,7 +112,8 @@ def test_the_batch_is_due_when_the_first_of_what_waits_is() -> None:
     later = held.snapshot().due_at
     held.apply(a_target(3), Again(3.0, UNWELL), sent_at=NOW)
     sooner = held.snapshot().due_at
-    held.withdraw(a_target(4))
+    held.give_back([a_target(4)])
+    held.shed()
 
     assert (later, sooner, held.snapshot().due_at) == (
         NOW + timedelta(seconds=5),

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 import pytest
 
 from orchestrator.domain.errors import StoreUnavailable
-from orchestrator.domain.ids import JobNumber
+from orchestrator.domain.ids import BatchKey, JobNumber, LaneKey
 from orchestrator.domain.job import Tally
 from orchestrator.domain.outcome import Bar, GraphError
+from orchestrator.domain.pacing import Keeper
 from orchestrator.domain.retry import Halt, Settle
 from orchestrator.domain.target import TargetStatus
 from orchestrator.engine.held_batch import HeldBatch
-from orchestrator.engine.recorder import GATHER, Entry, Recorder
-from tests.support.builders import NOW, a_claim, a_held_batch, a_target
+from orchestrator.engine.recorder import GATHER, GATHER_INTENTS, Entry, Recorder, Written
+from tests.support.builders import LANE, NOW, a_claim, a_held_batch, a_target
 from tests.support.clock import ManualClock, settle
 
 JOB = JobNumber(1)
@@ -26,11 +27,14 @@ class Book:
 
     troubles: list[Exception] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+    taken_over: set[BatchKey] = field(default_factory=set)
+    refused: set[LaneKey] = field(default_factory=set)
 
-    async def write(self, entry: Entry) -> None:
+    async def write(self, entry: Entry) -> Written:
         if self.troubles:
             raise self.troubles.pop(0)
         self.entries.append(entry)
+        return Written({batch.key for batch in entry.batches} - self.taken_over, self.refused)
 
     @property
     def lines(self) -> list[int]:
@@ -179,3 +183,61 @@ async def test_nothing_is_written_while_somebody_changes_held_batches_otherwise(
 
     assert meanwhile == []
     assert book.lines == [2]
+
+
+async def test_intents_of_several_lanes_are_written_together_and_sooner_than_outcomes(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    one, other = a_held_batch(a_claim(2)), a_held_batch(a_claim(3, job=2))
+
+    asked = [
+        asyncio.create_task(recorder.intend(one, LANE, 2, None)),
+        asyncio.create_task(recorder.intend(other, LaneKey("global/other/app"), 3, Keeper.ROW)),
+    ]
+    await settle()
+    await clock.run_for(seconds=GATHER_INTENTS)
+
+    (entry,) = book.entries
+    assert [task.result() for task in asked] == [True, True]
+    assert [change.in_flight for change in entry.batches] == [(2, 3), (2, 3, 4)]
+    assert entry.served == {JOB: 2, JobNumber(2): 3}
+    assert entry.keepers == {LaneKey("global/other/app"): Keeper.ROW}
+
+
+@pytest.mark.parametrize("why", ["away", "a bug", "taken over", "another keeper"])
+async def test_an_intent_that_is_not_ours_or_not_written_lets_no_call_leave(
+    recorder: Recorder, book: Book, clock: ManualClock, why: str
+) -> None:
+    held = a_held_batch(a_claim(1))
+    match why:
+        case "away":
+            book.troubles = [StoreUnavailable(why)]
+        case "a bug":
+            book.troubles = [ValueError(why)]
+        case "taken over":
+            book.taken_over = {held.claim.key}
+        case _:
+            book.refused = {LANE}
+
+    asked = asyncio.create_task(recorder.intend(held, LANE, 1, None))
+    await settle()
+    await clock.run_for(seconds=GATHER_INTENTS)
+
+    assert asked.result() is False
+
+
+async def test_that_a_job_was_answered_is_written_once_until_it_must_prove_itself_again(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    held = a_held_batch(a_claim(3))
+
+    for line in (2, 3):
+        recorder.note_answered(JOB)
+        accept(held, line, recorder)
+        await clock.run_for(seconds=1)
+    recorder.forget_answered(JOB)
+    recorder.note_answered(JOB)
+    accept(held, 4, recorder)
+    await clock.run_for(seconds=1)
+
+    assert [entry.answered for entry in book.entries] == [{JOB}, set(), {JOB}]

@@ -99,7 +99,7 @@ def test_more_of_a_batch_in_the_same_term_is_the_same_batch(leases: Leases, cloc
     again = leases.add(a_claim([a_target(40)]), asked_at=clock.monotonic())
 
     assert again is held
-    assert held.snapshot().in_flight == (2, 3, 4, 40)
+    assert held.in_reserve == 4
 
 
 def test_a_batch_that_was_recovered_and_claimed_again_is_another(leases: Leases, clock: ManualClock) -> None:
@@ -114,8 +114,7 @@ def test_a_batch_that_was_recovered_and_claimed_again_is_another(leases: Leases,
 
 def test_a_batch_that_was_released_or_taken_over_is_held_no_longer(leases: Leases, clock: ManualClock) -> None:
     released, taken = claimed(leases, clock), claimed(leases, clock, batch=1)
-    for target in released.claim.targets:
-        released.withdraw(target)
+    released.shed()
 
     entry = Entry((released.snapshot(), taken.snapshot()), ())
     leases.note_written(entry, {released.claim.key})
@@ -149,10 +148,21 @@ def test_a_halted_job_is_not_called_while_its_halt_is_unwritten_and_after(leases
 def test_a_job_that_was_resumed_is_called_once_nothing_of_before_is_held(leases: Leases, clock: ManualClock) -> None:
     before = claimed(leases, clock)
     leases.forbid([JOB])
-    for target in before.claim.targets:
-        before.withdraw(target)
+    before.shed()
     leases.note_written(Entry((before.snapshot(),), (), halts={JOB: HALT}), {before.claim.key})
 
     held = claimed(leases, clock, term=2)
 
     assert leases.allows(held)
+
+
+def test_what_is_in_reserve_of_a_job_that_rests_is_found_to_be_shed(leases: Leases, clock: ManualClock) -> None:
+    held, other = claimed(leases, clock), claimed(leases, clock, job=2)
+
+    before = leases.of_resting()
+    leases.forbid([JOB])
+
+    assert before == []
+    assert leases.of_resting() == [held]
+    assert leases.in_reserve(JOB) is None
+    assert leases.in_reserve(JobNumber(2)) is other

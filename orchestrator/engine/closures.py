@@ -1,0 +1,81 @@
+"""Until when a lane is closed, as one process sees it: at once for itself, and for all as soon as it is written."""
+
+from __future__ import annotations
+
+import structlog
+
+from orchestrator.domain.errors import TryLater
+from orchestrator.domain.outcome import Bar, Barred, Deferred, Outcome
+from orchestrator.domain.pacing import Refusal
+from orchestrator.engine.ports import Lane, Ports
+
+log = structlog.get_logger()
+
+HOPELESS = 5
+"""Closures in a row, with nothing ever answered, after which a job stops: what it should call is not there."""
+
+
+class Closures:
+    """What the outcomes of one lane say about all of its calls."""
+
+    def __init__(self, lane: Lane, ports: Ports) -> None:
+        self._lane, self._ports = lane, ports
+        self._in_a_row = 0
+        self._answered = False
+        self.until = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls may leave, as far as this process knows."""
+        return self._ports.clock.monotonic() >= self.until
+
+    def note_told(self, until: float) -> None:
+        """Whoever keeps the pace says that the lane is closed."""
+        self.until = max(self.until, until)
+
+    def note(self, outcome: Outcome, ago: float) -> tuple[Outcome, Refusal | None]:
+        """Close the lane here where no call can work now; `ago` seconds since the call left.
+
+        Answers with the outcome, which may turn out to be the last one, and with what concerns everybody else.
+        """
+        if is_answer(outcome):
+            self._answered, self._in_a_row = True, 0
+        if not isinstance(outcome, Deferred) or not (outcome.closes_lane or outcome.never_left):
+            return outcome, None
+        now = self._ports.clock.monotonic()
+        self._in_a_row += now >= self.until
+        if outcome.never_left:
+            # The way from here is broken, perhaps only from here: the others go on.
+            self.until = max(self.until, now + min(2.0**self._in_a_row, _LONGEST_OUTAGE_NAP))
+            if not self._answered and self._in_a_row >= HOPELESS:
+                return Barred(outcome.error, Bar.UNREACHABLE), None
+            return outcome, None
+        wait = outcome.retry_after.total_seconds() if outcome.retry_after is not None else None
+        self.until = max(self.until, now + (_UNNAMED if wait is None else wait))
+        return outcome, Refusal(wait, ago)
+
+    async def share(self, refusal: Refusal) -> None:
+        """Close the lane for everybody; never fails, since the others find out by themselves too."""
+        try:
+            await self._ports.throttle.close(self._lane.key, refusal, self._lane.limit)
+        except TryLater as problem:
+            log.warning("lane.close_unshared", lane=self._lane.key, reason=str(problem))
+        except Exception:
+            # What else is to be recorded of this call must not suffer for it.
+            log.exception("lane.close_broke", lane=self._lane.key)
+
+
+def is_answer(outcome: Outcome) -> bool:
+    """Whether Graph answered the caller, be it with a no to the device."""
+    match outcome:
+        case Barred() | Deferred(closes_lane=True):
+            return False
+        case Deferred(error):
+            # A refused token says nothing yet about whether the next one will do.
+            return error.http_status not in {None, 401}
+        case _:
+            return getattr(getattr(outcome, "error", None), "http_status", 204) is not None
+
+
+_UNNAMED = 1.0
+_LONGEST_OUTAGE_NAP = 60.0

@@ -1,0 +1,202 @@
+"""Calls of one lane from their departure to what they make of their targets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import structlog
+
+from orchestrator.domain.batch import Claim
+from orchestrator.domain.call import Call, EnvelopesRefused
+from orchestrator.domain.ids import client_request_id
+from orchestrator.domain.lane import LaneCalls
+from orchestrator.domain.outcome import Accepted, Deferred, GraphError, Outcome, Uncertain
+from orchestrator.domain.pacing import Permit, Refusal
+from orchestrator.domain.retry import Halt, NextStep, Settle
+from orchestrator.domain.target import Target, TargetStatus
+from orchestrator.engine.closures import Closures, is_answer
+from orchestrator.engine.held_batch import HeldBatch
+from orchestrator.engine.ports import Lane, Ports
+from orchestrator.engine.stop import StopSignal
+
+log = structlog.get_logger()
+
+Group = list[tuple[Target, Permit]]
+"""What travels in one request."""
+
+
+class Flights:
+    """Everything of a lane that waits for its departure or its answer."""
+
+    def __init__(self, lane: Lane, ports: Ports, stop: StopSignal, closures: Closures) -> None:
+        self._lane, self._ports, self._stop, self._closures = lane, ports, stop, closures
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(lane.at_once)
+        self.takes_envelopes = True
+        self.round_trip = 0.0
+
+    @property
+    def count(self) -> int:
+        """Requests that wait for their departure or their answer."""
+        return len(self._tasks)
+
+    def start(self, held: HeldBatch, group: Group) -> None:
+        """Let a group leave at its departure."""
+        task = asyncio.create_task(self._fly(held, group))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def until_below(self, most: int) -> None:
+        """Until no more than so many are under way, or somebody asks to stop."""
+        if len(self._tasks) <= most:
+            return
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            while len(self._tasks) > most and not self._stop.is_requested:
+                await asyncio.wait({stopping, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+
+    async def drain(self, patience: float) -> None:
+        """Wait for the answers that are on their way; those that take longer count as never heard."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=patience)
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _fly(self, held: HeldBatch, group: Group) -> None:
+        """From its departure to what it makes of its targets: whatever breaks, none of them stays on its way."""
+        try:
+            await sleep_until(self._ports, group[-1][1].earliest)
+            await self._slots.acquire()
+        except asyncio.CancelledError:
+            self._withdraw(held, [target for target, _ in group])
+            raise
+        try:
+            targets = self._leaving(held, group)
+            if not targets:
+                return
+            left_at, sent_at = self._ports.clock.monotonic(), self._ports.utc()
+            outcomes = await self._heard(held.claim, targets)
+            if outcomes is None:
+                self._withdraw(held, targets)
+                return
+            took = self._ports.clock.monotonic() - left_at
+            self.round_trip = took if not self.round_trip else self.round_trip + (took - self.round_trip) / 8
+            await self._take_in(held, targets, outcomes, sent_at, took)
+        finally:
+            self._slots.release()
+
+    def _withdraw(self, held: HeldBatch, targets: Iterable[Target]) -> None:
+        held.give_back(targets)
+        if not self._ports.fence.allows(held) or self._stop.is_requested:
+            held.shed()
+        self._ports.recorder.note(held)
+
+    def _leaving(self, held: HeldBatch, group: Group) -> list[Target]:
+        """Those that may still leave now; the others wait as if they had never been taken."""
+        now = self._ports.clock.monotonic()
+        may_leave = not self._stop.is_requested and self._closures.is_open and self._allows(held)
+        leaving = [target for target, permit in group if may_leave and now <= permit.latest]
+        if len(leaving) < len(group):
+            lines = {target.line for target in leaving}
+            self._withdraw(held, [target for target, _ in group if target.line not in lines])
+        return leaving
+
+    def _allows(self, held: HeldBatch) -> bool:
+        is_out = self._ports.outages.is_out(held.claim.key.job) and not held.claim.is_probe
+        return not is_out and self._ports.fence.allows(held)
+
+    async def _heard(self, claim: Claim, targets: Sequence[Target]) -> list[Outcome] | None:
+        """The outcomes of calls to these targets, an error of ours among them; None where nothing was done."""
+        try:
+            outcomes = await self._send([self._named(claim, target) for target in targets])
+        except asyncio.CancelledError:
+            # We end before the answer came. What we know is recorded: that it was sent.
+            lost = Uncertain(GraphError("Interrupted", "sent, and the answer was not waited for"))
+        except Exception as problem:
+            log.exception("call.broke", job=claim.job, lines=[target.line for target in targets])
+            lost = _broken(problem)
+        else:
+            if outcomes is None or len(outcomes) == len(targets):
+                return outcomes
+            log.error("call.miscounted", job=claim.job, outcomes=len(outcomes), targets=len(targets))
+            lost = _broken(IndexError(f"{len(outcomes)} outcomes for {len(targets)} calls"))
+        return [lost] * len(targets)
+
+    async def _send(self, calls: list[Call]) -> list[Outcome] | None:
+        """The outcomes; None where envelopes are refused and nothing was done."""
+        if len(calls) == 1:
+            return [await self._lane.caller.trigger(calls[0])]
+        outcomes = await self._lane.caller.trigger_together(calls)
+        if isinstance(outcomes, EnvelopesRefused):
+            log.warning("lane.envelopes_refused", lane=self._lane.key, code=outcomes.error.code)
+            self.takes_envelopes = False
+            return None
+        return outcomes
+
+    def _named(self, claim: Claim, target: Target) -> Call:
+        request = client_request_id(claim.job, target.line, target.attempts + 1)
+        return Call(claim.action, claim.via, target.device, request)
+
+    async def _take_in(
+        self, held: HeldBatch, targets: Sequence[Target], outcomes: Sequence[Outcome], sent_at: datetime, took: float
+    ) -> None:
+        refusals: list[Refusal] = []
+        for target, given in zip(targets, outcomes, strict=True):
+            try:
+                outcome, refusal = self._closures.note(given, took)
+                step = self._step(held, target, outcome)
+            except Exception as problem:
+                log.exception("outcome.broke", job=held.claim.job, line=target.line)
+                refusal, step = None, Settle(TargetStatus.UNCERTAIN, _broken(problem).error)
+            if refusal is not None:
+                refusals.append(refusal)
+            self._ports.recorder.note(held, held.apply(target, step, sent_at=sent_at))
+        throttled = sum(_is_throttled(outcome) for outcome in outcomes)
+        self._ports.recorder.note_calls(self._lane.key, LaneCalls(len(outcomes), throttled))
+        if refusals:
+            # Of one envelope the longest wait counts for all: https://learn.microsoft.com/graph/throttling
+            await self._closures.share(max(refusals, key=lambda refusal: refusal.wait or 0.0))
+
+    def _step(self, held: HeldBatch, target: Target, outcome: Outcome) -> NextStep:
+        job = held.claim.key.job
+        step = self._ports.policy.next_step(
+            outcome,
+            used=target.attempts - target.uncharged + 1,
+            repeatable=held.claim.action.is_repeatable,
+            # Drawn only where somebody will wait: most calls are accepted.
+            jitter=0.0 if isinstance(outcome, Accepted) else self._ports.chance.random(),
+            doubtful=target.doubtful,
+            accepted_before=held.accepted_before,
+            is_outage=self._ports.outages.note(job, target, outcome, is_probe=held.claim.is_probe),
+        )
+        if isinstance(step, Halt):
+            self._ports.fence.forbid([job])
+            self._ports.recorder.note_halt(job, step)
+        elif is_answer(outcome):
+            self._ports.recorder.note_answered(job)
+        return step
+
+
+async def sleep_until(ports: Ports, moment: float) -> None:
+    """Until that moment of the monotonic clock, or a little less: whoever waits looks again."""
+    wait = moment - ports.clock.monotonic()
+    if wait > 0:
+        await ports.clock.sleep(min(wait, _LONGEST_NAP))
+
+
+def _is_throttled(outcome: Outcome) -> bool:
+    return isinstance(outcome, Deferred) and outcome.closes_lane
+
+
+def _broken(problem: Exception) -> Uncertain:
+    # Asking again would break again: a person has to look, at the log first.
+    said = f"an error in Muster; the device may have been called ({type(problem).__name__}, see the log)"
+    return Uncertain(GraphError("CallBroke", said), is_answer=True)
+
+
+_LONGEST_NAP = 1.0

@@ -1,0 +1,78 @@
+"""What the engine needs of the world, each as narrow as its caller."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Protocol
+
+from orchestrator.domain.batching import Batching
+from orchestrator.domain.call import Call, EnvelopesRefused
+from orchestrator.domain.clock import Clock
+from orchestrator.domain.ids import JobNumber, LaneKey
+from orchestrator.domain.lane import WriteLimit
+from orchestrator.domain.outcome import Outcome
+from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.target import Target
+from orchestrator.engine.held_batch import HeldBatch
+from orchestrator.engine.outages import Outages
+from orchestrator.engine.recorder import Recorder
+from orchestrator.engine.throttle import Throttle
+
+
+class Caller(Protocol):
+    """Whatever makes calls in the name of one tenant."""
+
+    async def trigger(self, call: Call) -> Outcome:
+        """One call."""
+        ...
+
+    async def trigger_together(self, calls: Sequence[Call]) -> list[Outcome] | EnvelopesRefused:
+        """Several calls in one envelope, their outcomes in the same order."""
+        ...
+
+
+class Fence(Protocol):
+    """What may still forbid a call that was taken."""
+
+    def allows(self, held: HeldBatch) -> bool:
+        """Whether the batch is still ours and its job still runs."""
+        ...
+
+    def forbid(self, jobs: Iterable[JobNumber]) -> None:
+        """No call of these jobs leaves any more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One lane, who calls in it, and how; `at_once` requests may be on their way."""
+
+    key: LaneKey
+    limit: WriteLimit | None
+    caller: Caller
+    batching: Batching
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What a lane run needs of the world.
+
+    `ready` holds something of the job whose turn it is, False where nothing in the lane can be held; `draw` takes up to
+    so many targets of it. `lanes` says how many lanes are at work in this process.
+    """
+
+    ready: Callable[[LaneKey], Awaitable[bool]]
+    draw: Callable[[LaneKey, int], tuple[HeldBatch, list[Target]] | None]
+    throttle: Throttle
+    recorder: Recorder
+    fence: Fence
+    policy: RetryPolicy
+    clock: Clock
+    chance: Random
+    utc: Callable[[], datetime]
+    lanes: Callable[[], int] = lambda: 1
+    outages: Outages = field(default_factory=Outages)
