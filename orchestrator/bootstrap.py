@@ -7,6 +7,7 @@ import platform
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
@@ -92,9 +93,8 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
 
 def load_what_calls() -> None:
     """Load the libraries that call Graph now, and not under the first job."""
-    import orchestrator.graph.client
-    import orchestrator.graph.msal_issuers
-    import orchestrator.graph.transport  # noqa: F401
+    for name in ("client", "msal_issuers", "transport"):
+        import_module(f"orchestrator.graph.{name}")
 
 
 def tenant_of(settings: TenantSettings) -> Tenant:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Set
+from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -49,10 +50,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of an entry: the batches that are still ours, and the lanes whose permits are worth nothing any more."""
+    """What came of an entry: the batches that are still ours, and the lanes whose permits are worth nothing."""
 
-    kept: Set[BatchKey]
-    refused: Set[LaneKey] = frozenset()
+    kept: AbstractSet[BatchKey]
+    refused: AbstractSet[LaneKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Very many rows as one array for each column: what PostgreSQL's driver sends fastest; JSON where there are no arrays."""
+"""Very many rows as one array a column, which PostgreSQL's driver sends fastest; JSON where there are no arrays."""
 
 from __future__ import annotations
 

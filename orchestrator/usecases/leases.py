@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 from orchestrator.domain.batch import Claim
@@ -92,7 +93,7 @@ class Leases:
         self._of_job.setdefault(claim.key.job, {})[claim.key] = held
         return held
 
-    def note_written(self, entry: Entry, kept: Set[BatchKey]) -> None:
+    def note_written(self, entry: Entry, kept: AbstractSet[BatchKey]) -> None:
         """Batches that were released or taken over are no longer held."""
         for change in entry.batches:
             held = self._held.get(change.key)

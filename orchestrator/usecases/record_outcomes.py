@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import structlog
 
-from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.ids import BatchKey, JobNumber, LaneKey
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.pacing import Keeper
 from orchestrator.domain.retry import Halt
 from orchestrator.domain.stop_reasons import reason_for
 from orchestrator.domain.turn import Turn
 from orchestrator.engine.recorder import Entry, Written
+from orchestrator.store.database import Transaction
 from orchestrator.usecases.app import App
 
 log = structlog.get_logger()
@@ -20,7 +22,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What came of the entry, where the jobs stand that were served, and the keepers that are others than we thought."""
+    """What came of the entry, where the jobs stand that were served, and the lanes that somebody else keeps."""
 
     written: Written
     turns: list[Turn]
@@ -29,41 +31,48 @@ class Recorded:
 
 async def record_outcomes(app: App, entry: Entry) -> Recorded:
     """Write it, less what another worker has taken over meanwhile."""
-    exhausted = {change.key.job for change in entry.batches if change.released and not change.tally.waiting}
     async with app.store.transaction() as tx:
-        now = await tx.now()
         # Permits of the other keeper are worth nothing, whoever holds them: read where the intent is written.
         keepers = await tx.lanes.keepers(list(entry.keepers)) if entry.keepers else {}
-        # Jobs before batches, as everybody who touches both: otherwise two could wait for each other.
-        for job in sorted(entry.answered):
-            await tx.jobs.note_answered(job)
-        for job, halt in sorted(entry.halts.items()):
-            active = (JobStatus.QUEUED, JobStatus.RUNNING)
-            if await tx.jobs.move(job, JobStatus.STOPPED, frm=active, reason=_reason(halt), now=now):
-                log.error("job.stopped", job=job, bar=halt.bar, code=halt.error.code)
-        kept = await tx.batches.change(entry.batches) if entry.batches else set()
-        targets = [change for change in entry.targets if change.key in kept]
-        if targets:
-            await tx.targets.change(targets)
-        if entry.calls:
-            await tx.lanes.count_calls(entry.calls, now=now)
+        kept = await _write(tx, entry)
     if len(kept) < len(entry.batches):
         log.warning("batch.taken_over", batches=len(entry.batches) - len(kept))
-    turns = []
+    turns: list[Turn] = []
     if entry.served:
         # Apart, because all workers of a job write to its row here: it must not be locked while outcomes are written.
         # What a crash in between leaves uncounted is some calls of the fair order, and no device.
         async with app.store.transaction() as tx:
             turns = await tx.jobs.serve(entry.served)
-    if exhausted:
+    if exhausted := {change.key.job for change in entry.batches if change.released and not change.tally.waiting}:
         # After the commit: the last two batches of a job may end in two processes at once, and one must see both.
-        async with app.store.transaction() as tx:
-            now = await tx.now()
-            for job in exhausted:
-                if await tx.jobs.settle(job, now=now):
-                    log.info("job.finished", job=job)
+        await _settle(app, exhausted)
     changed = {lane: keeper for lane, keeper in keepers.items() if keeper is not entry.keepers[lane]}
     return Recorded(Written(kept, frozenset(changed)), turns, changed)
+
+
+async def _write(tx: Transaction, entry: Entry) -> set[BatchKey]:
+    now = await tx.now()
+    # Jobs before batches, as everybody who touches both: otherwise two could wait for each other.
+    for job in sorted(entry.answered):
+        await tx.jobs.note_answered(job)
+    for job, halt in sorted(entry.halts.items()):
+        active = (JobStatus.QUEUED, JobStatus.RUNNING)
+        if await tx.jobs.move(job, JobStatus.STOPPED, frm=active, reason=_reason(halt), now=now):
+            log.error("job.stopped", job=job, bar=halt.bar, code=halt.error.code)
+    kept = await tx.batches.change(entry.batches) if entry.batches else set()
+    if targets := [change for change in entry.targets if change.key in kept]:
+        await tx.targets.change(targets)
+    if entry.calls:
+        await tx.lanes.count_calls(entry.calls, now=now)
+    return kept
+
+
+async def _settle(app: App, jobs: Iterable[JobNumber]) -> None:
+    async with app.store.transaction() as tx:
+        now = await tx.now()
+        for job in jobs:
+            if await tx.jobs.settle(job, now=now):
+                log.info("job.finished", job=job)
 
 
 def _reason(halt: Halt) -> str:

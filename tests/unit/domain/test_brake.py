@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -135,7 +136,7 @@ def test_canaries_are_distinct_and_spread_over_the_whole_list(total: int, wanted
     assert ranks == tuple(sorted(ranks))
     assert all(0 <= rank < total for rank in ranks)
     edges = [-1, *ranks, total]
-    assert max(later - earlier for earlier, later in zip(edges, edges[1:], strict=False)) <= total // len(ranks) + 2
+    assert max(later - earlier for earlier, later in pairwise(edges)) <= total // len(ranks) + 2
 
 
 WORDS = [Accepted(), Refused(GraphError("ResourceNotFound", "", 404)), Deferred(GraphError("Locked", "", 423))]
