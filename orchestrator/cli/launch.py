@@ -22,7 +22,7 @@ from orchestrator.cli.foreground import (
 from orchestrator.cli.invocation import Format, Invocation, prompt_sign_in
 from orchestrator.cli.job_text import unfinished_line
 from orchestrator.cli.output import show_facts
-from orchestrator.cli.questions import asks_above, confirm_with, say_preview
+from orchestrator.cli.questions import asks_above, confirm_with, finish_line, say_preview
 from orchestrator.cli.report_file import refuse_unwritable
 from orchestrator.cli.submission import STDIN, Submission
 from orchestrator.domain.action import Action
@@ -155,6 +155,8 @@ def _preview_object(preview: Preview) -> dict[str, object]:
 async def _say_submitted(app: App, job: Job) -> None:
     named = f" ({job.name})" if job.name else ""
     click.echo(f"Job {job.id}{named} is submitted.", err=True)
+    if (line := finish_line((await describe_job(app, job.id)).estimated_finish_at, app.clock.now())) is not None:
+        click.echo(line, err=True)
     await _say_relay(app)
     others = await unfinished_jobs(app, other_than=job.id)
     if others:

@@ -20,6 +20,7 @@ _COMMANDS = {
     "submit": Named(f"{_HERE}.run:submit", "store a job for the running workers"),
     "job": Named(f"{_HERE}.main:job", "look at jobs, and pause, resume, cancel or retry them"),
     "tenant": Named(f"{_HERE}.tenants:tenant", "who we call Graph as, and whether that works"),
+    "lane": Named(f"{_HERE}.lanes:lane", "how fast we may call, until when a lane is closed, and who waits"),
     "serve": Named(f"{_HERE}.services:serve", "the standing service; embedded, it is also worker and clock"),
     "worker": Named(f"{_HERE}.services:worker", "a Celery worker with our settings"),
     "clock": Named(f"{_HERE}.services:clock", "what recovers and rings for work; any number may run"),

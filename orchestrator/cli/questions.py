@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -65,6 +66,14 @@ def say_preview(action: Action, preview: Preview) -> None:
         )
     if (line := forecast_line(preview.forecast)) is not None:
         click.echo(line, err=True)
+
+
+def finish_line(done_at: datetime | None, now: datetime) -> str | None:
+    """When a job will be done, on the wall clock of whoever reads it; None where nothing paces it."""
+    if done_at is None:
+        return None
+    left = max((done_at - now).total_seconds(), 0.0)
+    return f"It will be done in about {span(left)}, at {done_at.astimezone():%H:%M:%S}, if a worker is there."
 
 
 def forecast_line(forecast: Forecast) -> str | None:

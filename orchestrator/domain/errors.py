@@ -58,6 +58,15 @@ class UnknownTenant(RequestRejected):
         self.name, self.known = name, known
 
 
+class UnknownLane(RequestRejected):
+    """No tenant in the settings leads to such a lane."""
+
+    def __init__(self, wanted: str, tenants: tuple[str, ...]) -> None:
+        known = ", ".join(tenants) or "none: see `muster tenant list`"
+        super().__init__(f"There is no lane {wanted!r}. Name its key, or a tenant that leads to it ({known}).")
+        self.wanted, self.tenants = wanted, tenants
+
+
 class IllegalMove(RequestRejected):
     """A job cannot go from one status straight to the other."""
 

@@ -1,11 +1,21 @@
-"""When a job will be done; pure arithmetic on the lane's pace and what is ahead."""
+"""When a job will be done; pure arithmetic on the lane's pace and on who shares it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import interval
+from orchestrator.domain.learning import share_at
+from orchestrator.domain.pacing import Pace, interval
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Calls that a job still has to make, and its weight beside the other jobs of the lane."""
+
+    calls: int
+    weight: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +27,40 @@ class Forecast:
     ahead: int
 
 
-def forecast(calls: int, ahead: int, limit: WriteLimit | None) -> Forecast:
-    """The forecast for `calls` in a lane in which `ahead` others wait; the calls of all of them share one pace."""
+@dataclass(frozen=True, slots=True)
+class LanePace:
+    """Calls a second that an open lane makes, None where nothing paces it; and the seconds until it opens."""
+
+    per_second: float | None
+    opens_in: float = 0.0
+
+
+def pace_of(limit: WriteLimit | None, pace: Pace, now: float, measured: float | None) -> LanePace:
+    """The pace of a lane as its keeper has it.
+
+    A limit that others take a share of is used as well as was `measured` lately, in calls a second.
+    """
+    opens_in = max(0.0, pace.closed_until - now)
     if limit is None:
+        return LanePace(measured or None, opens_in)
+    learned = share_at(pace.learned, now, limit.window.total_seconds()) / interval(limit)
+    if measured is not None and pace.learned.share < 1.0:
+        # It climbs, is refused and is cut again: what came of that is a better guess than where it stands now.
+        learned = max(measured, pace.learned.share / interval(limit) / 2)
+    return LanePace(learned, opens_in)
+
+
+def forecast(own: Ahead, others: Sequence[Ahead], lane: LanePace) -> Forecast:
+    """When a job is done that shares its lane with others by weight."""
+    ahead = sum(other.calls for other in others)
+    if lane.per_second is None:
         return Forecast(None, None, ahead)
-    gap = interval(limit)
-    return Forecast((calls + ahead) * gap, 1 / gap, ahead)
+    return Forecast(lane.opens_in + _turns_until_done(own, others) / lane.per_second, lane.per_second, ahead)
+
+
+def _turns_until_done(own: Ahead, others: Sequence[Ahead]) -> float:
+    """Calls that the lane makes until `own` is done: every job gets its weight's share until it has no more."""
+    # While all are there each gets calls in proportion to its weight; measured in calls a unit of weight, a job that
+    # ends before ours takes all its calls, and one that ends later as much as ours by its weight.
+    until = own.calls / own.weight
+    return own.calls + sum(min(other.calls, until * other.weight) for other in others)

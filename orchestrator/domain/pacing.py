@@ -77,6 +77,15 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a lane stands, what the clock of its keeper shows, in seconds, and who that is."""
+
+    pace: Pace
+    now: float
+    keeper: Keeper
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A 429: the wait that it named, if any, and how long ago its call had left, both in seconds."""
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import Keeper, Pace, Permits, Refusal
+from orchestrator.domain.pacing import Keeper, Permits, Refusal, Standing
 
 
 class Throttle(Protocol):
@@ -24,6 +24,6 @@ class Throttle(Protocol):
         """Nobody calls in this lane for as long as the refusal says, and with more caution afterwards."""
         ...
 
-    async def look(self, lane: LaneKey) -> tuple[Pace, float]:
+    async def look(self, lane: LaneKey) -> Standing:
         """Where the lane stands, and what its keeper's clock shows, in seconds."""
         ...

@@ -19,7 +19,7 @@ from orchestrator.domain.errors import QueueUnavailable
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.learning import Learned
-from orchestrator.domain.pacing import Grant, Keeper, Pace, Permits, Refusal
+from orchestrator.domain.pacing import Grant, Keeper, Pace, Permits, Refusal, Standing
 from orchestrator.graph.pace_scripts import CLOSE, LOOK, TAKE
 
 
@@ -75,12 +75,13 @@ class RedisThrottle:
         """Nobody calls in this lane for so long; nothing is to be learned from it."""
         await self.refuse(lane, Refusal(seconds, ago=_LONG_AGO), None, 0.0)
 
-    async def look(self, lane: LaneKey) -> tuple[Pace, float]:
+    async def look(self, lane: LaneKey) -> Standing:
         """Where the lane stands, and what Redis' clock shows."""
         now, departure, reach, until, closed_for, refusals, together, *learned = await self._run(self._look, lane, [])
         share, held_since, counted_from, counted, before = learned
         kept = Learned(share, held_since, counted_from, int(counted), int(before))
-        return Pace(departure, reach, until, closed_for, int(refusals), int(together), kept), now
+        pace = Pace(departure, reach, until, closed_for, int(refusals), int(together), kept)
+        return Standing(pace, now, Keeper.REDIS)
 
     async def _run(self, script: AsyncScript, lane: LaneKey, given: Sequence[Any]) -> list[float]:
         try:

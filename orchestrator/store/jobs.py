@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, case, cast, exists, func, select, update
+from sqlalchemy import BigInteger, Float, case, cast, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -186,6 +186,29 @@ class Jobs:
             query = query.where(JobRow.number == only)
         return [DueJob(LaneKey(row.lane), row.tenant, _turn(row)) for row in await self._connection.execute(query)]
 
+    async def waiting_in(self, lanes: Collection[LaneKey]) -> list[Waiting]:
+        """The jobs of these lanes that still have calls to make, in the order of their submission."""
+        active = (JobStatus.QUEUED, JobStatus.RUNNING)
+        left = (
+            select(BatchRow.job_number, func.sum(BatchRow.waiting + BatchRow.sending).label("calls"))
+            .where(
+                or_(BatchRow.waiting > 0, BatchRow.holder.is_not(None)),
+                BatchRow.job_number.in_(select(JobRow.number).where(JobRow.lane.in_(lanes), JobRow.status.in_(active))),
+            )
+            .group_by(BatchRow.job_number)
+            .subquery()
+        )
+        query = (
+            select(JobRow.number, JobRow.id, JobRow.name, JobRow.lane, JobRow.priority, left.c.calls)
+            .join(left, left.c.job_number == JobRow.number)
+            .where(JobRow.lane.in_(lanes), JobRow.status.in_(active), left.c.calls > 0)
+            .order_by(JobRow.number)
+        )
+        return [
+            Waiting(JobNumber(row.number), JobId(row.id), row.name, LaneKey(row.lane), row.priority, int(row.calls))
+            for row in await self._connection.execute(query)
+        ]
+
     async def serve(self, calls: Mapping[JobNumber, int]) -> list[Turn]:
         """Count the calls that jobs are given now; answers with their places, for which others may have been served."""
         # In one order, so that no two workers wait for each other.
@@ -213,6 +236,23 @@ class DueJob:
     lane: LaneKey
     tenant: str
     turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A job that still has calls to make, by its own count of targets."""
+
+    number: JobNumber
+    id: JobId
+    name: str | None
+    lane: LaneKey
+    priority: str
+    calls: int
+
+    @property
+    def weight(self) -> int:
+        """Its weight beside the other jobs of the lane."""
+        return Priority(self.priority).weight
 
 
 def _turn(row: AnyRow) -> Turn:

@@ -88,6 +88,15 @@ class Lanes:
         rows = await self._connection.execute(query)
         return {LaneKey(lane): LaneCalls(int(calls), int(throttled)) for lane, calls, throttled in rows}
 
+    async def per_second(self, lane: LaneKey, *, since: datetime, now: datetime) -> float | None:
+        """Calls a second in the whole minutes between; None where there was one without any: that was no full pace."""
+        first, last = _minute(since), _minute(now) - 1
+        query = select(func.count(), func.sum(LaneMinuteRow.calls - LaneMinuteRow.throttled)).where(
+            LaneMinuteRow.lane == lane, LaneMinuteRow.minute.between(first, last)
+        )
+        minutes, calls = (await self._connection.execute(query)).one()
+        return int(calls) / (minutes * _MINUTE) if minutes and minutes == last - first + 1 else None
+
     async def forget_calls(self, *, before: datetime) -> None:
         """Drop what was counted before then."""
         await self._connection.execute(delete(LaneMinuteRow).where(LaneMinuteRow.minute < _minute(before)))

@@ -8,7 +8,7 @@ from orchestrator.domain import pacing
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import Keeper, Pace, Permits, Refusal
+from orchestrator.domain.pacing import Keeper, Permits, Refusal, Standing
 from orchestrator.store.database import Store
 
 
@@ -40,8 +40,8 @@ class RowThrottle:
             pace = await tx.lanes.pace_for_update(lane, now=now)
             await tx.lanes.keep(lane, pacing.close(pace, now, refusal, limit, self._chance.random()))
 
-    async def look(self, lane: LaneKey) -> tuple[Pace, float]:
+    async def look(self, lane: LaneKey) -> Standing:
         """Where the lane stands, and what the database's clock shows."""
         async with self._store.reading() as tx:
             now = (await tx.now()).timestamp()
-            return await tx.lanes.pace(lane, now=now), now
+            return Standing(await tx.lanes.pace(lane, now=now), now, Keeper.ROW)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
-from orchestrator.domain.ids import JobId
+from orchestrator.domain.ids import JobId, JobNumber
 from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
 from orchestrator.domain.outcome import GraphError
 from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.graph.meanings import meaning
 from orchestrator.store.database import Transaction
 from orchestrator.usecases.app import App
-from orchestrator.usecases.forecast_job import seconds_left
+from orchestrator.usecases.forecast_job import forecast_waiting, lane_paces
 
 _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
@@ -86,35 +85,43 @@ async def list_targets(
 
 async def _views(app: App, tx: Transaction, jobs: Sequence[Job]) -> list[JobView]:
     tallies = await tx.jobs.tallies([job.number for job in jobs])
-    now = await tx.now()
-    sharing = Counter(job.lane for job in jobs if job.status in _ACTIVE)
-    return [_shown(app, job, tallies[job.number], sharing=sharing[job.lane], now=now) for job in jobs]
+    done_at = await _finish_times(app, tx, jobs)
+    return [_shown(job, tallies[job.number], {}, done_at.get(job.number)) for job in jobs]
 
 
 async def _view(app: App, tx: Transaction, job: Job) -> JobView:
     tally = (await tx.jobs.tallies([job.number]))[job.number]
     errors = await tx.jobs.errors(job.number)
-    sharing = len(await tx.jobs.active_in(job.lane)) if job.status in _ACTIVE else 0
-    return _shown(app, job, tally, errors=errors, sharing=sharing, now=await tx.now())
+    done_at = await _finish_times(app, tx, [job])
+    return _shown(job, tally, errors, done_at.get(job.number))
+
+
+async def _finish_times(app: App, tx: Transaction, jobs: Sequence[Job]) -> dict[JobNumber, datetime]:
+    """When each of the jobs that are under way will be done, where something paces it."""
+    lanes = {job.lane for job in jobs if job.status in _ACTIVE}
+    if not lanes:
+        return {}
+    waiting = await tx.jobs.waiting_in(lanes)
+    paces = await lane_paces(app, lanes)
+    now, asked = await tx.now(), {job.number for job in jobs}
+    found = {
+        each.number: forecast_waiting(each, waiting, paces[each.lane]).seconds
+        for each in waiting
+        if each.number in asked and each.lane in paces
+    }
+    return {number: now + timedelta(seconds=left) for number, left in found.items() if left is not None}
 
 
 def _shown(
-    app: App,
-    job: Job,
-    tally: Tally,
-    *,
-    errors: dict[ErrorGroup, ErrorCount] | None = None,
-    sharing: int,
-    now: datetime,
+    job: Job, tally: Tally, errors: dict[ErrorGroup, ErrorCount], estimated_finish_at: datetime | None
 ) -> JobView:
-    left = seconds_left(app, job.tenant, tally.waiting + tally.sending, sharing) if job.status in _ACTIVE else None
-    ordered = sorted((errors or {}).items(), key=lambda item: -item[1].count)
+    ordered = sorted(errors.items(), key=lambda item: -item[1].count)
     return JobView(
         job=job,
         status=shown_status(job.status, tally),
         tally=tally,
         errors=tuple(_error_view(group, count) for group, count in ordered),
-        estimated_finish_at=None if left is None else now + left,
+        estimated_finish_at=estimated_finish_at,
     )
 
 

@@ -2,26 +2,65 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from orchestrator.domain.forecast import Forecast, forecast
+from orchestrator.domain.errors import TryLater
+from orchestrator.domain.forecast import Ahead, Forecast, LanePace, forecast, pace_of
+from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.job import Priority
+from orchestrator.domain.lane import WriteLimit
+from orchestrator.domain.pacing import Keeper, Standing
 from orchestrator.domain.tenant import Tenant
+from orchestrator.store.jobs import Waiting
 from orchestrator.usecases.app import App
 
+_PATIENCE = 1.0
+"""Seconds that a look at the lane may take: who asks how a job stands does not wait for a server that is away."""
 
-async def forecast_new(app: App, tenant: Tenant, calls: int) -> Forecast:
+_MEASURED = timedelta(minutes=3)
+
+
+async def forecast_new(app: App, tenant: Tenant, calls: int, priority: Priority = Priority.NORMAL) -> Forecast:
     """The forecast for a job that would be submitted now."""
     async with app.store.reading() as tx:
-        active = await tx.jobs.active_in(tenant.lane)
-        tallies = await tx.jobs.tallies(active)
-    ahead = sum(tally.waiting + tally.sending for tally in tallies.values())
-    return forecast(calls, ahead, tenant.write_limit)
+        waiting = await tx.jobs.waiting_in([tenant.lane])
+    lane = await lane_pace(app, tenant.lane, tenant.write_limit)
+    return forecast(Ahead(calls, priority.weight), [_ahead(each) for each in waiting], lane)
 
 
-def seconds_left(app: App, tenant_name: str, calls: int, sharing: int) -> timedelta | None:
-    """How long `calls` of a job take when `sharing` jobs share its lane; None where nothing paces it."""
-    tenant = app.tenants.get(tenant_name)
-    if tenant is None:
-        return None
-    seconds = forecast(calls * max(1, sharing), 0, tenant.write_limit).seconds
-    return None if seconds is None else timedelta(seconds=seconds)
+def forecast_waiting(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePace) -> Forecast:
+    """The forecast for a job that is under way, among all that wait in its lane."""
+    others = [_ahead(each) for each in all_waiting if each.number != job.number and each.lane == job.lane]
+    return forecast(_ahead(job), others, lane)
+
+
+async def lane_paces(app: App, lanes: Iterable[LaneKey]) -> dict[LaneKey, LanePace]:
+    """The pace of each of these lanes that a tenant in the settings leads to."""
+    limits = {tenant.lane: tenant.write_limit for tenant in app.tenants.values()}
+    return {lane: await lane_pace(app, lane, limits[lane]) for lane in sorted(set(lanes) & limits.keys())}
+
+
+async def lane_pace(app: App, lane: LaneKey, limit: WriteLimit | None) -> LanePace:
+    """The pace of one lane; where its keeper does not answer, the one that the limit allows."""
+    async with app.store.reading() as tx:
+        now = await tx.now()
+        measured = await tx.lanes.per_second(lane, since=now - _MEASURED, now=now)
+    standing = await look_at(app, lane)
+    return pace_of(limit, standing.pace, standing.now, measured)
+
+
+async def look_at(app: App, lane: LaneKey) -> Standing:
+    """Where a lane stands; as its row has it where its keeper does not answer."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await app.throttle.look(lane)
+    except (TryLater, TimeoutError):
+        async with app.store.reading() as tx:
+            at = (await tx.now()).timestamp()
+            return Standing(await tx.lanes.pace(lane, now=at), at, Keeper.ROW)
+
+
+def _ahead(job: Waiting) -> Ahead:
+    return Ahead(job.calls, job.weight)

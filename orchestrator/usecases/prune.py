@@ -9,6 +9,8 @@ from orchestrator.usecases.app import App
 
 async def prune(app: App, *, keep_days: int) -> int:
     """Remove jobs that ended longer ago, one a transaction; answers with how many."""
+    async with app.store.transaction() as tx:
+        await tx.lanes.forget_calls(before=await tx.now() - _KEPT_MINUTES)
     removed = 0
     while True:
         async with app.store.transaction() as tx:
@@ -16,3 +18,7 @@ async def prune(app: App, *, keep_days: int) -> int:
         if job is None:
             return removed
         removed += 1
+
+
+_KEPT_MINUTES = timedelta(days=8)
+"""How long it is kept what a lane did in each minute: a week to look back on."""

@@ -17,7 +17,7 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import QueueUnavailable, TryLater
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import Keeper, Pace, Permits, Refusal, unknown_past
+from orchestrator.domain.pacing import Keeper, Permits, Refusal, Standing, unknown_past
 from orchestrator.engine.throttle import Throttle
 from orchestrator.store.database import Store
 
@@ -65,7 +65,7 @@ class SharedThrottle:
         # What one keeper learns the other needs to know on the day that it takes over.
         await self._row.close(lane, refusal, limit)
 
-    async def look(self, lane: LaneKey) -> tuple[Pace, float]:
+    async def look(self, lane: LaneKey) -> Standing:
         """Where the lane stands, and what its keeper's clock shows."""
         async with self._store.reading() as tx:
             keeper = (await tx.lanes.keepers([lane]))[lane]

@@ -98,7 +98,7 @@ async def submit_job(
         report = devices.report()
         refuse_if_bad(report, options)
         if confirm is not None:
-            preview = preview_of(devices, report, await forecast_new(app, tenant, report.good))
+            preview = preview_of(devices, report, await forecast_new(app, tenant, report.good, request.priority))
             await asyncio.to_thread(_ask, confirm, preview)
         return await _publish(app, reception, request, report, file_name)
     except BaseException:
@@ -117,7 +117,7 @@ async def preview_job(
     while await asyncio.to_thread(_next_page, pages) is not None:
         pass
     report = devices.report()
-    return preview_of(devices, report, await forecast_new(app, tenant, report.good))
+    return preview_of(devices, report, await forecast_new(app, tenant, report.good, request.priority))
 
 
 def refuse_if_bad(report: IntakeReport, options: IntakeOptions) -> None:

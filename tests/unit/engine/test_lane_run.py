@@ -20,7 +20,7 @@ from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.lane import LaneCalls, WriteLimit
 from orchestrator.domain.outcome import Accepted, Bar, Deferred, GraphError, Outcome, Refused, Uncertain
-from orchestrator.domain.pacing import Keeper, Pace, Permits, Refusal
+from orchestrator.domain.pacing import Keeper, Pace, Permits, Refusal, Standing
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.engine.closures import HOPELESS
@@ -95,9 +95,9 @@ class Throttle:
         self.closures.append(refusal.wait)
         self.pace = pacing.close(self.pace, self.clock.monotonic(), refusal, limit, 0.0)
 
-    async def look(self, lane: LaneKey) -> tuple[Pace, float]:
+    async def look(self, lane: LaneKey) -> Standing:
         assert lane == LANE
-        return self.pace, self.clock.monotonic()
+        return Standing(self.pace, self.clock.monotonic(), Keeper.ROW)
 
 
 @dataclass

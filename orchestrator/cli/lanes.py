@@ -1,0 +1,116 @@
+"""`muster lane list` and `show`: quota, pace, closed until, and who is waiting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli.invocation import Format, Invocation, output_option, pass_invocation
+
+if TYPE_CHECKING:
+    from orchestrator.usecases.describe_lanes import LaneView
+
+
+@click.group()
+def lane() -> None:
+    """How fast we may call, and who shares it.
+
+    A lane is what Graph counts one write limit for: an app in a tenant of a cloud.
+    """
+
+
+@lane.command("list")
+@output_option
+@pass_invocation
+def list_(invocation: Invocation) -> None:
+    """Every lane that a tenant in the settings leads to."""
+    from orchestrator.cli.output import show_rows
+    from orchestrator.usecases.describe_lanes import list_lanes
+
+    views = invocation.ask(list_lanes)
+    if not views and invocation.output is Format.TABLE:
+        click.echo("No tenant is set up, so there is no lane. See `muster tenant list`.", err=True)
+        return
+    if invocation.output is Format.JSON:
+        show_rows([lane_json(view) for view in views], invocation.output)
+        return
+    show_rows([_row(view) for view in views], invocation.output)
+
+
+@lane.command()
+@click.argument("name")
+@output_option
+@pass_invocation
+def show(invocation: Invocation, name: str) -> None:
+    """One lane, by its key or by the name of a tenant that leads to it."""
+    from orchestrator.cli.output import show_facts, show_table
+    from orchestrator.usecases.describe_lanes import describe_lane
+
+    view = invocation.ask(lambda app: describe_lane(app, name))
+    if invocation.output is not Format.TABLE:
+        show_facts(lane_json(view), invocation.output)
+        return
+    show_facts(_row(view), Format.TABLE)
+    if view.waiting:
+        click.echo("\nWaiting:")
+        columns = ("job", "name", "priority", "calls", "done at about")
+        rows = [
+            dict(
+                zip(
+                    columns,
+                    (each.id, each.name, each.priority, each.waiting, _moment(each.estimated_finish_at)),
+                    strict=True,
+                )
+            )
+            for each in view.waiting
+        ]
+        show_table(rows, columns)
+
+
+def lane_json(view: LaneView) -> dict[str, Any]:
+    """The lane object, the same here and over HTTP."""
+    from orchestrator.cli.figures import rfc3339
+
+    return {
+        "lane": view.key,
+        "tenants": list(view.tenants),
+        "limit": None if view.limit is None else str(view.limit),
+        "keeper": view.keeper.value,
+        "inUse": view.in_use,
+        "learnedShare": round(view.learned_share, 4),
+        "perSecond": None if view.per_second is None else round(view.per_second, 3),
+        "closedUntil": rfc3339(view.closed_until),
+        "lastHour": {"calls": view.last_hour.calls, "throttled": view.last_hour.throttled},
+        "waiting": [
+            {
+                "job": each.id,
+                "name": each.name,
+                "priority": each.priority,
+                "calls": each.waiting,
+                "estimatedFinishAt": rfc3339(each.estimated_finish_at),
+            }
+            for each in view.waiting
+        ],
+    }
+
+
+def _row(view: LaneView) -> dict[str, Any]:
+    limit = "none" if view.limit is None else str(view.limit)
+    return {
+        "lane": view.key,
+        "tenants": list(view.tenants),
+        "limit": limit,
+        "in use": "" if view.in_use is None or view.limit is None else f"{view.in_use} of {view.limit.calls}",
+        "learned": f"{100 * view.learned_share:.0f} %",
+        "a second": "" if view.per_second is None else f"{view.per_second:.1f}",
+        "closed until": _moment(view.closed_until) or "open",
+        "last hour": f"{view.last_hour.calls:,} calls, {view.last_hour.throttled:,} answered 429",
+        "waiting": f"{sum(each.waiting for each in view.waiting):,} in {len(view.waiting):,} jobs",
+    }
+
+
+def _moment(moment: Any) -> str | None:
+    from orchestrator.cli.figures import rfc3339
+
+    return rfc3339(moment)

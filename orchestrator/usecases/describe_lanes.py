@@ -1,0 +1,110 @@
+"""How lanes stand: what their limit leaves, what was learned of it, and who waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from orchestrator.domain.errors import UnknownLane
+from orchestrator.domain.forecast import LanePace, pace_of
+from orchestrator.domain.ids import JobId, LaneKey
+from orchestrator.domain.lane import LaneCalls, WriteLimit
+from orchestrator.domain.learning import counted_at, share_at
+from orchestrator.domain.pacing import Keeper, Standing
+from orchestrator.store.jobs import Waiting
+from orchestrator.usecases.app import App
+from orchestrator.usecases.forecast_job import forecast_waiting, look_at
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingJob:
+    """A job that shares the lane: its calls that are still to be made, and when it will be done."""
+
+    id: JobId
+    name: str | None
+    priority: str
+    waiting: int
+    estimated_finish_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneView:
+    """One lane as people see it.
+
+    `in_use` counts the calls granted in the last window; `learned_share` is the share of the limit that is used at
+    present, 1 where nobody refused lately.
+    """
+
+    key: LaneKey
+    tenants: tuple[str, ...]
+    limit: WriteLimit | None
+    keeper: Keeper
+    in_use: int | None
+    learned_share: float
+    per_second: float | None
+    closed_until: datetime | None
+    last_hour: LaneCalls
+    waiting: tuple[WaitingJob, ...]
+
+
+async def list_lanes(app: App) -> list[LaneView]:
+    """Every lane that a tenant in the settings leads to."""
+    lanes = sorted({tenant.lane for tenant in app.tenants.values()})
+    async with app.store.reading() as tx:
+        now = await tx.now()
+        waiting = await tx.jobs.waiting_in(lanes)
+        last_hour = await tx.lanes.calls_since(now - timedelta(hours=1))
+        measured = {lane: await tx.lanes.per_second(lane, since=now - timedelta(minutes=3), now=now) for lane in lanes}
+    standings = await asyncio.gather(*(look_at(app, lane) for lane in lanes))
+    views = []
+    for lane, standing in zip(lanes, standings, strict=True):
+        here = [each for each in waiting if each.lane == lane]
+        calls = last_hour.get(lane, LaneCalls())
+        views.append(_view(app, lane, standing, measured=measured[lane], last_hour=calls, waiting=here, now=now))
+    return views
+
+
+async def describe_lane(app: App, wanted: str) -> LaneView:
+    """The lane of this key, or of the tenant of this name; UnknownLane says which there are."""
+    views = await list_lanes(app)
+    found = [view for view in views if view.key == wanted or wanted in view.tenants]
+    if not found:
+        raise UnknownLane(wanted, tuple(name for view in views for name in view.tenants))
+    return found[0]
+
+
+def _view(
+    app: App,
+    lane: LaneKey,
+    standing: Standing,
+    *,
+    measured: float | None,
+    last_hour: LaneCalls,
+    waiting: Sequence[Waiting],
+    now: datetime,
+) -> LaneView:
+    tenants = tuple(sorted(name for name, tenant in app.tenants.items() if tenant.lane == lane))
+    limit = app.tenants[tenants[0]].write_limit
+    window = limit.window.total_seconds() if limit else 0.0
+    paced = pace_of(limit, standing.pace, standing.now, measured)
+    is_closed = standing.pace.closed_until > standing.now
+    return LaneView(
+        key=lane,
+        tenants=tenants,
+        limit=limit,
+        keeper=standing.keeper,
+        in_use=round(counted_at(standing.pace.learned, standing.now, window)) if limit else None,
+        learned_share=share_at(standing.pace.learned, standing.now, window) if limit else 1.0,
+        per_second=paced.per_second,
+        closed_until=datetime.fromtimestamp(standing.pace.closed_until, UTC) if is_closed else None,
+        last_hour=last_hour,
+        waiting=tuple(_waiting(each, waiting, paced, now) for each in waiting),
+    )
+
+
+def _waiting(job: Waiting, waiting: Sequence[Waiting], pace: LanePace, now: datetime) -> WaitingJob:
+    seconds = forecast_waiting(job, waiting, pace).seconds
+    done_at = None if seconds is None else now + timedelta(seconds=seconds)
+    return WaitingJob(job.id, job.name, job.priority, job.calls, done_at)
