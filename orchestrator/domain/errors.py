@@ -2,7 +2,7 @@
 
 MusterError
 ├── RequestRejected        the caller must change something         exit code 2
-│   ├── UnknownJob, AmbiguousJob, UnknownTenant
+│   ├── UnknownJob, AmbiguousJob, UnknownTenant, UnknownLane
 │   ├── IllegalMove, IdempotencyConflict
 │   ├── SettingsInvalid
 │   └── IntakeFailed       (with every bad line)

@@ -19,6 +19,7 @@ CONTRACT = (
     "submit",
     "job",
     "tenant",
+    "lane",
     "serve",
     "worker",
     "clock",
