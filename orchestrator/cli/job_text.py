@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.figures import local, plural, span
 from orchestrator.cli.progress import standing
+from orchestrator.domain.figures import local, plural, span
 
 if TYPE_CHECKING:
     from orchestrator.domain.job import Job

@@ -10,7 +10,6 @@ import click
 from orchestrator.bootstrap import open_app
 from orchestrator.cli import bridge, exits
 from orchestrator.cli.bridge import Interrupt
-from orchestrator.cli.figures import plural
 from orchestrator.cli.foreground import (
     Ending,
     follow_started,
@@ -27,6 +26,7 @@ from orchestrator.cli.report_file import refuse_unwritable
 from orchestrator.cli.submission import STDIN, Submission
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import IntakeFailed
+from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job
 from orchestrator.settings import Settings
 from orchestrator.usecases.app import App

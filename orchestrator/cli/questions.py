@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.figures import plural, span
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.figures import plural, span
 
 if TYPE_CHECKING:
     from orchestrator.domain.forecast import Forecast

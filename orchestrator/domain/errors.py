@@ -4,6 +4,7 @@ MusterError
 ├── RequestRejected        the caller must change something         exit code 2
 │   ├── UnknownJob, AmbiguousJob, UnknownTenant, UnknownLane
 │   ├── IllegalMove, IdempotencyConflict
+│   ├── NotPermitted, UnknownKey
 │   ├── SettingsInvalid
 │   └── IntakeFailed       (with every bad line)
 ├── TryLater               somebody else is unwell                  exit code 4
@@ -101,6 +102,18 @@ class IdempotencyConflict(RequestRejected):
     def __init__(self, key: str) -> None:
         super().__init__(f"Idempotency key {key!r} was used before with another file or other options. Take a new key.")
         self.key = key
+
+
+class NotPermitted(RequestRejected):
+    """The asker's role, ceiling or list of actions does not allow it."""
+
+
+class UnknownKey(RequestRejected):
+    """No API key has this id."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(f"There is no key {wanted!r}. `muster key list` shows the keys there are.")
+        self.wanted = wanted
 
 
 class StoreUnavailable(TryLater):

@@ -62,11 +62,16 @@ class Jobs:
         row = (await self._connection.execute(select(JobRow.__table__).where(JobRow.number == number))).one()
         return _job(row)
 
-    async def by_idempotency_key(self, key: str) -> tuple[Job, str]:
-        """The job that was submitted with this key, and the hash of that request."""
+    async def by_idempotency_key(self, key: str) -> tuple[Job, str] | None:
+        """The job that was submitted with this key, and the hash of that request; None where there is none."""
         query = select(JobRow.__table__).where(JobRow.idempotency_key == key, _VISIBLE)
-        row = (await self._connection.execute(query)).one()
-        return _job(row), row.request_hash
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else (_job(row), row.request_hash)
+
+    async def by_numbers(self, numbers: Sequence[JobNumber]) -> list[Job]:
+        """The jobs of these numbers, the newest first."""
+        query = select(JobRow.__table__).where(JobRow.number.in_(numbers)).order_by(JobRow.number.desc())
+        return [_job(row) for row in await self._connection.execute(query)]
 
     async def newest(self, limit: int, *, before: int | None = None, statuses: Sequence[JobStatus] = ()) -> list[Job]:
         """The newest jobs first; `before` is the number to go on from."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.ids import JobId, JobNumber
 from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
+from orchestrator.domain.job_filter import EVERY_JOB, JobFilter
 from orchestrator.domain.outcome import GraphError
 from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.graph.meanings import meaning
@@ -50,11 +51,11 @@ async def describe_job(app: App, wanted: str) -> JobView:
         return await _view(app, tx, job)
 
 
-async def list_jobs(app: App, *, limit: int, before: int | None = None) -> list[JobView]:
-    """The newest jobs first, without their error groups."""
+async def list_jobs(app: App, *, limit: int, before: int | None = None, wanted: JobFilter = EVERY_JOB) -> list[JobView]:
+    """The newest jobs first, without their error groups; `before` is the number of the last one seen."""
     async with app.store.reading() as tx:
-        jobs = await tx.jobs.newest(limit, before=before)
-        return await _views(app, tx, jobs)
+        numbers = await tx.job_search.newest(wanted, limit=limit, before=before)
+        return await _views(app, tx, await tx.jobs.by_numbers(numbers))
 
 
 async def unfinished_jobs(app: App, *, other_than: JobId) -> list[JobView]:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import Random
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.action import Action
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
@@ -38,6 +39,7 @@ from orchestrator.usecases.describe_jobs import JobView, describe_job, list_targ
 from orchestrator.usecases.drive import drive
 from orchestrator.usecases.submit_job import JobRequest, submit_job
 from orchestrator.usecases.write_report import report_text
+from tests.support.askers import SOMEBODY
 
 _PATIENCE = 60.0
 """Seconds after which a job that does not come to rest counts as hung."""
@@ -100,11 +102,12 @@ async def submitted(
     action: Action = Action.REFRESH_USER_POLICY,
     idempotency_key: str | None = None,
     skip_invalid: bool = False,
+    by: Asker = SOMEBODY,
 ) -> Job:
     """A job of so many devices, or of this device list."""
     return await submit_job(
         app,
-        JobRequest(action, Via.MANAGED_DEVICES, "default", "tests", idempotency_key=idempotency_key),
+        JobRequest(action, Via.MANAGED_DEVICES, "default", by, idempotency_key=idempotency_key),
         io.BytesIO(devices_csv(devices) if isinstance(devices, int) else devices),
         file_name="devices.csv",
         options=IntakeOptions(skip_invalid=skip_invalid),

@@ -20,6 +20,8 @@ CONTRACT = (
     "job",
     "tenant",
     "lane",
+    "key",
+    "audit",
     "serve",
     "worker",
     "clock",

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator.cli.figures import plural, rfc3339, span
-from orchestrator.cli.invocation import caller
+from orchestrator.cli.invocation import asker
 from orchestrator.cli.jobs import words_of
 from orchestrator.cli.progress import Rate, pace, standing
 from orchestrator.cli.questions import asks_above, forecast_line
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.figures import plural, rfc3339, span
 from orchestrator.domain.forecast import Forecast
 from orchestrator.domain.job import Tally
 
@@ -109,4 +109,4 @@ def test_who_calls_is_known_even_where_the_system_knows_no_name(monkeypatch: pyt
 
     monkeypatch.setattr(getpass, "getuser", nobody)
 
-    assert caller().startswith("unknown@")
+    assert asker().name.startswith("unknown@")

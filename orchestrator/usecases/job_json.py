@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli.figures import rfc3339
+from orchestrator.domain.figures import rfc3339
 
 if TYPE_CHECKING:
     from orchestrator.domain.target import TargetFacts
