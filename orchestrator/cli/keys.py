@@ -43,16 +43,13 @@ def create(
     reason: str | None,
 ) -> None:
     """Make a key; it is shown this once."""
-    from datetime import UTC, datetime, timedelta
-
     from orchestrator.cli.output import show_facts
     from orchestrator.domain.access import Grant, Role
     from orchestrator.usecases.keys import create_key
 
     grant = Grant(Role(role), ceiling, frozenset(map(Action, actions)) if actions else None)
-    expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
     made = invocation.ask(
-        lambda app: create_key(app, grant, name=name, expires_at=expires_at, by=asker(), reason=reason)
+        lambda app: create_key(app, grant, name=name, expires_in_days=days, by=asker(), reason=reason)
     )
     if invocation.output is Format.TABLE:
         click.echo(made.text)

@@ -32,7 +32,8 @@ from orchestrator.settings import Settings
 from orchestrator.usecases.app import App
 from orchestrator.usecases.check_tenant import RELAY
 from orchestrator.usecases.describe_jobs import describe_job, list_jobs, unfinished_jobs
-from orchestrator.usecases.submit_job import NotConfirmed, Preview, preview_job, submit_job
+from orchestrator.usecases.job_json import preview_object
+from orchestrator.usecases.submit_job import NotConfirmed, preview_job, submit_job
 
 Work = Callable[[App, Interrupt], Awaitable[int]]
 
@@ -133,23 +134,8 @@ async def _preview(app: App, settings: Settings, submission: Submission, output:
         exits.name_lines(preview.problems)
         click.echo("Dry run: nothing was stored, and nothing called.", err=True)
     else:
-        show_facts(_preview_object(preview), output)
+        show_facts(preview_object(preview), output)
     return exits.DONE
-
-
-def _preview_object(preview: Preview) -> dict[str, object]:
-    forecast = preview.forecast
-    return {
-        "rows": preview.rows,
-        "devices": preview.good,
-        "duplicates": preview.duplicates,
-        "rejected": preview.rejected,
-        "ineligible": preview.ineligible,
-        "leftOut": preview.left_out,
-        "idColumns": list(preview.id_columns),
-        "forecast": {"seconds": forecast.seconds, "perSecond": forecast.per_second, "ahead": forecast.ahead},
-        "problems": [{"line": each.line, "reason": each.reason} for each in preview.problems],
-    }
 
 
 async def _say_submitted(app: App, job: Job) -> None:

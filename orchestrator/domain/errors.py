@@ -4,7 +4,7 @@ MusterError
 ├── RequestRejected        the caller must change something         exit code 2
 │   ├── UnknownJob, AmbiguousJob, UnknownTenant, UnknownLane
 │   ├── IllegalMove, IdempotencyConflict
-│   ├── NotPermitted, UnknownKey
+│   ├── NotPermitted, UnknownKey, WrongMoment
 │   ├── SettingsInvalid
 │   └── IntakeFailed       (with every bad line)
 ├── TryLater               somebody else is unwell                  exit code 4
@@ -106,6 +106,10 @@ class IdempotencyConflict(RequestRejected):
 
 class NotPermitted(RequestRejected):
     """The asker's role, ceiling or list of actions does not allow it."""
+
+
+class WrongMoment(RequestRejected):
+    """The job does not stand so that this could be done."""
 
 
 class UnknownKey(RequestRejected):

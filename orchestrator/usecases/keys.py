@@ -33,7 +33,7 @@ async def create_key(
     grant: Grant,
     *,
     name: str | None,
-    expires_at: datetime | None = None,
+    expires_in_days: int | None = None,
     by: Asker,
     reason: str | None = None,
 ) -> NewKey:
@@ -44,8 +44,7 @@ async def create_key(
     key_id, secret = "".join(secrets.choice(_ALPHABET) for _ in range(12)), secrets.token_urlsafe(32)
     async with app.store.transaction() as tx:
         now = await tx.now()
-        if expires_at is not None and expires_at <= now:
-            raise RequestRejected("The key would have expired already. Give a later time.")
+        expires_at = None if expires_in_days is None else now + timedelta(days=expires_in_days)
         key = ApiKey(key_id, name or grant.role, grant, by.name, now, expires_at)
         await tx.keys.add(key, _hash(secret))
         await tx.audit.write(by, "key.created", key.id, reason=reason, facts=_facts(key), now=now)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from orchestrator.domain.access import Asker
 from orchestrator.domain.device import Device
-from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.errors import WrongMoment
 from orchestrator.domain.job import Intake, Job, JobStatus
 from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.intake.input_row import InputRow
@@ -44,7 +44,7 @@ async def retry_job(
     """A linked job of the targets with these statuses (and this error code), under the lines of the first input.
 
     What still waits in a paused or stopped job is cancelled there, so that no device is in two jobs at once.
-    RequestRejected where no target fits, or where waiting ones are asked for while the job runs.
+    WrongMoment where no target fits, or where waiting ones are asked for while the job runs.
     With a key that was used for the same request before, the answer is that job.
     """
     async with app.store.reading() as tx:
@@ -60,12 +60,12 @@ async def retry_job(
     taken, since = set(statuses), None
     if TargetStatus.WAITING in taken and not old.status.is_final:
         if old.status not in {JobStatus.PAUSED, JobStatus.STOPPED}:
-            raise RequestRejected(f"Job {old.id} is {old.status}: what waits in it will be called. Pause it first.")
+            raise WrongMoment(f"Job {old.id} is {old.status}: what waits in it will be called. Pause it first.")
         async with app.store.reading() as tx:
             tally = (await tx.jobs.tallies([old.number]))[old.number]
             fitting = await tx.targets.page(old.number, old.id, limit=1, statuses=[*taken], code=code)
         if tally.sending:
-            raise RequestRejected(f"Job {old.id} still has calls on their way. Ask again in a moment.")
+            raise WrongMoment(f"Job {old.id} still has calls on their way. Ask again in a moment.")
         if not fitting:
             raise _nothing(old, taken)
         cancelled = await cancel_job(app, old.id, by=by, reason="its waiting targets go on in a retry")
@@ -155,8 +155,8 @@ async def _at_least(tx: Transaction, old: Job, statuses: Sequence[TargetStatus],
     return sum(getattr(tally, status.value) for status in set(statuses))
 
 
-def _nothing(old: Job, taken: Collection[TargetStatus]) -> RequestRejected:
-    return RequestRejected(f"Job {old.id} has no {' or '.join(sorted(taken))} target to retry.")
+def _nothing(old: Job, taken: Collection[TargetStatus]) -> WrongMoment:
+    return WrongMoment(f"Job {old.id} has no {' or '.join(sorted(taken))} target to retry.")
 
 
 async def _forget(app: App, reception: Reception) -> None:

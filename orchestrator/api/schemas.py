@@ -1,0 +1,237 @@
+"""What goes over the wire; never a domain object."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from orchestrator.domain.access import Grant, Role
+from orchestrator.domain.action import Action
+from orchestrator.domain.device import Via
+from orchestrator.domain.job import JobStatus, Priority
+from orchestrator.domain.target import TargetStatus
+
+Text = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$")]
+"""What a person writes; PostgreSQL keeps no NUL."""
+
+
+class Wire(BaseModel):
+    """camelCase outside, snake_case inside."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+
+
+class Counts(Wire):
+    """How many targets stand where; the six after `total` sum to it."""
+
+    total: int
+    waiting: int
+    sending: int
+    accepted: int
+    failed: int
+    uncertain: int
+    cancelled: int
+
+
+class IntakeFacts(Wire):
+    """What the device list was."""
+
+    rows: int
+    duplicates: int
+    rejected: int
+    sha256: str | None
+    file_name: str | None
+
+
+class ErrorFacts(Wire):
+    """Targets that ended with the same error."""
+
+    http_status: int | None
+    code: str
+    count: int
+    meaning: str
+    hint: str
+    example_request_id: str | None
+
+
+class JobFacts(Wire):
+    """A job, as `muster job show -o json` gives it too."""
+
+    id: str
+    name: str | None
+    action: Action
+    via: Via
+    tenant: str
+    priority: Priority
+    status: JobStatus
+    reason: str | None
+    counts: Counts
+    intake: IntakeFacts
+    submitted_by: str
+    submitted_at: str
+    started_at: str | None
+    finished_at: str | None
+    estimated_finish_at: str | None
+    errors: list[ErrorFacts]
+    retry_of: str | None
+    schedule: str | None
+
+
+class JobPage(Wire):
+    """Some jobs, the newest first; without `nextCursor` it is the last page."""
+
+    items: list[JobFacts]
+    next_cursor: str | None
+
+
+class TargetView(Wire):
+    """One device of a job."""
+
+    line: int
+    device: str
+    status: TargetStatus
+    http_status: int | None
+    error_code: str | None
+    error_message: str | None
+    attempts: int
+    maybe_repeated: bool
+    request_id: str | None
+    client_request_id: str | None
+    first_attempt_at: str | None
+    finished_at: str | None
+
+
+class TargetPage(Wire):
+    """Some targets, in the order of the device list."""
+
+    items: list[TargetView]
+    next_cursor: str | None
+
+
+class ForecastFacts(Wire):
+    """When it would be done; without numbers, nothing paces it."""
+
+    seconds: float | None
+    per_second: float | None
+    ahead: int
+
+
+class BadLine(Wire):
+    """One bad line of a device list."""
+
+    line: int
+    reason: str
+
+
+class PreviewFacts(Wire):
+    """What a device list holds, and when it would be done."""
+
+    rows: int
+    devices: int
+    duplicates: int
+    rejected: int
+    ineligible: int
+    left_out: int
+    id_columns: list[str]
+    forecast: ForecastFacts
+    problems: list[BadLine]
+
+
+class Why(Wire):
+    """Why somebody does it; the audit log keeps it."""
+
+    reason: Text | None = None
+
+
+class RetryRequest(Why):
+    """Which targets of the job go into a new one."""
+
+    status: list[TargetStatus] = Field(default=[TargetStatus.FAILED], min_length=1)
+    error: Text | None = Field(default=None, description="Only those with this error code.")
+
+
+class PriorityRequest(Why):
+    """The job's new weight."""
+
+    priority: Priority
+
+
+class PlainKeyRequest(Why):
+    """A key to be made for somebody who only looks, or who may do everything."""
+
+    role: Literal[Role.VIEWER, Role.ADMIN]
+    name: Text | None = None
+    expires_in_days: int | None = Field(default=None, ge=1, le=36_500)
+
+    @property
+    def grant(self) -> Grant:
+        """What it will allow."""
+        return Grant(self.role)
+
+
+class OperatorKeyRequest(Why):
+    """A key to be made for somebody who submits and steers jobs, perhaps within limits."""
+
+    role: Literal[Role.OPERATOR]
+    name: Text | None = None
+    ceiling: int | None = Field(default=None, ge=1, le=10**12, description="Devices in one job at most.")
+    actions: list[Action] | None = Field(default=None, description="The only actions it may ask for.")
+    expires_in_days: int | None = Field(default=None, ge=1, le=36_500)
+
+    @property
+    def grant(self) -> Grant:
+        """What it will allow."""
+        return Grant(self.role, self.ceiling, None if self.actions is None else frozenset(self.actions))
+
+
+KeyRequest = Annotated[PlainKeyRequest | OperatorKeyRequest, Field(discriminator="role")]
+
+
+class KeyFacts(Wire):
+    """A key, without its secret."""
+
+    id: str
+    name: str
+    role: Role
+    ceiling: int | None
+    actions: list[Action] | None
+    status: str
+    created_by: str
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+    revoked_at: str | None
+
+
+class KeyList(Wire):
+    """Every key there is or was."""
+
+    items: list[KeyFacts]
+
+
+class NewKeyFacts(KeyFacts):
+    """A key that was just made: `key` is what to send, and it is shown this once."""
+
+    key: str
+
+
+class DeedFacts(Wire):
+    """One line of the audit log."""
+
+    number: int
+    at: str
+    who: str
+    from_: str = Field(alias="from")
+    what: str
+    subject: str | None
+    reason: str | None
+    facts: dict[str, Any]
+
+
+class AuditPage(Wire):
+    """Some of the audit log, the newest first."""
+
+    items: list[DeedFacts]
+    next_cursor: str | None
