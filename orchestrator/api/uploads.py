@@ -15,6 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from orchestrator.api.schemas import Text, Wire
 from orchestrator.domain.access import Asker
 from orchestrator.domain.action import Action, parse_action
+from orchestrator.domain.brake import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import Priority
 from orchestrator.intake.device_list import IntakeOptions
@@ -26,6 +27,9 @@ FIELDS_ROOM = 1024 * 1024
 
 _MOST_FIELDS = 40
 _MOST_OF_A_FIELD = 16 * 1024
+
+
+_BRAKE = BrakeOptions()
 
 
 class SubmissionForm(Wire):
@@ -43,6 +47,13 @@ class SubmissionForm(Wire):
     skip_invalid: bool = Field(default=False, description="Call the good rows although others are bad.")
     only_eligible: bool = Field(default=False, description="Leave out rows that cannot take a ConfigMgr action.")
     all: bool = Field(default=False, description="Of a report of ours, take every row.")
+    canary: int = Field(default=0, ge=0, le=MOST_CANARIES, description="Call so many first, and the rest if they go.")
+    brake_share: int = Field(
+        default=_BRAKE.share, ge=1, le=100, description="Percent of true errors that stop the job; 100 never does."
+    )
+    brake_sample: int = Field(
+        default=_BRAKE.sample, ge=1, le=10**9, description="Devices that must have ended before that is judged."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,8 @@ class Upload:
             reason=form.reason,
             priority=form.priority,
             idempotency_key=idempotency_key,
+            brake=BrakeOptions(form.brake_share, form.brake_sample),
+            canary=form.canary,
         )
 
     def options(self, settings: Settings) -> IntakeOptions:
