@@ -1,8 +1,9 @@
-"""The web process: the API and, embedded, worker and clock, under one lifespan."""
+"""The web process: the API, the dashboard and, embedded, worker and clock, under one lifespan."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import FrameType
 
@@ -12,17 +13,23 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from orchestrator import __version__
 from orchestrator.api.app import add_api, operation_id
-from orchestrator.api.served import Served
-from orchestrator.bootstrap import open_app
+from orchestrator.bootstrap import open_app, people_of
 from orchestrator.engine.stop import StopSignal
+from orchestrator.serving.front_door import Attempts, OneTimeLink
+from orchestrator.serving.served import Served
 from orchestrator.settings import Settings
 from orchestrator.usecases.drive import open_driver
+from orchestrator.usecases.sample_progress import keep_sampling
 from orchestrator.usecases.watch import Watch
+from orchestrator.web.app import make_web
+
+Ready = Callable[[OneTimeLink | None], None]
 
 
-def make_app(settings: Settings, stop: StopSignal | None = None) -> FastAPI:
+def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready | None = None) -> FastAPI:
     """The ASGI application of one installation; what is streamed ends once `stop` is requested."""
     stop = stop or StopSignal()
+    pages = make_web(settings)
 
     @asynccontextmanager
     async def lifespan(web: FastAPI) -> AsyncIterator[None]:
@@ -31,8 +38,18 @@ def make_app(settings: Settings, stop: StopSignal | None = None) -> FastAPI:
             driver = None
             if settings.broker_url is None:
                 driver = await opened.enter_async_context(open_driver(app, StopSignal()))
-            web.state.served = Served(app, settings, Watch(app, stop), stop, driver)
-            yield
+            link = OneTimeLink() if settings.is_embedded else None
+            web.state.served = pages.state.served = Served(
+                app, settings, Watch(app, stop), stop, Attempts(app.clock), driver, link, people_of(settings, app.clock)
+            )
+            sampling = asyncio.create_task(keep_sampling(app, stop), name="samples")
+            if on_ready is not None:
+                on_ready(link)
+            try:
+                yield
+            finally:
+                stop.request()
+                await sampling
 
     web = FastAPI(
         title="Muster",
@@ -44,6 +61,7 @@ def make_app(settings: Settings, stop: StopSignal | None = None) -> FastAPI:
     )
     web.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     add_api(web, settings)
+    web.mount("/", pages)
     return web
 
 
@@ -60,10 +78,23 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-async def serve(settings: Settings, *, host: str, port: int) -> None:
-    """Serve until told to stop; uvicorn takes Ctrl-C and SIGTERM, and the lifespan lets go of the work."""
+async def serve(settings: Settings, *, host: str, port: int, say: Callable[[str], None]) -> None:
+    """Serve until told to stop; uvicorn takes Ctrl-C and SIGTERM, and the lifespan lets go of the work.
+
+    `say` is told where the dashboard is.
+    """
     stop = StopSignal()
+    here = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def announce(link: OneTimeLink | None) -> None:
+        say(here if link is None else f"{here}/sign-in/link?token={link.token}")
+
     config = uvicorn.Config(
-        make_app(settings, stop), host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=10
+        make_app(settings, stop, announce),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=10,
     )
     await _Server(config, stop).serve()

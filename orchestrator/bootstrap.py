@@ -20,7 +20,7 @@ from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SchemaTooNew, SettingsInvalid, StoreUnavailable
 from orchestrator.domain.ids import WorkerId
-from orchestrator.domain.lane import lane_key
+from orchestrator.domain.lane import Cloud, lane_key
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.tenant import Tenant
 from orchestrator.engine.system_clock import SystemClock
@@ -50,6 +50,7 @@ from orchestrator.usecases.shared_throttle import SharedThrottle
 if TYPE_CHECKING:
     from orchestrator.graph.transport import Http
     from orchestrator.usecases.connection import TenantConnection
+    from orchestrator.usecases.person_sign_in import Provider
 
 Prompt = Callable[[str], None]
 
@@ -115,6 +116,27 @@ def tenant_of(settings: TenantSettings) -> Tenant:
         tenant_id=settings.tenant_id,
         client_id=settings.client_id,
         is_foreground_only=settings.device_code,
+    )
+
+
+def people_of(settings: Settings, clock: Clock) -> Provider | None:
+    """Through whom people sign in, None where nobody was named."""
+    people = settings.people
+    if people is None:
+        return None
+    # As with Graph: only a web process that signs people in waits for the library.
+    from orchestrator.graph.people import PeopleSignIn  # noqa: PLC0415
+    from orchestrator.graph.trust import trust_in  # noqa: PLC0415
+
+    cloud = settings.tenants[settings.usual_tenant].cloud if settings.usual_tenant in settings.tenants else Cloud.GLOBAL
+    return PeopleSignIn(
+        people.tenant_id,
+        people.client_id,
+        people.client_secret.get_secret_value(),
+        authority=people.authority or addresses_of(cloud).authority,
+        back_to=f"{settings.public_url}/sign-in/done",
+        trust=trust_in(settings.ca_bundle),
+        clock=clock,
     )
 
 

@@ -9,8 +9,8 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from structlog.contextvars import bind_contextvars
 
-from orchestrator.api.served import TheApp
 from orchestrator.domain.access import Asker, Role
+from orchestrator.serving.served import TheApp, origin_of
 from orchestrator.usecases.keys import holder_of
 
 _bearer = HTTPBearer(
@@ -22,11 +22,6 @@ _bearer = HTTPBearer(
 
 class NotSignedIn(Exception):
     """No key, or one that opens nothing."""
-
-
-def origin_of(request: Request) -> str:
-    """Where a request comes from, as the audit log says it."""
-    return request.client.host if request.client else "unknown"
 
 
 async def _holder(

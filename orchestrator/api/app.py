@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
 
 from orchestrator.api.health import health_routes
 from orchestrator.api.jobs import job_routes, preview_routes
 from orchestrator.api.keys import key_routes
-from orchestrator.api.problems import PlainRefusals, Problem, explain_problems
+from orchestrator.api.problems import METHODS, PlainRefusals, Problem, explain_problems, methods_at
 from orchestrator.settings import Settings
 
 _ABOUT = """\
@@ -27,6 +28,7 @@ def add_api(web: FastAPI, settings: Settings) -> None:
     """Give the web process its API."""
     for routes in _routes(settings):
         web.include_router(routes)
+    web.add_api_route("/api/{rest:path}", _nowhere, methods=[*METHODS], include_in_schema=False)
     explain_problems(web)
     web.add_middleware(PlainRefusals)
     web.openapi = lambda: _document(web)  # type: ignore[method-assign] # FastAPI's documented way to extend it
@@ -35,6 +37,11 @@ def add_api(web: FastAPI, settings: Settings) -> None:
 def operation_id(route: APIRoute) -> str:
     """What a generated client calls a route: what it does."""
     return route.name
+
+
+async def _nowhere(request: Request) -> None:
+    """What is asked of an address that the API does not have, or of one that takes another method."""
+    raise HTTPException(405 if methods_at(request) else 404)
 
 
 def _routes(settings: Settings) -> list[APIRouter]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from orchestrator.api.served import MOST_OF_A_BODY, Parts
+from orchestrator.serving.served import MOST_OF_A_BODY, Parts
 from orchestrator.usecases.check_health import check_health
 
 

@@ -20,16 +20,16 @@ from orchestrator.api.schemas import (
     PriorityRequest,
     RetryRequest,
     TargetPage,
-    Text,
     Why,
 )
-from orchestrator.api.served import MOST_OF_A_BODY, Parts, TheApp
-from orchestrator.api.uploads import FIELDS_ROOM, received, upload_schema
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.job_filter import JobFilter
 from orchestrator.domain.target import RowVerdict, TargetStatus
+from orchestrator.serving.served import MOST_OF_A_BODY, Parts, TheApp
+from orchestrator.serving.uploads import FIELDS_ROOM, received, upload_schema
+from orchestrator.serving.wire import Text
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.describe_jobs import JobView, describe_job, list_jobs, list_targets
 from orchestrator.usecases.job_json import job_object, preview_object, target_object

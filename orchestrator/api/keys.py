@@ -10,8 +10,9 @@ from orchestrator.api.access import Admin
 from orchestrator.api.etags import TaggedRoute
 from orchestrator.api.paging import Cursor, Limit, cursor_after, read_cursor
 from orchestrator.api.problems import problem_responses
-from orchestrator.api.schemas import AuditPage, KeyFacts, KeyList, KeyRequest, NewKeyFacts, Text, Why
-from orchestrator.api.served import MOST_OF_A_BODY, TheApp
+from orchestrator.api.schemas import AuditPage, KeyFacts, KeyList, KeyRequest, NewKeyFacts, Why
+from orchestrator.serving.served import MOST_OF_A_BODY, TheApp
+from orchestrator.serving.wire import Text
 from orchestrator.usecases.access_json import deed_object, key_object
 from orchestrator.usecases.keys import create_key, list_keys, revoke_key
 from orchestrator.usecases.read_audit import read_audit

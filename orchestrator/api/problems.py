@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.api.access import NotSignedIn
@@ -46,6 +46,7 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (CannotContinue, 502),
     (TryLater, 503),
 )
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value
 _CONTENT_TYPE = "application/problem+json"
 
@@ -164,16 +165,16 @@ async def _explain_http(request: Request, problem: HTTPException) -> Response:
     response = answer(problem.status_code, said)
     response.headers.update(problem.headers or {})
     if problem.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        response.headers["Allow"] = _methods_at(request)
+        response.headers["Allow"] = methods_at(request)
     return response
 
 
-def _methods_at(request: Request) -> str:
+def methods_at(request: Request) -> str:
     """Every method that the path takes: each has a route of its own, and the framework knows of one at a time."""
     methods: set[str] = set()
-    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
+    for method in METHODS:
         scope = {**request.scope, "method": method}
-        if any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes):
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes if _is_ours(route)):
             methods.add(method)
     return ", ".join(sorted(methods))
 
@@ -186,3 +187,8 @@ async def _explain_cut_off(_: Request, __: ClientDisconnect) -> Response:
 async def _explain_broken(_: Request, problem: Exception) -> Response:
     log.error("request.broke", exc_info=problem)
     return answer(500, "This is a fault of Muster; its log says more.")
+
+
+def _is_ours(route: BaseRoute) -> bool:
+    """Whether it is a route of the API, and not what stands for all that is none."""
+    return getattr(route, "include_in_schema", True) and not isinstance(route, Mount)

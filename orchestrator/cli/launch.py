@@ -21,10 +21,11 @@ from orchestrator.cli.foreground import (
 from orchestrator.cli.invocation import Format, Invocation, prompt_sign_in
 from orchestrator.cli.job_text import unfinished_line
 from orchestrator.cli.output import show_facts
-from orchestrator.cli.questions import asks_above, confirm_with, finish_line, say_preview
+from orchestrator.cli.questions import confirm_with, finish_line, say_preview
 from orchestrator.cli.report_file import refuse_unwritable
 from orchestrator.cli.submission import STDIN, Submission
 from orchestrator.domain.action import Action
+from orchestrator.domain.confirmation import asks_above
 from orchestrator.domain.errors import IntakeFailed
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job

@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from orchestrator.domain.forecast import Forecast
     from orchestrator.usecases.submit_job import Preview
 
-COSTLY_ABOVE = 10
-"""Devices that a costly action may be asked of without a question: hours of disk and processor on each."""
-
-
-def asks_above(action: Action, confirm_above: int) -> int:
-    """The number of devices above which the count is asked about; pure."""
-    return min(COSTLY_ABOVE, confirm_above) if action.is_costly else confirm_above
-
 
 def confirm_with(
     action: Action, *, above: int, is_agreed: bool, is_interrupted: Callable[[], bool]

@@ -67,6 +67,33 @@ class Asker:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody whom a directory knows, with the app roles that it gave them."""
+
+    name: str
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the operators among the people of an installation may do at most."""
+
+    ceiling: int | None = None
+    actions: frozenset[Action] | None = None
+
+
+def grant_of_person(person: Person, limits: Limits) -> Grant:
+    """What a person may do by their greatest app role; NotPermitted where they have none of ours."""
+    for role in reversed([*Role]):
+        if APP_ROLES[role] in person.roles:
+            return Grant(role, limits.ceiling, limits.actions) if role is Role.OPERATOR else Grant(role)
+    raise NotPermitted(
+        f"{person.name} has no role here. An administrator of the directory can assign one of "
+        f"{', '.join(APP_ROLES.values())} to them in the app's users and groups."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Deed:
     """One change, as the audit log keeps it: who, from where, when, what, on what, and why."""
 
@@ -103,6 +130,9 @@ class ApiKey:
             return "revoked"
         return "valid" if self.is_valid(now) else "expired"
 
+
+APP_ROLES = {Role.VIEWER: "Muster.Viewer", Role.OPERATOR: "Muster.Operator", Role.ADMIN: "Muster.Admin"}
+"""What the app roles are called that an app registration gives to people."""
 
 _ORDER = {role: place for place, role in enumerate(Role)}
 _DESCRIPTIONS = {

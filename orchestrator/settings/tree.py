@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from orchestrator.domain.action import Action
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, Cloud, WriteLimit
 
 DEFAULT_TENANT = "default"
@@ -59,6 +60,18 @@ class TenantSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PeopleSettings:
+    """How people sign in to the dashboard, and where the limits of operators among them are."""
+
+    tenant_id: str
+    client_id: str
+    client_secret: SecretStr
+    authority: str | None = None
+    operator_ceiling: int | None = None
+    operator_actions: frozenset[Action] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """One setting for people: a secret is only `set`, and a URL has lost its password."""
 
@@ -81,6 +94,8 @@ class Settings:
     max_rows: int = 1_000_000
     max_bytes: int = 1024**3
     confirm_above: int = 1_000
+    people: PeopleSettings | None = None
+    public_url: str | None = None
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
     config_file: Path | None = None

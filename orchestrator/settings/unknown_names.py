@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from orchestrator.settings.people import PEOPLE
 from orchestrator.settings.places import PREFIX
 from orchestrator.settings.sign_in import PASSWORD, WAYS
 
@@ -20,6 +21,8 @@ GENERAL = (
     "max_rows",
     "max_bytes",
     "confirm_above",
+    "public_url",
+    *PEOPLE,
     "log_level",
     "log_format",
 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,15 +39,6 @@ class Samples:
         dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
         if rows:
             await self._connection.execute(dialect.insert(SampleRow).on_conflict_do_nothing(), rows)
-
-    async def last(self, numbers: list[JobNumber]) -> dict[JobNumber, int]:
-        """How many targets of each were settled in its last sample."""
-        newest = (
-            select(SampleRow.job_number, func.max(SampleRow.settled).label("settled"))
-            .where(SampleRow.job_number.in_(numbers))
-            .group_by(SampleRow.job_number)
-        )
-        return {JobNumber(row.job_number): row.settled for row in await self._connection.execute(newest)}
 
     async def of(self, number: JobNumber) -> list[Sample]:
         """Every sample of a job, in order."""

@@ -21,3 +21,9 @@ async def read_audit(
     by.grant.refuse_below(Role.ADMIN)
     async with app.store.reading() as tx:
         return await tx.audit.newest(limit, before=before, who=who, what=what, subject=subject, text=text)
+
+
+async def deeds_on(app: App, subject: str, *, limit: int = 20) -> list[Deed]:
+    """What was done to one job, for everybody who may see the job."""
+    async with app.store.reading() as tx:
+        return await tx.audit.newest(limit, subject=subject)

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import uvicorn
 
-from orchestrator.api.served import Served
 from orchestrator.asgi import make_app
 from orchestrator.domain.access import Grant, Role
 from orchestrator.engine.stop import StopSignal
+from orchestrator.serving.served import Served
 from orchestrator.settings import Settings
 from orchestrator.settings.load import load_settings
 from orchestrator.usecases.keys import create_key

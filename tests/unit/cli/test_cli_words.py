@@ -8,8 +8,9 @@ import pytest
 from orchestrator.cli.invocation import asker
 from orchestrator.cli.jobs import words_of
 from orchestrator.cli.progress import Rate, pace, standing
-from orchestrator.cli.questions import asks_above, forecast_line
+from orchestrator.cli.questions import forecast_line
 from orchestrator.domain.action import Action
+from orchestrator.domain.confirmation import asks_above
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.figures import plural, rfc3339, span
 from orchestrator.domain.forecast import Forecast

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from fastapi import Request
@@ -12,13 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ConfigDict, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from orchestrator.api.schemas import Text, Wire
 from orchestrator.domain.access import Asker
 from orchestrator.domain.action import Action, parse_action
 from orchestrator.domain.brake import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import Priority
 from orchestrator.intake.device_list import IntakeOptions
+from orchestrator.serving.wire import Text, Wire
 from orchestrator.settings import Settings
 from orchestrator.usecases.submit_job import JobRequest
 
@@ -63,6 +63,7 @@ class Upload:
     stream: BinaryIO
     file_name: str | None
     form: SubmissionForm
+    besides: Mapping[str, str] = field(default_factory=dict)
 
     def request(self, settings: Settings, by: Asker, *, idempotency_key: str | None = None) -> JobRequest:
         """What is asked for, apart from the devices."""
@@ -94,8 +95,8 @@ class Upload:
 
 
 @asynccontextmanager
-async def received(request: Request) -> AsyncIterator[Upload]:
-    """The upload of a request; RequestValidationError for what does not fit.
+async def received(request: Request, *, besides: Collection[str] = ()) -> AsyncIterator[Upload]:
+    """The upload of a request, with fields `besides` those of the form; RequestValidationError for what does not fit.
 
     Asked for inside the route and not as its parameter: a parameter is read before anybody looks at the key.
     """
@@ -104,7 +105,9 @@ async def received(request: Request) -> AsyncIterator[Upload]:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise RequestValidationError([_missing("file", "the device list, as a file of a multipart form")])
-        yield Upload(file.file, _name_of(file), read_form(_texts(form)))
+        texts = _texts(form)
+        others = {name: texts.pop(name) for name in besides if name in texts}
+        yield Upload(file.file, _name_of(file), read_form(texts), others)
 
 
 def read_form(texts: Mapping[str, str]) -> SubmissionForm:
