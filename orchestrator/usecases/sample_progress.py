@@ -69,6 +69,9 @@ async def course_of(app: App, job_id: JobId) -> Course:
         samples.insert(0, Sample(job.started_at, 0, 0))
     ended = job.finished_at if job.status.is_final else now if job.status is JobStatus.RUNNING else None
     if ended is not None and samples and ended > samples[-1].at:
+        # Over a moment a rate says little: the last span is a whole one.
+        if len(samples) > 1 and (ended - samples[-1].at).total_seconds() < EVERY:
+            samples.pop()
         samples.append(Sample(ended, tally.accepted, tally.settled))
     tenant = app.tenants.get(job.tenant)
     limit = tenant.write_limit if tenant else None

@@ -56,7 +56,7 @@ def make_web(settings: Settings) -> FastAPI:
         access_routes(pages),
         health_page(pages),
     ):
-        web.include_router(routes, include_in_schema=False)
+        web.include_router(routes)
     web.mount("/static", StaticFiles(directory=HERE / "static"))
     _explain_problems(web, pages)
     web.add_middleware(_Guard)

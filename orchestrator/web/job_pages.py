@@ -20,10 +20,10 @@ from orchestrator.usecases.sample_progress import course_of
 from orchestrator.usecases.write_report import report_text
 from orchestrator.web.chart import draw
 from orchestrator.web.pages import Pages, is_fragment, query
-from orchestrator.web.session import Viewer, Visitor
+from orchestrator.web.session import Viewer
 
 JOBS_SHOWN = 25
-TARGETS_SHOWN = 100
+TARGETS_SHOWN = 50
 
 _RETRIABLE = ("failed", "uncertain", "cancelled", "waiting")
 _SHOWN_STATUSES = tuple(status for status in JobStatus if status is not JobStatus.RECEIVING)
@@ -93,11 +93,11 @@ def job_pages(pages: Pages) -> APIRouter:
         )
 
     @routes.get("/jobs/{job_id}")
-    async def job(request: Request, parts: Parts, visitor: Viewer, job_id: str) -> Response:
+    async def job(request: Request, parts: Parts, _: Viewer, job_id: str) -> Response:
         view = await describe_job(parts.app, job_id)
         if view.job.id != job_id:
             return RedirectResponse(f"/jobs/{view.job.id}", 303)
-        facts = await standing_facts(parts.app, view, visitor)
+        facts = await standing_facts(parts.app, view)
         targets = await _targets(parts, view)
         deeds = await deeds_on(parts.app, view.job.id)
         return pages.show(request, "job.html", **facts, **targets, deeds=deeds, priorities=[*Priority])
@@ -135,7 +135,7 @@ def job_pages(pages: Pages) -> APIRouter:
     return routes
 
 
-async def standing_facts(app: App, view: JobView, visitor: Visitor) -> dict[str, Any]:
+async def standing_facts(app: App, view: JobView) -> dict[str, Any]:
     """What the part of a job's page shows that moves by itself."""
     course = await course_of(app, view.job.id)
     tally = view.tally
@@ -144,7 +144,6 @@ async def standing_facts(app: App, view: JobView, visitor: Visitor) -> dict[str,
         "job": view.job,
         "tally": tally,
         "chart": draw(course.samples, limit=course.per_second),
-        "visitor": visitor,
         "now": app.clock.now(),
         "retriable": {status: getattr(tally, status) for status in _RETRIABLE},
         "can": _can(view),

@@ -33,8 +33,8 @@ def live_routes(pages: Pages) -> APIRouter:
         parts: Parts, visitor: Viewer, known: Annotated[JobView, Depends(_known)]
     ) -> AsyncIterator[ServerSentEvent]:
         async for view in parts.watch.job(known.job.id):
-            facts = await standing_facts(parts.app, view, visitor)
-            text = pages.text("job_standing.html", **facts)
+            facts = await standing_facts(parts.app, view)
+            text = pages.text("job_standing.html", visitor=visitor, **facts)
             yield ServerSentEvent(event="standing", raw_data=_one_line(text), retry=_RETRY)
         if not parts.stop.is_requested:
             # The job has ended, and not this process: nothing will change any more.
