@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import ssl
+import warnings
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -39,6 +40,9 @@ class PeopleSignIn:
         self._tenant_id, self._client_id, self._secret = tenant_id, client_id, secret
         self._authority, self._back_to, self._clock = authority, back_to, clock
         self._session = authority_session(trust)
+        # A form posted from Entra's site would come without our cookie, which says whose sign-in it is. The code in the
+        # address is good once, with a proof that only we have, and the browser is sent on at once.
+        warnings.filterwarnings("ignore", message="response_mode='form_post' is recommended")
 
     async def begin(self) -> tuple[str, str, str]:
         """Where to send a person, the state that they come back with, and what is to be remembered meanwhile."""
