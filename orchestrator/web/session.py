@@ -64,8 +64,9 @@ def _with(role: Role) -> Callable[[Request, Served], Awaitable[Visitor]]:
         if visitor is None:
             raise SignInFirst
         bind_contextvars(who=visitor.name)
-        visitor.asker.grant.refuse_below(role)
+        # Before anything is refused: the page that says so is theirs too.
         request.state.visitor = visitor
+        visitor.asker.grant.refuse_below(role)
         if request.method not in _SAFE:
             await refuse_foreign(request, visitor.csrf)
         return visitor

@@ -105,14 +105,14 @@ class Browser:
         return self.element(f"//a[normalize-space()={_quoted(text)}]")
 
     def field(self, label: str) -> WebElement:
-        """The field with this label."""
+        """The field with this label that can be seen."""
         path = f"//label[starts-with(normalize-space(), {_quoted(label)})]"
-        return self._until(
-            lambda: self.driver.find_element(
-                By.ID, self.driver.find_element(By.XPATH, path).get_attribute("for") or ""
-            ),
-            label,
-        )
+
+        def fields() -> Iterator[WebElement]:
+            for each in self._all(path):
+                yield self.driver.find_element(By.ID, each.get_attribute("for") or "")
+
+        return self._until(lambda: next(each for each in fields() if each.is_displayed()), label)
 
     def choice(self, text: str) -> WebElement:
         """A box or a radio button beside this text."""
@@ -140,7 +140,8 @@ class Browser:
     def count(self, status: str) -> int:
         """How many devices of the job on the page stand so."""
         path = f"//dl[contains(@class, 'counts')]/div[dt[normalize-space()={_quoted(status)}]]/dd"
-        return self._until(lambda: int(self.driver.find_element(By.XPATH, path).text.replace(",", "")), path)
+        shown = self._until(lambda: self.driver.find_element(By.XPATH, path).text, path)
+        return int(shown.replace(",", ""))
 
     def waits_for(self, what: Callable[[], T], named: str) -> T:
         """What it says, once it says anything."""

@@ -70,6 +70,12 @@
     setTimeout(() => { button.textContent = said; }, 1500);
   }
 
+  // Whoever has leafed on is not thrown back to the first page.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const leafed = document.querySelectorAll("#target-rows table").length > 1;
+    if (leafed && event.detail.elt.matches("[data-follows]")) event.preventDefault();
+  });
+
   // A lost connection is said, and taken back by itself.
   const lost = () => document.getElementById("connection");
   document.addEventListener("htmx:sseError", () => { if (lost()) lost().hidden = false; });
