@@ -70,7 +70,7 @@ def show(invocation: Invocation, name: str) -> None:
 
 def lane_json(view: LaneView) -> dict[str, Any]:
     """The lane object, the same here and over HTTP."""
-    from orchestrator.cli.figures import rfc3339
+    from orchestrator.domain.figures import rfc3339
 
     return {
         "lane": view.key,
@@ -111,6 +111,6 @@ def _row(view: LaneView) -> dict[str, Any]:
 
 
 def _moment(moment: Any) -> str | None:
-    from orchestrator.cli.figures import rfc3339
+    from orchestrator.domain.figures import rfc3339
 
     return rfc3339(moment)
