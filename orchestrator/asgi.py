@@ -16,6 +16,7 @@ from orchestrator.api.app import add_api, operation_id
 from orchestrator.bootstrap import open_app, people_of
 from orchestrator.engine.stop import StopSignal
 from orchestrator.serving.front_door import Attempts, OneTimeLink
+from orchestrator.serving.observed import Observed
 from orchestrator.serving.served import Served
 from orchestrator.settings import Settings
 from orchestrator.usecases.drive import open_driver
@@ -59,6 +60,7 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
         redoc_url=None,
         generate_unique_id_function=operation_id,
     )
+    web.add_middleware(Observed)
     web.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     add_api(web, settings)
     web.mount("/", pages)

@@ -44,15 +44,19 @@ from orchestrator.store.database import Store, open_store
 from orchestrator.store.row_throttle import RowThrottle
 from orchestrator.store.schema import HEAD, revision, upgrade
 from orchestrator.telemetry.logs import set_up_logs
+from orchestrator.telemetry.metrics import Metrics
+from orchestrator.telemetry.traces import set_up_traces
 from orchestrator.usecases.app import App, Connection
 from orchestrator.usecases.shared_throttle import SharedThrottle
 
 if TYPE_CHECKING:
     from orchestrator.graph.transport import Http
-    from orchestrator.usecases.connection import TenantConnection
     from orchestrator.usecases.person_sign_in import Provider
 
 Prompt = Callable[[str], None]
+
+_SHOW_METRICS = frozenset({"worker", "clock"})
+"""Processes that listen on nothing else; the web process has its figures under /metrics."""
 
 
 def start_logs(settings: Settings) -> None:
@@ -66,12 +70,15 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
 
     An embedded file is made or upgraded here; a team's database is only looked at.
     """
-    clock = SystemClock()
+    clock, metrics = SystemClock(), Metrics()
     async with AsyncExitStack() as opened:
+        set_up_traces(os.environ, kind=kind, version=__version__)
+        if settings.metrics_address is not None and kind in _SHOW_METRICS:
+            opened.enter_context(metrics.shown_at(*settings.metrics_address))
         await _ready_schema(settings)
         store = await opened.enter_async_context(open_store(settings.database_url, clock))
         throttle, bell = await _shared_parts(opened, settings, store, clock)
-        connections = Connections(settings, clock, sign_in_prompt)
+        connections = Connections(settings, clock, sign_in_prompt, metrics)
         if kind in _CALLING:
             load_what_calls()
         opened.push_async_callback(connections.close)
@@ -89,6 +96,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             policy=RetryPolicy(attempts=settings.attempts),
             batching=Batching(settings.batching),
             started_at=clock.now(),
+            metrics=metrics,
         )
 
 
@@ -143,10 +151,10 @@ def people_of(settings: Settings, clock: Clock) -> Provider | None:
 class Connections:
     """One connection a tenant for the life of the process, over one pool, made when it is first needed."""
 
-    def __init__(self, settings: Settings, clock: Clock, prompt: Prompt | None) -> None:
-        self._settings, self._clock, self._prompt = settings, clock, prompt
+    def __init__(self, settings: Settings, clock: Clock, prompt: Prompt | None, metrics: Metrics) -> None:
+        self._settings, self._clock, self._prompt, self._metrics = settings, clock, prompt, metrics
         self._http: Http | None = None
-        self._made: dict[str, TenantConnection] = {}
+        self._made: dict[str, Connection] = {}
 
     async def to(self, tenant: Tenant) -> Connection:
         """The connection of a tenant."""
@@ -159,13 +167,14 @@ class Connections:
         if self._http is not None:
             await self._http.aclose()
 
-    def _make(self, tenant: Tenant) -> TenantConnection:
+    def _make(self, tenant: Tenant) -> Connection:
         # Whoever only asks how a job stands does not wait for the libraries that call Graph.
         from orchestrator.graph.auth import sign_in_with  # noqa: PLC0415
         from orchestrator.graph.client import GraphClient  # noqa: PLC0415
         from orchestrator.graph.transport import open_http  # noqa: PLC0415
         from orchestrator.graph.trust import trust_in  # noqa: PLC0415
         from orchestrator.usecases.connection import TenantConnection  # noqa: PLC0415
+        from orchestrator.usecases.measured_connection import MeasuredConnection  # noqa: PLC0415
 
         settings = self._settings.tenants[tenant.name]
         trust = trust_in(self._settings.ca_bundle)
@@ -182,7 +191,7 @@ class Connections:
             authority=settings.authority,
         )
         client = GraphClient(self._http, sign_in, tenant.root, f"muster/{__version__}", self._clock)
-        return TenantConnection(client, sign_in, addresses.root)
+        return MeasuredConnection(TenantConnection(client, sign_in, addresses.root), self._clock, self._metrics)
 
 
 async def _ready_schema(settings: Settings) -> None:

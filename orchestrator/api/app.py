@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 from orchestrator.api.health import health_routes
 from orchestrator.api.jobs import job_routes, preview_routes
 from orchestrator.api.keys import key_routes
+from orchestrator.api.lanes import lane_routes
+from orchestrator.api.metrics import metric_routes
 from orchestrator.api.problems import METHODS, PlainRefusals, Problem, explain_problems, methods_at
 from orchestrator.settings import Settings
 
@@ -45,7 +47,14 @@ async def _nowhere(request: Request) -> None:
 
 
 def _routes(settings: Settings) -> list[APIRouter]:
-    return [job_routes(settings.max_bytes), preview_routes(settings.max_bytes), key_routes(), health_routes()]
+    return [
+        job_routes(settings.max_bytes),
+        preview_routes(settings.max_bytes),
+        lane_routes(),
+        key_routes(),
+        health_routes(),
+        metric_routes(),
+    ]
 
 
 def _document(web: FastAPI) -> dict[str, Any]:

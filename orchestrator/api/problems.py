@@ -28,6 +28,7 @@ from orchestrator.domain.errors import (
     TryLater,
     UnknownJob,
     UnknownKey,
+    UnknownLane,
     WrongMoment,
 )
 
@@ -39,6 +40,7 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (NotPermitted, 403),
     (UnknownJob, 404),
     (UnknownKey, 404),
+    (UnknownLane, 404),
     (AmbiguousJob, 409),
     (IllegalMove, 409),
     (WrongMoment, 409),

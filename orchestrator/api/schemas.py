@@ -226,3 +226,41 @@ class AuditPage(Wire):
 
     items: list[DeedFacts]
     next_cursor: str | None
+
+
+class LaneCallsFacts(Wire):
+    """Calls that were answered, and how many of them with 429."""
+
+    calls: int
+    throttled: int
+
+
+class WaitingFacts(Wire):
+    """A job that shares a lane."""
+
+    job: str
+    name: str | None
+    priority: Priority
+    calls: int
+    estimated_finish_at: str | None
+
+
+class LaneFacts(Wire):
+    """One lane: what Graph counts one write limit for."""
+
+    lane: str
+    tenants: list[str]
+    limit: str | None
+    keeper: str
+    in_use: int | None
+    learned_share: float
+    per_second: float | None
+    closed_until: str | None
+    last_hour: LaneCallsFacts
+    waiting: list[WaitingFacts]
+
+
+class LaneList(Wire):
+    """Every lane that a tenant in the settings leads to."""
+
+    items: list[LaneFacts]

@@ -46,6 +46,7 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
         confirm_above=reading.take("confirm_above", values.whole_number(0, 10**9), _DEFAULTS.confirm_above),
         people=people.settings,
         public_url=people.public_url,
+        metrics_address=reading.take("metrics_address", values.address, None, nothing="none"),
         log_level=reading.take("log_level", values.log_level, _DEFAULTS.log_level),
         log_format=reading.take("log_format", values.one_of("text", "json"), _DEFAULTS.log_format),
         config_file=file,

@@ -96,6 +96,7 @@ class Settings:
     confirm_above: int = 1_000
     people: PeopleSettings | None = None
     public_url: str | None = None
+    metrics_address: tuple[str, int] | None = None
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
     config_file: Path | None = None

@@ -23,6 +23,7 @@ GENERAL = (
     "confirm_above",
     "public_url",
     *PEOPLE,
+    "metrics_address",
     "log_level",
     "log_format",
 )

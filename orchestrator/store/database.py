@@ -29,6 +29,7 @@ from orchestrator.store.recovery import Recovery
 from orchestrator.store.samples import Samples
 from orchestrator.store.sessions import Sessions
 from orchestrator.store.targets import Targets
+from orchestrator.store.whole import WholeOf
 from orchestrator.store.workers import Workers
 
 _PATIENCE = 30
@@ -54,6 +55,7 @@ class Transaction:
         self.audit = Audit(connection)
         self.sessions = Sessions(connection)
         self.samples = Samples(connection)
+        self.whole = WholeOf(connection)
         self._clock = clock
         self._now: datetime | None = None
         self._afterwards: list[Callable[[], Awaitable[None]]] = []

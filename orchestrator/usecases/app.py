@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from random import Random
@@ -19,6 +19,7 @@ from orchestrator.engine.ports import Caller
 from orchestrator.engine.throttle import Throttle
 from orchestrator.queueing.bell import Bell
 from orchestrator.store.database import Store
+from orchestrator.telemetry.metrics import Metrics
 
 
 class Permission(StrEnum):
@@ -68,6 +69,7 @@ class App:
     policy: RetryPolicy
     batching: Batching
     started_at: datetime
+    metrics: Metrics = field(default_factory=Metrics)
 
     def tenant(self, name: str) -> Tenant:
         """The tenant of this name; UnknownTenant says which there are."""

@@ -27,6 +27,7 @@ from orchestrator.web.access_pages import access_routes
 from orchestrator.web.entra import entra_routes
 from orchestrator.web.health_page import health_page
 from orchestrator.web.job_pages import job_pages
+from orchestrator.web.lanes_page import lanes_page
 from orchestrator.web.live import live_routes
 from orchestrator.web.move_forms import move_routes
 from orchestrator.web.new_job import new_job_routes
@@ -54,6 +55,7 @@ def make_web(settings: Settings) -> FastAPI:
         move_routes(),
         job_pages(pages),
         access_routes(pages),
+        lanes_page(pages),
         health_page(pages),
     ):
         web.include_router(routes)

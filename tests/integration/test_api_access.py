@@ -30,6 +30,9 @@ NEEDED = {
     "POST /api/jobs/{job_id}/cancel": Role.OPERATOR,
     "POST /api/jobs/{job_id}/priority": Role.OPERATOR,
     "POST /api/jobs/{job_id}/retry": Role.OPERATOR,
+    "GET /api/lanes": Role.VIEWER,
+    "GET /api/lanes/{tenant}": Role.VIEWER,
+    "GET /metrics": Role.VIEWER,
     "GET /api/keys": Role.ADMIN,
     "POST /api/keys": Role.ADMIN,
     "POST /api/keys/{key_id}/revoke": Role.ADMIN,
@@ -53,7 +56,7 @@ async def service(sqlite_url: str) -> AsyncIterator[Service]:
 
 async def status_of(client: httpx.AsyncClient, route: str, job: str, headers: dict[str, str]) -> int:
     method, _, path = route.partition(" ")
-    url = path.format(job_id=job, key_id="nokeyofours")
+    url = path.format(job_id=job, key_id="nokeyofours", tenant="default")
     async with client.stream(method, url, headers=headers, **BODIES.get(route, {})) as response:  # type: ignore[arg-type] # as httpx takes them
         return response.status_code
 

@@ -49,6 +49,7 @@ NEEDED = {
     "POST /keys": Role.ADMIN,
     "POST /keys/{key_id}/revoke": Role.ADMIN,
     "GET /audit": Role.ADMIN,
+    "GET /lanes": Role.VIEWER,
     "GET /health": Role.VIEWER,
 }
 
