@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
@@ -123,6 +124,7 @@ class Connections:
 
     def __init__(self, settings: Settings, clock: Clock, prompt: Prompt | None) -> None:
         self._settings, self._clock, self._prompt = settings, clock, prompt
+        self._trust: ssl.SSLContext | None = None
         self._http: Http | None = None
         self._made: dict[str, TenantConnection] = {}
 
@@ -146,8 +148,11 @@ class Connections:
         from orchestrator.usecases.connection import TenantConnection  # noqa: PLC0415
 
         settings = self._settings.tenants[tenant.name]
-        trust = trust_in(self._settings.ca_bundle)
         addresses = addresses_of(tenant.cloud)
+        if self._trust is None:
+            # Once for all tenants: reading the system's certificates takes longer than a hundred calls.
+            self._trust = trust_in(self._settings.ca_bundle)
+        trust = self._trust
         if self._http is None:
             self._http = open_http(trust)
         sign_in = sign_in_with(

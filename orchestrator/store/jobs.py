@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, case, cast, exists, func, or_, select, update
+from sqlalchemy import BigInteger, Float, and_, case, cast, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -179,8 +179,11 @@ class Jobs:
     async def due(self, *, worker: WorkerId, now: datetime, only: JobNumber | None = None) -> list[DueJob]:
         """The jobs of which the worker could hold something right now."""
         due = exists().where(BatchRow.job_number == JobRow.number, takable(now, worker=worker))
+        # Of these one batch is held at a time, by one worker.
+        is_first = exists().where(BatchRow.job_number == JobRow.number, BatchRow.holder.is_not(None))
+        many_may = and_(JobRow.answered, JobRow.probe_at.is_(None))
         query = select(JobRow.lane, JobRow.tenant, JobRow.number, JobRow.pass_value, JobRow.priority).where(
-            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due, may_ask(now)
+            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due, may_ask(now), or_(many_may, ~is_first)
         )
         if only is not None:
             query = query.where(JobRow.number == only)

@@ -163,13 +163,18 @@ class Driver:
         for each in due:
             found.setdefault(each.lane, []).append(each.turn)
         for lane, turns in found.items():
-            self._turns.setdefault(lane, Turns()).replace(turns)
-        self._lanes = {each.turn.job: each.lane for each in due}
+            # What is in reserve here is not for others to find, and still to be called.
+            self._turns.setdefault(lane, Turns()).replace(turns, keep=self._has_reserve)
+        held = {job: lane for job, lane in self._lanes.items() if self._leases.of_job(job)}
+        self._lanes = held | {each.turn.job: each.lane for each in due}
         for lane, tenant in tenants.items():
             if lane not in self._running and not self._stop.is_requested:
                 task = asyncio.create_task(self._run_lane(lane, tenant), name=f"lane {lane}")
                 self._running[lane] = task
                 task.add_done_callback(partial(self._lane_ended, lane))
+
+    def _has_reserve(self, job: JobNumber) -> bool:
+        return self._leases.in_reserve(job) is not None
 
     async def _run_lane(self, key: LaneKey, tenant_name: str) -> None:
         if key not in self._runs:
