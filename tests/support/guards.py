@@ -40,17 +40,21 @@ async def set_guards(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         await connection.execute(text("CREATE TABLE violations (what TEXT NOT NULL)"))
         for number, (table, rule, broken, where) in enumerate(_RULES):
-            note = f"INSERT INTO violations VALUES ('{rule}: ' || {where})"
+            note = f"INSERT INTO violations VALUES ('{rule}: ' || {where})"  # noqa: S608 - both are written above
             if engine.dialect.name == "sqlite":
                 statements = [
                     f"CREATE TRIGGER guard_{number} AFTER UPDATE ON {table} WHEN {broken} BEGIN {note}; END",
                 ]
             else:
                 statements = [
-                    f"CREATE FUNCTION guard_{number}() RETURNS trigger LANGUAGE plpgsql AS "
-                    f"$$ BEGIN {note}; RETURN NULL; END $$",
-                    f"CREATE TRIGGER guard_{number} AFTER UPDATE ON {table} FOR EACH ROW "
-                    f"WHEN ({broken}) EXECUTE FUNCTION guard_{number}()",
+                    (
+                        f"CREATE FUNCTION guard_{number}() RETURNS trigger LANGUAGE plpgsql AS "
+                        f"$$ BEGIN {note}; RETURN NULL; END $$"
+                    ),
+                    (
+                        f"CREATE TRIGGER guard_{number} AFTER UPDATE ON {table} FOR EACH ROW "
+                        f"WHEN ({broken}) EXECUTE FUNCTION guard_{number}()"
+                    ),
                 ]
             for statement in statements:
                 await connection.exec_driver_sql(statement)

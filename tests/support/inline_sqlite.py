@@ -1,4 +1,4 @@
-"""A SQLite database in memory that answers in the thread that asks: what aiosqlite is to the store, without its thread."""
+"""A SQLite database in memory that answers in the thread that asks: aiosqlite without its thread."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from asyncio import Future
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import AsyncAdaptedQueuePool, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -80,7 +80,7 @@ class _Cursor:
     def __init__(self, cursor: sqlite3.Cursor) -> None:
         self._cursor = cursor
 
-    async def __aenter__(self) -> _Cursor:
+    async def __aenter__(self) -> Self:
         return self
 
     @property

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from statistics import median
+from typing import Any
 
 import structlog
 
@@ -71,6 +73,57 @@ def run_seed(seed: int, template: Path, *, is_loud: bool = False) -> RunSummary:
         return run_virtually(_Run(seed, template).run())
 
 
+@dataclass(slots=True)
+class Totals:
+    """What many runs were, all together."""
+
+    seeds: int = 0
+    calls: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
+    devices: Counter[str] = field(default_factory=Counter)
+    repeated: int = 0
+    recoveries: list[float] = field(default_factory=list)
+    broken: dict[int, list[str]] = field(default_factory=dict)
+
+    def add(self, run: RunSummary) -> None:
+        """One run more."""
+        self.seeds += 1
+        self.calls += run.calls
+        self.faults += run.faults
+        self.answers += run.answers
+        self.devices += run.devices
+        self.repeated += run.repeated
+        self.recoveries += run.recoveries
+        if run.broken:
+            self.broken[run.seed] = run.broken
+
+    def __str__(self) -> str:
+        recoveries = sorted(self.recoveries) or [0.0]
+        unheard = sum(count for answer, count in self.answers.items() if answer != "204")
+        return (
+            f"{self.seeds} seeds, {self.calls:,} calls ({unheard:,} not answered with 204), "
+            f"{self.faults.total():,} faults injected\n"
+            f"faults: {_listed(self.faults)}\n"
+            f"devices: {_listed(self.devices)}, {self.repeated:,} reached twice, {_lost(self)} lost\n"
+            f"work of the {len(self.recoveries)} killed taken up after {median(recoveries):.1f} s (median), "
+            f"{recoveries[-1]:.1f} s (worst)"
+        )
+
+
+def how_to_replay(seed: int) -> str:
+    """What to type to see the same run again, with its log."""
+    return f"make chaos KIND=simulation SEED={seed}"
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
+
+
+def _lost(totals: Totals) -> int:
+    return sum("rows than the list" in line or "at the end" in line for each in totals.broken.values() for line in each)
+
+
 class _Run:
     def __init__(self, seed: int, template: Path) -> None:
         self.summary = RunSummary(seed)
@@ -90,7 +143,7 @@ class _Run:
         try:
             for _ in range(self._chance.choice([1, 1, 2])):
                 await self._submit()
-            for _ in range(self._chance.choice([2, 3])):
+            for _ in range(self._chance.choice([2, 2, 3])):
                 self._start()
             watching = asyncio.create_task(self._watch_recoveries())
             await self._break_things()
@@ -126,7 +179,7 @@ class _Run:
         )
         lines = list(enumerate(devices, 2))
         size = chance.choice([20, 50, 500])
-        rows = [InputRow(line, [device], device=Device((device,))) for line, device in lines]
+        rows = [InputRow(line, (device,), device=Device((device,))) for line, device in lines]
         async with app.store.transaction() as tx:
             now = await tx.now()
             await tx.reception.add_page(reception.number, 0, (2, lines[-1][0]), pack(rows), now=now)
@@ -220,8 +273,8 @@ class _Run:
     async def _trouble_graph(self) -> None:
         graph, chance = self._world.graph, self._chance
         now = asyncio.get_running_loop().time()
-        while_it_lasts = {"since": now, "until": now + chance.choice([1.0, 4.0, 10.0])}
-        some = {"share": chance.choice([0.02, 0.1, 0.4]), **while_it_lasts}
+        while_it_lasts: dict[str, Any] = {"since": now, "until": now + chance.choice([1.0, 4.0, 10.0])}
+        some: dict[str, Any] = {"share": chance.choice([0.02, 0.1, 0.4]), **while_it_lasts}
         troubles: dict[str, Callable[[], None]] = {
             "outage": lambda: graph.outage(seconds=chance.choice([2, 6, 20]), status=chance.choice([500, 503, 504, 0])),
             "storm of 429": lambda: graph.refuse(None, 429, retry_after=chance.choice([None, "1", "4"]), **some),
@@ -324,9 +377,7 @@ class _Run:
             text = "".join([piece async for piece in report_text(person, job.id)])
             rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
             counts = job_object(await describe_job(person, job.id))["counts"]
-            jobs.append(
-                JobEvidence(devices, rows, counts, job.action.is_repeatable, tuple(self._fences[job.number]))
-            )
+            jobs.append(JobEvidence(devices, rows, counts, job.action.is_repeatable, tuple(self._fences[job.number])))
             summary.devices.update(row["status"] for row in rows)
             summary.devices.update("marked" for row in rows if row["maybeRepeated"] == "true")
         evidence = Evidence(

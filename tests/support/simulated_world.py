@@ -1,7 +1,7 @@
 """Several workers, their clocks, one database and a misbehaving Graph, in one process on virtual time.
 
-What is real: the use cases, the driver, the engine, the throttle, the store and its SQL, the requests and the reading of
-replies, and the simulator's decisions. What is played: threads, sockets, and the ways in which processes come to grief.
+What is real: the use cases, the driver, the engine, the throttle, the store and its SQL, requests and the reading of
+replies, the simulator's decisions. What is played: threads, sockets, and the ways in which processes come to grief.
 """
 
 from __future__ import annotations

@@ -20,9 +20,7 @@ def assert_the_report_is_true(
     assert not lies, "\n".join(lies[:10])
 
 
-def lies_in(
-    rows: Iterable[Mapping[str, str]], ledger: Sequence[Call], *, to_the_call: bool = False
-) -> list[str]:
+def lies_in(rows: Iterable[Mapping[str, str]], ledger: Sequence[Call], *, to_the_call: bool = False) -> list[str]:
     """What the report says and the ledger denies, a line each."""
     calls = Counter(call.device for call in ledger)
     effects = Counter(call.device for call in ledger if call.effect)
