@@ -54,7 +54,7 @@ class CommandLine:
             input=stdin if stdin is not None else b"",
             capture_output=True,
             cwd=self.folder,
-            env=self._environ(variables),
+            env=self.environ(variables),
             timeout=PATIENCE,
             check=False,
         )
@@ -70,7 +70,7 @@ class CommandLine:
                 stdout=subprocess.PIPE,
                 stderr=told,
                 cwd=self.folder,
-                env=self._environ(variables),
+                env=self.environ(variables),
             )
             try:
                 yield Running(process, Path(told.name))
@@ -88,8 +88,9 @@ class CommandLine:
         text = (self.folder / f"muster-{job}.csv").read_text(encoding="utf-8-sig")
         return list(csv.DictReader(io.StringIO(text, newline="")))
 
-    def _environ(self, variables: dict[str, str]) -> dict[str, str]:
-        given = {**os.environ, "PYTHONPATH": str(ROOT), **self.variables, **variables}
+    def environ(self, variables: dict[str, str] | None = None) -> dict[str, str]:
+        """The environment of its commands, with these variables too."""
+        given = {**os.environ, "PYTHONPATH": str(ROOT), **self.variables, **(variables or {})}
         return {name: value for name, value in given.items() if value}
 
 
