@@ -61,6 +61,8 @@ class Outages:
         """What a claim said of the job: others may have found Graph out, or back."""
         if is_probe:
             self._out.add(job)
+            if (row := self._rows.pop(job, None)) is not None:
+                self._news[job] = Found(tuple(row.lines), 0.0)
         elif job not in self._news:
             self._out.discard(job)
 

@@ -60,7 +60,7 @@ async def drive(app: App, stop: StopSignal, *, only: Job | None = None, until_id
 class Driver:
     """The lanes of one process; wake it when something may be due."""
 
-    def __init__(self, app: App, stop: StopSignal, only: JobNumber | None) -> None:
+    def __init__(self, app: App, stop: StopSignal, only: JobNumber | None, patience: float | None = None) -> None:
         self._app = app
         self._stop = stop
         self._only = only
@@ -75,6 +75,8 @@ class Driver:
         self._lanes: dict[JobNumber, LaneKey] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._looked_at = app.clock.monotonic()
+        self._patience = PATIENCE if patience is None else patience
+        self.looks = 0
 
     def wake(self) -> None:
         """Something may be due: look now."""
@@ -112,11 +114,11 @@ class Driver:
         """No new call; the answers on their way are waited for, everything is written, and what is held is let go."""
         self._stop.request()
         self._woken.set()
-        until = self._app.clock.monotonic() + PATIENCE
+        until = self._app.clock.monotonic() + self._patience
         # A lane that waits for a database that is away waits for nothing now.
         running = [*self._running.values()]
         if running:
-            await asyncio.wait(running, timeout=PATIENCE)
+            await asyncio.wait(running, timeout=self._patience)
         for lane in running:
             lane.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -126,12 +128,12 @@ class Driver:
         recorder = self._loops[0]
         self._recorder.close()
         # The database may be away for good; what is not written by then is handed back by whoever recovers.
-        await asyncio.wait([recorder], timeout=PATIENCE)
+        await asyncio.wait([recorder], timeout=max(self._patience / 5, until - self._app.clock.monotonic()))
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         try:
-            async with asyncio.timeout(2), self._app.store.transaction() as tx:
+            async with asyncio.timeout(self._patience / 5), self._app.store.transaction() as tx:
                 await tx.workers.leave(self._app.worker)
         except (TryLater, TimeoutError):
             log.warning("worker.left_silently")
@@ -139,6 +141,7 @@ class Driver:
     async def _looking(self) -> None:
         while not self._stop.is_requested:
             self._woken.clear()
+            self.looks += 1
             try:
                 await self._look()
                 self._looked_at = self._app.clock.monotonic()
@@ -321,9 +324,11 @@ class Driver:
 
 
 @asynccontextmanager
-async def open_driver(app: App, stop: StopSignal, *, only: Job | None = None) -> AsyncIterator[Driver]:
-    """A driver at work; on the way out it lets go of everything."""
-    driver = Driver(app, stop, only.number if only else None)
+async def open_driver(
+    app: App, stop: StopSignal, *, only: Job | None = None, patience: float | None = None
+) -> AsyncIterator[Driver]:
+    """A driver at work; on the way out it waits `patience` seconds for answers, and lets go of everything."""
+    driver = Driver(app, stop, only.number if only else None, patience)
     driver.start()
     try:
         yield driver

@@ -68,17 +68,19 @@ def test_a_scan_whose_worker_was_killed_after_the_call_waits_for_a_person(team: 
 def test_killed_again_and_again_on_machines_whose_clocks_are_twenty_minutes_apart(team: Team) -> None:
     clocks = (600.0, -600.0)
     workers = [team.worker(clock=clock) for clock in clocks]
-    job = team.submit(700)
-    for number, calls in enumerate((30, 150, 270, 400, 520)):
+    job = team.submit(600)
+    deaths = []
+    for number, calls in enumerate((30, 150, 270, 400)):
         team.called(calls)
-        dead = workers.pop(0)
-        dead.kill()
+        deaths.append((workers.pop(0), time.monotonic()))
+        deaths[-1][0].kill()
         workers.append(team.worker(clock=clocks[number % 2]))
-        team.taken_up(dead)
+    for dead, died_at in deaths:
+        team.taken_up(dead, since=died_at)
 
-    counts = team.finish(job, 90)["counts"]
+    counts = team.finish(job, 60)["counts"]
 
-    assert counts["accepted"] == 700
+    assert counts["accepted"] == 600
     assert_all_holds(team.evidence(limit=LIMIT))
 
 

@@ -34,7 +34,7 @@ def test_postgres_restarted_under_load_costs_no_device(
     with a_team(tmp_path, graph, database_url=url, broker_url=valkey_url) as team:
         team.worker()
         team.worker()
-        job = team.submit(700)
+        job = team.submit(500)
         for calls in (60, 250, 450):
             team.called(calls)
             restart()
@@ -42,7 +42,7 @@ def test_postgres_restarted_under_load_costs_no_device(
         counts = team.finish(job, 90)["counts"]
         evidence = team.evidence(limit=LIMIT)
 
-    assert counts["accepted"] == 700
+    assert counts["accepted"] == 500
     assert_all_holds(evidence)
 
 
@@ -53,7 +53,7 @@ def test_redis_back_from_an_old_snapshot_lets_no_call_too_many_through(
     with a_team(tmp_path, graph, database_url=postgresql_url, broker_url=url) as team:
         team.worker()
         team.worker()
-        job = team.submit(700)
+        job = team.submit(500)
         team.called(60)
         with redis.Redis.from_url(url) as client:
             snapshot = {key: client.dump(key) for key in client.keys("*")}
@@ -70,7 +70,7 @@ def test_redis_back_from_an_old_snapshot_lets_no_call_too_many_through(
         evidence = team.evidence(limit=LIMIT)
 
     assert snapshot
-    assert counts["accepted"] == 700
+    assert counts["accepted"] == 500
     assert set(graph.tenant.effects.values()) == {1}
     assert_all_holds(evidence)
 
@@ -81,11 +81,11 @@ def test_a_worker_cut_off_from_each_of_what_it_needs_goes_on_when_it_can(
 ) -> None:
     graph.answer_within(0.05, 0.2)
     lonely = team.worker(through=PARTS)
-    job = team.submit(900)
+    job = team.submit(600)
     for way in (team.way_to_graph, *lonely.ways.values()):
         team.called(graph.tenant.total + 50)
         getattr(way, harm)()
-        time.sleep(2.5)
+        time.sleep(2.0)
         way.mend()
         team.called(graph.tenant.total + 30)
         way.reset()
@@ -93,7 +93,7 @@ def test_a_worker_cut_off_from_each_of_what_it_needs_goes_on_when_it_can(
     counts = team.finish(job, 120)["counts"]
 
     assert lonely.lives
-    assert counts["accepted"] == 900
+    assert counts["accepted"] == 600
     assert_all_holds(team.evidence(limit=LIMIT))
 
 
