@@ -91,7 +91,7 @@ def test_frozen_past_its_lease_a_worker_changes_nothing_when_it_thaws(team: Team
     team.called(60)
     first.freeze()
     frozen_at = time.monotonic()
-    until(lambda: time.monotonic() - frozen_at > 11 and not team._holds(first), 30, team.last_words)
+    until(lambda: time.monotonic() - frozen_at > 11 and not team.holds(first), 30, team.last_words)
     first.thaw()
 
     counts = team.finish(job, 60)["counts"]

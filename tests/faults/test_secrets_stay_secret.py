@@ -30,7 +30,6 @@ from tests.support.tls import Authority
 SECRET = "xQ8~a-client-secret-that-nobody-may-read"
 PASSWORD = "a-pass-phrase-of-the-key"
 ACTION = ("--action", "refreshUserPolicy")
-LOUD = {"MUSTER_LOG_LEVEL": "debug"}
 
 
 def trouble(graph: SimulatedGraph) -> None:
@@ -46,14 +45,13 @@ def trouble(graph: SimulatedGraph) -> None:
 
 
 def sayings(muster: CommandLine) -> list[Ended]:
-    """Every command that shows something, with a sign-in that is refused among them."""
-    shown = [
-        muster.run("--debug", "run", muster.write("devices.csv", devices_csv(120)), *ACTION, **LOUD),
-        *(muster.run("--debug", *words, **LOUD) for words in (["job", "show", "latest"], ["job", "errors", "latest"])),
-        *(muster.run("--debug", *words, **LOUD) for words in (["settings"], ["doctor"], ["tenant", "list"])),
-        muster.run("--debug", "tenant", "check", **LOUD),
-        muster.run("--debug", "job", "report", "latest", **LOUD),
-    ]
+    """Every command that shows something, at the debug level and with tracebacks."""
+    commands = (
+        ["run", muster.write("devices.csv", devices_csv(120)), *ACTION],
+        *(["job", word, "latest"] for word in ("show", "errors", "report")),
+        *(["settings"], ["doctor"], ["tenant", "list"], ["tenant", "check"]),
+    )
+    shown = [muster.run("--debug", *words) for words in commands]
     assert [each.err for each in shown if "fault of Muster" in each.err] == []
     return shown
 
@@ -79,10 +77,16 @@ def test_an_embedded_run_keeps_the_secret_and_every_token_to_itself(
     trouble(graph)
     with served_with_sign_in(graph, authority) as variables:
         database = tmp_path / "muster.db"
-        variables |= {"MUSTER_DATABASE_URL": f"sqlite:///{database.as_posix()}", "MUSTER_WRITE_LIMIT": "30/1s"}
+        variables |= {
+            "MUSTER_DATABASE_URL": f"sqlite:///{database.as_posix()}",
+            "MUSTER_WRITE_LIMIT": "40/1s",
+            "MUSTER_LOG_LEVEL": "debug",
+        }
         muster = CommandLine(tmp_path, {**variables, "MUSTER_CLIENT_SECRET": SECRET})
         said = sayings(muster)
-        wrong = muster.run("--debug", "tenant", "check", MUSTER_CLIENT_SECRET=f"{SECRET}-but-wrong", **LOUD)
+        wrong = muster.run(
+            "--debug", "tenant", "check", MUSTER_CLIENT_SECRET=f"{SECRET}-but-wrong", MUSTER_LOG_LEVEL="debug"
+        )
 
     assert wrong.code == 3
     with closing(sqlite3.connect(database)) as connection:
@@ -110,13 +114,16 @@ def test_a_certificates_key_and_its_pass_phrase_are_told_to_nobody(
     with served_with_sign_in(graph, authority) as variables:
         variables |= {
             "MUSTER_DATABASE_URL": f"sqlite:///{(tmp_path / 'muster.db').as_posix()}",
-            "MUSTER_WRITE_LIMIT": "30/1s",
+            "MUSTER_WRITE_LIMIT": "40/1s",
+            "MUSTER_LOG_LEVEL": "debug",
             "MUSTER_CLIENT_CERTIFICATE": str(keys / "app.pem"),
             "MUSTER_CLIENT_CERTIFICATE_PASSWORD": PASSWORD,
         }
         muster = CommandLine(tmp_path, variables)
         said = sayings(muster)
-        wrong = muster.run("--debug", "tenant", "check", MUSTER_CLIENT_CERTIFICATE_PASSWORD=f"not {PASSWORD}", **LOUD)
+        wrong = muster.run(
+            "--debug", "tenant", "check", MUSTER_CLIENT_CERTIFICATE_PASSWORD=f"not {PASSWORD}", MUSTER_LOG_LEVEL="debug"
+        )
 
     assert wrong.code == 3
     texts = [each.out + each.err for each in [*said, wrong]]
@@ -140,7 +147,7 @@ async def test_a_team_keeps_them_out_of_its_logs_its_tables_and_its_broker(
             "MUSTER_WRITE_LIMIT": "30/1s",
             "MUSTER_CLIENT_SECRET": SECRET,
             "MUSTER_LOG_FORMAT": "json",
-            **LOUD,
+            "MUSTER_LOG_LEVEL": "debug",
         }
         worker = opened.enter_context(CommandLine(tmp_path, variables).started("worker"))
         muster = CommandLine(tmp_path, variables)

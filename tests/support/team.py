@@ -139,10 +139,15 @@ class Team:
     def taken_up(self, dead: TeamWorker, *, since: float | None = None) -> float:
         """Until nothing is held by a dead worker; how long that took."""
         since = time.monotonic() if since is None else since
-        until(lambda: not self._holds(dead), 60, self.last_words)
+        until(lambda: not self.holds(dead), 60, self.last_words)
         took = time.monotonic() - since
         self.recoveries.append(took)
         return took
+
+    def holds(self, worker: TeamWorker) -> bool:
+        """Whether the database still has it as the holder of anything."""
+        pattern = f"%:{worker.process.pid}:%"
+        return bool(ask(self.database_url, "SELECT count(*) FROM batches WHERE holder LIKE $1", pattern))
 
     def evidence(self, *, limit: tuple[int, float] | None = None, others: Sequence[str] = ()) -> Evidence:
         """Everything that is to be judged."""
@@ -162,10 +167,6 @@ class Team:
     def last_words(self) -> str:
         """The ends of all logs, for whoever reads why a test failed."""
         return "\n".join(worker.running.told.read_text(errors="replace")[-1500:] for worker in self.workers)
-
-    def _holds(self, worker: TeamWorker) -> bool:
-        pattern = f"%:{worker.process.pid}:%"
-        return bool(ask(self.database_url, "SELECT count(*) FROM batches WHERE holder LIKE $1", pattern))
 
     async def _noted(self) -> list[str]:
         engine = make_engine(self.database_url, pool_size=1)

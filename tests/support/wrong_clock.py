@@ -14,7 +14,7 @@ def set_clock_wrong(by: float) -> None:
     """Everything in this process that asks for the time of day is told another."""
     right = time.time
     time.time = lambda: right() + by
-    SystemClock.now = lambda _: datetime.now(UTC) + timedelta(seconds=by)  # type: ignore[method-assign] # the point of it
+    SystemClock.now = lambda _: datetime.now(UTC) + timedelta(seconds=by)  # type: ignore[assignment, method-assign] # the point of it
 
 
 if __name__ == "__main__":
