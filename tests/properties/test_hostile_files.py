@@ -105,8 +105,11 @@ def _judge_report(rows: list[InputRow], via: Via) -> None:
     columns = [f"c{number}" for number in range(width)]
     facts = {row.line: ReportTarget(row.device or Device(("",)), TargetStatus.ACCEPTED) for row in rows}
     text = report_header(via, columns) + report_rows(rows, facts, via=via, columns=width, statuses=None)
-    csv.field_size_limit(100_000_000)
-    read = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+    usual = csv.field_size_limit(100_000_000)
+    try:
+        read = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+    finally:
+        csv.field_size_limit(usual)
     assert len(read) == len(rows) + 1
     assert {len(row) for row in read} == {len(read[0])}
     harmless = re.compile(r"-(?:\d+(?:[.,]\d+)?)?", re.ASCII)

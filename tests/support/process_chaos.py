@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from statistics import median
+from typing import Any
 
 import redis
 
@@ -144,18 +145,17 @@ class Damage:
 
     def _trouble_graph(self) -> None:
         graph = self._team.graph
-        some = {"share": self._chance.choice([0.05, 0.3]), "until": time.monotonic() + 3.0}
-        name, trouble = self._chance.choice(
-            [
-                ("replies lost", lambda: graph.lose_reply(None, **some)),
-                ("connections closed by Graph", lambda: graph.close_connection(None, **some)),
-                ("429 storm", lambda: graph.refuse(None, 429, retry_after="1", **some)),
-                ("503 outage", lambda: graph.outage(seconds=6.0)),
-                ("HTML", lambda: graph.answer_html(None, **some)),
-                ("slow answers", lambda: graph.slow_down(None, low=0.5, high=4.0, **some)),
-            ]
-        )
-        trouble()
+        some: dict[str, Any] = {"share": self._chance.choice([0.05, 0.3]), "until": time.monotonic() + 3.0}
+        troubles: dict[str, Callable[[], None]] = {
+            "replies lost": lambda: graph.lose_reply(None, **some),
+            "connections closed by Graph": lambda: graph.close_connection(None, **some),
+            "429 storm": lambda: graph.refuse(None, 429, retry_after="1", **some),
+            "503 outage": lambda: graph.outage(seconds=6.0),
+            "HTML": lambda: graph.answer_html(None, **some),
+            "slow answers": lambda: graph.slow_down(None, low=0.5, high=4.0, **some),
+        }
+        name = self._chance.choice(list(troubles))
+        troubles[name]()
         self._faults[name] += 1
 
     def _note_recoveries(self) -> None:
