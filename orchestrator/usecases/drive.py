@@ -272,14 +272,20 @@ class Driver:
         return bool(claim.targets)
 
     async def _write(self, entry: Entry) -> Written:
-        recorded = await record_outcomes(self._app, entry)
+        # News of what this entry holds: what it gives back to a target must not be overwritten by the target's outcome.
+        news = self._outages.take_news()
+        try:
+            recorded = await record_outcomes(self._app, entry)
+        except BaseException:
+            self._outages.put_back(news)
+            raise
         self._leases.note_written(entry, recorded.written.kept)
         for lane, keeper in recorded.keepers.items():
             self._app.throttle.note_keeper(lane, keeper)
         for turn in recorded.turns:
             if turn.job in self._lanes:
                 self._turns[self._lanes[turn.job]].correct(turn)
-        await self._brakeman.look(entry)
+        await self._brakeman.look(entry, news)
         self._shed(self._leases.of_resting())
         if any(batch.released for batch in entry.batches):
             self._woken.set()

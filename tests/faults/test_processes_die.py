@@ -69,18 +69,16 @@ def test_killed_again_and_again_on_machines_whose_clocks_are_twenty_minutes_apar
     clocks = (600.0, -600.0)
     workers = [team.worker(clock=clock) for clock in clocks]
     job = team.submit(600)
-    deaths = []
-    for number, calls in enumerate((30, 150, 270, 400)):
-        team.called(calls)
-        deaths.append((workers.pop(0), time.monotonic()))
-        deaths[-1][0].kill()
-        workers.append(team.worker(clock=clocks[number % 2]))
-    for dead, died_at in deaths:
-        team.taken_up(dead, since=died_at)
+    with team.watching():
+        for number, calls in enumerate((30, 150, 270, 400)):
+            team.called(calls)
+            workers.pop(0).kill()
+            workers.append(team.worker(clock=clocks[number % 2]))
 
-    counts = team.finish(job, 60)["counts"]
+        counts = team.finish(job, 60)["counts"]
 
     assert counts["accepted"] == 600
+    assert len(team.recoveries) == 4
     assert_all_holds(team.evidence(limit=LIMIT))
 
 

@@ -39,7 +39,8 @@ def break_processes(*, seed: int | None, seconds: float) -> int:
         graph.answer_within(0.02, 0.3)
         with a_team(Path(folder), graph, database_url=database_url, broker_url=broker_url) as team:
             damage = Damage(team, Random(seed), broker_url, restart_postgres, restart_valkey)
-            damage.go_on_for(seconds)
+            with team.watching():
+                damage.go_on_for(seconds)
             sys.stdout.write(f"\nseed {seed}: {damage.summary()}\n")
             broken = violations_of(team.evidence(limit=LIMIT))
         sys.stdout.write("".join(f"  {line}\n" for line in broken[:20]))
@@ -60,7 +61,6 @@ class Damage:
         self._team, self._chance, self._broker_url = team, chance, broker_url
         self._restart_postgres, self._restart_valkey = restart_postgres, restart_valkey
         self._faults: Counter[str] = Counter()
-        self._deaths: list[tuple[TeamWorker, float]] = []
         self._job: TeamJob | None = None
 
     def go_on_for(self, seconds: float) -> None:
@@ -82,7 +82,6 @@ class Damage:
             self._see_to_work()
             self._chance.choice(breakages)()
             time.sleep(self._chance.uniform(0.5, 2.5))
-            self._note_recoveries()
         self._mend()
 
     def summary(self) -> str:
@@ -115,7 +114,6 @@ class Damage:
         worker = self._someone()
         worker.kill()
         self._faults["killed"] += 1
-        self._deaths.append((worker, time.monotonic()))
 
     def _freeze(self) -> None:
         worker = self._someone()
@@ -158,16 +156,9 @@ class Damage:
         troubles[name]()
         self._faults[name] += 1
 
-    def _note_recoveries(self) -> None:
-        for dead, died_at in list(self._deaths):
-            if not self._team.holds(dead):
-                self._team.recoveries.append(time.monotonic() - died_at)
-                self._deaths.remove((dead, died_at))
-
     def _mend(self) -> None:
         self._team.graph.behave()
         self._team.worker()
         for job in self._team.jobs:
             while self._team.finish(job, 300)["status"] in {"stopped", "paused"}:
                 self._team.muster.run("job", "resume", job.id, "-o", "json")
-        self._note_recoveries()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -34,6 +35,7 @@ class TeamWorker:
 
     running: Running
     ways: dict[Part, TcpProxy]
+    died_at: float | None = None
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -45,6 +47,7 @@ class TeamWorker:
 
     def kill(self) -> None:
         """SIGKILL, and gone."""
+        self.died_at = time.monotonic()
         self.process.kill()
         self.process.wait(10)
 
@@ -148,6 +151,34 @@ class Team:
         """Whether the database still has it as the holder of anything."""
         pattern = f"%:{worker.process.pid}:%"
         return bool(ask(self.database_url, "SELECT count(*) FROM batches WHERE holder LIKE $1", pattern))
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Note how long those that are killed hold on to their work; while PostgreSQL is away nobody can take it up."""
+        stop = threading.Event()
+        thread = threading.Thread(target=lambda: asyncio.run(self._watch(stop)), name="watching")
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    async def _watch(self, stop: threading.Event) -> None:
+        seen, away_until, connection = set[int](), 0.0, None
+        while not stop.wait(0.2):
+            try:
+                connection = connection or await asyncpg.connect(self.database_url, timeout=5)
+                rows = await connection.fetch("SELECT DISTINCT holder FROM batches WHERE holder IS NOT NULL")
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                away_until, connection = time.monotonic(), None
+                continue
+            held_by = {int(row["holder"].split(":")[1]) for row in rows}
+            for dead in [each for each in self.workers if each.died_at and each.process.pid not in held_by | seen]:
+                seen.add(dead.process.pid)
+                self.recoveries.append(time.monotonic() - max(dead.died_at or 0.0, away_until))
+        if connection is not None:
+            await connection.close()
 
     def evidence(self, *, limit: tuple[int, float] | None = None, others: Sequence[str] = ()) -> Evidence:
         """Everything that is to be judged."""
