@@ -32,10 +32,10 @@ BRAKE = BrakeOptions(share=25, sample=50)
 
 
 @asynccontextmanager
-async def two_apps(database_url: str, graph: SimulatedGraph) -> AsyncIterator[tuple[App, App]]:
+async def two_apps(database_url: str, graph: SimulatedGraph, *, base: float = 0.05) -> AsyncIterator[tuple[App, App]]:
     async with AsyncExitStack() as opened:
         url = await opened.enter_async_context(serve(graph))
-        policy = RetryPolicy(attempts=3, base=0.05)
+        policy = RetryPolicy(attempts=3, base=base)
         one, other = [
             await opened.enter_async_context(an_app(database_url, url, policy=policy, kind="worker")) for _ in range(2)
         ]
@@ -182,16 +182,17 @@ async def test_a_retry_is_judged_as_the_job_was(sqlite_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "status", "seconds"),
+    ("database_url", "status", "seconds"),
     [("sqlite", 503, 5.0), ("postgresql", 503, 1.5), ("sqlite", 500, 1.5), ("sqlite", 504, 1.5), ("sqlite", 0, 1.5)],
+    indirect=["database_url"],
 )
 async def test_an_outage_is_waited_out_with_one_device_at_a_time_and_uses_up_no_attempt(
-    kind: str, status: int, seconds: float, request: pytest.FixtureRequest
+    database_url: str, status: int, seconds: float
 ) -> None:
     graph = SimulatedGraph(None)
     graph.answer_within(0.005, 0.02)
     stop = StopSignal()
-    async with two_apps(request.getfixturevalue(f"{kind}_url"), graph) as apps:
+    async with two_apps(database_url, graph, base=1.0) as apps:
         job = await submitted(apps[0], DEVICES)
         async with open_driver(apps[0], stop), open_driver(apps[1], stop):
             while graph.tenant.total < 200:  # noqa: ASYNC110 - the simulator tells nobody

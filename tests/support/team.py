@@ -108,10 +108,14 @@ class Team:
         self.workers.append(worker)
         return worker
 
-    def submit(self, count: int, *arguments: str, action: str = "refreshUserPolicy", seed: int = 1) -> TeamJob:
+    def submit(
+        self, count: int, *arguments: str, action: str = "refreshUserPolicy", seed: int = 1, **more: str
+    ) -> TeamJob:
         """A job of so many devices."""
         file = self.muster.write(f"devices{seed}.csv", devices_csv(count, seed=seed))
-        ended = self.muster.run("submit", file, "--action", action, "--yes", "-o", "json", *arguments)
+        ended = self.muster.run(
+            "submit", file, "--action", action, "--yes", "-o", "json", *arguments, stdin=b"", **more
+        )
         job = TeamJob(ended.json["id"], device_ids(count, seed=seed), action != "fullScan")
         self.jobs.append(job)
         return job
