@@ -217,8 +217,10 @@ def takable(now: datetime, *, worker: WorkerId, held: Collection[BatchKey] | Non
 
 
 def may_ask(now: datetime) -> ColumnElement[bool]:
-    """Jobs whose Graph is not out, or may be tried again now."""
-    return or_(JobRow.probe_at.is_(None), JobRow.probe_at <= now)
+    """Jobs that may call now: one that Graph has not answered yet, or for which it is out, waits for what it asked."""
+    moving = exists().where(BatchRow.job_number == JobRow.number, BatchRow.holder.is_not(None))
+    is_out = JobRow.probe_at.is_not(None)
+    return or_(and_(JobRow.answered, ~is_out), and_(or_(~is_out, JobRow.probe_at <= now), ~moving))
 
 
 def _flying(batch: AnyRow) -> list[int]:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.seeded_run import RunSummary, Totals, how_to_replay, run_seed
 
-FIRST, SEEDS = 1000, 300
+FIRST, SEEDS = 1000, 305
 
 
 @pytest.mark.timeout(900)

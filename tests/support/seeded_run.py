@@ -158,7 +158,7 @@ class _Run:
 
     async def _submit(self) -> None:
         chance, app = self._chance, self._person
-        devices = device_ids(chance.randint(150, 420), seed=chance.getrandbits(32))
+        devices = device_ids(chance.randint(150, 340), seed=chance.getrandbits(32))
         action = Action.FULL_SCAN if chance.random() < 0.3 else Action.REFRESH_USER_POLICY
         tenant = app.tenants["default"]
         reception = await begin_reception(

@@ -195,7 +195,7 @@ class DirectGraph:
         version, _, below = request_for(call, "simulation").path[1:].partition("/")
         asked = Asked("POST", version, segments_of("/" + below), call.action, _BEARER, call.client_request_id, envelope)
         noted, reply = graph._desk.answer(asked)
-        delay = reply.delay + self._world.chance.uniform(0.005, 0.2)
+        delay = reply.delay + self._world.chance.uniform(0.005, self._world.answers_within)
         if delay > ANSWER_PATIENCE:
             await asyncio.sleep(ANSWER_PATIENCE)
             await self._life.gate()
@@ -256,6 +256,7 @@ class SimulatedWorld:
             quota, seed=seed, world=SimulatorsWorld(clock=loop.time, wall=lambda: wall + loop.time())
         )
         self.tenant = Tenant("default", Cloud.GLOBAL, "https://graph.example", LaneKey("global/contoso/app"), limit)
+        self.answers_within = self.chance.choice([0.2, 0.2, 3.0])
         self.database_away: str | None = None
         self.closures: list[tuple[float, float]] = []
         self.workers: list[SimulatedWorker] = []
