@@ -45,7 +45,7 @@ from tests.support.invariants import Evidence, JobEvidence, violations_of
 from tests.support.simulated_world import SimulatedWorker, SimulatedWorld
 from tests.support.virtual_loop import run_virtually
 
-_LIMITS = (WriteLimit(100, timedelta(seconds=2)), WriteLimit(400, timedelta(seconds=4)), None)
+_LIMITS = (WriteLimit(60, timedelta(seconds=1)), WriteLimit(100, timedelta(seconds=2)), None)
 _TROUBLE_FOR = 9.0
 """Virtual seconds in which things break; then all of it is mended, and everything must come to its end."""
 
