@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -286,16 +286,25 @@ class Driver:
             if turn.job in self._lanes:
                 self._turns[self._lanes[turn.job]].correct(turn)
         await self._brakeman.look(entry, news)
-        self._shed(self._leases.of_resting())
+        self._shed_what_may_not_leave()
         if any(batch.released for batch in entry.batches):
             self._woken.set()
         return recorded.written
 
     async def _look_at_jobs(self) -> None:
         await self._leases.look()
-        self._shed(self._leases.of_resting())
+        if jobs := {held.claim.key.job for held in self._leases.all()}:
+            async with self._app.store.reading() as tx:
+                self._outages.note_seen(await tx.brakes.out_for(jobs))
+        self._shed_what_may_not_leave()
 
-    def _shed(self, batches: Iterable[HeldBatch]) -> None:
+    def _shed_what_may_not_leave(self) -> None:
+        # While Graph is out nobody holds anything of the job but its one probe, or nobody could take that.
+        out = [held for held in self._leases.all() if self._outages.is_out(held.claim.key.job)]
+        idle = [held for held in out if held.in_reserve and not held.claim.is_probe]
+        self._shed([*self._leases.of_resting(), *idle])
+
+    def _shed(self, batches: list[HeldBatch]) -> None:
         for held in batches:
             held.shed()
             self._recorder.note(held)

@@ -20,6 +20,7 @@ import structlog
 
 from orchestrator.cli.job_json import job_object
 from orchestrator.domain.action import Action
+from orchestrator.domain.batching import Batching
 from orchestrator.domain.brake import BrakeOptions
 from orchestrator.domain.device import Device, Via
 from orchestrator.domain.errors import IllegalMove, StoreUnavailable
@@ -30,7 +31,6 @@ from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.pages import pack
 from orchestrator.simulator.throttling import Quota
 from orchestrator.store.reception import NewJob
-from orchestrator.usecases.app import Batching
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.describe_jobs import describe_job
 from orchestrator.usecases.pause_job import pause_job

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from orchestrator.domain.batching import Batching
 from orchestrator.domain.call import Call, EnvelopesRefused
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import StoreUnavailable
@@ -39,7 +40,7 @@ from orchestrator.simulator.tokens import ANY_APP, Bearer
 from orchestrator.simulator.world import World as SimulatorsWorld
 from orchestrator.store.database import Store, Transaction
 from orchestrator.store.row_throttle import RowThrottle
-from orchestrator.usecases.app import App, Batching, Permission, TokenView
+from orchestrator.usecases.app import App, Permission, TokenView
 from orchestrator.usecases.drive import open_driver
 from tests.support.clock import START
 
