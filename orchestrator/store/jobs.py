@@ -180,7 +180,7 @@ class Jobs:
         """The jobs of which the worker could hold something right now."""
         due = exists().where(BatchRow.job_number == JobRow.number, takable(now, worker=worker))
         query = select(JobRow.lane, JobRow.tenant, JobRow.number, JobRow.pass_value, JobRow.priority).where(
-            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due, may_ask(now)
+            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due, may_ask(now, worker=worker)
         )
         if only is not None:
             query = query.where(JobRow.number == only)
