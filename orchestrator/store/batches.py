@@ -63,7 +63,7 @@ class Batches:
     ) -> Claim | None:
         """Hold a batch of the job, and take its due targets into reserve; none of them may be called yet.
 
-        Of a batch that the worker holds (`held`, with the lines that are on their way) it may take what has become due
+        Of a batch that the worker holds (`held`, with the lines that it has) it may take what has become due
         since; the term stays. It must not do so while it writes how its batches stand, or the one would undo the other.
         What a claim held of which it never heard is not its to go on with. None means that nothing of the job can be
         held now, or that somebody else was quicker.

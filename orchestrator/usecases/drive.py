@@ -244,24 +244,26 @@ class Driver:
         held = [each for each in self._leases.of_job(job) if each.has_more(self._leases.now())]
         if not held:
             return await self._claim_with(job, [])
-        # What we know of them must be what the database knows.
-        await self._recorder.flush()
         async with self._recorder.quiet():
+            # What we know of them must be what the database knows, until it has answered.
+            await self._recorder.flush_in_quiet()
             return await self._claim_with(job, [each for each in held if not each.is_lost])
 
     async def _claim_with(self, job: JobNumber, held: list[HeldBatch]) -> bool:
         asked_at = self._app.clock.monotonic()
+        # Before anything is waited for: what lands meanwhile was on its way, and is not to be taken again.
+        here = {each.claim.key: each.lines for each in held}
+        for each in held:
+            each.begin_extension()
         async with self._app.store.transaction() as tx:
             now = await tx.now()
             self._leases.note_time(now)
-            for each in held:
-                each.begin_extension()
             claim = await tx.batches.claim(
                 job,
                 worker=self._app.worker,
                 lease=LEASE,
                 now=now,
-                held={each.claim.key: each.in_flight for each in held},
+                held=here,
             )
         if claim is None:
             return False

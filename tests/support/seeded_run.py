@@ -349,6 +349,7 @@ class _Run:
         world.graph.behave()
         if self._someone() is None:
             self._start()
+        statuses: list[JobStatus] = []
         while loop.time() < _LONGEST:
             statuses = [await self._helped(job) for job, _ in self._jobs]
             if all(status.is_final for status in statuses):

@@ -94,7 +94,10 @@ def note_tasks(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> as
     """A task factory: whatever a process starts dies with it."""
     task: asyncio.Task[Any] = asyncio.Task(work, loop=loop, **options)
     life = _LIFE.get()
-    if life is not None:
+    # SQLAlchemy gives a connection back in a task of its own. A process that dies takes its connection with it; here
+    # there is one for all, which must find its way home.
+    gives_back = "sqlalchemy" in getattr(getattr(work, "cr_code", None), "co_filename", "")
+    if life is not None and not gives_back:
         life.tasks[task] = None
         task.add_done_callback(life.tasks.pop)
     return task
