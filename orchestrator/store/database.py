@@ -136,6 +136,9 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
                 "command_timeout": _PATIENCE,
                 "server_settings": {
                     "application_name": "muster",
+                    # A commit that a crash of the server could undo would leave what a worker knows of its batches
+                    # at odds with the rows: the next tally that it writes counts outcomes that are gone.
+                    "synchronous_commit": "on",
                     "lock_timeout": f"{_PATIENCE * 1000 // 2}",
                     "idle_in_transaction_session_timeout": f"{_PATIENCE * 2000}",
                 },

@@ -183,7 +183,10 @@ class Jobs:
         is_first = exists().where(BatchRow.job_number == JobRow.number, BatchRow.holder.is_not(None))
         many_may = and_(JobRow.answered, JobRow.probe_at.is_(None))
         query = select(JobRow.lane, JobRow.tenant, JobRow.number, JobRow.pass_value, JobRow.priority).where(
-            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due, may_ask(now), or_(many_may, ~is_first)
+            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+            due,
+            may_ask(now, worker=worker),
+            or_(many_may, ~is_first),
         )
         if only is not None:
             query = query.where(JobRow.number == only)

@@ -12,6 +12,7 @@ from random import Random
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.batching import Batching
+from orchestrator.domain.brake import BrakeOptions
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.device import Via
 from orchestrator.domain.ids import LaneKey, WorkerId
@@ -100,11 +101,21 @@ async def submitted(
     action: Action = Action.REFRESH_USER_POLICY,
     idempotency_key: str | None = None,
     skip_invalid: bool = False,
+    brake: BrakeOptions | None = None,
+    canary: int = 0,
 ) -> Job:
     """A job of so many devices, or of this device list."""
     return await submit_job(
         app,
-        JobRequest(action, Via.MANAGED_DEVICES, "default", "tests", idempotency_key=idempotency_key),
+        JobRequest(
+            action,
+            Via.MANAGED_DEVICES,
+            "default",
+            "tests",
+            idempotency_key=idempotency_key,
+            brake=brake or BrakeOptions(),
+            canary=canary,
+        ),
         io.BytesIO(devices_csv(devices) if isinstance(devices, int) else devices),
         file_name="devices.csv",
         options=IntakeOptions(skip_invalid=skip_invalid),

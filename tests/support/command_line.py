@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support.checkout import ROOT
+
 PATIENCE = 60.0
 """Seconds that a command may take before it counts as hung."""
 
@@ -52,23 +54,23 @@ class CommandLine:
             input=stdin if stdin is not None else b"",
             capture_output=True,
             cwd=self.folder,
-            env=self._environ(variables),
+            env=self.environ(variables),
             timeout=PATIENCE,
             check=False,
         )
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     @contextmanager
-    def started(self, *arguments: str, **variables: str) -> Iterator[Running]:
-        """A command under way, gone after the block."""
+    def started(self, *arguments: str, clock: float = 0.0, **variables: str) -> Iterator[Running]:
+        """A command under way, gone after the block; `clock` is by how many seconds its machine's is wrong."""
         with (self.folder / f"{arguments[0]}.err").open("w+b") as told:
             process = subprocess.Popen(
-                _command(arguments),
+                _command(arguments) if not clock else _command_by_wrong_clock(clock, arguments),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=told,
                 cwd=self.folder,
-                env=self._environ(variables),
+                env=self.environ(variables),
             )
             try:
                 yield Running(process, Path(told.name))
@@ -86,8 +88,9 @@ class CommandLine:
         text = (self.folder / f"muster-{job}.csv").read_text(encoding="utf-8-sig")
         return list(csv.DictReader(io.StringIO(text, newline="")))
 
-    def _environ(self, variables: dict[str, str]) -> dict[str, str]:
-        given = {**os.environ, **self.variables, **variables}
+    def environ(self, variables: dict[str, str] | None = None) -> dict[str, str]:
+        """The environment of its commands, with these variables too."""
+        given = {**os.environ, "PYTHONPATH": str(ROOT), **self.variables, **(variables or {})}
         return {name: value for name, value in given.items() if value}
 
 
@@ -106,6 +109,10 @@ class Running:
         """Wait for it to end by itself."""
         out, _ = self.process.communicate(timeout=PATIENCE)
         return Ended(self.process.returncode, out.decode(), self.told.read_text(encoding="utf-8"))
+
+
+def _command_by_wrong_clock(clock: float, arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "tests.support.wrong_clock", str(clock), *arguments]
 
 
 def _command(arguments: Sequence[str]) -> list[str]:
