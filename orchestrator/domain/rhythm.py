@@ -1,7 +1,7 @@
 """When a schedule is due: by a cron expression, every so often, or once; pure, and exact where clocks move.
 
-A fixed hour follows the wall clock. `*` and `*/n` hours follow elapsed time: every minute that passes is looked at once,
-by what the clocks show in it.
+A fixed hour follows the wall clock. `*` and `*/n` hours follow elapsed time: every minute that passes is looked at
+once, by what the clocks show in it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import islice
 from cronsim import CronSim, CronSimError
 
 from orchestrator.domain.errors import ScheduleInvalid
-from orchestrator.domain.zones import first_change, moment_at, wall_at, zone_of
+from orchestrator.domain.zones import first_change, is_repeated, is_skipped, moment_at, wall_at, zone_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,8 @@ def parse_cron(expression: str, timezone: str, *, now: datetime) -> Cron:
     fields = expression.split()
     if len(fields) != 5:
         raise ScheduleInvalid(
-            f"{expression!r} is no cron expression: it has {len(fields)} fields and takes five, minute hour day-of-month "
-            "month day-of-week, such as '0 2 * * *' for two o'clock every night."
+            f"{expression!r} is no cron expression: it has {len(fields)} fields and takes five, minute hour "
+            "day-of-month month day-of-week, such as '0 2 * * *' for two o'clock every night."
         )
     zone_of(timezone)
     cron = Cron(" ".join(fields), timezone)
@@ -157,7 +157,7 @@ def parse_once(text: str, timezone: str, *, now: datetime) -> Once:
 
 
 def parse_span(text: str) -> timedelta:
-    """"90m", "1h30m", "45s", "2d", or bare minutes, as a span; ScheduleInvalid says what a span looks like."""
+    """The span that "90m", "1h30m", "45s" or "2d" names; ScheduleInvalid says what a span looks like."""
     match = _SPAN.fullmatch(text.strip().casefold().replace(" ", ""))
     if match is None or not any(match.groups()):
         raise ScheduleInvalid(f"{text!r} is no span of time; it takes forms such as 30s, 15m, 1h, 1h30m or 2d.")
@@ -171,6 +171,22 @@ def parse_span(text: str) -> timedelta:
 def first_moments(rhythm: Rhythm, after: datetime, count: int) -> list[Moment]:
     """The next so many moments."""
     return list(islice(rhythm.moments(after), count))
+
+
+def daylight_mark(rhythm: Rhythm, moment: Moment) -> str | None:
+    """What daylight saving does to this moment, in words; None where nothing."""
+    zone = zone_of(rhythm.timezone)
+    shown = wall_at(moment.at, zone)
+    if is_skipped(moment.wall, zone):
+        return f"daylight saving: {moment.wall:%H:%M} does not exist, so it runs at {shown:%H:%M}"
+    if is_repeated(moment.wall, zone):
+        first = moment_at(moment.wall, zone) == moment.at
+        if isinstance(rhythm, Cron) and not rhythm.follows_the_wall_clock:
+            return f"daylight saving: {moment.wall:%H:%M} for the {'first' if first else 'second'} time"
+        if first:
+            return f"daylight saving: {moment.wall:%H:%M} comes twice, and it runs the first time"
+        return f"daylight saving: {moment.wall:%H:%M} for the second time"
+    return None
 
 
 _SPAN = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,6})h)?(?:(\d{1,7})m(?:in)?)?(?:(\d{1,8})s)?")
