@@ -8,6 +8,7 @@ from datetime import datetime, time, timedelta
 from orchestrator.domain.blackout import Blackout, blackout_at, next_blackout
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.schedule import MomentStatus, Overlap, Schedule
+from orchestrator.domain.spans import span
 from orchestrator.domain.zones import moment_at, wall_at, zone_of
 
 
@@ -63,11 +64,9 @@ def decide(
         return Pass(MomentStatus.BLACKOUT, f"a blackout: {dark.words}")
     late = now - moment - schedule.jitter_at(moment)
     if late > rules.start_within and not has_waited:
-        return Pass(
-            MomentStatus.MISSED,
-            f"nobody was up: noticed {_span(late)} late, and it starts within {_span(rules.start_within)} or not at "
-            "all",
-        )
+        limit = span(rules.start_within.total_seconds())
+        words = f"nobody was up: noticed {span(late.total_seconds())} late, and it starts within {limit} or not at all"
+        return Pass(MomentStatus.MISSED, words)
     window = window_of(schedule, moment, blackouts)
     if window is not None and window.ends <= now:
         return Pass(MomentStatus.MISSED, f"too late: {window.reason}")
@@ -105,15 +104,6 @@ def window_of(schedule: Schedule, moment: datetime, blackouts: tuple[Blackout, .
 
 def _clock(until: time) -> str:
     return f"{until:%H:%M:%S}" if until.second else f"{until:%H:%M}"
-
-
-def _span(length: timedelta) -> str:
-    minutes, seconds = divmod(max(0, round(length.total_seconds())), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")]
-    shown = [f"{count} {unit}" for count, unit in parts if count][:2]
-    return " ".join(shown) or "0 s"
 
 
 _LONGEST_JOB = timedelta(days=30)

@@ -31,7 +31,7 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.batch import BATCH_SIZE, BatchChange, Claim
 from orchestrator.domain.device import Device, Via
 from orchestrator.domain.ids import BatchKey, JobId, JobNumber, WorkerId
-from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.domain.job import WINDOW_MARGIN, JobStatus, Tally
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store import json_rows
 from orchestrator.store.errors_text import pack_errors, unpack_errors
@@ -113,6 +113,7 @@ class Batches:
             answered_before=job.answered,
             accepted_before=batch.accepted > 0 or await self._any_accepted(job),
             is_probe=is_probe,
+            not_after=job.not_after,
         )
 
     async def extend_leases(
@@ -151,8 +152,13 @@ class Batches:
         """The job, if something of it may be held now; locked, it makes "is this the first" one question for all."""
         query = select(
             *(JobRow.number, JobRow.id, JobRow.action, JobRow.via, JobRow.status, JobRow.answered),
-            *(JobRow.probe_at, JobRow.canaries),
-        ).where(JobRow.number == number, JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), may_ask(now))
+            *(JobRow.probe_at, JobRow.canaries, JobRow.not_after),
+        ).where(
+            JobRow.number == number,
+            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+            may_ask(now),
+            within_window(now),
+        )
         return (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
 
     async def _is_held(self, number: JobNumber) -> bool:
@@ -219,6 +225,11 @@ def takable(now: datetime, *, worker: WorkerId, held: Collection[BatchKey] | Non
 def may_ask(now: datetime) -> ColumnElement[bool]:
     """Jobs whose Graph is not out, or may be tried again now."""
     return or_(JobRow.probe_at.is_(None), JobRow.probe_at <= now)
+
+
+def within_window(now: datetime) -> ColumnElement[bool]:
+    """Jobs of which calls may still start: the end of their window, if they have one, is to come."""
+    return or_(JobRow.not_after.is_(None), JobRow.not_after > now + WINDOW_MARGIN)
 
 
 def _flying(batch: AnyRow) -> list[int]:
