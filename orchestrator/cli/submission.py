@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -86,18 +86,23 @@ class Submission:
         """The name of the list, without its folder."""
         return None if self.file == STDIN else Path(self.file).name
 
-    @contextmanager
-    def stream(self) -> Iterator[BinaryIO]:
+    def stream(self) -> AbstractContextManager[BinaryIO]:
         """The bytes of the list."""
-        if self.file == STDIN:
-            yield sys.stdin.buffer
-            return
-        try:
-            file = Path(self.file).open("rb")  # noqa: SIM115 - closed below; only the opening may be refused
-        except OSError as problem:
-            raise IntakeFailed(f"{self.file} cannot be read: {problem.strerror}.") from problem
-        with file:
-            yield file
+        return opened_list(self.file)
+
+
+@contextmanager
+def opened_list(file: str) -> Iterator[BinaryIO]:
+    """The bytes of a device list; `-` is standard input."""
+    if file == STDIN:
+        yield sys.stdin.buffer
+        return
+    try:
+        opened = Path(file).open("rb")  # noqa: SIM115 - closed below; only the opening may be refused
+    except OSError as problem:
+        raise IntakeFailed(f"{file} cannot be read: {problem.strerror}.") from problem
+    with opened:
+        yield opened
 
 
 def chosen_tenant(settings: Settings, named: str | None) -> str:
