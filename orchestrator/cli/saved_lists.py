@@ -96,7 +96,7 @@ def show(invocation: Invocation, name: str) -> None:
     from orchestrator.usecases.describe_lists import describe_list
 
     view = invocation.ask(lambda app: describe_list(app, name))
-    newest = {**_object(view.versions[0]), "schedules": list(view.schedules)}
+    newest = {**_object(view.versions[0]), "schedules": list(view.schedules) or None}
     match invocation.output:
         case Format.JSON:
             show_facts({**newest, "versions": [_object(each) for each in view.versions]}, Format.JSON)

@@ -32,7 +32,11 @@ class Blackout:
     @property
     def words(self) -> str:
         """What it is, for people: its reason, or its days."""
-        return self.reason or f"{_shown(self.starts)} to {_shown(self.ends)}"
+        if self.reason:
+            return self.reason
+        # Whole days are said as they are given: the last one counts.
+        last = self.ends - timedelta(days=1) if self.ends.time() == self.starts.time() == time() else self.ends
+        return _shown(self.starts) if last == self.starts else f"{_shown(self.starts)} to {_shown(last)}"
 
 
 def blackout_at(moment: datetime, blackouts: Iterable[Blackout], zone: ZoneInfo) -> Blackout | None:

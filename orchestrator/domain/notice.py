@@ -143,7 +143,7 @@ def event_of_job(status: JobStatus, tally: Tally) -> Event:
 
 def notice_of_schedule(schedule: str, event: Event, words: str, *, key: str, facts: Mapping[str, Any]) -> Notice:
     """A run that was missed, or a schedule that was set aside."""
-    title = f"{schedule}: {'a run was missed' if event is Event.MISSED else 'set aside, and runs no more'}"
+    title = f"{schedule}: {'a run did not start' if event is Event.MISSED else 'set aside, and runs no more'}"
     lines = (words, f"muster schedule history {schedule}")
     return Notice(key, event, schedule, title, lines, {"schedule": schedule, "reason": words, **facts})
 

@@ -190,7 +190,7 @@ async def _write(
     match decision:
         case Pass(status, reason):
             if await tx.moments.note([MomentFacts(schedule.number, at, status, reason, now)]):
-                log.warning("moment.passed", schedule=schedule.name, at=at, status=status, reason=reason)
+                log.warning("moment.passed", schedule=schedule.name, moment=at, status=status, reason=reason)
                 await _tell_if_missed(app, tx, schedule, at, decision)
             return None
         case Wait(reason):

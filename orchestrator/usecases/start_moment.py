@@ -75,7 +75,7 @@ async def start_moment(app: App, making: Making) -> Job:
     )
     async with _signs_of_life(app, held):
         job = await submit_list(app, request, version, together_with=become)
-    log.info("moment.started", schedule=schedule.name, at=making.at, job=job.id, late=note)
+    log.info("moment.started", schedule=schedule.name, moment=making.at, job=job.id, note=note)
     return job
 
 
