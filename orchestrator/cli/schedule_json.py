@@ -47,7 +47,9 @@ def schedule_object(view: ScheduleView) -> dict[str, Any]:
             "carryOver": rules.carry_over,
             "jitterSeconds": rules.jitter.total_seconds(),
         },
-        "options": dict(order.options),
+        "canary": order.canary,
+        "brakeShare": order.brake.share,
+        "brakeSample": order.brake.sample,
         "notify": list(schedule.channels),
         "blackouts": [
             {"from": each.starts.isoformat(), "to": each.ends.isoformat(), "reason": each.reason}
@@ -104,7 +106,8 @@ def schedule_facts(view: ScheduleView) -> dict[str, Any]:
         "jitter": f"up to {span(rules.jitter.total_seconds())}" if rules.jitter else None,
         "blackouts": _some(blackouts),
         "notifies": list(schedule.channels) or None,
-        "options": ", ".join(f"{name} {value}" for name, value in order.options.items()) or None,
+        "canaries": order.canary or None,
+        "brake": f"stops when more than {order.brake.share} % of at least {order.brake.sample:,} devices fail",
         "made": f"{rfc3339(schedule.created_at)} by {schedule.created_by}",
         "last": None if view.last is None else _last_words(view.last),
     }

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from orchestrator.cli.submission import Spelled, chosen_tenant
+from orchestrator.cli.submission import BRAKE_OPTIONS, Spelled, chosen_tenant
 from orchestrator.domain.action import Action
+from orchestrator.domain.brake import BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import Priority
@@ -49,7 +50,9 @@ class ScheduleOptions:
     blackout: tuple[str, ...] = ()
     blackout_file: tuple[Path, ...] = ()
     notify: tuple[str, ...] = ()
-    further: dict[str, Any] = field(default_factory=dict)
+    canary: int = 0
+    brake_share: int = BrakeOptions().share
+    brake_sample: int = BrakeOptions().sample
 
     def new(self, settings: Settings) -> NewSchedule:
         """The schedule that is asked for; every part of it is checked here and now."""
@@ -67,7 +70,8 @@ class ScheduleOptions:
                 list_name=self.list_name,
                 priority=Priority(self.priority),
                 reason=self.reason,
-                options=self.further,
+                brake=BrakeOptions(self.brake_share, self.brake_sample),
+                canary=self.canary,
             ),
             rules=Rules(
                 start_within=parse_span(self.start_within),
@@ -113,7 +117,7 @@ def blackouts_of(texts: tuple[str, ...], files: tuple[Path, ...], *, now: dateti
 
 def schedule_options(command: F) -> F:
     """The name and every option of `schedule add`."""
-    for option in reversed((*RHYTHM_OPTIONS, *_OPTIONS)):
+    for option in reversed((*RHYTHM_OPTIONS, *_OPTIONS, *BRAKE_OPTIONS)):
         command = option(command)
     return command
 

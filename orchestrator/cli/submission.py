@@ -137,6 +137,33 @@ def submission_options(command: F) -> F:
     return command
 
 
+BRAKE_OPTIONS = (
+    click.option(
+        "--canary",
+        type=click.IntRange(0, MOST_CANARIES),
+        default=0,
+        metavar="N",
+        help="First N devices spread over the list; the others only if those went well.",
+    ),
+    click.option(
+        "--brake-share",
+        type=click.IntRange(1, 100),
+        default=BrakeOptions().share,
+        show_default=True,
+        metavar="PERCENT",
+        help="Stop where more of the devices fail; gone and unsupported ones do not count. 100 never stops.",
+    ),
+    click.option(
+        "--brake-sample",
+        type=click.IntRange(1),
+        default=BrakeOptions().sample,
+        show_default=True,
+        metavar="N",
+        help="Devices that must have ended before that is judged.",
+    ),
+)
+"""What schedules take as well."""
+
 _OPTIONS = (
     click.argument("file", metavar="FILE"),
     click.option(
@@ -170,27 +197,5 @@ _OPTIONS = (
         show_default=True,
         help="The job's weight beside others.",
     ),
-    click.option(
-        "--canary",
-        type=click.IntRange(0, MOST_CANARIES),
-        default=0,
-        metavar="N",
-        help="First N devices spread over the list; the others only if those went well.",
-    ),
-    click.option(
-        "--brake-share",
-        type=click.IntRange(1, 100),
-        default=BrakeOptions().share,
-        show_default=True,
-        metavar="PERCENT",
-        help="Stop where more of the devices fail; gone and unsupported ones do not count. 100 never stops.",
-    ),
-    click.option(
-        "--brake-sample",
-        type=click.IntRange(1),
-        default=BrakeOptions().sample,
-        show_default=True,
-        metavar="N",
-        help="Devices that must have ended before that is judged.",
-    ),
+    *BRAKE_OPTIONS,
 )

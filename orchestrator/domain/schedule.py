@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any
 
 from orchestrator.domain.action import Action
+from orchestrator.domain.brake import BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import ScheduleInvalid
 from orchestrator.domain.ids import ScheduleNumber
@@ -65,7 +63,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked each time; `options` are further options of `submit`, by their names there."""
+    """What is asked each time: the options of `submit` that are not about its file."""
 
     action: Action
     via: Via
@@ -73,7 +71,8 @@ class Order:
     list_name: str
     priority: Priority = Priority.NORMAL
     reason: str | None = None
-    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    brake: BrakeOptions = field(default_factory=BrakeOptions)
+    canary: int = 0
 
 
 @dataclass(frozen=True, slots=True)

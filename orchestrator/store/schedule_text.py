@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 from typing import Any, assert_never
 
 from orchestrator.domain.action import Action
+from orchestrator.domain.brake import BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import Priority
 from orchestrator.domain.rhythm import Cron, Every, Once, Rhythm
@@ -24,7 +25,9 @@ def pack_definition(rhythm: Rhythm, order: Order, rules: Rules, channels: tuple[
                 "tenant": order.tenant,
                 "priority": order.priority,
                 "reason": order.reason,
-                "options": dict(order.options),
+                "canary": order.canary,
+                "brakeShare": order.brake.share,
+                "brakeSample": order.brake.sample,
             },
             "rules": {
                 "startWithin": rules.start_within.total_seconds(),
@@ -51,7 +54,8 @@ def unpack_definition(text: str, list_name: str) -> tuple[Rhythm, Order, Rules, 
             list_name=list_name,
             priority=Priority(order["priority"]),
             reason=order["reason"],
-            options=order["options"],
+            brake=BrakeOptions(order["brakeShare"], order["brakeSample"]),
+            canary=order["canary"],
         ),
         Rules(
             start_within=timedelta(seconds=rules["startWithin"]),

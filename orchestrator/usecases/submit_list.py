@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from orchestrator.domain.device import Device
 from orchestrator.domain.errors import ScheduleInvalid
@@ -76,21 +75,17 @@ async def submit_list(
             schedule=request.schedule,
             not_after=request.not_after,
             not_after_reason=request.not_after_reason,
-            **_further(order),
         ),
     )
     try:
         await _receive(app, reception, version, rest)
         intake = replace(version.intake, file_name=version.label)
-        return await publish_reception(app, reception, intake, together_with=together_with)
+        return await publish_reception(
+            app, reception, intake, brake=order.brake, canary=order.canary, together_with=together_with
+        )
     except BaseException:
         await asyncio.shield(forget_reception(app, reception.number))
         raise
-
-
-def _further(order: Order) -> dict[str, Any]:
-    """Options of `submit` that a schedule passes on as they are."""
-    return dict(order.options)
 
 
 async def _receive(app: App, reception: Reception, version: ListVersion, rest: Collection[str]) -> None:
