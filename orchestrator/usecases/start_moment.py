@@ -26,10 +26,10 @@ from orchestrator.usecases.submit_list import ListRequest, submit_list
 
 log = structlog.get_logger()
 
-MAKING = timedelta(seconds=30)
+MAKING = timedelta(seconds=10)
 """How long a moment is held without a sign of life; a killed clock's is taken up soon after."""
 
-_SIGN_OF_LIFE = 8.0
+_SIGN_OF_LIFE = 2.5
 
 
 class MomentLost(MusterError):

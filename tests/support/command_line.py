@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,12 +58,19 @@ class CommandLine:
         )
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    @contextmanager
-    def started(self, *arguments: str, **variables: str) -> Iterator[Running]:
+    def started(self, *arguments: str, **variables: str) -> AbstractContextManager[Running]:
         """A command under way, gone after the block."""
-        with (self.folder / f"{arguments[0]}.err").open("w+b") as told:
+        return self._started(_command(arguments), arguments[0], variables)
+
+    def started_module(self, module: str, *arguments: str) -> AbstractContextManager[Running]:
+        """Another program under way, with the same variables."""
+        return self._started([sys.executable, "-m", module, *arguments], module, {})
+
+    @contextmanager
+    def _started(self, command: list[str], name: str, variables: dict[str, str]) -> Iterator[Running]:
+        with (self.folder / f"{name}.err").open("w+b") as told:
             process = subprocess.Popen(
-                _command(arguments),
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=told,
