@@ -13,6 +13,7 @@ from orchestrator.cli.schedule_options import RHYTHM_OPTIONS, ScheduleOptions, r
 from orchestrator.domain.errors import RequestRejected
 
 if TYPE_CHECKING:
+    from orchestrator.usecases.app import App
     from orchestrator.usecases.describe_schedules import MomentView, ScheduleView
 
 _NAME = click.argument("name", metavar="NAME")
@@ -26,11 +27,21 @@ _NAME = click.argument("name", metavar="NAME")
 def add(invocation: Invocation, /, **options: Any) -> None:
     """Submit a saved list again and again by itself: by --cron, --every so often, or once --at a time."""
     from orchestrator.usecases.add_schedule import add_schedule
+    from orchestrator.usecases.who_works import somebody_keeps_time
 
     new = ScheduleOptions(**options).new(invocation.settings())
-    view = invocation.ask(lambda app: add_schedule(app, new, by=caller()))
+
+    async def ask(app: App) -> tuple[ScheduleView, bool]:
+        return await add_schedule(app, new, by=caller()), await somebody_keeps_time(app)
+
+    view, is_kept = invocation.ask(ask)
     if invocation.output is Format.TABLE:
         click.echo(f"Schedule {new.name} is added.", err=True)
+    if not is_kept:
+        start = "`muster serve`" if invocation.settings().is_embedded else "`muster clock`"
+        click.echo(f"Nobody keeps time: no schedule fires before {start} runs.", err=True)
+    for late in {mark for moment in view.upcoming for mark in moment.marks if mark.startswith("window: ")}:
+        click.echo(f"muster: note: {late}.", err=True)
     _show(invocation, view)
 
 
@@ -104,7 +115,7 @@ def preview(
         views = preview_rhythm(rhythm, after=after, count=count)
     else:
 
-        async def ask(app: Any) -> list[MomentView]:
+        async def ask(app: App) -> list[MomentView]:
             zone = (await describe_schedule(app, name, count=1)).schedule.rhythm.timezone
             after = None if start is None else _start(start, zone)
             return await preview_schedule(app, name, after=after, count=count)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -145,6 +145,10 @@ class Moments:
             query = query.where(MomentRow.at < before)
         rows = await self._connection.execute(query.order_by(MomentRow.at.desc()).limit(limit))
         return [_facts(row) for row in rows]
+
+    async def forget(self, *, before: datetime) -> None:
+        """Drop what was decided before then."""
+        await self._connection.execute(delete(MomentRow).where(MomentRow.decided_at < before, ~_OPEN))
 
 
 _OPEN = MomentRow.status.in_((MomentStatus.STARTING, MomentStatus.QUEUED))

@@ -115,6 +115,11 @@ class Schedules:
         if not removed.rowcount:
             raise UnknownSchedule(name)
 
+    async def statuses(self) -> dict[str, ScheduleStatus]:
+        """Every schedule by name, with its status alone."""
+        rows = await self._connection.execute(select(ScheduleRow.name, ScheduleRow.status))
+        return {name: ScheduleStatus(status) for name, status in rows}
+
     async def of_list(self, list_name: str) -> list[str]:
         """The names of the schedules that refer to a list."""
         query = select(ScheduleRow.name).where(ScheduleRow.list_name == list_name).order_by(ScheduleRow.name)

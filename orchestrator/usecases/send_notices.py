@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import structlog
 
+from orchestrator.domain.errors import TryLater
 from orchestrator.domain.notice import Delivered, Delivery, NoticeStatus, Undelivered, retry_wait
 from orchestrator.store.notices import NoticeFacts, NoticeOutcome
 from orchestrator.usecases.app import App
+from orchestrator.usecases.tell import tell_of_ends
 
 log = structlog.get_logger()
 
@@ -27,6 +29,18 @@ async def send_notices(app: App) -> int:
             return 0
     counts = await asyncio.gather(*(_send_while_due(app) for _ in range(_AT_ONCE)))
     return sum(counts)
+
+
+async def tell_now(app: App) -> None:
+    """Tell of what ended in this process, one attempt a channel: no clock may be up that would."""
+    if not app.messenger.channels:
+        return
+    try:
+        async with asyncio.timeout(PATIENCE + 5):
+            await tell_of_ends(app)
+            await send_notices(app)
+    except (TryLater, TimeoutError) as problem:
+        log.warning("notices.waiting", reason=str(problem))
 
 
 async def _send_while_due(app: App) -> int:

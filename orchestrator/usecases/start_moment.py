@@ -88,8 +88,8 @@ def too_long(forecast: Forecast, window: timedelta | None) -> str | None:
         return None
     left = round((forecast.seconds - there) * forecast.per_second)
     return (
-        f"window: it will not suffice, about {span(forecast.seconds)} are needed and {span(there)} are there; some "
-        f"{left:,} devices will be left"
+        f"window: it will not suffice, about {span(forecast.seconds)} are needed and {span(there)} are there; "
+        f"about {left:,} devices will be left"
     )
 
 

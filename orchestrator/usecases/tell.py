@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import structlog
 
@@ -15,6 +16,7 @@ from orchestrator.usecases.app import App
 log = structlog.get_logger()
 
 _JOBS_A_PAGE = 50
+_STALE = timedelta(days=1)
 
 
 async def tell(app: App, tx: Transaction, notice: Notice, named: Sequence[str]) -> None:
@@ -37,6 +39,9 @@ async def tell_of_ends(app: App) -> int:
         tallies = await tx.jobs.tallies([job.number for job in jobs])
         now = await tx.now()
         for job in jobs:
+            if job.finished_at is not None and now - job.finished_at > _STALE:
+                # Nobody kept time since: by now whoever wanted to know has looked.
+                continue
             # A job may be stopped, resumed and stopped again: each end is told once.
             key = f"job/{job.id}/{job.status}/{now.timestamp():.0f}"
             errors = await tx.jobs.errors(job.number)
