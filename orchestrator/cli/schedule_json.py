@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from orchestrator.cli.figures import plural, rfc3339
 from orchestrator.cli.questions import forecast_line
+from orchestrator.domain.due import clock_time
 from orchestrator.domain.rhythm import Cron, Every, Once
 from orchestrator.domain.schedule import MomentStatus, Overlap
 from orchestrator.domain.spans import span
@@ -37,6 +38,8 @@ def schedule_object(view: ScheduleView) -> dict[str, Any]:
         "via": order.via.value,
         "tenant": order.tenant,
         "priority": order.priority.value,
+        "jobName": order.name,
+        "jobReason": order.reason,
         "list": order.list_name,
         "listVersion": None if view.version is None else view.version.version,
         "devices": None if view.version is None else view.version.devices,
@@ -168,7 +171,7 @@ def _window_words(schedule: Schedule) -> str:
     if rules.until is None:
         return "open: calls start until the job is done"
     rest = "called first next time" if rules.carry_over else "left waiting"
-    return f"no call starts after {rules.until.isoformat('minutes')} ({schedule.rhythm.timezone}); the rest is {rest}"
+    return f"no call starts after {clock_time(rules.until)} ({schedule.rhythm.timezone}); the rest is {rest}"
 
 
 def _last_words(moment: MomentFacts) -> str:

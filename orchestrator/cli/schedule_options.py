@@ -41,6 +41,7 @@ class ScheduleOptions:
     via: str = Via.MANAGED_DEVICES.value
     tenant: str | None = None
     priority: str = Priority.NORMAL.value
+    job_name: str | None = None
     reason: str | None = None
     start_within: str = "1h"
     overlap: str = Overlap.SKIP.value
@@ -69,6 +70,7 @@ class ScheduleOptions:
                 tenant=chosen_tenant(settings, self.tenant),
                 list_name=self.list_name,
                 priority=Priority(self.priority),
+                name=self.job_name,
                 reason=self.reason,
                 brake=BrakeOptions(self.brake_share, self.brake_sample),
                 canary=self.canary,
@@ -157,6 +159,7 @@ _OPTIONS = (
         show_default=True,
         help="The weight of its jobs beside others.",
     ),
+    click.option("--name", "job_name", metavar="TEXT", help="A name for its jobs."),
     click.option("--reason", metavar="TEXT", help="Why; it is kept with each job."),
     click.option("--jitter", metavar="SPAN", default="0s", help="Start up to so much later, by chance."),
     click.option(

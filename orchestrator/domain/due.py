@@ -94,7 +94,7 @@ def window_of(schedule: Schedule, moment: datetime, blackouts: tuple[Blackout, .
         while ends <= moment:
             wall += timedelta(days=1)
             ends = moment_at(wall, zone)
-        window = Window(ends, f"its window ended at {_clock(until)} ({schedule.rhythm.timezone})")
+        window = Window(ends, f"its window ended at {clock_time(until)} ({schedule.rhythm.timezone})")
     horizon = window.ends if window is not None else moment + _LONGEST_JOB
     dark = next_blackout(moment, horizon, blackouts, zone)
     if dark is not None:
@@ -102,7 +102,8 @@ def window_of(schedule: Schedule, moment: datetime, blackouts: tuple[Blackout, .
     return window
 
 
-def _clock(until: time) -> str:
+def clock_time(until: time) -> str:
+    """A time of day as people write it."""
     return f"{until:%H:%M:%S}" if until.second else f"{until:%H:%M}"
 
 

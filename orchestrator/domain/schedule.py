@@ -70,6 +70,7 @@ class Order:
     tenant: str
     list_name: str
     priority: Priority = Priority.NORMAL
+    name: str | None = None
     reason: str | None = None
     brake: BrakeOptions = field(default_factory=BrakeOptions)
     canary: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from orchestrator.domain.errors import CannotContinue, RequestRejected, TryLater
 from orchestrator.domain.ids import JobId, ScheduleNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.notice import Event, notice_of_schedule
+from orchestrator.domain.rhythm import Every
 from orchestrator.domain.schedule import MomentStatus, Schedule, ScheduleStatus
 from orchestrator.store.database import Transaction
 from orchestrator.store.moments import MomentFacts
@@ -85,7 +87,8 @@ async def _decide_due(app: App, number: ScheduleNumber) -> Making | None:
         if any(each.status is MomentStatus.STARTING for each in open_moments):
             # One at a time: whether its job still runs can be asked once it is there.
             return None
-        due = _due(schedule, now)
+        # Years of minutes take seconds to count, and calls must go on meanwhile.
+        due = await asyncio.to_thread(_due, schedule, now)
         await _note_older(app, tx, schedule, due, now=now)
         await tx.schedules.advance(schedule, due.next_at)
         blackouts = await tx.schedules.blackouts(schedule)
@@ -146,8 +149,12 @@ def _due(schedule: Schedule, now: datetime) -> _Due:
     """What has come since the last look, however long ago that was."""
     first = schedule.next_at or now
     come: deque[datetime] = deque([first], maxlen=MOST_ROWS)
-    count, next_at = 1, None
-    for moment in schedule.rhythm.moments(first):
+    count, next_at, after = 1, None, first
+    if isinstance(schedule.rhythm, Every):
+        interval = schedule.rhythm.interval
+        skipped = max(0, (now - first - schedule.rules.jitter) // interval - MOST_ROWS - 1)
+        count, after = count + skipped, first + skipped * interval
+    for moment in schedule.rhythm.moments(after):
         if moment.at + schedule.jitter_at(moment.at) > now:
             next_at = moment.at
             break

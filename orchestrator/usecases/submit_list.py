@@ -62,7 +62,7 @@ async def submit_list(
         app,
         NewJob(
             id=new_job_id(app),
-            name=None,
+            name=order.name,
             action=order.action,
             via=order.via,
             tenant=tenant.name,

@@ -69,9 +69,8 @@ def graph() -> SimulatedGraph:
 
 
 @pytest.fixture
-async def app(sqlite_url: str, graph: SimulatedGraph, clock: ManualClock) -> AsyncIterator[App]:
-    del clock
-    async with serve(graph) as url, an_app(sqlite_url, url) as opened:
+async def app(database_url: str, graph: SimulatedGraph) -> AsyncIterator[App]:
+    async with serve(graph) as url, an_app(database_url, url) as opened:
         yield opened
 
 

@@ -139,6 +139,18 @@ async def test_a_month_of_minutes_is_kept_in_a_thousand_rows_and_counted_in_full
     assert len(history) == 1001
 
 
+async def test_a_year_of_seconds_is_counted_and_not_walked_through(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    await a_schedule(app, rhythm=Every(timedelta(seconds=1), START))
+
+    clock.advance(days=365)
+    await fire_schedules(app)
+
+    history = await history_of(app)
+    assert sum(1 + moment.more for moment in history) == 365 * 86_400
+    assert history[-1].status is MomentStatus.STARTED
+
+
 async def test_of_several_moments_that_could_still_run_only_the_newest_does(app: App, clock: ManualClock) -> None:
     await a_list(app)
     await a_schedule(app, rhythm=Every(timedelta(minutes=10), START))
