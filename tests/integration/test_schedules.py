@@ -36,6 +36,7 @@ from orchestrator.usecases.fire_schedules import fire_schedules
 from orchestrator.usecases.resume_job import resume_job
 from orchestrator.usecases.run_schedule import run_schedule
 from orchestrator.usecases.start_moment import MAKING, Making, MomentLost, start_moment
+from orchestrator.usecases.tell import tell_of_ends
 from tests.support.apps import an_app, device_ids, targets_of
 from tests.support.clock import START, ManualClock
 from tests.support.schedules import a_list, a_schedule, history_of, statuses_of
@@ -385,6 +386,55 @@ async def test_a_moment_whose_clock_was_killed_is_taken_up_by_another_and_become
         assert (await tx.connection.execute(text("SELECT count(*) FROM jobs"))).scalar_one() == 1
 
 
+async def test_a_clock_that_slept_makes_no_job_of_a_moment_that_another_holds(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    view = await a_schedule(app)
+    night(clock)
+    async with app.store.transaction() as tx:
+        await tx.connection.execute(
+            text(
+                "INSERT INTO moments (schedule_number, at, status, decided_at, holder, lease_until) "
+                "VALUES (1, :at, 'starting', :at, 'another', :until)"
+            ),
+            {"at": _text(TWO_O_CLOCK), "until": _text(TWO_O_CLOCK + timedelta(hours=1))},
+        )
+
+    with pytest.raises(MomentLost):
+        await start_moment(app, Making(view.schedule, TWO_O_CLOCK, None, None, app.worker))
+
+    assert await list_jobs(app, limit=10) == []
+    async with app.store.reading() as tx:
+        rows = [
+            (await tx.connection.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one()  # noqa: S608 - our own names
+            for table in ("jobs", "batches", "targets", "input_pages")
+        ]
+    assert rows == [0, 0, 0, 0]
+
+
+async def test_a_moment_comes_to_be_decided_once_the_one_before_it_has_its_job(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    view = await a_schedule(app, rhythm=Every(timedelta(minutes=1), START))
+    clock.advance(minutes=2)
+    async with app.store.transaction() as tx:
+        await tx.schedules.advance(view.schedule, START + timedelta(minutes=2))
+        await tx.connection.execute(
+            text(
+                "INSERT INTO moments (schedule_number, at, status, decided_at, holder, lease_until) "
+                "VALUES (1, :at, 'starting', :at, 'another', :until)"
+            ),
+            {"at": _text(START + timedelta(minutes=1)), "until": _text(START + timedelta(minutes=3))},
+        )
+
+    meanwhile = await fire_schedules(app)
+    statuses = await statuses_of(app)
+    clock.advance(minutes=1, seconds=1)
+    afterwards = await fire_schedules(app)
+
+    assert (meanwhile, statuses) == (0, [MomentStatus.STARTING])
+    assert afterwards == 1
+    assert await statuses_of(app) == [MomentStatus.STARTED, MomentStatus.MISSED, MomentStatus.SKIPPED]
+
+
 async def test_a_moment_whose_clock_was_killed_in_the_evening_is_not_made_up_for_in_the_morning(
     app: App, clock: ManualClock
 ) -> None:
@@ -430,12 +480,14 @@ async def test_at_the_end_of_its_window_a_job_stops_and_what_is_left_comes_first
     clock.advance(minutes=1)
     await close_windows(app)
     stopped = await job_of(app, job.id)
+    told = await tell_of_ends(app)
     night(clock)
     await fire_schedules(app)
     second = await job_of(app, (await history_of(app))[1].job)
     targets = await targets_of(app, second)
 
     assert before is JobStatus.QUEUED
+    assert told == 1
     assert stopped.status is JobStatus.STOPPED
     assert "06:00 (Europe/Berlin)" in (stopped.reason or "")
     assert [target.device for target in targets] == [*devices[4:], *devices[:4]]
