@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli.invocation import Format, Invocation, caller, output_option, pass_invocation
-from orchestrator.cli.submission import STDIN, Spelled, opened_list
+from orchestrator.cli.submission import STDIN, intake_options, opened_list
 from orchestrator.domain.device import Via
 
 if TYPE_CHECKING:
@@ -19,17 +19,7 @@ if TYPE_CHECKING:
 @click.command("import")
 @click.argument("name", metavar="NAME")
 @click.argument("file", metavar="FILE")
-@click.option(
-    "--via",
-    type=Spelled(via.value for via in Via),
-    default=Via.MANAGED_DEVICES.value,
-    show_default=True,
-    help="How Graph addresses a device: it decides which columns hold the ids.",
-)
-@click.option("--column", metavar="NAME", help="Which column holds the id.")
-@click.option("--skip-invalid", is_flag=True, help="Take the good rows although others are bad.")
-@click.option("--only-eligible", is_flag=True, help="Leave out rows that cannot take a ConfigMgr action.")
-@click.option("--all", "take_all", is_flag=True, help="Of a report of ours, take every row.")
+@intake_options
 @output_option
 @pass_invocation
 def import_(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from orchestrator.cli.submission import BRAKE_OPTIONS, Spelled, chosen_tenant
+from orchestrator.cli.submission import REQUEST_OPTIONS, Spelled, chosen_tenant
 from orchestrator.domain.action import Action
 from orchestrator.domain.brake import BrakeOptions
 from orchestrator.domain.device import Via
@@ -119,7 +119,7 @@ def blackouts_of(texts: tuple[str, ...], files: tuple[Path, ...], *, now: dateti
 
 def schedule_options(command: F) -> F:
     """The name and every option of `schedule add`."""
-    for option in reversed((*RHYTHM_OPTIONS, *_OPTIONS, *BRAKE_OPTIONS)):
+    for option in reversed((*RHYTHM_OPTIONS, *REQUEST_OPTIONS, *_OPTIONS)):
         command = option(command)
     return command
 
@@ -137,30 +137,8 @@ RHYTHM_OPTIONS = (
     ),
 )
 _OPTIONS = (
-    click.option(
-        "--action",
-        required=True,
-        type=Spelled(action.value for action in Action),
-        help="What to ask of each device's ConfigMgr client.",
-    ),
     click.option("--list", "list_name", required=True, metavar="NAME", help="The saved list (`muster list import`)."),
-    click.option(
-        "--via",
-        type=Spelled(via.value for via in Via),
-        default=Via.MANAGED_DEVICES.value,
-        show_default=True,
-        help="How Graph addresses a device.",
-    ),
-    click.option("--tenant", metavar="NAME", help="Which of the tenants in the settings."),
-    click.option(
-        "--priority",
-        type=Spelled(each.value for each in Priority),
-        default=Priority.NORMAL.value,
-        show_default=True,
-        help="The weight of its jobs beside others.",
-    ),
     click.option("--name", "job_name", metavar="TEXT", help="A name for its jobs."),
-    click.option("--reason", metavar="TEXT", help="Why; it is kept with each job."),
     click.option("--jitter", metavar="SPAN", default="0s", help="Start up to so much later, by chance."),
     click.option(
         "--start-within",

@@ -130,6 +130,13 @@ class Spelled(click.Choice[str]):
         return f"{value!r} is none of {', '.join(self.choices)}."
 
 
+def intake_options(command: F) -> F:
+    """How a list is read, and how Graph will address its devices."""
+    for option in reversed((VIA, *INTAKE_OPTIONS)):
+        command = option(command)
+    return command
+
+
 def submission_options(command: F) -> F:
     """The file and every option that `run` and `submit` share."""
     for option in reversed(_OPTIONS):
@@ -137,7 +144,30 @@ def submission_options(command: F) -> F:
     return command
 
 
-BRAKE_OPTIONS = (
+VIA = click.option(
+    "--via",
+    type=Spelled(via.value for via in Via),
+    default=Via.MANAGED_DEVICES.value,
+    show_default=True,
+    help="How Graph addresses a device.",
+)
+REQUEST_OPTIONS = (
+    click.option(
+        "--action",
+        required=True,
+        type=Spelled(action.value for action in Action),
+        help="What to ask of each device's ConfigMgr client.",
+    ),
+    VIA,
+    click.option("--tenant", metavar="NAME", help="Which of the tenants in the settings."),
+    click.option("--reason", metavar="TEXT", help="Why; it is kept with the job."),
+    click.option(
+        "--priority",
+        type=Spelled(each.value for each in Priority),
+        default=Priority.NORMAL.value,
+        show_default=True,
+        help="The job's weight beside others.",
+    ),
     click.option(
         "--canary",
         type=click.IntRange(0, MOST_CANARIES),
@@ -162,40 +192,23 @@ BRAKE_OPTIONS = (
         help="Devices that must have ended before that is judged.",
     ),
 )
-"""What schedules take as well."""
+"""What is asked of the devices: a schedule takes these too."""
 
-_OPTIONS = (
-    click.argument("file", metavar="FILE"),
-    click.option(
-        "--action",
-        required=True,
-        type=Spelled(action.value for action in Action),
-        help="What to ask of each device's ConfigMgr client.",
-    ),
-    click.option(
-        "--via",
-        type=Spelled(via.value for via in Via),
-        default=Via.MANAGED_DEVICES.value,
-        show_default=True,
-        help="How Graph addresses a device.",
-    ),
-    click.option("--tenant", metavar="NAME", help="Which of the tenants in the settings."),
-    click.option("--name", metavar="TEXT", help="A name for the job."),
-    click.option("--reason", metavar="TEXT", help="Why; it is kept with the job."),
+INTAKE_OPTIONS = (
     click.option("--column", metavar="NAME", help="Which column holds the id."),
     click.option("--skip-invalid", is_flag=True, help="Call the good rows although others are bad."),
     click.option("--only-eligible", is_flag=True, help="Leave out rows that cannot take a ConfigMgr action."),
     click.option("--all", "take_all", is_flag=True, help="Of a report of ours, take every row."),
-    click.option("--dry-run", is_flag=True, help="Read the list, say what would be called, and store nothing."),
+)
+"""How a list is read: a saved list takes these too."""
+
+_OPTIONS = (
+    click.argument("file", metavar="FILE"),
+    *REQUEST_OPTIONS,
+    *INTAKE_OPTIONS,
     click.option("--yes", "-y", is_flag=True, help="Ask no question, however many devices there are."),
+    click.option("--name", metavar="TEXT", help="A name for the job."),
+    click.option("--dry-run", is_flag=True, help="Read the list, say what would be called, and store nothing."),
     click.option("--report", type=click.Path(path_type=Path), help="Where the report goes; muster-<job id>.csv else."),
     click.option("--idempotency-key", metavar="KEY", help="Submitted again with the same key, it is the same job."),
-    click.option(
-        "--priority",
-        type=Spelled(each.value for each in Priority),
-        default=Priority.NORMAL.value,
-        show_default=True,
-        help="The job's weight beside others.",
-    ),
-    *BRAKE_OPTIONS,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -117,15 +117,7 @@ def notice_of_job(
             "tenant": job.tenant,
             "status": job.status.value,
             "reason": job.reason,
-            "counts": {
-                "total": tally.total,
-                "waiting": tally.waiting,
-                "sending": tally.sending,
-                "accepted": tally.accepted,
-                "failed": tally.failed,
-                "uncertain": tally.uncertain,
-                "cancelled": tally.cancelled,
-            },
+            "counts": {"total": tally.total, **asdict(tally)},
             "errors": [
                 {"httpStatus": group.http_status, "code": group.code, "count": count.count} for group, count in largest
             ],

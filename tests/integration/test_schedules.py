@@ -361,13 +361,7 @@ async def test_a_moment_whose_clock_was_killed_is_taken_up_by_another_and_become
     # What a clock has done when it is killed with the job half received.
     async with app.store.transaction() as tx:
         await tx.schedules.advance(view.schedule, TWO_O_CLOCK + timedelta(days=1))
-        await tx.connection.execute(
-            text(
-                "INSERT INTO moments (schedule_number, at, status, decided_at, holder, lease_until) "
-                "VALUES (1, :at, 'starting', :at, 'killed', :until)"
-            ),
-            {"at": _text(TWO_O_CLOCK), "until": _text(TWO_O_CLOCK + MAKING)},
-        )
+    await held_by_another(app, TWO_O_CLOCK, until=TWO_O_CLOCK + MAKING)
 
     async with an_app(sqlite_url, NOBODY, clock=clock, kind="clock") as another:
         # Job ids come from chance, which two apps of the tests share.
@@ -390,14 +384,7 @@ async def test_a_clock_that_slept_makes_no_job_of_a_moment_that_another_holds(ap
     await a_list(app)
     view = await a_schedule(app)
     night(clock)
-    async with app.store.transaction() as tx:
-        await tx.connection.execute(
-            text(
-                "INSERT INTO moments (schedule_number, at, status, decided_at, holder, lease_until) "
-                "VALUES (1, :at, 'starting', :at, 'another', :until)"
-            ),
-            {"at": _text(TWO_O_CLOCK), "until": _text(TWO_O_CLOCK + timedelta(hours=1))},
-        )
+    await held_by_another(app, TWO_O_CLOCK, until=TWO_O_CLOCK + timedelta(hours=1))
 
     with pytest.raises(MomentLost):
         await start_moment(app, Making(view.schedule, TWO_O_CLOCK, None, None, app.worker))
@@ -417,13 +404,7 @@ async def test_a_moment_comes_to_be_decided_once_the_one_before_it_has_its_job(a
     clock.advance(minutes=2)
     async with app.store.transaction() as tx:
         await tx.schedules.advance(view.schedule, START + timedelta(minutes=2))
-        await tx.connection.execute(
-            text(
-                "INSERT INTO moments (schedule_number, at, status, decided_at, holder, lease_until) "
-                "VALUES (1, :at, 'starting', :at, 'another', :until)"
-            ),
-            {"at": _text(START + timedelta(minutes=1)), "until": _text(START + timedelta(minutes=3))},
-        )
+    await held_by_another(app, START + timedelta(minutes=1), until=START + timedelta(minutes=3))
 
     meanwhile = await fire_schedules(app)
     statuses = await statuses_of(app)
@@ -443,13 +424,7 @@ async def test_a_moment_whose_clock_was_killed_in_the_evening_is_not_made_up_for
     night(clock)
     async with app.store.transaction() as tx:
         await tx.schedules.advance(view.schedule, TWO_O_CLOCK + timedelta(days=1))
-        await tx.connection.execute(
-            text(
-                "INSERT INTO moments (schedule_number, at, status, decided_at, holder, lease_until) "
-                "VALUES (1, :at, 'starting', :at, 'killed', :at)"
-            ),
-            {"at": _text(TWO_O_CLOCK)},
-        )
+    await held_by_another(app, TWO_O_CLOCK, until=TWO_O_CLOCK)
 
     clock.advance(hours=6)
     await fire_schedules(app)
@@ -568,6 +543,18 @@ async def test_two_schedules_at_one_moment_make_two_jobs(app: App, clock: Manual
     await fire_schedules(app)
 
     assert {view.job.schedule for view in await list_jobs(app, limit=10)} == {"one", "two"}
+
+
+async def held_by_another(app: App, at: datetime, *, until: datetime) -> None:
+    """As if another clock made a job of this moment, and had given no sign of life since."""
+    async with app.store.transaction() as tx:
+        await tx.connection.execute(
+            text(
+                "INSERT INTO moments (schedule_number, at, status, decided_at, holder, lease_until) "
+                "VALUES (1, :at, 'starting', :at, 'another', :until)"
+            ),
+            {"at": _text(at), "until": _text(until)},
+        )
 
 
 def _text(moment: datetime) -> str:
