@@ -113,7 +113,7 @@ async def _forecast(app: App, schedule: Schedule, version: ListVersion | None) -
     tenant = app.tenants.get(schedule.order.tenant)
     if version is None or tenant is None:
         return None
-    return await forecast_new(app, tenant, version.devices)
+    return await forecast_new(app, tenant, version.devices, schedule.order.priority)
 
 
 def _marks(schedule: Schedule, moment: Moment, blackouts: Sequence[Blackout], forecast: Forecast | None) -> list[str]:

@@ -57,7 +57,8 @@ async def start_moment(app: App, making: Making) -> Job:
         last = await tx.moments.last_job(schedule.number) if schedule.rules.carry_over else None
     if making.cancels is not None:
         await _cancel(app, making.cancels, schedule)
-    forecast = await forecast_new(app, app.tenant(schedule.order.tenant), version.devices)
+    order = schedule.order
+    forecast = await forecast_new(app, app.tenant(order.tenant), version.devices, order.priority)
     note = too_long(forecast, None if window is None else window.ends - app.clock.now())
 
     async def become(tx: Transaction, job: Job) -> None:
@@ -66,7 +67,7 @@ async def start_moment(app: App, making: Making) -> Job:
             raise MomentLost(f"moment {making.at} of schedule {schedule.name} is another clock's by now")
 
     request = ListRequest(
-        order=schedule.order,
+        order=order,
         schedule=schedule.name,
         submitted_by=making.by or f"schedule {schedule.name}",
         not_after=None if window is None else window.ends,
