@@ -151,6 +151,10 @@ class Jobs:
             update(JobRow).where(JobRow.number == number, JobRow.not_after <= now).values(not_after=None)
         )
 
+    async def any_untold(self) -> bool:
+        """Whether there is an end of which nobody was told yet."""
+        return (await self._connection.execute(select(JobRow.number).where(JobRow.untold).limit(1))).first() is not None
+
     async def untold(self, *, limit: int) -> list[Job]:
         """Jobs that came to an end of which nobody was told yet, nobody else's to tell of until the commit."""
         query = select(JobRow.__table__).where(JobRow.untold).order_by(JobRow.number).limit(limit)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 
 from orchestrator.domain.blackout import Blackout
+from orchestrator.domain.due import window_of
 from orchestrator.domain.errors import ScheduleInvalid, UnknownChannel
 from orchestrator.domain.rhythm import Rhythm, first_moments
 from orchestrator.domain.schedule import Order, Rules
@@ -15,6 +17,8 @@ from orchestrator.usecases.describe_schedules import ScheduleView, describe_sche
 from orchestrator.usecases.import_list import refuse_bad_name
 
 log = structlog.get_logger()
+
+SHORTEST_START = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,10 @@ async def add_schedule(app: App, new: NewSchedule, *, by: str) -> ScheduleView:
     for channel in new.channels:
         if channel not in app.messenger.channels:
             raise UnknownChannel(channel, tuple(app.messenger.channels))
+    if new.rules.start_within < SHORTEST_START:
+        raise ScheduleInvalid(
+            "--start-within takes ten seconds at least: a clock looks once a second, and may be busy."
+        )
     if new.rules.carry_over and new.rules.until is None and not new.blackouts:
         raise ScheduleInvalid("--carry-over takes up what a window left: it needs --until.")
     async with app.store.transaction() as tx:
@@ -50,6 +58,9 @@ async def add_schedule(app: App, new: NewSchedule, *, by: str) -> ScheduleView:
         if not first:
             raise ScheduleInvalid("This schedule is never due.")
         schedule = await tx.schedules.add(new.name, new.rhythm, new.order, new.rules, new.channels, by=by, now=now)
+        window = window_of(schedule, first[0].at, ())
+        if window is not None and window.ends - first[0].at <= new.rules.jitter:
+            raise ScheduleInvalid("--jitter may take a job beyond its window: give less of it, or a later --until.")
         await tx.schedules.advance(schedule, first[0].at)
         await tx.schedules.add_blackouts(new.blackouts, schedule=schedule.number)
     log.info("schedule.added", schedule=new.name, next_at=first[0].at, by=by)

@@ -32,6 +32,9 @@ async def tell_of_ends(app: App) -> int:
 
     The end itself left the mark that is looked for here, in its own transaction: none is lost with a process.
     """
+    async with app.store.reading() as tx:
+        if not await tx.jobs.any_untold():
+            return 0
     async with app.store.transaction() as tx:
         jobs = await tx.jobs.untold(limit=_JOBS_A_PAGE)
         if not jobs:

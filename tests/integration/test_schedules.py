@@ -31,7 +31,7 @@ from orchestrator.usecases.change_schedule import pause_schedule, remove_schedul
 from orchestrator.usecases.close_windows import close_windows
 from orchestrator.usecases.describe_jobs import describe_job, list_jobs
 from orchestrator.usecases.describe_lists import remove_list
-from orchestrator.usecases.describe_schedules import describe_schedule, preview_schedule
+from orchestrator.usecases.describe_schedules import describe_schedule, list_schedules, preview_schedule
 from orchestrator.usecases.fire_schedules import fire_schedules
 from orchestrator.usecases.resume_job import resume_job
 from orchestrator.usecases.run_schedule import run_schedule
@@ -519,6 +519,11 @@ async def test_what_is_wrong_with_a_schedule_is_said_when_it_is_made(app: App) -
         await a_schedule(app, "no name")
     with pytest.raises(ScheduleInvalid, match="--until"):
         await a_schedule(app, "c", rules=Rules(carry_over=True))
+    with pytest.raises(ScheduleInvalid, match="--start-within"):
+        await a_schedule(app, "d", rules=Rules(start_within=timedelta(seconds=1)))
+    with pytest.raises(ScheduleInvalid, match="--jitter"):
+        await a_schedule(app, "e", rules=Rules(until=time(6), jitter=timedelta(hours=4)))
+    assert [view.schedule.name for view in await list_schedules(app)] == ["nightly"]
 
 
 async def test_a_removed_schedule_leaves_its_jobs(app: App, clock: ManualClock) -> None:
