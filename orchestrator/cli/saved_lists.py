@@ -117,11 +117,15 @@ def _file_name(file: str) -> str | None:
 
 
 def _say(imported: Imported) -> None:
+    from orchestrator.cli.figures import plural
+
     version = imported.version
     left_out = ""
     if version.intake.duplicates or version.intake.rejected:
-        left_out = f" ({version.intake.duplicates:,} duplicates and {version.intake.rejected:,} rejected left out)"
-    click.echo(f"List {version.name}, version {version.version}: {version.devices:,} devices{left_out}.")
+        left_out = (
+            f" ({plural(version.intake.duplicates, 'duplicate')} and {version.intake.rejected:,} rejected left out)"
+        )
+    click.echo(f"List {version.name}, version {version.version}: {plural(version.devices, 'device')}{left_out}.")
     if version.version > 1:
         click.echo(f"Added {version.added:,}, removed {version.removed:,} since version {version.version - 1}.")
         for mark, devices, count in (
