@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.device import Via
@@ -62,14 +63,11 @@ class SavedLists:
         self, name: str, via: Via, columns: Sequence[str], file_name: str | None, *, by: str, now: datetime
     ) -> tuple[ListNumber, int]:
         """A hidden version of the list of this name, which is made if need be; its number and its version."""
-        number = await self._number(name)
-        if number is None:
-            made = await self._connection.execute(insert(SavedListRow).values(name=name).returning(SavedListRow.number))
-            number = made.scalar_one()
-        else:
-            # Locked until the commit: two imports of one list get versions of their own.
-            lock = select(SavedListRow.number).where(SavedListRow.number == number).with_for_update()
-            await self._connection.execute(lock)
+        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
+        await self._connection.execute(dialect.insert(SavedListRow).values(name=name).on_conflict_do_nothing())
+        # Locked until the commit: two imports of one list get versions of their own.
+        lock = select(SavedListRow.number).where(SavedListRow.name == name).with_for_update()
+        number = (await self._connection.execute(lock)).scalar_one()
         newest = select(func.coalesce(func.max(ListVersionRow.version), 0)).where(ListVersionRow.list_number == number)
         version = (await self._connection.execute(newest)).scalar_one() + 1
         await self._connection.execute(
@@ -162,11 +160,6 @@ class SavedLists:
         removed = await self._connection.execute(delete(SavedListRow).where(SavedListRow.name == name))
         if not removed.rowcount:
             raise UnknownList(name)
-
-    async def _number(self, name: str) -> int | None:
-        query = select(SavedListRow.number).where(SavedListRow.name == name)
-        number: int | None = (await self._connection.execute(query)).scalar_one_or_none()
-        return number
 
 
 def _version(row: AnyRow) -> ListVersion:
