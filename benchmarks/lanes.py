@@ -42,8 +42,8 @@ def measure(folder: Path, _rounds: int) -> Section:
     return Section(
         "A thousand tenants",
         f"{TENANTS:,} lanes of 200 calls in 20 s each, a job in every one, one worker; {MEASURED:.0f} s of its work,\n"
-        "by the counts of the jobs. The limits together would allow 9,780 a second; the simulator and the servers share\n"
-        "this machine's processors.",
+        "by the counts of the jobs. The limits together would allow 9,780 a second; the simulator and the servers\n"
+        "share this machine's processors.",
         (
             Figure("all lanes", sum(rates), "devices/s"),
             Figure("a lane, on average", even, "devices/s"),

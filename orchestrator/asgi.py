@@ -14,6 +14,7 @@ from orchestrator.bootstrap import open_app
 from orchestrator.engine.stop import StopSignal
 from orchestrator.settings import Settings
 from orchestrator.usecases.drive import open_driver
+from orchestrator.usecases.keep_time import ticking
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -26,6 +27,7 @@ def make_app(settings: Settings) -> FastAPI:
             driver = None
             if settings.broker_url is None:
                 driver = await opened.enter_async_context(open_driver(app, StopSignal()))
+                await opened.enter_async_context(ticking(app))
             web.state.muster, web.state.driver = app, driver
             yield
 

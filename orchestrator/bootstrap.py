@@ -22,6 +22,7 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SchemaTooNew, SettingsInvalid, StoreUnavailable
 from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.lane import lane_key
+from orchestrator.domain.notice import Channel, Delivery, Notice
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.tenant import Tenant
 from orchestrator.engine.system_clock import SystemClock
@@ -45,11 +46,12 @@ from orchestrator.store.database import Store, open_store
 from orchestrator.store.row_throttle import RowThrottle
 from orchestrator.store.schema import HEAD, revision, upgrade
 from orchestrator.telemetry.logs import set_up_logs
-from orchestrator.usecases.app import App, Connection
+from orchestrator.usecases.app import App, Connection, Messenger
 from orchestrator.usecases.shared_throttle import SharedThrottle
 
 if TYPE_CHECKING:
     from orchestrator.graph.transport import Http
+    from orchestrator.notify.postman import Postman
     from orchestrator.usecases.connection import TenantConnection
 
 Prompt = Callable[[str], None]
@@ -89,6 +91,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             policy=RetryPolicy(attempts=settings.attempts),
             batching=Batching(settings.batching),
             started_at=clock.now(),
+            messenger=_messenger(settings, clock),
         )
 
 
@@ -166,6 +169,40 @@ class Connections:
         )
         client = GraphClient(self._http, sign_in, tenant.root, f"muster/{__version__}", self._clock)
         return TenantConnection(client, sign_in, addresses.root)
+
+
+def _messenger(settings: Settings, clock: Clock) -> Messenger:
+    channels = {
+        name: Channel(name, each.kind, each.events, each.is_general) for name, each in settings.channels.items()
+    }
+
+    async def deliver(channel: Channel, notice: Notice) -> Delivery:
+        return await _postman(settings, clock).deliver(channel, notice)
+
+    return Messenger(channels, deliver, settings.public_url)
+
+
+def _postman(settings: Settings, clock: Clock) -> Postman:
+    # Whoever tells nobody anything does not wait for the libraries that do.
+    from orchestrator.graph.trust import trust_in  # noqa: PLC0415
+    from orchestrator.notify.email import MailServer  # noqa: PLC0415
+    from orchestrator.notify.postman import Address, Postman  # noqa: PLC0415
+
+    smtp = settings.smtp
+    server = None
+    if smtp is not None:
+        password = None if smtp.password is None else smtp.password.get_secret_value()
+        server = MailServer(smtp.host, smtp.port, smtp.sender, smtp.is_wrapped, smtp.user, password)
+    addresses = {
+        name: Address(
+            None if each.url is None else each.url.get_secret_value(),
+            None if each.secret is None else each.secret.get_secret_value(),
+            each.recipients,
+        )
+        for name, each in settings.channels.items()
+    }
+    trust = trust_in(settings.ca_bundle)
+    return Postman(addresses, server, trust=trust, clock=clock, user_agent=f"muster/{__version__}")
 
 
 async def _ready_schema(settings: Settings) -> None:

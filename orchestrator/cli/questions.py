@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.figures import plural, span
+from orchestrator.cli.figures import plural
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.spans import span
 
 if TYPE_CHECKING:
     from orchestrator.domain.forecast import Forecast

@@ -42,4 +42,6 @@ def _text(value: object) -> str:
             return "true" if value else "false"
         case Path():
             return str(value)
+        case frozenset():
+            return ", ".join(sorted(map(str, value)))
     return without_password(str(value))

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import SecretStr
 
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, Cloud, WriteLimit
+from orchestrator.domain.notice import ChannelKind, Event
 
 DEFAULT_TENANT = "default"
 """The tenant that the variables describe."""
@@ -59,6 +60,31 @@ class TenantSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """One channel for notifications; its address is a secret, because knowing it lets one in."""
+
+    name: str
+    kind: ChannelKind
+    events: frozenset[Event]
+    is_general: bool
+    url: SecretStr | None = None
+    secret: SecretStr | None = None
+    recipients: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpSettings:
+    """The mail server, and as whom we send; `is_wrapped` means TLS from the first byte."""
+
+    host: str
+    port: int
+    is_wrapped: bool
+    user: str | None
+    password: SecretStr | None
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """One setting for people: a secret is only `set`, and a URL has lost its password."""
 
@@ -81,6 +107,9 @@ class Settings:
     max_rows: int = 1_000_000
     max_bytes: int = 1024**3
     confirm_above: int = 1_000
+    channels: Mapping[str, ChannelSettings] = field(default_factory=lambda: MappingProxyType({}))
+    smtp: SmtpSettings | None = None
+    public_url: str | None = None
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
     config_file: Path | None = None

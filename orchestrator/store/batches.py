@@ -31,7 +31,7 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.batch import BATCH_SIZE, BatchChange, Claim
 from orchestrator.domain.device import Device, Via
 from orchestrator.domain.ids import BatchKey, JobId, JobNumber, WorkerId
-from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.domain.job import WINDOW_MARGIN, JobStatus, Tally
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store import json_rows
 from orchestrator.store.errors_text import pack_errors, unpack_errors
@@ -113,6 +113,7 @@ class Batches:
             answered_before=job.answered,
             accepted_before=batch.accepted > 0 or await self._any_accepted(job),
             is_probe=is_probe,
+            not_after=job.not_after,
         )
 
     async def extend_leases(
@@ -151,11 +152,12 @@ class Batches:
         """The job, if something of it may be held now; locked, it makes "is this the first" one question for all."""
         query = select(
             *(JobRow.number, JobRow.id, JobRow.action, JobRow.via, JobRow.status, JobRow.answered),
-            *(JobRow.probe_at, JobRow.canaries),
+            *(JobRow.probe_at, JobRow.canaries, JobRow.not_after),
         ).where(
             JobRow.number == number,
             JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
             may_ask(now, worker=worker),
+            within_window(now),
         )
         return (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
 
@@ -228,6 +230,11 @@ def may_ask(now: datetime, *, worker: WorkerId) -> ColumnElement[bool]:
     moving = exists().where(BatchRow.job_number == JobRow.number, BatchRow.holder != worker)
     is_out = JobRow.probe_at.is_not(None)
     return or_(and_(JobRow.answered, ~is_out), and_(or_(~is_out, JobRow.probe_at <= now), ~moving))
+
+
+def within_window(now: datetime) -> ColumnElement[bool]:
+    """Jobs of which calls may still start: the end of their window, if they have one, is to come."""
+    return or_(JobRow.not_after.is_(None), JobRow.not_after > now + WINDOW_MARGIN)
 
 
 def _flying(batch: AnyRow) -> list[int]:

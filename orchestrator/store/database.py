@@ -21,8 +21,12 @@ from orchestrator.store.brakes import Brakes
 from orchestrator.store.inputs import Inputs
 from orchestrator.store.jobs import Jobs
 from orchestrator.store.lanes import Lanes
+from orchestrator.store.moments import Moments
+from orchestrator.store.notices import Notices
 from orchestrator.store.reception import Reception
 from orchestrator.store.recovery import Recovery
+from orchestrator.store.saved_lists import SavedLists
+from orchestrator.store.schedules import Schedules
 from orchestrator.store.targets import Targets
 from orchestrator.store.workers import Workers
 
@@ -44,6 +48,10 @@ class Transaction:
         self.recovery = Recovery(connection)
         self.lanes = Lanes(connection)
         self.workers = Workers(connection)
+        self.lists = SavedLists(connection)
+        self.schedules = Schedules(connection)
+        self.moments = Moments(connection)
+        self.notices = Notices(connection)
         self._clock = clock
         self._now: datetime | None = None
         self._afterwards: list[Callable[[], Awaitable[None]]] = []

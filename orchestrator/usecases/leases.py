@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from orchestrator.domain.batch import Claim
 from orchestrator.domain.ids import BatchKey, JobNumber
-from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job import WINDOW_MARGIN, JobStatus
 from orchestrator.engine.held_batch import HeldBatch
 from orchestrator.engine.recorder import Entry
 from orchestrator.usecases.app import App
@@ -75,6 +75,9 @@ class Leases:
         """Whether the batch is still ours and its job still runs."""
         job = held.claim.key.job
         if held.is_lost or job in self._resting or job in self._halted:
+            return False
+        not_after = held.claim.not_after
+        if not_after is not None and self.now() >= not_after - WINDOW_MARGIN:
             return False
         return self._app.clock.monotonic() < min(self._valid_until, self._seen_at + _SIGHT)
 

@@ -16,7 +16,13 @@ from orchestrator.intake.pages import unpack
 from orchestrator.store.reception import NewJob
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.submit_job import Reception, begin_reception, new_job_id, publish_reception
+from orchestrator.usecases.submit_job import (
+    Reception,
+    begin_reception,
+    forget_reception,
+    new_job_id,
+    publish_reception,
+)
 
 RETRIABLE = (TargetStatus.FAILED, TargetStatus.UNCERTAIN, TargetStatus.CANCELLED, TargetStatus.WAITING)
 
@@ -75,7 +81,7 @@ async def retry_job(
             brake = await tx.brakes.options(old.number)
         return await publish_reception(app, reception, Intake(rows, file_name=old.intake.file_name), brake=brake)
     except BaseException:
-        await asyncio.shield(_forget(app, reception))
+        await asyncio.shield(forget_reception(app, reception.number))
         raise
 
 
@@ -119,8 +125,3 @@ async def _receive(app: App, reception: Reception, old: Job, wanted_targets: _Wa
 
 def _nothing(old: Job, taken: Collection[TargetStatus]) -> RequestRejected:
     return RequestRejected(f"Job {old.id} has no {' or '.join(sorted(taken))} target to retry.")
-
-
-async def _forget(app: App, reception: Reception) -> None:
-    async with app.store.transaction() as tx:
-        await tx.reception.forget(reception.number)

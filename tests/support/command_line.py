@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,12 +60,20 @@ class CommandLine:
         )
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    @contextmanager
-    def started(self, *arguments: str, clock: float = 0.0, **variables: str) -> Iterator[Running]:
+    def started(self, *arguments: str, clock: float = 0.0, **variables: str) -> AbstractContextManager[Running]:
         """A command under way, gone after the block; `clock` is by how many seconds its machine's is wrong."""
-        with (self.folder / f"{arguments[0]}.err").open("w+b") as told:
+        command = _command_by_wrong_clock(clock, arguments) if clock else _command(arguments)
+        return self._started(command, arguments[0], variables)
+
+    def started_module(self, module: str, *arguments: str) -> AbstractContextManager[Running]:
+        """Another program under way, with the same variables."""
+        return self._started([sys.executable, "-m", module, *arguments], module, {})
+
+    @contextmanager
+    def _started(self, command: list[str], name: str, variables: dict[str, str]) -> Iterator[Running]:
+        with (self.folder / f"{name}.err").open("w+b") as told:
             process = subprocess.Popen(
-                _command(arguments) if not clock else _command_by_wrong_clock(clock, arguments),
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=told,

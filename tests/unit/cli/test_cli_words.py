@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator.cli.figures import plural, rfc3339, span
+from orchestrator.cli.figures import plural, rfc3339
 from orchestrator.cli.invocation import caller
 from orchestrator.cli.jobs import words_of
 from orchestrator.cli.progress import Rate, pace, standing
@@ -14,6 +14,7 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.forecast import Forecast
 from orchestrator.domain.job import Tally
+from orchestrator.domain.spans import span
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import cast
 
@@ -194,3 +196,19 @@ def test_what_is_in_reserve_of_a_job_that_rests_is_found_to_be_shed(leases: Leas
     assert leases.of_resting() == [held]
     assert leases.in_reserve(JOB) is None
     assert leases.in_reserve(JobNumber(2)) is other
+
+
+def test_no_call_leaves_in_the_last_second_of_its_window_by_the_databases_clock(
+    leases: Leases, clock: ManualClock
+) -> None:
+    # The database's clock is half a minute ahead of this machine's.
+    leases.note_time(clock.now() + timedelta(seconds=30))
+    not_after = leases.now() + timedelta(seconds=5)
+    held = leases.add(replace(a_claim(), not_after=not_after), asked_at=clock.monotonic())
+
+    clock.advance(seconds=3.9)
+    before = leases.allows(held)
+    clock.advance(seconds=0.2)
+
+    assert before
+    assert not leases.allows(held)
