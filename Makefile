@@ -7,7 +7,7 @@ UV ?= uv
 SOURCES := orchestrator workers migrations tests $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks format static check test demo bench dev lock wheel clean
+.PHONY: help setup hooks format static check test chaos zones demo bench dev lock wheel clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -52,6 +52,13 @@ check: static ## before every commit: static, unit, properties, architecture
 
 test: static ## everything: check, then integration, system and faults
 	$(BIN)/python -m pytest -q
+
+# SEED=… plays one simulated run again, with its log; docs/faults.md has more.
+chaos: $(READY) ## break things at random: SECONDS=60 SEED=… KIND=simulation|processes
+	@SECONDS=$(SECONDS) SEED=$(SEED) KIND=$(KIND) $(BIN)/python -m tests.support.chaos
+
+zones: $(READY) ## compare when schedules are due with an oracle, around every transition of every time zone
+	$(BIN)/python -m tests.support.cron_oracle
 
 demo: $(READY) ## the main job on 500 simulated devices, faults included
 	$(BIN)/muster demo

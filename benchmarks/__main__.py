@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import free, intake, memory, start, throttled
+from benchmarks import free, intake, lanes, memory, start, throttled
 from benchmarks.figures import Section
 from orchestrator.telemetry.logs import set_up_logs
 from tests.support.checkout import ROOT
@@ -22,6 +22,7 @@ SECTIONS: dict[str, Callable[[Path, int], Section]] = {
     "intake": intake.measure,
     "throttled": throttled.measure,
     "free": free.measure,
+    "lanes": lanes.measure,
     "memory": memory.measure,
     "start": start.measure,
 }

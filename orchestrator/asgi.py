@@ -20,6 +20,7 @@ from orchestrator.serving.observed import Observed
 from orchestrator.serving.served import Served
 from orchestrator.settings import Settings
 from orchestrator.usecases.drive import open_driver
+from orchestrator.usecases.keep_time import ticking
 from orchestrator.usecases.sample_progress import keep_sampling
 from orchestrator.usecases.watch import Watch
 from orchestrator.web.app import make_web
@@ -39,6 +40,7 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
             driver = None
             if settings.broker_url is None:
                 driver = await opened.enter_async_context(open_driver(app, StopSignal()))
+                await opened.enter_async_context(ticking(app))
             link = OneTimeLink() if settings.is_embedded else None
             web.state.served = pages.state.served = Served(
                 app, settings, Watch(app, stop), stop, Attempts(app.clock), driver, link, people_of(settings, app.clock)

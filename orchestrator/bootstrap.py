@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
@@ -21,6 +22,7 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SchemaTooNew, SettingsInvalid, StoreUnavailable
 from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.lane import Cloud, lane_key
+from orchestrator.domain.notice import Channel, Delivery, Notice
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.tenant import Tenant
 from orchestrator.engine.system_clock import SystemClock
@@ -46,11 +48,12 @@ from orchestrator.store.schema import HEAD, revision, upgrade
 from orchestrator.telemetry.logs import set_up_logs
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.traces import set_up_traces
-from orchestrator.usecases.app import App, Connection
+from orchestrator.usecases.app import App, Connection, Messenger
 from orchestrator.usecases.shared_throttle import SharedThrottle
 
 if TYPE_CHECKING:
     from orchestrator.graph.transport import Http
+    from orchestrator.notify.postman import Postman
     from orchestrator.usecases.person_sign_in import Provider
 
 Prompt = Callable[[str], None]
@@ -97,6 +100,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             batching=Batching(settings.batching),
             started_at=clock.now(),
             metrics=metrics,
+            messenger=_messenger(settings, clock),
         )
 
 
@@ -153,6 +157,7 @@ class Connections:
 
     def __init__(self, settings: Settings, clock: Clock, prompt: Prompt | None, metrics: Metrics) -> None:
         self._settings, self._clock, self._prompt, self._metrics = settings, clock, prompt, metrics
+        self._trust: ssl.SSLContext | None = None
         self._http: Http | None = None
         self._made: dict[str, Connection] = {}
 
@@ -177,8 +182,11 @@ class Connections:
         from orchestrator.usecases.measured_connection import MeasuredConnection  # noqa: PLC0415
 
         settings = self._settings.tenants[tenant.name]
-        trust = trust_in(self._settings.ca_bundle)
         addresses = addresses_of(tenant.cloud)
+        if self._trust is None:
+            # Once for all tenants: reading the system's certificates takes longer than a hundred calls.
+            self._trust = trust_in(self._settings.ca_bundle)
+        trust = self._trust
         if self._http is None:
             self._http = open_http(trust)
         sign_in = sign_in_with(
@@ -192,6 +200,40 @@ class Connections:
         )
         client = GraphClient(self._http, sign_in, tenant.root, f"muster/{__version__}", self._clock)
         return MeasuredConnection(TenantConnection(client, sign_in, addresses.root), self._clock, self._metrics)
+
+
+def _messenger(settings: Settings, clock: Clock) -> Messenger:
+    channels = {
+        name: Channel(name, each.kind, each.events, each.is_general) for name, each in settings.channels.items()
+    }
+
+    async def deliver(channel: Channel, notice: Notice) -> Delivery:
+        return await _postman(settings, clock).deliver(channel, notice)
+
+    return Messenger(channels, deliver, settings.public_url)
+
+
+def _postman(settings: Settings, clock: Clock) -> Postman:
+    # Whoever tells nobody anything does not wait for the libraries that do.
+    from orchestrator.graph.trust import trust_in  # noqa: PLC0415
+    from orchestrator.notify.email import MailServer  # noqa: PLC0415
+    from orchestrator.notify.postman import Address, Postman  # noqa: PLC0415
+
+    smtp = settings.smtp
+    server = None
+    if smtp is not None:
+        password = None if smtp.password is None else smtp.password.get_secret_value()
+        server = MailServer(smtp.host, smtp.port, smtp.sender, smtp.is_wrapped, smtp.user, password)
+    addresses = {
+        name: Address(
+            None if each.url is None else each.url.get_secret_value(),
+            None if each.secret is None else each.secret.get_secret_value(),
+            each.recipients,
+        )
+        for name, each in settings.channels.items()
+    }
+    trust = trust_in(settings.ca_bundle)
+    return Postman(addresses, server, trust=trust, clock=clock, user_agent=f"muster/{__version__}")
 
 
 async def _ready_schema(settings: Settings) -> None:

@@ -52,6 +52,8 @@ def _configuration() -> dict[str, Any]:
         "task_acks_late": False,
         # A busy worker hoards no bells that an idle one could answer.
         "worker_prefetch_multiplier": 1,
+        # Beat is one of any number of clocks, and keeps no timetable of its own.
+        "beat_scheduler": "workers.beat:ClockScheduler",
         # All waiting is done on one event loop in the process; a thread stands for a bell that is being answered.
         "worker_pool": "threads",
         "worker_concurrency": 4,

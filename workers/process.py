@@ -12,10 +12,14 @@ import structlog
 from orchestrator.bootstrap import open_app
 from orchestrator.engine.stop import StopSignal
 from orchestrator.settings import Settings
-from orchestrator.usecases.drive import PATIENCE, Driver, open_driver
+from orchestrator.usecases.drive import Driver, open_driver
+from workers.watchdog import Watchdog
 
 log = structlog.get_logger()
 T = TypeVar("T")
+
+PATIENCE = 6.5
+"""Seconds that answers on their way are waited for: ten are what everything together may take until it is gone."""
 
 LONGEST_WORK = 20.0
 """Seconds that one message keeps its thread while there is work; the driver goes on without it."""
@@ -84,10 +88,12 @@ class WorkerProcess:
             raise
 
     async def _live(self, settings: Settings, stop: StopSignal, ready: asyncio.Future[Driver]) -> None:
-        async with open_app(settings, kind="worker") as app, open_driver(app, stop) as driver:
+        async with open_app(settings, kind="worker") as app, open_driver(app, stop, patience=PATIENCE) as driver:
             log.info("worker.ready", worker=app.worker)
             ready.set_result(driver)
+            watchdog = Watchdog(lambda: driver.looks)
             await stop.wait()
+            watchdog.close()
         log.info("worker.ended", worker=app.worker)
 
     async def _until_idle(self, driver: Driver) -> None:

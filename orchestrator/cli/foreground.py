@@ -24,6 +24,7 @@ from orchestrator.usecases.describe_jobs import JobView, describe_job
 from orchestrator.usecases.drive import PATIENCE, drive
 from orchestrator.usecases.job_json import job_object, job_row
 from orchestrator.usecases.pause_job import pause_job
+from orchestrator.usecases.send_notices import tell_now
 from orchestrator.usecases.who_works import who_works
 from orchestrator.usecases.write_report import report_text
 
@@ -63,7 +64,9 @@ async def work_through(app: App, interrupt: Interrupt, job: Job, ending: Ending)
                 await pausing
         finally:
             await _end(showing, pausing)
-    return await conclude(app, job, ending, interrupted=interrupt.is_raised)
+    code = await conclude(app, job, ending, interrupted=interrupt.is_raised)
+    await tell_now(app)
+    return code
 
 
 async def follow(app: App, interrupt: Interrupt, job: Job, ending: Ending, *, pauses: bool) -> int:

@@ -20,6 +20,7 @@ from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_jobs import describe_job
 from orchestrator.usecases.resume_job import resume_job
 from orchestrator.usecases.retry_job import retry_job
+from orchestrator.usecases.run_schedule import run_schedule
 
 
 def launch_follow(invocation: Invocation, wanted: str, *, is_quiet: bool) -> int:
@@ -61,6 +62,19 @@ def launch_retry(
     async def work(app: App, interrupt: Interrupt) -> int:
         job = await retry_job(app, wanted, statuses=statuses, code=code, by=asker(), reason=reason)
         click.echo(f"Job {job.id} retries {plural(job.intake.rows, 'device')} of {job.retry_of}.", err=True)
+        return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
+
+    return with_app(settings, work, kind="run" if settings.is_embedded else "ask")
+
+
+def launch_schedule(invocation: Invocation, name: str, *, report: Path | None) -> int:
+    """Make a job of a schedule now, and see it through: here, unless others take it."""
+    settings = invocation.settings()
+    refuse_unwritable(report or Path("muster-report.csv"))
+
+    async def work(app: App, interrupt: Interrupt) -> int:
+        job = await run_schedule(app, name, by=asker())
+        click.echo(f"Job {job.id} of schedule {name} is submitted.", err=True)
         return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
 
     return with_app(settings, work, kind="run" if settings.is_embedded else "ask")

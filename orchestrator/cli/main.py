@@ -19,6 +19,9 @@ _COMMANDS = {
     "run": Named(f"{_HERE}.run:run", "call every device of a list, here and now, and write a report"),
     "submit": Named(f"{_HERE}.run:submit", "store a job for the running workers"),
     "job": Named(f"{_HERE}.main:job", "look at jobs, and pause, resume, cancel or retry them"),
+    "schedule": Named(f"{_HERE}.main:schedule", "jobs that are submitted by themselves"),
+    "list": Named(f"{_HERE}.main:list_", "saved device lists, which schedules refer to by name"),
+    "notify": Named(f"{_HERE}.main:notify", "who is told how jobs end, and whether that works"),
     "tenant": Named(f"{_HERE}.tenants:tenant", "who we call Graph as, and whether that works"),
     "lane": Named(f"{_HERE}.lanes:lane", "how fast we may call, until when a lane is closed, and who waits"),
     "key": Named(f"{_HERE}.keys:key", "API keys: make, list and revoke them"),
@@ -46,6 +49,34 @@ _JOB_COMMANDS = {
     "retry": Named(f"{_HERE}.job_moves:retry", "a new job of the devices that failed"),
     "priority": Named(f"{_HERE}.job_moves:priority", "re-weigh a job among the others"),
 }
+_SCHEDULE_COMMANDS = {
+    "add": Named(f"{_HERE}.schedules:add", "by a cron expression, every so often, or once"),
+    "list": Named(f"{_HERE}.schedules:list_", "every schedule with its next moment"),
+    "show": Named(f"{_HERE}.schedules:show", "one schedule with its rules and its next ten moments"),
+    "preview": Named(f"{_HERE}.schedules:preview", "the next moments, with marks for what is not as usual"),
+    "pause": Named(f"{_HERE}.schedules:pause", "let no further moment become a job"),
+    "resume": Named(f"{_HERE}.schedules:resume", "go on with one that was paused or set aside"),
+    "run": Named(f"{_HERE}.schedules:run", "a job of it now"),
+    "remove": Named(f"{_HERE}.schedules:remove", "remove it; its jobs stay"),
+    "history": Named(f"{_HERE}.schedules:history", "every moment with what became of it and why"),
+    "blackout": Named(f"{_HERE}.main:blackout", "times in which no schedule calls anybody"),
+}
+_BLACKOUT_COMMANDS = {
+    "add": Named(f"{_HERE}.blackouts:add", "days, ranges, or the events of a calendar file"),
+    "list": Named(f"{_HERE}.blackouts:list_", "every blackout, and for whom it holds"),
+    "remove": Named(f"{_HERE}.blackouts:remove", "remove one"),
+}
+_LIST_COMMANDS = {
+    "import": Named(f"{_HERE}.saved_lists:import_", "keep a checked device list under a name"),
+    "list": Named(f"{_HERE}.saved_lists:list_", "every saved list"),
+    "show": Named(f"{_HERE}.saved_lists:show", "one list with its versions"),
+    "remove": Named(f"{_HERE}.saved_lists:remove", "remove a list"),
+}
+_NOTIFY_COMMANDS = {
+    "list": Named(f"{_HERE}.notify:list_", "the channels in the settings"),
+    "test": Named(f"{_HERE}.notify:test", "send a test now"),
+    "log": Named(f"{_HERE}.notify:log", "what was told, and whether it was taken"),
+}
 
 
 @click.group(cls=LazyGroup, table=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
@@ -65,6 +96,26 @@ def job() -> None:
 
     A job is named by its id, by any unambiguous beginning of it, or as `latest`.
     """
+
+
+@click.group(cls=LazyGroup, table=_SCHEDULE_COMMANDS)
+def schedule() -> None:
+    """Jobs that are submitted by themselves, of a saved list, by written rules."""
+
+
+@click.group(cls=LazyGroup, table=_BLACKOUT_COMMANDS)
+def blackout() -> None:
+    """Times in which no schedule calls anybody: for all of them, a tenant's, or one."""
+
+
+@click.group("list", cls=LazyGroup, table=_LIST_COMMANDS)
+def list_() -> None:
+    """Saved device lists, which schedules refer to by name."""
+
+
+@click.group(cls=LazyGroup, table=_NOTIFY_COMMANDS)
+def notify() -> None:
+    """Who is told how jobs end, and whether that works."""
 
 
 def run(arguments: Sequence[str]) -> int:

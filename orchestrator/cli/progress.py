@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from orchestrator.domain.figures import span
+from orchestrator.domain.spans import span
 
 if TYPE_CHECKING:
     from orchestrator.domain.job import Tally

@@ -12,7 +12,8 @@ import click
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected
-from orchestrator.domain.figures import plural, span
+from orchestrator.domain.figures import plural
+from orchestrator.domain.spans import span
 
 if TYPE_CHECKING:
     from orchestrator.domain.forecast import Forecast

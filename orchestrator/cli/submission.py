@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -86,18 +86,23 @@ class Submission:
         """The name of the list, without its folder."""
         return None if self.file == STDIN else Path(self.file).name
 
-    @contextmanager
-    def stream(self) -> Iterator[BinaryIO]:
+    def stream(self) -> AbstractContextManager[BinaryIO]:
         """The bytes of the list."""
-        if self.file == STDIN:
-            yield sys.stdin.buffer
-            return
-        try:
-            file = Path(self.file).open("rb")  # noqa: SIM115 - closed below; only the opening may be refused
-        except OSError as problem:
-            raise IntakeFailed(f"{self.file} cannot be read: {problem.strerror}.") from problem
-        with file:
-            yield file
+        return opened_list(self.file)
+
+
+@contextmanager
+def opened_list(file: str) -> Iterator[BinaryIO]:
+    """The bytes of a device list; `-` is standard input."""
+    if file == STDIN:
+        yield sys.stdin.buffer
+        return
+    try:
+        opened = Path(file).open("rb")  # noqa: SIM115 - closed below; only the opening may be refused
+    except OSError as problem:
+        raise IntakeFailed(f"{file} cannot be read: {problem.strerror}.") from problem
+    with opened:
+        yield opened
 
 
 def chosen_tenant(settings: Settings, named: str | None) -> str:
@@ -125,6 +130,13 @@ class Spelled(click.Choice[str]):
         return f"{value!r} is none of {', '.join(self.choices)}."
 
 
+def intake_options(command: F) -> F:
+    """How a list is read, and how Graph will address its devices."""
+    for option in reversed((VIA, *INTAKE_OPTIONS)):
+        command = option(command)
+    return command
+
+
 def submission_options(command: F) -> F:
     """The file and every option that `run` and `submit` share."""
     for option in reversed(_OPTIONS):
@@ -132,32 +144,23 @@ def submission_options(command: F) -> F:
     return command
 
 
-_OPTIONS = (
-    click.argument("file", metavar="FILE"),
+VIA = click.option(
+    "--via",
+    type=Spelled(via.value for via in Via),
+    default=Via.MANAGED_DEVICES.value,
+    show_default=True,
+    help="How Graph addresses a device.",
+)
+REQUEST_OPTIONS = (
     click.option(
         "--action",
         required=True,
         type=Spelled(action.value for action in Action),
         help="What to ask of each device's ConfigMgr client.",
     ),
-    click.option(
-        "--via",
-        type=Spelled(via.value for via in Via),
-        default=Via.MANAGED_DEVICES.value,
-        show_default=True,
-        help="How Graph addresses a device.",
-    ),
+    VIA,
     click.option("--tenant", metavar="NAME", help="Which of the tenants in the settings."),
-    click.option("--name", metavar="TEXT", help="A name for the job."),
     click.option("--reason", metavar="TEXT", help="Why; it is kept with the job."),
-    click.option("--column", metavar="NAME", help="Which column holds the id."),
-    click.option("--skip-invalid", is_flag=True, help="Call the good rows although others are bad."),
-    click.option("--only-eligible", is_flag=True, help="Leave out rows that cannot take a ConfigMgr action."),
-    click.option("--all", "take_all", is_flag=True, help="Of a report of ours, take every row."),
-    click.option("--dry-run", is_flag=True, help="Read the list, say what would be called, and store nothing."),
-    click.option("--yes", "-y", is_flag=True, help="Ask no question, however many devices there are."),
-    click.option("--report", type=click.Path(path_type=Path), help="Where the report goes; muster-<job id>.csv else."),
-    click.option("--idempotency-key", metavar="KEY", help="Submitted again with the same key, it is the same job."),
     click.option(
         "--priority",
         type=Spelled(each.value for each in Priority),
@@ -188,4 +191,24 @@ _OPTIONS = (
         metavar="N",
         help="Devices that must have ended before that is judged.",
     ),
+)
+"""What is asked of the devices: a schedule takes these too."""
+
+INTAKE_OPTIONS = (
+    click.option("--column", metavar="NAME", help="Which column holds the id."),
+    click.option("--skip-invalid", is_flag=True, help="Call the good rows although others are bad."),
+    click.option("--only-eligible", is_flag=True, help="Leave out rows that cannot take a ConfigMgr action."),
+    click.option("--all", "take_all", is_flag=True, help="Of a report of ours, take every row."),
+)
+"""How a list is read: a saved list takes these too."""
+
+_OPTIONS = (
+    click.argument("file", metavar="FILE"),
+    *REQUEST_OPTIONS,
+    *INTAKE_OPTIONS,
+    click.option("--yes", "-y", is_flag=True, help="Ask no question, however many devices there are."),
+    click.option("--name", metavar="TEXT", help="A name for the job."),
+    click.option("--dry-run", is_flag=True, help="Read the list, say what would be called, and store nothing."),
+    click.option("--report", type=click.Path(path_type=Path), help="Where the report goes; muster-<job id>.csv else."),
+    click.option("--idempotency-key", metavar="KEY", help="Submitted again with the same key, it is the same job."),
 )

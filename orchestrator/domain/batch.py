@@ -51,6 +51,7 @@ class Claim:
     Every later write carries `term`: whoever slept past the lease changes nothing. `tally` and `errors` are the
     batch's at the moment of the claim. `rest_due_at` is when what else waits in the batch is due, None if nothing does.
     A probe asks whether Graph is back after an outage: while it is out nothing else of the job is called.
+    No call of it starts after `not_after`, the end of its job's window.
     """
 
     key: BatchKey
@@ -65,6 +66,7 @@ class Claim:
     answered_before: bool = False
     accepted_before: bool = False
     is_probe: bool = False
+    not_after: datetime | None = None
 
 
 class TargetChange(NamedTuple):

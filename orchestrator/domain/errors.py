@@ -6,6 +6,7 @@ MusterError
 │   ├── IllegalMove, IdempotencyConflict
 │   ├── NotPermitted, UnknownKey, WrongMoment
 │   ├── SettingsInvalid
+│   ├── UnknownSchedule, UnknownList, UnknownZone, UnknownChannel, ScheduleInvalid, NameTaken, StillRunning
 │   └── IntakeFailed       (with every bad line)
 ├── TryLater               somebody else is unwell                  exit code 4
 │   └── StoreUnavailable, QueueUnavailable, SignInUnreachable, SchemaTooNew, NobodyWorking
@@ -78,6 +79,51 @@ class IllegalMove(RequestRejected):
 
 class SettingsInvalid(RequestRejected):
     """A setting cannot be used; the message names it, where it comes from and what it takes."""
+
+
+class UnknownSchedule(RequestRejected):
+    """No schedule has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no schedule {name!r}. `muster schedule list` shows the schedules there are.")
+        self.name = name
+
+
+class UnknownList(RequestRejected):
+    """No saved list has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no list {name!r}. `muster list list` shows the lists there are.")
+        self.name = name
+
+
+class UnknownZone(RequestRejected):
+    """No time zone has this name, or none any more."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no time zone {name!r}. It takes an IANA name such as Europe/Berlin or UTC.")
+        self.name = name
+
+
+class UnknownChannel(RequestRejected):
+    """No channel for notifications has this name."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        there = ", ".join(known) if known else "none yet"
+        super().__init__(f"There is no channel {name!r} in the settings (there is: {there}). See `muster notify list`.")
+        self.name, self.known = name, known
+
+
+class ScheduleInvalid(RequestRejected):
+    """A schedule cannot be what it is asked to be; the message says which part of it, and what it takes."""
+
+
+class NameTaken(RequestRejected):
+    """The name is another one's already."""
+
+
+class StillRunning(RequestRejected):
+    """The schedule's last job has not ended, and its rule for that says to wait or to skip."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,12 @@ WorkerId = NewType("WorkerId", str)
 LaneKey = NewType("LaneKey", str)
 """cloud, tenant id and app id: what Graph counts one write quota for."""
 
+ScheduleNumber = NewType("ScheduleNumber", int)
+"""What the tables call a schedule; its name may be given again once it is removed."""
+
+ListNumber = NewType("ListNumber", int)
+"""What the tables call a saved list."""
+
 
 class BatchKey(NamedTuple):
     """One batch: its job and its place in it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -11,6 +11,9 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
+
+WINDOW_MARGIN = timedelta(seconds=1)
+"""Before the end of a job's window in which no call leaves any more: it must arrive while the window is open."""
 
 
 class JobStatus(StrEnum):

@@ -92,7 +92,7 @@ class Flights:
 
     def _withdraw(self, held: HeldBatch, targets: Iterable[Target]) -> None:
         held.give_back(targets)
-        if not self._ports.fence.allows(held) or self._stop.is_requested:
+        if not self._allows(held) or self._stop.is_requested:
             held.shed()
         self._ports.recorder.note(held)
 

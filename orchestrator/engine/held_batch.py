@@ -48,6 +48,11 @@ class HeldBatch:
         """The lines whose calls may be on their way."""
         return frozenset(self._flying)
 
+    @property
+    def lines(self) -> frozenset[int]:
+        """Those that are on their way or in reserve: the database shall not give them a second time."""
+        return frozenset(self._flying).union(target.line for target in self._reserve)
+
     def has_more(self, now: datetime) -> bool:
         """Whether the database may have more of it that is due."""
         return not self._reserve and self._due_at is not None and self._due_at <= now

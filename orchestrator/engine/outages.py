@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.domain.brake import OUTAGE_AFTER, is_unwell, is_word
@@ -61,8 +62,18 @@ class Outages:
         """What a claim said of the job: others may have found Graph out, or back."""
         if is_probe:
             self._out.add(job)
+            if (row := self._rows.pop(job, None)) is not None:
+                self._news[job] = Found(tuple(row.lines), 0.0)
         elif job not in self._news:
             self._out.discard(job)
+
+    def note_seen(self, seen: Mapping[JobNumber, bool]) -> None:
+        """So the database has it of these jobs, whose Graph others may have found out, or back."""
+        for job, is_out in seen.items():
+            if is_out:
+                self._out.add(job)
+            elif job not in self._news:
+                self._out.discard(job)
 
     def note(self, job: JobNumber, target: Target, outcome: Outcome, *, is_probe: bool = False) -> bool:
         """Take in an outcome; whether it met an outage, which uses up no attempt.

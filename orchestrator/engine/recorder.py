@@ -145,33 +145,37 @@ class Recorder:
     async def flush(self) -> None:
         """Write everything that has landed; returns once it is written, however often that takes."""
         async with self._writing:
-            pause, broken = 0.2, 0
-            while self._dirty or self._targets or self._intents:
-                entry, dirty, intents = self._take()
-                try:
-                    written = await self._write(entry)
-                except TryLater as problem:
-                    self._put_back(entry, dirty)
-                    log.warning("recorder.waiting", reason=str(problem), targets=len(entry.targets))
-                except Exception:
-                    # A recorder that ended here would leave every later answer unwritten without a word.
-                    log.exception("recorder.broke", batches=len(entry.batches), targets=len(entry.targets))
-                    broken += 1
-                    if broken >= _TRIES:
-                        # Their leases run out, and whoever recovers them counts the calls as unheard.
-                        _lose(dirty.values())
-                        _answer(intents, None)
-                        continue
-                    self._put_back(entry, dirty)
-                else:
-                    self._known_answered |= entry.answered
-                    _answer(intents, written)
-                    continue
-                finally:
-                    # Also where this task is cancelled: nobody waits for an intent that nobody will write.
+            await self.flush_in_quiet()
+
+    async def flush_in_quiet(self) -> None:
+        """The same for whoever has it quiet; at the moment it returns the database knows everything."""
+        pause, broken = 0.2, 0
+        while self._dirty or self._targets or self._intents:
+            entry, dirty, intents = self._take()
+            try:
+                written = await self._write(entry)
+            except TryLater as problem:
+                self._put_back(entry, dirty)
+                log.warning("recorder.waiting", reason=str(problem), targets=len(entry.targets))
+            except Exception:
+                # A recorder that ended here would leave every later answer unwritten without a word.
+                log.exception("recorder.broke", batches=len(entry.batches), targets=len(entry.targets))
+                broken += 1
+                if broken >= _TRIES:
+                    # Their leases run out, and whoever recovers them counts the calls as unheard.
+                    _lose(dirty.values())
                     _answer(intents, None)
-                await self._clock.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                    continue
+                self._put_back(entry, dirty)
+            else:
+                self._known_answered |= entry.answered
+                _answer(intents, written)
+                continue
+            finally:
+                # Also where this task is cancelled: nobody waits for an intent that nobody will write.
+                _answer(intents, None)
+            await self._clock.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _gather(self) -> None:
         if not self._urgent.is_set():

@@ -107,10 +107,12 @@ def _find_named(header: Sequence[str], folded: list[str], column: str) -> int:
 
 def _only(header: Sequence[str], places: list[int]) -> int:
     if len(places) > 1:
-        names = _listed([header[place] for place in places])
+        some = places[:_MOST_SHOWN]
+        more = f" and {len(places) - len(some)} more" if len(places) > len(some) else ""
+        numbers = ", ".join(str(place + 1) for place in some)
         raise IntakeFailed(
-            f"Several columns could hold the id: {names}, the columns {', '.join(str(place + 1) for place in places)}. "
-            "Name the right one with `--column` as it is spelled, or rename the others."
+            f"Several columns could hold the id: {_listed([header[place] for place in some])}, the columns {numbers}"
+            f"{more}. Name the right one with `--column` as it is spelled, or rename the others."
         )
     return places[0]
 

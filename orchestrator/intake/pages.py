@@ -1,4 +1,4 @@
-"""A page of input as the database keeps it."""
+"""A page of input as the database keeps it: a job's, whose targets have the devices, or a saved list's."""
 
 from __future__ import annotations
 
@@ -26,6 +26,17 @@ def pack(rows: Sequence[InputRow]) -> bytes:
 def unpack(packed: bytes) -> list[InputRow]:
     """The rows that were packed, less the devices of targets."""
     return [_row(*fields) for fields in json.loads(zlib.decompress(packed))]
+
+
+def pack_devices(rows: Sequence[InputRow]) -> bytes:
+    """The devices of the rows that are targets, by their lines: what `pack` leaves out."""
+    devices = [[row.line, row.device.key] for row in rows if row.verdict is None and row.device is not None]
+    return zlib.compress(json.dumps(devices, separators=(",", ":")).encode("ascii"), _FAST)
+
+
+def unpack_devices(packed: bytes) -> dict[int, str]:
+    """The keys of the devices, by line."""
+    return dict(json.loads(zlib.decompress(packed)))
 
 
 def _row(

@@ -13,6 +13,7 @@ import platformdirs
 
 from orchestrator.domain.errors import SettingsInvalid
 from orchestrator.settings import values
+from orchestrator.settings.channels import channel_tables, take_channels, take_smtp
 from orchestrator.settings.people import take_people
 from orchestrator.settings.places import PREFIX, Environment, Place, Table, read_settings_file, settings_file
 from orchestrator.settings.reading import Reading
@@ -32,6 +33,8 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
     reading = Reading(general, PREFIX)
     tenants, shown_tenants = _tenants(general, tables, file)
     people = take_people(reading)
+    channels = take_channels(reading, channel_tables(entries, file), file)
+    smtp = take_smtp(reading, channels)
     notes = unknown_variables(variables) + (unknown_entries(file, entries, tables) if file else [])
     return Settings(
         database_url=reading.take("database_url", values.database_url, _embedded_database()),
@@ -47,6 +50,8 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
         people=people.settings,
         public_url=people.public_url,
         metrics_address=reading.take("metrics_address", values.address, None, nothing="none"),
+        channels=MappingProxyType(channels),
+        smtp=smtp,
         log_level=reading.take("log_level", values.log_level, _DEFAULTS.log_level),
         log_format=reading.take("log_format", values.one_of("text", "json"), _DEFAULTS.log_format),
         config_file=file,

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, Cloud, WriteLimit
+from orchestrator.domain.notice import ChannelKind, Event
 
 DEFAULT_TENANT = "default"
 """The tenant that the variables describe."""
@@ -72,6 +73,31 @@ class PeopleSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """One channel for notifications; its address is a secret, because knowing it lets one in."""
+
+    name: str
+    kind: ChannelKind
+    events: frozenset[Event]
+    is_general: bool
+    url: SecretStr | None = None
+    secret: SecretStr | None = None
+    recipients: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpSettings:
+    """The mail server, and as whom we send; `is_wrapped` means TLS from the first byte."""
+
+    host: str
+    port: int
+    is_wrapped: bool
+    user: str | None
+    password: SecretStr | None
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """One setting for people: a secret is only `set`, and a URL has lost its password."""
 
@@ -97,6 +123,8 @@ class Settings:
     people: PeopleSettings | None = None
     public_url: str | None = None
     metrics_address: tuple[str, int] | None = None
+    channels: Mapping[str, ChannelSettings] = field(default_factory=lambda: MappingProxyType({}))
+    smtp: SmtpSettings | None = None
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
     config_file: Path | None = None

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from orchestrator.settings.channels import CHANNEL, GENERAL_NOTIFY
 from orchestrator.settings.people import PEOPLE
 from orchestrator.settings.places import PREFIX
 from orchestrator.settings.sign_in import PASSWORD, WAYS
@@ -21,11 +22,11 @@ GENERAL = (
     "max_rows",
     "max_bytes",
     "confirm_above",
-    "public_url",
     *PEOPLE,
     "metrics_address",
     "log_level",
     "log_format",
+    *GENERAL_NOTIFY,
 )
 TENANT = ("tenant_id", "client_id", "cloud", "graph_url", "authority", "write_limit", *WAYS, PASSWORD)
 _NOT_OURS = "MUSTER_TEST_"
@@ -43,11 +44,15 @@ def unknown_variables(variables: Mapping[str, str]) -> list[str]:
 
 def unknown_entries(file: Path, entries: Mapping[str, Any], tenants: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A sentence for each entry of the settings file that nothing reads."""
-    general = [*_with_files(GENERAL + TENANT), "tenants"]
+    general = [*_with_files(GENERAL + TENANT), "tenants", "notify"]
     notes = [_note(name, general, str(file)) for name in entries if name not in general]
     own = _with_files(TENANT)
     for tenant, table in tenants.items():
         notes += [_note(name, own, f"[tenants.{tenant}] in {file}") for name in table if name not in own]
+    of_channel = _with_files(CHANNEL)
+    for channel, table in entries.get("notify", {}).items():
+        where = f"[notify.{channel}] in {file}"
+        notes += [_note(name, of_channel, where) for name in table if name not in of_channel]
     return notes
 
 

@@ -31,7 +31,7 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.batch import BATCH_SIZE, BatchChange, Claim
 from orchestrator.domain.device import Device, Via
 from orchestrator.domain.ids import BatchKey, JobId, JobNumber, WorkerId
-from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.domain.job import WINDOW_MARGIN, JobStatus, Tally
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store import json_rows
 from orchestrator.store.errors_text import pack_errors, unpack_errors
@@ -63,17 +63,17 @@ class Batches:
     ) -> Claim | None:
         """Hold a batch of the job, and take its due targets into reserve; none of them may be called yet.
 
-        Of a batch that the worker holds (`held`, with the lines that are on their way) it may take what has become due
+        Of a batch that the worker holds (`held`, with the lines that it has) it may take what has become due
         since; the term stays. It must not do so while it writes how its batches stand, or the one would undo the other.
         What a claim held of which it never heard is not its to go on with. None means that nothing of the job can be
         held now, or that somebody else was quicker.
         """
-        job = await self._job(number, now=now)
+        job = await self._job(number, worker=worker, now=now)
         if job is None:
             return None
         is_probe = job.probe_at is not None
         if is_probe or not job.answered:
-            job = await self._job(number, now=now, lock=True)
+            job = await self._job(number, worker=worker, now=now, lock=True)
             if job is None or await self._is_held(number):
                 return None
             # While Graph is out one call at a time asks whether it is back.
@@ -113,6 +113,7 @@ class Batches:
             answered_before=job.answered,
             accepted_before=batch.accepted > 0 or await self._any_accepted(job),
             is_probe=is_probe,
+            not_after=job.not_after,
         )
 
     async def extend_leases(
@@ -147,12 +148,17 @@ class Batches:
         kept = await self._connection.execute(_change(self._connection.dialect.name), json_rows.payload(rows))
         return {BatchKey(JobNumber(number), batch) for number, batch in kept}
 
-    async def _job(self, number: JobNumber, *, now: datetime, lock: bool = False) -> AnyRow | None:
+    async def _job(self, number: JobNumber, *, worker: WorkerId, now: datetime, lock: bool = False) -> AnyRow | None:
         """The job, if something of it may be held now; locked, it makes "is this the first" one question for all."""
         query = select(
             *(JobRow.number, JobRow.id, JobRow.action, JobRow.via, JobRow.status, JobRow.answered),
-            *(JobRow.probe_at, JobRow.canaries),
-        ).where(JobRow.number == number, JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), may_ask(now))
+            *(JobRow.probe_at, JobRow.canaries, JobRow.not_after),
+        ).where(
+            JobRow.number == number,
+            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+            may_ask(now, worker=worker),
+            within_window(now),
+        )
         return (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
 
     async def _is_held(self, number: JobNumber) -> bool:
@@ -216,9 +222,19 @@ def takable(now: datetime, *, worker: WorkerId, held: Collection[BatchKey] | Non
     return and_(due, or_(BatchRow.holder.is_(None), own))
 
 
-def may_ask(now: datetime) -> ColumnElement[bool]:
-    """Jobs whose Graph is not out, or may be tried again now."""
-    return or_(JobRow.probe_at.is_(None), JobRow.probe_at <= now)
+def may_ask(now: datetime, *, worker: WorkerId) -> ColumnElement[bool]:
+    """Jobs of which the worker may call something now, as far as Graph goes.
+
+    One that it has not answered yet, or for which it is out, waits for what somebody else asked.
+    """
+    moving = exists().where(BatchRow.job_number == JobRow.number, BatchRow.holder != worker)
+    is_out = JobRow.probe_at.is_not(None)
+    return or_(and_(JobRow.answered, ~is_out), and_(or_(~is_out, JobRow.probe_at <= now), ~moving))
+
+
+def within_window(now: datetime) -> ColumnElement[bool]:
+    """Jobs of which calls may still start: the end of their window, if they have one, is to come."""
+    return or_(JobRow.not_after.is_(None), JobRow.not_after > now + WINDOW_MARGIN)
 
 
 def _flying(batch: AnyRow) -> list[int]:

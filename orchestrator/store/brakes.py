@@ -128,6 +128,11 @@ class Brakes:
             reason=reason,
         )
 
+    async def out_for(self, numbers: Collection[JobNumber]) -> dict[JobNumber, bool]:
+        """Whether Graph is out for each of these jobs."""
+        query = select(JobRow.number, JobRow.probe_at.is_not(None)).where(JobRow.number.in_(numbers))
+        return {JobNumber(number): bool(is_out) for number, is_out in await self._connection.execute(query)}
+
     async def forgive(self, number: JobNumber, lines: Collection[int]) -> None:
         """The last attempt of these uses up none of the attempts that the policy allows."""
         await self._connection.execute(

@@ -24,9 +24,13 @@ from orchestrator.store.job_search import JobSearch
 from orchestrator.store.jobs import Jobs
 from orchestrator.store.keys import Keys
 from orchestrator.store.lanes import Lanes
+from orchestrator.store.moments import Moments
+from orchestrator.store.notices import Notices
 from orchestrator.store.reception import Reception
 from orchestrator.store.recovery import Recovery
 from orchestrator.store.samples import Samples
+from orchestrator.store.saved_lists import SavedLists
+from orchestrator.store.schedules import Schedules
 from orchestrator.store.sessions import Sessions
 from orchestrator.store.targets import Targets
 from orchestrator.store.whole import WholeOf
@@ -56,6 +60,10 @@ class Transaction:
         self.sessions = Sessions(connection)
         self.samples = Samples(connection)
         self.whole = WholeOf(connection)
+        self.lists = SavedLists(connection)
+        self.schedules = Schedules(connection)
+        self.moments = Moments(connection)
+        self.notices = Notices(connection)
         self._clock = clock
         self._now: datetime | None = None
         self._afterwards: list[Callable[[], Awaitable[None]]] = []
@@ -148,6 +156,9 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
                 "command_timeout": _PATIENCE,
                 "server_settings": {
                     "application_name": "muster",
+                    # A commit that a crash of the server could undo would leave what a worker knows of its batches
+                    # at odds with the rows: the next tally that it writes counts outcomes that are gone.
+                    "synchronous_commit": "on",
                     "lock_timeout": f"{_PATIENCE * 1000 // 2}",
                     "idle_in_transaction_session_timeout": f"{_PATIENCE * 2000}",
                 },

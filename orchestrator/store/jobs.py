@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, case, cast, exists, func, or_, select, update
+from sqlalchemy import BigInteger, Float, Select, and_, case, cast, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -21,7 +21,7 @@ from orchestrator.domain.ids import JobId, JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
 from orchestrator.domain.turn import Turn
 from orchestrator.store import json_rows
-from orchestrator.store.batches import may_ask, takable
+from orchestrator.store.batches import may_ask, takable, within_window
 from orchestrator.store.errors_text import unpack_errors
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow
 
@@ -103,7 +103,8 @@ class Jobs:
         self, number: JobNumber, wanted: JobStatus, *, frm: Sequence[JobStatus], reason: str | None, now: datetime
     ) -> bool:
         """Give the job another status if it has one of `frm`; False means that it had none of them."""
-        values: dict[str, Any] = {"status": wanted, "reason": reason, "touched_at": now}
+        untold = wanted in {JobStatus.FINISHED, JobStatus.STOPPED}
+        values: dict[str, Any] = {"status": wanted, "reason": reason, "touched_at": now, "untold": untold}
         if wanted.is_final:
             values["finished_at"] = now
         moved = await self._connection.execute(
@@ -134,6 +135,40 @@ class Jobs:
             update(JobRow).where(JobRow.number == number).values(priority=priority, touched_at=now)
         )
 
+    async def any_window_over(self, *, now: datetime) -> bool:
+        """Whether there is a job to stop because its window has ended."""
+        return (await self._connection.execute(_window_over(now).limit(1))).first() is not None
+
+    async def close_windows(self, *, now: datetime, limit: int) -> list[JobId]:
+        """Stop jobs whose window has ended and of which something waits; what is on its way is still recorded."""
+        over = _window_over(now).limit(limit).with_for_update(skip_locked=True)
+        closed = await self._connection.execute(
+            update(JobRow)
+            .where(JobRow.number.in_(over))
+            .values(status=JobStatus.STOPPED, reason=JobRow.not_after_reason, touched_at=now, untold=True)
+            .returning(JobRow.id)
+        )
+        return [JobId(job) for job in closed.scalars()]
+
+    async def lift_window(self, number: JobNumber, *, now: datetime) -> None:
+        """Let a job go on although its window has ended: a person says so."""
+        await self._connection.execute(
+            update(JobRow).where(JobRow.number == number, JobRow.not_after <= now).values(not_after=None)
+        )
+
+    async def any_untold(self) -> bool:
+        """Whether there is an end of which nobody was told yet."""
+        return (await self._connection.execute(select(JobRow.number).where(JobRow.untold).limit(1))).first() is not None
+
+    async def untold(self, *, limit: int) -> list[Job]:
+        """Jobs that came to an end of which nobody was told yet, nobody else's to tell of until the commit."""
+        query = select(JobRow.__table__).where(JobRow.untold).order_by(JobRow.number).limit(limit)
+        return [_job(row) for row in await self._connection.execute(query.with_for_update(skip_locked=True))]
+
+    async def note_told(self, numbers: Sequence[JobNumber]) -> None:
+        """The notices of these ends are written."""
+        await self._connection.execute(update(JobRow).where(JobRow.number.in_(numbers)).values(untold=False))
+
     async def settle(self, number: JobNumber, *, now: datetime) -> bool:
         """Close the job if nothing of it waits or moves; True if that happened now."""
         open_batch = exists().where(
@@ -146,7 +181,7 @@ class Jobs:
                 JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)),
                 ~open_batch,
             )
-            .values(status=JobStatus.FINISHED, reason=None, finished_at=now, touched_at=now)
+            .values(status=JobStatus.FINISHED, reason=None, finished_at=now, touched_at=now, untold=True)
         )
         return settled.rowcount == 1
 
@@ -184,8 +219,15 @@ class Jobs:
     async def due(self, *, worker: WorkerId, now: datetime, only: JobNumber | None = None) -> list[DueJob]:
         """The jobs of which the worker could hold something right now."""
         due = exists().where(BatchRow.job_number == JobRow.number, takable(now, worker=worker))
+        # Of these one batch is held at a time, by one worker.
+        is_first = exists().where(BatchRow.job_number == JobRow.number, BatchRow.holder.is_not(None))
+        many_may = and_(JobRow.answered, JobRow.probe_at.is_(None))
         query = select(JobRow.lane, JobRow.tenant, JobRow.number, JobRow.pass_value, JobRow.priority).where(
-            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due, may_ask(now)
+            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+            due,
+            may_ask(now, worker=worker),
+            or_(many_may, ~is_first),
+            within_window(now),
         )
         if only is not None:
             query = query.where(JobRow.number == only)
@@ -262,6 +304,12 @@ class Waiting:
 
 def _turn(row: AnyRow) -> Turn:
     return Turn(JobNumber(row.number), row.pass_value, Priority(row.priority).weight)
+
+
+def _window_over(now: datetime) -> Select[int]:
+    waits = exists().where(BatchRow.job_number == JobRow.number, BatchRow.waiting > 0)
+    active = (JobStatus.QUEUED, JobStatus.RUNNING)
+    return select(JobRow.number).where(JobRow.status.in_(active), JobRow.not_after <= now, waits)
 
 
 def _job(row: AnyRow) -> Job:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import FromClause, Text, bindparam, cast, column, func, select
@@ -21,12 +22,18 @@ Columns = Mapping[str, TypeEngine[Any]]
 
 def table_of(dialect: str, columns: Columns, *, name: str = "given") -> FromClause:
     """What `payload` holds, as a table with these columns; bind the payload to PARAMETER."""
+    return _table_of(dialect, tuple(columns.items()), name)
+
+
+@cache
+def _table_of(dialect: str, columns: tuple[tuple[str, TypeEngine[Any]], ...], name: str) -> FromClause:
+    # Built once for each place that asks: building it anew costs more than SQLite takes to execute what it is part of.
     if dialect == "postgresql":
         function = func.json_to_recordset(cast(bindparam(PARAMETER, type_=Text), JSON))
-        derived = function.table_valued(*(column(key, kind) for key, kind in columns.items()), name=name)
+        derived = function.table_valued(*(column(key, kind) for key, kind in columns), name=name)
         return derived.render_derived(with_types=True)
     each = func.json_each(bindparam(PARAMETER, type_=Text)).table_valued("value", name="each_row")
-    extracted = (func.json_extract(each.c.value, f"$.{key}", type_=kind).label(key) for key, kind in columns.items())
+    extracted = (func.json_extract(each.c.value, f"$.{key}", type_=kind).label(key) for key, kind in columns)
     return select(*extracted).subquery(name)
 
 

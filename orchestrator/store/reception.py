@@ -36,6 +36,8 @@ class NewJob:
     file_name: str | None
     retry_of: JobId | None = None
     schedule: str | None = None
+    not_after: datetime | None = None
+    not_after_reason: str | None = None
 
 
 class Reception:
@@ -68,6 +70,8 @@ class Reception:
             "touched_at": now,
             "retry_of": job.retry_of,
             "schedule": job.schedule,
+            "not_after": job.not_after,
+            "not_after_reason": job.not_after_reason,
         }
         number = await self._connection.execute(insert(JobRow).values(values).returning(JobRow.number))
         return JobNumber(number.scalar_one())

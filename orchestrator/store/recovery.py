@@ -84,7 +84,7 @@ class Recovery:
         )
 
     async def _give_up(self, rows: list[dict[str, Any]], *, now: datetime) -> None:
-        given = json_rows.table_of(self._connection.dialect.name, {**_KEY, "message": Text()})
+        given = json_rows.table_of(self._connection.dialect.name, _LOST)
         await self._connection.execute(
             update(TargetRow)
             .where(TargetRow.job_number == given.c.job_number, TargetRow.line == given.c.line)
@@ -171,6 +171,7 @@ _LOST_ATTEMPT: dict[str, Any] = {
     "doubtful": True,
 }
 _KEY: json_rows.Columns = {"job_number": BigInteger(), "line": BigInteger()}
+_LOST: json_rows.Columns = {**_KEY, "message": Text()}
 _FREED: json_rows.Columns = {
     "job_number": BigInteger(),
     "batch": Integer(),

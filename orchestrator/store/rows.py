@@ -11,6 +11,7 @@ from sqlalchemy import (
     CheckConstraint,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -58,6 +59,8 @@ class JobRow(Base):
 
     The brake (domain/brake.py): `brake_ended` and `brake_errors` are what it looks at no more; `canaries` names the
     lines that go first, until they were looked at; while `probe_at` is set Graph is out, and one call at a time asks.
+
+    No call of it starts after `not_after`. `untold` marks an end that nobody was told of yet.
     """
 
     __tablename__ = "jobs"
@@ -67,6 +70,7 @@ class JobRow(Base):
         UniqueConstraint("idempotency_key"),
         Index("ix_jobs_lane_active", "lane", "pass_value", postgresql_where=text("status IN ('queued','running')")),
         Index("ix_jobs_status", "status"),
+        Index("ix_jobs_untold", "number", postgresql_where=text("untold"), sqlite_where=text("untold")),
     )
 
     number: Mapped[int] = mapped_column(_BigKey, Identity(), primary_key=True)
@@ -96,6 +100,9 @@ class JobRow(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     retry_of: Mapped[str | None] = mapped_column(String(32))
     schedule: Mapped[str | None] = mapped_column(Text)
+    not_after: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    not_after_reason: Mapped[str | None] = mapped_column(Text)
+    untold: Mapped[bool] = mapped_column(Boolean, server_default=false())
     idempotency_key: Mapped[str | None] = mapped_column(String(200))
     request_hash: Mapped[str | None] = mapped_column(String(64))
     brake_share: Mapped[int] = mapped_column(Integer, server_default="25")
@@ -246,6 +253,159 @@ class WorkerRow(Base):
     version: Mapped[str] = mapped_column(String(40))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SavedListRow(Base):
+    """A device list under a name; its devices are in its versions."""
+
+    __tablename__ = "lists"
+    __table_args__ = (UniqueConstraint("name"),)
+
+    number: Mapped[int] = mapped_column(_BigKey, Identity(), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+
+
+class ListVersionRow(Base):
+    """One import of a list; nobody sees it before it is whole. `added` and `removed` compare it with the one before."""
+
+    __tablename__ = "list_versions"
+
+    list_number: Mapped[int] = mapped_column(
+        _BigKey, ForeignKey("lists.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    is_whole: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    via: Mapped[str] = mapped_column(String(40))
+    columns: Mapped[str] = mapped_column(Text)
+    file_name: Mapped[str | None] = mapped_column(Text)
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    intake_rows: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    devices: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    duplicates: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    rejected: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    added: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    removed: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    imported_by: Mapped[str] = mapped_column(Text)
+    imported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ListPageRow(Base):
+    """Some thousand rows of a list version, compressed: what they said, and the devices that they name."""
+
+    __tablename__ = "list_pages"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["list_number", "version"],
+            ["list_versions.list_number", "list_versions.version"],
+            ondelete="CASCADE",
+            name="fk_list_pages_list_versions",
+        ),
+    )
+
+    list_number: Mapped[int] = mapped_column(_BigKey, primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    page: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+    devices: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ScheduleRow(Base):
+    """When jobs are submitted by themselves. `due_at` is `next_at` with its jitter: what a clock looks for."""
+
+    __tablename__ = "schedules"
+    __table_args__ = (
+        CheckConstraint("status IN ('active','paused','set aside','ended')", name="status"),
+        UniqueConstraint("name"),
+        Index("ix_schedules_due_at", "due_at"),
+    )
+
+    number: Mapped[int] = mapped_column(_BigKey, Identity(), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    status: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str | None] = mapped_column(Text)
+    list_name: Mapped[str] = mapped_column(String(200))
+    definition: Mapped[str] = mapped_column(Text)
+    created_by: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class MomentRow(Base):
+    """What became of one moment of a schedule. The key is what makes each moment one job at most.
+
+    Whoever makes the job holds the row meanwhile; `more` counts further moments that the row stands for.
+    """
+
+    __tablename__ = "moments"
+    __table_args__ = (
+        CheckConstraint(
+            "status IN ('starting','queued','started','skipped','missed','blackout','failed')", name="status"
+        ),
+        Index(
+            "ix_moments_open",
+            "schedule_number",
+            postgresql_where=text("status IN ('starting','queued')"),
+            sqlite_where=text("status IN ('starting','queued')"),
+        ),
+    )
+
+    schedule_number: Mapped[int] = mapped_column(
+        _BigKey, ForeignKey("schedules.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    status: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str | None] = mapped_column(Text)
+    by: Mapped[str | None] = mapped_column(Text)
+    more: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    job: Mapped[str | None] = mapped_column(String(32))
+    list_version: Mapped[int | None] = mapped_column(Integer)
+    decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    holder: Mapped[str | None] = mapped_column(String(120))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class BlackoutRow(Base):
+    """A time in which no schedule calls anybody: of one schedule, of a tenant, or of all. Local times have no zone."""
+
+    __tablename__ = "blackouts"
+
+    number: Mapped[int] = mapped_column(_BigKey, Identity(), primary_key=True)
+    schedule_number: Mapped[int | None] = mapped_column(_BigKey, ForeignKey("schedules.number", ondelete="CASCADE"))
+    tenant: Mapped[str | None] = mapped_column(String(200))
+    starts: Mapped[str] = mapped_column(String(40))
+    ends: Mapped[str] = mapped_column(String(40))
+    reason: Mapped[str | None] = mapped_column(Text)
+
+
+class NoticeRow(Base):
+    """One message to one channel: written with what it tells of, sent later, and kept with what came of it."""
+
+    __tablename__ = "notices"
+    __table_args__ = (
+        CheckConstraint("status IN ('waiting','sent','failed')", name="status"),
+        UniqueConstraint("channel", "key"),
+        Index(
+            "ix_notices_due",
+            "due_at",
+            postgresql_where=text("status = 'waiting'"),
+            sqlite_where=text("status = 'waiting'"),
+        ),
+    )
+
+    number: Mapped[int] = mapped_column(_BigKey, Identity(), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(64))
+    key: Mapped[str] = mapped_column(String(200))
+    event: Mapped[str] = mapped_column(String(20))
+    subject: Mapped[str] = mapped_column(Text)
+    payload: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(12))
+    attempts: Mapped[int] = mapped_column(Integer, server_default="0")
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    holder: Mapped[str | None] = mapped_column(String(120))
 
 
 class KeyRow(Base):

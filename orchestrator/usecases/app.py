@@ -13,6 +13,7 @@ from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import UnknownTenant
 from orchestrator.domain.ids import WorkerId
+from orchestrator.domain.notice import Channel, Delivery, Notice
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.tenant import Tenant
 from orchestrator.engine.ports import Caller
@@ -53,6 +54,15 @@ class Connection(Caller, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Messenger:
+    """The channels that there are, how a notice gets there, and the address that it links to."""
+
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    deliver: Callable[[Channel, Notice], Awaitable[Delivery]] | None = None
+    public_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class App:
     """The parts that make the whole."""
 
@@ -70,6 +80,7 @@ class App:
     batching: Batching
     started_at: datetime
     metrics: Metrics = field(default_factory=Metrics)
+    messenger: Messenger = field(default_factory=Messenger)
 
     def tenant(self, name: str) -> Tenant:
         """The tenant of this name; UnknownTenant says which there are."""

@@ -79,13 +79,13 @@ class Brakeman:
         self._app, self._outages, self._forbid = app, outages, forbid
         self._seen: dict[JobNumber, _Seen] = {}
 
-    async def look(self, entry: Entry) -> None:
+    async def look(self, entry: Entry, news: dict[JobNumber, News]) -> None:
         """Write down what was found of Graph, and judge the jobs that may have to stop."""
         for change in entry.targets:
             if change.status.is_final:
                 self._seen.setdefault(change.key.job, _Seen()).take_in(change)
         try:
-            await self._tell_news()
+            await self._tell(news)
             now = self._app.clock.monotonic()
             for job in [job for job, seen in self._seen.items() if seen.calls_for_a_look_at(now)]:
                 await self._judge(job)
@@ -102,8 +102,7 @@ class Brakeman:
         else:
             self._seen[job] = _Seen(judged.brake, judged_at=self._app.clock.monotonic())
 
-    async def _tell_news(self) -> None:
-        news = self._outages.take_news()
+    async def _tell(self, news: dict[JobNumber, News]) -> None:
         if not news:
             return
         try:

@@ -14,6 +14,7 @@ from orchestrator.domain.outcome import GraphError
 from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.graph.meanings import meaning
 from orchestrator.store.database import Transaction
+from orchestrator.store.jobs import Waiting
 from orchestrator.usecases.app import App
 from orchestrator.usecases.forecast_job import forecast_waiting, lane_paces
 
@@ -48,14 +49,19 @@ async def describe_job(app: App, wanted: str) -> JobView:
     """How one job stands, its error groups included."""
     async with app.store.reading() as tx:
         job = await tx.jobs.find(wanted)
-        return await _view(app, tx, job)
+        tally = (await tx.jobs.tallies([job.number]))[job.number]
+        errors = await tx.jobs.errors(job.number)
+        waiting = await _waiting_beside(tx, [job])
+    done_at = await _finish_times(app, [job], waiting)
+    return _shown(job, tally, errors, done_at.get(job.number))
 
 
 async def list_jobs(app: App, *, limit: int, before: int | None = None, wanted: JobFilter = EVERY_JOB) -> list[JobView]:
     """The newest jobs first, without their error groups; `before` is the number of the last one seen."""
     async with app.store.reading() as tx:
         numbers = await tx.job_search.newest(wanted, limit=limit, before=before)
-        return await _views(app, tx, await tx.jobs.by_numbers(numbers))
+        seen = await _seen(tx, await tx.jobs.by_numbers(numbers))
+    return await _views(app, seen)
 
 
 async def unfinished_jobs(app: App, *, other_than: JobId) -> list[JobView]:
@@ -63,7 +69,8 @@ async def unfinished_jobs(app: App, *, other_than: JobId) -> list[JobView]:
     open_statuses = (*_ACTIVE, JobStatus.PAUSED, JobStatus.STOPPED)
     async with app.store.reading() as tx:
         jobs = await tx.jobs.newest(50, statuses=open_statuses)
-        return await _views(app, tx, [job for job in jobs if job.id != other_than])
+        seen = await _seen(tx, [job for job in jobs if job.id != other_than])
+    return await _views(app, seen)
 
 
 async def list_targets(
@@ -84,27 +91,39 @@ async def list_targets(
         )
 
 
-async def _views(app: App, tx: Transaction, jobs: Sequence[Job]) -> list[JobView]:
-    tallies = await tx.jobs.tallies([job.number for job in jobs])
-    done_at = await _finish_times(app, tx, jobs)
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """What waits in the lanes of some jobs at a moment."""
+
+    jobs: Sequence[Waiting]
+    now: datetime
+
+
+async def _seen(tx: Transaction, jobs: Sequence[Job]) -> tuple[Sequence[Job], dict[JobNumber, Tally], _Waiting]:
+    return jobs, await tx.jobs.tallies([job.number for job in jobs]), await _waiting_beside(tx, jobs)
+
+
+async def _waiting_beside(tx: Transaction, jobs: Sequence[Job]) -> _Waiting:
+    lanes = {job.lane for job in jobs if job.status in _ACTIVE}
+    return _Waiting(await tx.jobs.waiting_in(lanes) if lanes else (), await tx.now())
+
+
+async def _views(app: App, seen: tuple[Sequence[Job], dict[JobNumber, Tally], _Waiting]) -> list[JobView]:
+    jobs, tallies, waiting = seen
+    done_at = await _finish_times(app, jobs, waiting)
     return [_shown(job, tallies[job.number], {}, done_at.get(job.number)) for job in jobs]
 
 
-async def _view(app: App, tx: Transaction, job: Job) -> JobView:
-    tally = (await tx.jobs.tallies([job.number]))[job.number]
-    errors = await tx.jobs.errors(job.number)
-    done_at = await _finish_times(app, tx, [job])
-    return _shown(job, tally, errors, done_at.get(job.number))
+async def _finish_times(app: App, jobs: Sequence[Job], beside: _Waiting) -> dict[JobNumber, datetime]:
+    """When each of the jobs that are under way will be done, where something paces it.
 
-
-async def _finish_times(app: App, tx: Transaction, jobs: Sequence[Job]) -> dict[JobNumber, datetime]:
-    """When each of the jobs that are under way will be done, where something paces it."""
+    Outside the transaction that saw them: whoever asks for a connection while he holds one may wait for himself.
+    """
     lanes = {job.lane for job in jobs if job.status in _ACTIVE}
     if not lanes:
         return {}
-    waiting = await tx.jobs.waiting_in(lanes)
     paces = await lane_paces(app, lanes)
-    now, asked = await tx.now(), {job.number for job in jobs}
+    waiting, now, asked = beside.jobs, beside.now, {job.number for job in jobs}
     found = {
         each.number: forecast_waiting(each, waiting, paces[each.lane]).seconds
         for each in waiting

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -60,7 +60,7 @@ async def drive(app: App, stop: StopSignal, *, only: Job | None = None, until_id
 class Driver:
     """The lanes of one process; wake it when something may be due."""
 
-    def __init__(self, app: App, stop: StopSignal, only: JobNumber | None) -> None:
+    def __init__(self, app: App, stop: StopSignal, only: JobNumber | None, patience: float | None = None) -> None:
         self._app = app
         self._stop = stop
         self._only = only
@@ -75,6 +75,8 @@ class Driver:
         self._lanes: dict[JobNumber, LaneKey] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._looked_at = app.clock.monotonic()
+        self._patience = PATIENCE if patience is None else patience
+        self.looks = 0
 
     def wake(self) -> None:
         """Something may be due: look now."""
@@ -112,11 +114,11 @@ class Driver:
         """No new call; the answers on their way are waited for, everything is written, and what is held is let go."""
         self._stop.request()
         self._woken.set()
-        until = self._app.clock.monotonic() + PATIENCE
+        until = self._app.clock.monotonic() + self._patience
         # A lane that waits for a database that is away waits for nothing now.
         running = [*self._running.values()]
         if running:
-            await asyncio.wait(running, timeout=PATIENCE)
+            await asyncio.wait(running, timeout=self._patience)
         for lane in running:
             lane.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -126,12 +128,12 @@ class Driver:
         recorder = self._loops[0]
         self._recorder.close()
         # The database may be away for good; what is not written by then is handed back by whoever recovers.
-        await asyncio.wait([recorder], timeout=PATIENCE)
+        await asyncio.wait([recorder], timeout=max(self._patience / 5, until - self._app.clock.monotonic()))
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         try:
-            async with asyncio.timeout(2), self._app.store.transaction() as tx:
+            async with asyncio.timeout(self._patience / 5), self._app.store.transaction() as tx:
                 await tx.workers.leave(self._app.worker)
         except (TryLater, TimeoutError):
             log.warning("worker.left_silently")
@@ -139,6 +141,7 @@ class Driver:
     async def _looking(self) -> None:
         while not self._stop.is_requested:
             self._woken.clear()
+            self.looks += 1
             try:
                 await self._look()
                 self._looked_at = self._app.clock.monotonic()
@@ -163,13 +166,18 @@ class Driver:
         for each in due:
             found.setdefault(each.lane, []).append(each.turn)
         for lane, turns in found.items():
-            self._turns.setdefault(lane, Turns()).replace(turns)
-        self._lanes = {each.turn.job: each.lane for each in due}
+            # What is in reserve here is not for others to find, and still to be called.
+            self._turns.setdefault(lane, Turns()).replace(turns, keep=self._has_reserve)
+        held = {job: lane for job, lane in self._lanes.items() if self._leases.of_job(job)}
+        self._lanes = held | {each.turn.job: each.lane for each in due}
         for lane, tenant in tenants.items():
             if lane not in self._running and not self._stop.is_requested:
                 task = asyncio.create_task(self._run_lane(lane, tenant), name=f"lane {lane}")
                 self._running[lane] = task
                 task.add_done_callback(partial(self._lane_ended, lane))
+
+    def _has_reserve(self, job: JobNumber) -> bool:
+        return self._leases.in_reserve(job) is not None
 
     async def _run_lane(self, key: LaneKey, tenant_name: str) -> None:
         if key not in self._runs:
@@ -241,24 +249,26 @@ class Driver:
         held = [each for each in self._leases.of_job(job) if each.has_more(self._leases.now())]
         if not held:
             return await self._claim_with(job, [])
-        # What we know of them must be what the database knows.
-        await self._recorder.flush()
         async with self._recorder.quiet():
+            # What we know of them must be what the database knows, until it has answered.
+            await self._recorder.flush_in_quiet()
             return await self._claim_with(job, [each for each in held if not each.is_lost])
 
     async def _claim_with(self, job: JobNumber, held: list[HeldBatch]) -> bool:
         asked_at = self._app.clock.monotonic()
+        # Before anything is waited for: what lands meanwhile was on its way, and is not to be taken again.
+        here = {each.claim.key: each.lines for each in held}
+        for each in held:
+            each.begin_extension()
         async with self._app.store.transaction() as tx:
             now = await tx.now()
             self._leases.note_time(now)
-            for each in held:
-                each.begin_extension()
             claim = await tx.batches.claim(
                 job,
                 worker=self._app.worker,
                 lease=LEASE,
                 now=now,
-                held={each.claim.key: each.in_flight for each in held},
+                held=here,
             )
         if claim is None:
             return False
@@ -269,24 +279,39 @@ class Driver:
         return bool(claim.targets)
 
     async def _write(self, entry: Entry) -> Written:
-        recorded = await record_outcomes(self._app, entry)
+        # News of what this entry holds: what it gives back to a target must not be overwritten by the target's outcome.
+        news = self._outages.take_news()
+        try:
+            recorded = await record_outcomes(self._app, entry)
+        except BaseException:
+            self._outages.put_back(news)
+            raise
         self._leases.note_written(entry, recorded.written.kept)
         for lane, keeper in recorded.keepers.items():
             self._app.throttle.note_keeper(lane, keeper)
         for turn in recorded.turns:
             if turn.job in self._lanes:
                 self._turns[self._lanes[turn.job]].correct(turn)
-        await self._brakeman.look(entry)
-        self._shed(self._leases.of_resting())
+        await self._brakeman.look(entry, news)
+        self._shed_what_may_not_leave()
         if any(batch.released for batch in entry.batches):
             self._woken.set()
         return recorded.written
 
     async def _look_at_jobs(self) -> None:
         await self._leases.look()
-        self._shed(self._leases.of_resting())
+        if jobs := {held.claim.key.job for held in self._leases.all()}:
+            async with self._app.store.reading() as tx:
+                self._outages.note_seen(await tx.brakes.out_for(jobs))
+        self._shed_what_may_not_leave()
 
-    def _shed(self, batches: Iterable[HeldBatch]) -> None:
+    def _shed_what_may_not_leave(self) -> None:
+        # While Graph is out nobody holds anything of the job but its one probe, or nobody could take that.
+        out = [held for held in self._leases.all() if self._outages.is_out(held.claim.key.job)]
+        idle = [held for held in out if held.in_reserve and not held.claim.is_probe]
+        self._shed([*self._leases.of_resting(), *idle])
+
+    def _shed(self, batches: list[HeldBatch]) -> None:
         for held in batches:
             held.shed()
             self._recorder.note(held)
@@ -321,9 +346,11 @@ class Driver:
 
 
 @asynccontextmanager
-async def open_driver(app: App, stop: StopSignal, *, only: Job | None = None) -> AsyncIterator[Driver]:
-    """A driver at work; on the way out it lets go of everything."""
-    driver = Driver(app, stop, only.number if only else None)
+async def open_driver(
+    app: App, stop: StopSignal, *, only: Job | None = None, patience: float | None = None
+) -> AsyncIterator[Driver]:
+    """A driver at work; on the way out it waits `patience` seconds for answers, and lets go of everything."""
+    driver = Driver(app, stop, only.number if only else None, patience)
     driver.start()
     try:
         yield driver

@@ -1,8 +1,10 @@
-"""What a clock does: recover what stalled, and ring for work that nobody rang for."""
+"""What a clock does: fire schedules, tell of what ended, recover what stalled, and ring for work nobody rang for."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -10,26 +12,47 @@ from orchestrator.domain.errors import MusterError
 from orchestrator.engine.stop import StopSignal
 from orchestrator.store.workers import WorkerSeen
 from orchestrator.usecases.app import App
+from orchestrator.usecases.fire_schedules import fire_schedules
 from orchestrator.usecases.recover_stalled import recover_stalled
+from orchestrator.usecases.send_notices import send_notices
+from orchestrator.usecases.tell import tell_of_ends
 
 log = structlog.get_logger()
 
 _TICK = 2.0
 _TICK_PATIENCE = 30.0
+_FIRING = 1.0
+_FIRING_PATIENCE = 3600.0
+"""A list of a million devices takes minutes to become a job."""
+
+_TELLING = 2.0
+_TELLING_PATIENCE = 300.0
 
 
 async def keep_time(app: App, stop: StopSignal) -> None:
     """Tick until told to stop; an error of one tick is the next one's to mend."""
     log.info("clock.ready", worker=app.worker)
-    while not stop.is_requested:
-        try:
-            async with asyncio.timeout(_TICK_PATIENCE):
-                await tick(app)
-        except (MusterError, TimeoutError) as problem:
-            log.warning("clock.waiting", reason=str(problem))
-        except Exception:
-            log.exception("clock.broke")
-        await stop.wait(_TICK)
+    async with ticking(app):
+        await stop.wait()
+
+
+@asynccontextmanager
+async def ticking(app: App) -> AsyncIterator[None]:
+    """A clock inside this process for as long as the block lasts. Each of its hands goes by itself."""
+    hands = [
+        asyncio.create_task(_repeatedly(app, every, patience, work), name=name)
+        for name, every, patience, work in (
+            ("tick", _TICK, _TICK_PATIENCE, tick),
+            ("firing", _FIRING, _FIRING_PATIENCE, fire_schedules),
+            ("telling", _TELLING, _TELLING_PATIENCE, _tell),
+        )
+    ]
+    try:
+        yield
+    finally:
+        for hand in hands:
+            hand.cancel()
+        await asyncio.gather(*hands, return_exceptions=True)
 
 
 async def tick(app: App) -> None:
@@ -41,3 +64,21 @@ async def tick(app: App) -> None:
         due = await tx.jobs.due(worker=app.worker, now=now)
     if due:
         await app.bell.ring(1)
+
+
+async def _tell(app: App) -> None:
+    while await tell_of_ends(app):
+        continue
+    await send_notices(app)
+
+
+async def _repeatedly(app: App, every: float, patience: float, work: Callable[[App], Awaitable[object]]) -> None:
+    while True:
+        try:
+            async with asyncio.timeout(patience):
+                await work(app)
+        except (MusterError, TimeoutError) as problem:
+            log.warning("clock.waiting", reason=str(problem))
+        except Exception:
+            log.exception("clock.broke")
+        await app.clock.sleep(every)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from orchestrator.domain.batch import Claim
 from orchestrator.domain.ids import BatchKey, JobNumber
-from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job import WINDOW_MARGIN, JobStatus
 from orchestrator.engine.held_batch import HeldBatch
 from orchestrator.engine.recorder import Entry
 from orchestrator.usecases.app import App
@@ -16,6 +16,10 @@ from orchestrator.usecases.recover_stalled import LEASE
 
 _MARGIN = 2.0
 """Seconds before the lease ends in which no call leaves any more: it must arrive while the batch is still ours."""
+
+_SIGHT = 1.0
+"""Seconds after the last look at the jobs' statuses in which calls may leave: whoever is cut off from the database, or
+was frozen, does not see that a person paused or cancelled a job, and must not go on as if nobody had."""
 
 
 class Leases:
@@ -28,6 +32,7 @@ class Leases:
         self._resting: set[JobNumber] = set()
         self._halted: set[JobNumber] = set()
         self._valid_until = 0.0
+        self._seen_at = -_SIGHT
         self._ahead = timedelta(0)
 
     def now(self) -> datetime:
@@ -71,13 +76,17 @@ class Leases:
         job = held.claim.key.job
         if held.is_lost or job in self._resting or job in self._halted:
             return False
-        return self._app.clock.monotonic() < self._valid_until
+        not_after = held.claim.not_after
+        if not_after is not None and self.now() >= not_after - WINDOW_MARGIN:
+            return False
+        return self._app.clock.monotonic() < min(self._valid_until, self._seen_at + _SIGHT)
 
     def add(self, claim: Claim, *, asked_at: float) -> HeldBatch:
         """A claim was made: the batch as this process holds it. Its lease counts from the moment it was asked for."""
         if not self._held:
             # Whoever holds nothing has let nothing run out.
             self._valid_until = asked_at + LEASE.total_seconds() - _MARGIN
+            self._seen_at = max(self._seen_at, asked_at)
         if not self._of_job.get(claim.key.job):
             # It was running at the moment of this claim, whatever it was before.
             self._resting.discard(claim.key.job)
@@ -123,10 +132,16 @@ class Leases:
         jobs = {key.job for key in self._held}
         if not jobs:
             return
+        asked_at = self._app.clock.monotonic()
         async with self._app.store.reading() as tx:
             statuses = await tx.jobs.statuses(list(jobs))
+        self.note_statuses(asked_at, {job: statuses.get(job) for job in jobs})
+
+    def note_statuses(self, asked_at: float, statuses: Mapping[JobNumber, JobStatus | None]) -> None:
+        """So the jobs stand by a question that was asked at this moment."""
         running = (JobStatus.QUEUED, JobStatus.RUNNING)
-        self._resting = {job for job in jobs if statuses.get(job) not in running}
+        self._resting = {job for job, status in statuses.items() if status not in running}
+        self._seen_at = asked_at
 
     def _let_go(self, held: HeldBatch) -> None:
         held.lose()

@@ -1,4 +1,4 @@
-"""Remove what is older than the installation wants to keep."""
+"""Remove what is older than the installation wants to keep: jobs, the history of schedules, and notices."""
 
 from __future__ import annotations
 
@@ -21,8 +21,16 @@ async def prune(app: App, *, keep_days: int, by: Asker) -> int:
             if job is not None:
                 await tx.audit.write(by, "job.pruned", job, facts={"keepDays": keep_days}, now=now)
         if job is None:
+            await _forget_history(app, keep_days)
             return removed
         removed += 1
+
+
+async def _forget_history(app: App, keep_days: int) -> None:
+    async with app.store.transaction() as tx:
+        before = await tx.now() - timedelta(days=keep_days)
+        await tx.moments.forget(before=before)
+        await tx.notices.forget(before=before)
 
 
 _KEPT_MINUTES = timedelta(days=8)

@@ -8,6 +8,7 @@ import structlog
 
 from orchestrator.usecases.app import App
 from orchestrator.usecases.brake_jobs import judge_canaries
+from orchestrator.usecases.close_windows import close_windows
 
 log = structlog.get_logger()
 
@@ -38,6 +39,7 @@ async def recover_stalled(app: App) -> int:
             break
     await _settle_leftovers(app)
     await judge_canaries(app)
+    await close_windows(app)
     return total
 
 

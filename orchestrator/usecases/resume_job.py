@@ -26,6 +26,7 @@ async def resume_job(app: App, wanted: str, *, by: Asker, reason: str | None = N
             now = await tx.now()
             if not await tx.jobs.move(job.number, JobStatus.RUNNING, frm=_RESTING, reason=None, now=now):
                 raise IllegalMove(job.status, JobStatus.RUNNING)
+            await tx.jobs.lift_window(job.number, now=now)
             await tx.jobs.rejoin(job.number, job.lane)
             await begin_anew(tx, job.number)
             await tx.targets.make_due(job.number, now=now)

@@ -22,6 +22,7 @@ from orchestrator.usecases.submit_job import (
     KeyTaken,
     Reception,
     begin_reception,
+    forget_reception,
     hash_of,
     job_of_key,
     new_job_id,
@@ -98,12 +99,12 @@ async def retry_job(
         return await publish_reception(app, reception, intake, by=by, idempotency=idempotency, brake=brake)
     except KeyTaken:
         # The same request came twice at once, and the other was faster.
-        await _forget(app, reception)
+        await forget_reception(app, reception.number)
         return await retry_job(
             app, wanted, statuses=statuses, code=code, by=by, reason=reason, idempotency_key=idempotency_key
         )
     except BaseException:
-        await asyncio.shield(_forget(app, reception))
+        await asyncio.shield(forget_reception(app, reception.number))
         raise
 
 
@@ -157,8 +158,3 @@ async def _at_least(tx: Transaction, old: Job, statuses: Sequence[TargetStatus],
 
 def _nothing(old: Job, taken: Collection[TargetStatus]) -> WrongMoment:
     return WrongMoment(f"Job {old.id} has no {' or '.join(sorted(taken))} target to retry.")
-
-
-async def _forget(app: App, reception: Reception) -> None:
-    async with app.store.transaction() as tx:
-        await tx.reception.forget(reception.number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
@@ -108,7 +108,7 @@ async def submit_job(
         return await _publish(app, reception, request, report, file_name)
     except BaseException:
         # Ctrl-C included: an interrupted reception leaves nothing.
-        await asyncio.shield(_forget(app, reception.number))
+        await asyncio.shield(forget_reception(app, reception.number))
         raise
 
 
@@ -205,8 +205,12 @@ async def publish_reception(
     idempotency: tuple[str, str] | None = None,
     brake: BrakeOptions,
     canary: int = 0,
+    together_with: Callable[[Transaction, Job], Awaitable[None]] | None = None,
 ) -> Job:
-    """Let the job be seen and run, and wake the workers; KeyTaken where another job has the idempotency key."""
+    """Let the job be seen and run, and wake the workers; KeyTaken where another job has the idempotency key.
+
+    `together_with` becomes true in the same commit; what it raises undoes both.
+    """
     async with app.store.transaction() as tx:
         now = await tx.now()
         if not await tx.reception.is_open(reception.number):
@@ -223,6 +227,8 @@ async def publish_reception(
             raise KeyTaken
         published = await tx.jobs.by_number(reception.number)
         await _write_deed(tx, by, published, devices=reception.total, now=now)
+        if together_with is not None:
+            await together_with(tx, published)
         bells = min(MOST_BELLS, -(-reception.total // BATCH_SIZE))
         tx.after_commit(lambda: app.bell.ring(bells))
     log.info("job.submitted", job=published.id, action=published.action, targets=reception.total)
@@ -298,7 +304,7 @@ async def _publish(
         job = await job_of_key(app, key, request_hash)
         if job is None:
             raise
-        await _forget(app, reception.number)
+        await forget_reception(app, reception.number)
         return job
 
 
@@ -327,7 +333,8 @@ async def _write_deed(tx: Transaction, by: Asker, job: Job, *, devices: int, now
     await tx.audit.write(by, what, job.id, reason=job.submit_reason, facts=facts, now=now)
 
 
-async def _forget(app: App, number: JobNumber) -> None:
+async def forget_reception(app: App, number: JobNumber) -> None:
+    """Remove what was received of a job that nobody will see."""
     async with app.store.transaction() as tx:
         await tx.reception.forget(number)
 

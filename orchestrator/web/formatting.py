@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-from orchestrator.domain.figures import plural, rfc3339, span
+from orchestrator.domain.figures import plural, rfc3339
 from orchestrator.domain.job import Tally
+from orchestrator.domain.spans import span
 
 PARTS = ("accepted", "failed", "uncertain", "cancelled", "sending", "waiting")
 """The statuses of targets in the order in which a bar shows them."""

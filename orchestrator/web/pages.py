@@ -13,7 +13,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from orchestrator import __version__
-from orchestrator.domain.figures import plural, span
+from orchestrator.domain.figures import plural
+from orchestrator.domain.spans import span
 from orchestrator.web import formatting
 from orchestrator.web.session import Visitor
 

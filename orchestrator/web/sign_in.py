@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.access import Asker
-from orchestrator.domain.figures import span
+from orchestrator.domain.spans import span
 from orchestrator.serving.served import MOST_OF_A_BODY, Parts, Served, origin_of
 from orchestrator.usecases.keys import holder_of
 from orchestrator.usecases.sign_in import begin_session, end_session

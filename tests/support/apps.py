@@ -13,6 +13,7 @@ from random import Random
 from orchestrator.domain.access import Asker
 from orchestrator.domain.action import Action
 from orchestrator.domain.batching import Batching
+from orchestrator.domain.brake import BrakeOptions
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.device import Via
 from orchestrator.domain.ids import LaneKey, WorkerId
@@ -103,11 +104,21 @@ async def submitted(
     idempotency_key: str | None = None,
     skip_invalid: bool = False,
     by: Asker = SOMEBODY,
+    brake: BrakeOptions | None = None,
+    canary: int = 0,
 ) -> Job:
     """A job of so many devices, or of this device list."""
     return await submit_job(
         app,
-        JobRequest(action, Via.MANAGED_DEVICES, "default", by, idempotency_key=idempotency_key),
+        JobRequest(
+            action,
+            Via.MANAGED_DEVICES,
+            "default",
+            by,
+            idempotency_key=idempotency_key,
+            brake=brake or BrakeOptions(),
+            canary=canary,
+        ),
         io.BytesIO(devices_csv(devices) if isinstance(devices, int) else devices),
         file_name="devices.csv",
         options=IntakeOptions(skip_invalid=skip_invalid),

@@ -10,10 +10,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.support.checkout import ROOT
 
 PATIENCE = 60.0
 """Seconds that a command may take before it counts as hung."""
@@ -52,23 +54,31 @@ class CommandLine:
             input=stdin if stdin is not None else b"",
             capture_output=True,
             cwd=self.folder,
-            env=self._environ(variables),
+            env=self.environ(variables),
             timeout=PATIENCE,
             check=False,
         )
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
+    def started(self, *arguments: str, clock: float = 0.0, **variables: str) -> AbstractContextManager[Running]:
+        """A command under way, gone after the block; `clock` is by how many seconds its machine's is wrong."""
+        command = _command_by_wrong_clock(clock, arguments) if clock else _command(arguments)
+        return self._started(command, arguments[0], variables)
+
+    def started_module(self, module: str, *arguments: str) -> AbstractContextManager[Running]:
+        """Another program under way, with the same variables."""
+        return self._started([sys.executable, "-m", module, *arguments], module, {})
+
     @contextmanager
-    def started(self, *arguments: str, **variables: str) -> Iterator[Running]:
-        """A command under way, gone after the block."""
-        with (self.folder / f"{arguments[0]}.err").open("w+b") as told:
+    def _started(self, command: list[str], name: str, variables: dict[str, str]) -> Iterator[Running]:
+        with (self.folder / f"{name}.err").open("w+b") as told:
             process = subprocess.Popen(
-                _command(arguments),
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=told,
                 cwd=self.folder,
-                env=self._environ(variables),
+                env=self.environ(variables),
             )
             try:
                 yield Running(process, Path(told.name))
@@ -86,8 +96,9 @@ class CommandLine:
         text = (self.folder / f"muster-{job}.csv").read_text(encoding="utf-8-sig")
         return list(csv.DictReader(io.StringIO(text, newline="")))
 
-    def _environ(self, variables: dict[str, str]) -> dict[str, str]:
-        given = {**os.environ, **self.variables, **variables}
+    def environ(self, variables: dict[str, str] | None = None) -> dict[str, str]:
+        """The environment of its commands, with these variables too."""
+        given = {**os.environ, "PYTHONPATH": str(ROOT), **self.variables, **(variables or {})}
         return {name: value for name, value in given.items() if value}
 
 
@@ -106,6 +117,10 @@ class Running:
         """Wait for it to end by itself."""
         out, _ = self.process.communicate(timeout=PATIENCE)
         return Ended(self.process.returncode, out.decode(), self.told.read_text(encoding="utf-8"))
+
+
+def _command_by_wrong_clock(clock: float, arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "tests.support.wrong_clock", str(clock), *arguments]
 
 
 def _command(arguments: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,13 @@ from tests.support.checkout import ROOT
 @contextmanager
 def kept(service: str) -> Iterator[str]:
     """The URL of a server ("postgres" or "valkey") that outlives neither this block nor this process."""
+    with kept_and_restarted(service) as (url, _):
+        yield url
+
+
+@contextmanager
+def kept_and_restarted(service: str) -> Iterator[tuple[str, Callable[[], None]]]:
+    """The same, and what restarts it as a crash would; Valkey comes back empty."""
     command = [sys.executable, "-m", "tests.support.services", service]
     # A session of its own: the Ctrl-C that ends the tests must not end the server before they let go of it.
     with subprocess.Popen(
@@ -37,22 +45,42 @@ def kept(service: str) -> Iterator[str]:
         if not url:
             message = f"{service} did not start (exit {keeper.wait(10)}); its last words are above"
             raise RuntimeError(message)
+
+        def restart() -> None:
+            print("restart", file=keeper.stdin, flush=True)
+            assert keeper.stdout is not None
+            assert keeper.stdout.readline().strip() == "restarted"
+
         try:
-            yield url
+            yield url, restart
         finally:
             keeper.stdin.close()
             keeper.wait(30)
 
 
 @contextmanager
-def valkey() -> Iterator[str]:
+def valkey() -> Iterator[Server]:
     """A Valkey server in memory."""
-    with ValkeyServer(port=_free_port(), config={"save": "", "appendonly": "no"}) as server:
-        yield f"redis://127.0.0.1:{server.port}/0"
+    port = _free_port()
+    servers: list[ValkeyServer] = []
+
+    def start() -> None:
+        servers.append(ValkeyServer(port=port, config={"save": "", "appendonly": "no"}))
+        servers[-1].start()
+
+    def restart() -> None:
+        servers.pop().stop()
+        start()
+
+    start()
+    try:
+        yield f"redis://127.0.0.1:{port}/0", restart
+    finally:
+        servers.pop().stop()
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
+def postgres() -> Iterator[Server]:
     """A PostgreSQL server with everything off that only serves to survive a power cut."""
     folder = Path(tempfile.mkdtemp(prefix="muster-postgres-"))
     account = _account()
@@ -86,7 +114,9 @@ def postgres() -> Iterator[str]:
         (data / "postgresql.auto.conf").write_text(_CONFIGURATION.format(port=port))
         run("pg_ctl", "--wait", "--log", str(data / "server.log"), "start")
         try:
-            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+            log = str(data / "server.log")
+            again = partial(run, "pg_ctl", "--wait", "--mode=immediate", "--log", log, "restart")
+            yield f"postgresql://postgres@127.0.0.1:{port}/postgres", again
         finally:
             run("pg_ctl", "--wait", "--mode=immediate", "stop")
     finally:
@@ -150,14 +180,22 @@ def _free_port() -> int:
         return port
 
 
-_SERVICES: dict[str, Callable[[], AbstractContextManager[str]]] = {"postgres": postgres, "valkey": valkey}
+Server = tuple[str, Callable[[], object]]
+"""The URL of a server, and what restarts it."""
+
+_SERVICES: dict[str, Callable[[], AbstractContextManager[Server]]] = {
+    "postgres": postgres,
+    "valkey": valkey,
+}
 
 
 def main(service: str) -> None:
     """Keep one server until standard input ends."""
-    with _SERVICES[service]() as url:
+    with _SERVICES[service]() as (url, restart):
         print(url, flush=True)  # noqa: T201 - this is how it is handed over
-        sys.stdin.read()
+        for _ in sys.stdin:
+            restart()
+            print("restarted", flush=True)  # noqa: T201 - likewise
 
 
 if __name__ == "__main__":

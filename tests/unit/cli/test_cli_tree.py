@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from orchestrator.cli.lazy import LazyGroup
-from orchestrator.cli.main import job, muster
+from orchestrator.cli.main import job, list_, muster, schedule
 from orchestrator.cli.report_file import refuse_unwritable, write_report
 from orchestrator.domain.errors import RequestRejected, TryLater
 from orchestrator.simulator.throttling import parse_limit
@@ -18,6 +18,9 @@ CONTRACT = (
     "run",
     "submit",
     "job",
+    "schedule",
+    "list",
+    "notify",
     "tenant",
     "lane",
     "key",
@@ -31,6 +34,19 @@ CONTRACT = (
     "db",
     "settings",
 )
+OF_A_SCHEDULE = (
+    "add",
+    "list",
+    "show",
+    "preview",
+    "pause",
+    "resume",
+    "run",
+    "remove",
+    "history",
+    "blackout",
+)
+OF_A_LIST = ("import", "list", "show", "remove")
 OF_A_JOB = (
     "list",
     "show",
@@ -47,7 +63,9 @@ OF_A_JOB = (
 )
 
 
-@pytest.mark.parametrize(("group", "names"), [(muster, CONTRACT), (job, OF_A_JOB)])
+@pytest.mark.parametrize(
+    ("group", "names"), [(muster, CONTRACT), (job, OF_A_JOB), (schedule, OF_A_SCHEDULE), (list_, OF_A_LIST)]
+)
 def test_the_commands_are_those_of_the_contract(group: LazyGroup, names: tuple[str, ...]) -> None:
     context = click.Context(group)
 

@@ -12,9 +12,10 @@ from orchestrator.cli.questions import forecast_line
 from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import asks_above
 from orchestrator.domain.errors import RequestRejected
-from orchestrator.domain.figures import plural, rfc3339, span
+from orchestrator.domain.figures import plural, rfc3339
 from orchestrator.domain.forecast import Forecast
 from orchestrator.domain.job import Tally
+from orchestrator.domain.spans import span
 
 
 @pytest.mark.parametrize(

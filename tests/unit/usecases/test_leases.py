@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from orchestrator.domain.ids import JobNumber
+from orchestrator.domain.job import JobStatus
 from orchestrator.domain.outcome import Bar, GraphError
 from orchestrator.domain.retry import Halt
 from orchestrator.engine.held_batch import HeldBatch
@@ -36,10 +39,15 @@ def beat(leases: Leases, clock: ManualClock) -> None:
     leases.extended(clock.monotonic(), leases.terms(), leases.keys())
 
 
+def look(leases: Leases, clock: ManualClock, status: JobStatus = JobStatus.RUNNING) -> None:
+    leases.note_statuses(clock.monotonic(), {JOB: status})
+
+
 def test_a_call_may_leave_until_shortly_before_the_lease_ends(leases: Leases, clock: ManualClock) -> None:
     held = claimed(leases, clock)
 
     clock.advance(seconds=LEASE.total_seconds() - 2.1)
+    look(leases, clock)
     before = leases.allows(held)
     clock.advance(seconds=0.2)
 
@@ -59,6 +67,7 @@ def test_a_lease_counts_from_the_question_and_not_from_the_answer(leases: Leases
 def test_a_heartbeat_lets_calls_leave_again(leases: Leases, clock: ManualClock) -> None:
     held = claimed(leases, clock)
     clock.advance(seconds=60)
+    look(leases, clock)
 
     beat(leases, clock)
 
@@ -68,8 +77,29 @@ def test_a_heartbeat_lets_calls_leave_again(leases: Leases, clock: ManualClock) 
 def test_a_later_claim_does_not_prolong_what_was_claimed_before(leases: Leases, clock: ManualClock) -> None:
     held = claimed(leases, clock)
     clock.advance(seconds=60)
+    look(leases, clock)
 
     claimed(leases, clock, batch=1)
+
+    assert not leases.allows(held)
+
+
+def test_whoever_cannot_see_the_job_for_a_second_calls_nothing_of_it(leases: Leases, clock: ManualClock) -> None:
+    held = claimed(leases, clock)
+    clock.advance(seconds=0.9)
+    seen = leases.allows(held)
+    clock.advance(seconds=0.2)
+    unseen = leases.allows(held)
+
+    look(leases, clock)
+
+    assert (seen, unseen, leases.allows(held)) == (True, False, True)
+
+
+def test_a_job_that_was_paused_is_not_called_once_that_is_seen(leases: Leases, clock: ManualClock) -> None:
+    held = claimed(leases, clock)
+
+    look(leases, clock, JobStatus.PAUSED)
 
     assert not leases.allows(held)
 
@@ -166,3 +196,20 @@ def test_what_is_in_reserve_of_a_job_that_rests_is_found_to_be_shed(leases: Leas
     assert leases.of_resting() == [held]
     assert leases.in_reserve(JOB) is None
     assert leases.in_reserve(JobNumber(2)) is other
+
+
+def test_no_call_leaves_in_the_last_second_of_its_window_by_the_databases_clock(
+    leases: Leases, clock: ManualClock
+) -> None:
+    # The database's clock is half a minute ahead of this machine's.
+    leases.note_time(clock.now() + timedelta(seconds=30))
+    not_after = leases.now() + timedelta(seconds=5)
+    held = leases.add(replace(a_claim(), not_after=not_after), asked_at=clock.monotonic())
+
+    clock.advance(seconds=3.9)
+    look(leases, clock)
+    before = leases.allows(held)
+    clock.advance(seconds=0.2)
+
+    assert before
+    assert not leases.allows(held)

@@ -1,0 +1,86 @@
+"""A thousand tenants, each with a limit of its own, and one worker for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from pathlib import Path
+from random import Random
+from statistics import mean
+
+from benchmarks import parts
+from benchmarks.figures import Figure, Section
+from orchestrator.bootstrap import open_app
+from orchestrator.domain.action import Action
+from orchestrator.domain.device import Via
+from orchestrator.domain.job import Job
+from orchestrator.intake.device_list import IntakeOptions
+from orchestrator.settings import load_settings
+from orchestrator.usecases.app import App
+from orchestrator.usecases.submit_job import JobRequest, submit_job
+from tests.support.apps import devices_csv
+
+TENANTS = 1_000
+DEVICES = 600
+SETTLING = 15.0
+MEASURED = 30.0
+"""Seconds in which the lanes find their pace, and in which they are then counted."""
+
+
+def measure(folder: Path, _rounds: int) -> Section:
+    """How much one worker serves, and how evenly."""
+    with parts.simulator("--write-limit", "none", "--counts-only") as graph, parts.team(folder) as shared:
+        settings = folder / "tenants.toml"
+        settings.write_text("\n".join(_tenant(number) for number in range(TENANTS)), encoding="utf-8")
+        given = {name: value for name, value in shared.items() if name != "MUSTER_ACCESS_TOKEN"}
+        given |= {"MUSTER_CONFIG": str(settings), "MUSTER_GRAPH_URL": graph, "MUSTER_WRITE_LIMIT": "200/20s"}
+        jobs = asyncio.run(_submitted(given))
+        with parts.workers(1, given, folder):
+            rates = asyncio.run(_rates(given, jobs))
+    even = mean(rates)
+    return Section(
+        "A thousand tenants",
+        f"{TENANTS:,} lanes of 200 calls in 20 s each, a job in every one, one worker; {MEASURED:.0f} s of its work,\n"
+        "by the counts of the jobs. The limits together would allow 9,780 a second; the simulator and the servers\n"
+        "share this machine's processors.",
+        (
+            Figure("all lanes", sum(rates), "devices/s"),
+            Figure("a lane, on average", even, "devices/s"),
+            Figure("the slowest lane", min(rates), "devices/s", "a lane, on average"),
+            Figure("the fastest lane", max(rates), "devices/s", "a lane, on average"),
+        ),
+    )
+
+
+def _tenant(number: int) -> str:
+    return (
+        f'[tenants.t{number:04d}]\ntenant_id = "{number:08d}-0000-4000-8000-000000000000"\n'
+        'client_id = "00000000-0000-4000-8000-0000000000aa"\naccess_token = "simulated"\n'
+    )
+
+
+async def _submitted(given: parts.Environment) -> list[Job]:
+    async with open_app(load_settings(given), kind="ask") as app:
+        return [await _submit(app, f"t{number:04d}", number) for number in range(TENANTS)]
+
+
+async def _submit(app: App, tenant: str, seed: int) -> Job:
+    request = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, tenant, Asker("benchmark", "here"))
+    stream = io.BytesIO(devices_csv(DEVICES, seed=Random(seed).getrandbits(60)))  # noqa: S311 - nothing secret
+    return await submit_job(app, request, stream, file_name="lane.csv", options=IntakeOptions())
+
+
+async def _rates(given: parts.Environment, jobs: list[Job]) -> list[float]:
+    async with open_app(load_settings(given), kind="ask") as app:
+        await asyncio.sleep(SETTLING)
+        before, begun = await _accepted(app, jobs), time.monotonic()
+        await asyncio.sleep(MEASURED)
+        after, ended = await _accepted(app, jobs), time.monotonic()
+    return [(later - sooner) / (ended - begun) for sooner, later in zip(before, after, strict=True)]
+
+
+async def _accepted(app: App, jobs: list[Job]) -> list[int]:
+    async with app.store.reading() as tx:
+        tallies = await tx.jobs.tallies([job.number for job in jobs])
+    return [tallies[job.number].accepted for job in jobs]

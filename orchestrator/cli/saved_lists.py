@@ -1,0 +1,158 @@
+"""`muster list import`, `list`, `show` and `remove`: device lists that schedules refer to by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
+from orchestrator.cli.submission import STDIN, intake_options, opened_list
+from orchestrator.domain.device import Via
+
+if TYPE_CHECKING:
+    from orchestrator.store.saved_lists import ListVersion
+    from orchestrator.usecases.import_list import Imported
+
+
+@click.command("import")
+@click.argument("name", metavar="NAME")
+@click.argument("file", metavar="FILE")
+@intake_options
+@output_option
+@pass_invocation
+def import_(
+    invocation: Invocation,
+    name: str,
+    file: str,
+    *,
+    via: str,
+    column: str | None,
+    skip_invalid: bool,
+    only_eligible: bool,
+    take_all: bool,
+) -> None:
+    """Keep a checked device list under NAME; imported again, it gets a new version."""
+    from orchestrator.cli.output import show_facts
+    from orchestrator.intake.device_list import IntakeOptions
+    from orchestrator.usecases.import_list import import_list
+
+    settings = invocation.settings()
+    options = IntakeOptions(
+        column=column,
+        skip_invalid=skip_invalid,
+        only_eligible=only_eligible,
+        take_all=take_all,
+        max_rows=settings.max_rows,
+        max_bytes=settings.max_bytes,
+    )
+    with opened_list(file) as stream:
+        imported = invocation.ask(
+            lambda app: import_list(
+                app, name, stream, via=Via(via), file_name=_file_name(file), options=options, by=asker()
+            )
+        )
+    if invocation.output is Format.TABLE:
+        _say(imported)
+    else:
+        named = {"addedDevices": list(imported.added), "removedDevices": list(imported.removed)}
+        show_facts({**_object(imported.version), **named}, invocation.output)
+
+
+@click.command("list")
+@output_option
+@pass_invocation
+def list_(invocation: Invocation) -> None:
+    """Every saved list as it was last imported."""
+    from orchestrator.cli.output import show_rows
+    from orchestrator.usecases.describe_lists import list_lists
+
+    versions = invocation.ask(list_lists)
+    if invocation.output is Format.TABLE and not versions:
+        click.echo("No lists yet. `muster list import NAME FILE` keeps one.", err=True)
+        return
+    columns = ("name", "version", "devices", "added", "removed", "importedAt", "fileName")
+    show_rows([_object(version) for version in versions], invocation.output, columns=columns)
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@output_option
+@pass_invocation
+def show(invocation: Invocation, name: str) -> None:
+    """One list: how it stands, its versions, and the schedules that refer to it."""
+    from orchestrator.cli.output import show_facts, show_rows
+    from orchestrator.usecases.describe_lists import describe_list
+
+    view = invocation.ask(lambda app: describe_list(app, name))
+    newest = {**_object(view.versions[0]), "schedules": list(view.schedules) or None}
+    match invocation.output:
+        case Format.JSON:
+            show_facts({**newest, "versions": [_object(each) for each in view.versions]}, Format.JSON)
+        case Format.CSV:
+            show_rows([_object(each) for each in view.versions], Format.CSV)
+        case Format.TABLE:
+            show_facts(newest, Format.TABLE)
+            click.echo("")
+            columns = ("version", "devices", "added", "removed", "importedAt", "importedBy", "fileName")
+            show_rows([_object(each) for each in view.versions], Format.TABLE, columns=columns)
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@pass_invocation
+def remove(invocation: Invocation, name: str) -> None:
+    """Remove a list with its versions; schedules that refer to it are set aside when they are due."""
+    from orchestrator.usecases.describe_lists import remove_list
+
+    schedules = invocation.ask(lambda app: remove_list(app, name, by=asker()))
+    click.echo(f"List {name} is removed.", err=True)
+    if schedules:
+        click.echo(f"Schedules that refer to it, and cannot run without it: {', '.join(schedules)}.", err=True)
+
+
+def _file_name(file: str) -> str | None:
+    return None if file == STDIN else Path(file).name
+
+
+def _say(imported: Imported) -> None:
+    from orchestrator.domain.figures import plural
+
+    version = imported.version
+    left_out = ""
+    if version.intake.duplicates or version.intake.rejected:
+        left_out = (
+            f" ({plural(version.intake.duplicates, 'duplicate')} and {version.intake.rejected:,} rejected left out)"
+        )
+    click.echo(f"List {version.name}, version {version.version}: {plural(version.devices, 'device')}{left_out}.")
+    if version.version > 1:
+        click.echo(f"Added {version.added:,}, removed {version.removed:,} since version {version.version - 1}.")
+        for mark, devices, count in (
+            ("+", imported.added, version.added),
+            ("-", imported.removed, version.removed),
+        ):
+            for device in devices:
+                click.echo(f"  {mark} {device}")
+            if count > len(devices):
+                click.echo(f"  {mark} … and {count - len(devices):,} more")
+
+
+def _object(version: ListVersion) -> dict[str, Any]:
+    from orchestrator.domain.figures import rfc3339
+
+    return {
+        "name": version.name,
+        "version": version.version,
+        "via": version.via.value,
+        "devices": version.devices,
+        "rows": version.intake.rows,
+        "duplicates": version.intake.duplicates,
+        "rejected": version.intake.rejected,
+        "added": version.added,
+        "removed": version.removed,
+        "sha256": version.intake.sha256,
+        "fileName": version.intake.file_name,
+        "importedBy": version.imported_by,
+        "importedAt": rfc3339(version.imported_at),
+    }

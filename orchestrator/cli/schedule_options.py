@@ -1,0 +1,168 @@
+"""The options of `schedule add`, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from orchestrator.cli.submission import REQUEST_OPTIONS, Spelled, chosen_tenant
+from orchestrator.domain.action import Action
+from orchestrator.domain.brake import BrakeOptions
+from orchestrator.domain.device import Via
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.job import Priority
+from orchestrator.domain.schedule import Order, Overlap, Rules, parse_until
+
+if TYPE_CHECKING:
+    from orchestrator.domain.blackout import Blackout
+    from orchestrator.domain.rhythm import Rhythm
+    from orchestrator.settings import Settings
+    from orchestrator.usecases.add_schedule import NewSchedule
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleOptions:
+    """What was asked for on the command line."""
+
+    name: str
+    action: str
+    list_name: str
+    cron: str | None = None
+    every: str | None = None
+    at: str | None = None
+    timezone: str = "UTC"
+    via: str = Via.MANAGED_DEVICES.value
+    tenant: str | None = None
+    priority: str = Priority.NORMAL.value
+    job_name: str | None = None
+    reason: str | None = None
+    start_within: str = "1h"
+    overlap: str = Overlap.SKIP.value
+    until: str | None = None
+    carry_over: bool = False
+    jitter: str = "0s"
+    blackout: tuple[str, ...] = ()
+    blackout_file: tuple[Path, ...] = ()
+    notify: tuple[str, ...] = ()
+    canary: int = 0
+    brake_share: int = BrakeOptions().share
+    brake_sample: int = BrakeOptions().sample
+
+    def new(self, settings: Settings) -> NewSchedule:
+        """The schedule that is asked for; every part of it is checked here and now."""
+        from orchestrator.domain.rhythm import parse_span
+        from orchestrator.usecases.add_schedule import NewSchedule
+
+        now = datetime.now(UTC)
+        return NewSchedule(
+            name=self.name,
+            rhythm=rhythm_of(self.cron, self.every, self.at, self.timezone, now=now),
+            order=Order(
+                action=Action(self.action),
+                via=Via(self.via),
+                tenant=chosen_tenant(settings, self.tenant),
+                list_name=self.list_name,
+                priority=Priority(self.priority),
+                name=self.job_name,
+                reason=self.reason,
+                brake=BrakeOptions(self.brake_share, self.brake_sample),
+                canary=self.canary,
+            ),
+            rules=Rules(
+                start_within=parse_span(self.start_within),
+                overlap=Overlap(self.overlap),
+                until=None if self.until is None else parse_until(self.until),
+                carry_over=self.carry_over,
+                jitter=parse_span(self.jitter),
+            ),
+            channels=self.notify,
+            blackouts=tuple(blackouts_of(self.blackout, self.blackout_file, now=now)),
+        )
+
+
+def rhythm_of(cron: str | None, every: str | None, at: str | None, timezone: str, *, now: datetime) -> Rhythm:
+    """The one rhythm that was given; ScheduleInvalid says what is wrong with it."""
+    from orchestrator.domain.rhythm import parse_cron, parse_every, parse_once
+
+    given = [each for each in (cron, every, at) if each is not None]
+    if len(given) != 1:
+        raise RequestRejected("A schedule has one rhythm. Give one of --cron, --every and --at.")
+    if cron is not None:
+        return parse_cron(cron, timezone, now=now)
+    if every is not None:
+        return parse_every(every, timezone, now=now)
+    return parse_once(str(at), timezone, now=now)
+
+
+def blackouts_of(texts: tuple[str, ...], files: tuple[Path, ...], *, now: datetime) -> list[Blackout]:
+    """The blackouts that are named, and those in calendar files."""
+    from orchestrator.domain.blackout import parse_blackout
+
+    found = [parse_blackout(text) for text in texts]
+    for file in files:
+        from orchestrator.intake.calendar_file import read_calendar
+
+        try:
+            content = file.read_bytes()
+        except OSError as problem:
+            raise RequestRejected(f"{file} cannot be read: {problem.strerror}.") from problem
+        found += read_calendar(content, now=now, name=file.name)
+    return found
+
+
+def schedule_options(command: F) -> F:
+    """The name and every option of `schedule add`."""
+    for option in reversed((*RHYTHM_OPTIONS, *REQUEST_OPTIONS, *_OPTIONS)):
+        command = option(command)
+    return command
+
+
+RHYTHM_OPTIONS = (
+    click.option("--cron", metavar="EXPR", help="Five fields, such as '0 2 * * *' for two o'clock every night."),
+    click.option("--every", metavar="SPAN", help="Every so often, such as 6h, counted from now."),
+    click.option("--at", metavar="TIME", help="Once, such as 2026-12-01T02:00."),
+    click.option(
+        "--timezone",
+        metavar="ZONE",
+        default="UTC",
+        show_default=True,
+        help="Whose wall clock it follows, such as Europe/Berlin.",
+    ),
+)
+_OPTIONS = (
+    click.option("--list", "list_name", required=True, metavar="NAME", help="The saved list (`muster list import`)."),
+    click.option("--name", "job_name", metavar="TEXT", help="A name for its jobs."),
+    click.option("--jitter", metavar="SPAN", default="0s", help="Start up to so much later, by chance."),
+    click.option(
+        "--start-within",
+        metavar="SPAN",
+        default="1h",
+        show_default=True,
+        help="Nobody was up? Start no later than this, or not at all.",
+    ),
+    click.option(
+        "--overlap",
+        type=Spelled(each.value for each in Overlap),
+        default=Overlap.SKIP.value,
+        show_default=True,
+        help="The last job still runs? Skip this run, queue it, or cancel the old job.",
+    ),
+    click.option("--until", metavar="HH:MM", help="Local time after which no call starts."),
+    click.option("--carry-over", is_flag=True, help="What a window left is called first next time."),
+    click.option("--blackout", metavar="DATES", multiple=True, help="2026-12-24, or 2026-12-24..2027-01-02."),
+    click.option(
+        "--blackout-file",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        help="An iCalendar file whose events are blackouts.",
+    ),
+    click.option("--notify", metavar="CHANNEL", multiple=True, help="Tell this channel too (`muster notify list`)."),
+    click.option("--yes", "-y", is_flag=True, expose_value=False, help="Nothing is asked; taken as submit takes it."),
+)

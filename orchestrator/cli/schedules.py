@@ -1,0 +1,233 @@
+"""`muster schedule …`: jobs that are submitted by themselves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
+from orchestrator.cli.schedule_options import RHYTHM_OPTIONS, ScheduleOptions, rhythm_of, schedule_options
+from orchestrator.domain.errors import RequestRejected
+
+if TYPE_CHECKING:
+    from orchestrator.usecases.app import App
+    from orchestrator.usecases.describe_schedules import MomentView, ScheduleView
+
+_NAME = click.argument("name", metavar="NAME")
+
+
+@click.command()
+@_NAME
+@schedule_options
+@output_option
+@pass_invocation
+def add(invocation: Invocation, /, **options: Any) -> None:
+    """Submit a saved list again and again by itself: by --cron, --every so often, or once --at a time."""
+    from orchestrator.usecases.add_schedule import add_schedule
+    from orchestrator.usecases.who_works import somebody_keeps_time
+
+    new = ScheduleOptions(**options).new(invocation.settings())
+
+    async def ask(app: App) -> tuple[ScheduleView, bool]:
+        return await add_schedule(app, new, by=asker()), await somebody_keeps_time(app)
+
+    view, is_kept = invocation.ask(ask)
+    if invocation.output is Format.TABLE:
+        click.echo(f"Schedule {new.name} is added.", err=True)
+    if not is_kept:
+        start = "`muster serve`" if invocation.settings().is_embedded else "`muster clock`"
+        click.echo(f"Nobody keeps time: no schedule fires before {start} runs.", err=True)
+    for late in {mark for moment in view.upcoming for mark in moment.marks if mark.startswith("window: ")}:
+        click.echo(f"muster: note: {late}.", err=True)
+    _show(invocation, view)
+
+
+@click.command("list")
+@output_option
+@pass_invocation
+def list_(invocation: Invocation) -> None:
+    """Every schedule with its next moment."""
+    from orchestrator.cli.output import show_rows
+    from orchestrator.cli.schedule_json import schedule_object, schedule_row
+    from orchestrator.usecases.describe_schedules import list_schedules
+
+    views = invocation.ask(list_schedules)
+    if invocation.output is Format.JSON:
+        show_rows([schedule_object(view) for view in views], Format.JSON)
+    elif views or invocation.output is Format.CSV:
+        show_rows([schedule_row(view) for view in views], invocation.output)
+    else:
+        click.echo("No schedules yet. `muster schedule add NAME --cron …` makes one.", err=True)
+
+
+@click.command()
+@_NAME
+@output_option
+@pass_invocation
+def show(invocation: Invocation, name: str) -> None:
+    """One schedule: its rules, how it stands, and its next ten moments."""
+    from orchestrator.usecases.describe_schedules import describe_schedule
+
+    _show(invocation, invocation.ask(lambda app: describe_schedule(app, name)))
+
+
+def _rhythm_options(command: Any) -> Any:
+    for option in reversed(RHYTHM_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("name", metavar="NAME", required=False)
+@_rhythm_options
+@click.option(
+    "--from", "start", metavar="TIME", help="From when on, such as 2026-03-28 or 2026-03-28T00:00Z; else now."
+)
+@click.option("--count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="How many.")
+@output_option
+@pass_invocation
+def preview(
+    invocation: Invocation,
+    name: str | None,
+    *,
+    cron: str | None,
+    every: str | None,
+    at: str | None,
+    timezone: str,
+    start: str | None,
+    count: int,
+) -> None:
+    """The next moments of schedule NAME, or of a rhythm that is none yet, in local time and UTC."""
+    from orchestrator.cli.output import show_rows
+    from orchestrator.cli.schedule_json import moment_object
+    from orchestrator.domain.zones import zone_of
+    from orchestrator.usecases.describe_schedules import describe_schedule, preview_rhythm, preview_schedule
+
+    if (name is None) == (cron is None and every is None and at is None):
+        raise RequestRejected("Give the name of a schedule, or one of --cron, --every and --at.")
+    if name is None:
+        zone_of(timezone)
+        after = _start(start, timezone)
+        rhythm = rhythm_of(cron, every, at, timezone, now=after)
+        views = preview_rhythm(rhythm, after=after, count=count)
+    else:
+
+        async def ask(app: App) -> list[MomentView]:
+            zone = (await describe_schedule(app, name, count=1)).schedule.rhythm.timezone
+            after = None if start is None else _start(start, zone)
+            return await preview_schedule(app, name, after=after, count=count)
+
+        views = invocation.ask(ask)
+    rows = [moment_object(view) for view in views]
+    if invocation.output is Format.TABLE and not rows:
+        click.echo("There is no further moment.", err=True)
+        return
+    show_rows(rows, invocation.output)
+
+
+@click.command()
+@_NAME
+@click.option("--reason", metavar="TEXT", help="Why; it is kept.")
+@output_option
+@pass_invocation
+def pause(invocation: Invocation, name: str, *, reason: str | None) -> None:
+    """Let no further moment become a job."""
+    from orchestrator.usecases.change_schedule import pause_schedule
+
+    view = invocation.ask(lambda app: pause_schedule(app, name, by=asker(), reason=reason))
+    _say_moved(invocation, view)
+
+
+@click.command()
+@_NAME
+@output_option
+@pass_invocation
+def resume(invocation: Invocation, name: str) -> None:
+    """Let a schedule go on that was paused, or set aside and mended."""
+    from orchestrator.usecases.change_schedule import resume_schedule
+
+    _say_moved(invocation, invocation.ask(lambda app: resume_schedule(app, name, by=asker())))
+
+
+@click.command()
+@_NAME
+@click.option("--report", type=click.Path(path_type=Path), help="Where the report goes; muster-<job id>.csv else.")
+@output_option
+@pass_invocation
+def run(invocation: Invocation, name: str, *, report: Path | None) -> int:
+    """A job of the schedule now, outside its rhythm and its window: here, unless a service takes it."""
+    from orchestrator.cli.go_on import launch_schedule
+
+    return launch_schedule(invocation, name, report=report)
+
+
+@click.command()
+@_NAME
+@pass_invocation
+def remove(invocation: Invocation, name: str) -> None:
+    """Remove a schedule and its history; its jobs stay."""
+    from orchestrator.usecases.change_schedule import remove_schedule
+
+    invocation.ask(lambda app: remove_schedule(app, name, by=asker()))
+    click.echo(f"Schedule {name} is removed; its jobs stay.", err=True)
+
+
+@click.command()
+@_NAME
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many.")
+@output_option
+@pass_invocation
+def history(invocation: Invocation, name: str, *, limit: int) -> None:
+    """Every moment with what became of it and why, newest first, the ones that did not run too."""
+    from orchestrator.cli.output import show_rows
+    from orchestrator.cli.schedule_json import history_object
+    from orchestrator.usecases.describe_schedules import schedule_history
+
+    schedule, moments = invocation.ask(lambda app: schedule_history(app, name, limit=limit))
+    rows = [history_object(moment, schedule) for moment in moments]
+    if invocation.output is Format.TABLE and not rows:
+        click.echo("Nothing yet: no moment of this schedule has come.", err=True)
+        return
+    columns = ("local", "status", "job", "listVersion", "reason")
+    show_rows(rows, invocation.output, columns=columns)
+
+
+def _show(invocation: Invocation, view: ScheduleView) -> None:
+    from orchestrator.cli.output import show_facts, show_rows
+    from orchestrator.cli.schedule_json import moment_object, schedule_facts, schedule_object, schedule_row
+
+    match invocation.output:
+        case Format.JSON:
+            show_facts(schedule_object(view), Format.JSON)
+        case Format.CSV:
+            show_rows([schedule_row(view)], Format.CSV)
+        case Format.TABLE:
+            show_facts(schedule_facts(view), Format.TABLE)
+            if view.upcoming:
+                click.echo("")
+                show_rows([moment_object(each) for each in view.upcoming], Format.TABLE)
+
+
+def _say_moved(invocation: Invocation, view: ScheduleView) -> None:
+    if invocation.output is not Format.TABLE:
+        _show(invocation, view)
+        return
+    following = f"; next at {view.upcoming[0].local:%Y-%m-%d %H:%M %Z}" if view.upcoming else ""
+    click.echo(f"Schedule {view.schedule.name} is {view.schedule.status}{following}.", err=True)
+
+
+def _start(text: str | None, timezone: str) -> datetime:
+    """From this moment on, itself included; a local time where it names no zone."""
+    from orchestrator.domain.zones import moment_at, zone_of
+
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        given = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise RequestRejected(f"{text!r} is no time; --from takes 2026-03-28T00:00 or 2026-03-28T00:00Z.") from None
+    moment = moment_at(given, zone_of(timezone)) if given.tzinfo is None else given.astimezone(UTC)
+    return moment - timedelta(microseconds=1)

@@ -1,0 +1,88 @@
+"""Times in which no schedule calls anybody: days, ranges, or events of a calendar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from orchestrator.domain.errors import ScheduleInvalid
+from orchestrator.domain.zones import moment_at
+
+
+@dataclass(frozen=True, slots=True)
+class Blackout:
+    """From `starts` until just before `ends`; without a zone they are local times of each schedule's own zone."""
+
+    starts: datetime
+    ends: datetime
+    reason: str | None = None
+    number: int | None = None
+
+    def span(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
+        """Its beginning and its end as moments."""
+        return _moment(self.starts, zone), _moment(self.ends, zone)
+
+    def covers(self, moment: datetime, zone: ZoneInfo) -> bool:
+        """Whether the moment lies in it."""
+        starts, ends = self.span(zone)
+        return starts <= moment < ends
+
+    @property
+    def words(self) -> str:
+        """What it is, for people: its reason, or its days."""
+        if self.reason:
+            return self.reason
+        # Whole days are said as they are given: the last one counts.
+        last = self.ends - timedelta(days=1) if self.ends.time() == self.starts.time() == time() else self.ends
+        return _shown(self.starts) if last == self.starts else f"{_shown(self.starts)} to {_shown(last)}"
+
+
+def blackout_at(moment: datetime, blackouts: Iterable[Blackout], zone: ZoneInfo) -> Blackout | None:
+    """The blackout that the moment lies in."""
+    return next((each for each in blackouts if each.covers(moment, zone)), None)
+
+
+def next_blackout(
+    after: datetime, before: datetime, blackouts: Iterable[Blackout], zone: ZoneInfo
+) -> tuple[datetime, Blackout] | None:
+    """The blackout that begins first between the two moments, and when."""
+    beginning = [(each.span(zone)[0], each) for each in blackouts]
+    between = [(starts, each) for starts, each in beginning if after < starts < before]
+    return min(between, key=lambda pair: pair[0], default=None)
+
+
+def parse_blackout(text: str, reason: str | None = None) -> Blackout:
+    """The blackout that "2026-12-24", "2026-12-24..2027-01-02" or a range of times names; days count whole."""
+    first, ranged, last = text.strip().partition("..")
+    starts, ends = _bound(first, text), _bound(last if ranged else first, text)
+    if _is_day(last if ranged else first):
+        ends += timedelta(days=1)
+    if (starts.tzinfo is None) != (ends.tzinfo is None):
+        raise ScheduleInvalid(f"{text!r} names a zone on one side only.")
+    if ends <= starts:
+        raise ScheduleInvalid(f"{text!r} ends before it begins.")
+    return Blackout(starts, ends, reason)
+
+
+def _bound(text: str, whole: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ScheduleInvalid(
+            f"{whole!r} is no blackout; it takes 2026-12-24, 2026-12-24..2027-01-02 or "
+            "2026-12-24T18:00..2026-12-25T06:00."
+        ) from None
+
+
+def _is_day(text: str) -> bool:
+    return "T" not in text and ":" not in text
+
+
+def _moment(bound: datetime, zone: ZoneInfo) -> datetime:
+    return moment_at(bound, zone) if bound.tzinfo is None else bound
+
+
+def _shown(bound: datetime) -> str:
+    return f"{bound:%Y-%m-%d}" if bound.time() == time() else f"{bound:%Y-%m-%d %H:%M}"

@@ -1,0 +1,110 @@
+"""What becomes of a moment that is due: the written rules, as one pure decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from orchestrator.domain.blackout import Blackout, blackout_at, next_blackout
+from orchestrator.domain.ids import JobId
+from orchestrator.domain.schedule import MomentStatus, Overlap, Schedule
+from orchestrator.domain.spans import span
+from orchestrator.domain.zones import moment_at, wall_at, zone_of
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How long calls may start, and the words for why no longer."""
+
+    ends: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The moment becomes a job, within its window; `cancels` is the job that makes room for it."""
+
+    window: Window | None
+    cancels: JobId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The moment waits for the last job to end."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """The moment becomes no job, for this reason."""
+
+    status: MomentStatus
+    reason: str
+
+
+Decision = Start | Wait | Pass
+
+
+def decide(
+    schedule: Schedule,
+    moment: datetime,
+    *,
+    now: datetime,
+    blackouts: tuple[Blackout, ...],
+    running: JobId | None,
+    another_waits: bool = False,
+    has_waited: bool = False,
+) -> Decision:
+    """What becomes of a moment that is due; `running` is the schedule's last job where it has not ended."""
+    zone = zone_of(schedule.rhythm.timezone)
+    rules = schedule.rules
+    dark = blackout_at(moment, blackouts, zone) or blackout_at(now, blackouts, zone)
+    if dark is not None:
+        return Pass(MomentStatus.BLACKOUT, f"a blackout: {dark.words}")
+    late = now - moment - schedule.jitter_at(moment)
+    if late > rules.start_within and not has_waited:
+        limit = span(rules.start_within.total_seconds())
+        words = f"nobody was up: noticed {span(late.total_seconds())} late, and it starts within {limit} or not at all"
+        return Pass(MomentStatus.MISSED, words)
+    window = window_of(schedule, moment, blackouts)
+    if window is not None and window.ends <= now:
+        return Pass(MomentStatus.MISSED, f"too late: {window.reason}")
+    if running is None:
+        return Start(window)
+    match rules.overlap:
+        case Overlap.CANCEL:
+            return Start(window, cancels=running)
+        case Overlap.QUEUE if not another_waits:
+            return Wait(f"waits for job {running} to end")
+        case Overlap.QUEUE:
+            return Pass(MomentStatus.SKIPPED, f"job {running} has not ended, and an earlier moment waits already")
+        case _:
+            return Pass(MomentStatus.SKIPPED, f"job {running} has not ended")
+
+
+def window_of(schedule: Schedule, moment: datetime, blackouts: tuple[Blackout, ...]) -> Window | None:
+    """Until when calls of a job of this moment may start; a blackout ends it as `--until` does. None for no end."""
+    zone = zone_of(schedule.rhythm.timezone)
+    window = None
+    if schedule.rules.until is not None:
+        until = schedule.rules.until
+        wall = datetime.combine(wall_at(moment, zone), until)
+        ends = moment_at(wall, zone)
+        while ends <= moment:
+            wall += timedelta(days=1)
+            ends = moment_at(wall, zone)
+        window = Window(ends, f"its window ended at {clock_time(until)} ({schedule.rhythm.timezone})")
+    horizon = window.ends if window is not None else moment + _LONGEST_JOB
+    dark = next_blackout(moment, horizon, blackouts, zone)
+    if dark is not None:
+        return Window(dark[0], f"a blackout began: {dark[1].words}")
+    return window
+
+
+def clock_time(until: time) -> str:
+    """A time of day as people write it."""
+    return f"{until:%H:%M:%S}" if until.second else f"{until:%H:%M}"
+
+
+_LONGEST_JOB = timedelta(days=30)

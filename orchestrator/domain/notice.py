@@ -1,0 +1,187 @@
+"""What is told to people when a job has ended or a run was missed: what an admin wants on the phone; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from orchestrator.domain.batch import ErrorCount, ErrorGroup
+from orchestrator.domain.job import Job, JobStatus, Tally
+
+LARGEST_GROUPS = 3
+"""Error groups that a notice names; all of them are in the report."""
+
+
+class Event(StrEnum):
+    """What there is to tell."""
+
+    FINISHED = "finished"
+    FAILURES = "failures"
+    STOPPED = "stopped"
+    MISSED = "missed"
+    SET_ASIDE = "set-aside"
+    TEST = "test"
+
+
+class NoticeStatus(StrEnum):
+    """Where a notice stands."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class ChannelKind(StrEnum):
+    """The ways to reach people."""
+
+    WEBHOOK = "webhook"
+    TEAMS = "teams"
+    SLACK = "slack"
+    EMAIL = "email"
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One way to reach somebody; a general one hears of every job, any other of the schedules that name it."""
+
+    name: str
+    kind: ChannelKind
+    events: frozenset[Event]
+    is_general: bool = True
+
+    def hears(self, event: Event, named: Sequence[str]) -> bool:
+        """Whether this event goes there; `named` are the channels of its schedule."""
+        return event in self.events and (self.is_general or self.name in named)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing to tell; the same `key` is the same thing, however often it is told. `facts` are for programs."""
+
+    key: str
+    event: Event
+    subject: str
+    title: str
+    lines: tuple[str, ...]
+    facts: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def text(self) -> str:
+        """The whole of it as plain text."""
+        return "\n".join([self.title, *self.lines])
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The other side took it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """It did not; `may_work_later` says whether trying again makes sense, `wait` how long it asked us to wait."""
+
+    reason: str
+    may_work_later: bool = True
+    wait: float | None = None
+
+
+Delivery = Delivered | Undelivered
+
+
+def notice_of_job(
+    job: Job, tally: Tally, errors: Mapping[ErrorGroup, ErrorCount], *, key: str, link: str | None
+) -> Notice:
+    """How a job ended: how many, how many not, the largest error groups, and where to look."""
+    event = event_of_job(job.status, tally)
+    name = job.schedule or job.name or job.id
+    title = f"{name}: {_ENDS[event]} ({job.action}, {tally.total:,} {_devices(tally.total)})"
+    lines = [_counts(tally)]
+    if job.reason:
+        lines.append(job.reason)
+    largest = sorted(errors.items(), key=lambda item: -item[1].count)[:LARGEST_GROUPS]
+    lines += [f"{count.count:,} {group.status}: {_error(group)}" for group, count in largest]
+    lines.append(link or f"muster job show {job.id}")
+    return Notice(
+        key=key,
+        event=event,
+        subject=job.id,
+        title=title,
+        lines=tuple(lines),
+        facts={
+            "job": job.id,
+            "schedule": job.schedule,
+            "action": job.action.value,
+            "tenant": job.tenant,
+            "status": job.status.value,
+            "reason": job.reason,
+            "counts": {"total": tally.total, **asdict(tally)},
+            "errors": [
+                {"httpStatus": group.http_status, "code": group.code, "count": count.count} for group, count in largest
+            ],
+            "link": link,
+        },
+    )
+
+
+def event_of_job(status: JobStatus, tally: Tally) -> Event:
+    """What the end of a job is."""
+    if status is JobStatus.STOPPED:
+        return Event.STOPPED
+    return Event.FAILURES if tally.failed or tally.uncertain else Event.FINISHED
+
+
+def notice_of_schedule(schedule: str, event: Event, words: str, *, key: str, facts: Mapping[str, Any]) -> Notice:
+    """A run that was missed, or a schedule that was set aside."""
+    title = f"{schedule}: {'a run did not start' if event is Event.MISSED else 'set aside, and runs no more'}"
+    lines = (words, f"muster schedule history {schedule}")
+    return Notice(key, event, schedule, title, lines, {"schedule": schedule, "reason": words, **facts})
+
+
+def notice_of_test(key: str, who: str) -> Notice:
+    """The test message."""
+    return Notice(key, Event.TEST, "test", "Muster: a test", (f"{who} asked whether this arrives. It does.",), {})
+
+
+def retry_wait(attempts: int, asked: float | None) -> float | None:
+    """Seconds to the next attempt after so many; None once it is given up."""
+    if attempts >= len(_WAITS) + 1:
+        return None
+    return max(_WAITS[attempts - 1], min(asked or 0.0, _LONGEST_ASKED))
+
+
+def _counts(tally: Tally) -> str:
+    parts = [f"{tally.accepted:,} accepted"]
+    parts += [
+        f"{getattr(tally, name):,} {words}"
+        for name, words in (
+            ("failed", "failed"),
+            ("uncertain", "uncertain"),
+            ("cancelled", "cancelled"),
+            ("waiting", "not called"),
+            ("sending", "on the way"),
+        )
+        if getattr(tally, name)
+    ]
+    return ", ".join(parts)
+
+
+def _error(group: ErrorGroup) -> str:
+    return f"{group.http_status} {group.code}" if group.http_status is not None else group.code
+
+
+def _devices(count: int) -> str:
+    return "device" if count == 1 else "devices"
+
+
+_ENDS = {
+    Event.FINISHED: "finished",
+    Event.FAILURES: "finished with failures",
+    Event.STOPPED: "stopped before its end",
+}
+_WAITS = (10.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
+"""Seconds before the second attempt, the third …; after a day it is given up, and shown."""
+
+_LONGEST_ASKED = 3600.0

@@ -1,0 +1,192 @@
+"""When a schedule is due: by a cron expression, every so often, or once; pure, and exact where clocks move.
+
+A fixed hour follows the wall clock. `*` and `*/n` hours follow elapsed time: every minute that passes is looked at
+once, by what the clocks show in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+from cronsim import CronSim, CronSimError
+
+from orchestrator.domain.errors import ScheduleInvalid
+from orchestrator.domain.zones import first_change, is_repeated, is_skipped, moment_at, wall_at, zone_of
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One moment at which a schedule is due; `wall` is the local time that was meant."""
+
+    at: datetime
+    wall: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """Five fields, read as Debian's cron reads them."""
+
+    expression: str
+    timezone: str
+
+    @property
+    def follows_the_wall_clock(self) -> bool:
+        """Whether its hours are fixed, rather than `*` or `*/n`."""
+        return not self.expression.split()[1].startswith("*")
+
+    def moments(self, after: datetime) -> Iterator[Moment]:
+        """Every moment after this one, in order."""
+        if self.follows_the_wall_clock:
+            return self._by_the_wall(after)
+        return self._by_elapsed_time(after)
+
+    def _by_the_wall(self, after: datetime) -> Iterator[Moment]:
+        zone, last = zone_of(self.timezone), after
+        for wall in CronSim(self.expression, wall_at(after, zone)):
+            moment = moment_at(wall, zone)
+            # All that a gap swallows is due at one moment; what comes twice was due the first time.
+            if moment > last:
+                yield Moment(moment, wall)
+                last = moment
+
+    def _by_elapsed_time(self, after: datetime) -> Iterator[Moment]:
+        zone, start = zone_of(self.timezone), after
+        while True:
+            wall = wall_at(start, zone)
+            for due in CronSim(self.expression, wall):
+                moment = start + (due - wall)
+                change = first_change(start, moment, zone)
+                if change is not None:
+                    break
+                yield Moment(moment, due)
+            else:
+                return
+            # From the change on the clocks show other times; its own first second counts.
+            yield from self._first_second(change.at)
+            start = change.at
+
+    def _first_second(self, at: datetime) -> Iterator[Moment]:
+        wall = wall_at(at, zone_of(self.timezone))
+        if next(CronSim(self.expression, wall - timedelta(seconds=1)), None) == wall:
+            yield Moment(at, wall)
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Every so often, counted from a beginning; the clocks on the wall have no part in it."""
+
+    interval: timedelta
+    beginning: datetime
+    timezone: str = "UTC"
+
+    def moments(self, after: datetime) -> Iterator[Moment]:
+        """Every moment after this one, in order; the beginning itself is none."""
+        zone = zone_of(self.timezone)
+        passed = max(0, (after - self.beginning) // self.interval)
+        while True:
+            passed += 1
+            try:
+                at = self.beginning + passed * self.interval
+            except OverflowError:
+                return
+            yield Moment(at, wall_at(at, zone))
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """At one local time, and never again."""
+
+    wall: datetime
+    timezone: str
+
+    def moments(self, after: datetime) -> Iterator[Moment]:
+        """The one moment, if it is still to come."""
+        at = moment_at(self.wall, zone_of(self.timezone))
+        if at > after:
+            yield Moment(at, self.wall)
+
+
+Rhythm = Cron | Every | Once
+
+
+def parse_cron(expression: str, timezone: str, *, now: datetime) -> Cron:
+    """The rhythm of this expression; ScheduleInvalid says which field is wrong, or that it is never due."""
+    fields = expression.split()
+    if len(fields) != 5:
+        raise ScheduleInvalid(
+            f"{expression!r} is no cron expression: it has {len(fields)} fields and takes five, minute hour "
+            "day-of-month month day-of-week, such as '0 2 * * *' for two o'clock every night."
+        )
+    zone_of(timezone)
+    cron = Cron(" ".join(fields), timezone)
+    try:
+        first = next(cron.moments(now), None)
+    except (CronSimError, ValueError, IndexError, AssertionError) as problem:
+        field = str(problem).removeprefix("Bad ") or "one of its fields"
+        raise ScheduleInvalid(f"{expression!r} is no cron expression: its {field} cannot be read.") from problem
+    if first is None:
+        raise ScheduleInvalid(f"{expression!r} is never due: there is no such day.")
+    return cron
+
+
+def parse_every(text: str, timezone: str, *, now: datetime) -> Every:
+    """The rhythm of "6h" or "90m", counted from now."""
+    interval = parse_span(text)
+    if interval < timedelta(seconds=1):
+        raise ScheduleInvalid(f"{text!r} is no interval: it takes a second at least.")
+    zone_of(timezone)
+    return Every(interval, now.replace(microsecond=0), timezone)
+
+
+def parse_once(text: str, timezone: str, *, now: datetime) -> Once:
+    """The rhythm of a local time such as 2026-12-01T02:00; ScheduleInvalid where it is past."""
+    zone = zone_of(timezone)
+    try:
+        given = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ScheduleInvalid(f"{text!r} is no time; it takes 2026-12-01T02:00, local in --timezone.") from None
+    wall = given if given.tzinfo is None else wall_at(given.astimezone(UTC), zone)
+    once = Once(wall, timezone)
+    if next(once.moments(now), None) is None:
+        raise ScheduleInvalid(f"{text} ({timezone}) has passed.")
+    return once
+
+
+def parse_span(text: str) -> timedelta:
+    """The span that "90m", "1h30m", "45s" or "2d" names; ScheduleInvalid says what a span looks like."""
+    match = _SPAN.fullmatch(text.strip().casefold().replace(" ", ""))
+    if match is None or not any(match.groups()):
+        raise ScheduleInvalid(f"{text!r} is no span of time; it takes forms such as 30s, 15m, 1h, 1h30m or 2d.")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    try:
+        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError:
+        raise ScheduleInvalid(f"{text!r} is longer than anybody waits.") from None
+
+
+def first_moments(rhythm: Rhythm, after: datetime, count: int) -> list[Moment]:
+    """The next so many moments."""
+    return list(islice(rhythm.moments(after), count))
+
+
+def daylight_mark(rhythm: Rhythm, moment: Moment) -> str | None:
+    """What daylight saving does to this moment, in words; None where nothing."""
+    zone = zone_of(rhythm.timezone)
+    shown = wall_at(moment.at, zone)
+    if is_skipped(moment.wall, zone):
+        return f"daylight saving: {moment.wall:%H:%M} does not exist, so it runs at {shown:%H:%M}"
+    if is_repeated(moment.wall, zone):
+        first = moment_at(moment.wall, zone) == moment.at
+        if isinstance(rhythm, Cron) and not rhythm.follows_the_wall_clock:
+            return f"daylight saving: {moment.wall:%H:%M} for the {'first' if first else 'second'} time"
+        if first:
+            return f"daylight saving: {moment.wall:%H:%M} comes twice, and it runs the first time"
+        return f"daylight saving: {moment.wall:%H:%M} for the second time"
+    return None
+
+
+_SPAN = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,6})h)?(?:(\d{1,7})m(?:in)?)?(?:(\d{1,8})s)?")

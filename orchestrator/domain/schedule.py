@@ -1,0 +1,111 @@
+"""When jobs are submitted by themselves, of which list, and by which rules."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+
+from orchestrator.domain.action import Action
+from orchestrator.domain.brake import BrakeOptions
+from orchestrator.domain.device import Via
+from orchestrator.domain.errors import ScheduleInvalid
+from orchestrator.domain.ids import ScheduleNumber
+from orchestrator.domain.job import Priority
+from orchestrator.domain.rhythm import Rhythm
+
+
+class ScheduleStatus(StrEnum):
+    """Where a schedule stands; a bad one is set aside alone, and says why."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    SET_ASIDE = "set aside"
+    ENDED = "ended"
+
+
+class Overlap(StrEnum):
+    """What to do when a moment comes and the last job has not ended."""
+
+    SKIP = "skip"
+    QUEUE = "queue"
+    CANCEL = "cancel"
+
+
+class MomentStatus(StrEnum):
+    """What became of a moment."""
+
+    STARTING = "starting"
+    QUEUED = "queued"
+    STARTED = "started"
+    SKIPPED = "skipped"
+    MISSED = "missed"
+    BLACKOUT = "blackout"
+    FAILED = "failed"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still become a job."""
+        return self in {MomentStatus.STARTING, MomentStatus.QUEUED}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What happens around a moment; the defaults are the safe ones."""
+
+    start_within: timedelta = timedelta(hours=1)
+    overlap: Overlap = Overlap.SKIP
+    until: time | None = None
+    carry_over: bool = False
+    jitter: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked each time: the options of `submit` that are not about its file."""
+
+    action: Action
+    via: Via
+    tenant: str
+    list_name: str
+    priority: Priority = Priority.NORMAL
+    name: str | None = None
+    reason: str | None = None
+    brake: BrakeOptions = field(default_factory=BrakeOptions)
+    canary: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A rhythm, an order and rules under a name; `next_at` is the first moment that nothing was decided for yet."""
+
+    number: ScheduleNumber
+    name: str
+    rhythm: Rhythm
+    order: Order
+    rules: Rules
+    channels: tuple[str, ...]
+    status: ScheduleStatus
+    reason: str | None
+    created_by: str
+    created_at: datetime
+    next_at: datetime | None
+
+    def jitter_at(self, moment: datetime) -> timedelta:
+        """How much later than its moment a job starts: spread by chance, and the same for whoever asks."""
+        if not self.rules.jitter:
+            return timedelta(0)
+        seed = hashlib.sha256(f"{self.name}/{moment.timestamp()}".encode()).digest()
+        return self.rules.jitter * (int.from_bytes(seed[:4], "big") / 2**32)
+
+
+def parse_until(text: str) -> time:
+    """The time of day that ends a window."""
+    try:
+        until = time.fromisoformat(text.strip())
+    except ValueError:
+        raise ScheduleInvalid(f"{text!r} is no time of day; --until takes 06:00.") from None
+    if until.tzinfo is not None or until.microsecond:
+        raise ScheduleInvalid(f"{text!r} is no time of day; --until takes 06:00, local in --timezone.")
+    return until

@@ -1,0 +1,95 @@
+"""Wall clocks and moments: what a time of day means in a zone that moves its clocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from orchestrator.domain.errors import UnknownZone
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneChange:
+    """The clocks of a zone move: at this moment the offset from UTC becomes another."""
+
+    at: datetime
+    before: timedelta
+    after: timedelta
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether wall times are skipped; otherwise some come twice."""
+        return self.after > self.before
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The zone of this IANA name; UnknownZone where there is none, or none any more."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as problem:
+        raise UnknownZone(name) from problem
+
+
+def wall_at(moment: datetime, zone: ZoneInfo) -> datetime:
+    """What the clocks on the wall show then."""
+    return moment.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def moment_at(wall: datetime, zone: ZoneInfo) -> datetime:
+    """When the clocks show this: the first time if twice, and if never, the first moment after the gap."""
+    moment = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if wall_at(moment, zone) == wall:
+        return moment
+    # In a gap the offset before it leads past it, and the offset after it leads before it.
+    return _change_between(wall.replace(tzinfo=zone, fold=1).astimezone(UTC), moment, zone).at
+
+
+def is_skipped(wall: datetime, zone: ZoneInfo) -> bool:
+    """Whether the clocks never show this."""
+    return wall_at(wall.replace(tzinfo=zone, fold=0).astimezone(UTC), zone) != wall
+
+
+def is_repeated(wall: datetime, zone: ZoneInfo) -> bool:
+    """Whether the clocks show this twice."""
+    first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return first < second
+
+
+def first_change(after: datetime, until: datetime, zone: ZoneInfo) -> ZoneChange | None:
+    """The first time that the clocks move after the one moment and no later than the other."""
+    for year in range(after.year, until.year + 1):
+        for change in _changes_in(zone, year):
+            if after < change.at <= until:
+                return change
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _changes_in(zone: ZoneInfo, year: int) -> tuple[ZoneChange, ...]:
+    # zoneinfo does not tell its transitions. Looking once a day misses none: no zone ever moved its clocks and moved
+    # them back within one.
+    changes = []
+    day, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+    while day < end:
+        following = min(day + timedelta(days=1), end)
+        if _offset(day, zone) != _offset(following, zone):
+            changes.append(_change_between(day, following, zone))
+        day = following
+    return tuple(changes)
+
+
+def _change_between(low: datetime, high: datetime, zone: ZoneInfo) -> ZoneChange:
+    before, after = _offset(low, zone), _offset(high, zone)
+    while high - low > timedelta(seconds=1):
+        middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
+        if _offset(middle, zone) == before:
+            low = middle
+        else:
+            high = middle
+    return ZoneChange(high, before, after)
+
+
+def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
+    return moment.astimezone(zone).utcoffset() or timedelta(0)

@@ -1,0 +1,59 @@
+"""An iCalendar file from a person becomes blackouts; events that repeat are spelled out for some years."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import recurring_ical_events
+from icalendar import Calendar
+
+from orchestrator.domain.blackout import Blackout
+from orchestrator.domain.errors import ScheduleInvalid
+
+HORIZON = timedelta(days=5 * 366)
+"""How far ahead an event that repeats without end is spelled out."""
+
+MOST_EVENTS = 10_000
+MOST_BYTES = 10 * 1024 * 1024
+
+
+def read_calendar(content: bytes, *, now: datetime, name: str) -> list[Blackout]:
+    """Every event from now on, free ones and cancelled ones left out; all-day events are local days."""
+    if len(content) > MOST_BYTES:
+        raise ScheduleInvalid(f"{name} is larger than any calendar: {MOST_BYTES:,} bytes are taken.")
+    try:
+        calendar = Calendar.from_ical(content.decode("utf-8-sig"))
+        events = recurring_ical_events.of(calendar).between(now - timedelta(days=1), now + HORIZON)
+    except Exception as problem:
+        # The library raises whatever its parts raise: for us each of them says that the file is no calendar.
+        raise ScheduleInvalid(f"{name} is no iCalendar file that can be read: {problem}.") from problem
+    if len(events) > MOST_EVENTS:
+        raise ScheduleInvalid(f"{name} has more than {MOST_EVENTS:,} events in the next five years.")
+    blackouts = [blackout for event in events if (blackout := _blackout(event)) is not None]
+    if not blackouts:
+        raise ScheduleInvalid(f"{name} has no event from now on, so it would keep nothing dark.")
+    return sorted(blackouts, key=lambda each: each.starts.isoformat())
+
+
+def _blackout(event: Any) -> Blackout | None:
+    if str(event.get("STATUS", "")).upper() == "CANCELLED" or str(event.get("TRANSP", "")).upper() == "TRANSPARENT":
+        return None
+    starts, ends = event.start, event.end
+    if not isinstance(starts, datetime):
+        starts, ends = _midnight(starts), _midnight(ends)
+        if ends <= starts:
+            ends = starts + timedelta(days=1)
+    if ends <= starts:
+        return None
+    summary = event.get("SUMMARY")
+    return Blackout(_plain(starts), _plain(ends), None if summary is None else str(summary))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a local day, in whichever zone it is looked at
+
+
+def _plain(moment: datetime) -> datetime:
+    """UTC, or local without a zone: what the table keeps."""
+    return moment if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,188 @@
+"""Schedules and their blackouts, and which of them are due."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.blackout import Blackout
+from orchestrator.domain.errors import NameTaken, UnknownSchedule
+from orchestrator.domain.ids import ScheduleNumber
+from orchestrator.domain.rhythm import Rhythm
+from orchestrator.domain.schedule import Order, Rules, Schedule, ScheduleStatus
+from orchestrator.store.rows import AnyRow, BlackoutRow, ScheduleRow
+from orchestrator.store.schedule_text import pack_definition, unpack_definition
+
+
+class Schedules:
+    """Questions about schedules; none of them commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(
+        self,
+        name: str,
+        rhythm: Rhythm,
+        order: Order,
+        rules: Rules,
+        channels: tuple[str, ...],
+        *,
+        by: str,
+        now: datetime,
+    ) -> Schedule:
+        """A new schedule, active, with nothing decided yet; NameTaken where there is one of this name."""
+        values: dict[str, Any] = {
+            "name": name,
+            "status": ScheduleStatus.ACTIVE,
+            "list_name": order.list_name,
+            "definition": pack_definition(rhythm, order, rules, channels),
+            "created_by": by,
+            "created_at": now,
+        }
+        try:
+            async with self._connection.begin_nested():
+                await self._connection.execute(insert(ScheduleRow).values(values))
+        except IntegrityError:
+            raise NameTaken(f"There is a schedule {name!r} already. Remove it first, or take another name.") from None
+        return await self.by_name(name)
+
+    async def by_name(self, name: str) -> Schedule:
+        """The schedule of this name; UnknownSchedule otherwise."""
+        query = select(ScheduleRow.__table__).where(ScheduleRow.name == name)
+        row = (await self._connection.execute(query)).one_or_none()
+        if row is None:
+            raise UnknownSchedule(name)
+        return _schedule(row)
+
+    async def locked(self, number: ScheduleNumber) -> Schedule | None:
+        """The schedule, nobody else's to decide for until the commit; None once it is removed."""
+        query = select(ScheduleRow.__table__).where(ScheduleRow.number == number).with_for_update()
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else _schedule(row)
+
+    async def all(self) -> list[Schedule]:
+        """Every schedule, by name."""
+        query = select(ScheduleRow.__table__).order_by(ScheduleRow.name)
+        return [_schedule(row) for row in await self._connection.execute(query)]
+
+    async def due(self, now: datetime, *, limit: int) -> list[ScheduleNumber]:
+        """Active schedules for a moment of which it is time, the longest overdue first."""
+        query = (
+            select(ScheduleRow.number)
+            .where(ScheduleRow.status == ScheduleStatus.ACTIVE, ScheduleRow.due_at <= now)
+            .order_by(ScheduleRow.due_at)
+            .limit(limit)
+        )
+        return [ScheduleNumber(number) for number in (await self._connection.execute(query)).scalars()]
+
+    async def advance(self, schedule: Schedule, next_at: datetime | None) -> None:
+        """Look for this moment next; without one the schedule has ended."""
+        values: dict[str, Any] = {"next_at": next_at, "due_at": None, "status": ScheduleStatus.ENDED}
+        if next_at is not None:
+            values |= {"due_at": next_at + schedule.jitter_at(next_at), "status": ScheduleStatus.ACTIVE}
+        await self._connection.execute(update(ScheduleRow).where(ScheduleRow.number == schedule.number).values(values))
+
+    async def put(self, number: ScheduleNumber, status: ScheduleStatus, reason: str | None) -> None:
+        """Give the schedule another status."""
+        await self._connection.execute(
+            update(ScheduleRow).where(ScheduleRow.number == number).values(status=status, reason=reason)
+        )
+
+    async def put_reason(self, number: ScheduleNumber, reason: str | None) -> None:
+        """Say otherwise, or nothing, about why the schedule stands as it does."""
+        await self._connection.execute(update(ScheduleRow).where(ScheduleRow.number == number).values(reason=reason))
+
+    async def headline(self, number: ScheduleNumber) -> tuple[str, datetime | None, tuple[str, ...]]:
+        """The name, the next moment and the channels of a schedule whose definition may be unreadable."""
+        query = select(ScheduleRow.name, ScheduleRow.next_at, ScheduleRow.definition)
+        row = (await self._connection.execute(query.where(ScheduleRow.number == number))).one()
+        try:
+            channels = tuple(json.loads(row.definition)["channels"])
+        except (ValueError, KeyError, TypeError):
+            channels = ()
+        return row.name, row.next_at, channels
+
+    async def remove(self, name: str) -> None:
+        """Remove a schedule with its moments; its jobs stay. UnknownSchedule where there is none."""
+        removed = await self._connection.execute(delete(ScheduleRow).where(ScheduleRow.name == name))
+        if not removed.rowcount:
+            raise UnknownSchedule(name)
+
+    async def statuses(self) -> dict[str, ScheduleStatus]:
+        """Every schedule by name, with its status alone."""
+        rows = await self._connection.execute(select(ScheduleRow.name, ScheduleRow.status))
+        return {name: ScheduleStatus(status) for name, status in rows}
+
+    async def of_list(self, list_name: str) -> list[str]:
+        """The names of the schedules that refer to a list."""
+        query = select(ScheduleRow.name).where(ScheduleRow.list_name == list_name).order_by(ScheduleRow.name)
+        return list((await self._connection.execute(query)).scalars())
+
+    async def add_blackouts(
+        self, blackouts: Sequence[Blackout], *, schedule: ScheduleNumber | None = None, tenant: str | None = None
+    ) -> None:
+        """Blackouts of one schedule, of a tenant, or of everybody."""
+        rows = [
+            {
+                "schedule_number": schedule,
+                "tenant": tenant,
+                "starts": each.starts.isoformat(),
+                "ends": each.ends.isoformat(),
+                "reason": each.reason,
+            }
+            for each in blackouts
+        ]
+        if rows:
+            await self._connection.execute(insert(BlackoutRow), rows)
+
+    async def blackouts(self, schedule: Schedule) -> tuple[Blackout, ...]:
+        """All that hold for a schedule."""
+        query = select(BlackoutRow.__table__).where(
+            or_(BlackoutRow.schedule_number == schedule.number, BlackoutRow.schedule_number.is_(None)),
+            or_(BlackoutRow.tenant == schedule.order.tenant, BlackoutRow.tenant.is_(None)),
+        )
+        rows = await self._connection.execute(query.order_by(BlackoutRow.starts))
+        return tuple(_blackout(row) for row in rows)
+
+    async def own_blackouts(self, schedule: ScheduleNumber) -> list[Blackout]:
+        """Those of one schedule alone."""
+        query = select(BlackoutRow.__table__).where(BlackoutRow.schedule_number == schedule)
+        return [_blackout(row) for row in await self._connection.execute(query.order_by(BlackoutRow.starts))]
+
+    async def general_blackouts(self) -> list[tuple[str | None, Blackout]]:
+        """Those that are not of one schedule, each with its tenant, None for all tenants."""
+        query = select(BlackoutRow.__table__).where(BlackoutRow.schedule_number.is_(None)).order_by(BlackoutRow.starts)
+        return [(row.tenant, _blackout(row)) for row in await self._connection.execute(query)]
+
+    async def remove_blackout(self, number: int) -> bool:
+        """Remove one; False where there is none of this number."""
+        removed = await self._connection.execute(delete(BlackoutRow).where(BlackoutRow.number == number))
+        return removed.rowcount == 1
+
+
+def _schedule(row: AnyRow) -> Schedule:
+    rhythm, order, rules, channels = unpack_definition(row.definition, row.list_name)
+    return Schedule(
+        number=ScheduleNumber(row.number),
+        name=row.name,
+        rhythm=rhythm,
+        order=order,
+        rules=rules,
+        channels=channels,
+        status=ScheduleStatus(row.status),
+        reason=row.reason,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        next_at=row.next_at,
+    )
+
+
+def _blackout(row: AnyRow) -> Blackout:
+    return Blackout(datetime.fromisoformat(row.starts), datetime.fromisoformat(row.ends), row.reason, row.number)

@@ -1,0 +1,61 @@
+"""Times in which no schedule calls anybody: of a schedule, of a tenant, or of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from orchestrator.domain.access import Asker, Role
+from orchestrator.domain.blackout import Blackout
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.usecases.app import App
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class BlackoutView:
+    """A blackout, and for whom it holds: one schedule, one tenant, or everybody."""
+
+    blackout: Blackout
+    schedule: str | None = None
+    tenant: str | None = None
+
+
+async def add_blackouts(
+    app: App, blackouts: Sequence[Blackout], *, schedule: str | None, tenant: str | None, by: Asker
+) -> None:
+    """Add them; without a schedule and a tenant they hold for everybody."""
+    by.grant.refuse_below(Role.OPERATOR)
+    if schedule is not None and tenant is not None:
+        raise RequestRejected("A blackout is of a schedule or of a tenant. Give one of --schedule and --tenant.")
+    if tenant is not None:
+        app.tenant(tenant)
+    async with app.store.transaction() as tx:
+        number = None if schedule is None else (await tx.schedules.by_name(schedule)).number
+        await tx.schedules.add_blackouts(blackouts, schedule=number, tenant=tenant)
+        facts = {"count": len(blackouts), "schedule": schedule, "tenant": tenant}
+        await tx.audit.write(by, "blackout.added", schedule, facts=facts, now=await tx.now())
+    log.info("blackouts.added", count=len(blackouts), schedule=schedule, tenant=tenant, by=by.name)
+
+
+async def list_blackouts(app: App) -> list[BlackoutView]:
+    """All there are."""
+    async with app.store.reading() as tx:
+        views = [BlackoutView(each, tenant=tenant) for tenant, each in await tx.schedules.general_blackouts()]
+        for schedule in await tx.schedules.all():
+            own = await tx.schedules.own_blackouts(schedule.number)
+            views += [BlackoutView(each, schedule=schedule.name) for each in own]
+    return views
+
+
+async def remove_blackout(app: App, number: int, *, by: Asker) -> None:
+    """Remove one; RequestRejected where there is none of this number."""
+    by.grant.refuse_below(Role.OPERATOR)
+    async with app.store.transaction() as tx:
+        if not await tx.schedules.remove_blackout(number):
+            raise RequestRejected(f"There is no blackout {number}. `muster schedule blackout list` shows them.")
+        await tx.audit.write(by, "blackout.removed", str(number), now=await tx.now())
+    log.info("blackout.removed", number=number, by=by.name)

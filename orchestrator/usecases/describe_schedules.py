@@ -1,0 +1,140 @@
+"""The read side of schedules: how they stand, what they will do, and what became of every moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.domain.blackout import Blackout, blackout_at
+from orchestrator.domain.due import window_of
+from orchestrator.domain.errors import RequestRejected, UnknownList
+from orchestrator.domain.forecast import Forecast
+from orchestrator.domain.rhythm import Moment, Rhythm, daylight_mark, first_moments
+from orchestrator.domain.schedule import Schedule, ScheduleStatus
+from orchestrator.domain.zones import zone_of
+from orchestrator.store.database import Transaction
+from orchestrator.store.moments import MomentFacts
+from orchestrator.store.saved_lists import ListVersion
+from orchestrator.usecases.app import App
+from orchestrator.usecases.forecast_job import forecast_new
+from orchestrator.usecases.start_moment import too_long
+
+NEXT_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class MomentView:
+    """One moment to come: in local time, in UTC, and with marks for what is not as on other days."""
+
+    at: datetime
+    local: datetime
+    marks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleView:
+    """A schedule as people see it; `problem` is why its next moments cannot be told."""
+
+    schedule: Schedule
+    version: ListVersion | None
+    blackouts: tuple[Blackout, ...]
+    upcoming: tuple[MomentView, ...]
+    last: MomentFacts | None
+    forecast: Forecast | None
+    problem: str | None = None
+
+
+async def describe_schedule(app: App, name: str, *, count: int = NEXT_SHOWN) -> ScheduleView:
+    """One schedule with its next moments."""
+    async with app.store.reading() as tx:
+        schedule = await tx.schedules.by_name(name)
+        return await _view(app, tx, schedule, count)
+
+
+async def list_schedules(app: App) -> list[ScheduleView]:
+    """Every schedule, each with its next moment."""
+    async with app.store.reading() as tx:
+        return [await _view(app, tx, schedule, 1) for schedule in await tx.schedules.all()]
+
+
+async def schedule_history(
+    app: App, name: str, *, limit: int, before: datetime | None = None
+) -> tuple[Schedule, list[MomentFacts]]:
+    """What became of the moments of a schedule, newest first."""
+    async with app.store.reading() as tx:
+        schedule = await tx.schedules.by_name(name)
+        return schedule, await tx.moments.history(schedule.number, limit=limit, before=before)
+
+
+async def preview_schedule(app: App, name: str, *, after: datetime | None, count: int) -> list[MomentView]:
+    """The next moments of a schedule, paused or not."""
+    async with app.store.reading() as tx:
+        schedule = await tx.schedules.by_name(name)
+        blackouts = await tx.schedules.blackouts(schedule)
+        version = await _newest(tx, schedule)
+        now = await tx.now()
+    forecast = await _forecast(app, schedule, version)
+    moments = first_moments(schedule.rhythm, after or now, count)
+    return [_marked(schedule.rhythm, moment, _marks(schedule, moment, blackouts, forecast)) for moment in moments]
+
+
+def preview_rhythm(rhythm: Rhythm, *, after: datetime, count: int) -> list[MomentView]:
+    """The next moments of a rhythm that is no schedule yet; pure."""
+    return [_marked(rhythm, moment, []) for moment in first_moments(rhythm, after, count)]
+
+
+async def _view(app: App, tx: Transaction, schedule: Schedule, count: int) -> ScheduleView:
+    version = await _newest(tx, schedule)
+    blackouts = await tx.schedules.blackouts(schedule)
+    history = await tx.moments.history(schedule.number, limit=1)
+    last = history[0] if history else None
+    upcoming: list[MomentView] = []
+    forecast, problem = None, None
+    try:
+        forecast = await _forecast(app, schedule, version)
+        if schedule.status is ScheduleStatus.ACTIVE and schedule.next_at is not None:
+            # From what nothing was decided for yet, even if that has passed: nobody may be up.
+            moments = first_moments(schedule.rhythm, _just_before(schedule.next_at), count)
+            upcoming = [_marked(schedule.rhythm, each, _marks(schedule, each, blackouts, forecast)) for each in moments]
+    except RequestRejected as rejected:
+        problem = str(rejected)
+    return ScheduleView(schedule, version, blackouts, tuple(upcoming), last, forecast, problem)
+
+
+async def _newest(tx: Transaction, schedule: Schedule) -> ListVersion | None:
+    try:
+        return await tx.lists.newest(schedule.order.list_name)
+    except UnknownList:
+        return None
+
+
+async def _forecast(app: App, schedule: Schedule, version: ListVersion | None) -> Forecast | None:
+    tenant = app.tenants.get(schedule.order.tenant)
+    if version is None or tenant is None:
+        return None
+    return await forecast_new(app, tenant, version.devices, schedule.order.priority)
+
+
+def _marks(schedule: Schedule, moment: Moment, blackouts: Sequence[Blackout], forecast: Forecast | None) -> list[str]:
+    dark = blackout_at(moment.at, blackouts, zone_of(schedule.rhythm.timezone))
+    if dark is not None:
+        return [f"blackout: {dark.words}"]
+    window = window_of(schedule, moment.at, tuple(blackouts))
+    late = None
+    if window is not None and forecast is not None:
+        late = too_long(forecast, window.ends - moment.at - schedule.jitter_at(moment.at))
+    return [late] if late is not None else []
+
+
+def _marked(rhythm: Rhythm, moment: Moment, marks: list[str]) -> MomentView:
+    daylight = daylight_mark(rhythm, moment)
+    local = moment.at.astimezone(zone_of(rhythm.timezone))
+    return MomentView(moment.at, local, tuple([daylight, *marks] if daylight is not None else marks))
+
+
+def _just_before(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0) - _STEP
+
+
+_STEP = datetime.resolution

@@ -1,0 +1,243 @@
+"""Turn every moment that is due into a job, once, or say why not; any number of clocks may do it at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from orchestrator.domain.access import Asker
+from orchestrator.domain.due import Pass, Start, Wait, decide
+from orchestrator.domain.errors import CannotContinue, RequestRejected, TryLater, UnknownJob
+from orchestrator.domain.ids import JobId, ScheduleNumber
+from orchestrator.domain.job import JobStatus
+from orchestrator.domain.notice import Event, notice_of_schedule
+from orchestrator.domain.rhythm import Every
+from orchestrator.domain.schedule import MomentStatus, Schedule, ScheduleStatus
+from orchestrator.store.database import Transaction
+from orchestrator.store.moments import MomentFacts
+from orchestrator.usecases.app import App
+from orchestrator.usecases.start_moment import MAKING, Making, MomentLost, start_moment
+from orchestrator.usecases.tell import tell
+
+log = structlog.get_logger()
+
+MOST_ROWS = 1000
+"""Moments that are written down one by one when clocks stood still; of older ones, one row says how many."""
+
+_SCHEDULES_A_LOOK = 100
+
+
+async def fire_schedules(app: App) -> int:
+    """Decide on everything that is due; how many jobs that made. A bad schedule is set aside, the others go on."""
+    async with app.store.reading() as tx:
+        now = await tx.now()
+        due = await tx.schedules.due(now, limit=_SCHEDULES_A_LOOK)
+        open_moments = await tx.moments.takable(now, limit=_SCHEDULES_A_LOOK)
+    made = 0
+    for number, at in [*open_moments, *((number, None) for number in due)]:
+        made += await _fire(app, number, at)
+    return made
+
+
+async def _fire(app: App, number: ScheduleNumber, at: datetime | None) -> bool:
+    """One schedule's open moment, or what of it is due; whether it made a job. Its errors are its own."""
+    making: Making | None = None
+    try:
+        making = await (_decide_due(app, number) if at is None else _decide_again(app, number, at))
+        if making is not None:
+            await start_moment(app, making)
+    except MomentLost:
+        log.info("moment.lost", schedule=number)
+        return False
+    except TryLater:
+        raise
+    except (RequestRejected, CannotContinue) as problem:
+        await _set_aside(app, number, at if making is None else making.at, str(problem))
+        return False
+    except Exception as problem:
+        log.exception("schedule.broke", schedule=number)
+        fault = f"This is a fault of Muster: {type(problem).__name__}: {problem}. The log has more."
+        await _set_aside(app, number, at if making is None else making.at, fault)
+        return False
+    return making is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """The moments of a schedule that have come: the newest may still run, the others were missed."""
+
+    newest: datetime
+    older: list[datetime]
+    dropped: int
+    next_at: datetime | None
+
+
+async def _decide_due(app: App, number: ScheduleNumber) -> Making | None:
+    async with app.store.transaction() as tx:
+        now = await tx.now()
+        schedule = await tx.schedules.locked(number)
+        if schedule is None or schedule.status is not ScheduleStatus.ACTIVE or schedule.next_at is None:
+            return None
+        if schedule.next_at + schedule.jitter_at(schedule.next_at) > now:
+            return None
+        open_moments = await tx.moments.open_of(number)
+        if any(each.status is MomentStatus.STARTING for each in open_moments):
+            # One at a time: whether its job still runs can be asked once it is there.
+            return None
+        # Years of minutes take seconds to count, and calls must go on meanwhile.
+        due = await asyncio.to_thread(_due, schedule, now)
+        await _note_older(app, tx, schedule, due, now=now)
+        await tx.schedules.advance(schedule, due.next_at)
+        blackouts = await tx.schedules.blackouts(schedule)
+        running = await running_job(tx, number)
+        decision = decide(
+            schedule, due.newest, now=now, blackouts=blackouts, running=running, another_waits=bool(open_moments)
+        )
+        return await _write(app, tx, schedule, due.newest, decision, now=now)
+
+
+async def _decide_again(app: App, number: ScheduleNumber, at: datetime) -> Making | None:
+    """A moment that waited for the last job, or whose clock went silent."""
+    async with app.store.transaction() as tx:
+        now = await tx.now()
+        schedule = await tx.schedules.locked(number)
+        moment = next((each for each in await tx.moments.open_of(number) if each.at == at), None)
+        if schedule is None or moment is None or schedule.status is ScheduleStatus.PAUSED:
+            return None
+        blackouts = await tx.schedules.blackouts(schedule)
+        running = await running_job(tx, number)
+        decision = decide(
+            schedule,
+            at,
+            now=now,
+            blackouts=blackouts,
+            running=running,
+            has_waited=moment.status is MomentStatus.QUEUED,
+        )
+        match decision:
+            case Wait():
+                if moment.status is MomentStatus.STARTING:
+                    await tx.moments.settle(number, at, MomentStatus.QUEUED, decision.reason, now=now)
+                return None
+            case Pass(status, reason):
+                if await tx.moments.settle(number, at, status, reason, now=now):
+                    await _tell_if_missed(app, tx, schedule, at, decision)
+                return None
+            case Start(window, cancels):
+                if not await tx.moments.take(number, at, app.worker, lease_until=now + MAKING, now=now):
+                    return None
+                # By hand there is no window: a person wants it now. What they may was looked at when they asked.
+                by = None if moment.by is None else Asker(moment.by, "clock")
+                return Making(schedule, at, None if by else window, cancels, app.worker, by)
+
+
+async def running_job(tx: Transaction, number: ScheduleNumber) -> JobId | None:
+    """The schedule's last job where it has not ended; one that was stopped has."""
+    job_id = await tx.moments.last_job(number)
+    if job_id is None:
+        return None
+    try:
+        job = await tx.jobs.find(job_id)
+    except UnknownJob:
+        return None
+    return None if job.status.is_final or job.status is JobStatus.STOPPED else job.id
+
+
+def _due(schedule: Schedule, now: datetime) -> _Due:
+    """What has come since the last look, however long ago that was."""
+    first = schedule.next_at or now
+    come: deque[datetime] = deque([first], maxlen=MOST_ROWS)
+    count, next_at, after = 1, None, first
+    if isinstance(schedule.rhythm, Every):
+        interval = schedule.rhythm.interval
+        skipped = max(0, (now - first - schedule.rules.jitter) // interval - MOST_ROWS - 1)
+        count, after = count + skipped, first + skipped * interval
+    for moment in schedule.rhythm.moments(after):
+        if moment.at + schedule.jitter_at(moment.at) > now:
+            next_at = moment.at
+            break
+        come.append(moment.at)
+        count += 1
+    newest = come.pop()
+    return _Due(newest, list(come), count - 1 - len(come), next_at)
+
+
+async def _note_older(app: App, tx: Transaction, schedule: Schedule, due: _Due, *, now: datetime) -> None:
+    if not due.older:
+        return
+    zone_blackouts = await tx.schedules.blackouts(schedule)
+    rows = []
+    for at in due.older:
+        decision = decide(schedule, at, now=now, blackouts=zone_blackouts, running=None)
+        match decision:
+            case Pass(status, reason):
+                rows.append(MomentFacts(schedule.number, at, status, reason, now))
+            case _:
+                later = "a later moment has come as well, and only the newest runs"
+                rows.append(MomentFacts(schedule.number, at, MomentStatus.MISSED, later, now))
+    if due.dropped and schedule.next_at is not None:
+        words = f"nobody was up for this and {due.dropped - 1:,} moments after it"
+        oldest = MomentFacts(schedule.number, schedule.next_at, MomentStatus.MISSED, words, now, more=due.dropped - 1)
+        rows.insert(0, oldest)
+    await tx.moments.note(rows)
+    missed = [row for row in rows if row.status is MomentStatus.MISSED]
+    if missed:
+        count = sum(1 + row.more for row in missed)
+        words = missed[-1].reason or ""
+        if count > 1:
+            words = f"{count:,} runs, the last of them due at {_moment(missed[-1].at)}: {words}"
+        await _tell_missed(app, tx, schedule, missed[-1].at, words)
+
+
+async def _write(
+    app: App, tx: Transaction, schedule: Schedule, at: datetime, decision: Start | Wait | Pass, *, now: datetime
+) -> Making | None:
+    match decision:
+        case Pass(status, reason):
+            if await tx.moments.note([MomentFacts(schedule.number, at, status, reason, now)]):
+                log.warning("moment.passed", schedule=schedule.name, moment=at, status=status, reason=reason)
+                await _tell_if_missed(app, tx, schedule, at, decision)
+            return None
+        case Wait(reason):
+            await tx.moments.note([MomentFacts(schedule.number, at, MomentStatus.QUEUED, reason, now)])
+            return None
+        case Start(window, cancels):
+            starting = MomentFacts(schedule.number, at, MomentStatus.STARTING, None, now)
+            if not await tx.moments.note([starting], holder=app.worker, lease_until=now + MAKING):
+                return None
+            return Making(schedule, at, window, cancels, app.worker)
+
+
+async def _tell_if_missed(app: App, tx: Transaction, schedule: Schedule, at: datetime, passed: Pass) -> None:
+    # A blackout was wanted; all else that did not run was not.
+    if passed.status is not MomentStatus.BLACKOUT:
+        await _tell_missed(app, tx, schedule, at, f"The run of {_moment(at)} did not start: {passed.reason}.")
+
+
+async def _tell_missed(app: App, tx: Transaction, schedule: Schedule, at: datetime, words: str) -> None:
+    key = f"missed/{schedule.number}/{_moment(at)}"
+    facts = {"moment": _moment(at)}
+    await tell(app, tx, notice_of_schedule(schedule.name, Event.MISSED, words, key=key, facts=facts), schedule.channels)
+
+
+async def _set_aside(app: App, number: ScheduleNumber, at: datetime | None, reason: str) -> None:
+    async with app.store.transaction() as tx:
+        now = await tx.now()
+        # First, and without reading it: it may be the definition that cannot be read.
+        await tx.schedules.put(number, ScheduleStatus.SET_ASIDE, reason)
+        name, next_at, channels = await tx.schedules.headline(number)
+        moment = at or next_at
+        if moment is not None and not await tx.moments.settle(number, moment, MomentStatus.FAILED, reason, now=now):
+            await tx.moments.note([MomentFacts(number, moment, MomentStatus.FAILED, reason, now)])
+        key = f"set-aside/{number}/{now.timestamp():.0f}"
+        facts = {"moment": None if moment is None else _moment(moment)}
+        await tell(app, tx, notice_of_schedule(name, Event.SET_ASIDE, reason, key=key, facts=facts), channels)
+    log.error("schedule.set_aside", schedule=name, reason=reason)
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"

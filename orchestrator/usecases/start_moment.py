@@ -1,0 +1,137 @@
+"""A moment becomes its job: the job is published in the commit that says so, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from orchestrator.domain.access import Asker
+from orchestrator.domain.due import Window
+from orchestrator.domain.errors import IllegalMove, MusterError, TryLater
+from orchestrator.domain.forecast import Forecast
+from orchestrator.domain.ids import JobId, WorkerId
+from orchestrator.domain.job import Job
+from orchestrator.domain.schedule import Schedule
+from orchestrator.domain.spans import span
+from orchestrator.store.database import Transaction
+from orchestrator.store.moments import Held
+from orchestrator.usecases.app import App
+from orchestrator.usecases.cancel_job import cancel_job
+from orchestrator.usecases.forecast_job import forecast_new
+from orchestrator.usecases.submit_list import ListRequest, submit_list
+
+log = structlog.get_logger()
+
+MAKING = timedelta(seconds=10)
+"""How long a moment is held without a sign of life; a killed clock's is taken up soon after."""
+
+_SIGN_OF_LIFE = 2.5
+
+
+class MomentLost(MusterError):
+    """Somebody else has the moment by now; what was received of its job is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """A moment that this process holds, and what its job is to be; `by` is who started it by hand."""
+
+    schedule: Schedule
+    at: datetime
+    window: Window | None
+    cancels: JobId | None
+    holder: WorkerId
+    by: Asker | None = None
+
+
+async def start_moment(app: App, making: Making) -> Job:
+    """The job of this moment; MomentLost where somebody else makes it."""
+    schedule, window = making.schedule, making.window
+    held = Held(schedule.number, making.at, making.holder)
+    async with app.store.reading() as tx:
+        version = await tx.lists.newest(schedule.order.list_name)
+        last = await tx.moments.last_job(schedule.number) if schedule.rules.carry_over else None
+    if making.cancels is not None:
+        await _cancel(app, making.cancels, schedule)
+    order = schedule.order
+    forecast = await forecast_new(app, app.tenant(order.tenant), version.devices, order.priority)
+    note = too_long(forecast, None if window is None else window.ends - app.clock.now())
+
+    async def become(tx: Transaction, job: Job) -> None:
+        now = await tx.now()
+        if not await tx.moments.start(held, job.id, list_version=version.version, reason=note, now=now):
+            raise MomentLost(f"moment {making.at} of schedule {schedule.name} is another clock's by now")
+
+    request = ListRequest(
+        order=order,
+        schedule=schedule.name,
+        by=making.by or the_schedule(schedule),
+        not_after=None if window is None else window.ends,
+        not_after_reason=None if window is None else _reason(schedule, window),
+        rest_of=last,
+    )
+    async with _signs_of_life(app, held):
+        job = await submit_list(app, request, version, together_with=become)
+    log.info("moment.started", schedule=schedule.name, moment=making.at, job=job.id, note=note)
+    return job
+
+
+def too_long(forecast: Forecast, window: timedelta | None) -> str | None:
+    """A window that will not suffice, in words; None where it will, or where nobody can tell."""
+    if window is None or forecast.seconds is None or forecast.per_second is None:
+        return None
+    there = window.total_seconds()
+    if forecast.seconds <= there:
+        return None
+    left = round((forecast.seconds - there) * forecast.per_second)
+    return (
+        f"window: it will not suffice, about {span(forecast.seconds)} are needed and {span(there)} are there; "
+        f"about {left:,} devices will be left"
+    )
+
+
+def _reason(schedule: Schedule, window: Window) -> str:
+    left = (
+        "the next run takes what is left first"
+        if schedule.rules.carry_over
+        else "`muster job resume` calls what is left now"
+    )
+    return f"Stopped because {window.reason}; {left}."
+
+
+def the_schedule(schedule: Schedule) -> Asker:
+    """A schedule as the audit log names it: nobody asked just now."""
+    return Asker(f"schedule {schedule.name}", "clock")
+
+
+async def _cancel(app: App, job: JobId, schedule: Schedule) -> None:
+    try:
+        await cancel_job(app, job, by=the_schedule(schedule), reason="the schedule's next run took its place")
+    except IllegalMove:
+        return  # it came to its end meanwhile
+
+
+@asynccontextmanager
+async def _signs_of_life(app: App, held: Held) -> AsyncIterator[None]:
+    """Hold the moment for as long as the list is read; a large one takes longer than a killed clock is waited for."""
+    beating = asyncio.create_task(_beat(app, held))
+    try:
+        yield
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+
+
+async def _beat(app: App, held: Held) -> None:
+    while True:
+        await app.clock.sleep(_SIGN_OF_LIFE)
+        try:
+            async with app.store.transaction() as tx:
+                await tx.moments.extend(held, until=await tx.now() + MAKING)
+        except TryLater as problem:
+            log.warning("moment.unextended", reason=str(problem))

@@ -1,0 +1,105 @@
+"""Clocks as processes, killed and started again while schedules are due: each moment becomes one job at most."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.support.apps import devices_csv
+from tests.support.command_line import CommandLine, Running
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a team's installation runs on Linux")
+
+CLOCKS = 5
+SECONDS = 15
+NAMES = ("one", "two")
+
+
+def test_five_clocks_that_are_killed_again_and_again_make_no_moment_twice(
+    postgresql_url: str, valkey_url: str, tmp_path: Path
+) -> None:
+    variables = {
+        "MUSTER_DATABASE_URL": postgresql_url,
+        "MUSTER_BROKER_URL": valkey_url,
+        "MUSTER_GRAPH_URL": "http://127.0.0.1:1",
+        "MUSTER_ACCESS_TOKEN": "token",
+        "MUSTER_LOG_LEVEL": "warning",
+    }
+    muster = CommandLine(tmp_path, variables)
+    chance = Random(5)
+    assert muster.run("list", "import", "fleet", muster.write("devices.csv", devices_csv(3000))).code == 0
+    with ExitStack() as opened:
+
+        def clock(number: int) -> Running:
+            folder = tmp_path / f"clock{number}-{chance.random()}"
+            folder.mkdir()
+            return opened.enter_context(CommandLine(folder, variables).started("clock"))
+
+        clocks = [clock(number) for number in range(CLOCKS)]
+        for name in NAMES:
+            added = muster.run(
+                *("schedule", "add", name, "--every", "1s", "--overlap", "cancel", "--start-within", "1d"),
+                *("--action", "refreshUserPolicy", "--list", "fleet"),
+            )
+            assert added.code == 0, added.err
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until:
+            time.sleep(chance.uniform(0.5, 2.5))
+            victim = chance.randrange(CLOCKS)
+            clocks[victim].process.kill()
+            clocks[victim] = clock(victim)
+        # What a killed clock held is taken up soon after; then nothing is in the way any more.
+        deadline = time.monotonic() + 45
+        while time.monotonic() < deadline and not all(len(started(muster, name)) > 2 for name in NAMES):
+            time.sleep(0.5)
+        for name in NAMES:
+            muster.run("schedule", "pause", name)
+
+        time.sleep(3)
+
+    jobs = muster.run("job", "list", "--limit", "1000", "-o", "json").json
+    for name in NAMES:
+        moments = muster.run("schedule", "history", name, "--limit", "1000", "-o", "json").json
+        made = started(muster, name)
+        assert len(made) > 2
+        assert set(made.values()) == {1}
+        assert len({row["utc"] for row in moments}) == len(moments)
+        assert sorted(made) == sorted(job["id"] for job in jobs if job["schedule"] == name)
+    # Killed in the middle of a list, a clock leaves no half of a job.
+    assert {job["counts"]["total"] for job in jobs} == {3000}
+
+
+def started(muster: CommandLine, name: str) -> Counter[str]:
+    """The jobs of a schedule, each with how many moments claim it."""
+    moments = muster.run("schedule", "history", name, "--limit", "1000", "-o", "json").json
+    return Counter(row["job"] for row in moments if row["status"] == "started")
+
+
+def test_celery_beat_is_a_clock_too(postgresql_url: str, valkey_url: str, tmp_path: Path) -> None:
+    variables = {
+        "MUSTER_DATABASE_URL": postgresql_url,
+        "MUSTER_BROKER_URL": valkey_url,
+        "MUSTER_GRAPH_URL": "http://127.0.0.1:1",
+        "MUSTER_ACCESS_TOKEN": "token",
+    }
+    muster = CommandLine(tmp_path, variables)
+    muster.run("list", "import", "fleet", muster.write("devices.csv", devices_csv(10)))
+    muster.run(
+        *("schedule", "add", "one", "--every", "1s", "--action", "refreshUserPolicy", "--list", "fleet"),
+    )
+
+    with muster.started_module("celery", "-A", "workers", "beat"):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            history = muster.run("schedule", "history", "one", "-o", "json").json
+            if any(row["status"] == "started" for row in history):
+                break
+
+    assert any(row["status"] == "started" for row in history)
+    assert [file.name for file in tmp_path.iterdir() if "beat-schedule" in file.name] == []

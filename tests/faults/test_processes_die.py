@@ -1,0 +1,128 @@
+"""Worker processes that are killed, frozen and told wrong times; the ledger is compared with the report."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import pytest
+
+from orchestrator.simulator.app import SimulatedGraph
+from tests.faults.conftest import LIMIT
+from tests.support.invariants import RECOVERY_WITHIN, assert_all_holds
+from tests.support.team import Team, until
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a team's installation runs on Linux")
+
+
+def test_killed_before_the_call_its_devices_are_called_by_others_and_marked(team: Team, graph: SimulatedGraph) -> None:
+    first = team.worker()
+    team.way_to_graph.freeze()
+    job = team.submit(300)
+    until(lambda: team.show(job)["counts"]["sending"] > 0, 40, team.last_words)
+    before = graph.tenant.total
+
+    first.kill()
+    killed_at = time.monotonic()
+    team.way_to_graph.reset()
+    team.way_to_graph.mend()
+    team.worker()
+    took = team.taken_up(first, since=killed_at)
+    counts = team.finish(job, 60)["counts"]
+
+    assert before == 0
+    assert took < RECOVERY_WITHIN
+    assert counts["accepted"] == 300
+    assert set(graph.tenant.effects.values()) == {1}
+    # They never left, and nobody can know that: they are marked all the same, and nobody else is.
+    assert 0 < sum(row["maybeRepeated"] == "true" for row in team.rows(job)) <= 20
+    assert_all_holds(team.evidence(limit=LIMIT))
+
+
+def test_a_scan_whose_worker_was_killed_after_the_call_waits_for_a_person(team: Team, graph: SimulatedGraph) -> None:
+    first = team.worker()
+    job = team.submit(150, action="fullScan")
+    team.called(40)
+    graph.answer_within(8.0, 9.0)
+    team.called(graph.tenant.total + 30)
+
+    first.kill()
+    graph.answer_within(0.0, 0.0)
+    team.worker()
+    took = team.taken_up(first)
+    counts = team.finish(job, 60)["counts"]
+    uncertain = [row for row in team.rows(job) if row["status"] == "uncertain"]
+
+    assert took < RECOVERY_WITHIN
+    assert counts["uncertain"] == len(uncertain) >= 20
+    assert {row["errorCode"] for row in uncertain} == {"WorkerLost"}
+    assert graph.tenant.repeated() == {}
+    assert_all_holds(team.evidence(limit=LIMIT))
+
+    retry = team.muster.run("job", "retry", job.id, "--status", "uncertain", "-o", "json")
+
+    assert retry.code == 0
+    assert retry.json["counts"]["accepted"] == len(uncertain)
+
+
+def test_killed_again_and_again_on_machines_whose_clocks_are_twenty_minutes_apart(team: Team) -> None:
+    clocks = (600.0, -600.0)
+    workers = [team.worker(clock=clock) for clock in clocks]
+    job = team.submit(600)
+    with team.watching():
+        for number, calls in enumerate((30, 150, 270, 400)):
+            team.called(calls)
+            workers.pop(0).kill()
+            workers.append(team.worker(clock=clocks[number % 2]))
+
+        counts = team.finish(job, 60)["counts"]
+
+    assert counts["accepted"] == 600
+    assert len(team.recoveries) == 4
+    assert_all_holds(team.evidence(limit=LIMIT))
+
+
+def test_frozen_past_its_lease_a_worker_changes_nothing_when_it_thaws(team: Team, graph: SimulatedGraph) -> None:
+    graph.answer_within(0.3, 0.6)
+    first, second = team.worker(), team.worker()
+    job = team.submit(700)
+    team.called(60)
+    first.freeze()
+    frozen_at = time.monotonic()
+    until(lambda: time.monotonic() - frozen_at > 11 and not team.holds(first), 30, team.last_words)
+    first.thaw()
+
+    counts = team.finish(job, 60)["counts"]
+
+    assert first.lives
+    assert second.lives
+    assert counts["accepted"] == 700
+    assert_all_holds(team.evidence(limit=LIMIT))
+
+
+@pytest.mark.parametrize("order", ["pause", "cancel"])
+def test_one_second_after_it_was_asked_for_no_call_leaves_any_more(
+    team: Team, graph: SimulatedGraph, order: str
+) -> None:
+    team.worker()
+    frozen = team.worker()
+    job = team.submit(600)
+    team.called(80)
+
+    frozen.freeze()
+    assert team.muster.run("job", order, job.id).code == 0
+    # The simulator's clock is this process's; the command has ended, so its commit is older than this.
+    job.fences.append((time.monotonic(), float("inf")))
+    time.sleep(1.5)
+    frozen.thaw()
+    time.sleep(1.5)
+    called = graph.tenant.total
+    if order == "pause":
+        job.fences[-1] = (job.fences[-1][0], time.monotonic())
+        assert team.muster.run("job", "resume", job.id, "-o", "json").code == 0
+
+    counts = team.finish(job, 60)["counts"]
+
+    assert called < 600
+    assert counts["accepted" if order == "pause" else "cancelled"] > 400
+    assert_all_holds(team.evidence(limit=LIMIT))

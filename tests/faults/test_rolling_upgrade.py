@@ -1,0 +1,76 @@
+"""Workers of the release before beside those of this one, while it is rolled out."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+import redis
+
+from orchestrator.simulator.app import SimulatedGraph
+from orchestrator.store.schema import HEAD
+from tests.faults.conftest import LIMIT
+from tests.support.checkout import ROOT
+from tests.support.invariants import assert_all_holds
+from tests.support.team import a_team, guard
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a team's installation runs on Linux")
+
+_SCHEMA = "orchestrator/store/schema.py"
+
+
+def _git(*arguments: str) -> bytes:
+    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True).stdout
+
+
+@pytest.fixture
+def release_before(tmp_path: Path) -> Path:
+    """The last code whose schema was another, in a folder of its own."""
+    for revision in _git("rev-list", "HEAD", "--", _SCHEMA).decode().split():
+        head = re.search(r'^HEAD = "(\d+)"', _git("show", f"{revision}:{_SCHEMA}").decode(), re.MULTILINE)
+        if head is not None and head[1] < HEAD:
+            folder = tmp_path / "before"
+            with tarfile.open(fileobj=io.BytesIO(_git("archive", revision))) as archive:
+                archive.extractall(folder, filter="data")
+            return folder
+    pytest.skip("the history of this checkout does not reach back to another schema")
+
+
+def test_both_work_side_by_side_and_no_device_is_lost_or_doubled(
+    release_before: Path,
+    graph: SimulatedGraph,
+    empty_postgres_url: str,
+    valkey_url: str,
+    tmp_path: Path,
+) -> None:
+    with redis.Redis.from_url(valkey_url) as broker:
+        broker.flushall()
+    graph.answer_within(0.05, 0.3)
+    before = str(release_before)
+    with a_team(tmp_path, graph, database_url=empty_postgres_url, broker_url=valkey_url, guarded=False) as team:
+        assert team.muster.run("db", "upgrade", PYTHONPATH=before).code == 0
+        guard(empty_postgres_url)
+        old = team.worker(PYTHONPATH=before)
+        job = team.submit(600, PYTHONPATH=before)
+        team.called(60)
+        assert team.muster.run("db", "upgrade").code == 0
+        called = graph.tenant.total
+        new = team.worker()
+        later = team.submit(200, "--canary", "10", seed=2)
+        team.called(called + 100)
+        still_works = old.lives
+        old.kill()
+
+        counts = [team.finish(each, 90)["counts"]["accepted"] for each in (job, later)]
+        team.taken_up(old)
+        evidence = team.evidence(limit=LIMIT)
+        still_works = still_works and new.lives
+
+    assert still_works
+    assert counts == [600, 200]
+    assert_all_holds(evidence)

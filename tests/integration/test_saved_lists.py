@@ -1,0 +1,106 @@
+"""Device lists under names, on both databases: whole or not at all, with versions, and what came and went."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+
+from orchestrator.domain.access import Asker
+from orchestrator.domain.errors import IntakeFailed, RequestRejected, UnknownList
+from orchestrator.store.saved_lists import KEPT_VERSIONS
+from orchestrator.usecases.app import App
+from orchestrator.usecases.describe_lists import describe_list, list_lists, remove_list
+from orchestrator.usecases.run_schedule import run_schedule
+from tests.support.apps import an_app, device_ids, targets_of
+from tests.support.schedules import a_list, a_schedule
+
+pytestmark = pytest.mark.enable_socket
+
+
+@pytest.fixture
+async def app(database_url: str) -> AsyncIterator[App]:
+    async with an_app(database_url, "http://127.0.0.1:1") as opened:
+        yield opened
+
+
+async def pages_of(app: App) -> int:
+    async with app.store.reading() as tx:
+        count: int = (await tx.connection.execute(text("SELECT count(*) FROM list_pages"))).scalar_one()
+        return count
+
+
+async def test_a_second_import_says_what_came_and_went(app: App) -> None:
+    first = await a_list(app, 7000)
+    devices = device_ids(7000)
+    kept = "\n".join(["Device ID", *devices[5:], *device_ids(3, seed=9)]).encode()
+
+    second = await a_list(app, kept)
+
+    assert (first.version.added, first.version.removed) == (7000, 0)
+    assert (second.version.version, second.version.devices) == (2, 6998)
+    assert (second.version.added, second.version.removed) == (3, 5)
+    assert sorted(second.added) == sorted(device_ids(3, seed=9))
+    assert sorted(second.removed) == sorted(devices[:5])
+
+
+async def test_a_bad_list_leaves_nothing_and_the_good_one_stands(app: App) -> None:
+    await a_list(app, 10)
+
+    with pytest.raises(IntakeFailed, match="1 line is bad"):
+        await a_list(app, b"Device ID\nno-guid\n")
+    with pytest.raises(IntakeFailed):
+        await a_list(app, b"Device ID\nno-guid\n", name="other")
+
+    assert [(each.name, each.version) for each in await list_lists(app)] == [("fleet", 1)]
+    assert await pages_of(app) == 1
+    with pytest.raises(UnknownList):
+        await describe_list(app, "other")
+
+
+async def test_imports_of_one_list_at_once_get_versions_of_their_own(app: App) -> None:
+    imported = await asyncio.gather(*(a_list(app, count) for count in (3, 4, 5)))
+
+    view = await describe_list(app, "fleet")
+    assert sorted(each.version.version for each in imported) == [1, 2, 3]
+    assert [each.version for each in view.versions] == [3, 2, 1]
+
+
+async def test_a_job_has_the_devices_of_the_version_it_ran_with(app: App) -> None:
+    await a_list(app, 6000)
+    await a_schedule(app)
+
+    job = await run_schedule(app, "nightly", by=Asker("tests", "tests"))
+    await a_list(app, 10)
+
+    assert job.intake.file_name == "fleet@1"
+    assert [target.device for target in await targets_of(app, job)] == device_ids(6000)
+    assert (await describe_list(app, "fleet")).schedules == ("nightly",)
+
+
+async def test_of_old_versions_only_the_counts_are_kept(app: App) -> None:
+    for count in range(1, KEPT_VERSIONS + 4):
+        await a_list(app, count)
+
+    view = await describe_list(app, "fleet")
+    assert [each.devices for each in view.versions] == list(range(KEPT_VERSIONS + 3, 0, -1))
+    assert await pages_of(app) == KEPT_VERSIONS
+
+
+async def test_a_removed_list_leaves_no_row(app: App) -> None:
+    await a_list(app, 10)
+
+    await remove_list(app, "fleet", by=Asker("tests", "tests"))
+
+    assert await list_lists(app) == []
+    assert await pages_of(app) == 0
+    with pytest.raises(UnknownList):
+        await remove_list(app, "fleet", by=Asker("tests", "tests"))
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "x" * 65, "-x"])
+async def test_a_name_that_could_not_be_typed_again_is_refused(app: App, name: str) -> None:
+    with pytest.raises(RequestRejected, match="no name"):
+        await a_list(app, 3, name=name)

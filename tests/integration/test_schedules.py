@@ -1,0 +1,569 @@
+"""Schedules over the database on virtual time: what runs, what does not, and why."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from random import Random
+
+import pytest
+from sqlalchemy import text
+
+from orchestrator.domain.access import Asker
+from orchestrator.domain.blackout import parse_blackout
+from orchestrator.domain.device import Via
+from orchestrator.domain.errors import (
+    NameTaken,
+    RequestRejected,
+    ScheduleInvalid,
+    StillRunning,
+    UnknownList,
+    UnknownSchedule,
+)
+from orchestrator.domain.job import Job, JobStatus
+from orchestrator.domain.rhythm import Cron, Every, Once
+from orchestrator.domain.schedule import MomentStatus, Overlap, Rules, ScheduleStatus
+from orchestrator.domain.target import TargetStatus
+from orchestrator.usecases.app import App
+from orchestrator.usecases.cancel_job import cancel_job
+from orchestrator.usecases.change_blackouts import add_blackouts
+from orchestrator.usecases.change_schedule import pause_schedule, remove_schedule, resume_schedule
+from orchestrator.usecases.close_windows import close_windows
+from orchestrator.usecases.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.describe_lists import remove_list
+from orchestrator.usecases.describe_schedules import describe_schedule, list_schedules, preview_schedule
+from orchestrator.usecases.fire_schedules import fire_schedules
+from orchestrator.usecases.resume_job import resume_job
+from orchestrator.usecases.run_schedule import run_schedule
+from orchestrator.usecases.start_moment import MAKING, Making, MomentLost, start_moment
+from orchestrator.usecases.tell import tell_of_ends
+from tests.support.apps import an_app, device_ids, targets_of
+from tests.support.clock import START, ManualClock
+from tests.support.schedules import a_list, a_schedule, history_of, statuses_of
+
+pytestmark = pytest.mark.enable_socket
+
+NOBODY = "http://127.0.0.1:1"
+"""Nothing is called here."""
+
+TWO_O_CLOCK = datetime(2026, 3, 3, 1, 0, tzinfo=UTC)
+"""In Berlin, the night after the manual clock begins."""
+
+
+@pytest.fixture
+async def app(sqlite_url: str, clock: ManualClock) -> AsyncIterator[App]:
+    async with an_app(sqlite_url, NOBODY, clock=clock, kind="clock") as opened:
+        yield opened
+
+
+async def job_of(app: App, job_id: str | None) -> Job:
+    assert job_id is not None
+    return (await describe_job(app, job_id)).job
+
+
+async def let_end(app: App, job_id: str | None) -> None:
+    assert job_id is not None
+    await cancel_job(app, job_id, by=Asker("tests", "tests"))
+
+
+def night(clock: ManualClock, *, minutes: float = 0) -> None:
+    """On to the next two o'clock in Berlin, and some minutes."""
+    today = clock.now().replace(hour=1, minute=0, second=0, microsecond=0)
+    following = today if today > clock.now() else today + timedelta(days=1)
+    clock.advance(seconds=(following - clock.now()).total_seconds() + 60 * minutes)
+
+
+async def test_a_moment_becomes_one_job_of_the_lists_newest_version(app: App, clock: ManualClock) -> None:
+    await a_list(app, 30)
+    await a_schedule(app)
+    await a_list(app, 20)
+
+    before = await fire_schedules(app)
+    night(clock)
+    made = [await fire_schedules(app) for _ in range(3)]
+
+    (moment,) = await history_of(app)
+    job = await job_of(app, moment.job)
+    assert (before, made) == (0, [1, 0, 0])
+    assert (moment.at, moment.status, moment.list_version) == (TWO_O_CLOCK, MomentStatus.STARTED, 2)
+    assert job.schedule == "nightly"
+    assert job.intake.file_name == "fleet@2"
+    assert job.submitted_by == "schedule nightly"
+    assert [target.device for target in await targets_of(app, job)] == device_ids(20)
+    assert (await describe_schedule(app, "nightly")).schedule.next_at == TWO_O_CLOCK + timedelta(days=1)
+
+
+async def test_clocks_that_stood_still_over_a_night_run_it_within_the_hour_or_say_that_they_did_not(
+    app: App, clock: ManualClock
+) -> None:
+    await a_list(app)
+    await a_schedule(app)
+
+    night(clock, minutes=59)
+    await fire_schedules(app)
+    await let_end(app, (await history_of(app))[0].job)
+    night(clock, minutes=61)
+    await fire_schedules(app)
+
+    assert await statuses_of(app) == [MomentStatus.STARTED, MomentStatus.MISSED]
+    assert "nobody was up" in ((await history_of(app))[1].reason or "")
+
+
+async def test_clocks_that_stood_still_for_a_month_leave_no_heap_of_old_nights(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    await a_schedule(app)
+
+    clock.advance(days=31)
+    # It is summer by then: two o'clock is midnight in UTC.
+    night(clock, minutes=-50)
+    await fire_schedules(app)
+    await fire_schedules(app)
+
+    statuses = await statuses_of(app)
+    moments = [moment.at for moment in await history_of(app)]
+    assert len(await list_jobs(app, limit=100)) == 1
+    assert statuses == [MomentStatus.MISSED] * 31 + [MomentStatus.STARTED]
+    assert len(set(moments)) == 32
+    assert {moment.hour for moment in moments} == {0, 1}
+
+
+async def test_a_month_of_minutes_is_kept_in_a_thousand_rows_and_counted_in_full(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    await a_schedule(app, rhythm=Every(timedelta(minutes=1), START))
+
+    clock.advance(days=30)
+    await fire_schedules(app)
+
+    history = await history_of(app)
+    assert len(await list_jobs(app, limit=10)) == 1
+    assert sum(1 + moment.more for moment in history) == 30 * 24 * 60
+    assert len(history) == 1001
+
+
+async def test_a_year_of_seconds_is_counted_and_not_walked_through(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    await a_schedule(app, rhythm=Every(timedelta(seconds=1), START))
+
+    clock.advance(days=365)
+    await fire_schedules(app)
+
+    history = await history_of(app)
+    assert sum(1 + moment.more for moment in history) == 365 * 86_400
+    assert history[-1].status is MomentStatus.STARTED
+
+
+async def test_of_several_moments_that_could_still_run_only_the_newest_does(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    await a_schedule(app, rhythm=Every(timedelta(minutes=10), START))
+
+    clock.advance(minutes=35)
+    await fire_schedules(app)
+
+    assert await statuses_of(app) == [MomentStatus.MISSED, MomentStatus.MISSED, MomentStatus.STARTED]
+
+
+async def test_by_default_a_moment_is_skipped_while_the_last_job_runs(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    await a_schedule(app)
+
+    for _ in range(2):
+        night(clock)
+        await fire_schedules(app)
+    first, second = await history_of(app)
+    await let_end(app, first.job)
+    night(clock)
+    await fire_schedules(app)
+
+    assert second.status is MomentStatus.SKIPPED
+    assert (first.job or "nobody") in (second.reason or "nothing")
+    assert (await statuses_of(app))[2] is MomentStatus.STARTED
+
+
+async def test_a_queued_moment_waits_for_the_last_job_and_only_one_waits(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    await a_schedule(app, rules=Rules(overlap=Overlap.QUEUE))
+
+    for _ in range(3):
+        night(clock)
+        await fire_schedules(app)
+    waiting = await statuses_of(app)
+    await let_end(app, (await history_of(app))[0].job)
+    await fire_schedules(app)
+
+    assert waiting == [MomentStatus.STARTED, MomentStatus.QUEUED, MomentStatus.SKIPPED]
+    assert await statuses_of(app) == [MomentStatus.STARTED, MomentStatus.STARTED, MomentStatus.SKIPPED]
+    assert len(await list_jobs(app, limit=10)) == 2
+
+
+async def test_a_queued_moment_whose_window_ends_while_it_waits_is_missed(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    await a_schedule(app, rules=Rules(overlap=Overlap.QUEUE, until=time(6)))
+
+    night(clock)
+    await fire_schedules(app)
+    async with app.store.transaction() as tx:
+        # As if a person had let the first job go on beyond its window.
+        await tx.connection.execute(text("UPDATE jobs SET not_after = NULL"))
+    night(clock)
+    await fire_schedules(app)
+    clock.advance(hours=5)
+    await fire_schedules(app)
+
+    assert await statuses_of(app) == [MomentStatus.STARTED, MomentStatus.MISSED]
+
+
+async def test_with_cancel_the_old_job_makes_room(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    await a_schedule(app, rules=Rules(overlap=Overlap.CANCEL))
+
+    for _ in range(2):
+        night(clock)
+        await fire_schedules(app)
+
+    first, second = await history_of(app)
+    assert (await job_of(app, first.job)).status is JobStatus.CANCELLED
+    assert (await job_of(app, second.job)).status is JobStatus.QUEUED
+
+
+@pytest.mark.parametrize("whose", ["schedule", "tenant", "everybody"])
+async def test_no_job_is_made_in_a_blackout(app: App, clock: ManualClock, whose: str) -> None:
+    await a_list(app)
+    dark = parse_blackout("2026-03-03..2026-03-04", "freeze")
+    await a_schedule(app, blackouts=(dark,) if whose == "schedule" else ())
+    if whose != "schedule":
+        await add_blackouts(
+            app, [dark], schedule=None, tenant="default" if whose == "tenant" else None, by=Asker("tests", "tests")
+        )
+
+    previewed = [view.marks for view in await preview_schedule(app, "nightly", after=None, count=3)]
+    for _ in range(3):
+        night(clock)
+        await fire_schedules(app)
+
+    assert previewed == [("blackout: freeze",), ("blackout: freeze",), ()]
+    assert await statuses_of(app) == [MomentStatus.BLACKOUT, MomentStatus.BLACKOUT, MomentStatus.STARTED]
+    assert "freeze" in ((await history_of(app))[0].reason or "")
+
+
+async def test_a_schedule_whose_list_is_gone_is_set_aside_alone_and_goes_on_when_mended(
+    app: App, clock: ManualClock
+) -> None:
+    await a_list(app)
+    await a_list(app, name="other")
+    await a_schedule(app, "bad", list_name="other")
+    await a_schedule(app, "good")
+    referring = await remove_list(app, "other", by=Asker("tests", "tests"))
+
+    night(clock)
+    await fire_schedules(app)
+    set_aside = await describe_schedule(app, "bad")
+    with pytest.raises(UnknownList):
+        await resume_schedule(app, "bad", by=Asker("tests", "tests"))
+    await a_list(app, name="other")
+    mended = await resume_schedule(app, "bad", by=Asker("tests", "tests"))
+    night(clock)
+    await fire_schedules(app)
+
+    assert referring == ["bad"]
+    assert set_aside.schedule.status is ScheduleStatus.SET_ASIDE
+    assert "'other'" in (set_aside.schedule.reason or "")
+    assert (mended.schedule.status, mended.schedule.reason) == (ScheduleStatus.ACTIVE, None)
+    assert await statuses_of(app, "bad") == [MomentStatus.FAILED, MomentStatus.STARTED]
+    assert (await statuses_of(app, "good"))[0] is MomentStatus.STARTED
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "replace(definition, 'Europe/Berlin', 'Europe/Atlantis')",
+        "replace(definition, '0 2 * * *', '0 99 * * *')",
+        """replace(definition, '"default"', '"gone"')""",
+        "'no JSON'",
+    ],
+    ids=["unknown zone", "broken expression", "unknown tenant", "unreadable"],
+)
+async def test_a_schedule_that_an_update_has_broken_is_set_aside_and_the_others_go_on(
+    app: App, clock: ManualClock, damage: str
+) -> None:
+    await a_list(app)
+    for name in ("bad", "good"):
+        await a_schedule(app, name)
+    async with app.store.transaction() as tx:
+        await tx.connection.execute(text(f"UPDATE schedules SET definition = {damage} WHERE name = 'bad'"))  # noqa: S608 - our own
+
+    night(clock)
+    for _ in range(3):
+        await fire_schedules(app)
+
+    async with app.store.reading() as tx:
+        rows = await tx.connection.execute(text("SELECT status, reason FROM schedules WHERE name = 'bad'"))
+        status, reason = rows.one()
+        failed = await tx.connection.execute(text("SELECT count(*) FROM moments WHERE status = 'failed'"))
+    assert (status, bool(reason)) == ("set aside", True)
+    assert failed.scalar_one() == 1
+    assert (await statuses_of(app, "good")) == [MomentStatus.STARTED]
+
+
+async def test_a_paused_schedule_makes_no_job_and_its_history_says_so_when_it_goes_on(
+    app: App, clock: ManualClock
+) -> None:
+    await a_list(app)
+    await a_schedule(app)
+    await pause_schedule(app, "nightly", by=Asker("tests", "tests"), reason="audit")
+
+    for _ in range(2):
+        night(clock)
+        await fire_schedules(app)
+    resumed = await resume_schedule(app, "nightly", by=Asker("tests", "tests"))
+    night(clock)
+    await fire_schedules(app)
+
+    assert resumed.schedule.next_at == TWO_O_CLOCK + timedelta(days=2)
+    assert await statuses_of(app) == [MomentStatus.SKIPPED, MomentStatus.SKIPPED, MomentStatus.STARTED]
+
+
+async def test_a_schedule_for_once_ends_with_its_moment(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    await a_schedule(app, rhythm=Once(datetime(2026, 3, 3, 2, 0), "Europe/Berlin"))  # noqa: DTZ001 - a wall time
+
+    night(clock)
+    await fire_schedules(app)
+    night(clock)
+    await fire_schedules(app)
+
+    view = await describe_schedule(app, "nightly")
+    assert (view.schedule.status, view.upcoming) == (ScheduleStatus.ENDED, ())
+    assert await statuses_of(app) == [MomentStatus.STARTED]
+    with pytest.raises(RequestRejected, match="has ended"):
+        await pause_schedule(app, "nightly", by=Asker("tests", "tests"))
+
+
+async def test_jitter_makes_a_moment_start_later_and_not_another_moment(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    view = await a_schedule(app, rules=Rules(jitter=timedelta(hours=2)))
+    jitter = view.schedule.jitter_at(TWO_O_CLOCK)
+
+    night(clock)
+    clock.advance(seconds=jitter.total_seconds() - 1)
+    early = await fire_schedules(app)
+    clock.advance(seconds=2)
+    late = await fire_schedules(app)
+
+    assert jitter > timedelta(minutes=1)
+    assert (early, late) == (0, 1)
+    assert (await history_of(app))[0].at == TWO_O_CLOCK
+
+
+async def test_a_moment_whose_clock_was_killed_is_taken_up_by_another_and_becomes_one_job(
+    app: App, sqlite_url: str, clock: ManualClock
+) -> None:
+    await a_list(app)
+    view = await a_schedule(app)
+    night(clock)
+    # What a clock has done when it is killed with the job half received.
+    async with app.store.transaction() as tx:
+        await tx.schedules.advance(view.schedule, TWO_O_CLOCK + timedelta(days=1))
+    await held_by_another(app, TWO_O_CLOCK, until=TWO_O_CLOCK + MAKING)
+
+    async with an_app(sqlite_url, NOBODY, clock=clock, kind="clock") as another:
+        # Job ids come from chance, which two apps of the tests share.
+        other = replace(another, chance=Random(8))
+        at_once = await fire_schedules(other)
+        clock.advance(seconds=MAKING.total_seconds() + 1)
+        later = await fire_schedules(other)
+    killed = Making(view.schedule, TWO_O_CLOCK, None, None, app.worker)
+    with pytest.raises(MomentLost):
+        await start_moment(app, killed)
+
+    assert (at_once, later) == (0, 1)
+    assert await statuses_of(app) == [MomentStatus.STARTED]
+    assert len(await list_jobs(app, limit=10)) == 1
+    async with app.store.reading() as tx:
+        assert (await tx.connection.execute(text("SELECT count(*) FROM jobs"))).scalar_one() == 1
+
+
+async def test_a_clock_that_slept_makes_no_job_of_a_moment_that_another_holds(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    view = await a_schedule(app)
+    night(clock)
+    await held_by_another(app, TWO_O_CLOCK, until=TWO_O_CLOCK + timedelta(hours=1))
+
+    with pytest.raises(MomentLost):
+        await start_moment(app, Making(view.schedule, TWO_O_CLOCK, None, None, app.worker))
+
+    assert await list_jobs(app, limit=10) == []
+    async with app.store.reading() as tx:
+        rows = [
+            (await tx.connection.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one()  # noqa: S608 - our own names
+            for table in ("jobs", "batches", "targets", "input_pages")
+        ]
+    assert rows == [0, 0, 0, 0]
+
+
+async def test_a_moment_comes_to_be_decided_once_the_one_before_it_has_its_job(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    view = await a_schedule(app, rhythm=Every(timedelta(minutes=1), START))
+    clock.advance(minutes=2)
+    async with app.store.transaction() as tx:
+        await tx.schedules.advance(view.schedule, START + timedelta(minutes=2))
+    await held_by_another(app, START + timedelta(minutes=1), until=START + timedelta(minutes=3))
+
+    meanwhile = await fire_schedules(app)
+    statuses = await statuses_of(app)
+    clock.advance(minutes=1, seconds=1)
+    afterwards = await fire_schedules(app)
+
+    assert (meanwhile, statuses) == (0, [MomentStatus.STARTING])
+    assert afterwards == 1
+    assert await statuses_of(app) == [MomentStatus.STARTED, MomentStatus.MISSED, MomentStatus.SKIPPED]
+
+
+async def test_a_moment_whose_clock_was_killed_in_the_evening_is_not_made_up_for_in_the_morning(
+    app: App, clock: ManualClock
+) -> None:
+    await a_list(app)
+    view = await a_schedule(app)
+    night(clock)
+    async with app.store.transaction() as tx:
+        await tx.schedules.advance(view.schedule, TWO_O_CLOCK + timedelta(days=1))
+    await held_by_another(app, TWO_O_CLOCK, until=TWO_O_CLOCK)
+
+    clock.advance(hours=6)
+    await fire_schedules(app)
+
+    assert await statuses_of(app) == [MomentStatus.MISSED]
+
+
+async def test_at_the_end_of_its_window_a_job_stops_and_what_is_left_comes_first_next_time(
+    app: App, clock: ManualClock
+) -> None:
+    await a_list(app, 10)
+    await a_schedule(app, rules=Rules(until=time(6), carry_over=True))
+    night(clock)
+    await fire_schedules(app)
+    (first,) = await history_of(app)
+    job = await job_of(app, first.job)
+    devices = device_ids(10)
+    async with app.store.transaction() as tx:
+        # The first four were called; the fifth waits for another attempt, as the rest.
+        await tx.connection.execute(
+            text("UPDATE targets SET status = 'accepted' WHERE line <= 5"),
+        )
+        await tx.connection.execute(text("UPDATE batches SET waiting = 6, accepted = 4"))
+
+    clock.advance(hours=3, minutes=59)
+    await close_windows(app)
+    before = (await job_of(app, job.id)).status
+    clock.advance(minutes=1)
+    await close_windows(app)
+    stopped = await job_of(app, job.id)
+    told = await tell_of_ends(app)
+    night(clock)
+    await fire_schedules(app)
+    second = await job_of(app, (await history_of(app))[1].job)
+    targets = await targets_of(app, second)
+
+    assert before is JobStatus.QUEUED
+    assert told == 1
+    assert stopped.status is JobStatus.STOPPED
+    assert "06:00 (Europe/Berlin)" in (stopped.reason or "")
+    assert [target.device for target in targets] == [*devices[4:], *devices[:4]]
+    assert [target.line for target in targets] == list(range(2, 12))
+    assert {target.status for target in await targets_of(app, job)} == {TargetStatus.ACCEPTED, TargetStatus.WAITING}
+
+
+async def test_a_person_may_let_a_job_go_on_beyond_its_window(app: App, clock: ManualClock) -> None:
+    await a_list(app, 5)
+    await a_schedule(app, rules=Rules(until=time(6)))
+    night(clock)
+    await fire_schedules(app)
+    job = (await history_of(app))[0].job
+    assert job is not None
+    clock.advance(hours=5)
+    await close_windows(app)
+
+    await resume_job(app, job, by=Asker("tests", "tests"))
+    await close_windows(app)
+
+    assert (await job_of(app, job)).status is JobStatus.RUNNING
+
+
+async def test_a_schedule_run_by_hand_is_a_moment_of_its_own_and_refused_while_the_last_job_runs(
+    app: App, clock: ManualClock
+) -> None:
+    await a_list(app)
+    await a_schedule(app, rules=Rules(until=time(6)))
+
+    job = await run_schedule(app, "nightly", by=Asker("ada", "tests"))
+    with pytest.raises(StillRunning, match=job.id):
+        await run_schedule(app, "nightly", by=Asker("ada", "tests"))
+    await let_end(app, job.id)
+    night(clock)
+    await fire_schedules(app)
+
+    by_hand, by_clock = await history_of(app)
+    assert (by_hand.by, by_hand.job, by_clock.by) == ("ada", job.id, None)
+    assert job.submitted_by == "ada"
+
+
+async def test_what_is_wrong_with_a_schedule_is_said_when_it_is_made(app: App) -> None:
+    await a_list(app, b"managedDeviceId\n" + device_ids(1)[0].encode(), via=Via.COMANAGED_DEVICES, name="co")
+    await a_list(app)
+    await a_schedule(app)
+
+    with pytest.raises(UnknownList):
+        await a_schedule(app, "a", list_name="nowhere")
+    with pytest.raises(ScheduleInvalid, match="comanagedDevices"):
+        await a_schedule(app, "b", list_name="co")
+    with pytest.raises(NameTaken):
+        await a_schedule(app)
+    with pytest.raises(RequestRejected, match="no name"):
+        await a_schedule(app, "no name")
+    with pytest.raises(ScheduleInvalid, match="--until"):
+        await a_schedule(app, "c", rules=Rules(carry_over=True))
+    with pytest.raises(ScheduleInvalid, match="--start-within"):
+        await a_schedule(app, "d", rules=Rules(start_within=timedelta(seconds=1)))
+    with pytest.raises(ScheduleInvalid, match="--jitter"):
+        await a_schedule(app, "e", rules=Rules(until=time(6), jitter=timedelta(hours=4)))
+    assert [view.schedule.name for view in await list_schedules(app)] == ["nightly"]
+
+
+async def test_a_removed_schedule_leaves_its_jobs(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    await a_schedule(app)
+    night(clock)
+    await fire_schedules(app)
+
+    await remove_schedule(app, "nightly", by=Asker("tests", "tests"))
+
+    assert [view.job.schedule for view in await list_jobs(app, limit=10)] == ["nightly"]
+    with pytest.raises(UnknownSchedule):
+        await describe_schedule(app, "nightly")
+
+
+async def test_two_schedules_at_one_moment_make_two_jobs(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    for name in ("one", "two"):
+        await a_schedule(app, name, rhythm=Cron("0 2 * * *", "Europe/Berlin"))
+
+    night(clock)
+    await fire_schedules(app)
+
+    assert {view.job.schedule for view in await list_jobs(app, limit=10)} == {"one", "two"}
+
+
+async def held_by_another(app: App, at: datetime, *, until: datetime) -> None:
+    """As if another clock made a job of this moment, and had given no sign of life since."""
+    async with app.store.transaction() as tx:
+        await tx.connection.execute(
+            text(
+                "INSERT INTO moments (schedule_number, at, status, decided_at, holder, lease_until) "
+                "VALUES (1, :at, 'starting', :at, 'another', :until)"
+            ),
+            {"at": _text(at), "until": _text(until)},
+        )
+
+
+def _text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,101 @@
+"""Any number of clocks at once, on both databases: each moment becomes one job, and no call starts after a window."""
+
+from __future__ import annotations
+
+import asyncio
+import time as stopwatch
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+
+from orchestrator.domain.job import JobStatus
+from orchestrator.domain.lane import parse_write_limit
+from orchestrator.domain.rhythm import Every
+from orchestrator.domain.schedule import MomentStatus, Overlap, Rules
+from orchestrator.engine.stop import StopSignal
+from orchestrator.simulator.app import SimulatedGraph
+from orchestrator.simulator.serving import serve
+from orchestrator.usecases.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.drive import open_driver
+from orchestrator.usecases.fire_schedules import fire_schedules
+from tests.support.apps import an_app, targets_of
+from tests.support.schedules import a_list, a_schedule, history_of
+
+pytestmark = pytest.mark.enable_socket
+
+CLOCKS = 5
+
+
+async def test_five_clocks_at_once_make_one_job_of_each_moment(database_url: str) -> None:
+    async with AsyncExitStack() as opened:
+        apps = [
+            replace(
+                await opened.enter_async_context(an_app(database_url, "http://127.0.0.1:1", kind="clock")),
+                chance=Random(number),
+            )
+            for number in range(CLOCKS)
+        ]
+        await a_list(apps[0], 30)
+        rules = Rules(overlap=Overlap.CANCEL, start_within=timedelta(days=1))
+        beginning = datetime.now(UTC).replace(microsecond=0)
+        for name in ("one", "two", "three"):
+            await a_schedule(apps[0], name, rhythm=Every(timedelta(seconds=1), beginning), rules=rules)
+
+        until = stopwatch.monotonic() + 4
+        rounds = 0
+        while stopwatch.monotonic() < until:
+            await asyncio.gather(*(fire_schedules(app) for app in apps))
+            rounds += 1
+
+        jobs = await list_jobs(apps[0], limit=1000)
+        histories = {name: await history_of(apps[0], name) for name in ("one", "two", "three")}
+
+    assert rounds > 1
+    for name, history in histories.items():
+        started = [moment for moment in history if moment.status is MomentStatus.STARTED]
+        made = [view.job.id for view in jobs if view.job.schedule == name]
+        assert sorted(moment.job or "" for moment in started) == sorted(made)
+        assert len({moment.at for moment in history}) == len(history)
+        # None is left out either: every second up to the last one has its row.
+        assert len(history) == (history[-1].at - history[0].at) // timedelta(seconds=1) + 1
+        assert len(made) >= 2
+
+
+async def test_no_call_arrives_after_the_end_of_a_window_in_mid_job(database_url: str) -> None:
+    graph = SimulatedGraph(None)
+    graph.answer_within(0.02, 0.2)
+    async with (
+        serve(graph) as url,
+        an_app(database_url, url, limit=parse_write_limit("200/1s"), kind="serve") as app,
+    ):
+        await a_list(app, 2000)
+        # The window ends some seconds from now, on this machine's clock as on the database's.
+        now = datetime.now(UTC)
+        ends = (now + timedelta(seconds=5)).replace(microsecond=0)
+        rules = Rules(until=ends.time(), start_within=timedelta(hours=1))
+        await a_schedule(app, rhythm=Every(timedelta(seconds=1), now.replace(microsecond=0)), rules=rules)
+        async with open_driver(app, StopSignal()):
+            while not await fire_schedules(app):  # noqa: ASYNC110 - time passes for real here
+                await asyncio.sleep(0.05)
+            closes_at = stopwatch.monotonic() + (ends - datetime.now(UTC)).total_seconds()
+            (job, *_) = [view.job for view in await list_jobs(app, limit=10)]
+            async with asyncio.timeout(20):
+                while (view := await describe_job(app, job.id)).status is not JobStatus.STOPPED:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.05)
+                await asyncio.sleep(max(0.0, closes_at + 1 - stopwatch.monotonic()))
+                view = await describe_job(app, job.id)
+        targets = await targets_of(app, job)
+
+    arrived = [call.arrived for call in graph.tenant.calls]
+    assert 50 < len(arrived) < 2000
+    assert max(arrived) < closes_at
+    # Not for nothing either: calls go on until shortly before the end.
+    assert max(arrived) > closes_at - 2.5
+    assert view.status is JobStatus.STOPPED
+    assert "its window ended" in (view.job.reason or "")
+    assert view.tally.accepted == len(arrived)
+    assert view.tally.waiting == 2000 - len(arrived)
+    assert len([target for target in targets if target.attempts]) == len(arrived)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from orchestrator.domain.blackout import blackout_at
+from orchestrator.domain.errors import ScheduleInvalid
+from orchestrator.intake.calendar_file import read_calendar
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def a_calendar(*events: str) -> bytes:
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//tests//"]
+    for event in events:
+        lines += [
+            "BEGIN:VEVENT",
+            "UID:" + str(len(lines)),
+            "DTSTAMP:20260101T000000Z",
+            *event.split("\n"),
+            "END:VEVENT",
+        ]
+    return "\r\n".join([*lines, "END:VCALENDAR", ""]).encode()
+
+
+def test_an_event_of_days_is_dark_from_local_midnight_to_local_midnight() -> None:
+    content = a_calendar("SUMMARY:Christmas\nDTSTART;VALUE=DATE:20261224\nDTEND;VALUE=DATE:20261227")
+
+    (christmas,) = read_calendar(content, now=NOW, name="x.ics")
+
+    assert christmas.words == "Christmas"
+    assert christmas.span(BERLIN) == (datetime(2026, 12, 23, 23, tzinfo=UTC), datetime(2026, 12, 26, 23, tzinfo=UTC))
+
+
+def test_an_event_with_a_zone_is_the_same_moment_everywhere() -> None:
+    content = a_calendar(
+        "SUMMARY:Release\nDTSTART;TZID=America/New_York:20261210T180000\nDTEND;TZID=America/New_York:20261210T200000"
+    )
+
+    (release,) = read_calendar(content, now=NOW, name="x.ics")
+
+    assert release.span(BERLIN) == (datetime(2026, 12, 10, 23, tzinfo=UTC), datetime(2026, 12, 11, 1, tzinfo=UTC))
+
+
+def test_an_event_that_repeats_is_spelled_out_with_its_exceptions() -> None:
+    content = a_calendar(
+        "SUMMARY:Patch Tuesday\nDTSTART;VALUE=DATE:20260113\nRRULE:FREQ=MONTHLY;BYDAY=2TU\nEXDATE;VALUE=DATE:20270112"
+    )
+
+    found = read_calendar(content, now=NOW, name="x.ics")
+
+    days = [each.starts.date().isoformat() for each in found]
+    assert days[:3] == ["2026-12-08", "2027-02-09", "2027-03-09"]
+    assert len(days) == 59
+
+
+def test_free_and_cancelled_events_keep_nothing_dark() -> None:
+    content = a_calendar(
+        "SUMMARY:Free\nTRANSP:TRANSPARENT\nDTSTART;VALUE=DATE:20261224",
+        "SUMMARY:Off\nSTATUS:CANCELLED\nDTSTART;VALUE=DATE:20261225",
+        "SUMMARY:Dark\nDTSTART;VALUE=DATE:20261226",
+    )
+
+    found = read_calendar(content, now=NOW, name="x.ics")
+
+    assert [each.words for each in found] == ["Dark"]
+    assert blackout_at(datetime(2026, 12, 26, 12, tzinfo=UTC), found, BERLIN) == found[0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"managedDeviceId\n",
+        b"\xff\xfe\x00",
+        b"BEGIN:VCALENDAR\r\nEND:VEVENT\r\n",
+        a_calendar("SUMMARY:Past\nDTSTART;VALUE=DATE:20200101"),
+        a_calendar("SUMMARY:Wrong\nDTSTART:tomorrow"),
+    ],
+)
+def test_what_is_no_calendar_or_keeps_nothing_dark_is_refused_in_one_sentence(content: bytes) -> None:
+    with pytest.raises(ScheduleInvalid, match=r"x\.ics"):
+        read_calendar(content, now=NOW, name="x.ics")

@@ -1,0 +1,57 @@
+"""Ends a process whose driver moves no more: its supervisor starts another, and what it held runs out meanwhile.
+
+A worker that is deaf to its broker goes on without: its driver looks into the database by itself. This is for the one
+whose loop stands still, of which nobody would hear: its port is open, and its process is there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+TICK = 5.0
+STILL_TICKS = 12
+"""Ticks without a step: a minute of this process's own life. A process that was frozen ticked as little as it moved."""
+
+
+class Bell(Protocol):
+    """What says that it is time to go."""
+
+    def wait(self, timeout: float) -> bool:
+        """Whether it rang within so many seconds."""
+        ...
+
+
+def watch(steps: Callable[[], int], stopping: Bell, end: Callable[[], None], *, tick: float = TICK) -> None:
+    """Until told to stop: look whether steps are still taken, and end everything once they are not."""
+    before, still = steps(), 0
+    while not stopping.wait(tick):
+        now = steps()
+        still = still + 1 if now == before else 0
+        before = now
+        if still >= STILL_TICKS:
+            end()
+            return
+
+
+class Watchdog:
+    """Watches one driver from a thread of its own, for the loop cannot watch itself."""
+
+    def __init__(self, steps: Callable[[], int]) -> None:
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=watch, args=(steps, self._stopping, _end), name="watchdog", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """The process ends knowingly."""
+        self._stopping.set()
+
+
+def _end() -> None:
+    # Not through logging: whoever holds its lock may be what stands still.
+    sys.stderr.write("muster: this worker has taken no step for a minute and ends; its work is taken up by others.\n")
+    sys.stderr.flush()
+    os._exit(70)
