@@ -12,6 +12,7 @@ from statistics import mean
 from benchmarks import parts
 from benchmarks.figures import Figure, Section
 from orchestrator.bootstrap import open_app
+from orchestrator.domain.access import Asker
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import Job

@@ -14,8 +14,10 @@ from orchestrator.api.health import health_routes
 from orchestrator.api.jobs import job_routes, preview_routes
 from orchestrator.api.keys import key_routes
 from orchestrator.api.lanes import lane_routes
+from orchestrator.api.lists import list_routes
 from orchestrator.api.metrics import metric_routes
 from orchestrator.api.problems import METHODS, PlainRefusals, Problem, explain_problems, methods_at
+from orchestrator.api.schedules import moment_routes, schedule_routes
 from orchestrator.settings import Settings
 
 _ABOUT = """\
@@ -50,6 +52,9 @@ def _routes(settings: Settings) -> list[APIRouter]:
     return [
         job_routes(settings.max_bytes),
         preview_routes(settings.max_bytes),
+        schedule_routes(),
+        moment_routes(),
+        list_routes(settings.max_bytes),
         lane_routes(),
         key_routes(),
         health_routes(),

@@ -25,10 +25,13 @@ from orchestrator.domain.errors import (
     MusterError,
     NotPermitted,
     RequestRejected,
+    StillRunning,
     TryLater,
     UnknownJob,
     UnknownKey,
     UnknownLane,
+    UnknownList,
+    UnknownSchedule,
     WrongMoment,
 )
 
@@ -41,6 +44,9 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (UnknownJob, 404),
     (UnknownKey, 404),
     (UnknownLane, 404),
+    (UnknownSchedule, 404),
+    (UnknownList, 404),
+    (StillRunning, 409),
     (AmbiguousJob, 409),
     (IllegalMove, 409),
     (WrongMoment, 409),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.action import Action
+from orchestrator.domain.brake import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import JobStatus, Priority
+from orchestrator.domain.schedule import MomentStatus, Overlap, ScheduleStatus
 from orchestrator.domain.target import TargetStatus
 from orchestrator.serving.wire import Text, Wire
 
@@ -264,3 +267,156 @@ class LaneList(Wire):
     """Every lane that a tenant in the settings leads to."""
 
     items: list[LaneFacts]
+
+
+class MomentFactsOut(Wire):
+    """One moment to come."""
+
+    local: str
+    utc: str
+    marks: list[str]
+
+
+class PastMoment(Wire):
+    """What became of one moment; the row may stand for `more` like it."""
+
+    local: str
+    utc: str
+    status: MomentStatus
+    job: str | None
+    list_version: int | None
+    reason: str | None
+    by: str | None
+    more: int
+    decided_at: str
+
+
+class RulesFacts(Wire):
+    """What happens around a moment."""
+
+    start_within_seconds: float
+    overlap: Overlap
+    until: str | None
+    carry_over: bool
+    jitter_seconds: float
+
+
+class BlackoutFacts(Wire):
+    """A time in which nobody is called."""
+
+    from_: str = Field(alias="from")
+    to: str
+    reason: str | None
+
+
+class ScheduleFacts(Wire):
+    """A schedule, as `muster schedule show -o json` gives it too."""
+
+    name: str
+    status: ScheduleStatus
+    reason: str | None
+    cron: str | None
+    every_seconds: float | None
+    at: str | None
+    timezone: str
+    action: Action
+    via: Via
+    tenant: str
+    priority: Priority
+    job_name: str | None
+    job_reason: str | None
+    list: str
+    list_version: int | None
+    devices: int | None
+    rules: RulesFacts
+    canary: int
+    brake_share: int
+    brake_sample: int
+    notify: Sequence[str]
+    blackouts: Sequence[BlackoutFacts]
+    created_by: str
+    created_at: str
+    next_at: str | None
+    next: Sequence[MomentFactsOut]
+    last: PastMoment | None
+
+
+class ScheduleList(Wire):
+    """Every schedule."""
+
+    items: list[ScheduleFacts]
+
+
+class MomentList(Wire):
+    """Moments to come."""
+
+    items: list[MomentFactsOut]
+
+
+class HistoryList(Wire):
+    """What became of moments, the newest first."""
+
+    items: list[PastMoment]
+
+
+class RhythmRequest(Wire):
+    """When: exactly one of `cron`, `every` and `at`."""
+
+    cron: Text | None = Field(default=None, description="Five fields, such as `0 2 * * *`.")
+    every: Text | None = Field(default=None, description="Every so often, such as `6h`.")
+    at: Text | None = Field(default=None, description="Once, such as `2026-12-01T02:00`.")
+    timezone: Text = Field(default="UTC", description="Whose wall clock it follows, such as `Europe/Berlin`.")
+
+
+class ScheduleRequest(RhythmRequest):
+    """A schedule to be added."""
+
+    name: Text
+    action: Action
+    list: Text = Field(description="The saved list.")
+    via: Via = Via.MANAGED_DEVICES
+    tenant: Text | None = None
+    priority: Priority = Priority.NORMAL
+    job_name: Text | None = None
+    reason: Text | None = None
+    start_within: Text = "1h"
+    overlap: Overlap = Overlap.SKIP
+    until: Text | None = Field(default=None, description="Local time after which no call starts: `06:00`.")
+    carry_over: bool = False
+    jitter: Text = "0s"
+    blackouts: Sequence[Text] = ()
+    notify: Sequence[Text] = ()
+    canary: int = Field(default=0, ge=0, le=MOST_CANARIES)
+    brake_share: int = Field(default=BrakeOptions().share, ge=1, le=100)
+    brake_sample: int = Field(default=BrakeOptions().sample, ge=1, le=10**9)
+
+
+class ListFacts(Wire):
+    """A saved list as it was imported once."""
+
+    name: str
+    version: int
+    via: Via
+    devices: int
+    rows: int
+    duplicates: int
+    rejected: int
+    added: int
+    removed: int
+    sha256: str | None
+    file_name: str | None
+    imported_by: str
+    imported_at: str
+
+
+class SavedLists(Wire):
+    """Every saved list as it was last imported."""
+
+    items: list[ListFacts]
+
+
+class SavedList(ListFacts):
+    """One list: how it stands, its versions, and who refers to it."""
+
+    versions: list[ListFacts]
+    schedules: list[str]

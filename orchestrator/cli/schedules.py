@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
-from orchestrator.cli.schedule_options import RHYTHM_OPTIONS, ScheduleOptions, rhythm_of, schedule_options
+from orchestrator.cli.schedule_options import RHYTHM_OPTIONS, ScheduleOptions, schedule_options
 from orchestrator.domain.errors import RequestRejected
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def add(invocation: Invocation, /, **options: Any) -> None:
 def list_(invocation: Invocation) -> None:
     """Every schedule with its next moment."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.cli.schedule_json import schedule_object, schedule_row
     from orchestrator.usecases.describe_schedules import list_schedules
+    from orchestrator.usecases.schedule_json import schedule_object, schedule_row
 
     views = invocation.ask(list_schedules)
     if invocation.output is Format.JSON:
@@ -102,9 +102,10 @@ def preview(
 ) -> None:
     """The next moments of schedule NAME, or of a rhythm that is none yet, in local time and UTC."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.cli.schedule_json import moment_object
+    from orchestrator.domain.rhythm import rhythm_of
     from orchestrator.domain.zones import zone_of
     from orchestrator.usecases.describe_schedules import describe_schedule, preview_rhythm, preview_schedule
+    from orchestrator.usecases.schedule_json import moment_object
 
     if (name is None) == (cron is None and every is None and at is None):
         raise RequestRejected("Give the name of a schedule, or one of --cron, --every and --at.")
@@ -183,8 +184,8 @@ def remove(invocation: Invocation, name: str) -> None:
 def history(invocation: Invocation, name: str, *, limit: int) -> None:
     """Every moment with what became of it and why, newest first, the ones that did not run too."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.cli.schedule_json import history_object
     from orchestrator.usecases.describe_schedules import schedule_history
+    from orchestrator.usecases.schedule_json import history_object
 
     schedule, moments = invocation.ask(lambda app: schedule_history(app, name, limit=limit))
     rows = [history_object(moment, schedule) for moment in moments]
@@ -197,7 +198,7 @@ def history(invocation: Invocation, name: str, *, limit: int) -> None:
 
 def _show(invocation: Invocation, view: ScheduleView) -> None:
     from orchestrator.cli.output import show_facts, show_rows
-    from orchestrator.cli.schedule_json import moment_object, schedule_facts, schedule_object, schedule_row
+    from orchestrator.usecases.schedule_json import moment_object, schedule_facts, schedule_object, schedule_row
 
     match invocation.output:
         case Format.JSON:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -21,6 +21,8 @@ from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.serving.wire import Text, Wire
 from orchestrator.settings import Settings
 from orchestrator.usecases.submit_job import JobRequest
+
+F = TypeVar("F", bound=Wire)
 
 FIELDS_ROOM = 1024 * 1024
 """Bytes that an upload may have besides its file."""
@@ -96,7 +98,15 @@ class Upload:
 
 @asynccontextmanager
 async def received(request: Request, *, besides: Collection[str] = ()) -> AsyncIterator[Upload]:
-    """The upload of a request, with fields `besides` those of the form; RequestValidationError for what does not fit.
+    """The upload of a request, with fields `besides` those of the form; RequestValidationError for what is wrong."""
+    async with file_and_texts(request) as (stream, file_name, texts):
+        others = {name: texts.pop(name) for name in besides if name in texts}
+        yield Upload(stream, file_name, read_fields(SubmissionForm, texts), others)
+
+
+@asynccontextmanager
+async def file_and_texts(request: Request) -> AsyncIterator[tuple[BinaryIO, str | None, dict[str, str]]]:
+    """The file of a form with its name, and the fields beside it.
 
     Asked for inside the route and not as its parameter: a parameter is read before anybody looks at the key.
     """
@@ -105,13 +115,11 @@ async def received(request: Request, *, besides: Collection[str] = ()) -> AsyncI
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise RequestValidationError([_missing("file", "the device list, as a file of a multipart form")])
-        texts = _texts(form)
-        others = {name: texts.pop(name) for name in besides if name in texts}
-        yield Upload(file.file, _name_of(file), read_form(texts), others)
+        yield file.file, _name_of(file), _texts(form)
 
 
-def read_form(texts: Mapping[str, str]) -> SubmissionForm:
-    """The fields, checked; an empty one is as good as none."""
+def read_fields(form: type[F], texts: Mapping[str, str]) -> F:
+    """The fields, checked; an empty one is as good as none, and names are taken in any letter case."""
     given: dict[str, Any] = {name: text for name, text in texts.items() if text.strip()}
     if "action" in given:
         given["action"] = parse_action(given["action"]) or given["action"]
@@ -119,26 +127,30 @@ def read_form(texts: Mapping[str, str]) -> SubmissionForm:
         if name in given:
             given[name] = _spelled(given[name], [word.value for word in words])
     try:
-        return SubmissionForm.model_validate(given)
+        return form.model_validate(given)
     except ValidationError as problem:
         raise RequestValidationError(
             [{**each, "loc": ("body", *each["loc"])} for each in problem.errors(include_context=False)]
         ) from problem
 
 
-def upload_schema(*extra: str) -> dict[str, Any]:
-    """The form in the OpenAPI document."""
-    schema = SubmissionForm.model_json_schema(ref_template="#/components/schemas/{model}")
+def upload_schema() -> dict[str, Any]:
+    """The form of a submission in the OpenAPI document."""
+    return form_schema(SubmissionForm, ["file", "action"])
+
+
+def form_schema(form: type[Wire], required: list[str]) -> dict[str, Any]:
+    """A form with a file in the OpenAPI document."""
+    schema = form.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)
     schema.pop("additionalProperties", None)
-    schema["title"] = "SubmissionForm"
     schema["properties"] = {
         "file": {"type": "string", "format": "binary", "description": "The device list, as CSV."},
         **schema["properties"],
     }
-    schema["required"] = ["file", "action", *extra]
-    form = {"schema": schema, "encoding": {"file": {"contentType": "text/csv"}}}
-    return {"requestBody": {"required": True, "content": {"multipart/form-data": form}}}
+    schema["required"] = required
+    content = {"schema": schema, "encoding": {"file": {"contentType": "text/csv"}}}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": content}}}
 
 
 def _texts(form: FormData) -> dict[str, str]:

@@ -77,7 +77,12 @@ def access_routes(pages: Pages) -> APIRouter:
         older = query(**fields, before=deeds[DEEDS_SHOWN - 1].number) if len(deeds) > DEEDS_SHOWN else None
         template = "audit_list.html" if is_fragment(request) else "audit.html"
         return pages.show(
-            request, template, deeds=deeds[:DEEDS_SHOWN], fields=fields, older=older, kinds=["job", "key", "session"]
+            request,
+            template,
+            deeds=deeds[:DEEDS_SHOWN],
+            fields=fields,
+            older=older,
+            kinds=["job", "schedule", "list", "key", "session"],
         )
 
     return routes

@@ -17,9 +17,12 @@ from orchestrator.domain.errors import (
     IllegalMove,
     MusterError,
     NotPermitted,
+    StillRunning,
     TryLater,
     UnknownJob,
     UnknownKey,
+    UnknownList,
+    UnknownSchedule,
     WrongMoment,
 )
 from orchestrator.settings import Settings
@@ -28,10 +31,12 @@ from orchestrator.web.entra import entra_routes
 from orchestrator.web.health_page import health_page
 from orchestrator.web.job_pages import job_pages
 from orchestrator.web.lanes_page import lanes_page
+from orchestrator.web.list_pages import list_pages
 from orchestrator.web.live import live_routes
 from orchestrator.web.move_forms import move_routes
 from orchestrator.web.new_job import new_job_routes
 from orchestrator.web.pages import HERE, Pages, is_fragment, query
+from orchestrator.web.schedule_pages import schedule_pages
 from orchestrator.web.session import SignInFirst
 from orchestrator.web.sign_in import sign_in_routes
 
@@ -54,6 +59,8 @@ def make_web(settings: Settings) -> FastAPI:
         live_routes(pages),
         move_routes(),
         job_pages(pages),
+        schedule_pages(pages),
+        list_pages(pages, settings.max_bytes),
         access_routes(pages),
         lanes_page(pages),
         health_page(pages),
@@ -99,6 +106,9 @@ _STATUSES: tuple[tuple[type[MusterError], HTTPStatus], ...] = (
     (NotPermitted, HTTPStatus.FORBIDDEN),
     (UnknownJob, HTTPStatus.NOT_FOUND),
     (UnknownKey, HTTPStatus.NOT_FOUND),
+    (UnknownSchedule, HTTPStatus.NOT_FOUND),
+    (UnknownList, HTTPStatus.NOT_FOUND),
+    (StillRunning, HTTPStatus.CONFLICT),
     (IllegalMove, HTTPStatus.CONFLICT),
     (WrongMoment, HTTPStatus.CONFLICT),
     (TryLater, HTTPStatus.SERVICE_UNAVAILABLE),

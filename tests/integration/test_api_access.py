@@ -30,6 +30,20 @@ NEEDED = {
     "POST /api/jobs/{job_id}/cancel": Role.OPERATOR,
     "POST /api/jobs/{job_id}/priority": Role.OPERATOR,
     "POST /api/jobs/{job_id}/retry": Role.OPERATOR,
+    "GET /api/schedules": Role.VIEWER,
+    "POST /api/schedules": Role.OPERATOR,
+    "GET /api/schedules/{name}": Role.VIEWER,
+    "DELETE /api/schedules/{name}": Role.OPERATOR,
+    "GET /api/schedules/{name}/moments": Role.VIEWER,
+    "GET /api/schedules/{name}/history": Role.VIEWER,
+    "POST /api/schedules/{name}/pause": Role.OPERATOR,
+    "POST /api/schedules/{name}/resume": Role.OPERATOR,
+    "POST /api/schedules/{name}/run": Role.OPERATOR,
+    "POST /api/moments": Role.VIEWER,
+    "GET /api/lists": Role.VIEWER,
+    "POST /api/lists": Role.OPERATOR,
+    "GET /api/lists/{name}": Role.VIEWER,
+    "DELETE /api/lists/{name}": Role.OPERATOR,
     "GET /api/lanes": Role.VIEWER,
     "GET /api/lanes/{tenant}": Role.VIEWER,
     "GET /metrics": Role.VIEWER,
@@ -56,7 +70,7 @@ async def service(sqlite_url: str) -> AsyncIterator[Service]:
 
 async def status_of(client: httpx.AsyncClient, route: str, job: str, headers: dict[str, str]) -> int:
     method, _, path = route.partition(" ")
-    url = path.format(job_id=job, key_id="nokeyofours", tenant="default")
+    url = path.format(job_id=job, key_id="nokeyofours", tenant="default", name="nothing")
     async with client.stream(method, url, headers=headers, **BODIES.get(route, {})) as response:  # type: ignore[arg-type] # as httpx takes them
         return response.status_code
 

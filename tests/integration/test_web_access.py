@@ -49,6 +49,19 @@ NEEDED = {
     "POST /keys": Role.ADMIN,
     "POST /keys/{key_id}/revoke": Role.ADMIN,
     "GET /audit": Role.ADMIN,
+    "GET /schedules": Role.VIEWER,
+    "GET /schedules/{name}": Role.VIEWER,
+    "GET /schedules/new": Role.OPERATOR,
+    "POST /schedules/moments": Role.OPERATOR,
+    "POST /schedules": Role.OPERATOR,
+    "POST /schedules/{name}/pause": Role.OPERATOR,
+    "POST /schedules/{name}/resume": Role.OPERATOR,
+    "POST /schedules/{name}/remove": Role.OPERATOR,
+    "POST /schedules/{name}/run": Role.OPERATOR,
+    "GET /lists": Role.VIEWER,
+    "GET /lists/{name}": Role.VIEWER,
+    "POST /lists": Role.OPERATOR,
+    "POST /lists/{name}/remove": Role.OPERATOR,
     "GET /lanes": Role.VIEWER,
     "GET /health": Role.VIEWER,
 }
@@ -98,7 +111,7 @@ async def test_each_page_lets_in_who_may_and_nobody_else(service: Service) -> No
                 if "sign" in route:
                     continue
                 method, _, path = route.partition(" ")
-                url = path.format(job_id=job, key_id="nokeyofours")
+                url = path.format(job_id=job, key_id="nokeyofours", name="nothing")
                 async with client.stream(method, url, headers={"X-CSRF-Token": token}) as answer:
                     seen[role, route] = answer.status_code
                     elsewhere = answer.headers.get("location", "")

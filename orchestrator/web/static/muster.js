@@ -27,7 +27,12 @@
     if (form) ready(form);
   }
 
-  document.addEventListener("DOMContentLoaded", () => settled(document));
+  document.addEventListener("DOMContentLoaded", () => {
+    settled(document);
+    // A schedule follows the wall clock of whoever adds it, unless they say otherwise.
+    const zone = document.querySelector("[data-zone]");
+    if (zone) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  });
   document.addEventListener("htmx:afterSettle", (event) => settled(event.target.isConnected ? event.target : document));
   document.addEventListener("htmx:sseMessage", () => settled(document));
 

@@ -8,12 +8,12 @@ import pytest
 from orchestrator.cli.invocation import asker
 from orchestrator.cli.jobs import words_of
 from orchestrator.cli.progress import Rate, pace, standing
-from orchestrator.cli.questions import forecast_line
 from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import asks_above
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.figures import plural, rfc3339
 from orchestrator.domain.forecast import Forecast
+from orchestrator.domain.forecast_words import forecast_line
 from orchestrator.domain.job import Tally
 from orchestrator.domain.spans import span
 
