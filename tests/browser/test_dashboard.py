@@ -32,6 +32,8 @@ for (const kind of ["dragenter", "dragover", "drop"])
   zone.dispatchEvent(new DragEvent(kind, {bubbles: true, cancelable: true, dataTransfer: data}));
 """
 
+_ORDER = ("--list", "fleet", "--action", "refreshUserPolicy")
+
 
 def a_list(first: int, last: int, *more: str) -> str:
     return "\n".join(["Device ID", *device_ids(600)[first:last], *more])
@@ -74,6 +76,7 @@ def test_a_list_is_dropped_judged_confirmed_and_runs_before_ones_eyes(
     admin.press(lambda: admin.button("Ask 400 devices"))
     admin.heading("europe.csv")
     before = admin.count("accepted")
+    admin.waits_for(lambda: admin.count("accepted") > 150, "many of them accepted")
     pictured(admin, "job")
     admin.waits_for(lambda: admin.count("accepted") == 380, "all of them accepted")
 
@@ -223,19 +226,37 @@ def test_everything_can_be_done_with_the_keyboard_alone(
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["wide-light", "phone-dark"])
 def test_nothing_stands_in_the_way_of_a_screen_reader_and_nothing_is_cut_off(
-    admin: Browser, width: int, *, dark: bool
+    admin: Browser, installation: Installation, width: int, *, dark: bool
 ) -> None:
     job = submit(admin, "for-all", a_list(10, 40))
     admin.sees("finished")
+    kept = (("list", "import", "fleet", "-"), ("schedule", "add", "nightly", "--cron", "0 2 * * *", *_ORDER))
+    for command in kept:
+        installation.muster.run(*command, stdin=a_list(10, 40).encode())
     admin.look(width=width, height=844, dark=dark)
     found: dict[str, object] = {}
 
-    for page in ("/jobs", "/jobs/new", f"/jobs/{job}", "/keys", "/audit", "/health", "/nowhere"):
+    for page in (
+        "/jobs",
+        "/jobs/new",
+        f"/jobs/{job}",
+        "/schedules",
+        "/schedules/new",
+        "/schedules/nightly",
+        "/lists",
+        "/lists/fleet",
+        "/lanes",
+        "/keys",
+        "/audit",
+        "/health",
+        "/nowhere",
+    ):
         admin.open(page)
         admin.run(AXE)
         found[page] = admin.driver.execute_async_script(_AXE_RUN)
         assert admin.run("return document.documentElement.scrollWidth") <= width, page
-        pictured(admin, f"{page.strip('/').replace(job, 'one').replace('/', '-')}-{'phone' if dark else 'wide'}")
+        if page in {"/jobs", f"/jobs/{job}"}:
+            pictured(admin, f"{'job' if page.endswith(job) else 'jobs'}-{'phone' if dark else 'wide'}")
     admin.driver.delete_all_cookies()
     admin.open("/sign-in")
     admin.run(AXE)
@@ -285,3 +306,39 @@ def test_a_key_is_made_shown_once_and_revoked(admin: Browser) -> None:
 
     assert text.startswith("muster_")
     assert text not in listed
+
+
+def test_a_list_is_kept_and_submitted_by_a_schedule_whose_runs_are_shown_as_they_are_typed(
+    admin: Browser, tmp_path: Path
+) -> None:
+    listed = tmp_path / "weekly.csv"
+    listed.write_text(a_list(40, 60))
+    admin.open("/lists")
+    admin.field("Name").send_keys("ring-1")
+    admin.driver.find_element(By.ID, "file").send_keys(str(listed))
+    admin.button("Keep it").click()
+    admin.heading("ring-1")
+    admin.open("/schedules/new")
+    admin.field("Name").send_keys("weekly")
+    Select(admin.field("List")).select_by_value("ring-1")
+    Select(admin.field("Action")).select_by_value("refreshUserPolicy")
+    for label, text in (("When", "15 3 * * 1"), ("Time zone", "Europe/Berlin")):
+        field = admin.field(label)
+        field.clear()
+        field.send_keys(text)
+    admin.waits_for(lambda: admin.element("//ol[@class='moments']").text.count("02:15 UTC") > 5, "Mondays in Berlin")
+    runs = admin.element("//ol[@class='moments']").text
+    admin.button("Add the schedule").click()
+    admin.heading("The coming weeks")
+    pictured(admin, "schedule")
+    admin.button("Run now").click()
+    admin.element("//dialog[@open]//button[normalize-space()='Run']").click()
+    admin.sees("20 of 20 devices")
+    admin.link("weekly").click()
+    admin.sees("started")
+    admin.button("Pause").click()
+    admin.element("//dialog[@open]//button[normalize-space()='Pause']").click()
+    admin.sees("paused by key:admin")
+
+    assert runs.count("Mon ") == 10
+    assert runs.count(", 03:15 ") == 10
