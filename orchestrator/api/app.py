@@ -9,6 +9,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from orchestrator.api.health import health_routes
 from orchestrator.api.jobs import job_routes, preview_routes
@@ -16,7 +18,7 @@ from orchestrator.api.keys import key_routes
 from orchestrator.api.lanes import lane_routes
 from orchestrator.api.lists import list_routes
 from orchestrator.api.metrics import metric_routes
-from orchestrator.api.problems import METHODS, PlainRefusals, Problem, explain_problems, methods_at
+from orchestrator.api.problems import PlainRefusals, Problem, explain_problems, methods_at
 from orchestrator.api.schedules import moment_routes, schedule_routes
 from orchestrator.settings import Settings
 
@@ -32,7 +34,8 @@ def add_api(web: FastAPI, settings: Settings) -> None:
     """Give the web process its API."""
     for routes in _routes(settings):
         web.include_router(routes)
-    web.add_api_route("/api/{rest:path}", _nowhere, methods=[*METHODS], include_in_schema=False)
+    for path in ("/api/{rest:path}", "/metrics"):
+        web.router.routes.append(Route(path, _Nowhere(), include_in_schema=False))
     explain_problems(web)
     web.add_middleware(PlainRefusals)
     web.openapi = lambda: _document(web)  # type: ignore[method-assign] # FastAPI's documented way to extend it
@@ -43,9 +46,13 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
-async def _nowhere(request: Request) -> None:
-    """What is asked of an address that the API does not have, or of one that takes another method."""
-    raise HTTPException(405 if methods_at(request) else 404)
+class _Nowhere:
+    """What is asked of an address that the API does not have, or by a method that an address does not take."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Say which of the two it is; any method comes here, even one that nobody has heard of."""
+        del send
+        raise HTTPException(405 if methods_at(Request(scope, receive)) else 404)
 
 
 def _routes(settings: Settings) -> list[APIRouter]:

@@ -54,7 +54,7 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (CannotContinue, 502),
     (TryLater, 503),
 )
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 _TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value
 _CONTENT_TYPE = "application/problem+json"
 

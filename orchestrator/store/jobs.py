@@ -19,10 +19,10 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.errors import AmbiguousJob, UnknownJob
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
+from orchestrator.domain.target import TargetStatus
 from orchestrator.domain.turn import Turn
 from orchestrator.store import json_rows
 from orchestrator.store.batches import may_ask, takable, within_window
-from orchestrator.store.errors_text import unpack_errors
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow
 
 _VISIBLE = JobRow.status != JobStatus.RECEIVING
@@ -93,11 +93,21 @@ class Jobs:
     async def errors(self, number: JobNumber) -> dict[ErrorGroup, ErrorCount]:
         """The error groups of a job, summed over its batches."""
         query = select(BatchRow.errors).where(BatchRow.job_number == number, BatchRow.errors.is_not(None))
-        groups: dict[ErrorGroup, ErrorCount] = {}
+        # Thousands of batches of a large job say nearly the same: plain counts first, and words for the few sums.
+        counts: dict[tuple[str, int | None, str], int] = {}
+        examples: dict[tuple[str, int | None, str], str] = {}
         for text in (await self._connection.execute(query.order_by(BatchRow.batch))).scalars():
-            for group, count in unpack_errors(text).items():
-                groups[group] = groups[group] + count if group in groups else count
-        return groups
+            for status, http_status, code, count, example in json.loads(text or "[]"):
+                key = (status, http_status, code)
+                counts[key] = counts.get(key, 0) + count
+                if example is not None:
+                    examples.setdefault(key, example)
+        return {
+            ErrorGroup(TargetStatus(status), http_status, code): ErrorCount(
+                count, examples.get((status, http_status, code))
+            )
+            for (status, http_status, code), count in counts.items()
+        }
 
     async def move(
         self, number: JobNumber, wanted: JobStatus, *, frm: Sequence[JobStatus], reason: str | None, now: datetime
