@@ -22,6 +22,7 @@ from orchestrator.engine.outages import Outages
 from orchestrator.engine.ports import Lane, Ports
 from orchestrator.engine.recorder import Entry, Recorder, Written
 from orchestrator.engine.stop import StopSignal
+from orchestrator.store.jobs import DueJob
 from orchestrator.store.workers import WorkerSeen
 from orchestrator.usecases.admit_lane import admit_lane
 from orchestrator.usecases.app import App
@@ -160,7 +161,8 @@ class Driver:
 
     async def _look(self) -> None:
         async with self._app.store.reading() as tx:
-            due = await tx.jobs.due(worker=self._app.worker, now=await tx.now(), only=self._only)
+            found_due = await tx.jobs.due(worker=self._app.worker, now=await tx.now(), only=self._only)
+        due = [each for each in found_due if self._may_go_on(each)]
         tenants = {each.lane: each.tenant for each in due}
         found: dict[LaneKey, list[Turn]] = {lane: [] for lane in self._turns}
         for each in due:
@@ -175,6 +177,11 @@ class Driver:
                 task = asyncio.create_task(self._run_lane(lane, tenant), name=f"lane {lane}")
                 self._running[lane] = task
                 task.add_done_callback(partial(self._lane_ended, lane))
+
+    def _may_go_on(self, due: DueJob) -> bool:
+        # What is held of a job that must prove itself is all there is for now; but it may be back in reserve.
+        job = due.turn.job
+        return not due.proves_itself or not self._leases.of_job(job) or self._has_reserve(job)
 
     def _has_reserve(self, job: JobNumber) -> bool:
         return self._leases.in_reserve(job) is not None
