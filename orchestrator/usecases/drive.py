@@ -168,7 +168,7 @@ class Driver:
         async with self._app.store.reading() as tx:
             due = await tx.jobs.due(worker=self._app.worker, now=await tx.now(), only=self._only)
         # What is in reserve here is for nobody else to find, and still to be called.
-        found = {each.turn.job: each for each in due}
+        found = {each.turn.job: each for each in due if self._may_go_on(each)}
         reserved = {job: each for job, each in self._known.items() if self._leases.has_reserve(job)}
         self._known = {job: each for job, each in self._known.items() if self._leases.of_job(job)} | found
         turns: dict[LaneKey, list[Turn]] = {lane: [] for lane in self._turns}
@@ -183,6 +183,11 @@ class Driver:
                 task = asyncio.create_task(self._run_lane(lane, tenant), name=f"lane {lane}")
                 self._running[lane] = task
                 task.add_done_callback(partial(self._lane_ended, lane))
+
+    def _may_go_on(self, due: DueJob) -> bool:
+        # What is held of a job that must prove itself is all there is for now; but it may be back in reserve.
+        job = due.turn.job
+        return not due.proves_itself or not self._leases.of_job(job) or self._leases.has_reserve(job)
 
     async def _run_lane(self, key: LaneKey, tenant_name: str) -> None:
         if key not in self._runs:
