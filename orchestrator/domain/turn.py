@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from orchestrator.domain.ids import JobNumber
@@ -27,10 +27,9 @@ class Turns:
     def __init__(self) -> None:
         self._turns: dict[JobNumber, Turn] = {}
 
-    def replace(self, turns: Iterable[Turn], *, keep: Callable[[JobNumber], bool] = lambda _: False) -> None:
-        """These have something due, and of those known before only the ones to `keep`."""
-        kept = {job: turn for job, turn in self._turns.items() if keep(job)}
-        self._turns = {**kept, **{turn.job: turn for turn in turns}}
+    def replace(self, turns: Iterable[Turn]) -> None:
+        """These have something due, and no others."""
+        self._turns = {turn.job: turn for turn in turns}
 
     def correct(self, turn: Turn) -> None:
         """Others were served too, or the job was given another weight."""

@@ -35,6 +35,7 @@ from orchestrator.domain.job import WINDOW_MARGIN, JobStatus, Tally
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store import json_rows
 from orchestrator.store.errors_text import pack_errors, unpack_errors
+from orchestrator.store.many_claims import RESERVE, ManyClaims
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
 from orchestrator.store.times import UtcDateTime, first_of
 
@@ -94,27 +95,55 @@ class Batches:
         await self._connection.execute(
             _one(batch).values(holder=worker, term=term, lease_until=now + lease, due_at=rest_due_at or now)
         )
-        if job.status == JobStatus.QUEUED:
+        await self._begin([number] if job.status == JobStatus.QUEUED else [], now)
+        accepted_before = batch.accepted > 0 or await self._any_accepted(job)
+        return _claim(job, batch, term, targets, rest_due_at=rest_due_at, accepted_before=accepted_before)
+
+    async def claim_many(
+        self, numbers: Collection[JobNumber], *, worker: WorkerId, lease: timedelta, now: datetime
+    ) -> dict[JobNumber, Claim]:
+        """Hold a free batch of each of these jobs, with a smaller reserve; some statements for all of them.
+
+        A job is missing where nothing of it can be held now, or where somebody else was quicker.
+        """
+        jobs = {JobNumber(row.number): row for row in await self._jobs(numbers, worker=worker, now=now)}
+        claims: dict[JobNumber, Claim] = {}
+        for number, job in list(jobs.items()):
+            if job.probe_at is not None or job.canaries is not None:
+                del jobs[number]
+                if (claim := await self.claim(number, worker=worker, lease=lease, now=now)) is not None:
+                    claims[number] = claim
+        many = ManyClaims(self._connection)
+        if first := [number for number, job in jobs.items() if not job.answered]:
+            unheld = await many.unheld(first)
+            jobs = {number: job for number, job in jobs.items() if job.answered or number in unheld}
+        most = {number: RESERVE if job.answered else FIRST_CALLS for number, job in jobs.items()}
+        taken = await many.take(most, worker=worker, lease=lease, now=now) if most else []
+        await self._begin([number for number, job in jobs.items() if job.status == JobStatus.QUEUED], now)
+        accepted = await many.accepted_before([number for number, job in jobs.items() if job.answered])
+        for each in taken:
+            job = jobs[JobNumber(each.batch.job_number)]
+            targets = [_target(each_row) for each_row in each.targets]
+            if each.batch.deaths >= POISONED_AFTER:
+                # Held with too much of it already: what kills goes on one target at a time.
+                targets = targets[:1]
+            claims[JobNumber(job.number)] = _claim(
+                job,
+                each.batch,
+                each.term,
+                targets,
+                rest_due_at=each.rest_due_at if len(targets) == len(each.targets) else now,
+                accepted_before=job.number in accepted,
+            )
+        return claims
+
+    async def _begin(self, numbers: Collection[JobNumber], now: datetime) -> None:
+        if numbers:
             await self._connection.execute(
                 update(JobRow)
-                .where(JobRow.number == number, JobRow.status == JobStatus.QUEUED)
+                .where(JobRow.number.in_(numbers), JobRow.status == JobStatus.QUEUED)
                 .values(status=JobStatus.RUNNING, started_at=first_of(JobRow.started_at, now))
             )
-        return Claim(
-            key=BatchKey(number, batch.batch),
-            term=term,
-            job=JobId(job.id),
-            action=Action(job.action),
-            via=Via(job.via),
-            targets=tuple(targets),
-            tally=Tally(batch.waiting, batch.sending, batch.accepted, batch.failed, batch.uncertain, batch.cancelled),
-            errors=unpack_errors(batch.errors),
-            rest_due_at=rest_due_at,
-            answered_before=job.answered,
-            accepted_before=batch.accepted > 0 or await self._any_accepted(job),
-            is_probe=is_probe,
-            not_after=job.not_after,
-        )
 
     async def extend_leases(
         self, worker: WorkerId, held: Collection[tuple[BatchKey, int]], *, until: datetime
@@ -150,16 +179,22 @@ class Batches:
 
     async def _job(self, number: JobNumber, *, worker: WorkerId, now: datetime, lock: bool = False) -> AnyRow | None:
         """The job, if something of it may be held now; locked, it makes "is this the first" one question for all."""
+        found = await self._jobs([number], worker=worker, now=now, lock=lock)
+        return found[0] if found else None
+
+    async def _jobs(
+        self, numbers: Collection[JobNumber], *, worker: WorkerId, now: datetime, lock: bool = False
+    ) -> Sequence[AnyRow]:
         query = select(
             *(JobRow.number, JobRow.id, JobRow.action, JobRow.via, JobRow.status, JobRow.answered),
             *(JobRow.probe_at, JobRow.canaries, JobRow.not_after),
         ).where(
-            JobRow.number == number,
+            JobRow.number.in_(numbers),
             JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
             may_ask(now, worker=worker),
             within_window(now),
         )
-        return (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
+        return (await self._connection.execute(query.with_for_update() if lock else query)).all()
 
     async def _is_held(self, number: JobNumber) -> bool:
         # Asked after the lock: whoever had it before us may just have taken the first calls.
@@ -249,9 +284,42 @@ def _unless(condition: Any, column: Any) -> Any:
     return case((condition, None), else_=column)
 
 
+def _claim(
+    job: AnyRow,
+    batch: AnyRow,
+    term: int,
+    targets: Sequence[Target],
+    *,
+    rest_due_at: datetime | None,
+    accepted_before: bool,
+) -> Claim:
+    return Claim(
+        key=BatchKey(JobNumber(batch.job_number), batch.batch),
+        term=term,
+        job=JobId(job.id),
+        action=Action(job.action),
+        via=Via(job.via),
+        targets=tuple(targets),
+        tally=Tally(batch.waiting, batch.sending, batch.accepted, batch.failed, batch.uncertain, batch.cancelled),
+        errors=unpack_errors(batch.errors),
+        rest_due_at=rest_due_at,
+        answered_before=job.answered,
+        accepted_before=accepted_before or batch.accepted > 0,
+        is_probe=job.probe_at is not None,
+        not_after=job.not_after,
+    )
+
+
 def _target(row: AnyRow) -> Target:
-    line, device, *rest = row
-    return Target(line, Device.from_key(device), *rest)
+    return Target(
+        row.line,
+        Device.from_key(row.device),
+        row.attempts,
+        row.uncharged,
+        row.doubtful,
+        row.maybe_repeated,
+        row.first_attempt_at,
+    )
 
 
 @cache

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, Select, and_, case, cast, exists, func, or_, select, update
+from sqlalchemy import BigInteger, Float, Select, case, cast, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -229,19 +229,21 @@ class Jobs:
     async def due(self, *, worker: WorkerId, now: datetime, only: JobNumber | None = None) -> list[DueJob]:
         """The jobs of which the worker could hold something right now."""
         due = exists().where(BatchRow.job_number == JobRow.number, takable(now, worker=worker))
-        # Of these one batch is held at a time, by one worker.
-        is_first = exists().where(BatchRow.job_number == JobRow.number, BatchRow.holder.is_not(None))
-        many_may = and_(JobRow.answered, JobRow.probe_at.is_(None))
-        query = select(JobRow.lane, JobRow.tenant, JobRow.number, JobRow.pass_value, JobRow.priority).where(
+        proves_itself = or_(~JobRow.answered, JobRow.probe_at.is_not(None)).label("proves_itself")
+        query = select(
+            *(JobRow.lane, JobRow.tenant, JobRow.number, JobRow.pass_value, JobRow.priority, proves_itself)
+        ).where(
             JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
             due,
             may_ask(now, worker=worker),
-            or_(many_may, ~is_first),
             within_window(now),
         )
         if only is not None:
             query = query.where(JobRow.number == only)
-        return [DueJob(LaneKey(row.lane), row.tenant, _turn(row)) for row in await self._connection.execute(query)]
+        return [
+            DueJob(LaneKey(row.lane), row.tenant, _turn(row), proves_itself=bool(row.proves_itself))
+            for row in await self._connection.execute(query)
+        ]
 
     async def waiting_in(self, lanes: Collection[LaneKey]) -> list[Waiting]:
         """The jobs of these lanes that still have calls to make, in the order of their submission."""
@@ -288,11 +290,15 @@ def _serve(dialect: str) -> ReturningUpdate[int, float, str]:
 
 @dataclass(frozen=True, slots=True)
 class DueJob:
-    """A job of which something is due, its lane, and a tenant's name that leads there."""
+    """A job of which something is due, its lane, and a tenant's name that leads there.
+
+    One that `proves_itself` has its first calls out, or its one probe, before it may have more.
+    """
 
     lane: LaneKey
     tenant: str
     turn: Turn
+    proves_itself: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import structlog
 
+from orchestrator.domain.batch import Claim
 from orchestrator.domain.errors import CannotContinue, MusterError, TryLater
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.job import Job, shown_status
@@ -22,10 +24,12 @@ from orchestrator.engine.outages import Outages
 from orchestrator.engine.ports import Lane, Ports
 from orchestrator.engine.recorder import Entry, Recorder, Written
 from orchestrator.engine.stop import StopSignal
+from orchestrator.store.jobs import DueJob
 from orchestrator.store.workers import WorkerSeen
 from orchestrator.usecases.admit_lane import admit_lane
 from orchestrator.usecases.app import App
 from orchestrator.usecases.brake_jobs import Brakeman
+from orchestrator.usecases.claim_desk import ClaimDesk
 from orchestrator.usecases.leases import Leases
 from orchestrator.usecases.record_outcomes import record_outcomes
 from orchestrator.usecases.recover_stalled import LEASE, recover_stalled
@@ -71,8 +75,9 @@ class Driver:
         self._recorder = Recorder(self._write, app.clock)
         self._runs: dict[LaneKey, LaneRun] = {}
         self._running: dict[LaneKey, asyncio.Task[None]] = {}
+        self._desk = ClaimDesk(self._claim_free)
         self._turns: dict[LaneKey, Turns] = {}
-        self._lanes: dict[JobNumber, LaneKey] = {}
+        self._known: dict[JobNumber, DueJob] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._looked_at = app.clock.monotonic()
         self._patience = PATIENCE if patience is None else patience
@@ -122,6 +127,7 @@ class Driver:
         for lane in running:
             lane.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        await self._desk.close(self._patience / 5)
         patience = max(0.0, until - self._app.clock.monotonic())
         await asyncio.gather(*(run.drain(patience) for run in self._runs.values()))
         self._shed(self._leases.all())
@@ -161,23 +167,27 @@ class Driver:
     async def _look(self) -> None:
         async with self._app.store.reading() as tx:
             due = await tx.jobs.due(worker=self._app.worker, now=await tx.now(), only=self._only)
-        tenants = {each.lane: each.tenant for each in due}
-        found: dict[LaneKey, list[Turn]] = {lane: [] for lane in self._turns}
-        for each in due:
-            found.setdefault(each.lane, []).append(each.turn)
-        for lane, turns in found.items():
-            # What is in reserve here is not for others to find, and still to be called.
-            self._turns.setdefault(lane, Turns()).replace(turns, keep=self._has_reserve)
-        held = {job: lane for job, lane in self._lanes.items() if self._leases.of_job(job)}
-        self._lanes = held | {each.turn.job: each.lane for each in due}
+        # What is in reserve here is for nobody else to find, and still to be called.
+        found = {each.turn.job: each for each in due if self._may_go_on(each)}
+        reserved = {job: each for job, each in self._known.items() if self._leases.has_reserve(job)}
+        self._known = {job: each for job, each in self._known.items() if self._leases.of_job(job)} | found
+        turns: dict[LaneKey, list[Turn]] = {lane: [] for lane in self._turns}
+        tenants: dict[LaneKey, str] = {}
+        for each in (reserved | found).values():
+            turns.setdefault(each.lane, []).append(each.turn)
+            tenants[each.lane] = each.tenant
+        for lane, those in turns.items():
+            self._turns.setdefault(lane, Turns()).replace(those)
         for lane, tenant in tenants.items():
             if lane not in self._running and not self._stop.is_requested:
                 task = asyncio.create_task(self._run_lane(lane, tenant), name=f"lane {lane}")
                 self._running[lane] = task
                 task.add_done_callback(partial(self._lane_ended, lane))
 
-    def _has_reserve(self, job: JobNumber) -> bool:
-        return self._leases.in_reserve(job) is not None
+    def _may_go_on(self, due: DueJob) -> bool:
+        # What is held of a job that must prove itself is all there is for now; but it may be back in reserve.
+        job = due.turn.job
+        return not due.proves_itself or not self._leases.of_job(job) or self._leases.has_reserve(job)
 
     async def _run_lane(self, key: LaneKey, tenant_name: str) -> None:
         if key not in self._runs:
@@ -228,7 +238,10 @@ class Driver:
         """Hold something of the job whose turn it is; False where nothing of any can be held."""
         turns = self._turns[lane]
         while (job := turns.first()) is not None:
-            if self._leases.in_reserve(job) is not None or await self._claim(job):
+            if self._leases.in_reserve(job) is not None:
+                return True
+            # What may not leave at this moment is no reason to hold more.
+            if not self._leases.has_reserve(job) and await self._claim(job):
                 return True
             turns.drop(job)
         return False
@@ -248,13 +261,14 @@ class Driver:
         """Take a batch of the job, or more of one, into reserve; whether there was any."""
         held = [each for each in self._leases.of_job(job) if each.has_more(self._leases.now())]
         if not held:
-            return await self._claim_with(job, [])
+            claim = await self._desk.claim(job)
+            return claim is not None and bool(claim.targets)
         async with self._recorder.quiet():
             # What we know of them must be what the database knows, until it has answered.
             await self._recorder.flush_in_quiet()
-            return await self._claim_with(job, [each for each in held if not each.is_lost])
+            return await self._claim_more(job, [each for each in held if not each.is_lost])
 
-    async def _claim_with(self, job: JobNumber, held: list[HeldBatch]) -> bool:
+    async def _claim_more(self, job: JobNumber, held: list[HeldBatch]) -> bool:
         asked_at = self._app.clock.monotonic()
         # Before anything is waited for: what lands meanwhile was on its way, and is not to be taken again.
         here = {each.claim.key: each.lines for each in held}
@@ -263,20 +277,33 @@ class Driver:
         async with self._app.store.transaction() as tx:
             now = await tx.now()
             self._leases.note_time(now)
-            claim = await tx.batches.claim(
-                job,
-                worker=self._app.worker,
-                lease=LEASE,
-                now=now,
-                held=here,
-            )
+            claim = await tx.batches.claim(job, worker=self._app.worker, lease=LEASE, now=now, held=here)
         if claim is None:
             return False
+        self._note_claim(claim, asked_at)
+        return bool(claim.targets)
+
+    async def _claim_free(self, jobs: Collection[JobNumber]) -> dict[JobNumber, Claim]:
+        """A free batch of each of these jobs; noted here, since whoever asked may be gone."""
+        asked_at = self._app.clock.monotonic()
+        async with self._app.store.transaction() as tx:
+            now = await tx.now()
+            self._leases.note_time(now)
+            if len(jobs) > 1:
+                claims = await tx.batches.claim_many(jobs, worker=self._app.worker, lease=LEASE, now=now)
+            else:
+                (job,) = jobs
+                claim = await tx.batches.claim(job, worker=self._app.worker, lease=LEASE, now=now)
+                claims = {} if claim is None else {job: claim}
+        for claim in claims.values():
+            self._note_claim(claim, asked_at)
+        return claims
+
+    def _note_claim(self, claim: Claim, asked_at: float) -> None:
         self._outages.note_claim(claim.key.job, is_probe=claim.is_probe)
         if not claim.answered_before:
             self._recorder.forget_answered(claim.key.job)
         self._leases.add(claim, asked_at=asked_at)
-        return bool(claim.targets)
 
     async def _write(self, entry: Entry) -> Written:
         # News of what this entry holds: what it gives back to a target must not be overwritten by the target's outcome.
@@ -290,8 +317,9 @@ class Driver:
         for lane, keeper in recorded.keepers.items():
             self._app.throttle.note_keeper(lane, keeper)
         for turn in recorded.turns:
-            if turn.job in self._lanes:
-                self._turns[self._lanes[turn.job]].correct(turn)
+            if turn.job in self._known:
+                known = self._known[turn.job] = replace(self._known[turn.job], turn=turn)
+                self._turns[known.lane].correct(turn)
         await self._brakeman.look(entry, news)
         self._shed_what_may_not_leave()
         if any(batch.released for batch in entry.batches):

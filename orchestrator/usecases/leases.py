@@ -58,6 +58,10 @@ class Leases:
         """A batch of the job of which something may be taken, the first that was claimed."""
         return next((held for held in self.of_job(job) if held.in_reserve and self.allows(held)), None)
 
+    def has_reserve(self, job: JobNumber) -> bool:
+        """Whether anything of the job is held that was not taken yet."""
+        return any(held.in_reserve for held in self.of_job(job))
+
     def of_resting(self) -> list[HeldBatch]:
         """What is held in reserve of jobs of which no call may leave."""
         resting = self._resting | self._halted

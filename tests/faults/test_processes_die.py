@@ -126,3 +126,29 @@ def test_one_second_after_it_was_asked_for_no_call_leaves_any_more(
     assert called < 600
     assert counts["accepted" if order == "pause" else "cancelled"] > 400
     assert_all_holds(team.evidence(limit=LIMIT))
+
+
+def test_asked_to_end_while_answers_hang_a_worker_is_gone_within_ten_seconds(team: Team, graph: SimulatedGraph) -> None:
+    worker = team.worker()
+    job = team.submit(200)
+    team.called(40)
+    graph.hang(share=1.0, seconds=60.0)
+    team.called(graph.tenant.total + 10)
+
+    asked_at = time.monotonic()
+    worker.process.terminate()
+    code = worker.process.wait(20)
+    took = time.monotonic() - asked_at
+    sending = team.show(job)["counts"]["sending"]
+    graph.behave()
+    team.worker()
+    counts = team.finish(job, 60)["counts"]
+
+    assert took < 10
+    assert (code, sending) == (0, 0)
+    assert counts["accepted"] == 200
+    # What hung was heard of by nobody: it is asked again and marked; nothing else is.
+    assert set(graph.tenant.repeated()) == {
+        row["managedDeviceId"] for row in team.rows(job) if row["maybeRepeated"] == "true"
+    }
+    assert_all_holds(team.evidence(limit=LIMIT))

@@ -31,7 +31,7 @@ def _git(*arguments: str) -> bytes:
 @pytest.fixture
 def release_before(tmp_path: Path) -> Path:
     """The last code whose schema was another, in a folder of its own."""
-    for revision in _git("rev-list", "HEAD", "--", _SCHEMA).decode().split():
+    for revision in _git("rev-list", "--first-parent", "HEAD", "--", _SCHEMA).decode().split():
         head = re.search(r'^HEAD = "(\d+)"', _git("show", f"{revision}:{_SCHEMA}").decode(), re.MULTILINE)
         if head is not None and head[1] < HEAD:
             folder = tmp_path / "before"

@@ -142,8 +142,9 @@ class _Run:
         self._world = SimulatedWorld(engine, self._seed, limit=limit, quota=quota, batching=batching)
         self._person = self._world.person()
         try:
-            for _ in range(self._chance.choice([1, 1, 2])):
-                await self._submit()
+            jobs = self._chance.choice([1, 1, 2])
+            for _ in range(jobs):
+                await self._submit(self._chance.randint(305, 380) // jobs)
             for _ in range(self._chance.choice([2, 2, 3])):
                 self._start()
             watching = asyncio.create_task(self._watch_recoveries())
@@ -157,9 +158,9 @@ class _Run:
 
     # What is asked for.
 
-    async def _submit(self) -> None:
+    async def _submit(self, count: int) -> None:
         chance, app = self._chance, self._person
-        devices = device_ids(chance.randint(150, 340), seed=chance.getrandbits(32))
+        devices = device_ids(count, seed=chance.getrandbits(32))
         action = Action.FULL_SCAN if chance.random() < 0.3 else Action.REFRESH_USER_POLICY
         tenant = app.tenants["default"]
         reception = await begin_reception(

@@ -116,6 +116,7 @@ class Team:
         ended = self.muster.run(
             "submit", file, "--action", action, "--yes", "-o", "json", *arguments, stdin=b"", **more
         )
+        assert ended.out, ended.err
         job = TeamJob(ended.json["id"], device_ids(count, seed=seed), action != "fullScan")
         self.jobs.append(job)
         return job

@@ -260,3 +260,36 @@ def test_settings_show_no_secret(muster: CommandLine) -> None:
 
     assert "hunter2" not in ended.out + ended.err
     assert "MUSTER_CLIENT_ID may be meant" in ended.err
+
+
+def test_canaries_and_the_brake_stop_a_run_that_goes_badly_and_say_why(
+    muster: CommandLine, graph: SimulatedGraph
+) -> None:
+    graph.refuse(None, 409, share=0.5)
+    file = muster.write("devices.csv", devices_csv(400))
+
+    canaries = muster.run("run", file, *ACTION, "--canary", "20", "--brake-share", "30", "-o", "json")
+    called_first = graph.tenant.total
+    braked = muster.run("job", "resume", "latest", "-o", "json", MUSTER_WRITE_LIMIT="200/1s")
+    graph.behave()
+    finished = muster.run("job", "resume", "latest")
+
+    assert (canaries.code, canaries.json["status"]) == (3, "stopped")
+    assert "The canaries" in canaries.json["reason"]
+    assert called_first == 20
+    assert (braked.code, braked.json["status"]) == (3, "stopped")
+    assert "more than the 30 %" in braked.json["reason"]
+    assert braked.json["counts"]["waiting"] > 0
+    assert finished.code == 1
+    assert "409 Conflict" in finished.out
+    assert graph.tenant.total == 400
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--canary", "-1"), ("--brake-share", "0"), ("--brake-share", "101"), ("--brake-sample", "0")]
+)
+def test_a_brake_that_makes_no_sense_is_bad_usage(muster: CommandLine, wrong: tuple[str, str]) -> None:
+    ended = muster.run("run", muster.write("devices.csv", devices_csv(1)), *ACTION, *wrong)
+
+    assert ended.code == 2
+    assert wrong[0] in ended.err

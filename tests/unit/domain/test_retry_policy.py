@@ -127,3 +127,21 @@ def test_an_answer_that_makes_no_sense_is_not_asked_for_again() -> None:
     nonsense = GraphError("UnexpectedReply", "a page of HTML", 200)
 
     assert step(Uncertain(nonsense, is_answer=True)) == Settle(TargetStatus.UNCERTAIN, nonsense)
+
+
+@pytest.mark.parametrize("outcome", [Deferred(BROKEN), Uncertain(SILENT)], ids=["broken", "silent"])
+@pytest.mark.parametrize("used", [1, 3, 50])
+def test_while_no_device_is_answered_no_attempt_is_charged_and_none_is_the_last(outcome: Outcome, used: int) -> None:
+    again = step(outcome, used=used, is_outage=True)
+
+    assert isinstance(again, Again)
+    assert (again.counted, again.charged) == (True, False)
+    assert again.doubtful is isinstance(outcome, Uncertain)
+
+
+@pytest.mark.parametrize("outcome", [Deferred(BROKEN, may_have_happened=True), Uncertain(SILENT)])
+def test_an_outage_sends_no_costly_action_twice(outcome: Outcome) -> None:
+    settled = step(outcome, repeatable=False, is_outage=True)
+
+    assert isinstance(settled, Settle)
+    assert settled.status is TargetStatus.UNCERTAIN

@@ -117,3 +117,16 @@ def test_news_that_could_not_be_written_waits_behind_newer_news(outages: Outages
     outages.put_back(unwritten)
 
     assert outages.take_news() == {JOB: Over(), OTHER: unwritten[OTHER]}
+
+
+def test_what_others_found_is_seen_in_the_database_unless_news_of_ours_is_unwritten(outages: Outages) -> None:
+    outages.note_seen({JOB: True, OTHER: False})
+    found = (outages.is_out(JOB), outages.is_out(OTHER))
+    outages.note_seen({JOB: False})
+    back = outages.is_out(JOB)
+    fail(outages, OUTAGE_AFTER)
+    outages.note_seen({JOB: False})
+
+    assert found == (True, False)
+    assert not back
+    assert outages.is_out(JOB)

@@ -1,0 +1,183 @@
+"""Holding a batch of each of many jobs at once: some statements for all of them, for a process with many lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, Select, and_, exists, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.batch import BATCH_SIZE
+from orchestrator.domain.ids import JobNumber, WorkerId
+from orchestrator.domain.target import TargetStatus
+from orchestrator.store import json_rows
+from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
+from orchestrator.store.times import UtcDateTime
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A batch that is held now, as it was before; its due targets, and when what else waits in it is due."""
+
+    batch: AnyRow
+    term: int
+    targets: Sequence[AnyRow]
+    rest_due_at: datetime | None
+
+
+class ManyClaims:
+    """What `Batches.claim_many` asks; none of it commits.
+
+    Only free batches, and only of jobs without canaries and probes: those go one by one.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def unheld(self, numbers: Collection[JobNumber]) -> set[JobNumber]:
+        """Those of which nobody holds anything, locked: whether somebody is their first is one question for all."""
+        locked = select(JobRow.number).where(JobRow.number.in_(numbers)).order_by(JobRow.number).with_for_update()
+        await self._connection.execute(locked)
+        holding = select(BatchRow.job_number).where(BatchRow.job_number.in_(numbers), BatchRow.holder.is_not(None))
+        return set(numbers) - {JobNumber(number) for number in (await self._connection.execute(holding)).scalars()}
+
+    async def take(
+        self, most: Mapping[JobNumber, int], *, worker: WorkerId, lease: timedelta, now: datetime
+    ) -> list[Taken]:
+        """Hold the first free batch of each job, with up to `most` of its due targets."""
+        batches = {row.job_number: row for row in await self._connection.execute(_first_free(most, now))}
+        if not batches:
+            return []
+        found = await self._due(batches.values(), most, now)
+        rest = await self._rest_due(
+            [row for row in batches.values() if len(found[row.job_number]) <= most[JobNumber(row.job_number)]], now
+        )
+        taken = []
+        for number, row in batches.items():
+            allowed = most[JobNumber(number)]
+            rest_due_at = now if len(found[number]) > allowed else rest.get(number)
+            taken.append(Taken(row, row.term + 1, found[number][:allowed], rest_due_at))
+        await self._hold([each for each in taken if each.targets], worker=worker, until=now + lease, now=now)
+        await self._put_off([each for each in taken if not each.targets], now + lease)
+        return [each for each in taken if each.targets]
+
+    async def accepted_before(self, numbers: Collection[JobNumber]) -> set[JobNumber]:
+        """Those of which any device was accepted."""
+        accepted = exists().where(BatchRow.job_number == JobRow.number, BatchRow.accepted > 0)
+        query = select(JobRow.number).where(JobRow.number.in_(numbers), accepted)
+        return {JobNumber(number) for number in (await self._connection.execute(query)).scalars()}
+
+    async def _due(
+        self, batches: Iterable[AnyRow], most: Mapping[JobNumber, int], now: datetime
+    ) -> dict[int, list[Any]]:
+        given = json_rows.table_of(self._connection.dialect.name, _SLICES)
+        place = func.row_number().over(partition_by=TargetRow.job_number, order_by=TargetRow.line).label("place")
+        due = or_(TargetRow.not_before.is_(None), TargetRow.not_before <= now)
+        ranked = (
+            select(TargetRow.__table__, place, given.c.most)
+            .join(
+                given,
+                and_(
+                    TargetRow.job_number == given.c.job_number,
+                    TargetRow.line.between(given.c.first_line, given.c.last_line),
+                ),
+            )
+            .where(TargetRow.status == TargetStatus.WAITING, due)
+            .subquery()
+        )
+        # One more than may be taken tells that there is more.
+        query = select(ranked).where(ranked.c.place <= ranked.c.most + 1).order_by(ranked.c.job_number, ranked.c.line)
+        slices = [{**_slice(row), "most": most[JobNumber(row.job_number)]} for row in batches]
+        found: dict[int, list[Any]] = {each["job_number"]: [] for each in slices}
+        for row in await self._connection.execute(query, json_rows.payload(slices)):
+            found[row.job_number].append(row)
+        return found
+
+    async def _rest_due(self, batches: Collection[AnyRow], now: datetime) -> dict[int, datetime]:
+        if not batches:
+            return {}
+        given = json_rows.table_of(self._connection.dialect.name, _SLICES)
+        query = (
+            select(TargetRow.job_number, func.min(TargetRow.not_before, type_=UtcDateTime()))
+            .join(
+                given,
+                and_(
+                    TargetRow.job_number == given.c.job_number,
+                    TargetRow.line.between(given.c.first_line, given.c.last_line),
+                ),
+            )
+            .where(TargetRow.status == TargetStatus.WAITING, TargetRow.not_before > now)
+            .group_by(TargetRow.job_number)
+        )
+        slices = [{**_slice(row), "most": 0} for row in batches]
+        rows = await self._connection.execute(query, json_rows.payload(slices))
+        return {number: due_at for number, due_at in rows if due_at is not None}
+
+    async def _hold(self, taken: Sequence[Taken], *, worker: WorkerId, until: datetime, now: datetime) -> None:
+        if not taken:
+            return
+        given = json_rows.table_of(self._connection.dialect.name, _HELD)
+        await self._connection.execute(
+            update(BatchRow)
+            .where(BatchRow.job_number == given.c.job_number, BatchRow.batch == given.c.batch)
+            .values(holder=worker, term=given.c.term, lease_until=until, due_at=given.c.due_at),
+            json_rows.payload(
+                {
+                    "job_number": each.batch.job_number,
+                    "batch": each.batch.batch,
+                    "term": each.term,
+                    "due_at": each.rest_due_at or now,
+                }
+                for each in taken
+            ),
+        )
+
+    async def _put_off(self, taken: Sequence[Taken], latest: datetime) -> None:
+        # Their due time was too early; where it belongs they will not be found again and again.
+        for each in taken:
+            await self._connection.execute(
+                update(BatchRow)
+                .where(BatchRow.job_number == each.batch.job_number, BatchRow.batch == each.batch.batch)
+                .values(due_at=each.rest_due_at or latest)
+            )
+
+
+def _first_free(numbers: Iterable[JobNumber], now: datetime) -> Select[tuple[Any, ...]]:
+    free = and_(BatchRow.waiting > 0, BatchRow.due_at <= now, BatchRow.holder.is_(None))
+    place = func.row_number().over(partition_by=BatchRow.job_number, order_by=BatchRow.batch).label("place")
+    ranked = select(BatchRow.job_number, BatchRow.batch, place).where(BatchRow.job_number.in_(list(numbers)), free)
+    first = ranked.subquery()
+    return (
+        select(BatchRow.__table__)
+        .join(first, and_(first.c.job_number == BatchRow.job_number, first.c.batch == BatchRow.batch))
+        # Asked again of the row itself: while it was locked by somebody else it may have been taken.
+        .where(first.c.place == 1, free)
+        .with_for_update(of=BatchRow, skip_locked=True)
+    )
+
+
+def _slice(batch: AnyRow) -> dict[str, int]:
+    return {"job_number": batch.job_number, "first_line": batch.first_line, "last_line": batch.last_line}
+
+
+MOST_AT_ONCE = 100
+"""Jobs in one statement: what their targets take in memory is bounded by it."""
+
+RESERVE = BATCH_SIZE // 5
+"""Targets that are held of each of many jobs: with a thousand lanes a whole batch of each would be half a million."""
+
+_SLICES: json_rows.Columns = {
+    "job_number": BigInteger(),
+    "first_line": BigInteger(),
+    "last_line": BigInteger(),
+    "most": Integer(),
+}
+_HELD: json_rows.Columns = {
+    "job_number": BigInteger(),
+    "batch": Integer(),
+    "term": BigInteger(),
+    "due_at": UtcDateTime(),
+}
