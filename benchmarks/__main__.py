@@ -1,4 +1,4 @@
-"""`python -m benchmarks [intake] [throttled] [free] [memory] [start]`: all of them where none is named."""
+"""`python -m benchmarks [intake] [throttled] [free] [memory] [start] [web]`: all of them where none is named."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import free, intake, lanes, memory, start, throttled
+from benchmarks import free, intake, lanes, memory, start, throttled, web
 from benchmarks.figures import Section
 from orchestrator.telemetry.logs import set_up_logs
 from tests.support.checkout import ROOT
@@ -25,6 +25,7 @@ SECTIONS: dict[str, Callable[[Path, int], Section]] = {
     "lanes": lanes.measure,
     "memory": memory.measure,
     "start": start.measure,
+    "web": web.measure,
 }
 
 

@@ -17,6 +17,7 @@ import asyncpg
 from benchmarks import device_lists, parts
 from benchmarks.figures import Figure, Section, medians
 from orchestrator.bootstrap import open_app
+from orchestrator.domain.access import Asker
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.intake.device_list import IntakeOptions
@@ -147,4 +148,4 @@ def _rows_of(file: Path) -> list[tuple[str, ...]]:
         return [tuple(row) for row in csv.reader(stream)][1:]
 
 
-_REQUEST = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, "default", "benchmark")
+_REQUEST = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, "default", Asker("benchmark", "here"))

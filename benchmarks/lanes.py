@@ -12,6 +12,7 @@ from statistics import mean
 from benchmarks import parts
 from benchmarks.figures import Figure, Section
 from orchestrator.bootstrap import open_app
+from orchestrator.domain.access import Asker
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import Job
@@ -66,7 +67,7 @@ async def _submitted(given: parts.Environment) -> list[Job]:
 
 
 async def _submit(app: App, tenant: str, seed: int) -> Job:
-    request = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, tenant, "benchmark")
+    request = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, tenant, Asker("benchmark", "here"))
     stream = io.BytesIO(devices_csv(DEVICES, seed=Random(seed).getrandbits(60)))  # noqa: S311 - nothing secret
     return await submit_job(app, request, stream, file_name="lane.csv", options=IntakeOptions())
 

@@ -1,24 +1,37 @@
-"""The web process: API and, embedded, worker and clock, under one lifespan."""
+"""The web process: the API, the dashboard and, embedded, worker and clock, under one lifespan."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 
 from orchestrator import __version__
-from orchestrator.api.health import health_routes
-from orchestrator.bootstrap import open_app
+from orchestrator.api.app import add_api, operation_id
+from orchestrator.bootstrap import open_app, people_of
 from orchestrator.engine.stop import StopSignal
+from orchestrator.serving.front_door import Attempts, OneTimeLink
+from orchestrator.serving.observed import Observed
+from orchestrator.serving.served import Served
 from orchestrator.settings import Settings
 from orchestrator.usecases.drive import open_driver
 from orchestrator.usecases.keep_time import ticking
+from orchestrator.usecases.sample_progress import keep_sampling
+from orchestrator.usecases.watch import Watch
+from orchestrator.web.app import make_web
+
+Ready = Callable[[OneTimeLink | None], None]
 
 
-def make_app(settings: Settings) -> FastAPI:
-    """The ASGI application of one installation."""
+def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready | None = None) -> FastAPI:
+    """The ASGI application of one installation; what is streamed ends once `stop` is requested."""
+    stop = stop or StopSignal()
+    pages = make_web(settings)
 
     @asynccontextmanager
     async def lifespan(web: FastAPI) -> AsyncIterator[None]:
@@ -28,17 +41,64 @@ def make_app(settings: Settings) -> FastAPI:
             if settings.broker_url is None:
                 driver = await opened.enter_async_context(open_driver(app, StopSignal()))
                 await opened.enter_async_context(ticking(app))
-            web.state.muster, web.state.driver = app, driver
-            yield
+            link = OneTimeLink() if settings.is_embedded else None
+            web.state.served = pages.state.served = Served(
+                app, settings, Watch(app, stop), stop, Attempts(app.clock), driver, link, people_of(settings, app.clock)
+            )
+            sampling = asyncio.create_task(keep_sampling(app, stop), name="samples")
+            if on_ready is not None:
+                on_ready(link)
+            try:
+                yield
+            finally:
+                stop.request()
+                await sampling
 
-    web = FastAPI(title="Muster", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
-    web.include_router(health_routes())
+    web = FastAPI(
+        title="Muster",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=operation_id,
+    )
+    web.add_middleware(Observed)
+    web.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    add_api(web, settings)
+    web.mount("/", pages)
     return web
 
 
-async def serve(settings: Settings, *, host: str, port: int) -> None:
-    """Serve until told to stop; uvicorn takes Ctrl-C and SIGTERM, and the lifespan lets go of the work."""
+class _Server(uvicorn.Server):
+    """Ends what is streamed as soon as it is told to stop: uvicorn alone would wait for the watchers to go."""
+
+    def __init__(self, config: uvicorn.Config, stop: StopSignal) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Ctrl-C or SIGTERM."""
+        self._stop.request()
+        super().handle_exit(sig, frame)
+
+
+async def serve(settings: Settings, *, host: str, port: int, say: Callable[[str], None]) -> None:
+    """Serve until told to stop; uvicorn takes Ctrl-C and SIGTERM, and the lifespan lets go of the work.
+
+    `say` is told where the dashboard is.
+    """
+    stop = StopSignal()
+    here = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def announce(link: OneTimeLink | None) -> None:
+        say(here if link is None else f"{here}/sign-in/link?token={link.token}")
+
     config = uvicorn.Config(
-        make_app(settings), host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=10
+        make_app(settings, stop, announce),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=10,
     )
-    await uvicorn.Server(config).serve()
+    await _Server(config, stop).serve()

@@ -21,7 +21,7 @@ from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SchemaTooNew, SettingsInvalid, StoreUnavailable
 from orchestrator.domain.ids import WorkerId
-from orchestrator.domain.lane import lane_key
+from orchestrator.domain.lane import Cloud, lane_key
 from orchestrator.domain.notice import Channel, Delivery, Notice
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.tenant import Tenant
@@ -46,15 +46,20 @@ from orchestrator.store.database import Store, open_store
 from orchestrator.store.row_throttle import RowThrottle
 from orchestrator.store.schema import HEAD, revision, upgrade
 from orchestrator.telemetry.logs import set_up_logs
+from orchestrator.telemetry.metrics import Metrics
+from orchestrator.telemetry.traces import set_up_traces
 from orchestrator.usecases.app import App, Connection, Messenger
 from orchestrator.usecases.shared_throttle import SharedThrottle
 
 if TYPE_CHECKING:
     from orchestrator.graph.transport import Http
     from orchestrator.notify.postman import Postman
-    from orchestrator.usecases.connection import TenantConnection
+    from orchestrator.usecases.person_sign_in import Provider
 
 Prompt = Callable[[str], None]
+
+_SHOW_METRICS = frozenset({"worker", "clock"})
+"""Processes that listen on nothing else; the web process has its figures under /metrics."""
 
 
 def start_logs(settings: Settings) -> None:
@@ -68,12 +73,15 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
 
     An embedded file is made or upgraded here; a team's database is only looked at.
     """
-    clock = SystemClock()
+    clock, metrics = SystemClock(), Metrics()
     async with AsyncExitStack() as opened:
+        set_up_traces(os.environ, kind=kind, version=__version__)
+        if settings.metrics_address is not None and kind in _SHOW_METRICS:
+            opened.enter_context(metrics.shown_at(*settings.metrics_address))
         await _ready_schema(settings)
         store = await opened.enter_async_context(open_store(settings.database_url, clock))
         throttle, bell = await _shared_parts(opened, settings, store, clock)
-        connections = Connections(settings, clock, sign_in_prompt)
+        connections = Connections(settings, clock, sign_in_prompt, metrics)
         if kind in _CALLING:
             load_what_calls()
         opened.push_async_callback(connections.close)
@@ -91,6 +99,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             policy=RetryPolicy(attempts=settings.attempts),
             batching=Batching(settings.batching),
             started_at=clock.now(),
+            metrics=metrics,
             messenger=_messenger(settings, clock),
         )
 
@@ -122,14 +131,35 @@ def tenant_of(settings: TenantSettings) -> Tenant:
     )
 
 
+def people_of(settings: Settings, clock: Clock) -> Provider | None:
+    """Through whom people sign in, None where nobody was named."""
+    people = settings.people
+    if people is None:
+        return None
+    # As with Graph: only a web process that signs people in waits for the library.
+    from orchestrator.graph.people import PeopleSignIn  # noqa: PLC0415
+    from orchestrator.graph.trust import trust_in  # noqa: PLC0415
+
+    cloud = settings.tenants[settings.usual_tenant].cloud if settings.usual_tenant in settings.tenants else Cloud.GLOBAL
+    return PeopleSignIn(
+        people.tenant_id,
+        people.client_id,
+        people.client_secret.get_secret_value(),
+        authority=people.authority or addresses_of(cloud).authority,
+        back_to=f"{settings.public_url}/sign-in/done",
+        trust=trust_in(settings.ca_bundle),
+        clock=clock,
+    )
+
+
 class Connections:
     """One connection a tenant for the life of the process, over one pool, made when it is first needed."""
 
-    def __init__(self, settings: Settings, clock: Clock, prompt: Prompt | None) -> None:
-        self._settings, self._clock, self._prompt = settings, clock, prompt
+    def __init__(self, settings: Settings, clock: Clock, prompt: Prompt | None, metrics: Metrics) -> None:
+        self._settings, self._clock, self._prompt, self._metrics = settings, clock, prompt, metrics
         self._trust: ssl.SSLContext | None = None
         self._http: Http | None = None
-        self._made: dict[str, TenantConnection] = {}
+        self._made: dict[str, Connection] = {}
 
     async def to(self, tenant: Tenant) -> Connection:
         """The connection of a tenant."""
@@ -142,13 +172,14 @@ class Connections:
         if self._http is not None:
             await self._http.aclose()
 
-    def _make(self, tenant: Tenant) -> TenantConnection:
+    def _make(self, tenant: Tenant) -> Connection:
         # Whoever only asks how a job stands does not wait for the libraries that call Graph.
         from orchestrator.graph.auth import sign_in_with  # noqa: PLC0415
         from orchestrator.graph.client import GraphClient  # noqa: PLC0415
         from orchestrator.graph.transport import open_http  # noqa: PLC0415
         from orchestrator.graph.trust import trust_in  # noqa: PLC0415
         from orchestrator.usecases.connection import TenantConnection  # noqa: PLC0415
+        from orchestrator.usecases.measured_connection import MeasuredConnection  # noqa: PLC0415
 
         settings = self._settings.tenants[tenant.name]
         addresses = addresses_of(tenant.cloud)
@@ -168,7 +199,7 @@ class Connections:
             authority=settings.authority,
         )
         client = GraphClient(self._http, sign_in, tenant.root, f"muster/{__version__}", self._clock)
-        return TenantConnection(client, sign_in, addresses.root)
+        return MeasuredConnection(TenantConnection(client, sign_in, addresses.root), self._clock, self._metrics)
 
 
 def _messenger(settings: Settings, clock: Clock) -> Messenger:

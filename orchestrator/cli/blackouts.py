@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, caller, output_option, pass_invocation
+from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
 from orchestrator.domain.errors import RequestRejected
 
 
@@ -37,7 +37,7 @@ def add(
         raise RequestRejected("Give dates, or a calendar with --file.")
     found = blackouts_of(dates, files, now=datetime.now(UTC))
     named = [each if each.reason or reason is None else replace(each, reason=reason) for each in found]
-    invocation.ask(lambda app: add_blackouts(app, named, schedule=schedule, tenant=tenant, by=caller()))
+    invocation.ask(lambda app: add_blackouts(app, named, schedule=schedule, tenant=tenant, by=asker()))
     whom = f"schedule {schedule}" if schedule else f"tenant {tenant}" if tenant else "all schedules"
     click.echo(f"{len(named):,} {'blackout' if len(named) == 1 else 'blackouts'} added for {whom}.", err=True)
 
@@ -73,5 +73,5 @@ def remove(invocation: Invocation, number: int) -> None:
     """Remove the blackout of this number."""
     from orchestrator.usecases.change_blackouts import remove_blackout
 
-    invocation.ask(lambda app: remove_blackout(app, number, by=caller()))
+    invocation.ask(lambda app: remove_blackout(app, number, by=asker()))
     click.echo(f"Blackout {number} is removed.", err=True)

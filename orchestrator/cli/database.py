@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from orchestrator.cli import exits
-from orchestrator.cli.invocation import Invocation, pass_invocation
+from orchestrator.cli.invocation import Invocation, asker, pass_invocation
 from orchestrator.domain.errors import SchemaTooNew
 
 
@@ -57,9 +57,9 @@ def check(invocation: Invocation) -> int:
 @pass_invocation
 def prune(invocation: Invocation, *, keep_days: int | None) -> None:
     """Remove jobs that ended long ago, with their input and targets."""
-    from orchestrator.cli.figures import plural
+    from orchestrator.domain.figures import plural
     from orchestrator.usecases.prune import prune
 
     days = keep_days or invocation.settings().keep_days
-    removed = invocation.ask(lambda app: prune(app, keep_days=days))
+    removed = invocation.ask(lambda app: prune(app, keep_days=days, by=asker()))
     click.echo(f"{plural(removed, 'job')} that ended more than {plural(days, 'day')} ago removed.", err=True)

@@ -14,8 +14,7 @@ import structlog
 
 from orchestrator.cli import exits
 from orchestrator.cli.bridge import Interrupt
-from orchestrator.cli.invocation import Format, caller
-from orchestrator.cli.job_json import job_object, job_row
+from orchestrator.cli.invocation import Format, asker
 from orchestrator.cli.job_text import say_summary
 from orchestrator.cli.output import as_csv, as_json, write
 from orchestrator.cli.progress import LOOK, Progress, open_progress
@@ -23,6 +22,7 @@ from orchestrator.cli.report_file import write_report
 from orchestrator.domain.errors import IllegalMove, NobodyWorking, TryLater
 from orchestrator.usecases.describe_jobs import JobView, describe_job
 from orchestrator.usecases.drive import PATIENCE, drive
+from orchestrator.usecases.job_json import job_object, job_row
 from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.send_notices import tell_now
 from orchestrator.usecases.who_works import who_works
@@ -148,7 +148,7 @@ async def _pause_when_told(app: App, job: Job, stop: StopSignal) -> None:
     # At once, and not after the last answer: otherwise a service on the same database would take the work up.
     await stop.wait()
     try:
-        await pause_job(app, job.id, by=caller(), reason="interrupted")
+        await pause_job(app, job.id, by=asker(), reason="interrupted")
     except IllegalMove:
         return  # it came to its end meanwhile
 

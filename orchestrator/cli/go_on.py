@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from orchestrator.cli.bridge import Interrupt
-from orchestrator.cli.figures import plural
 from orchestrator.cli.foreground import Ending, follow, follow_started, report_path, somebody_works, work_through
-from orchestrator.cli.invocation import Invocation, caller
+from orchestrator.cli.invocation import Invocation, asker
 from orchestrator.cli.launch import with_app
 from orchestrator.cli.report_file import refuse_unwritable
+from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job
 from orchestrator.domain.target import TargetStatus
 from orchestrator.settings import Settings
@@ -40,7 +40,7 @@ def launch_resume(invocation: Invocation, wanted: str, *, reason: str | None, re
     refuse_unwritable(report or Path("muster-report.csv"))
 
     async def work(app: App, interrupt: Interrupt) -> int:
-        job = (await resume_job(app, wanted, by=caller(), reason=reason)).job
+        job = (await resume_job(app, wanted, by=asker(), reason=reason)).job
         return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
 
     return with_app(settings, work, kind="run" if settings.is_embedded else "ask")
@@ -60,7 +60,7 @@ def launch_retry(
     refuse_unwritable(report or Path("muster-report.csv"))
 
     async def work(app: App, interrupt: Interrupt) -> int:
-        job = await retry_job(app, wanted, statuses=statuses, code=code, by=caller(), reason=reason)
+        job = await retry_job(app, wanted, statuses=statuses, code=code, by=asker(), reason=reason)
         click.echo(f"Job {job.id} retries {plural(job.intake.rows, 'device')} of {job.retry_of}.", err=True)
         return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
 
@@ -73,7 +73,7 @@ def launch_schedule(invocation: Invocation, name: str, *, report: Path | None) -
     refuse_unwritable(report or Path("muster-report.csv"))
 
     async def work(app: App, interrupt: Interrupt) -> int:
-        job = await run_schedule(app, name, by=caller())
+        job = await run_schedule(app, name, by=asker())
         click.echo(f"Job {job.id} of schedule {name} is submitted.", err=True)
         return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
 

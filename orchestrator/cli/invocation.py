@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from orchestrator.domain.access import Asker
     from orchestrator.settings import Settings
     from orchestrator.usecases.app import App
 
@@ -97,7 +98,14 @@ def output_option(command: F) -> F:
     return option(command)
 
 
-def caller() -> str:
+def asker() -> Asker:
+    """Who asks: whoever can reach the database may do everything, and it is written down."""
+    from orchestrator.domain.access import Asker
+
+    return Asker(_caller(), "command line")
+
+
+def _caller() -> str:
     """Who calls, as the job remembers it; never fails."""
     try:
         user = getpass.getuser()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, caller, output_option, pass_invocation
+from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
 from orchestrator.cli.jobs import words_of
 from orchestrator.domain.job import Priority
 from orchestrator.domain.target import TargetStatus
@@ -31,7 +31,7 @@ def pause(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
     """Let no new call of a job leave."""
     from orchestrator.usecases.pause_job import pause_job
 
-    _show(invocation, invocation.ask(lambda app: pause_job(app, wanted, by=caller(), reason=reason)))
+    _show(invocation, invocation.ask(lambda app: pause_job(app, wanted, by=asker(), reason=reason)))
 
 
 @click.command()
@@ -43,19 +43,23 @@ def cancel(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
     """End a job; what was not sent never will be, the rest keeps its outcome."""
     from orchestrator.usecases.cancel_job import cancel_job
 
-    _show(invocation, invocation.ask(lambda app: cancel_job(app, wanted, by=caller(), reason=reason)))
+    _show(invocation, invocation.ask(lambda app: cancel_job(app, wanted, by=asker(), reason=reason)))
 
 
 @click.command()
 @click.argument("wanted", metavar="ID")
 @click.argument("priority", type=click.Choice([each.value for each in Priority], case_sensitive=False))
+@_reason
 @output_option
 @pass_invocation
-def priority(invocation: Invocation, wanted: str, *, priority: str) -> None:
+def priority(invocation: Invocation, wanted: str, *, priority: str, reason: str | None) -> None:
     """Re-weigh a job among the others of its lane, at once."""
     from orchestrator.usecases.reprioritise_job import reprioritise_job
 
-    _show(invocation, invocation.ask(lambda app: reprioritise_job(app, wanted, Priority(priority))))
+    _show(
+        invocation,
+        invocation.ask(lambda app: reprioritise_job(app, wanted, Priority(priority), by=asker(), reason=reason)),
+    )
 
 
 @click.command()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.figures import local, plural
 from orchestrator.cli.progress import standing
+from orchestrator.domain.figures import local, plural
 from orchestrator.domain.spans import span
 
 if TYPE_CHECKING:

@@ -27,10 +27,10 @@ _PAGE = 1000
 @pass_invocation
 def list_(invocation: Invocation, *, limit: int) -> None:
     """The newest jobs."""
-    from orchestrator.cli.figures import local
-    from orchestrator.cli.job_json import job_object, job_row
     from orchestrator.cli.output import show_rows
+    from orchestrator.domain.figures import local
     from orchestrator.usecases.describe_jobs import list_jobs
+    from orchestrator.usecases.job_json import job_object, job_row
 
     views = invocation.ask(lambda app: list_jobs(app, limit=limit))
     match invocation.output:
@@ -68,10 +68,10 @@ def show(invocation: Invocation, wanted: str) -> None:
 @pass_invocation
 def errors(invocation: Invocation, wanted: str) -> None:
     """What went wrong, grouped by cause: what it means, what to do, and a request to quote."""
-    from orchestrator.cli.job_json import error_object
     from orchestrator.cli.job_text import say_errors
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.describe_jobs import describe_job
+    from orchestrator.usecases.job_json import error_object
 
     view = invocation.ask(lambda app: describe_job(app, wanted))
     if invocation.output is Format.TABLE:
@@ -103,9 +103,9 @@ def targets(
     limit: int | None,
 ) -> None:
     """Every device of a job, in the order of the input, and what became of it."""
-    from orchestrator.cli.job_json import target_object
     from orchestrator.cli.output import show_rows, stream_rows
     from orchestrator.usecases.describe_jobs import list_targets
+    from orchestrator.usecases.job_json import target_object
 
     statuses = tuple(TargetStatus(word) for word in words_of(status, _STATUSES))
     most = limit or (100 if invocation.output is Format.TABLE else 10**9)

@@ -27,6 +27,7 @@ def list_(invocation: Invocation) -> None:
     """Every lane that a tenant in the settings leads to."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.describe_lanes import list_lanes
+    from orchestrator.usecases.lane_json import lane_json
 
     views = invocation.ask(list_lanes)
     if not views and invocation.output is Format.TABLE:
@@ -46,6 +47,7 @@ def show(invocation: Invocation, name: str) -> None:
     """One lane, by its key or by the name of a tenant that leads to it."""
     from orchestrator.cli.output import show_facts, show_table
     from orchestrator.usecases.describe_lanes import describe_lane
+    from orchestrator.usecases.lane_json import lane_json
 
     view = invocation.ask(lambda app: describe_lane(app, name))
     if invocation.output is not Format.TABLE:
@@ -68,33 +70,6 @@ def show(invocation: Invocation, name: str) -> None:
         show_table(rows, columns)
 
 
-def lane_json(view: LaneView) -> dict[str, Any]:
-    """The lane object, the same here and over HTTP."""
-    from orchestrator.cli.figures import rfc3339
-
-    return {
-        "lane": view.key,
-        "tenants": list(view.tenants),
-        "limit": None if view.limit is None else str(view.limit),
-        "keeper": view.keeper.value,
-        "inUse": view.in_use,
-        "learnedShare": round(view.learned_share, 4),
-        "perSecond": None if view.per_second is None else round(view.per_second, 3),
-        "closedUntil": rfc3339(view.closed_until),
-        "lastHour": {"calls": view.last_hour.calls, "throttled": view.last_hour.throttled},
-        "waiting": [
-            {
-                "job": each.id,
-                "name": each.name,
-                "priority": each.priority,
-                "calls": each.waiting,
-                "estimatedFinishAt": rfc3339(each.estimated_finish_at),
-            }
-            for each in view.waiting
-        ],
-    }
-
-
 def _row(view: LaneView) -> dict[str, Any]:
     limit = "none" if view.limit is None else str(view.limit)
     return {
@@ -111,6 +86,6 @@ def _row(view: LaneView) -> dict[str, Any]:
 
 
 def _moment(moment: Any) -> str | None:
-    from orchestrator.cli.figures import rfc3339
+    from orchestrator.domain.figures import rfc3339
 
     return rfc3339(moment)

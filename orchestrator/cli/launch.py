@@ -10,7 +10,6 @@ import click
 from orchestrator.bootstrap import open_app
 from orchestrator.cli import bridge, exits
 from orchestrator.cli.bridge import Interrupt
-from orchestrator.cli.figures import plural
 from orchestrator.cli.foreground import (
     Ending,
     follow_started,
@@ -22,17 +21,20 @@ from orchestrator.cli.foreground import (
 from orchestrator.cli.invocation import Format, Invocation, prompt_sign_in
 from orchestrator.cli.job_text import unfinished_line
 from orchestrator.cli.output import show_facts
-from orchestrator.cli.questions import asks_above, confirm_with, finish_line, say_preview
+from orchestrator.cli.questions import confirm_with, finish_line, say_preview
 from orchestrator.cli.report_file import refuse_unwritable
 from orchestrator.cli.submission import STDIN, Submission
 from orchestrator.domain.action import Action
+from orchestrator.domain.confirmation import asks_above
 from orchestrator.domain.errors import IntakeFailed
+from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job
 from orchestrator.settings import Settings
 from orchestrator.usecases.app import App
 from orchestrator.usecases.check_tenant import RELAY
 from orchestrator.usecases.describe_jobs import describe_job, list_jobs, unfinished_jobs
-from orchestrator.usecases.submit_job import NotConfirmed, Preview, preview_job, submit_job
+from orchestrator.usecases.job_json import preview_object
+from orchestrator.usecases.submit_job import NotConfirmed, preview_job, submit_job
 
 Work = Callable[[App, Interrupt], Awaitable[int]]
 
@@ -133,23 +135,8 @@ async def _preview(app: App, settings: Settings, submission: Submission, output:
         exits.name_lines(preview.problems)
         click.echo("Dry run: nothing was stored, and nothing called.", err=True)
     else:
-        show_facts(_preview_object(preview), output)
+        show_facts(preview_object(preview), output)
     return exits.DONE
-
-
-def _preview_object(preview: Preview) -> dict[str, object]:
-    forecast = preview.forecast
-    return {
-        "rows": preview.rows,
-        "devices": preview.good,
-        "duplicates": preview.duplicates,
-        "rejected": preview.rejected,
-        "ineligible": preview.ineligible,
-        "leftOut": preview.left_out,
-        "idColumns": list(preview.id_columns),
-        "forecast": {"seconds": forecast.seconds, "perSecond": forecast.per_second, "ahead": forecast.ahead},
-        "problems": [{"line": each.line, "reason": each.reason} for each in preview.problems],
-    }
 
 
 async def _say_submitted(app: App, job: Job) -> None:

@@ -24,6 +24,8 @@ _COMMANDS = {
     "notify": Named(f"{_HERE}.main:notify", "who is told how jobs end, and whether that works"),
     "tenant": Named(f"{_HERE}.tenants:tenant", "who we call Graph as, and whether that works"),
     "lane": Named(f"{_HERE}.lanes:lane", "how fast we may call, until when a lane is closed, and who waits"),
+    "key": Named(f"{_HERE}.keys:key", "API keys: make, list and revoke them"),
+    "audit": Named(f"{_HERE}.audit:audit", "who did what, when and why"),
     "serve": Named(f"{_HERE}.services:serve", "the standing service; embedded, it is also worker and clock"),
     "worker": Named(f"{_HERE}.services:worker", "a Celery worker with our settings"),
     "clock": Named(f"{_HERE}.services:clock", "what recovers and rings for work; any number may run"),

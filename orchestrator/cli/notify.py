@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from orchestrator.cli import exits
-from orchestrator.cli.invocation import Format, Invocation, caller, output_option, pass_invocation
+from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
 
 
 @click.command("list")
@@ -39,7 +39,7 @@ def test(invocation: Invocation, names: tuple[str, ...]) -> int:
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.try_channel import try_channels
 
-    tried = invocation.ask(lambda app: try_channels(app, names, by=caller()))
+    tried = invocation.ask(lambda app: try_channels(app, names, by=asker()))
     rows = [
         {
             "channel": each.channel.name,
@@ -59,8 +59,8 @@ def test(invocation: Invocation, names: tuple[str, ...]) -> int:
 @pass_invocation
 def log(invocation: Invocation, *, limit: int) -> None:
     """The newest notices, whether they were taken, and if not, why and when they are tried again."""
-    from orchestrator.cli.figures import rfc3339
     from orchestrator.cli.output import show_rows
+    from orchestrator.domain.figures import rfc3339
     from orchestrator.domain.notice import NoticeStatus
     from orchestrator.usecases.try_channel import list_notices
 

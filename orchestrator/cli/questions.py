@@ -10,22 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.figures import plural
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.figures import plural
+from orchestrator.domain.forecast_words import forecast_line
 from orchestrator.domain.spans import span
 
 if TYPE_CHECKING:
-    from orchestrator.domain.forecast import Forecast
     from orchestrator.usecases.submit_job import Preview
-
-COSTLY_ABOVE = 10
-"""Devices that a costly action may be asked of without a question: hours of disk and processor on each."""
-
-
-def asks_above(action: Action, confirm_above: int) -> int:
-    """The number of devices above which the count is asked about; pure."""
-    return min(COSTLY_ABOVE, confirm_above) if action.is_costly else confirm_above
 
 
 def confirm_with(
@@ -75,14 +67,6 @@ def finish_line(done_at: datetime | None, now: datetime) -> str | None:
         return None
     left = max((done_at - now).total_seconds(), 0.0)
     return f"It will be done in about {span(left)}, at {done_at.astimezone():%H:%M:%S}, if a worker is there."
-
-
-def forecast_line(forecast: Forecast) -> str | None:
-    """How long it will take, where something paces it; pure."""
-    if forecast.seconds is None or forecast.per_second is None:
-        return None
-    behind = f", behind {plural(forecast.ahead, 'call')} of other jobs" if forecast.ahead else ""
-    return f"About {span(forecast.seconds)} at {forecast.per_second:.1f} a second{behind}."
 
 
 def _answer(question: str, is_interrupted: Callable[[], bool]) -> bool:

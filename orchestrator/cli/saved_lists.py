@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, caller, output_option, pass_invocation
+from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
 from orchestrator.cli.submission import STDIN, intake_options, opened_list
 from orchestrator.domain.device import Via
 
 if TYPE_CHECKING:
-    from orchestrator.store.saved_lists import ListVersion
     from orchestrator.usecases.import_list import Imported
 
 
@@ -37,6 +36,7 @@ def import_(
     from orchestrator.cli.output import show_facts
     from orchestrator.intake.device_list import IntakeOptions
     from orchestrator.usecases.import_list import import_list
+    from orchestrator.usecases.list_json import list_object
 
     settings = invocation.settings()
     options = IntakeOptions(
@@ -50,14 +50,14 @@ def import_(
     with opened_list(file) as stream:
         imported = invocation.ask(
             lambda app: import_list(
-                app, name, stream, via=Via(via), file_name=_file_name(file), options=options, by=caller()
+                app, name, stream, via=Via(via), file_name=_file_name(file), options=options, by=asker()
             )
         )
     if invocation.output is Format.TABLE:
         _say(imported)
     else:
         named = {"addedDevices": list(imported.added), "removedDevices": list(imported.removed)}
-        show_facts({**_object(imported.version), **named}, invocation.output)
+        show_facts({**list_object(imported.version), **named}, invocation.output)
 
 
 @click.command("list")
@@ -67,13 +67,14 @@ def list_(invocation: Invocation) -> None:
     """Every saved list as it was last imported."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.describe_lists import list_lists
+    from orchestrator.usecases.list_json import list_object
 
     versions = invocation.ask(list_lists)
     if invocation.output is Format.TABLE and not versions:
         click.echo("No lists yet. `muster list import NAME FILE` keeps one.", err=True)
         return
     columns = ("name", "version", "devices", "added", "removed", "importedAt", "fileName")
-    show_rows([_object(version) for version in versions], invocation.output, columns=columns)
+    show_rows([list_object(version) for version in versions], invocation.output, columns=columns)
 
 
 @click.command()
@@ -84,19 +85,20 @@ def show(invocation: Invocation, name: str) -> None:
     """One list: how it stands, its versions, and the schedules that refer to it."""
     from orchestrator.cli.output import show_facts, show_rows
     from orchestrator.usecases.describe_lists import describe_list
+    from orchestrator.usecases.list_json import list_object
 
     view = invocation.ask(lambda app: describe_list(app, name))
-    newest = {**_object(view.versions[0]), "schedules": list(view.schedules) or None}
+    newest = {**list_object(view.versions[0]), "schedules": list(view.schedules) or None}
     match invocation.output:
         case Format.JSON:
-            show_facts({**newest, "versions": [_object(each) for each in view.versions]}, Format.JSON)
+            show_facts({**newest, "versions": [list_object(each) for each in view.versions]}, Format.JSON)
         case Format.CSV:
-            show_rows([_object(each) for each in view.versions], Format.CSV)
+            show_rows([list_object(each) for each in view.versions], Format.CSV)
         case Format.TABLE:
             show_facts(newest, Format.TABLE)
             click.echo("")
             columns = ("version", "devices", "added", "removed", "importedAt", "importedBy", "fileName")
-            show_rows([_object(each) for each in view.versions], Format.TABLE, columns=columns)
+            show_rows([list_object(each) for each in view.versions], Format.TABLE, columns=columns)
 
 
 @click.command()
@@ -106,7 +108,7 @@ def remove(invocation: Invocation, name: str) -> None:
     """Remove a list with its versions; schedules that refer to it are set aside when they are due."""
     from orchestrator.usecases.describe_lists import remove_list
 
-    schedules = invocation.ask(lambda app: remove_list(app, name))
+    schedules = invocation.ask(lambda app: remove_list(app, name, by=asker()))
     click.echo(f"List {name} is removed.", err=True)
     if schedules:
         click.echo(f"Schedules that refer to it, and cannot run without it: {', '.join(schedules)}.", err=True)
@@ -117,7 +119,7 @@ def _file_name(file: str) -> str | None:
 
 
 def _say(imported: Imported) -> None:
-    from orchestrator.cli.figures import plural
+    from orchestrator.domain.figures import plural
 
     version = imported.version
     left_out = ""
@@ -136,23 +138,3 @@ def _say(imported: Imported) -> None:
                 click.echo(f"  {mark} {device}")
             if count > len(devices):
                 click.echo(f"  {mark} … and {count - len(devices):,} more")
-
-
-def _object(version: ListVersion) -> dict[str, Any]:
-    from orchestrator.cli.figures import rfc3339
-
-    return {
-        "name": version.name,
-        "version": version.version,
-        "via": version.via.value,
-        "devices": version.devices,
-        "rows": version.intake.rows,
-        "duplicates": version.intake.duplicates,
-        "rejected": version.intake.rejected,
-        "added": version.added,
-        "removed": version.removed,
-        "sha256": version.intake.sha256,
-        "fileName": version.intake.file_name,
-        "importedBy": version.imported_by,
-        "importedAt": rfc3339(version.imported_at),
-    }

@@ -20,7 +20,6 @@ from orchestrator.domain.schedule import Order, Overlap, Rules, parse_until
 
 if TYPE_CHECKING:
     from orchestrator.domain.blackout import Blackout
-    from orchestrator.domain.rhythm import Rhythm
     from orchestrator.settings import Settings
     from orchestrator.usecases.add_schedule import NewSchedule
 
@@ -57,7 +56,7 @@ class ScheduleOptions:
 
     def new(self, settings: Settings) -> NewSchedule:
         """The schedule that is asked for; every part of it is checked here and now."""
-        from orchestrator.domain.rhythm import parse_span
+        from orchestrator.domain.rhythm import parse_span, rhythm_of
         from orchestrator.usecases.add_schedule import NewSchedule
 
         now = datetime.now(UTC)
@@ -85,20 +84,6 @@ class ScheduleOptions:
             channels=self.notify,
             blackouts=tuple(blackouts_of(self.blackout, self.blackout_file, now=now)),
         )
-
-
-def rhythm_of(cron: str | None, every: str | None, at: str | None, timezone: str, *, now: datetime) -> Rhythm:
-    """The one rhythm that was given; ScheduleInvalid says what is wrong with it."""
-    from orchestrator.domain.rhythm import parse_cron, parse_every, parse_once
-
-    given = [each for each in (cron, every, at) if each is not None]
-    if len(given) != 1:
-        raise RequestRejected("A schedule has one rhythm. Give one of --cron, --every and --at.")
-    if cron is not None:
-        return parse_cron(cron, timezone, now=now)
-    if every is not None:
-        return parse_every(every, timezone, now=now)
-    return parse_once(str(at), timezone, now=now)
 
 
 def blackouts_of(texts: tuple[str, ...], files: tuple[Path, ...], *, now: datetime) -> list[Blackout]:

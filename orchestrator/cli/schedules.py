@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, caller, output_option, pass_invocation
-from orchestrator.cli.schedule_options import RHYTHM_OPTIONS, ScheduleOptions, rhythm_of, schedule_options
+from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
+from orchestrator.cli.schedule_options import RHYTHM_OPTIONS, ScheduleOptions, schedule_options
 from orchestrator.domain.errors import RequestRejected
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def add(invocation: Invocation, /, **options: Any) -> None:
     new = ScheduleOptions(**options).new(invocation.settings())
 
     async def ask(app: App) -> tuple[ScheduleView, bool]:
-        return await add_schedule(app, new, by=caller()), await somebody_keeps_time(app)
+        return await add_schedule(app, new, by=asker()), await somebody_keeps_time(app)
 
     view, is_kept = invocation.ask(ask)
     if invocation.output is Format.TABLE:
@@ -51,8 +51,8 @@ def add(invocation: Invocation, /, **options: Any) -> None:
 def list_(invocation: Invocation) -> None:
     """Every schedule with its next moment."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.cli.schedule_json import schedule_object, schedule_row
     from orchestrator.usecases.describe_schedules import list_schedules
+    from orchestrator.usecases.schedule_json import schedule_object, schedule_row
 
     views = invocation.ask(list_schedules)
     if invocation.output is Format.JSON:
@@ -102,9 +102,10 @@ def preview(
 ) -> None:
     """The next moments of schedule NAME, or of a rhythm that is none yet, in local time and UTC."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.cli.schedule_json import moment_object
+    from orchestrator.domain.rhythm import rhythm_of
     from orchestrator.domain.zones import zone_of
     from orchestrator.usecases.describe_schedules import describe_schedule, preview_rhythm, preview_schedule
+    from orchestrator.usecases.schedule_json import moment_object
 
     if (name is None) == (cron is None and every is None and at is None):
         raise RequestRejected("Give the name of a schedule, or one of --cron, --every and --at.")
@@ -137,7 +138,7 @@ def pause(invocation: Invocation, name: str, *, reason: str | None) -> None:
     """Let no further moment become a job."""
     from orchestrator.usecases.change_schedule import pause_schedule
 
-    view = invocation.ask(lambda app: pause_schedule(app, name, by=caller(), reason=reason))
+    view = invocation.ask(lambda app: pause_schedule(app, name, by=asker(), reason=reason))
     _say_moved(invocation, view)
 
 
@@ -149,7 +150,7 @@ def resume(invocation: Invocation, name: str) -> None:
     """Let a schedule go on that was paused, or set aside and mended."""
     from orchestrator.usecases.change_schedule import resume_schedule
 
-    _say_moved(invocation, invocation.ask(lambda app: resume_schedule(app, name, by=caller())))
+    _say_moved(invocation, invocation.ask(lambda app: resume_schedule(app, name, by=asker())))
 
 
 @click.command()
@@ -171,7 +172,7 @@ def remove(invocation: Invocation, name: str) -> None:
     """Remove a schedule and its history; its jobs stay."""
     from orchestrator.usecases.change_schedule import remove_schedule
 
-    invocation.ask(lambda app: remove_schedule(app, name, by=caller()))
+    invocation.ask(lambda app: remove_schedule(app, name, by=asker()))
     click.echo(f"Schedule {name} is removed; its jobs stay.", err=True)
 
 
@@ -183,8 +184,8 @@ def remove(invocation: Invocation, name: str) -> None:
 def history(invocation: Invocation, name: str, *, limit: int) -> None:
     """Every moment with what became of it and why, newest first, the ones that did not run too."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.cli.schedule_json import history_object
     from orchestrator.usecases.describe_schedules import schedule_history
+    from orchestrator.usecases.schedule_json import history_object
 
     schedule, moments = invocation.ask(lambda app: schedule_history(app, name, limit=limit))
     rows = [history_object(moment, schedule) for moment in moments]
@@ -197,7 +198,7 @@ def history(invocation: Invocation, name: str, *, limit: int) -> None:
 
 def _show(invocation: Invocation, view: ScheduleView) -> None:
     from orchestrator.cli.output import show_facts, show_rows
-    from orchestrator.cli.schedule_json import moment_object, schedule_facts, schedule_object, schedule_row
+    from orchestrator.usecases.schedule_json import moment_object, schedule_facts, schedule_object, schedule_row
 
     match invocation.output:
         case Format.JSON:

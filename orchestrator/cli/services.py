@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.cli import exits
 from orchestrator.cli.invocation import Invocation, pass_invocation
 from orchestrator.cli.lazy import load
-from orchestrator.domain.errors import TryLater
+from orchestrator.domain.errors import RequestRejected, TryLater
+
+if TYPE_CHECKING:
+    from orchestrator.settings import Settings
 
 _PASSED_ON = {"ignore_unknown_options": True, "help_option_names": []}
 
@@ -23,7 +27,10 @@ def serve(invocation: Invocation, *, host: str, port: int) -> int:
     import asyncio
 
     settings = invocation.settings(is_service=True)
-    serving = load("orchestrator.asgi:serve")(settings, host=host, port=port)
+    refuse_open_door(settings, host)
+    serving = load("orchestrator.asgi:serve")(
+        settings, host=host, port=port, say=lambda url: click.echo(f"Dashboard: {url}", err=True)
+    )
     try:
         asyncio.run(serving)
     except KeyboardInterrupt:
@@ -69,3 +76,15 @@ def simulator(*, arguments: tuple[str, ...]) -> int:
     """A small Microsoft Graph on this machine that misbehaves on request."""
     code: int = load("orchestrator.simulator.__main__:main")(arguments)
     return code
+
+
+def refuse_open_door(settings: Settings, host: str) -> None:
+    """RequestRejected where an embedded service would let others in: it knows nobody but whoever reads its terminal."""
+    from orchestrator.settings.values import is_loopback
+
+    if settings.is_embedded and not is_loopback(host) and settings.people is None:
+        raise RequestRejected(
+            f"An embedded service listens on this machine only, and {host} is more than that. Set up signing in "
+            "(MUSTER_SIGN_IN_TENANT_ID, MUSTER_SIGN_IN_CLIENT_ID, MUSTER_SIGN_IN_CLIENT_SECRET, MUSTER_PUBLIC_URL), "
+            "or a team's installation (MUSTER_BROKER_URL)."
+        )

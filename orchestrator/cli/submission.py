@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
-from orchestrator.cli.invocation import caller
+from orchestrator.cli.invocation import asker
 from orchestrator.domain.action import Action
 from orchestrator.domain.brake import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.device import Via
@@ -59,7 +59,7 @@ class Submission:
             action=Action(self.action),
             via=Via(self.via),
             tenant=chosen_tenant(settings, self.tenant),
-            submitted_by=caller(),
+            by=asker(),
             name=self.name,
             reason=self.reason,
             priority=Priority(self.priority),

@@ -4,6 +4,7 @@ MusterError
 ├── RequestRejected        the caller must change something         exit code 2
 │   ├── UnknownJob, AmbiguousJob, UnknownTenant, UnknownLane
 │   ├── IllegalMove, IdempotencyConflict
+│   ├── NotPermitted, UnknownKey, WrongMoment
 │   ├── SettingsInvalid
 │   ├── UnknownSchedule, UnknownList, UnknownZone, UnknownChannel, ScheduleInvalid, NameTaken, StillRunning
 │   └── IntakeFailed       (with every bad line)
@@ -147,6 +148,22 @@ class IdempotencyConflict(RequestRejected):
     def __init__(self, key: str) -> None:
         super().__init__(f"Idempotency key {key!r} was used before with another file or other options. Take a new key.")
         self.key = key
+
+
+class NotPermitted(RequestRejected):
+    """The asker's role, ceiling or list of actions does not allow it."""
+
+
+class WrongMoment(RequestRejected):
+    """The job does not stand so that this could be done."""
+
+
+class UnknownKey(RequestRejected):
+    """No API key has this id."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(f"There is no key {wanted!r}. `muster key list` shows the keys there are.")
+        self.wanted = wanted
 
 
 class StoreUnavailable(TryLater):

@@ -190,3 +190,15 @@ def daylight_mark(rhythm: Rhythm, moment: Moment) -> str | None:
 
 
 _SPAN = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,6})h)?(?:(\d{1,7})m(?:in)?)?(?:(\d{1,8})s)?")
+
+
+def rhythm_of(cron: str | None, every: str | None, at: str | None, timezone: str, *, now: datetime) -> Rhythm:
+    """The one rhythm that was given; ScheduleInvalid says what is wrong with it."""
+    given = [each for each in (cron, every, at) if each is not None]
+    if len(given) != 1:
+        raise ScheduleInvalid("A schedule has one rhythm. Give one of --cron, --every and --at.")
+    if cron is not None:
+        return parse_cron(cron, timezone, now=now)
+    if every is not None:
+        return parse_every(every, timezone, now=now)
+    return parse_once(str(at), timezone, now=now)

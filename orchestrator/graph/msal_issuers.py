@@ -53,7 +53,7 @@ class AppIssuer:
     def issue(self, claims: str | None) -> IssuedToken:
         """A token for the app."""
         proof = self._proof()
-        with _asking(self._registration.authority, self._registration.session):
+        with asking(self._registration.authority, self._registration.session):
             if self._app is None or proof != self._made_with:
                 self._app = msal.ConfidentialClientApplication(
                     self._registration.client_id, client_credential=proof, **self._registration.msal_options()
@@ -85,7 +85,7 @@ class DeviceIssuer:
 
     def issue(self, claims: str | None) -> IssuedToken:
         """A token for the person."""
-        with _asking(self._registration.authority, self._registration.session):
+        with asking(self._registration.authority, self._registration.session):
             if self._app is None:
                 self._app = msal.PublicClientApplication(
                     self._registration.client_id, **self._registration.msal_options()
@@ -125,7 +125,7 @@ class IdentityIssuer:
 
     def issue(self, claims: str | None) -> IssuedToken:
         """A token for the identity."""
-        with _asking("The managed identity endpoint (is this an Azure resource with an identity?)", self._session):
+        with asking("The managed identity endpoint (is this an Azure resource with an identity?)", self._session):
             # A client of its own each time: the one before would answer from its cache.
             client = msal.ManagedIdentityClient(self._identity, http_client=self._session, client_capabilities=["CP1"])
             answer = client.acquire_token_for_client(resource=self._resource, claims_challenge=claims)
@@ -136,7 +136,7 @@ class IdentityIssuer:
 
 
 @contextmanager
-def _asking(authority: str, session: requests.Session) -> Iterator[None]:
+def asking(authority: str, session: requests.Session) -> Iterator[None]:
     """MSAL's failures become ours; afterwards no connection stays open, for the next question comes in an hour."""
     try:
         yield

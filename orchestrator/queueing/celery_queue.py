@@ -11,6 +11,7 @@ from kombu.exceptions import OperationalError
 
 from orchestrator.domain.errors import QueueUnavailable
 from orchestrator.queueing.messages import QUEUE, WORK
+from orchestrator.telemetry.traces import carrier
 
 log = structlog.get_logger()
 
@@ -66,7 +67,7 @@ class CeleryBell:
 
     def _send(self, times: int) -> None:
         for _ in range(times):
-            self._celery.send_task(WORK, queue=QUEUE)
+            self._celery.send_task(WORK, queue=QUEUE, headers=carrier())
 
     def _look(self) -> None:
         with self._celery.connection_for_write() as connection:

@@ -13,7 +13,8 @@ import platformdirs
 
 from orchestrator.domain.errors import SettingsInvalid
 from orchestrator.settings import values
-from orchestrator.settings.channels import channel_tables, public_url, take_channels, take_smtp
+from orchestrator.settings.channels import channel_tables, take_channels, take_smtp
+from orchestrator.settings.people import take_people
 from orchestrator.settings.places import PREFIX, Environment, Place, Table, read_settings_file, settings_file
 from orchestrator.settings.reading import Reading
 from orchestrator.settings.sign_in import take_way
@@ -31,6 +32,7 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
         general.append(Table(entries, "", file))
     reading = Reading(general, PREFIX)
     tenants, shown_tenants = _tenants(general, tables, file)
+    people = take_people(reading)
     channels = take_channels(reading, channel_tables(entries, file), file)
     smtp = take_smtp(reading, channels)
     notes = unknown_variables(variables) + (unknown_entries(file, entries, tables) if file else [])
@@ -45,9 +47,11 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
         max_rows=reading.take("max_rows", values.whole_number(1, 10**9), _DEFAULTS.max_rows),
         max_bytes=reading.take("max_bytes", values.whole_number(1, 10**15), _DEFAULTS.max_bytes),
         confirm_above=reading.take("confirm_above", values.whole_number(0, 10**9), _DEFAULTS.confirm_above),
+        people=people.settings,
+        public_url=people.public_url,
+        metrics_address=reading.take("metrics_address", values.address, None, nothing="none"),
         channels=MappingProxyType(channels),
         smtp=smtp,
-        public_url=reading.take("public_url", public_url, None),
         log_level=reading.take("log_level", values.log_level, _DEFAULTS.log_level),
         log_format=reading.take("log_format", values.one_of("text", "json"), _DEFAULTS.log_format),
         config_file=file,

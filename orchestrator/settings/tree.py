@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from orchestrator.domain.action import Action
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, Cloud, WriteLimit
 from orchestrator.domain.notice import ChannelKind, Event
 
@@ -60,6 +61,18 @@ class TenantSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PeopleSettings:
+    """How people sign in to the dashboard, and where the limits of operators among them are."""
+
+    tenant_id: str
+    client_id: str
+    client_secret: SecretStr
+    authority: str | None = None
+    operator_ceiling: int | None = None
+    operator_actions: frozenset[Action] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelSettings:
     """One channel for notifications; its address is a secret, because knowing it lets one in."""
 
@@ -107,9 +120,11 @@ class Settings:
     max_rows: int = 1_000_000
     max_bytes: int = 1024**3
     confirm_above: int = 1_000
+    people: PeopleSettings | None = None
+    public_url: str | None = None
+    metrics_address: tuple[str, int] | None = None
     channels: Mapping[str, ChannelSettings] = field(default_factory=lambda: MappingProxyType({}))
     smtp: SmtpSettings | None = None
-    public_url: str | None = None
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
     config_file: Path | None = None

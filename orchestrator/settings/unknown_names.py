@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.settings.channels import CHANNEL, GENERAL_NOTIFY
+from orchestrator.settings.people import PEOPLE
 from orchestrator.settings.places import PREFIX
 from orchestrator.settings.sign_in import PASSWORD, WAYS
 
@@ -21,6 +22,8 @@ GENERAL = (
     "max_rows",
     "max_bytes",
     "confirm_above",
+    *PEOPLE,
+    "metrics_address",
     "log_level",
     "log_format",
     *GENERAL_NOTIFY,

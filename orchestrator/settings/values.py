@@ -122,6 +122,14 @@ def authority(given: Given) -> str:
     return url
 
 
+def address(given: Given) -> tuple[str, int]:
+    """Where to listen: a port of this machine alone, or an address with a port."""
+    host, _, port = given.text.strip().rpartition(":")
+    if not re.fullmatch(r"\d{1,5}", port, re.ASCII) or not 0 < int(port) < 65536:
+        raise given.refused(f"is {given.text!r}; it takes PORT, or ADDRESS:PORT such as 0.0.0.0:9464")
+    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
+
+
 def log_level(given: Given) -> str:
     """How much is logged."""
     return one_of("debug", "info", "warning", "error", "critical")(given)

@@ -10,6 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from cryptography import x509
 
+from orchestrator.simulator.authorizing import Visitor
 from orchestrator.simulator.courier import Courier
 from orchestrator.simulator.exchange import Caller, read_body
 from orchestrator.simulator.grants import Grants, Place
@@ -40,6 +41,15 @@ class Entra:
         """Register an app that proves itself with this certificate."""
         self.register(Registration(client_id, certificate=x509.load_pem_x509_certificate(pem)))
 
+    @property
+    def visitor(self) -> Visitor:
+        """Who sits at the browsers that are sent here."""
+        return self.grants.authorizations.visitor
+
+    @visitor.setter
+    def visitor(self, visitor: Visitor) -> None:
+        self.grants.authorizations.visitor = visitor
+
     def forget_counts(self) -> None:
         """Count token requests from zero again."""
         self.requests.clear()
@@ -54,6 +64,9 @@ class Entra:
                 kind = form.get("grant_type", "") if wanted == "token" else "devicecode"
                 place = _place(tenant, caller)
                 reply = self._judge(kind, caller, lambda call: self.grants.grant(kind, form, place, call))
+            case [_, "oauth2", "v2.0", "authorize"]:
+                query = caller.scope["query_string"].decode("latin-1")
+                reply = self._judge("authorize", caller, lambda _: self.grants.authorizations.authorize(query))
             case ["msi", "token"]:
                 reply = self._judge("managed-identity", caller, lambda call: self._app_service(caller, call))
             case ["metadata", "identity", "oauth2", "token"]:

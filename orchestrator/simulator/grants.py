@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
+from orchestrator.simulator.authorizing import Authorizations
 from orchestrator.simulator.issuing import Mint, Registration, audience_of, client_info, proves
 from orchestrator.simulator.refusals import oauth_refusal
 from orchestrator.simulator.replies import Reply
@@ -49,6 +50,7 @@ class Grants:
         self.polls_before_approval = 1
         self.poll_interval = 1
         self.declines_people = False
+        self.authorizations = Authorizations()
         self._flows: dict[str, _DeviceFlow] = {}
         self._begun = 0
         self._refresh: dict[str, _DeviceFlow] = {}
@@ -64,6 +66,8 @@ class Grants:
                 return self._to_app(app, form, place, call)
             case "devicecode":
                 return self._begin(app, form, place)
+            case "authorization_code":
+                return self._to_visitor(app, form, place, call)
             case "refresh_token":
                 flow = self._refresh.get(form.get("refresh_token", ""))
                 return (
@@ -87,6 +91,34 @@ class Grants:
             tenant=place.tenant, app=app, audience=audience_of(scope), issuer=place.issuer, user=None
         )
         return Reply(200, self.mint.granted(token))
+
+    def _to_visitor(self, app: Registration, form: dict[str, str], place: Place, call: Call) -> Reply:
+        proven = proves(app, form, audience=place.token_endpoint) if self.apps else "client_secret" in form
+        if not proven:
+            return oauth_refusal("invalid_client").reply_to(call)
+        redeemed = self.authorizations.redeem(app, form, call)
+        if isinstance(redeemed, Reply):
+            return redeemed
+        token = self.mint.token(
+            tenant=place.tenant, app=app, audience=app.client_id, issuer=place.issuer, user=_OPERATOR
+        )
+        return Reply(
+            200,
+            {
+                **self.mint.granted(token),
+                "scope": form.get("scope", ""),
+                "id_token": self.mint.id_token(
+                    tenant=place.tenant,
+                    app=app,
+                    issuer=place.issuer,
+                    user=_OPERATOR,
+                    name=redeemed.visitor.name,
+                    roles=redeemed.visitor.roles,
+                    nonce=redeemed.nonce,
+                ),
+                "client_info": client_info(place.tenant, _OPERATOR),
+            },
+        )
 
     def _begin(self, app: Registration, form: dict[str, str], place: Place) -> Reply:
         self._begun += 1

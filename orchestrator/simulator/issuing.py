@@ -73,10 +73,20 @@ class Mint:
             granted["refresh_in"] = self.refresh_in
         return granted
 
-    def id_token(self, *, tenant: str, app: Registration, issuer: str, user: str) -> str:
-        """Who signed in, for the app itself."""
+    def id_token(
+        self,
+        *,
+        tenant: str,
+        app: Registration,
+        issuer: str,
+        user: str,
+        name: str = "operator@contoso.example",
+        roles: tuple[str, ...] = (),
+        nonce: str | None = None,
+    ) -> str:
+        """Who signed in, for the app itself; without app roles the claim is absent."""
         now = int(self.wall())
-        claims = {
+        claims: dict[str, Any] = {
             "aud": app.client_id,
             "iss": issuer,
             "iat": now,
@@ -84,9 +94,13 @@ class Mint:
             "tid": tenant,
             "oid": user,
             "sub": user,
-            "preferred_username": "operator@contoso.example",
+            "preferred_username": name,
             "ver": "2.0",
         }
+        if roles:
+            claims["roles"] = list(roles)
+        if nonce is not None:
+            claims["nonce"] = nonce
         return jwt.encode(claims, _KEY, algorithm="HS256")
 
 

@@ -16,18 +16,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SettingsInvalid, StoreUnavailable
+from orchestrator.store.audit import Audit
 from orchestrator.store.batches import Batches
 from orchestrator.store.brakes import Brakes
 from orchestrator.store.inputs import Inputs
+from orchestrator.store.job_search import JobSearch
 from orchestrator.store.jobs import Jobs
+from orchestrator.store.keys import Keys
 from orchestrator.store.lanes import Lanes
 from orchestrator.store.moments import Moments
 from orchestrator.store.notices import Notices
 from orchestrator.store.reception import Reception
 from orchestrator.store.recovery import Recovery
+from orchestrator.store.samples import Samples
 from orchestrator.store.saved_lists import SavedLists
 from orchestrator.store.schedules import Schedules
+from orchestrator.store.sessions import Sessions
 from orchestrator.store.targets import Targets
+from orchestrator.store.whole import WholeOf
 from orchestrator.store.workers import Workers
 
 _PATIENCE = 30
@@ -48,6 +54,12 @@ class Transaction:
         self.recovery = Recovery(connection)
         self.lanes = Lanes(connection)
         self.workers = Workers(connection)
+        self.job_search = JobSearch(connection)
+        self.keys = Keys(connection)
+        self.audit = Audit(connection)
+        self.sessions = Sessions(connection)
+        self.samples = Samples(connection)
+        self.whole = WholeOf(connection)
         self.lists = SavedLists(connection)
         self.schedules = Schedules(connection)
         self.moments = Moments(connection)

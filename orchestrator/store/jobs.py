@@ -19,10 +19,10 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.errors import AmbiguousJob, UnknownJob
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
+from orchestrator.domain.target import TargetStatus
 from orchestrator.domain.turn import Turn
 from orchestrator.store import json_rows
 from orchestrator.store.batches import may_ask, takable, within_window
-from orchestrator.store.errors_text import unpack_errors
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow
 
 _VISIBLE = JobRow.status != JobStatus.RECEIVING
@@ -62,11 +62,16 @@ class Jobs:
         row = (await self._connection.execute(select(JobRow.__table__).where(JobRow.number == number))).one()
         return _job(row)
 
-    async def by_idempotency_key(self, key: str) -> tuple[Job, str]:
-        """The job that was submitted with this key, and the hash of that request."""
+    async def by_idempotency_key(self, key: str) -> tuple[Job, str] | None:
+        """The job that was submitted with this key, and the hash of that request; None where there is none."""
         query = select(JobRow.__table__).where(JobRow.idempotency_key == key, _VISIBLE)
-        row = (await self._connection.execute(query)).one()
-        return _job(row), row.request_hash
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else (_job(row), row.request_hash)
+
+    async def by_numbers(self, numbers: Sequence[JobNumber]) -> list[Job]:
+        """The jobs of these numbers, the newest first."""
+        query = select(JobRow.__table__).where(JobRow.number.in_(numbers)).order_by(JobRow.number.desc())
+        return [_job(row) for row in await self._connection.execute(query)]
 
     async def newest(self, limit: int, *, before: int | None = None, statuses: Sequence[JobStatus] = ()) -> list[Job]:
         """The newest jobs first; `before` is the number to go on from."""
@@ -88,11 +93,21 @@ class Jobs:
     async def errors(self, number: JobNumber) -> dict[ErrorGroup, ErrorCount]:
         """The error groups of a job, summed over its batches."""
         query = select(BatchRow.errors).where(BatchRow.job_number == number, BatchRow.errors.is_not(None))
-        groups: dict[ErrorGroup, ErrorCount] = {}
+        # Thousands of batches of a large job say nearly the same: plain counts first, and words for the few sums.
+        counts: dict[tuple[str, int | None, str], int] = {}
+        examples: dict[tuple[str, int | None, str], str] = {}
         for text in (await self._connection.execute(query.order_by(BatchRow.batch))).scalars():
-            for group, count in unpack_errors(text).items():
-                groups[group] = groups[group] + count if group in groups else count
-        return groups
+            for status, http_status, code, count, example in json.loads(text or "[]"):
+                key = (status, http_status, code)
+                counts[key] = counts.get(key, 0) + count
+                if example is not None:
+                    examples.setdefault(key, example)
+        return {
+            ErrorGroup(TargetStatus(status), http_status, code): ErrorCount(
+                count, examples.get((status, http_status, code))
+            )
+            for (status, http_status, code), count in counts.items()
+        }
 
     async def move(
         self, number: JobNumber, wanted: JobStatus, *, frm: Sequence[JobStatus], reason: str | None, now: datetime

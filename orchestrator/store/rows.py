@@ -406,3 +406,75 @@ class NoticeRow(Base):
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     holder: Mapped[str | None] = mapped_column(String(120))
+
+
+class KeyRow(Base):
+    """An API key: of its secret only the hash."""
+
+    __tablename__ = "keys"
+
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(Text)
+    role: Mapped[str] = mapped_column(String(10))
+    ceiling: Mapped[int | None] = mapped_column(BigInteger)
+    actions: Mapped[str | None] = mapped_column(Text)
+    created_by: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class DeedRow(Base):
+    """One line of the audit log; nothing updates or removes it."""
+
+    __tablename__ = "deeds"
+    __table_args__ = (Index("ix_deeds_subject", "subject"),)
+
+    number: Mapped[int] = mapped_column(_BigKey, Identity(), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    who: Mapped[str] = mapped_column(Text)
+    origin: Mapped[str] = mapped_column(Text)
+    what: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Text)
+    facts: Mapped[str | None] = mapped_column(Text)
+
+
+class SessionRow(Base):
+    """Somebody who signed in to the dashboard: of the cookie only the hash."""
+
+    __tablename__ = "sessions"
+
+    secret_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    role: Mapped[str] = mapped_column(String(10))
+    ceiling: Mapped[int | None] = mapped_column(BigInteger)
+    actions: Mapped[str | None] = mapped_column(Text)
+    key_id: Mapped[str | None] = mapped_column(String(12))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SignInRow(Base):
+    """A sign-in that was sent to Entra and has not come back yet."""
+
+    __tablename__ = "sign_ins"
+
+    state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    flow: Mapped[str] = mapped_column(Text)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SampleRow(Base):
+    """How many targets of a running job were settled at a moment: the line in its chart."""
+
+    __tablename__ = "samples"
+
+    job_number: Mapped[int] = mapped_column(
+        _BigKey, ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    accepted: Mapped[int] = mapped_column(BigInteger)
+    settled: Mapped[int] = mapped_column(BigInteger)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import structlog
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.due import window_of
 from orchestrator.domain.errors import ScheduleInvalid, UnknownChannel
@@ -33,8 +34,9 @@ class NewSchedule:
     blackouts: tuple[Blackout, ...] = ()
 
 
-async def add_schedule(app: App, new: NewSchedule, *, by: str) -> ScheduleView:
+async def add_schedule(app: App, new: NewSchedule, *, by: Asker) -> ScheduleView:
     """Store the schedule; what it lacks is said now and not at night."""
+    by.grant.refuse_action(new.order.action)
     refuse_bad_name(new.name, "a schedule")
     app.tenant(new.order.tenant)
     for channel in new.channels:
@@ -54,14 +56,17 @@ async def add_schedule(app: App, new: NewSchedule, *, by: str) -> ScheduleView:
                 f"List {version.name!r} was imported for --via {version.via}; say --via {version.via}, or import it "
                 f"with --via {new.order.via}."
             )
+        by.grant.refuse_devices(version.devices)
         first = first_moments(new.rhythm, now, 1)
         if not first:
             raise ScheduleInvalid("This schedule is never due.")
-        schedule = await tx.schedules.add(new.name, new.rhythm, new.order, new.rules, new.channels, by=by, now=now)
+        schedule = await tx.schedules.add(new.name, new.rhythm, new.order, new.rules, new.channels, by=by.name, now=now)
         window = window_of(schedule, first[0].at, ())
         if window is not None and window.ends - first[0].at <= new.rules.jitter:
             raise ScheduleInvalid("--jitter may take a job beyond its window: give less of it, or a later --until.")
         await tx.schedules.advance(schedule, first[0].at)
         await tx.schedules.add_blackouts(new.blackouts, schedule=schedule.number)
-    log.info("schedule.added", schedule=new.name, next_at=first[0].at, by=by)
+        facts = {"action": new.order.action, "list": new.order.list_name}
+        await tx.audit.write(by, "schedule.added", new.name, reason=new.order.reason, facts=facts, now=now)
+    log.info("schedule.added", schedule=new.name, next_at=first[0].at, by=by.name)
     return await describe_schedule(app, new.name)

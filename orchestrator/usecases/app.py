@@ -20,6 +20,7 @@ from orchestrator.engine.ports import Caller
 from orchestrator.engine.throttle import Throttle
 from orchestrator.queueing.bell import Bell
 from orchestrator.store.database import Store
+from orchestrator.telemetry.metrics import Metrics
 
 
 class Permission(StrEnum):
@@ -78,6 +79,7 @@ class App:
     policy: RetryPolicy
     batching: Batching
     started_at: datetime
+    metrics: Metrics = field(default_factory=Metrics)
     messenger: Messenger = field(default_factory=Messenger)
 
     def tenant(self, name: str) -> Tenant:

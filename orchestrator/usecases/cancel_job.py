@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from orchestrator.domain.access import Asker, Role
 from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import JobStatus
 from orchestrator.usecases.app import App
@@ -14,15 +15,17 @@ log = structlog.get_logger()
 _BATCHES_A_PAGE = 10
 
 
-async def cancel_job(app: App, wanted: str, *, by: str, reason: str | None = None) -> JobView:
+async def cancel_job(app: App, wanted: str, *, by: Asker, reason: str | None = None) -> JobView:
     """Cancel the job: what was never sent is `cancelled`, the rest keeps its outcome; cancelling twice is once."""
+    by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
         if job.status is not JobStatus.CANCELLED:
             frm = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.STOPPED)
             if not await tx.jobs.move(job.number, JobStatus.CANCELLED, frm=frm, reason=reason, now=await tx.now()):
                 raise IllegalMove(job.status, JobStatus.CANCELLED)
-            log.info("job.cancelled", job=job.id, by=by, reason=reason)
+            await tx.audit.write(by, "job.cancelled", job.id, reason=reason, now=await tx.now())
+            log.info("job.cancelled", job=job.id, by=by.name, reason=reason)
     cancelled = 1
     while cancelled:
         # A page at a time: a million targets in one statement would hold up everybody who writes.

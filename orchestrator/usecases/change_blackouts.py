@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from orchestrator.domain.access import Asker, Role
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.usecases.app import App
@@ -24,9 +25,10 @@ class BlackoutView:
 
 
 async def add_blackouts(
-    app: App, blackouts: Sequence[Blackout], *, schedule: str | None, tenant: str | None, by: str
+    app: App, blackouts: Sequence[Blackout], *, schedule: str | None, tenant: str | None, by: Asker
 ) -> None:
     """Add them; without a schedule and a tenant they hold for everybody."""
+    by.grant.refuse_below(Role.OPERATOR)
     if schedule is not None and tenant is not None:
         raise RequestRejected("A blackout is of a schedule or of a tenant. Give one of --schedule and --tenant.")
     if tenant is not None:
@@ -34,7 +36,9 @@ async def add_blackouts(
     async with app.store.transaction() as tx:
         number = None if schedule is None else (await tx.schedules.by_name(schedule)).number
         await tx.schedules.add_blackouts(blackouts, schedule=number, tenant=tenant)
-    log.info("blackouts.added", count=len(blackouts), schedule=schedule, tenant=tenant, by=by)
+        facts = {"count": len(blackouts), "schedule": schedule, "tenant": tenant}
+        await tx.audit.write(by, "blackout.added", schedule, facts=facts, now=await tx.now())
+    log.info("blackouts.added", count=len(blackouts), schedule=schedule, tenant=tenant, by=by.name)
 
 
 async def list_blackouts(app: App) -> list[BlackoutView]:
@@ -47,9 +51,11 @@ async def list_blackouts(app: App) -> list[BlackoutView]:
     return views
 
 
-async def remove_blackout(app: App, number: int, *, by: str) -> None:
+async def remove_blackout(app: App, number: int, *, by: Asker) -> None:
     """Remove one; RequestRejected where there is none of this number."""
+    by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
         if not await tx.schedules.remove_blackout(number):
             raise RequestRejected(f"There is no blackout {number}. `muster schedule blackout list` shows them.")
-    log.info("blackout.removed", number=number, by=by)
+        await tx.audit.write(by, "blackout.removed", str(number), now=await tx.now())
+    log.info("blackout.removed", number=number, by=by.name)

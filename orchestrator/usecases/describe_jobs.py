@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.ids import JobId, JobNumber
 from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
+from orchestrator.domain.job_filter import EVERY_JOB, JobFilter
 from orchestrator.domain.outcome import GraphError
 from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.graph.meanings import meaning
@@ -55,10 +56,11 @@ async def describe_job(app: App, wanted: str) -> JobView:
     return _shown(job, tally, errors, done_at.get(job.number))
 
 
-async def list_jobs(app: App, *, limit: int, before: int | None = None) -> list[JobView]:
-    """The newest jobs first, without their error groups."""
+async def list_jobs(app: App, *, limit: int, before: int | None = None, wanted: JobFilter = EVERY_JOB) -> list[JobView]:
+    """The newest jobs first, without their error groups; `before` is the number of the last one seen."""
     async with app.store.reading() as tx:
-        seen = await _seen(tx, await tx.jobs.newest(limit, before=before))
+        numbers = await tx.job_search.newest(wanted, limit=limit, before=before)
+        seen = await _seen(tx, await tx.jobs.by_numbers(numbers))
     return await _views(app, seen)
 
 

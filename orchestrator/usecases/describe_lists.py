@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from orchestrator.domain.access import Asker, Role
 from orchestrator.store.saved_lists import ListVersion
 from orchestrator.usecases.app import App
 
@@ -32,10 +33,12 @@ async def describe_list(app: App, name: str) -> ListView:
         return ListView(tuple(await tx.lists.versions(name)), tuple(await tx.schedules.of_list(name)))
 
 
-async def remove_list(app: App, name: str) -> list[str]:
+async def remove_list(app: App, name: str, *, by: Asker, reason: str | None = None) -> list[str]:
     """Remove a list; answers with the schedules that refer to it and will be set aside when they are due."""
+    by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
         await tx.lists.remove(name)
+        await tx.audit.write(by, "list.removed", name, reason=reason, now=await tx.now())
         schedules = await tx.schedules.of_list(name)
     log.info("list.removed", schedules=len(schedules))
     return schedules

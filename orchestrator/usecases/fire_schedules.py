@@ -9,6 +9,7 @@ from datetime import datetime
 
 import structlog
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.due import Pass, Start, Wait, decide
 from orchestrator.domain.errors import CannotContinue, RequestRejected, TryLater, UnknownJob
 from orchestrator.domain.ids import JobId, ScheduleNumber
@@ -129,8 +130,9 @@ async def _decide_again(app: App, number: ScheduleNumber, at: datetime) -> Makin
             case Start(window, cancels):
                 if not await tx.moments.take(number, at, app.worker, lease_until=now + MAKING, now=now):
                     return None
-                # By hand there is no window: a person wants it now.
-                return Making(schedule, at, None if moment.by else window, cancels, app.worker, moment.by)
+                # By hand there is no window: a person wants it now. What they may was looked at when they asked.
+                by = None if moment.by is None else Asker(moment.by, "clock")
+                return Making(schedule, at, None if by else window, cancels, app.worker, by)
 
 
 async def running_job(tx: Transaction, number: ScheduleNumber) -> JobId | None:

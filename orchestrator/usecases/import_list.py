@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import structlog
 
+from orchestrator.domain.access import Asker, Role
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected, UnknownList
 from orchestrator.domain.ids import ListNumber
@@ -37,14 +38,15 @@ MOST_NAMED = 20
 
 
 async def import_list(
-    app: App, name: str, stream: BinaryIO, *, via: Via, file_name: str | None, options: IntakeOptions, by: str
+    app: App, name: str, stream: BinaryIO, *, via: Via, file_name: str | None, options: IntakeOptions, by: Asker
 ) -> Imported:
     """Store the list whole or not at all; IntakeFailed with every bad line."""
+    by.grant.refuse_below(Role.OPERATOR)
     refuse_bad_name(name, "a list")
     devices = await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=via, options=options)
     before = await _devices_of_newest(app, name)
     async with app.store.transaction() as tx:
-        number, version = await tx.lists.begin(name, via, devices.columns, file_name, by=by, now=await tx.now())
+        number, version = await tx.lists.begin(name, via, devices.columns, file_name, by=by.name, now=await tx.now())
     try:
         keys: set[str] = set()
         pages = devices.pages()
@@ -61,6 +63,8 @@ async def import_list(
         async with app.store.transaction() as tx:
             await tx.lists.publish(number, version, intake, devices=len(keys), added=len(added), removed=len(removed))
             imported = await tx.lists.newest(name)
+            facts = {"version": version, "devices": len(keys), "added": len(added), "removed": len(removed)}
+            await tx.audit.write(by, "list.imported", name, facts=facts, now=await tx.now())
     except BaseException:
         # Ctrl-C included: an interrupted import leaves nothing.
         await asyncio.shield(_forget(app, number, version))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from orchestrator.domain.access import Asker, Role
 from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import JobStatus
 from orchestrator.usecases.app import App
@@ -12,13 +13,15 @@ from orchestrator.usecases.describe_jobs import JobView, describe_job
 log = structlog.get_logger()
 
 
-async def pause_job(app: App, wanted: str, *, by: str, reason: str | None = None) -> JobView:
+async def pause_job(app: App, wanted: str, *, by: Asker, reason: str | None = None) -> JobView:
     """Pause the job; pausing a paused one changes nothing, IllegalMove where there is nothing to pause."""
+    by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
         if job.status is not JobStatus.PAUSED:
             frm = (JobStatus.QUEUED, JobStatus.RUNNING)
             if not await tx.jobs.move(job.number, JobStatus.PAUSED, frm=frm, reason=reason, now=await tx.now()):
                 raise IllegalMove(job.status, JobStatus.PAUSED)
-            log.info("job.paused", job=job.id, by=by, reason=reason)
+            await tx.audit.write(by, "job.paused", job.id, reason=reason, now=await tx.now())
+            log.info("job.paused", job=job.id, by=by.name, reason=reason)
     return await describe_job(app, job.id)

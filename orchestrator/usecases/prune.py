@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from orchestrator.domain.access import Asker, Role
 from orchestrator.usecases.app import App
 
 
-async def prune(app: App, *, keep_days: int) -> int:
-    """Remove jobs that ended longer ago, one a transaction; answers with how many."""
+async def prune(app: App, *, keep_days: int, by: Asker) -> int:
+    """Remove jobs that ended longer ago, one a transaction; answers with how many. The audit log stays."""
+    by.grant.refuse_below(Role.ADMIN)
     async with app.store.transaction() as tx:
         await tx.lanes.forget_calls(before=await tx.now() - _KEPT_MINUTES)
     removed = 0
     while True:
         async with app.store.transaction() as tx:
-            job = await tx.reception.remove_oldest(before=await tx.now() - timedelta(days=keep_days))
+            now = await tx.now()
+            job = await tx.reception.remove_oldest(before=now - timedelta(days=keep_days))
+            if job is not None:
+                await tx.audit.write(by, "job.pruned", job, facts={"keepDays": keep_days}, now=now)
         if job is None:
             await _forget_history(app, keep_days)
             return removed

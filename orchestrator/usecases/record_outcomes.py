@@ -35,6 +35,7 @@ async def record_outcomes(app: App, entry: Entry) -> Recorded:
         # Permits of the other keeper are worth nothing, whoever holds them: read where the intent is written.
         keepers = await tx.lanes.keepers(list(entry.keepers)) if entry.keepers else {}
         kept = await _write(tx, entry)
+    app.metrics.note_written(change.status for change in entry.targets if change.key in kept)
     if len(kept) < len(entry.batches):
         log.warning("batch.taken_over", batches=len(entry.batches) - len(kept))
     turns: list[Turn] = []

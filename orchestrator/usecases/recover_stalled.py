@@ -26,6 +26,7 @@ async def recover_stalled(app: App) -> int:
         async with app.store.transaction() as tx:
             recovered = await tx.recovery.hand_back(now=await tx.now(), limit=_BATCHES_A_PAGE)
         total += len(recovered)
+        app.metrics.recovered.inc(len(recovered))
         for batch in recovered:
             log.warning(
                 "batch.recovered",

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.job import Priority
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_jobs import JobView, describe_job
 
 
-async def reprioritise_job(app: App, wanted: str, priority: Priority) -> JobView:
+async def reprioritise_job(
+    app: App, wanted: str, priority: Priority, *, by: Asker, reason: str | None = None
+) -> JobView:
     """Give the job another priority; it counts from the next claim."""
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
-        await tx.jobs.set_priority(job.number, priority, now=await tx.now())
+        by.grant.refuse_action(job.action)
+        if job.priority is not priority:
+            now = await tx.now()
+            await tx.jobs.set_priority(job.number, priority, now=now)
+            facts = {"from": job.priority, "to": priority}
+            await tx.audit.write(by, "job.reprioritised", job.id, reason=reason, facts=facts, now=now)
     return await describe_job(app, job.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import JobStatus
 from orchestrator.usecases.app import App
@@ -15,10 +16,12 @@ log = structlog.get_logger()
 _RESTING = (JobStatus.PAUSED, JobStatus.STOPPED)
 
 
-async def resume_job(app: App, wanted: str, *, by: str, reason: str | None = None) -> JobView:
+async def resume_job(app: App, wanted: str, *, by: Asker, reason: str | None = None) -> JobView:
     """Set the job running again; a running one stays as it is, IllegalMove where it has ended."""
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
+        by.grant.refuse_action(job.action)
+        by.grant.refuse_devices((await tx.jobs.tallies([job.number]))[job.number].total)
         if job.status not in {JobStatus.QUEUED, JobStatus.RUNNING}:
             now = await tx.now()
             if not await tx.jobs.move(job.number, JobStatus.RUNNING, frm=_RESTING, reason=None, now=now):
@@ -28,6 +31,7 @@ async def resume_job(app: App, wanted: str, *, by: str, reason: str | None = Non
             await begin_anew(tx, job.number)
             await tx.targets.make_due(job.number, now=now)
             await tx.jobs.settle(job.number, now=now)
-            log.info("job.resumed", job=job.id, by=by, reason=reason)
+            await tx.audit.write(by, "job.resumed", job.id, reason=reason, now=now)
+            log.info("job.resumed", job=job.id, by=by.name, reason=reason)
         tx.after_commit(lambda: app.bell.ring(1))
     return await describe_job(app, job.id)

@@ -7,19 +7,24 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.device import Device
-from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.errors import WrongMoment
 from orchestrator.domain.job import Intake, Job, JobStatus
 from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.pages import unpack
+from orchestrator.store.database import Transaction
 from orchestrator.store.reception import NewJob
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.submit_job import (
+    KeyTaken,
     Reception,
     begin_reception,
     forget_reception,
+    hash_of,
+    job_of_key,
     new_job_id,
     publish_reception,
 )
@@ -33,25 +38,35 @@ async def retry_job(
     *,
     statuses: Sequence[TargetStatus] = (TargetStatus.FAILED,),
     code: str | None = None,
-    by: str,
+    by: Asker,
     reason: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Job:
     """A linked job of the targets with these statuses (and this error code), under the lines of the first input.
 
     What still waits in a paused or stopped job is cancelled there, so that no device is in two jobs at once.
-    RequestRejected where no target fits, or where waiting ones are asked for while the job runs.
+    WrongMoment where no target fits, or where waiting ones are asked for while the job runs.
+    With a key that was used for the same request before, the answer is that job.
     """
     async with app.store.reading() as tx:
         old = await tx.jobs.find(wanted)
+        by.grant.refuse_action(old.action)
+        by.grant.refuse_devices(await _at_least(tx, old, statuses, code))
+    idempotency = None
+    if idempotency_key is not None:
+        idempotency = (idempotency_key, hash_of(["retry", old.id, sorted(set(statuses)), code]))
+        done = await job_of_key(app, *idempotency)
+        if done is not None:
+            return done
     taken, since = set(statuses), None
     if TargetStatus.WAITING in taken and not old.status.is_final:
         if old.status not in {JobStatus.PAUSED, JobStatus.STOPPED}:
-            raise RequestRejected(f"Job {old.id} is {old.status}: what waits in it will be called. Pause it first.")
+            raise WrongMoment(f"Job {old.id} is {old.status}: what waits in it will be called. Pause it first.")
         async with app.store.reading() as tx:
             tally = (await tx.jobs.tallies([old.number]))[old.number]
             fitting = await tx.targets.page(old.number, old.id, limit=1, statuses=[*taken], code=code)
         if tally.sending:
-            raise RequestRejected(f"Job {old.id} still has calls on their way. Ask again in a moment.")
+            raise WrongMoment(f"Job {old.id} still has calls on their way. Ask again in a moment.")
         if not fitting:
             raise _nothing(old, taken)
         cancelled = await cancel_job(app, old.id, by=by, reason="its waiting targets go on in a retry")
@@ -69,7 +84,7 @@ async def retry_job(
             lane=app.tenant(old.tenant).lane,
             priority=old.priority,
             input_columns=old.input_columns,
-            submitted_by=by,
+            submitted_by=by.name,
             submit_reason=reason,
             file_name=old.intake.file_name,
             retry_of=old.id,
@@ -77,9 +92,17 @@ async def retry_job(
     )
     try:
         rows = await _receive(app, reception, old, _Wanted(frozenset(taken), code, since))
+        by.grant.refuse_devices(rows)
         async with app.store.reading() as tx:
             brake = await tx.brakes.options(old.number)
-        return await publish_reception(app, reception, Intake(rows, file_name=old.intake.file_name), brake=brake)
+        intake = Intake(rows, file_name=old.intake.file_name)
+        return await publish_reception(app, reception, intake, by=by, idempotency=idempotency, brake=brake)
+    except KeyTaken:
+        # The same request came twice at once, and the other was faster.
+        await forget_reception(app, reception.number)
+        return await retry_job(
+            app, wanted, statuses=statuses, code=code, by=by, reason=reason, idempotency_key=idempotency_key
+        )
     except BaseException:
         await asyncio.shield(forget_reception(app, reception.number))
         raise
@@ -123,5 +146,15 @@ async def _receive(app: App, reception: Reception, old: Job, wanted_targets: _Wa
     return count
 
 
-def _nothing(old: Job, taken: Collection[TargetStatus]) -> RequestRejected:
-    return RequestRejected(f"Job {old.id} has no {' or '.join(sorted(taken))} target to retry.")
+async def _at_least(tx: Transaction, old: Job, statuses: Sequence[TargetStatus], code: str | None) -> int:
+    """How many targets that are before anything is changed; with an error code, those that have ended with it."""
+    if code is not None:
+        groups = await tx.jobs.errors(old.number)
+        fitting = (group for group in groups if group.status in statuses and group.code.casefold() == code.casefold())
+        return sum(groups[group].count for group in fitting)
+    tally = (await tx.jobs.tallies([old.number]))[old.number]
+    return sum(getattr(tally, status.value) for status in set(statuses))
+
+
+def _nothing(old: Job, taken: Collection[TargetStatus]) -> WrongMoment:
+    return WrongMoment(f"Job {old.id} has no {' or '.join(sorted(taken))} target to retry.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.errors import StillRunning
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job
@@ -12,10 +13,12 @@ from orchestrator.usecases.fire_schedules import running_job
 from orchestrator.usecases.start_moment import MAKING, Making, start_moment
 
 
-async def run_schedule(app: App, name: str, *, by: str) -> Job:
+async def run_schedule(app: App, name: str, *, by: Asker) -> Job:
     """The job, without a window, whatever the schedule's status; StillRunning where the last one has not ended."""
     async with app.store.transaction() as tx:
         schedule = await tx.schedules.by_name(name)
+        by.grant.refuse_action(schedule.order.action)
+        by.grant.refuse_devices((await tx.lists.newest(schedule.order.list_name)).devices)
         await tx.schedules.locked(schedule.number)
         now = await tx.now()
         running = await running_job(tx, schedule.number)
@@ -30,7 +33,7 @@ async def run_schedule(app: App, name: str, *, by: str) -> Job:
                     f"`muster job watch {running}` follows it, `muster job cancel {running}` ends it."
                 )
             cancels = running
-        starting = MomentFacts(schedule.number, now, MomentStatus.STARTING, None, now, by=by)
+        starting = MomentFacts(schedule.number, now, MomentStatus.STARTING, None, now, by=by.name)
         await tx.moments.note([starting], holder=app.worker, lease_until=now + MAKING)
     try:
         return await start_moment(app, Making(schedule, now, None, cancels, app.worker, by))

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.due import Window
 from orchestrator.domain.errors import IllegalMove, MusterError, TryLater
 from orchestrator.domain.forecast import Forecast
@@ -45,7 +46,7 @@ class Making:
     window: Window | None
     cancels: JobId | None
     holder: WorkerId
-    by: str | None = None
+    by: Asker | None = None
 
 
 async def start_moment(app: App, making: Making) -> Job:
@@ -69,7 +70,7 @@ async def start_moment(app: App, making: Making) -> Job:
     request = ListRequest(
         order=order,
         schedule=schedule.name,
-        submitted_by=making.by or f"schedule {schedule.name}",
+        by=making.by or the_schedule(schedule),
         not_after=None if window is None else window.ends,
         not_after_reason=None if window is None else _reason(schedule, window),
         rest_of=last,
@@ -103,9 +104,14 @@ def _reason(schedule: Schedule, window: Window) -> str:
     return f"Stopped because {window.reason}; {left}."
 
 
+def the_schedule(schedule: Schedule) -> Asker:
+    """A schedule as the audit log names it: nobody asked just now."""
+    return Asker(f"schedule {schedule.name}", "clock")
+
+
 async def _cancel(app: App, job: JobId, schedule: Schedule) -> None:
     try:
-        await cancel_job(app, job, by=f"schedule {schedule.name}", reason="the schedule's next run took its place")
+        await cancel_job(app, job, by=the_schedule(schedule), reason="the schedule's next run took its place")
     except IllegalMove:
         return  # it came to its end meanwhile
 

@@ -7,10 +7,12 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import BinaryIO
 
 import structlog
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.action import Action
 from orchestrator.domain.batch import BATCH_SIZE, split
 from orchestrator.domain.brake import BrakeOptions, canary_ranks
@@ -42,7 +44,7 @@ class JobRequest:
     action: Action
     via: Via
     tenant: str
-    submitted_by: str
+    by: Asker
     name: str | None = None
     reason: str | None = None
     priority: Priority = Priority.NORMAL
@@ -91,6 +93,7 @@ async def submit_job(
     `on_rows` hears how many rows were read so far; `confirm` is asked once everything is read, before it is published.
     With a key that was used for the same request before, the answer is that job.
     """
+    request.by.grant.refuse_action(request.action)
     tenant = app.tenant(request.tenant)
     devices = await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=request.via, options=options)
     reception = await _begin(app, request, devices, file_name)
@@ -98,6 +101,7 @@ async def submit_job(
         await _receive(reception, devices, options, on_rows)
         report = devices.report()
         refuse_if_bad(report, options)
+        request.by.grant.refuse_devices(report.good)
         if confirm is not None:
             preview = preview_of(devices, report, await forecast_new(app, tenant, report.good, request.priority))
             await asyncio.to_thread(_ask, confirm, preview)
@@ -197,6 +201,7 @@ async def publish_reception(
     reception: Reception,
     intake: Intake,
     *,
+    by: Asker,
     idempotency: tuple[str, str] | None = None,
     brake: BrakeOptions,
     canary: int = 0,
@@ -221,6 +226,7 @@ async def publish_reception(
         ):
             raise KeyTaken
         published = await tx.jobs.by_number(reception.number)
+        await _write_deed(tx, by, published, devices=reception.total, now=now)
         if together_with is not None:
             await together_with(tx, published)
         bells = min(MOST_BELLS, -(-reception.total // BATCH_SIZE))
@@ -242,7 +248,7 @@ async def _begin(app: App, request: JobRequest, devices: DeviceList, file_name: 
             lane=tenant.lane,
             priority=request.priority,
             input_columns=tuple(devices.columns),
-            submitted_by=request.submitted_by,
+            submitted_by=request.by.name,
             submit_reason=request.reason,
             file_name=file_name,
             retry_of=request.retry_of,
@@ -280,24 +286,51 @@ async def _publish(
     intake = Intake(report.rows, report.duplicates, report.rejected, report.sha256, file_name)
     key = request.idempotency_key
     if key is None:
-        return await publish_reception(app, reception, intake, brake=request.brake, canary=request.canary)
+        return await publish_reception(
+            app, reception, intake, by=request.by, brake=request.brake, canary=request.canary
+        )
     request_hash = _request_hash(request, report.sha256)
     try:
         return await publish_reception(
             app,
             reception,
             intake,
+            by=request.by,
             idempotency=(key, request_hash),
             brake=request.brake,
             canary=request.canary,
         )
     except KeyTaken:
-        async with app.store.reading() as tx:
-            job, their_hash = await tx.jobs.by_idempotency_key(key)
-        if their_hash != request_hash:
-            raise IdempotencyConflict(key) from None
+        job = await job_of_key(app, key, request_hash)
+        if job is None:
+            raise
         await forget_reception(app, reception.number)
         return job
+
+
+async def job_of_key(app: App, key: str, request_hash: str) -> Job | None:
+    """The job that this request made before; IdempotencyConflict where the key came with another request."""
+    async with app.store.reading() as tx:
+        found = await tx.jobs.by_idempotency_key(key)
+    if found is None:
+        return None
+    job, their_hash = found
+    if their_hash != request_hash:
+        raise IdempotencyConflict(key)
+    return job
+
+
+def hash_of(parts: Sequence[object]) -> str:
+    """What tells one request from another."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+async def _write_deed(tx: Transaction, by: Asker, job: Job, *, devices: int, now: datetime) -> None:
+    facts: dict[str, object] = {"action": job.action, "devices": devices, "tenant": job.tenant}
+    if job.retry_of is not None:
+        facts["retryOf"] = job.retry_of
+    what = "job.submitted" if job.retry_of is None else "job.retried"
+    await tx.audit.write(by, what, job.id, reason=job.submit_reason, facts=facts, now=now)
 
 
 async def forget_reception(app: App, number: JobNumber) -> None:
@@ -319,7 +352,7 @@ def _request_hash(request: JobRequest, sha256: str) -> str:
     parts: list[object] = [request.action, request.via, request.tenant, request.name, request.priority, sha256]
     if request.canary or request.brake != BrakeOptions():
         parts += [request.canary, request.brake.share, request.brake.sample]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return hash_of(parts)
 
 
 _ALPHABET = "23456789bcdfghjkmnpqrstvwxz"

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.device import Device
 from orchestrator.domain.errors import ScheduleInvalid
 from orchestrator.domain.ids import JobId
@@ -34,7 +35,7 @@ class ListRequest:
 
     order: Order
     schedule: str
-    submitted_by: str
+    by: Asker
     not_after: datetime | None = None
     not_after_reason: str | None = None
     rest_of: JobId | None = None
@@ -69,7 +70,7 @@ async def submit_list(
             lane=tenant.lane,
             priority=order.priority,
             input_columns=version.columns,
-            submitted_by=request.submitted_by,
+            submitted_by=request.by.name,
             submit_reason=order.reason,
             file_name=version.label,
             schedule=request.schedule,
@@ -81,7 +82,7 @@ async def submit_list(
         await _receive(app, reception, version, rest)
         intake = replace(version.intake, file_name=version.label)
         return await publish_reception(
-            app, reception, intake, brake=order.brake, canary=order.canary, together_with=together_with
+            app, reception, intake, by=request.by, brake=order.brake, canary=order.canary, together_with=together_with
         )
     except BaseException:
         await asyncio.shield(forget_reception(app, reception.number))

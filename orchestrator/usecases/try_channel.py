@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.errors import RequestRejected, UnknownChannel
 from orchestrator.domain.notice import Channel, Delivered, Undelivered, notice_of_test
 from orchestrator.store.notices import NoticeFacts
@@ -20,7 +21,7 @@ class Tried:
     problem: str | None
 
 
-async def try_channels(app: App, names: tuple[str, ...], *, by: str) -> list[Tried]:
+async def try_channels(app: App, names: tuple[str, ...], *, by: Asker) -> list[Tried]:
     """A test to these channels, to all of them if none is named."""
     channels = app.messenger.channels
     if not channels:
@@ -39,10 +40,10 @@ async def list_notices(app: App, *, limit: int) -> list[NoticeFacts]:
         return await tx.notices.newest(limit=limit)
 
 
-async def _try(app: App, channel: Channel, by: str) -> Tried:
+async def _try(app: App, channel: Channel, by: Asker) -> Tried:
     if app.messenger.deliver is None:
         return Tried(channel, "nothing here can deliver")
-    notice = notice_of_test(f"test/{app.worker}/{app.clock.now().timestamp():.0f}", by)
+    notice = notice_of_test(f"test/{app.worker}/{app.clock.now().timestamp():.0f}", by.name)
     try:
         async with asyncio.timeout(PATIENCE):
             match await app.messenger.deliver(channel, notice):

@@ -19,6 +19,7 @@ from orchestrator.usecases.describe_jobs import describe_job
 from orchestrator.usecases.drive import open_driver
 from orchestrator.usecases.submit_job import JobRequest, submit_job
 from tests.support.apps import an_app, devices_csv
+from tests.support.askers import SOMEBODY
 
 DEVICES = 3000
 CUT = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1"
@@ -53,7 +54,7 @@ async def test_a_database_that_goes_away_loses_no_device(
     async with AsyncExitStack() as opened:
         url = await opened.enter_async_context(serve(graph))
         apps = [await opened.enter_async_context(an_app(postgresql_url, url, kind="worker")) for _ in range(2)]
-        request = JobRequest(Action.WAKE_UP_CLIENT, Via.MANAGED_DEVICES, "default", "somebody")
+        request = JobRequest(Action.WAKE_UP_CLIENT, Via.MANAGED_DEVICES, "default", SOMEBODY)
         job = await submit_job(
             apps[0], request, io.BytesIO(devices_csv(DEVICES)), file_name=None, options=IntakeOptions()
         )

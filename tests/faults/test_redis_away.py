@@ -27,6 +27,7 @@ from orchestrator.usecases.drive import open_driver
 from orchestrator.usecases.shared_throttle import SharedThrottle
 from orchestrator.usecases.submit_job import JobRequest, submit_job
 from tests.support.apps import an_app, devices_csv
+from tests.support.askers import SOMEBODY
 
 LIMIT = parse_write_limit("100/1s")
 DEVICES = 900
@@ -63,7 +64,7 @@ async def test_the_limit_holds_while_redis_goes_away_and_comes_back(
         one, other = [
             await opened.enter_async_context(a_worker(postgresql_url, broker_url, graph_url)) for _ in range(2)
         ]
-        request = JobRequest(Action.WAKE_UP_CLIENT, Via.MANAGED_DEVICES, "default", "somebody")
+        request = JobRequest(Action.WAKE_UP_CLIENT, Via.MANAGED_DEVICES, "default", SOMEBODY)
         job = await submit_job(one, request, io.BytesIO(devices_csv(DEVICES)), file_name=None, options=IntakeOptions())
         stop = StopSignal()
         for app in (one, other):

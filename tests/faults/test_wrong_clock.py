@@ -18,6 +18,7 @@ from orchestrator.usecases.describe_jobs import describe_job
 from orchestrator.usecases.drive import drive
 from orchestrator.usecases.submit_job import JobRequest, submit_job
 from tests.support.apps import an_app, device_ids, devices_csv
+from tests.support.askers import SOMEBODY
 
 
 class WrongClock(SystemClock):
@@ -40,7 +41,7 @@ async def test_a_machine_whose_clock_is_wrong_waits_no_longer_than_others(postgr
         an_app(postgresql_url, url) as right,
         an_app(postgresql_url, url, clock=clock) as wrong,
     ):
-        request = JobRequest(Action.WAKE_UP_CLIENT, Via.MANAGED_DEVICES, "default", "somebody")
+        request = JobRequest(Action.WAKE_UP_CLIENT, Via.MANAGED_DEVICES, "default", SOMEBODY)
         job = await submit_job(right, request, io.BytesIO(devices_csv(30)), file_name=None, options=IntakeOptions())
         async with asyncio.timeout(30):
             await drive(wrong, StopSignal(), only=job, until_idle=True)

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.brake import OUTAGE_AFTER, BrakeOptions
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.retry import RetryPolicy
@@ -62,7 +63,7 @@ async def test_errors_above_the_share_stop_the_job_for_all_workers_and_resumed_i
             stopped = await at_rest(apps[0], job)
             called = graph.tenant.total
             graph.behave()
-            await resume_job(apps[0], job.id, by="somebody")
+            await resume_job(apps[0], job.id, by=Asker("somebody", "tests"))
             finished = await at_rest(apps[0], job)
         report = await report_of(apps[0], job)
 
@@ -114,7 +115,7 @@ async def test_canaries_that_fare_badly_stop_the_job_and_nobody_else_is_called(d
         stopped = await driven(app, job)
         called = graph.tenant.total
         graph.behave()
-        await resume_job(app, job.id, by="somebody")
+        await resume_job(app, job.id, by=Asker("somebody", "tests"))
         finished = await driven(app, job)
 
     assert stopped.status is JobStatus.STOPPED
@@ -141,8 +142,8 @@ async def test_a_paused_job_with_canaries_goes_on_with_them(sqlite_url: str) -> 
     graph = SimulatedGraph(None)
     async with two_apps(sqlite_url, graph) as (app, _):
         job = await submitted(app, 500, canary=10)
-        await pause_job(app, job.id, by="somebody")
-        await resume_job(app, job.id, by="somebody")
+        await pause_job(app, job.id, by=Asker("somebody", "tests"))
+        await resume_job(app, job.id, by=Asker("somebody", "tests"))
         view = await driven(app, job)
 
     assert view.tally.accepted == 500
@@ -174,7 +175,7 @@ async def test_a_retry_is_judged_as_the_job_was(sqlite_url: str) -> None:
     async with two_apps(sqlite_url, graph) as (app, _):
         job = await submitted(app, 60, brake=BrakeOptions(33, 7))
         await driven(app, job)
-        again = await retry_job(app, job.id, statuses=[TargetStatus.FAILED], by="somebody")
+        again = await retry_job(app, job.id, statuses=[TargetStatus.FAILED], by=Asker("somebody", "tests"))
         async with app.store.reading() as tx:
             options = await tx.brakes.options(again.number)
 

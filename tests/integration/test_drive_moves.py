@@ -24,6 +24,7 @@ from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.recover_stalled import LEASE
 from orchestrator.usecases.resume_job import resume_job
 from tests.support.apps import an_app, driven, report_of, submitted
+from tests.support.askers import SOMEBODY
 from tests.support.truth import assert_the_report_is_true
 
 pytestmark = pytest.mark.enable_socket
@@ -69,12 +70,12 @@ async def test_no_call_leaves_one_second_after_a_pause_and_resuming_calls_the_re
         job = await submitted(app, 400)
         await until_called(graph, 60)
 
-        await pause_job(app, job.id, by="tests")
+        await pause_job(app, job.id, by=SOMEBODY)
         paused_at = time.monotonic()
         paused = await until_at_rest(app, job.id)
         await asyncio.sleep(max(0.0, paused_at + 1.5 - time.monotonic()))
         called = graph.tenant.total
-        await resume_job(app, job.id, by="tests")
+        await resume_job(app, job.id, by=SOMEBODY)
         finished = await until_at_rest(app, job.id)
         report = await report_of(app, job)
 
@@ -93,8 +94,8 @@ async def test_pausing_and_resuming_at_once_again_and_again_loses_and_doubles_no
         job = await submitted(app, 300)
         for calls in (10, 40, 80, 120, 160):
             await until_called(graph, calls)
-            await pause_job(app, job.id, by="tests")
-            await resume_job(app, job.id, by="tests")
+            await pause_job(app, job.id, by=SOMEBODY)
+            await resume_job(app, job.id, by=SOMEBODY)
         view = await until_at_rest(app, job.id)
         report = await report_of(app, job)
 
@@ -109,10 +110,10 @@ async def test_a_job_that_is_paused_while_its_first_calls_are_out_is_paused_afte
     async with at_work(database_url, graph) as app:
         job = await submitted(app, 100)
         await until_called(graph, 5)
-        await pause_job(app, job.id, by="tests")
+        await pause_job(app, job.id, by=SOMEBODY)
         shown = (await describe_job(app, job.id)).status
         paused = await until_at_rest(app, job.id)
-        await resume_job(app, job.id, by="tests")
+        await resume_job(app, job.id, by=SOMEBODY)
         finished = await until_at_rest(app, job.id)
 
     assert shown is JobStatus.PAUSING
@@ -126,7 +127,7 @@ async def test_a_cancelled_job_ends_with_nothing_waiting(database_url: str, grap
     async with at_work(database_url, graph) as app:
         job = await submitted(app, 1200)
         await until_called(graph, 60)
-        await cancel_job(app, job.id, by="tests")
+        await cancel_job(app, job.id, by=SOMEBODY)
         view = await until_at_rest(app, job.id)
         report = await report_of(app, job)
 
@@ -142,7 +143,7 @@ async def test_a_run_whose_job_is_cancelled_from_elsewhere_leaves_nothing_waitin
         job = await submitted(app, 1200)
         running = asyncio.create_task(driven(app, job))
         await until_called(graph, 60)
-        await cancel_job(other, job.id, by="tests")
+        await cancel_job(other, job.id, by=SOMEBODY)
         view = await running
 
     assert view.status is JobStatus.CANCELLED

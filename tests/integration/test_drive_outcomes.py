@@ -19,6 +19,7 @@ from orchestrator.simulator.throttling import RETRY_AFTER_STYLES, Quota, RetryAf
 from orchestrator.usecases.app import App
 from orchestrator.usecases.resume_job import resume_job
 from tests.support.apps import an_app, device_ids, driven, report_of, submitted, targets_of
+from tests.support.askers import SOMEBODY
 from tests.support.truth import assert_the_report_is_true
 
 pytestmark = pytest.mark.enable_socket
@@ -169,7 +170,7 @@ async def test_a_stopped_job_goes_on_where_it_stood_once_it_was_mended(sqlite_ur
         job = await submitted(app, 200)
         stopped = await driven(app, job)
         graph.behave()
-        await resume_job(app, job.id, by="tests")
+        await resume_job(app, job.id, by=SOMEBODY)
         finished = await driven(app, job)
         report = await report_of(app, job)
 

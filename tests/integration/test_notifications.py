@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.notice import (
     Channel,
@@ -247,7 +248,7 @@ async def test_a_missed_run_and_a_schedule_set_aside_are_told_to_whom_they_conce
         await a_schedule(app, "hourly", rhythm=Every(timedelta(hours=2), START), channels=("team",))
         clock.advance(hours=9, minutes=30)
         await fire_schedules(app)
-        await remove_list(app, "fleet")
+        await remove_list(app, "fleet", by=Asker("tests", "tests"))
         clock.advance(hours=1)
         await fire_schedules(app)
         await send_notices(app)
@@ -301,7 +302,7 @@ async def test_a_test_says_what_came_of_it(sqlite_url: str, clock: ManualClock) 
         addresses = {"ops": Address(well.url), "old": Address(gone.url)}
         app = telling(plain, a_postman(clock, addresses), a_channel(name="ops"), a_channel(name="old"))
 
-        tried = await try_channels(app, (), by="ada")
+        tried = await try_channels(app, (), by=Asker("ada", "tests"))
 
     assert [(each.channel.name, each.problem) for each in tried] == [("ops", None), ("old", "HTTP 410")]
     assert json.loads(well.told[0].body)["event"] == "test"

@@ -28,6 +28,7 @@ from orchestrator.usecases.retry_job import retry_job
 from orchestrator.usecases.submit_job import JobRequest, submit_job
 from orchestrator.usecases.write_report import report_text
 from tests.support.apps import an_app, device_ids, devices_csv
+from tests.support.askers import SOMEBODY
 from tests.support.truth import assert_the_report_is_true
 
 DEVICES = 60
@@ -123,7 +124,7 @@ async def test_a_stopped_job_goes_on_once_a_person_mended_it(database_url: str) 
     async with serve(graph) as url, an_app(database_url, url) as app:
         stopped = await run(app)
         graph.behave()
-        await resume_job(app, stopped.job.id, by="somebody")
+        await resume_job(app, stopped.job.id, by=SOMEBODY)
         await drive(app, StopSignal(), only=stopped.job, until_idle=True)
         view = await describe_job(app, stopped.job.id)
         rows = await report(app, view)
@@ -165,7 +166,7 @@ async def test_a_retry_calls_only_what_failed_under_the_lines_of_the_first_list(
     async with serve(graph) as url, an_app(database_url, url) as app:
         first = await run(app)
         graph.behave()
-        again = await retry_job(app, first.job.id, statuses=[TargetStatus.FAILED], by="somebody")
+        again = await retry_job(app, first.job.id, statuses=[TargetStatus.FAILED], by=SOMEBODY)
         await drive(app, StopSignal(), only=again, until_idle=True)
         view = await describe_job(app, again.id)
         rows = await report(app, view)
@@ -180,8 +181,8 @@ async def test_a_cancelled_job_keeps_what_is_known_and_calls_nobody_more(databas
     graph = SimulatedGraph(None)
     async with serve(graph) as url, an_app(database_url, url) as app:
         job = await submit(app)
-        await pause_job(app, job.job.id, by="somebody")
-        view = await cancel_job(app, job.job.id, by="somebody")
+        await pause_job(app, job.job.id, by=SOMEBODY)
+        view = await cancel_job(app, job.job.id, by=SOMEBODY)
         rows = await report(app, view)
 
     assert view.status is JobStatus.CANCELLED
@@ -190,7 +191,7 @@ async def test_a_cancelled_job_keeps_what_is_known_and_calls_nobody_more(databas
 
 
 async def submit(app: App, action: Action = Action.REFRESH_USER_POLICY) -> JobView:
-    request = JobRequest(action, Via.MANAGED_DEVICES, "default", "somebody")
+    request = JobRequest(action, Via.MANAGED_DEVICES, "default", SOMEBODY)
     job = await submit_job(app, request, io.BytesIO(devices_csv(DEVICES)), file_name="x.csv", options=IntakeOptions())
     return await describe_job(app, job.id)
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.errors import IntakeFailed, RequestRejected, UnknownList
 from orchestrator.store.saved_lists import KEPT_VERSIONS
 from orchestrator.usecases.app import App
@@ -71,7 +72,7 @@ async def test_a_job_has_the_devices_of_the_version_it_ran_with(app: App) -> Non
     await a_list(app, 6000)
     await a_schedule(app)
 
-    job = await run_schedule(app, "nightly", by="tests")
+    job = await run_schedule(app, "nightly", by=Asker("tests", "tests"))
     await a_list(app, 10)
 
     assert job.intake.file_name == "fleet@1"
@@ -91,12 +92,12 @@ async def test_of_old_versions_only_the_counts_are_kept(app: App) -> None:
 async def test_a_removed_list_leaves_no_row(app: App) -> None:
     await a_list(app, 10)
 
-    await remove_list(app, "fleet")
+    await remove_list(app, "fleet", by=Asker("tests", "tests"))
 
     assert await list_lists(app) == []
     assert await pages_of(app) == 0
     with pytest.raises(UnknownList):
-        await remove_list(app, "fleet")
+        await remove_list(app, "fleet", by=Asker("tests", "tests"))
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "x" * 65, "-x"])

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 from sqlalchemy import text
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.blackout import parse_blackout
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import (
@@ -63,7 +64,7 @@ async def job_of(app: App, job_id: str | None) -> Job:
 
 async def let_end(app: App, job_id: str | None) -> None:
     assert job_id is not None
-    await cancel_job(app, job_id, by="tests")
+    await cancel_job(app, job_id, by=Asker("tests", "tests"))
 
 
 def night(clock: ManualClock, *, minutes: float = 0) -> None:
@@ -231,7 +232,9 @@ async def test_no_job_is_made_in_a_blackout(app: App, clock: ManualClock, whose:
     dark = parse_blackout("2026-03-03..2026-03-04", "freeze")
     await a_schedule(app, blackouts=(dark,) if whose == "schedule" else ())
     if whose != "schedule":
-        await add_blackouts(app, [dark], schedule=None, tenant="default" if whose == "tenant" else None, by="tests")
+        await add_blackouts(
+            app, [dark], schedule=None, tenant="default" if whose == "tenant" else None, by=Asker("tests", "tests")
+        )
 
     previewed = [view.marks for view in await preview_schedule(app, "nightly", after=None, count=3)]
     for _ in range(3):
@@ -250,15 +253,15 @@ async def test_a_schedule_whose_list_is_gone_is_set_aside_alone_and_goes_on_when
     await a_list(app, name="other")
     await a_schedule(app, "bad", list_name="other")
     await a_schedule(app, "good")
-    referring = await remove_list(app, "other")
+    referring = await remove_list(app, "other", by=Asker("tests", "tests"))
 
     night(clock)
     await fire_schedules(app)
     set_aside = await describe_schedule(app, "bad")
     with pytest.raises(UnknownList):
-        await resume_schedule(app, "bad", by="tests")
+        await resume_schedule(app, "bad", by=Asker("tests", "tests"))
     await a_list(app, name="other")
-    mended = await resume_schedule(app, "bad", by="tests")
+    mended = await resume_schedule(app, "bad", by=Asker("tests", "tests"))
     night(clock)
     await fire_schedules(app)
 
@@ -307,12 +310,12 @@ async def test_a_paused_schedule_makes_no_job_and_its_history_says_so_when_it_go
 ) -> None:
     await a_list(app)
     await a_schedule(app)
-    await pause_schedule(app, "nightly", by="tests", reason="audit")
+    await pause_schedule(app, "nightly", by=Asker("tests", "tests"), reason="audit")
 
     for _ in range(2):
         night(clock)
         await fire_schedules(app)
-    resumed = await resume_schedule(app, "nightly", by="tests")
+    resumed = await resume_schedule(app, "nightly", by=Asker("tests", "tests"))
     night(clock)
     await fire_schedules(app)
 
@@ -333,7 +336,7 @@ async def test_a_schedule_for_once_ends_with_its_moment(app: App, clock: ManualC
     assert (view.schedule.status, view.upcoming) == (ScheduleStatus.ENDED, ())
     assert await statuses_of(app) == [MomentStatus.STARTED]
     with pytest.raises(RequestRejected, match="has ended"):
-        await pause_schedule(app, "nightly", by="tests")
+        await pause_schedule(app, "nightly", by=Asker("tests", "tests"))
 
 
 async def test_jitter_makes_a_moment_start_later_and_not_another_moment(app: App, clock: ManualClock) -> None:
@@ -480,7 +483,7 @@ async def test_a_person_may_let_a_job_go_on_beyond_its_window(app: App, clock: M
     clock.advance(hours=5)
     await close_windows(app)
 
-    await resume_job(app, job, by="tests")
+    await resume_job(app, job, by=Asker("tests", "tests"))
     await close_windows(app)
 
     assert (await job_of(app, job)).status is JobStatus.RUNNING
@@ -492,9 +495,9 @@ async def test_a_schedule_run_by_hand_is_a_moment_of_its_own_and_refused_while_t
     await a_list(app)
     await a_schedule(app, rules=Rules(until=time(6)))
 
-    job = await run_schedule(app, "nightly", by="ada")
+    job = await run_schedule(app, "nightly", by=Asker("ada", "tests"))
     with pytest.raises(StillRunning, match=job.id):
-        await run_schedule(app, "nightly", by="ada")
+        await run_schedule(app, "nightly", by=Asker("ada", "tests"))
     await let_end(app, job.id)
     night(clock)
     await fire_schedules(app)
@@ -532,7 +535,7 @@ async def test_a_removed_schedule_leaves_its_jobs(app: App, clock: ManualClock) 
     night(clock)
     await fire_schedules(app)
 
-    await remove_schedule(app, "nightly", by="tests")
+    await remove_schedule(app, "nightly", by=Asker("tests", "tests"))
 
     assert [view.job.schedule for view in await list_jobs(app, limit=10)] == ["nightly"]
     with pytest.raises(UnknownSchedule):

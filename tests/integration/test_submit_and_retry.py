@@ -36,13 +36,14 @@ from orchestrator.usecases.resume_job import resume_job
 from orchestrator.usecases.retry_job import retry_job
 from orchestrator.usecases.submit_job import JobRequest, NotConfirmed, submit_job
 from tests.support.apps import an_app, device_ids, devices_csv, driven, report_of, submitted, targets_of
+from tests.support.askers import SOMEBODY
 from tests.support.builders import a_job
 from tests.support.clock import ManualClock
 from tests.support.truth import assert_the_report_is_true
 
 pytestmark = pytest.mark.enable_socket
 
-REQUEST = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, "default", "tests")
+REQUEST = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, "default", SOMEBODY)
 
 
 @pytest.fixture
@@ -255,10 +256,10 @@ async def test_a_beginning_that_fits_several_jobs_names_them(app: App) -> None:
 
 async def test_old_jobs_that_ended_are_removed_with_all_that_belongs_to_them(app: App) -> None:
     ended, running = await submitted(app, 10), await submitted(app, 20)
-    await cancel_job(app, ended.id, by="tests")
+    await cancel_job(app, ended.id, by=SOMEBODY)
 
-    early = await prune(app, keep_days=1)
-    late = await prune(app, keep_days=-1)
+    early = await prune(app, keep_days=1, by=SOMEBODY)
+    late = await prune(app, keep_days=-1, by=SOMEBODY)
 
     assert (early, late) == (0, 1)
     assert await rows_in(app) == {"jobs": 1, "batches": 1, "targets": 20, "input_pages": 1}
@@ -268,23 +269,23 @@ async def test_old_jobs_that_ended_are_removed_with_all_that_belongs_to_them(app
 async def test_pausing_twice_is_pausing_once_and_what_ended_moves_no_more(app: App) -> None:
     job = await submitted(app, 10)
 
-    await pause_job(app, job.id, by="tests")
-    paused = await pause_job(app, job.id, by="tests")
-    await cancel_job(app, job.id, by="tests")
-    cancelled = await cancel_job(app, job.id, by="tests")
+    await pause_job(app, job.id, by=SOMEBODY)
+    paused = await pause_job(app, job.id, by=SOMEBODY)
+    await cancel_job(app, job.id, by=SOMEBODY)
+    cancelled = await cancel_job(app, job.id, by=SOMEBODY)
 
     assert paused.status is JobStatus.PAUSED
     assert cancelled.status is JobStatus.CANCELLED
     for move in (pause_job, resume_job):
         with pytest.raises(IllegalMove):
-            await move(app, job.id, by="tests")
+            await move(app, job.id, by=SOMEBODY)
 
 
 async def test_what_waits_goes_on_in_a_retry_and_no_device_is_in_two_jobs(app: App, graph: SimulatedGraph) -> None:
     job = await submitted(app, 50)
-    await pause_job(app, job.id, by="tests")
+    await pause_job(app, job.id, by=SOMEBODY)
 
-    retry = await retry_job(app, job.id, statuses=[TargetStatus.WAITING], by="tests")
+    retry = await retry_job(app, job.id, statuses=[TargetStatus.WAITING], by=SOMEBODY)
     await driven(app, retry)
 
     assert retry.retry_of == job.id
@@ -297,10 +298,10 @@ async def test_what_waits_goes_on_in_a_retry_and_no_device_is_in_two_jobs(app: A
 
 async def test_a_retry_for_which_there_is_nothing_cancels_nothing(app: App) -> None:
     job = await submitted(app, 50)
-    await pause_job(app, job.id, by="tests")
+    await pause_job(app, job.id, by=SOMEBODY)
 
     with pytest.raises(RequestRejected, match="no waiting target"):
-        await retry_job(app, job.id, statuses=[TargetStatus.WAITING], code="ResourceNotFound", by="tests")
+        await retry_job(app, job.id, statuses=[TargetStatus.WAITING], code="ResourceNotFound", by=SOMEBODY)
 
     assert (await describe_job(app, job.id)).status is JobStatus.PAUSED
     assert (await rows_in(app))["jobs"] == 1
@@ -310,7 +311,7 @@ async def test_what_waits_in_a_running_job_is_not_for_a_retry(app: App) -> None:
     job = await submitted(app, 50)
 
     with pytest.raises(RequestRejected, match="Pause it first"):
-        await retry_job(app, job.id, statuses=[TargetStatus.WAITING], by="tests")
+        await retry_job(app, job.id, statuses=[TargetStatus.WAITING], by=SOMEBODY)
 
 
 async def test_a_retry_of_one_error_takes_its_devices_alone(app: App, graph: SimulatedGraph) -> None:
@@ -320,7 +321,7 @@ async def test_a_retry_of_one_error_takes_its_devices_alone(app: App, graph: Sim
     job = await submitted(app, 40)
     await driven(app, job)
 
-    retry = await retry_job(app, job.id, code="resourcenotfound", by="tests")
+    retry = await retry_job(app, job.id, code="resourcenotfound", by=SOMEBODY)
 
     assert [target.device for target in await targets_of(app, retry)] == [devices[25]]
 
@@ -332,9 +333,9 @@ async def test_doubtful_devices_that_wait_go_into_the_retry_too(app: App) -> Non
             text("UPDATE targets SET doubtful = true, attempts = 1 WHERE job_number = :number AND line <= 4"),
             {"number": job.number},
         )
-    await pause_job(app, job.id, by="tests")
+    await pause_job(app, job.id, by=SOMEBODY)
 
-    retry = await retry_job(app, job.id, statuses=[TargetStatus.WAITING], by="tests")
+    retry = await retry_job(app, job.id, statuses=[TargetStatus.WAITING], by=SOMEBODY)
     old = await describe_job(app, job.id)
 
     assert (old.tally.uncertain, old.tally.cancelled) == (3, 37)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import Random
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.action import Action
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.brake import BrakeOptions
@@ -39,6 +40,7 @@ from orchestrator.usecases.describe_jobs import JobView, describe_job, list_targ
 from orchestrator.usecases.drive import drive
 from orchestrator.usecases.submit_job import JobRequest, submit_job
 from orchestrator.usecases.write_report import report_text
+from tests.support.askers import SOMEBODY
 
 _PATIENCE = 60.0
 """Seconds after which a job that does not come to rest counts as hung."""
@@ -101,6 +103,7 @@ async def submitted(
     action: Action = Action.REFRESH_USER_POLICY,
     idempotency_key: str | None = None,
     skip_invalid: bool = False,
+    by: Asker = SOMEBODY,
     brake: BrakeOptions | None = None,
     canary: int = 0,
 ) -> Job:
@@ -111,7 +114,7 @@ async def submitted(
             action,
             Via.MANAGED_DEVICES,
             "default",
-            "tests",
+            by,
             idempotency_key=idempotency_key,
             brake=brake or BrakeOptions(),
             canary=canary,

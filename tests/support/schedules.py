@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from datetime import datetime, timedelta
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.action import Action
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.device import Via
@@ -27,7 +28,13 @@ async def a_list(
     """A saved list of so many devices."""
     content = devices_csv(devices) if isinstance(devices, int) else devices
     return await import_list(
-        app, name, io.BytesIO(content), via=via, file_name="devices.csv", options=IntakeOptions(), by="tests"
+        app,
+        name,
+        io.BytesIO(content),
+        via=via,
+        file_name="devices.csv",
+        options=IntakeOptions(),
+        by=Asker("tests", "tests"),
     )
 
 
@@ -44,7 +51,9 @@ async def a_schedule(
 ) -> ScheduleView:
     """A schedule of the list."""
     order = Order(action, Via.MANAGED_DEVICES, "default", list_name)
-    return await add_schedule(app, NewSchedule(name, rhythm, order, rules or Rules(), channels, blackouts), by="tests")
+    return await add_schedule(
+        app, NewSchedule(name, rhythm, order, rules or Rules(), channels, blackouts), by=Asker("tests", "tests")
+    )
 
 
 async def history_of(app: App, name: str = "nightly") -> list[MomentFacts]:

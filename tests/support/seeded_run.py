@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from orchestrator.cli.job_json import job_object
+from orchestrator.domain.access import Asker
 from orchestrator.domain.action import Action
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.brake import BrakeOptions
@@ -33,6 +33,7 @@ from orchestrator.simulator.throttling import Quota
 from orchestrator.store.reception import NewJob
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.describe_jobs import describe_job
+from orchestrator.usecases.job_json import job_object
 from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.reprioritise_job import reprioritise_job
 from orchestrator.usecases.resume_job import resume_job
@@ -189,7 +190,9 @@ class _Run:
         reception.total = len(lines)
         brake = chance.choice([BrakeOptions(), BrakeOptions(100, 1), BrakeOptions(10, 20)])
         canary = chance.choice([0, 0, 10])
-        job = await publish_reception(app, reception, Intake(len(lines)), brake=brake, canary=canary)
+        job = await publish_reception(
+            app, reception, Intake(len(lines)), by=Asker("person", "tests"), brake=brake, canary=canary
+        )
         self._jobs.append((job, devices))
         self._fences[job.number] = []
 
@@ -297,7 +300,7 @@ class _Run:
     async def _ask_for_a_pause(self) -> None:
         job, _ = self._chance.choice(self._jobs)
         try:
-            await pause_job(self._person, job.id, by="person")
+            await pause_job(self._person, job.id, by=Asker("person", "tests"))
             self._count("paused")
             self._fences[job.number].append((asyncio.get_running_loop().time(), _LONGEST))
             await asyncio.sleep(self._chance.choice([1.5, 3.0, 6.0]))
@@ -308,7 +311,9 @@ class _Run:
     async def _ask_for_another_priority(self) -> None:
         job, _ = self._chance.choice(self._jobs)
         try:
-            await reprioritise_job(self._person, job.id, self._chance.choice(list(Priority)))
+            await reprioritise_job(
+                self._person, job.id, self._chance.choice(list(Priority)), by=Asker("person", "tests")
+            )
         except (IllegalMove, StoreUnavailable):
             return
 
@@ -317,7 +322,7 @@ class _Run:
         if self._chance.random() < 0.7:
             return
         try:
-            await cancel_job(self._person, job.id, by="person")
+            await cancel_job(self._person, job.id, by=Asker("person", "tests"))
             self._count("cancelled")
             self._fences[job.number].append((asyncio.get_running_loop().time(), _LONGEST))
         except (IllegalMove, StoreUnavailable):
@@ -370,7 +375,7 @@ class _Run:
         """Whoever asked for a pause, and however many did: one person lets the job go on for all of them."""
         now = asyncio.get_running_loop().time()
         self._fences[job.number] = [(since, min(until, now)) for since, until in self._fences[job.number]]
-        await resume_job(self._person, job.id, by="person")
+        await resume_job(self._person, job.id, by=Asker("person", "tests"))
 
     async def _gather_evidence(self, limit: WriteLimit | None) -> None:
         summary, graph, person = self.summary, self._world.graph, self._person

@@ -23,6 +23,8 @@ CONTRACT = (
     "notify",
     "tenant",
     "lane",
+    "key",
+    "audit",
     "serve",
     "worker",
     "clock",

@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator.cli.figures import plural, rfc3339
-from orchestrator.cli.invocation import caller
+from orchestrator.cli.invocation import asker
 from orchestrator.cli.jobs import words_of
 from orchestrator.cli.progress import Rate, pace, standing
-from orchestrator.cli.questions import asks_above, forecast_line
 from orchestrator.domain.action import Action
+from orchestrator.domain.confirmation import asks_above
 from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.figures import plural, rfc3339
 from orchestrator.domain.forecast import Forecast
+from orchestrator.domain.forecast_words import forecast_line
 from orchestrator.domain.job import Tally
 from orchestrator.domain.spans import span
 
@@ -110,4 +111,4 @@ def test_who_calls_is_known_even_where_the_system_knows_no_name(monkeypatch: pyt
 
     monkeypatch.setattr(getpass, "getuser", nobody)
 
-    assert caller().startswith("unknown@")
+    assert asker().name.startswith("unknown@")

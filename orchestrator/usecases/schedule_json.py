@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, assert_never
 
-from orchestrator.cli.figures import plural, rfc3339
-from orchestrator.cli.questions import forecast_line
 from orchestrator.domain.due import clock_time
+from orchestrator.domain.figures import plural, rfc3339
+from orchestrator.domain.forecast_words import forecast_line
 from orchestrator.domain.rhythm import Cron, Every, Once
 from orchestrator.domain.schedule import MomentStatus, Overlap
 from orchestrator.domain.spans import span

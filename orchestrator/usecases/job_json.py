@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli.figures import rfc3339
+from orchestrator.domain.figures import rfc3339
 
 if TYPE_CHECKING:
     from orchestrator.domain.target import TargetFacts
     from orchestrator.usecases.describe_jobs import ErrorView, JobView
+    from orchestrator.usecases.submit_job import Preview
 
 
 def job_object(view: JobView) -> dict[str, Any]:
@@ -86,3 +87,19 @@ def job_row(view: JobView) -> dict[str, Any]:
     counts, intake = whole.pop("counts"), whole.pop("intake")
     whole.pop("errors")
     return {**whole, **counts, **intake}
+
+
+def preview_object(preview: Preview) -> dict[str, Any]:
+    """What a device list holds, before anything is called."""
+    forecast = preview.forecast
+    return {
+        "rows": preview.rows,
+        "devices": preview.good,
+        "duplicates": preview.duplicates,
+        "rejected": preview.rejected,
+        "ineligible": preview.ineligible,
+        "leftOut": preview.left_out,
+        "idColumns": list(preview.id_columns),
+        "forecast": {"seconds": forecast.seconds, "perSecond": forecast.per_second, "ahead": forecast.ahead},
+        "problems": [{"line": each.line, "reason": each.reason} for each in preview.problems],
+    }

@@ -3,13 +3,13 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
-from orchestrator.cli.job_json import job_object, job_row, target_object
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
 from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.usecases.describe_jobs import ErrorView, JobView
+from orchestrator.usecases.job_json import job_object, job_row, target_object
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 

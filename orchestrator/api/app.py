@@ -1,0 +1,81 @@
+"""The API as one part of the web process: its routes, how its errors leave, and the document that describes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from orchestrator.api.health import health_routes
+from orchestrator.api.jobs import job_routes, preview_routes
+from orchestrator.api.keys import key_routes
+from orchestrator.api.lanes import lane_routes
+from orchestrator.api.lists import list_routes
+from orchestrator.api.metrics import metric_routes
+from orchestrator.api.problems import PlainRefusals, Problem, explain_problems, methods_at
+from orchestrator.api.schedules import moment_routes, schedule_routes
+from orchestrator.settings import Settings
+
+_ABOUT = """\
+Bulk ConfigMgr actions for co-managed Windows fleets through Microsoft Graph.
+
+Send a key as `Authorization: Bearer …`. Errors are `application/problem+json`. Times are UTC. Lists are read page by
+page: give `nextCursor` back as `cursor`. Answers to GET carry an ETag.
+"""
+
+
+def add_api(web: FastAPI, settings: Settings) -> None:
+    """Give the web process its API."""
+    for routes in _routes(settings):
+        web.include_router(routes)
+    for path in ("/api/{rest:path}", "/metrics"):
+        web.router.routes.append(Route(path, _Nowhere(), include_in_schema=False))
+    explain_problems(web)
+    web.add_middleware(PlainRefusals)
+    web.openapi = lambda: _document(web)  # type: ignore[method-assign] # FastAPI's documented way to extend it
+
+
+def operation_id(route: APIRoute) -> str:
+    """What a generated client calls a route: what it does."""
+    return route.name
+
+
+class _Nowhere:
+    """What is asked of an address that the API does not have, or by a method that an address does not take."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Say which of the two it is; any method comes here, even one that nobody has heard of."""
+        del send
+        raise HTTPException(405 if methods_at(Request(scope, receive)) else 404)
+
+
+def _routes(settings: Settings) -> list[APIRouter]:
+    return [
+        job_routes(settings.max_bytes),
+        preview_routes(settings.max_bytes),
+        schedule_routes(),
+        moment_routes(),
+        list_routes(settings.max_bytes),
+        lane_routes(),
+        key_routes(),
+        health_routes(),
+        metric_routes(),
+    ]
+
+
+def _document(web: FastAPI) -> dict[str, Any]:
+    if web.openapi_schema is None:
+        document = get_openapi(title=web.title, version=web.version, description=_ABOUT, routes=web.routes)
+        _, problems = models_json_schema([(Problem, "serialization")], ref_template="#/components/schemas/{model}")
+        # Routes refer to them by name: FastAPI knows only models that come as application/json.
+        document["components"]["schemas"].update(problems["$defs"])
+        document["components"]["schemas"].pop("HTTPValidationError", None)
+        document["components"]["schemas"].pop("ValidationError", None)
+        web.openapi_schema = document
+    return web.openapi_schema

@@ -1,0 +1,282 @@
+"""Job routes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from orchestrator.api.access import Operator, Viewer
+from orchestrator.api.etags import TaggedRoute
+from orchestrator.api.paging import Cursor, Limit, Words, cursor_after, read_cursor, several
+from orchestrator.api.problems import problem_responses
+from orchestrator.api.schemas import (
+    JobFacts,
+    JobPage,
+    PreviewFacts,
+    PriorityRequest,
+    RetryRequest,
+    TargetPage,
+    Why,
+)
+from orchestrator.domain.action import Action
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job_filter import JobFilter
+from orchestrator.domain.target import RowVerdict, TargetStatus
+from orchestrator.serving.served import MOST_OF_A_BODY, Parts, TheApp
+from orchestrator.serving.uploads import FIELDS_ROOM, received, upload_schema
+from orchestrator.serving.wire import Text
+from orchestrator.usecases.cancel_job import cancel_job
+from orchestrator.usecases.describe_jobs import JobView, describe_job, list_jobs, list_targets
+from orchestrator.usecases.job_json import job_object, preview_object, target_object
+from orchestrator.usecases.pause_job import pause_job
+from orchestrator.usecases.reprioritise_job import reprioritise_job
+from orchestrator.usecases.resume_job import resume_job
+from orchestrator.usecases.retry_job import retry_job
+from orchestrator.usecases.submit_job import preview_job, submit_job
+from orchestrator.usecases.write_report import report_text
+
+_ROW_STATUSES = tuple(status.value for status in (*TargetStatus, *RowVerdict))
+_JOB_STATUSES = tuple(status.value for status in JobStatus if status is not JobStatus.RECEIVING)
+_NO_REASON = Why()
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Sent again with the same key, it is the same job; with another body that is refused (422).",
+    ),
+]
+_Reason = Annotated[Why, Body()]
+
+
+def _filter(
+    *,
+    status: Annotated[list[JobStatus], Words, several(_JOB_STATUSES, "Only jobs that stand so.")] = [],  # noqa: B006 - FastAPI copies it
+    action: Annotated[Action | None, Query(description="Only jobs of this action.")] = None,
+    tenant: Annotated[Text | None, Query(description="Only jobs of this tenant.")] = None,
+    submitted_by: Annotated[
+        Text | None, Query(alias="submittedBy", description="Only jobs of this person or key.")
+    ] = None,
+    schedule: Annotated[Text | None, Query(description="Only jobs of this schedule.")] = None,
+    search: Annotated[Text | None, Query(description="Only where this is in the id, name, file or reason.")] = None,
+) -> JobFilter:
+    return JobFilter(tuple(status), action, tenant, submitted_by, schedule, search)
+
+
+Wanted = Annotated[JobFilter, Depends(_filter)]
+
+
+async def _known(app: TheApp, _: Viewer, job_id: str) -> JobView:
+    """The job of the path; before a stream begins, since afterwards it is too late to say that there is none."""
+    return await describe_job(app, job_id)
+
+
+def job_routes(max_bytes: int) -> APIRouter:
+    """Everything below /api/jobs, for uploads of at most so many bytes."""
+    routes = APIRouter(prefix="/api/jobs", tags=["jobs"], route_class=TaggedRoute, max_body_size=MOST_OF_A_BODY)
+    _add_reading(routes)
+    _add_streams(routes)
+    _add_moves(routes)
+    room = max_bytes + FIELDS_ROOM
+
+    @routes.post(
+        "",
+        status_code=201,
+        responses={**problem_responses(400, 413), 201: {"description": "The job is stored."}},
+        openapi_extra=upload_schema(),
+        max_body_size=room,
+    )
+    async def submit(
+        request: Request, response: Response, by: Operator, parts: Parts, key: IdempotencyKey = None
+    ) -> JobFacts:
+        """Submit a job: a device list and an action."""
+        async with received(request) as upload:
+            job = await submit_job(
+                parts.app,
+                upload.request(parts.settings, by, idempotency_key=key),
+                upload.stream,
+                file_name=upload.file_name,
+                options=upload.options(parts.settings),
+            )
+        response.headers["Location"] = f"/api/jobs/{job.id}"
+        return _facts(await describe_job(parts.app, job.id))
+
+    return routes
+
+
+def preview_routes(max_bytes: int) -> APIRouter:
+    """What a device list would become."""
+    routes = APIRouter(prefix="/api/previews", tags=["jobs"])
+
+    @routes.post(
+        "",
+        responses=problem_responses(400, 413),
+        openapi_extra=upload_schema(),
+        max_body_size=max_bytes + FIELDS_ROOM,
+    )
+    async def preview(request: Request, by: Operator, parts: Parts) -> PreviewFacts:
+        """Read a device list and say what would be called; nothing is stored."""
+        async with received(request) as upload:
+            seen = await preview_job(
+                parts.app,
+                upload.request(parts.settings, by),
+                upload.stream,
+                file_name=upload.file_name,
+                options=upload.options(parts.settings),
+            )
+        return PreviewFacts.model_validate(preview_object(seen))
+
+    return routes
+
+
+def _add_reading(routes: APIRouter) -> None:
+    @routes.get("", responses=problem_responses())
+    async def jobs(app: TheApp, _: Viewer, wanted: Wanted, cursor: Cursor = "", limit: Limit = 50) -> JobPage:
+        """The newest jobs first, without their error groups."""
+        views = await list_jobs(app, wanted=wanted, limit=limit + 1, before=read_cursor(cursor))
+        more = cursor_after(views[limit - 1].job.number) if len(views) > limit else None
+        return JobPage(items=[_facts(view) for view in views[:limit]], next_cursor=more)
+
+    @routes.get(
+        "/events",
+        response_class=EventSourceResponse,
+        responses={**problem_responses(), 200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    )
+    async def events_of_jobs(parts: Parts, _: Viewer, wanted: Wanted) -> AsyncIterator[ServerSentEvent]:
+        """The newest 50 jobs that fit, whole, whenever one of them has changed: events named `jobs`."""
+        async for views in parts.watch.jobs(wanted, limit=50):
+            yield ServerSentEvent(event="jobs", data={"items": [job_object(view) for view in views]}, retry=_RETRY)
+
+    @routes.get("/{job_id}", responses=problem_responses(404, 409))
+    async def job(app: TheApp, _: Viewer, job_id: str) -> JobFacts:
+        """One job, by its id, an unambiguous beginning of it, or `latest`."""
+        return _facts(await describe_job(app, job_id))
+
+    @routes.get("/{job_id}/targets", responses=problem_responses(404, 409))
+    async def targets(
+        *,
+        app: TheApp,
+        _: Viewer,
+        job_id: str,
+        status: Annotated[list[TargetStatus], Words, several(TargetStatus, "Only targets that stand so.")] = [],  # noqa: B006 - as above
+        error: Annotated[Text | None, Query(description="Only those with this error code.")] = None,
+        search: Annotated[Text | None, Query(description="Only devices whose id contains it.")] = None,
+        cursor: Cursor = "",
+        limit: Limit = 100,
+    ) -> TargetPage:
+        """Targets in the order of the device list."""
+        found = await list_targets(
+            app,
+            job_id,
+            statuses=tuple(status),
+            code=error or None,
+            search=search or None,
+            after_line=read_cursor(cursor) or 0,
+            limit=limit + 1,
+        )
+        more = cursor_after(found[limit - 1].line) if len(found) > limit else None
+        return TargetPage.model_validate({"items": [*map(target_object, found[:limit])], "nextCursor": more})
+
+
+def _add_streams(routes: APIRouter) -> None:
+    @routes.get(
+        "/{job_id}/events",
+        response_class=EventSourceResponse,
+        responses={
+            **problem_responses(404, 409),
+            200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        },
+    )
+    async def events_of_job(parts: Parts, known: Annotated[JobView, Depends(_known)]) -> AsyncIterator[ServerSentEvent]:
+        """The job, whole, whenever it has changed: events named `job`; the stream ends when the job has."""
+        async for view in parts.watch.job(known.job.id):
+            yield ServerSentEvent(event="job", data=job_object(view), retry=_RETRY)
+
+    @routes.get(
+        "/{job_id}/report.csv",
+        response_class=StreamingResponse,
+        responses={**problem_responses(404, 409), 200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    )
+    async def report(
+        app: TheApp,
+        known: Annotated[JobView, Depends(_known)],
+        status: Annotated[
+            list[str],
+            Words,
+            several(_ROW_STATUSES, "Only rows that stand so."),
+        ] = [],  # noqa: B006 - as above
+    ) -> StreamingResponse:
+        """The report: every row of the device list, with what became of it."""
+        pieces = report_text(app, known.job.id, statuses=rows_that_are(status))
+        headers = {"Content-Disposition": f'attachment; filename="muster-{known.job.id}.csv"'}
+        return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _add_moves(routes: APIRouter) -> None:
+    moving: dict[str, Any] = {"responses": problem_responses(400, 404, 409, 413)}
+
+    @routes.post("/{job_id}/pause", **moving)
+    async def pause(app: TheApp, by: Operator, job_id: str, why: _Reason = _NO_REASON) -> JobFacts:
+        """Let no new call of the job leave; pausing twice is once."""
+        return _facts(await pause_job(app, job_id, by=by, reason=why.reason))
+
+    @routes.post("/{job_id}/resume", **moving)
+    async def resume(app: TheApp, by: Operator, job_id: str, why: _Reason = _NO_REASON) -> JobFacts:
+        """Go on with a job that was paused or stopped."""
+        return _facts(await resume_job(app, job_id, by=by, reason=why.reason))
+
+    @routes.post("/{job_id}/cancel", **moving)
+    async def cancel(app: TheApp, by: Operator, job_id: str, why: _Reason = _NO_REASON) -> JobFacts:
+        """End the job: what was not sent never will be."""
+        return _facts(await cancel_job(app, job_id, by=by, reason=why.reason))
+
+    @routes.post("/{job_id}/priority", **moving)
+    async def priority(app: TheApp, by: Operator, job_id: str, wanted: PriorityRequest) -> JobFacts:
+        """Weigh the job otherwise among the others of its lane, at once."""
+        return _facts(await reprioritise_job(app, job_id, wanted.priority, by=by, reason=wanted.reason))
+
+    @routes.post("/{job_id}/retry", status_code=201, **moving)
+    async def retry(
+        *,
+        app: TheApp,
+        by: Operator,
+        response: Response,
+        job_id: str,
+        wanted: Annotated[RetryRequest, Body()] = RetryRequest(),  # noqa: B008 - FastAPI copies it
+        key: IdempotencyKey = None,
+    ) -> JobFacts:
+        """A new job of the targets that did not work out."""
+        made = await retry_job(
+            app,
+            job_id,
+            statuses=wanted.status,
+            code=wanted.error,
+            by=by,
+            reason=wanted.reason,
+            idempotency_key=key,
+        )
+        response.headers["Location"] = f"/api/jobs/{made.id}"
+        return _facts(await describe_job(app, made.id))
+
+
+def rows_that_are(statuses: list[str]) -> tuple[str, ...]:
+    """These statuses; RequestRejected for a word that no row of a report has."""
+    for word in statuses:
+        if word not in _ROW_STATUSES:
+            raise RequestRejected(f"{word!r} is no status; there are {', '.join(_ROW_STATUSES)}.")
+    return tuple(statuses)
+
+
+def _facts(view: JobView) -> JobFacts:
+    return JobFacts.model_validate(job_object(view))
+
+
+_RETRY = 2000

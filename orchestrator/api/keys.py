@@ -1,0 +1,76 @@
+"""Key and audit routes, for admins."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Query, Response
+
+from orchestrator.api.access import Admin
+from orchestrator.api.etags import TaggedRoute
+from orchestrator.api.paging import Cursor, Limit, cursor_after, read_cursor
+from orchestrator.api.problems import problem_responses
+from orchestrator.api.schemas import AuditPage, KeyFacts, KeyList, KeyRequest, NewKeyFacts, Why
+from orchestrator.serving.served import MOST_OF_A_BODY, TheApp
+from orchestrator.serving.wire import Text
+from orchestrator.usecases.access_json import deed_object, key_object
+from orchestrator.usecases.keys import create_key, list_keys, revoke_key
+from orchestrator.usecases.read_audit import read_audit
+
+
+def key_routes() -> APIRouter:
+    """Everything below /api/keys and /api/audit."""
+    routes = APIRouter(prefix="/api", route_class=TaggedRoute, max_body_size=MOST_OF_A_BODY)
+
+    @routes.get("/keys", tags=["keys"], responses=problem_responses())
+    async def keys(app: TheApp, _: Admin) -> KeyList:
+        """Every key there is or was, the newest first."""
+        found, now = await list_keys(app)
+        return KeyList.model_validate({"items": [key_object(key, now) for key in found]})
+
+    @routes.post("/keys", tags=["keys"], status_code=201, responses=problem_responses(400, 413))
+    async def make_key(app: TheApp, by: Admin, response: Response, wanted: KeyRequest) -> NewKeyFacts:
+        """Make a key; its text is shown this once."""
+        made = await create_key(
+            app, wanted.grant, name=wanted.name, expires_in_days=wanted.expires_in_days, by=by, reason=wanted.reason
+        )
+        # Nobody between here and there may keep what is shown only once.
+        response.headers["Cache-Control"] = "no-store"
+        return NewKeyFacts.model_validate({**key_object(made.key, made.key.created_at), "key": made.text})
+
+    @routes.post("/keys/{key_id}/revoke", tags=["keys"], responses=problem_responses(400, 404, 413))
+    async def revoke(app: TheApp, by: Admin, key_id: str, why: Annotated[Why, Body()] = _NO_REASON) -> KeyFacts:
+        """Let a key open nothing from now on; revoking twice is once."""
+        revoked = await revoke_key(app, key_id, by=by, reason=why.reason)
+        return KeyFacts.model_validate(key_object(revoked, revoked.created_at))
+
+    @routes.get("/audit", tags=["audit"], responses=problem_responses())
+    async def audit(
+        *,
+        app: TheApp,
+        by: Admin,
+        who: Annotated[Text | None, Query(description="Only what this person or key did.")] = None,
+        what: Annotated[Text | None, Query(description="Only this kind: `job`, `job.cancelled`, `key` …")] = None,
+        subject: Annotated[Text | None, Query(description="Only what was done to this job, key or schedule.")] = None,
+        search: Annotated[Text | None, Query(description="Only where this is in a name, kind or reason.")] = None,
+        cursor: Cursor = "",
+        limit: Limit = 100,
+    ) -> AuditPage:
+        """Who did what, when, why, and from where: the newest first."""
+        deeds = await read_audit(
+            app,
+            by=by,
+            limit=limit + 1,
+            before=read_cursor(cursor),
+            who=who or None,
+            what=what or None,
+            subject=subject or None,
+            text=search or None,
+        )
+        more = cursor_after(deeds[limit - 1].number) if len(deeds) > limit else None
+        return AuditPage.model_validate({"items": [*map(deed_object, deeds[:limit])], "nextCursor": more})
+
+    return routes
+
+
+_NO_REASON = Why()

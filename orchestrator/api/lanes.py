@@ -1,0 +1,30 @@
+"""Lane routes."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from orchestrator.api.access import Viewer
+from orchestrator.api.etags import TaggedRoute
+from orchestrator.api.problems import problem_responses
+from orchestrator.api.schemas import LaneFacts, LaneList
+from orchestrator.serving.served import TheApp
+from orchestrator.usecases.describe_lanes import describe_lane, list_lanes
+from orchestrator.usecases.lane_json import lane_json
+
+
+def lane_routes() -> APIRouter:
+    """Everything below /api/lanes."""
+    routes = APIRouter(prefix="/api/lanes", tags=["lanes"], route_class=TaggedRoute)
+
+    @routes.get("", responses=problem_responses())
+    async def lanes(app: TheApp, _: Viewer) -> LaneList:
+        """How fast each lane may go, until when it is closed, and who waits."""
+        return LaneList.model_validate({"items": [lane_json(view) for view in await list_lanes(app)]})
+
+    @routes.get("/{tenant}", responses=problem_responses(404))
+    async def lane(app: TheApp, _: Viewer, tenant: str) -> LaneFacts:
+        """The lane that a tenant leads to."""
+        return LaneFacts.model_validate(lane_json(await describe_lane(app, tenant)))
+
+    return routes

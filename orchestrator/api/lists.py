@@ -1,0 +1,62 @@
+"""List routes."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from orchestrator.api.access import Operator, Viewer
+from orchestrator.api.etags import TaggedRoute
+from orchestrator.api.problems import problem_responses
+from orchestrator.api.schemas import ListFacts, SavedList, SavedLists
+from orchestrator.serving.list_upload import list_received, list_schema
+from orchestrator.serving.served import Parts, TheApp
+from orchestrator.serving.uploads import FIELDS_ROOM
+from orchestrator.usecases.describe_lists import describe_list, list_lists, remove_list
+from orchestrator.usecases.import_list import import_list
+from orchestrator.usecases.list_json import list_object
+
+
+def list_routes(max_bytes: int) -> APIRouter:
+    """Everything below /api/lists, for uploads of at most so many bytes."""
+    routes = APIRouter(prefix="/api/lists", tags=["lists"], route_class=TaggedRoute)
+
+    @routes.get("", responses=problem_responses())
+    async def lists(app: TheApp, _: Viewer) -> SavedLists:
+        """Every saved list as it was last imported."""
+        return SavedLists.model_validate({"items": [*map(list_object, await list_lists(app))]})
+
+    @routes.get("/{name}", responses=problem_responses(404))
+    async def saved_list(app: TheApp, _: Viewer, name: str) -> SavedList:
+        """One list: how it stands, its versions, and the schedules that refer to it."""
+        view = await describe_list(app, name)
+        versions = [*map(list_object, view.versions)]
+        return SavedList.model_validate({**versions[0], "versions": versions, "schedules": list(view.schedules)})
+
+    @routes.post(
+        "",
+        status_code=201,
+        responses=problem_responses(400, 413),
+        openapi_extra=list_schema(),
+        max_body_size=max_bytes + FIELDS_ROOM,
+    )
+    async def keep(request: Request, response: Response, by: Operator, parts: Parts) -> ListFacts:
+        """Keep a checked device list under a name; imported again, it gets a new version."""
+        async with list_received(request, parts.settings) as upload:
+            imported = await import_list(
+                parts.app,
+                upload.name,
+                upload.stream,
+                via=upload.via,
+                file_name=upload.file_name,
+                options=upload.options,
+                by=by,
+            )
+        response.headers["Location"] = f"/api/lists/{imported.version.name}"
+        return ListFacts.model_validate(list_object(imported.version))
+
+    @routes.delete("/{name}", status_code=204, responses=problem_responses(404))
+    async def drop(app: TheApp, by: Operator, name: str) -> None:
+        """Remove a list with its versions; schedules that refer to it are set aside when they are due."""
+        await remove_list(app, name, by=by)
+
+    return routes

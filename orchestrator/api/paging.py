@@ -1,0 +1,46 @@
+"""Pages that hold still while rows change: a cursor names the last thing seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import BeforeValidator, Field
+
+MOST = 1000
+
+
+def cursor_after(number: int) -> str:
+    """The cursor of the page that begins after this."""
+    return str(number)
+
+
+def read_cursor(cursor: str) -> int | None:
+    """What the page begins after; None for the first one."""
+    return int(cursor) if cursor else None
+
+
+def _words(given: Any) -> Any:
+    """`?status=failed,uncertain` is `?status=failed&status=uncertain`, and `?status=` asks for nothing."""
+    texts = given if isinstance(given, list) else [given]
+    return [word for text in texts for word in str(text).split(",") if word]
+
+
+def _or_usual(given: Any) -> Any:
+    return 100 if given == "" else given
+
+
+Words = BeforeValidator(_words)
+
+
+def several(words: Iterable[str], description: str) -> Any:
+    """A query parameter that takes some of these words, repeated or between commas."""
+    word = "|".join(map(re.escape, words))
+    items = {"type": "string", "pattern": f"^(({word})(,({word}))*)?$"}
+    return Query(description=description, json_schema_extra={"items": items})
+
+
+Cursor = Annotated[str, Query(pattern=r"^[0-9]{0,18}$", description="`nextCursor` of the page before.")]
+Limit = Annotated[int, Field(ge=1, le=MOST), BeforeValidator(_or_usual), Query(description="How many at most.")]

@@ -1,0 +1,202 @@
+"""Errors as problem documents (RFC 9457), in one table."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import BaseRoute, Match, Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from orchestrator.api.access import NotSignedIn
+from orchestrator.domain.errors import (
+    AmbiguousJob,
+    CannotContinue,
+    IllegalMove,
+    IntakeFailed,
+    MusterError,
+    NotPermitted,
+    RequestRejected,
+    StillRunning,
+    TryLater,
+    UnknownJob,
+    UnknownKey,
+    UnknownLane,
+    UnknownList,
+    UnknownSchedule,
+    WrongMoment,
+)
+
+log = structlog.get_logger()
+
+# The first that fits counts, so leaves stand before their branches.
+_STATUSES: tuple[tuple[type[Exception], int], ...] = (
+    (NotSignedIn, 401),
+    (NotPermitted, 403),
+    (UnknownJob, 404),
+    (UnknownKey, 404),
+    (UnknownLane, 404),
+    (UnknownSchedule, 404),
+    (UnknownList, 404),
+    (StillRunning, 409),
+    (AmbiguousJob, 409),
+    (IllegalMove, 409),
+    (WrongMoment, 409),
+    (RequestRejected, 422),
+    (CannotContinue, 502),
+    (TryLater, 503),
+)
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value
+_CONTENT_TYPE = "application/problem+json"
+
+
+class PlainRefusals:
+    """Gives a refusal of the framework's own body limit, which comes as plain text, the form that all others have."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, its refusal rewritten."""
+        is_refused = False
+
+        async def send_ours(message: Message) -> None:
+            nonlocal is_refused
+            if message["type"] == "http.response.start":
+                content_type = Headers(raw=message["headers"]).get("content-type", "")
+                is_refused = message["status"] == _TOO_LARGE and content_type.startswith("text/plain")
+                if is_refused:
+                    await answer(_TOO_LARGE, "The request is larger than what is taken here.")(scope, receive, send)
+            if not is_refused:
+                await send(message)
+
+        await self._app(scope, receive, send_ours)
+
+
+class Fault(BaseModel):
+    """One thing that is wrong: a bad line of the device list, or a field of the request."""
+
+    line: int | None = None
+    field: str | None = None
+    reason: str
+
+
+class Problem(BaseModel):
+    """What went wrong, and what to do about it (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[Fault] | None = None
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route says in the OpenAPI document about how it may fail; every route may lack a key or a database."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {_CONTENT_TYPE: {"schema": schema}}}
+        for status in sorted({401, 403, 422, 503, *statuses})
+    }
+
+
+def answer(status: int, detail: str, faults: list[dict[str, Any]] | None = None) -> Response:
+    """A problem document."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if faults is not None:
+        body["errors"] = faults
+    headers = {"Cache-Control": "no-store"}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "5"
+    return JSONResponse(body, status, headers, media_type=_CONTENT_TYPE)
+
+
+def status_of(problem: Exception) -> int:
+    """The HTTP status of a problem."""
+    return next((status for kind, status in _STATUSES if isinstance(problem, kind)), 500)
+
+
+def explain_problems(web: FastAPI) -> None:
+    """Let every error of the API leave as a problem document."""
+    for kind, explain in (
+        (MusterError, _explain_ours),
+        (NotSignedIn, _explain_sign_in),
+        (RequestValidationError, _explain_request),
+        (HTTPException, _explain_http),
+        (ClientDisconnect, _explain_cut_off),
+        (Exception, _explain_broken),
+    ):
+        web.add_exception_handler(kind, explain)  # type: ignore[arg-type] # each handler takes its own kind
+
+
+async def _explain_ours(_: Request, problem: MusterError) -> Response:
+    faults = None
+    if isinstance(problem, IntakeFailed) and problem.problems:
+        faults = [{"line": each.line, "reason": each.reason} for each in problem.problems]
+    status = status_of(problem)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("request.failed", status=status, reason=str(problem))
+    return answer(status, str(problem), faults)
+
+
+async def _explain_sign_in(_: Request, __: NotSignedIn) -> Response:
+    return answer(401, "Send a key as `Authorization: Bearer …`. `muster key create --role viewer` makes one.")
+
+
+async def _explain_request(_: Request, problem: RequestValidationError) -> Response:
+    faults = [
+        {"field": ".".join(str(part) for part in each["loc"][1:]) or str(each["loc"][0]), "reason": each["msg"]}
+        for each in problem.errors()
+    ]
+    return answer(422, "The request does not fit; `errors` says where. GET /openapi.json has what fits.", faults)
+
+
+async def _explain_http(request: Request, problem: HTTPException) -> Response:
+    phrase = HTTPStatus(problem.status_code).phrase
+    said = problem.detail if problem.detail != phrase else f"{phrase}. GET /openapi.json has what there is."
+    response = answer(problem.status_code, said)
+    response.headers.update(problem.headers or {})
+    if problem.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = methods_at(request)
+    return response
+
+
+def methods_at(request: Request) -> str:
+    """Every method that the path takes: each has a route of its own, and the framework knows of one at a time."""
+    methods: set[str] = set()
+    for method in METHODS:
+        scope = {**request.scope, "method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes if _is_ours(route)):
+            methods.add(method)
+    return ", ".join(sorted(methods))
+
+
+async def _explain_cut_off(_: Request, __: ClientDisconnect) -> Response:
+    log.info("request.cut_off")
+    return answer(400, "The request ended before its body did; nothing was stored.")
+
+
+async def _explain_broken(_: Request, problem: Exception) -> Response:
+    log.error("request.broke", exc_info=problem)
+    return answer(500, "This is a fault of Muster; its log says more.")
+
+
+def _is_ours(route: BaseRoute) -> bool:
+    """Whether it is a route of the API, and not what stands for all that is none."""
+    return getattr(route, "include_in_schema", True) and not isinstance(route, Mount)

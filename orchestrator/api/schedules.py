@@ -1,0 +1,136 @@
+"""Schedule routes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query, Response
+
+from orchestrator.api.access import Operator, Viewer
+from orchestrator.api.etags import TaggedRoute
+from orchestrator.api.paging import Limit
+from orchestrator.api.problems import problem_responses
+from orchestrator.api.schemas import (
+    HistoryList,
+    JobFacts,
+    MomentList,
+    RhythmRequest,
+    ScheduleFacts,
+    ScheduleList,
+    ScheduleRequest,
+    Why,
+)
+from orchestrator.domain.brake import BrakeOptions
+from orchestrator.domain.rhythm import rhythm_of
+from orchestrator.serving.schedule_form import ScheduleForm
+from orchestrator.serving.served import MOST_OF_A_BODY, Parts, TheApp
+from orchestrator.usecases.add_schedule import add_schedule
+from orchestrator.usecases.change_schedule import pause_schedule, remove_schedule, resume_schedule
+from orchestrator.usecases.describe_jobs import describe_job
+from orchestrator.usecases.describe_schedules import (
+    ScheduleView,
+    describe_schedule,
+    list_schedules,
+    preview_rhythm,
+    preview_schedule,
+    schedule_history,
+)
+from orchestrator.usecases.job_json import job_object
+from orchestrator.usecases.run_schedule import run_schedule
+from orchestrator.usecases.schedule_json import history_object, moment_object, schedule_object
+
+_Count = Annotated[int, Query(ge=1, le=1000, description="How many.")]
+_NO_REASON = Why()
+_MOVING: dict[str, Any] = {"responses": problem_responses(400, 404, 409, 413)}
+
+
+def schedule_routes() -> APIRouter:
+    """Everything below /api/schedules."""
+    routes = APIRouter(
+        prefix="/api/schedules", tags=["schedules"], route_class=TaggedRoute, max_body_size=MOST_OF_A_BODY
+    )
+    _add_reading(routes)
+    _add_moves(routes)
+    return routes
+
+
+def moment_routes() -> APIRouter:
+    """What a rhythm that is no schedule yet would do."""
+    routes = APIRouter(prefix="/api/moments", tags=["schedules"], max_body_size=MOST_OF_A_BODY)
+
+    @routes.post("", responses=problem_responses(400, 413))
+    async def moments_of_rhythm(app: TheApp, _: Viewer, rhythm: RhythmRequest, count: _Count = 10) -> MomentList:
+        """The next moments of a rhythm, in local time and UTC, with marks for what is not as on other days."""
+        now = app.clock.now()
+        read = rhythm_of(rhythm.cron, rhythm.every, rhythm.at, rhythm.timezone, now=now)
+        return MomentList.model_validate({"items": [*map(moment_object, preview_rhythm(read, after=now, count=count))]})
+
+    return routes
+
+
+def _add_reading(routes: APIRouter) -> None:
+    @routes.get("", responses=problem_responses())
+    async def schedules(app: TheApp, _: Viewer) -> ScheduleList:
+        """Every schedule with its next moment."""
+        return ScheduleList.model_validate({"items": [schedule_object(view) for view in await list_schedules(app)]})
+
+    @routes.get("/{name}", responses=problem_responses(404))
+    async def schedule(app: TheApp, _: Viewer, name: str) -> ScheduleFacts:
+        """One schedule with its next ten moments."""
+        return _facts(await describe_schedule(app, name))
+
+    @routes.get("/{name}/moments", responses=problem_responses(404))
+    async def moments_of_schedule(app: TheApp, _: Viewer, name: str, count: _Count = 10) -> MomentList:
+        """Its next moments, whether it is paused or not."""
+        found = await preview_schedule(app, name, after=None, count=count)
+        return MomentList.model_validate({"items": [*map(moment_object, found)]})
+
+    @routes.get("/{name}/history", responses=problem_responses(404))
+    async def history(app: TheApp, _: Viewer, name: str, limit: Limit = 50) -> HistoryList:
+        """What became of its moments, the newest first."""
+        described, moments = await schedule_history(app, name, limit=limit)
+        return HistoryList.model_validate({"items": [history_object(moment, described) for moment in moments]})
+
+
+def _add_moves(routes: APIRouter) -> None:
+    @routes.post("", status_code=201, responses=problem_responses(400, 404, 409, 413))
+    async def add(parts: Parts, by: Operator, response: Response, wanted: ScheduleRequest) -> ScheduleFacts:
+        """Submit a saved list again and again by itself."""
+        form = ScheduleForm(
+            **wanted.model_dump(exclude={"list", "brake_share", "brake_sample"}),
+            list_name=wanted.list,
+            brake=BrakeOptions(wanted.brake_share, wanted.brake_sample),
+        )
+        added = await add_schedule(parts.app, form.read(parts.settings, now=parts.app.clock.now()), by=by)
+        response.headers["Location"] = f"/api/schedules/{added.schedule.name}"
+        return _facts(added)
+
+    @routes.post("/{name}/pause", **_MOVING)
+    async def pause_the_schedule(
+        app: TheApp, by: Operator, name: str, why: Annotated[Why, Body()] = _NO_REASON
+    ) -> ScheduleFacts:
+        """Let no further moment become a job; a job that runs goes on."""
+        return _facts(await pause_schedule(app, name, by=by, reason=why.reason))
+
+    @routes.post("/{name}/resume", **_MOVING)
+    async def resume_the_schedule(
+        app: TheApp, by: Operator, name: str, why: Annotated[Why, Body()] = _NO_REASON
+    ) -> ScheduleFacts:
+        """Go on; moments that have passed are not made up for."""
+        return _facts(await resume_schedule(app, name, by=by, reason=why.reason))
+
+    @routes.post("/{name}/run", status_code=201, **_MOVING)
+    async def run_now(app: TheApp, by: Operator, response: Response, name: str) -> JobFacts:
+        """A job of it now, without a window."""
+        job = await run_schedule(app, name, by=by)
+        response.headers["Location"] = f"/api/jobs/{job.id}"
+        return JobFacts.model_validate(job_object(await describe_job(app, job.id)))
+
+    @routes.delete("/{name}", status_code=204, responses=problem_responses(404))
+    async def remove(app: TheApp, by: Operator, name: str) -> None:
+        """Remove the schedule and its history; its jobs stay."""
+        await remove_schedule(app, name, by=by)
+
+
+def _facts(view: ScheduleView) -> ScheduleFacts:
+    return ScheduleFacts.model_validate(schedule_object(view))

@@ -1,0 +1,422 @@
+"""What goes over the wire; never a domain object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from orchestrator.domain.access import Grant, Role
+from orchestrator.domain.action import Action
+from orchestrator.domain.brake import MOST_CANARIES, BrakeOptions
+from orchestrator.domain.device import Via
+from orchestrator.domain.job import JobStatus, Priority
+from orchestrator.domain.schedule import MomentStatus, Overlap, ScheduleStatus
+from orchestrator.domain.target import TargetStatus
+from orchestrator.serving.wire import Text, Wire
+
+
+class Counts(Wire):
+    """How many targets stand where; the six after `total` sum to it."""
+
+    total: int
+    waiting: int
+    sending: int
+    accepted: int
+    failed: int
+    uncertain: int
+    cancelled: int
+
+
+class IntakeFacts(Wire):
+    """What the device list was."""
+
+    rows: int
+    duplicates: int
+    rejected: int
+    sha256: str | None
+    file_name: str | None
+
+
+class ErrorFacts(Wire):
+    """Targets that ended with the same error."""
+
+    http_status: int | None
+    code: str
+    count: int
+    meaning: str
+    hint: str
+    example_request_id: str | None
+
+
+class JobFacts(Wire):
+    """A job, as `muster job show -o json` gives it too."""
+
+    id: str
+    name: str | None
+    action: Action
+    via: Via
+    tenant: str
+    priority: Priority
+    status: JobStatus
+    reason: str | None
+    counts: Counts
+    intake: IntakeFacts
+    submitted_by: str
+    submitted_at: str
+    started_at: str | None
+    finished_at: str | None
+    estimated_finish_at: str | None
+    errors: list[ErrorFacts]
+    retry_of: str | None
+    schedule: str | None
+
+
+class JobPage(Wire):
+    """Some jobs, the newest first; without `nextCursor` it is the last page."""
+
+    items: list[JobFacts]
+    next_cursor: str | None
+
+
+class TargetView(Wire):
+    """One device of a job."""
+
+    line: int
+    device: str
+    status: TargetStatus
+    http_status: int | None
+    error_code: str | None
+    error_message: str | None
+    attempts: int
+    maybe_repeated: bool
+    request_id: str | None
+    client_request_id: str | None
+    first_attempt_at: str | None
+    finished_at: str | None
+
+
+class TargetPage(Wire):
+    """Some targets, in the order of the device list."""
+
+    items: list[TargetView]
+    next_cursor: str | None
+
+
+class ForecastFacts(Wire):
+    """When it would be done; without numbers, nothing paces it."""
+
+    seconds: float | None
+    per_second: float | None
+    ahead: int
+
+
+class BadLine(Wire):
+    """One bad line of a device list."""
+
+    line: int
+    reason: str
+
+
+class PreviewFacts(Wire):
+    """What a device list holds, and when it would be done."""
+
+    rows: int
+    devices: int
+    duplicates: int
+    rejected: int
+    ineligible: int
+    left_out: int
+    id_columns: list[str]
+    forecast: ForecastFacts
+    problems: list[BadLine]
+
+
+class Why(Wire):
+    """Why somebody does it; the audit log keeps it."""
+
+    reason: Text | None = None
+
+
+class RetryRequest(Why):
+    """Which targets of the job go into a new one."""
+
+    status: list[TargetStatus] = Field(default=[TargetStatus.FAILED], min_length=1)
+    error: Text | None = Field(default=None, description="Only those with this error code.")
+
+
+class PriorityRequest(Why):
+    """The job's new weight."""
+
+    priority: Priority
+
+
+class PlainKeyRequest(Why):
+    """A key to be made for somebody who only looks, or who may do everything."""
+
+    role: Literal[Role.VIEWER, Role.ADMIN]
+    name: Text | None = None
+    expires_in_days: int | None = Field(default=None, ge=1, le=36_500)
+
+    @property
+    def grant(self) -> Grant:
+        """What it will allow."""
+        return Grant(self.role)
+
+
+class OperatorKeyRequest(Why):
+    """A key to be made for somebody who submits and steers jobs, perhaps within limits."""
+
+    role: Literal[Role.OPERATOR]
+    name: Text | None = None
+    ceiling: int | None = Field(default=None, ge=1, le=10**12, description="Devices in one job at most.")
+    actions: list[Action] | None = Field(default=None, description="The only actions it may ask for.")
+    expires_in_days: int | None = Field(default=None, ge=1, le=36_500)
+
+    @property
+    def grant(self) -> Grant:
+        """What it will allow."""
+        return Grant(self.role, self.ceiling, None if self.actions is None else frozenset(self.actions))
+
+
+KeyRequest = Annotated[PlainKeyRequest | OperatorKeyRequest, Field(discriminator="role")]
+
+
+class KeyFacts(Wire):
+    """A key, without its secret."""
+
+    id: str
+    name: str
+    role: Role
+    ceiling: int | None
+    actions: list[Action] | None
+    status: str
+    created_by: str
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+    revoked_at: str | None
+
+
+class KeyList(Wire):
+    """Every key there is or was."""
+
+    items: list[KeyFacts]
+
+
+class NewKeyFacts(KeyFacts):
+    """A key that was just made: `key` is what to send, and it is shown this once."""
+
+    key: str
+
+
+class DeedFacts(Wire):
+    """One line of the audit log."""
+
+    number: int
+    at: str
+    who: str
+    from_: str = Field(alias="from")
+    what: str
+    subject: str | None
+    reason: str | None
+    facts: dict[str, Any]
+
+
+class AuditPage(Wire):
+    """Some of the audit log, the newest first."""
+
+    items: list[DeedFacts]
+    next_cursor: str | None
+
+
+class LaneCallsFacts(Wire):
+    """Calls that were answered, and how many of them with 429."""
+
+    calls: int
+    throttled: int
+
+
+class WaitingFacts(Wire):
+    """A job that shares a lane."""
+
+    job: str
+    name: str | None
+    priority: Priority
+    calls: int
+    estimated_finish_at: str | None
+
+
+class LaneFacts(Wire):
+    """One lane: what Graph counts one write limit for."""
+
+    lane: str
+    tenants: list[str]
+    limit: str | None
+    keeper: str
+    in_use: int | None
+    learned_share: float
+    per_second: float | None
+    closed_until: str | None
+    last_hour: LaneCallsFacts
+    waiting: list[WaitingFacts]
+
+
+class LaneList(Wire):
+    """Every lane that a tenant in the settings leads to."""
+
+    items: list[LaneFacts]
+
+
+class MomentFactsOut(Wire):
+    """One moment to come."""
+
+    local: str
+    utc: str
+    marks: list[str]
+
+
+class PastMoment(Wire):
+    """What became of one moment; the row may stand for `more` like it."""
+
+    local: str
+    utc: str
+    status: MomentStatus
+    job: str | None
+    list_version: int | None
+    reason: str | None
+    by: str | None
+    more: int
+    decided_at: str
+
+
+class RulesFacts(Wire):
+    """What happens around a moment."""
+
+    start_within_seconds: float
+    overlap: Overlap
+    until: str | None
+    carry_over: bool
+    jitter_seconds: float
+
+
+class BlackoutFacts(Wire):
+    """A time in which nobody is called."""
+
+    from_: str = Field(alias="from")
+    to: str
+    reason: str | None
+
+
+class ScheduleFacts(Wire):
+    """A schedule, as `muster schedule show -o json` gives it too."""
+
+    name: str
+    status: ScheduleStatus
+    reason: str | None
+    cron: str | None
+    every_seconds: float | None
+    at: str | None
+    timezone: str
+    action: Action
+    via: Via
+    tenant: str
+    priority: Priority
+    job_name: str | None
+    job_reason: str | None
+    list: str
+    list_version: int | None
+    devices: int | None
+    rules: RulesFacts
+    canary: int
+    brake_share: int
+    brake_sample: int
+    notify: Sequence[str]
+    blackouts: Sequence[BlackoutFacts]
+    created_by: str
+    created_at: str
+    next_at: str | None
+    next: Sequence[MomentFactsOut]
+    last: PastMoment | None
+
+
+class ScheduleList(Wire):
+    """Every schedule."""
+
+    items: list[ScheduleFacts]
+
+
+class MomentList(Wire):
+    """Moments to come."""
+
+    items: list[MomentFactsOut]
+
+
+class HistoryList(Wire):
+    """What became of moments, the newest first."""
+
+    items: list[PastMoment]
+
+
+class RhythmRequest(Wire):
+    """When: exactly one of `cron`, `every` and `at`."""
+
+    cron: Text | None = Field(default=None, description="Five fields, such as `0 2 * * *`.")
+    every: Text | None = Field(default=None, description="Every so often, such as `6h`.")
+    at: Text | None = Field(default=None, description="Once, such as `2026-12-01T02:00`.")
+    timezone: Text = Field(default="UTC", description="Whose wall clock it follows, such as `Europe/Berlin`.")
+
+
+class ScheduleRequest(RhythmRequest):
+    """A schedule to be added."""
+
+    name: Text
+    action: Action
+    list: Text = Field(description="The saved list.")
+    via: Via = Via.MANAGED_DEVICES
+    tenant: Text | None = None
+    priority: Priority = Priority.NORMAL
+    job_name: Text | None = None
+    reason: Text | None = None
+    start_within: Text = "1h"
+    overlap: Overlap = Overlap.SKIP
+    until: Text | None = Field(default=None, description="Local time after which no call starts: `06:00`.")
+    carry_over: bool = False
+    jitter: Text = "0s"
+    blackouts: Sequence[Text] = ()
+    notify: Sequence[Text] = ()
+    canary: int = Field(default=0, ge=0, le=MOST_CANARIES)
+    brake_share: int = Field(default=BrakeOptions().share, ge=1, le=100)
+    brake_sample: int = Field(default=BrakeOptions().sample, ge=1, le=10**9)
+
+
+class ListFacts(Wire):
+    """A saved list as it was imported once."""
+
+    name: str
+    version: int
+    via: Via
+    devices: int
+    rows: int
+    duplicates: int
+    rejected: int
+    added: int
+    removed: int
+    sha256: str | None
+    file_name: str | None
+    imported_by: str
+    imported_at: str
+
+
+class SavedLists(Wire):
+    """Every saved list as it was last imported."""
+
+    items: list[ListFacts]
+
+
+class SavedList(ListFacts):
+    """One list: how it stands, its versions, and who refers to it."""
+
+    versions: list[ListFacts]
+    schedules: list[str]

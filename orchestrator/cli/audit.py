@@ -1,0 +1,43 @@
+"""`muster audit`: who did what, when and why."""
+
+from __future__ import annotations
+
+import click
+
+from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
+
+
+@click.command()
+@click.option("--who", metavar="NAME", help="Only what this person or key did.")
+@click.option("--what", metavar="KIND", help="Only this kind: job, job.cancelled, key …")
+@click.option("--subject", metavar="ID", help="Only what was done to this job, key or schedule.")
+@click.option("--search", "text", metavar="TEXT", help="Only where this is in a name, a kind or a reason.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many.")
+@output_option
+@pass_invocation
+def audit(
+    invocation: Invocation, *, who: str | None, what: str | None, subject: str | None, text: str | None, limit: int
+) -> None:
+    """Who did what, when, why, and from where: the newest first."""
+    from orchestrator.cli.output import show_rows
+    from orchestrator.domain.figures import local
+    from orchestrator.usecases.access_json import deed_object
+    from orchestrator.usecases.read_audit import read_audit
+
+    deeds = invocation.ask(
+        lambda app: read_audit(app, by=asker(), limit=limit, who=who, what=what, subject=subject, text=text)
+    )
+    if invocation.output is not Format.TABLE:
+        show_rows([deed_object(deed) for deed in deeds], invocation.output)
+    elif not deeds:
+        click.echo("Nothing was done yet that the audit log would keep.", err=True)
+    else:
+        columns = ("at", "who", "from", "what", "subject", "reason", "facts")
+        rows = [
+            {**deed_object(deed), "at": local(deed.at), "facts": _said(deed_object(deed)["facts"])} for deed in deeds
+        ]
+        show_rows(rows, Format.TABLE, columns=columns)
+
+
+def _said(facts: dict[str, object]) -> str:
+    return ", ".join(f"{name} {' '.join(value) if isinstance(value, list) else value}" for name, value in facts.items())

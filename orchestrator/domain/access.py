@@ -1,0 +1,142 @@
+"""Who asks, from where, and what is allowed to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from orchestrator.domain.action import Action
+from orchestrator.domain.errors import NotPermitted
+
+
+class Role(StrEnum):
+    """What somebody may do; each role may all that the ones before it may."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+    def includes(self, other: Role) -> bool:
+        """Whether whoever has this role may also do what takes the other."""
+        return _ORDER[self] >= _ORDER[other]
+
+    @property
+    def described(self) -> str:
+        """One sentence for people: what it may do."""
+        return _DESCRIPTIONS[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role, and where its limits are: at most `ceiling` devices a job, and these actions only; None is no limit."""
+
+    role: Role
+    ceiling: int | None = None
+    actions: frozenset[Action] | None = None
+
+    def refuse_below(self, role: Role) -> None:
+        """NotPermitted where it takes a greater role."""
+        if not self.role.includes(role):
+            raise NotPermitted(f"This takes the role {role}, and you are {self.role}. Ask an admin of this Muster.")
+
+    def refuse_action(self, action: Action) -> None:
+        """NotPermitted where this action may not be asked of any device."""
+        self.refuse_below(Role.OPERATOR)
+        if self.actions is not None and action not in self.actions:
+            raise NotPermitted(f"You may ask for {', '.join(sorted(self.actions)) or 'no action'}, and not {action}.")
+
+    def refuse_devices(self, count: int) -> None:
+        """NotPermitted where so many devices are too many for one job."""
+        if self.ceiling is not None and count > self.ceiling:
+            raise NotPermitted(f"You may ask {self.ceiling:,} devices in one job, and these are {count:,}.")
+
+
+FREE = Grant(Role.ADMIN)
+"""Whoever can write to the database anyway: the command line, a clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Somebody who asks, as the audit log will name them."""
+
+    name: str
+    origin: str
+    grant: Grant = FREE
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody whom a directory knows, with the app roles that it gave them."""
+
+    name: str
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the operators among the people of an installation may do at most."""
+
+    ceiling: int | None = None
+    actions: frozenset[Action] | None = None
+
+
+def grant_of_person(person: Person, limits: Limits) -> Grant:
+    """What a person may do by their greatest app role; NotPermitted where they have none of ours."""
+    for role in reversed([*Role]):
+        if APP_ROLES[role] in person.roles:
+            return Grant(role, limits.ceiling, limits.actions) if role is Role.OPERATOR else Grant(role)
+    raise NotPermitted(
+        f"{person.name} has no role here. An administrator of the directory can assign one of "
+        f"{', '.join(APP_ROLES.values())} to them in the app's users and groups."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One change, as the audit log keeps it: who, from where, when, what, on what, and why."""
+
+    number: int
+    at: datetime
+    who: str
+    origin: str
+    what: str
+    subject: str | None
+    reason: str | None
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as everybody but its owner knows it: without its secret."""
+
+    id: str
+    name: str
+    grant: Grant
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether it opens anything at that moment."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    def status(self, now: datetime) -> str:
+        """valid, expired or revoked."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "valid" if self.is_valid(now) else "expired"
+
+
+APP_ROLES = {Role.VIEWER: "Muster.Viewer", Role.OPERATOR: "Muster.Operator", Role.ADMIN: "Muster.Admin"}
+"""What the app roles are called that an app registration gives to people."""
+
+_ORDER = {role: place for place, role in enumerate(Role)}
+_DESCRIPTIONS = {
+    Role.VIEWER: "sees everything and changes nothing",
+    Role.OPERATOR: "also submits jobs and steers them",
+    Role.ADMIN: "also makes keys and reads the audit log",
+}

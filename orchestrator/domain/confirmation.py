@@ -1,0 +1,13 @@
+"""How many devices may be called without somebody saying the number themselves; pure."""
+
+from __future__ import annotations
+
+from orchestrator.domain.action import Action
+
+COSTLY_ABOVE = 10
+"""Devices that a costly action may be asked of without a question: hours of disk and processor on each."""
+
+
+def asks_above(action: Action, confirm_above: int) -> int:
+    """The number of devices above which the count is asked about."""
+    return min(COSTLY_ABOVE, confirm_above) if action.is_costly else confirm_above

@@ -1,0 +1,52 @@
+"""What API and pages are given alike: the application, and what belongs to the web process alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from orchestrator.engine.stop import StopSignal
+from orchestrator.serving.front_door import Attempts, OneTimeLink
+from orchestrator.settings import Settings
+from orchestrator.usecases.app import App
+from orchestrator.usecases.drive import Driver
+from orchestrator.usecases.person_sign_in import Provider
+from orchestrator.usecases.watch import Watch
+
+MOST_OF_A_BODY = 256 * 1024
+"""Bytes of a request that is no upload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One web process; `driver` is there where it also works, `link` where it is one person's own."""
+
+    app: App
+    settings: Settings
+    watch: Watch
+    stop: StopSignal
+    attempts: Attempts
+    driver: Driver | None = None
+    link: OneTimeLink | None = None
+    people: Provider | None = None
+
+
+def origin_of(request: Request) -> str:
+    """Where a request comes from, as the audit log says it."""
+    return request.client.host if request.client else "unknown"
+
+
+def served(request: Request) -> Served:
+    """The parts of the process that this request reached."""
+    parts: Served = request.app.state.served
+    return parts
+
+
+def _app(parts: Annotated[Served, Depends(served)]) -> App:
+    return parts.app
+
+
+Parts = Annotated[Served, Depends(served)]
+TheApp = Annotated[App, Depends(_app)]

@@ -1,0 +1,81 @@
+"""How people sign in to the dashboard: Entra ID, and what an operator from there may do."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from orchestrator.domain.action import Action, parse_action
+from orchestrator.domain.errors import SettingsInvalid
+from orchestrator.settings import values
+from orchestrator.settings.places import Given
+from orchestrator.settings.reading import Reading
+from orchestrator.settings.tree import PeopleSettings
+
+PEOPLE = (
+    "sign_in_tenant_id",
+    "sign_in_client_id",
+    "sign_in_client_secret",
+    "sign_in_authority",
+    "operator_ceiling",
+    "operator_actions",
+)
+
+
+class People(NamedTuple):
+    """How they sign in, and where they find us."""
+
+    settings: PeopleSettings | None
+    public_url: str | None
+
+
+def take_people(reading: Reading) -> People:
+    """Who may sign in and how; SettingsInvalid names what is missing where only a part is given."""
+    address = reading.take("public_url", public_url, None, nothing="")
+    tenant_id = reading.take("sign_in_tenant_id", values.directory_name, None)
+    client_id = reading.take("sign_in_client_id", values.directory_name, None)
+    secret = _secret(reading)
+    authority = reading.take("sign_in_authority", values.authority, None, nothing="by cloud")
+    ceiling = reading.take("operator_ceiling", values.whole_number(1, 10**9), None, nothing="none")
+    actions = reading.take("operator_actions", action_names, None, nothing="all")
+    given = {
+        "MUSTER_SIGN_IN_TENANT_ID": tenant_id,
+        "MUSTER_SIGN_IN_CLIENT_ID": client_id,
+        "MUSTER_SIGN_IN_CLIENT_SECRET": secret,
+    }
+    if not any(given.values()):
+        return People(None, address)
+    missing = [name for name, value in {**given, "MUSTER_PUBLIC_URL": address}.items() if value is None]
+    if tenant_id is None or client_id is None or secret is None or address is None:
+        raise SettingsInvalid(f"Signing people in needs {' and '.join(missing)} as well.")
+    return People(PeopleSettings(tenant_id, client_id, secret, authority, ceiling, actions), address)
+
+
+def public_url(given: Given) -> str:
+    """Where people reach the dashboard."""
+    text = given.text.strip().rstrip("/")
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query or parts.fragment:
+        raise given.refused(f"is {given.text!r}; it takes the address of the dashboard, https://HOST[:PORT]")
+    return text
+
+
+def action_names(given: Given) -> frozenset[Action]:
+    """Some actions between commas."""
+    words = [word.strip() for word in given.text.split(",") if word.strip()]
+    actions = [parse_action(word) for word in words]
+    if not words or None in actions:
+        raise given.refused(f"is {given.text!r}; it takes names of actions between commas: {', '.join(Action)}")
+    return frozenset(action for action in actions if action is not None)
+
+
+def _secret(reading: Reading) -> SecretStr | None:
+    for place in reading.places:
+        given = place.find("sign_in_client_secret")
+        if given is not None:
+            reading.show("sign_in_client_secret", "set", given.source)
+            return SecretStr(given.text)
+    reading.show("sign_in_client_secret", "", "default")
+    return None

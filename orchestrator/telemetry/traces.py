@@ -1,0 +1,59 @@
+"""Traces for whoever collects them; without an endpoint nothing is made and nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import structlog
+from opentelemetry import propagate, trace
+from opentelemetry.trace import Span, SpanKind
+
+log = structlog.get_logger()
+
+TRACE_HEADERS = ("traceparent", "tracestate")
+"""What travels with a message: https://www.w3.org/TR/trace-context/"""
+
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+
+
+def set_up_traces(variables: Mapping[str, str], *, kind: str, version: str) -> bool:
+    """Send spans where OpenTelemetry's own variables say; True if anything will be sent."""
+    if not any(variables.get(name) for name in _ENDPOINTS):
+        return False
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - an extra
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - likewise
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - likewise
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - likewise
+    except ImportError:
+        log.warning("traces.not_installed", hint="pip install 'muster[traces]'")
+        return False
+    named = {"service.name": f"muster-{kind}", "service.version": version}
+    provider = TracerProvider(resource=Resource.create(named))
+    # It reads the endpoint, headers and certificates from the variables itself.
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+    return True
+
+
+def carrier() -> dict[str, str]:
+    """The span that goes on now, as what travels with a message; empty where nobody collects."""
+    carried: dict[str, str] = {}
+    propagate.inject(carried)
+    return carried
+
+
+@contextmanager
+def continued(name: str, carried: Mapping[str, str]) -> Iterator[Span]:
+    """A piece of work that somebody else's message began."""
+    context = propagate.extract(carried)
+    with trace.get_tracer("muster").start_as_current_span(name, context=context, kind=SpanKind.CONSUMER) as span:
+        yield span
+
+
+@contextmanager
+def spanned(name: str, **facts: str | int) -> Iterator[Span]:
+    """The time of one piece of work; costs next to nothing where nobody collects."""
+    with trace.get_tracer("muster").start_as_current_span(name, attributes=facts) as span:
+        yield span

@@ -1,0 +1,41 @@
+"""Keys and deeds as JSON, the same from the command line and the API; pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from orchestrator.domain.access import ApiKey, Deed
+from orchestrator.domain.figures import rfc3339
+
+
+def key_object(key: ApiKey, now: datetime) -> dict[str, Any]:
+    """A key as everybody may see it."""
+    grant = key.grant
+    return {
+        "id": key.id,
+        "name": key.name,
+        "role": grant.role.value,
+        "ceiling": grant.ceiling,
+        "actions": None if grant.actions is None else sorted(action.value for action in grant.actions),
+        "status": key.status(now),
+        "createdBy": key.created_by,
+        "createdAt": rfc3339(key.created_at),
+        "expiresAt": rfc3339(key.expires_at),
+        "lastUsedAt": rfc3339(key.last_used_at),
+        "revokedAt": rfc3339(key.revoked_at),
+    }
+
+
+def deed_object(deed: Deed) -> dict[str, Any]:
+    """One line of the audit log."""
+    return {
+        "number": deed.number,
+        "at": rfc3339(deed.at),
+        "who": deed.who,
+        "from": deed.origin,
+        "what": deed.what,
+        "subject": deed.subject,
+        "reason": deed.reason,
+        "facts": dict(deed.facts),
+    }

@@ -1,0 +1,60 @@
+"""A device list read row by row before anybody submits it: good, duplicate, or rejected and why."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from orchestrator.domain.target import RowVerdict
+from orchestrator.intake.device_list import IntakeOptions, Page, open_device_list
+from orchestrator.intake.input_row import InputRow
+from orchestrator.usecases.app import App
+from orchestrator.usecases.forecast_job import forecast_new
+from orchestrator.usecases.submit_job import JobRequest, Preview, preview_of
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a device list holds; `first` are its first rows, `odd` the first of those that would not be called."""
+
+    preview: Preview
+    columns: tuple[str, ...]
+    first: tuple[InputRow, ...]
+    odd: tuple[InputRow, ...]
+
+
+async def judge_list(
+    app: App,
+    request: JobRequest,
+    stream: BinaryIO,
+    *,
+    file_name: str | None,
+    options: IntakeOptions,
+    first: int = 50,
+    odd: int = 1000,
+) -> Judgement:
+    """Read the whole list and judge its rows; nothing is stored. IntakeFailed where it is wrong as a whole."""
+    request.by.grant.refuse_action(request.action)
+    tenant = app.tenant(request.tenant)
+    devices = await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=request.via, options=options)
+    begin: list[InputRow] = []
+    uncalled: list[InputRow] = []
+    pages = devices.pages()
+    while (page := await asyncio.to_thread(_next_page, pages)) is not None:
+        begin += page.rows[: first - len(begin)]
+        if len(uncalled) < odd:
+            uncalled += [row for row in page.rows if row.verdict is not None][: odd - len(uncalled)]
+    report = devices.report()
+    preview = preview_of(devices, report, await forecast_new(app, tenant, report.good))
+    return Judgement(preview, tuple(devices.columns), tuple(begin), tuple(uncalled))
+
+
+def verdict_of(row: InputRow) -> str:
+    """good, duplicate or rejected."""
+    return "good" if row.verdict is None else RowVerdict(row.verdict).value
+
+
+def _next_page(pages: Iterator[Page]) -> Page | None:
+    return next(pages, None)

@@ -1,0 +1,42 @@
+"""A connection whose calls are timed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.domain.call import Call, EnvelopesRefused
+from orchestrator.domain.clock import Clock
+from orchestrator.domain.outcome import Outcome
+from orchestrator.telemetry.metrics import Metrics
+from orchestrator.telemetry.traces import spanned
+from orchestrator.usecases.app import Connection, TokenView
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredConnection:
+    """Another connection, and how long Graph takes to answer it."""
+
+    inner: Connection
+    clock: Clock
+    metrics: Metrics
+
+    async def trigger(self, call: Call) -> Outcome:
+        """One call."""
+        began = self.clock.monotonic()
+        with spanned("graph.trigger", action=call.action.value, client_request_id=call.client_request_id):
+            outcome = await self.inner.trigger(call)
+        self.metrics.graph.labels(type(outcome).__name__.lower()).observe(self.clock.monotonic() - began)
+        return outcome
+
+    async def trigger_together(self, calls: Sequence[Call]) -> list[Outcome] | EnvelopesRefused:
+        """Several calls in one envelope, timed as one."""
+        began = self.clock.monotonic()
+        with spanned("graph.trigger_together", calls=len(calls)):
+            outcomes = await self.inner.trigger_together(calls)
+        self.metrics.graph.labels("envelope").observe(self.clock.monotonic() - began)
+        return outcomes
+
+    async def token_view(self) -> TokenView:
+        """Sign in and read the token."""
+        return await self.inner.token_view()

@@ -1,0 +1,29 @@
+"""Who did what, when and why."""
+
+from __future__ import annotations
+
+from orchestrator.domain.access import Asker, Deed, Role
+from orchestrator.usecases.app import App
+
+
+async def read_audit(
+    app: App,
+    *,
+    by: Asker,
+    limit: int,
+    before: int | None = None,
+    who: str | None = None,
+    what: str | None = None,
+    subject: str | None = None,
+    text: str | None = None,
+) -> list[Deed]:
+    """The newest deeds first; `before` is the number of the last one seen."""
+    by.grant.refuse_below(Role.ADMIN)
+    async with app.store.reading() as tx:
+        return await tx.audit.newest(limit, before=before, who=who, what=what, subject=subject, text=text)
+
+
+async def deeds_on(app: App, subject: str, *, limit: int = 20) -> list[Deed]:
+    """What was done to one job, for everybody who may see the job."""
+    async with app.store.reading() as tx:
+        return await tx.audit.newest(limit, subject=subject)

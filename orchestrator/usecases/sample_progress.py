@@ -1,0 +1,82 @@
+"""Note how far running jobs are, for the line in their chart."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from orchestrator.domain.errors import MusterError
+from orchestrator.domain.ids import JobId
+from orchestrator.domain.job import JobStatus
+from orchestrator.engine.stop import StopSignal
+from orchestrator.store.samples import Sample
+from orchestrator.usecases.app import App
+
+log = structlog.get_logger()
+
+EVERY = 5
+"""Seconds; all who sample agree on the moments, so that many web processes write what one does."""
+
+_MOST_JOBS = 200
+_PATIENCE = 20.0
+
+
+async def sample_progress(app: App) -> None:
+    """One look: every running job."""
+    async with app.store.reading() as tx:
+        now = await tx.now()
+        jobs = await tx.jobs.newest(_MOST_JOBS, statuses=[JobStatus.RUNNING])
+        numbers = [job.number for job in jobs]
+        tallies = await tx.jobs.tallies(numbers)
+    if not numbers:
+        return
+    async with app.store.transaction() as tx:
+        await tx.samples.add(_moment(now), tallies)
+
+
+async def keep_sampling(app: App, stop: StopSignal) -> None:
+    """Look again and again until told to stop; a look that fails leaves a gap in a line."""
+    while not stop.is_requested:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await sample_progress(app)
+        except (MusterError, TimeoutError) as problem:
+            log.warning("samples.waiting", reason=str(problem))
+        except Exception:
+            log.exception("samples.broke")
+        await stop.wait(EVERY)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a job came to where it is; `per_second` is what its lane is limited to."""
+
+    samples: tuple[Sample, ...]
+    per_second: float | None
+
+
+async def course_of(app: App, job_id: JobId) -> Course:
+    """The samples of a job, its beginning and its end among them."""
+    async with app.store.reading() as tx:
+        job = await tx.jobs.find(job_id)
+        samples = await tx.samples.of(job.number)
+        tally = (await tx.jobs.tallies([job.number]))[job.number]
+        now = await tx.now()
+    if job.started_at is not None and (not samples or job.started_at < samples[0].at):
+        samples.insert(0, Sample(job.started_at, 0, 0))
+    ended = job.finished_at if job.status.is_final else now if job.status is JobStatus.RUNNING else None
+    if ended is not None and samples and ended > samples[-1].at:
+        # Over a moment a rate says little: the last span is a whole one.
+        if len(samples) > 1 and (ended - samples[-1].at).total_seconds() < EVERY:
+            samples.pop()
+        samples.append(Sample(ended, tally.accepted, tally.settled))
+    tenant = app.tenants.get(job.tenant)
+    limit = tenant.write_limit if tenant else None
+    return Course(tuple(samples), None if limit is None else limit.calls / limit.window.total_seconds())
+
+
+def _moment(now: datetime) -> datetime:
+    return now.replace(second=now.second - now.second % EVERY, microsecond=0)

@@ -1,0 +1,53 @@
+"""In through Entra ID: people are sent there, and taken in when they come back."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from orchestrator.domain.access import Limits
+from orchestrator.domain.errors import NotPermitted, SignInRefused
+from orchestrator.serving.served import Parts, Served, origin_of
+from orchestrator.usecases.person_sign_in import begin_person_sign_in, finish_person_sign_in
+from orchestrator.web.pages import Pages
+from orchestrator.web.session import is_state_of, remember_state
+from orchestrator.web.sign_in import begin, door, inside
+
+_SEE_OTHER = 303
+_LOST = "This sign-in was begun in another browser, or too long ago. Begin again."
+
+
+def entra_routes(pages: Pages) -> APIRouter:
+    """There and back."""
+    routes = APIRouter()
+
+    @routes.get("/sign-in/entra")
+    async def to_entra(request: Request, parts: Parts, to: str = "/") -> Response:
+        if parts.people is None:
+            return RedirectResponse("/sign-in", _SEE_OTHER)
+        where, state = await begin_person_sign_in(parts.app, parts.people, to=inside(to))
+        response = RedirectResponse(where, _SEE_OTHER)
+        remember_state(response, request, state)
+        return response
+
+    @routes.get("/sign-in/done")
+    async def from_entra(request: Request, parts: Parts) -> Response:
+        origin = origin_of(request)
+        answer = dict(request.query_params)
+        # Whoever comes back must be the browser that was sent: another's code signs nobody in here.
+        if parts.people is None or not is_state_of(request, answer.get("state", "")):
+            return door(pages, request, parts, to="/", problem=_LOST, status=400)
+        try:
+            asker, to = await finish_person_sign_in(
+                parts.app, parts.people, answer, origin=origin, limits=_limits(parts)
+            )
+        except (SignInRefused, NotPermitted) as problem:
+            return door(pages, request, parts, to="/", problem=str(problem), status=403)
+        return await begin(request, parts, asker, way="entra", to=to)
+
+    return routes
+
+
+def _limits(parts: Served) -> Limits:
+    people = parts.settings.people
+    return Limits() if people is None else Limits(people.operator_ceiling, people.operator_actions)

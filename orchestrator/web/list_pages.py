@@ -1,0 +1,54 @@
+"""The pages of saved lists."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from orchestrator.domain.device import Via
+from orchestrator.serving.list_upload import list_received
+from orchestrator.serving.served import MOST_OF_A_BODY, Parts, TheApp
+from orchestrator.serving.uploads import FIELDS_ROOM
+from orchestrator.usecases.describe_lists import describe_list, list_lists, remove_list
+from orchestrator.usecases.import_list import import_list
+from orchestrator.web.move_forms import said
+from orchestrator.web.pages import Pages
+from orchestrator.web.session import Operator, Viewer
+
+
+def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
+    """Everything below /lists."""
+    routes = APIRouter(prefix="/lists", max_body_size=MOST_OF_A_BODY)
+
+    @routes.get("")
+    async def lists(request: Request, app: TheApp, _: Viewer) -> Response:
+        return pages.show(request, "lists.html", lists=await list_lists(app), vias=[*Via])
+
+    @routes.get("/{name}")
+    async def saved_list(request: Request, app: TheApp, _: Viewer, name: str) -> Response:
+        return pages.show(request, "list.html", view=await describe_list(app, name))
+
+    @routes.post("", max_body_size=max_bytes + FIELDS_ROOM)
+    async def keep(request: Request, parts: Parts, visitor: Operator) -> Response:
+        async with list_received(request, parts.settings, besides={"csrf"}) as upload:
+            await import_list(
+                parts.app,
+                upload.name,
+                upload.stream,
+                via=upload.via,
+                file_name=upload.file_name,
+                options=upload.options,
+                by=visitor.asker,
+            )
+        return RedirectResponse(f"/lists/{upload.name}", 303)
+
+    @routes.post("/{name}/remove")
+    async def remove(
+        app: TheApp, visitor: Operator, name: str, reason: Annotated[str, Form(max_length=2000)] = ""
+    ) -> Response:
+        await remove_list(app, name, by=visitor.asker, reason=said(reason))
+        return RedirectResponse("/lists", 303)
+
+    return routes

@@ -1,0 +1,51 @@
+"""Server-sent events: the parts of a page that move by themselves, made anew whenever what they show has changed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from orchestrator.serving.served import Parts, TheApp
+from orchestrator.usecases.describe_jobs import JobView, describe_job
+from orchestrator.web.job_pages import JOBS_SHOWN, Wanted, standing_facts
+from orchestrator.web.pages import Pages
+from orchestrator.web.session import Viewer
+
+_RETRY = 2000
+"""Milliseconds after which a browser comes back when the service was away."""
+
+
+def live_routes(pages: Pages) -> APIRouter:
+    """One stream for the list of jobs, one for each job."""
+    routes = APIRouter()
+
+    @routes.get("/jobs/live", response_class=EventSourceResponse)
+    async def jobs(parts: Parts, visitor: Viewer, wanted: Wanted) -> AsyncIterator[ServerSentEvent]:
+        async for views in parts.watch.jobs(wanted, limit=JOBS_SHOWN):
+            rows = pages.text("jobs_rows.html", views=views, visitor=visitor, now=parts.app.clock.now())
+            yield ServerSentEvent(event="jobs", raw_data=_one_line(rows), retry=_RETRY)
+
+    @routes.get("/jobs/{job_id}/live", response_class=EventSourceResponse)
+    async def job(
+        parts: Parts, visitor: Viewer, known: Annotated[JobView, Depends(_known)]
+    ) -> AsyncIterator[ServerSentEvent]:
+        async for view in parts.watch.job(known.job.id):
+            facts = await standing_facts(parts.app, view)
+            text = pages.text("job_standing.html", visitor=visitor, **facts)
+            yield ServerSentEvent(event="standing", raw_data=_one_line(text), retry=_RETRY)
+        if not parts.stop.is_requested:
+            # The job has ended, and not this process: nothing will change any more.
+            yield ServerSentEvent(event="end", raw_data="end")
+
+    return routes
+
+
+async def _known(app: TheApp, _: Viewer, job_id: str) -> JobView:
+    return await describe_job(app, job_id)
+
+
+def _one_line(html: str) -> str:
+    return " ".join(html.split())

@@ -1,0 +1,79 @@
+"""How a page is made: the templates, and what every one of them may use."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from orchestrator import __version__
+from orchestrator.domain.figures import plural
+from orchestrator.domain.spans import span
+from orchestrator.web import formatting
+from orchestrator.web.session import Visitor
+
+HERE = Path(__file__).parent
+
+
+class Pages:
+    """The templates of the dashboard."""
+
+    def __init__(self) -> None:
+        self._templates = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=StrictUndefined,
+        )
+        self._templates.filters.update(
+            number=formatting.number,
+            moment=formatting.moment,
+            span=span,
+            per_second=formatting.per_second,
+        )
+        self._templates.globals.update(
+            plural=plural,
+            percent=formatting.percent,
+            bar=formatting.bar,
+            headline=formatting.headline,
+            left=formatting.left,
+            version=__version__,
+            asset=asset,
+            query=query,
+        )
+
+    def text(self, template: str, **facts: Any) -> str:
+        """A fragment as text."""
+        return self._templates.get_template(template).render(**facts)
+
+    def show(self, request: Request, template: str, *, status: int = 200, **facts: Any) -> Response:
+        """A page; it is nobody's but the reader's."""
+        visitor: Visitor | None = getattr(request.state, "visitor", None)
+        here = request.url.path
+        text = self.text(template, visitor=visitor, here=here, is_fragment=is_fragment(request), **facts)
+        return HTMLResponse(text, status, {"Cache-Control": "no-store"})
+
+
+@lru_cache
+def asset(name: str) -> str:
+    """Where a file of ours is; its address changes with its content, so that it may be kept for ever."""
+    digest = sha256((HERE / "static" / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?{digest}"
+
+
+def query(**parameters: object) -> str:
+    """A query string of what is given."""
+    given = {name: value for name, value in parameters.items() if value not in (None, "", ())}
+    return f"?{urlencode(given, doseq=True)}" if given else ""
+
+
+def is_fragment(request: Request) -> bool:
+    """Whether a part of a page was asked for, by the page itself."""
+    return request.headers.get("hx-request") == "true" and request.headers.get("hx-history-restore-request") != "true"

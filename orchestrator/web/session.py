@@ -1,0 +1,151 @@
+"""Who is signed in: a cookie that no script can read, and a token that no other site can know."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request, Response
+from structlog.contextvars import bind_contextvars
+
+from orchestrator.domain.access import Asker, Role
+from orchestrator.domain.errors import NotPermitted
+from orchestrator.serving.served import Served, origin_of, served
+from orchestrator.usecases.sign_in import LIFETIME, session_of
+
+CSRF_FIELD = "csrf"
+CSRF_HEADER = "x-csrf-token"
+
+_SAFE = {"GET", "HEAD"}
+
+
+class SignInFirst(Exception):
+    """Nobody is signed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who is signed in, as a page needs to know them."""
+
+    asker: Asker
+    csrf: str
+
+    @property
+    def name(self) -> str:
+        """What they are called."""
+        return self.asker.name
+
+    @property
+    def role(self) -> Role:
+        """What they may do."""
+        return self.asker.grant.role
+
+    def may(self, role: str) -> bool:
+        """Whether they may do what takes this role."""
+        return self.role.includes(Role(role))
+
+
+async def visitor_of(request: Request, parts: Served) -> Visitor | None:
+    """Who is signed in, None where nobody is."""
+    secret = request.cookies.get(cookie_name(request))
+    if not secret:
+        return None
+    signed = await session_of(parts.app, secret, origin=origin_of(request))
+    return None if signed is None else Visitor(signed.asker, _csrf_of(secret))
+
+
+def _with(role: Role) -> Callable[[Request, Served], Awaitable[Visitor]]:
+    async def check(request: Request, parts: Annotated[Served, Depends(served)]) -> Visitor:
+        visitor = await visitor_of(request, parts)
+        if visitor is None:
+            raise SignInFirst
+        bind_contextvars(who=visitor.name)
+        # Before anything is refused: the page that says so is theirs too.
+        request.state.visitor = visitor
+        visitor.asker.grant.refuse_below(role)
+        if request.method not in _SAFE:
+            await refuse_foreign(request, visitor.csrf)
+        return visitor
+
+    return check
+
+
+Viewer = Annotated[Visitor, Depends(_with(Role.VIEWER))]
+Operator = Annotated[Visitor, Depends(_with(Role.OPERATOR))]
+Admin = Annotated[Visitor, Depends(_with(Role.ADMIN))]
+
+
+async def refuse_foreign(request: Request, csrf: str | None) -> None:
+    """NotPermitted for a change that another site asked for; `csrf` None looks at where it comes from only.
+
+    An upload is not read for its field: it carries the token in a header, or in its address where a form was sent
+    without scripts.
+    """
+    origin = request.headers.get("origin")
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"} or (
+        origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    ):
+        raise NotPermitted("Another site asked for this in your name, so nothing was done.")
+    if csrf is None:
+        return
+    given = request.headers.get(CSRF_HEADER) or request.query_params.get(CSRF_FIELD)
+    if given is None and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        given = str((await request.form()).get(CSRF_FIELD, ""))
+    if not hmac.compare_digest((given or "").encode(), csrf.encode()):
+        raise NotPermitted("This page is older than your session, so nothing was done. Load it again.")
+
+
+def keep(response: Response, request: Request, secret: str) -> None:
+    """Let the browser remember who signed in."""
+    response.set_cookie(
+        cookie_name(request),
+        secret,
+        max_age=int(LIFETIME.total_seconds()),
+        path="/",
+        secure=is_secure(request),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def forget(response: Response, request: Request) -> None:
+    """Let the browser forget it."""
+    response.delete_cookie(cookie_name(request), path="/", secure=is_secure(request), httponly=True, samesite="lax")
+
+
+def remember_state(response: Response, request: Request, state: str) -> None:
+    """Let the browser remember which sign-in it was sent away with."""
+    response.set_cookie(
+        "muster-sign-in",
+        hashlib.sha256(state.encode()).hexdigest(),
+        max_age=900,
+        path="/sign-in",
+        secure=is_secure(request),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def is_state_of(request: Request, state: str) -> bool:
+    """Whether this browser was sent away with it."""
+    remembered = request.cookies.get("muster-sign-in", "")
+    return hmac.compare_digest(remembered.encode(), hashlib.sha256(state.encode()).hexdigest().encode())
+
+
+def cookie_name(request: Request) -> str:
+    """Under TLS the name itself makes the browser see to it that no other host set it."""
+    return "__Host-muster" if is_secure(request) else f"muster-{request.url.port or 80}"
+
+
+def is_secure(request: Request) -> bool:
+    """Whether the reader came through TLS, to us or to a proxy before us."""
+    public_url = request.app.state.served.settings.public_url
+    return request.url.scheme == "https" or bool(public_url and public_url.startswith("https:"))
+
+
+def _csrf_of(secret: str) -> str:
+    return hashlib.sha256(f"csrf {secret}".encode()).hexdigest()

@@ -1,0 +1,114 @@
+"""In and out: by the link that an embedded service prints, or with a key; and out again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from orchestrator.domain.access import Asker
+from orchestrator.domain.spans import span
+from orchestrator.serving.served import MOST_OF_A_BODY, Parts, Served, origin_of
+from orchestrator.usecases.keys import holder_of
+from orchestrator.usecases.sign_in import begin_session, end_session
+from orchestrator.web.pages import Pages
+from orchestrator.web.session import (
+    cookie_name,
+    forget,
+    keep,
+    refuse_foreign,
+    visitor_of,
+)
+
+_SEE_OTHER = 303
+
+
+def sign_in_routes(pages: Pages) -> APIRouter:
+    """Everything that works without being signed in."""
+    routes = APIRouter(max_body_size=MOST_OF_A_BODY)
+
+    @routes.get("/sign-in")
+    async def show_door(request: Request, parts: Parts, to: str = "/", said: str = "") -> Response:
+        if await visitor_of(request, parts) is not None:
+            return RedirectResponse(inside(to), _SEE_OTHER)
+        return door(pages, request, parts, to=to, problem=_SAID.get(said))
+
+    @routes.get("/sign-in/link")
+    async def by_link(request: Request, parts: Parts, token: str = "") -> Response:
+        origin = origin_of(request)
+        if parts.attempts.wait_for(origin) > 0 or parts.link is None or not parts.link.take(token):
+            parts.attempts.note_failed(origin)
+            return RedirectResponse("/sign-in?said=used", _SEE_OTHER)
+        return await begin(request, parts, Asker(_owner(), origin), way="link", to="/")
+
+    @routes.post("/sign-in")
+    async def by_key(
+        request: Request, parts: Parts, key: Annotated[str, Form()] = "", to: Annotated[str, Form()] = "/"
+    ) -> Response:
+        await refuse_foreign(request, None)
+        origin = origin_of(request)
+        wait = parts.attempts.wait_for(origin)
+        if wait > 0:
+            problem = f"Too many tries. The next one counts in {span(wait)}."
+            return door(pages, request, parts, to=to, problem=problem, status=429)
+        held = await holder_of(parts.app, key.strip(), origin=origin)
+        if held is None:
+            parts.attempts.note_failed(origin)
+            return door(pages, request, parts, to=to, problem="This key opens nothing. Check it.", status=401)
+        asker, api_key = held
+        return await begin(request, parts, asker, way="key", to=to, key_id=api_key.id)
+
+    @routes.post("/sign-out")
+    async def leave(request: Request, parts: Parts) -> Response:
+        visitor = await visitor_of(request, parts)
+        response = RedirectResponse("/sign-in?said=out", _SEE_OTHER)
+        if visitor is not None:
+            await refuse_foreign(request, visitor.csrf)
+            await end_session(parts.app, request.cookies[cookie_name(request)], by=visitor.asker)
+        forget(response, request)
+        return response
+
+    return routes
+
+
+async def begin(
+    request: Request, parts: Served, asker: Asker, *, way: str, to: str, key_id: str | None = None
+) -> Response:
+    """Let somebody in, to where they wanted to go."""
+    secret = await begin_session(parts.app, asker, way=way, key_id=key_id)
+    response = RedirectResponse(inside(to), _SEE_OTHER)
+    keep(response, request, secret)
+    return response
+
+
+def door(pages: Pages, request: Request, parts: Served, *, to: str, problem: str | None, status: int = 200) -> Response:
+    """The page that is shown to whoever is not signed in."""
+    return pages.show(
+        request,
+        "sign_in.html",
+        status=status,
+        to=inside(to),
+        problem=problem,
+        has_link=parts.link is not None,
+        has_entra=parts.people is not None,
+    )
+
+
+def inside(to: str) -> str:
+    """Where to go afterwards: never to another site, whatever the address said."""
+    is_ours = (
+        to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable() and not to.startswith("/sign")
+    )
+    return to if is_ours else "/"
+
+
+def _owner() -> str:
+    """Whoever reads the terminal that the service was started in."""
+    return "owner"
+
+
+_SAID = {
+    "used": "This link was used before, or the service has started anew since. Its terminal has the latest one.",
+    "out": "You are signed out.",
+}

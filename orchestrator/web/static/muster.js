@@ -1,0 +1,118 @@
+// What the pages do by themselves beyond htmx: times in the reader's zone, dialogs, copying, the drop zone.
+"use strict";
+
+(() => {
+  const formats = {
+    day: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }),
+    year: new Intl.DateTimeFormat(undefined, {
+      year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit",
+    }),
+    clock: new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" }),
+  };
+
+  function localTimes(root) {
+    for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
+      const moment = new Date(time.dateTime);
+      const now = new Date();
+      const kind = moment.toDateString() === now.toDateString() ? "clock"
+        : moment.getFullYear() === now.getFullYear() ? "day" : "year";
+      time.textContent = formats[kind].format(moment);
+      time.dataset.local = "";
+    }
+  }
+
+  function settled(root) {
+    localTimes(root);
+    const form = document.querySelector("form[data-upload]");
+    if (form) ready(form);
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    settled(document);
+    // A schedule follows the wall clock of whoever adds it, unless they say otherwise.
+    const zone = document.querySelector("[data-zone]");
+    if (zone) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  });
+  document.addEventListener("htmx:afterSettle", (event) => settled(event.target.isConnected ? event.target : document));
+  document.addEventListener("htmx:sseMessage", () => settled(document));
+
+  // Dialogs: opened by whatever names them; the browser itself closes them, traps the focus and gives it back.
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-opens]");
+    if (opener) {
+      const dialog = document.getElementById(opener.dataset.opens);
+      for (const [name, value] of Object.entries(opener.dataset)) {
+        if (!name.startsWith("set")) continue;
+        const field = dialog.querySelector(`[name="${name.slice(3).toLowerCase()}"]`);
+        if (field) field.value = value;
+      }
+      const subject = dialog.querySelector("[data-subject]");
+      if (subject && opener.dataset.subject) subject.textContent = opener.dataset.subject;
+      if (opener.dataset.action) dialog.querySelector("form").action = opener.dataset.action;
+      for (const box of dialog.querySelectorAll("input[type=checkbox][data-statuses]")) {
+        if (opener.dataset.statuses) box.checked = opener.dataset.statuses.split(",").includes(box.value);
+      }
+      dialog.showModal();
+      return;
+    }
+    if (event.target.closest("[data-closes]")) event.target.closest("dialog").close();
+    const copier = event.target.closest("[data-copy]");
+    if (copier) copy(copier);
+  });
+
+  async function copy(button) {
+    const said = button.textContent;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Press Ctrl+C";
+      const range = document.createRange();
+      range.selectNodeContents(button.parentElement.querySelector("code"));
+      getSelection().removeAllRanges();
+      getSelection().addRange(range);
+    }
+    setTimeout(() => { button.textContent = said; }, 1500);
+  }
+
+  // Whoever has leafed on is not thrown back to the first page.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const leafed = document.querySelectorAll("#target-rows table").length > 1;
+    if (leafed && event.detail.elt.matches("[data-follows]")) event.preventDefault();
+  });
+
+  // A lost connection is said, and taken back by itself.
+  const lost = () => document.getElementById("connection");
+  document.addEventListener("htmx:sseError", () => { if (lost()) lost().hidden = false; });
+  document.addEventListener("htmx:sseOpen", () => { if (lost()) lost().hidden = true; });
+
+  // The device list: chosen or dropped anywhere on the zone.
+  function ready(form) {
+    const zone = form.querySelector("[data-drop]");
+    const input = zone.querySelector("input[type=file]");
+    if (zone.dataset.ready) return;
+    zone.dataset.ready = "";
+    for (const kind of ["dragenter", "dragover"]) {
+      zone.addEventListener(kind, (event) => { event.preventDefault(); zone.classList.add("over"); });
+    }
+    for (const kind of ["dragleave", "drop"]) {
+      zone.addEventListener(kind, (event) => { event.preventDefault(); zone.classList.remove("over"); });
+    }
+    zone.addEventListener("drop", (event) => {
+      if (!event.dataTransfer.files.length) return;
+      input.files = event.dataTransfer.files;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+    input.addEventListener("change", () => {
+      const file = input.files[0];
+      zone.querySelector("[data-name]").textContent = file ? `${file.name}, ${size(file.size)}` : "";
+    });
+  }
+
+  function size(bytes) {
+    const units = ["bytes", "kB", "MB", "GB"];
+    let unit = 0;
+    while (bytes >= 1000 && unit < 3) { bytes /= 1000; unit += 1; }
+    return `${unit ? bytes.toFixed(1) : bytes} ${units[unit]}`;
+  }
+})();

@@ -1,0 +1,32 @@
+"""What is deployed beside the product speaks of figures that there are."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from orchestrator.telemetry.metrics import Metrics
+from tests.support.checkout import ROOT
+
+DEPLOY = ROOT / "deploy"
+
+
+def test_alerts_and_panels_name_only_figures_that_there_are() -> None:
+    known = {sample for family in Metrics().registry.collect() for sample in _names(family.name, family.type)}
+    panels = json.loads((DEPLOY / "grafana" / "muster.json").read_text(encoding="utf-8"))["panels"]
+    asked = [target["expr"] for panel in panels for target in panel["targets"]]
+    asked.append((DEPLOY / "alerts.yml").read_text(encoding="utf-8"))
+
+    named = {name for text in asked for name in re.findall(r"\bmuster_\w+", text)}
+
+    assert len(named) > 10
+    assert named - known == set()
+
+
+def _names(name: str, kind: str) -> set[str]:
+    match kind:
+        case "counter":
+            return {f"{name}_total"}
+        case "histogram":
+            return {f"{name}_bucket", f"{name}_count", f"{name}_sum"}
+    return {name}

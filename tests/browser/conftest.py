@@ -1,0 +1,134 @@
+"""The whole product, and a browser before it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from orchestrator.simulator.app import SimulatedGraph
+from orchestrator.simulator.serving import serve_in_thread
+from tests.support import databases
+from tests.support.apps import device_ids
+from tests.support.browser import Browser, open_browser, why_not
+from tests.support.command_line import CommandLine
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = why_not()
+    here = Path(__file__).parent
+    for item in items:
+        if not item.path.is_relative_to(here):
+            continue
+        item.add_marker(pytest.mark.enable_socket)
+        # A person waits longer than a test of one seam may take.
+        item.add_marker(pytest.mark.timeout(240))
+        if reason:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@dataclass(slots=True)
+class Installation:
+    """PostgreSQL, Valkey, a service, a worker, a clock and the simulator as Graph."""
+
+    muster: CommandLine
+    graph: SimulatedGraph
+    port: int
+    processes: ExitStack
+
+    @property
+    def url(self) -> str:
+        """Where the dashboard is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def key(self, role: str, *options: str) -> str:
+        """A new key of this role."""
+        made = self.muster.run("key", "create", "--role", role, *options, "-o", "json")
+        assert made.code == 0, made.err
+        key: str = made.json["key"]
+        return key
+
+    def serve(self) -> ExitStack:
+        """Start the service; what is given back ends it."""
+        started = ExitStack()
+        started.enter_context(self.muster.started("serve", "--port", str(self.port)))
+        _until_ready(self.url)
+        return started
+
+
+@pytest.fixture(scope="session")
+def installation(
+    postgres_url: str, postgres_template: str, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    """The product as a team runs it; of 600 devices Graph does not know the first 20."""
+    graph = SimulatedGraph(None, known_devices=device_ids(600)[20:])
+    with ExitStack() as stack:
+        database = stack.enter_context(databases.postgres_copy(postgres_url, postgres_template))
+        graph_url = stack.enter_context(serve_in_thread(graph))
+        muster = CommandLine(
+            tmp_path_factory.mktemp("installation"),
+            {
+                "MUSTER_DATABASE_URL": database,
+                "MUSTER_BROKER_URL": f"{valkey_url.rpartition('/')[0]}/7",
+                "MUSTER_GRAPH_URL": graph_url,
+                "MUSTER_ACCESS_TOKEN": "token",
+                "MUSTER_WRITE_LIMIT": "200/5s",
+                "MUSTER_CONFIRM_ABOVE": "250",
+            },
+        )
+        stack.enter_context(muster.started("worker"))
+        stack.enter_context(muster.started("clock"))
+        made = Installation(muster, graph, _free_port(), stack)
+        made.processes = made.serve()
+        stack.callback(_end, made)
+        yield made
+
+
+@pytest.fixture(scope="session")
+def _open_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with open_browser(tmp_path_factory.mktemp("profile"), downloads=tmp_path_factory.mktemp("downloads")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(_open_browser: Browser, installation: Installation) -> Iterator[Browser]:
+    """The browser, wide and light, on the dashboard; afterwards it must have nothing to complain of."""
+    _open_browser.base = installation.url
+    _open_browser.look()
+    _open_browser.complaints()
+    yield _open_browser
+    assert _open_browser.complaints() == []
+
+
+@pytest.fixture
+def admin(browser: Browser, installation: Installation) -> Browser:
+    """The browser of an admin."""
+    browser.sign_in(installation.key("admin"))
+    return browser
+
+
+def _end(installation: Installation) -> None:
+    installation.processes.close()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _until_ready(url: str) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            if httpx.get(f"{url}/api/health/ready", timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.1)
+    pytest.fail("the service was not ready within a minute")

@@ -1,0 +1,344 @@
+"""The dashboard in a real browser, against the whole product: each test is something that a person wants to do."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.select import Select
+
+from tests.browser.conftest import Installation
+from tests.support.apps import device_ids
+from tests.support.browser import Browser
+from tests.support.checkout import ROOT
+
+AXE = (Path(__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+_AXE_RUN = """
+const done = arguments[0];
+axe.run(document, {resultTypes: ["violations"]}).then((found) => done(
+  found.violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.html).slice(0, 3).join(" ")}`)));
+"""
+# The file as a drop hands it over: the browser's own drag cannot begin outside of it.
+_DROP = """
+const [zone, name, text] = arguments;
+const data = new DataTransfer();
+data.items.add(new File([text], name, {type: "text/csv"}));
+for (const kind of ["dragenter", "dragover", "drop"])
+  zone.dispatchEvent(new DragEvent(kind, {bubbles: true, cancelable: true, dataTransfer: data}));
+"""
+
+_ORDER = ("--list", "fleet", "--action", "refreshUserPolicy")
+
+
+def a_list(first: int, last: int, *more: str) -> str:
+    return "\n".join(["Device ID", *device_ids(600)[first:last], *more])
+
+
+def pictured(browser: Browser, name: str) -> None:
+    """Keep what is seen for the documents, where they are being made anew."""
+    if os.environ.get("MUSTER_TEST_PICTURES") == "write":
+        browser.picture(ROOT / "docs" / "images" / f"{name}.png")
+
+
+def drop(browser: Browser, name: str, text: str) -> None:
+    browser.open("/jobs/new")
+    browser.run(_DROP, browser.driver.find_element(By.CSS_SELECTOR, "[data-drop]"), name, text)
+
+
+def submit(browser: Browser, name: str, text: str, action: str = "refreshUserPolicy") -> str:
+    """Submit by drop; the id of the job whose page is shown then."""
+    drop(browser, f"{name}.csv", text)
+    browser.press(lambda: browser.choice(action))
+    browser.press(lambda: browser.button("Ask "))
+    browser.heading(f"{name}.csv")
+    return browser.driver.current_url.rpartition("/")[2]
+
+
+def test_a_list_is_dropped_judged_confirmed_and_runs_before_ones_eyes(
+    admin: Browser, installation: Installation
+) -> None:
+    devices = device_ids(600)
+    drop(admin, "europe.csv", a_list(0, 400, "nobody", devices[5]))
+    admin.choice("refreshUserPolicy").click()
+    admin.sees("1 line is bad")
+    verdict = admin.text()
+    pictured(admin, "verdict")
+    admin.choice("Take the good rows").click()
+    admin.field("Reason").send_keys("CHG-4711")
+    admin.press(lambda: admin.button("Ask 400 devices"))
+    asked = admin.driver.current_url
+    admin.field("Type 400 to confirm").send_keys("400")
+    admin.press(lambda: admin.button("Ask 400 devices"))
+    admin.heading("europe.csv")
+    before = admin.count("accepted")
+    admin.waits_for(lambda: admin.count("accepted") > 150, "many of them accepted")
+    pictured(admin, "job")
+    admin.waits_for(lambda: admin.count("accepted") == 380, "all of them accepted")
+
+    assert "402 rows" not in verdict
+    assert "'nobody' is not a GUID" in verdict
+    assert "same device as line 7" in verdict
+    assert asked.endswith("/jobs/new")
+    assert before < 380
+    assert admin.count("failed") == 20
+    admin.sees("finished")
+    admin.sees("CHG-4711")
+    assert sum(installation.graph.tenant.effects.values()) >= 380
+
+
+def test_what_failed_is_explained_and_retried(admin: Browser, installation: Installation) -> None:
+    submit(admin, "ring-0", a_list(0, 30))
+    admin.sees("finished")
+    admin.sees("20 failed: 404 ResourceNotFound")
+    admin.sees("Graph knows no managed device with this id.")
+    pictured(admin, "errors")
+    installation.graph.tenant.known_devices = None
+    admin.press(lambda: admin.button("Retry 20 failed devices"))
+    admin.field("Reason").send_keys("they are enrolled now")
+    admin.press(lambda: admin.element("//dialog[@open]//button[normalize-space()='Retry']"))
+    admin.sees("20 of 20 devices")
+    admin.waits_for(lambda: admin.count("accepted") == 20, "all of them accepted")
+    installation.graph.tenant.known_devices = set(device_ids(600)[20:])
+
+    admin.sees("Retry of")
+    admin.sees("they are enrolled now")
+
+
+def test_a_job_is_paused_resumed_weighed_and_cancelled(admin: Browser) -> None:
+    submit(admin, "steered", a_list(100, 350))
+    for opener, does, seen in (("Pause", "Pause", "paused"), ("Resume", "Resume", "running")):
+        admin.press(lambda opener=opener: admin.button(opener))  # type: ignore[misc] # bound at once
+        admin.press(lambda does=does: admin.element(f"//dialog[@open]//button[normalize-space()='{does}']"))  # type: ignore[misc] # likewise
+        admin.waits_for(lambda seen=seen: seen in admin.element("//span[contains(@class, 'badge')]").text, seen)  # type: ignore[misc] # likewise
+    admin.press(lambda: admin.button("Priority"))
+    Select(admin.field("Priority")).select_by_visible_text("low")
+    admin.press(lambda: admin.element("//dialog[@open]//button[normalize-space()='Change']"))
+    admin.sees("low priority")
+    admin.press(lambda: admin.button("Cancel"))
+    admin.press(lambda: admin.button("Cancel the job"))
+    admin.waits_for(lambda: "cancelled" in admin.element("//span[contains(@class, 'badge')]").text, "cancelled")
+
+    told = admin.text()
+    assert all(word in told for word in ("paused by", "resumed by", "reprioritised by", "cancelled by"))
+    assert admin.count("waiting") == 0
+
+
+def test_devices_are_searched_and_filtered(admin: Browser) -> None:
+    submit(admin, "searched", a_list(0, 60))
+    admin.sees("finished")
+    Select(admin.field("Status")).select_by_visible_text("failed")
+    admin.waits_for(lambda: len(admin.driver.find_elements(By.CSS_SELECTOR, "#target-rows tbody tr")) == 20, "20 rows")
+    admin.field("Search").send_keys(device_ids(600)[7][4:18])
+    admin.waits_for(lambda: len(admin.driver.find_elements(By.CSS_SELECTOR, "#target-rows tbody tr")) == 1, "one row")
+    admin.open("/jobs")
+    admin.field("Search").send_keys("searched")
+    admin.waits_for(lambda: len(admin.driver.find_elements(By.CSS_SELECTOR, ".jobs > li")) == 1, "one job")
+
+    admin.waits_for(lambda: "search=searched" in admin.driver.current_url, "an address that can be passed on")
+
+
+def test_a_page_left_open_survives_a_restart_of_the_service(admin: Browser, installation: Installation) -> None:
+    submit(admin, "left-open", a_list(100, 340))
+    admin.press(lambda: admin.button("Pause"))
+    admin.press(lambda: admin.element("//dialog[@open]//button[normalize-space()='Pause']"))
+    admin.sees("paused")
+    job = admin.driver.current_url.rpartition("/")[2]
+
+    installation.processes.close()
+    admin.sees("The connection is lost.")
+    installation.processes = installation.serve()
+    admin.waits_for(lambda: "The connection is lost." not in admin.text(), "the connection again")
+    installation.muster.run("job", "cancel", job)
+    admin.waits_for(lambda: "cancelled" in admin.element("//span[contains(@class, 'badge')]").text, "cancelled")
+
+    assert admin.driver.current_url.endswith(job)
+    # While the service was away the browser said so, as it should.
+    assert admin.complaints() != []
+
+
+def test_only_those_come_in_who_may_and_see_what_is_theirs(browser: Browser, installation: Installation) -> None:
+    browser.driver.delete_all_cookies()
+    browser.open("/audit")
+    browser.heading("Sign in")
+    browser.driver.find_element(By.ID, "key").send_keys("muster_wrong")
+    browser.button("Sign in").click()
+    browser.sees("This key opens nothing.")
+    browser.driver.find_element(By.ID, "key").send_keys(installation.key("viewer"))
+    browser.button("Sign in").click()
+    browser.heading("You may not do this")
+    browser.open("/jobs")
+    browser.heading("Jobs")
+    seen = browser.text()
+    browser.open("/jobs/new")
+    browser.heading("You may not do this")
+    browser.button("Sign out").click()
+    browser.sees("You are signed out.")
+    browser.open("/jobs")
+    browser.heading("Sign in")
+
+    assert "New job" not in seen
+    assert "Keys" not in seen
+    assert all("status of 40" in each for each in browser.complaints())
+
+
+def test_everything_can_be_done_with_the_keyboard_alone(
+    browser: Browser, installation: Installation, tmp_path: Path
+) -> None:
+    listed = tmp_path / "keyboard.csv"
+    listed.write_text(a_list(30, 40))
+    browser.driver.delete_all_cookies()
+    browser.open("/sign-in")
+
+    def press(*keys: str) -> None:
+        ActionChains(browser.driver).send_keys(*keys).perform()
+
+    def tab_to(text: str) -> None:
+        for _ in range(60):
+            focused = browser.driver.switch_to.active_element
+            name = focused.text or focused.get_attribute("aria-label") or focused.get_attribute("value") or ""
+            if name.startswith(text):
+                return
+            press(Keys.TAB)
+        pytest.fail(f"{text} was not reached with the keyboard")
+
+    press(Keys.TAB, Keys.TAB)
+    press(installation.key("operator"), Keys.ENTER)
+    browser.heading("Jobs")
+    tab_to("New job")
+    press(Keys.ENTER)
+    browser.heading("New job")
+    tab_to("Device list")
+    # The system's own dialog is beyond a page; what it would hand over is given to the focused field.
+    browser.driver.switch_to.active_element.send_keys(str(listed))
+    browser.sees("devices to call")
+    press(Keys.TAB, Keys.ARROW_DOWN)
+    browser.sees("Ask 10 devices for refreshUserPolicy")
+    tab_to("Ask 10 devices")
+    press(Keys.ENTER)
+    browser.heading("keyboard.csv")
+    browser.sees("10 of 10 devices")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["wide-light", "phone-dark"])
+def test_nothing_stands_in_the_way_of_a_screen_reader_and_nothing_is_cut_off(
+    admin: Browser, installation: Installation, width: int, *, dark: bool
+) -> None:
+    job = submit(admin, "for-all", a_list(10, 40))
+    admin.sees("finished")
+    kept = (("list", "import", "fleet", "-"), ("schedule", "add", "nightly", "--cron", "0 2 * * *", *_ORDER))
+    for command in kept:
+        installation.muster.run(*command, stdin=a_list(10, 40).encode())
+    admin.look(width=width, height=844, dark=dark)
+    found: dict[str, object] = {}
+
+    for page in (
+        "/jobs",
+        "/jobs/new",
+        f"/jobs/{job}",
+        "/schedules",
+        "/schedules/new",
+        "/schedules/nightly",
+        "/lists",
+        "/lists/fleet",
+        "/lanes",
+        "/keys",
+        "/audit",
+        "/health",
+        "/nowhere",
+    ):
+        admin.open(page)
+        admin.run(AXE)
+        found[page] = admin.driver.execute_async_script(_AXE_RUN)
+        assert admin.run("return document.documentElement.scrollWidth") <= width, page
+        if page in {"/jobs", f"/jobs/{job}"}:
+            pictured(admin, f"{'job' if page.endswith(job) else 'jobs'}-{'phone' if dark else 'wide'}")
+    admin.driver.delete_all_cookies()
+    admin.open("/sign-in")
+    admin.run(AXE)
+    found["/sign-in"] = admin.driver.execute_async_script(_AXE_RUN)
+
+    assert {page: violations for page, violations in found.items() if violations} == {}
+    assert all("404" in each for each in admin.complaints())
+
+
+def test_no_page_asks_anything_of_another_host(admin: Browser, installation: Installation) -> None:
+    admin.log("performance")
+    for page in ("/jobs", "/jobs/new", "/keys", "/audit", "/health"):
+        admin.open(page)
+    events = [json.loads(entry["message"])["message"] for entry in admin.log("performance")]
+
+    asked = {event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"}
+    assert len(asked) > 5
+    assert {url for url in asked if not url.startswith((installation.url, "data:"))} == set()
+
+
+def test_times_are_the_readers_own_with_utc_on_hover(admin: Browser) -> None:
+    admin.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Kolkata"})
+    admin.open("/audit")
+    moment = admin.element("//time")
+    shown, title, utc = moment.text, moment.get_attribute("title"), moment.get_attribute("datetime")
+    local = admin.run("return new Date(arguments[0]).getMinutes()", utc)
+    admin.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})
+
+    assert title is not None
+    assert title.endswith("UTC")
+    assert f":{local:02}" in shown
+    assert f":{local:02}:" not in title
+
+
+def test_a_key_is_made_shown_once_and_revoked(admin: Browser) -> None:
+    admin.open("/keys")
+    admin.button("New key").click()
+    admin.field("Name").send_keys("portal")
+    Select(admin.field("Role")).select_by_value("operator")
+    admin.button("Make it").click()
+    text = admin.element("//code[@id='made']").text
+    admin.open("/keys")
+    listed = admin.text()
+    admin.element("//button[@aria-label='Revoke portal']").click()
+    admin.element("//dialog[@open]//button[normalize-space()='Revoke']").click()
+    admin.sees("revoked")
+
+    assert text.startswith("muster_")
+    assert text not in listed
+
+
+def test_a_list_is_kept_and_submitted_by_a_schedule_whose_runs_are_shown_as_they_are_typed(
+    admin: Browser, tmp_path: Path
+) -> None:
+    listed = tmp_path / "weekly.csv"
+    listed.write_text(a_list(40, 60))
+    admin.open("/lists")
+    admin.field("Name").send_keys("ring-1")
+    admin.driver.find_element(By.ID, "file").send_keys(str(listed))
+    admin.button("Keep it").click()
+    admin.heading("ring-1")
+    admin.open("/schedules/new")
+    admin.field("Name").send_keys("weekly")
+    Select(admin.field("List")).select_by_value("ring-1")
+    Select(admin.field("Action")).select_by_value("refreshUserPolicy")
+    for label, text in (("When", "15 3 * * 1"), ("Time zone", "Europe/Berlin")):
+        field = admin.field(label)
+        field.clear()
+        field.send_keys(text)
+    admin.waits_for(lambda: admin.element("//ol[@class='moments']").text.count("02:15 UTC") > 5, "Mondays in Berlin")
+    runs = admin.element("//ol[@class='moments']").text
+    admin.button("Add the schedule").click()
+    admin.heading("The coming weeks")
+    pictured(admin, "schedule")
+    admin.button("Run now").click()
+    admin.element("//dialog[@open]//button[normalize-space()='Run']").click()
+    admin.sees("20 of 20 devices")
+    admin.link("weekly").click()
+    admin.sees("started")
+    admin.button("Pause").click()
+    admin.element("//dialog[@open]//button[normalize-space()='Pause']").click()
+    admin.sees("paused by key:admin")
+
+    assert runs.count("Mon ") == 10
+    assert runs.count(", 03:15 ") == 10

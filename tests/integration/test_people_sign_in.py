@@ -1,0 +1,154 @@
+"""People sign in through the simulated Entra: a browser is sent there and back, over TLS and with the real MSAL."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from orchestrator.simulator.app import SimulatedGraph
+from orchestrator.simulator.authorizing import Visitor
+from orchestrator.simulator.issuing import Registration
+from orchestrator.simulator.serving import Tls, serve_in_thread
+from orchestrator.usecases.read_audit import read_audit
+from tests.support.apps import devices_csv
+from tests.support.askers import SOMEBODY
+from tests.support.tls import Authority
+from tests.support.web import Service, a_service, some_settings
+
+pytestmark = pytest.mark.enable_socket
+
+TENANT = "aaaaaaaa-0000-4000-8000-000000000001"
+CLIENT = "bbbbbbbb-0000-4000-8000-000000000001"
+HERE = "http://127.0.0.1"
+
+
+@pytest.fixture
+def entra() -> SimulatedGraph:
+    graph = SimulatedGraph(None)
+    graph.entra.register(Registration(CLIENT, secret="open sesame"))
+    return graph
+
+
+@pytest.fixture
+def entra_url(entra: SimulatedGraph, authority: Authority) -> Iterator[str]:
+    with serve_in_thread(entra, tls=Tls(authority.certificate, authority.key)) as url:
+        yield url
+
+
+@pytest.fixture
+async def service(sqlite_url: str, entra_url: str, authority: Authority) -> AsyncIterator[Service]:
+    settings = some_settings(
+        sqlite_url,
+        MUSTER_PUBLIC_URL=HERE,
+        MUSTER_SIGN_IN_TENANT_ID=TENANT,
+        MUSTER_SIGN_IN_CLIENT_ID=CLIENT,
+        MUSTER_SIGN_IN_CLIENT_SECRET="open sesame",
+        MUSTER_SIGN_IN_AUTHORITY=entra_url,
+        MUSTER_CA_BUNDLE=str(authority.bundle),
+        MUSTER_OPERATOR_CEILING="50",
+    )
+    async with a_service(settings) as service:
+        yield service
+
+
+async def sent_back(service: Service, client: httpx.AsyncClient, authority: Authority, to: str = "/audit") -> str:
+    """Where Entra sends the browser of this client, as an address of the service."""
+    sent = await client.get("/sign-in/entra", params={"to": to})
+    async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=str(authority.bundle))) as browser:
+        back = await browser.get(sent.headers["location"])
+    assert back.headers["location"].startswith(f"{HERE}/sign-in/done?")
+    return back.headers["location"].replace(HERE, service.url)
+
+
+@pytest.mark.parametrize(
+    ("roles", "role"),
+    [
+        (("Muster.Viewer",), "viewer"),
+        (("Muster.Viewer", "Muster.Operator", "Other"), "operator"),
+        (("Muster.Operator", "Muster.Admin"), "admin"),
+    ],
+)
+async def test_an_app_role_becomes_ours(
+    service: Service, entra: SimulatedGraph, authority: Authority, roles: tuple[str, ...], role: str
+) -> None:
+    entra.entra.visitor = Visitor("alex@contoso.example", roles)
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        entered = await client.get(await sent_back(service, client, authority))
+        page = await client.get("/jobs/new")
+        again = await client.get("/sign-in")
+    deeds = await read_audit(service.served.app, by=SOMEBODY, limit=5)
+
+    assert (entered.status_code, entered.headers["location"]) == (303, "/audit")
+    assert again.headers["location"] == "/"
+    assert (page.status_code == 200) == (role != "viewer")
+    assert [(deed.what, deed.who, deed.facts) for deed in deeds] == [
+        ("session.begun", "alex@contoso.example", {"way": "entra", "role": role})
+    ]
+
+
+async def test_an_operator_from_entra_has_the_limits_of_the_installation(
+    service: Service, entra: SimulatedGraph, authority: Authority
+) -> None:
+    entra.entra.visitor = Visitor("alex@contoso.example", ("Muster.Operator",))
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        await client.get(await sent_back(service, client, authority))
+        page = await client.get("/jobs/new")
+        (csrf,) = set(re.findall(r'name="csrf" value="([0-9a-f]+)"', page.text))
+        refused = await client.post(
+            "/jobs/new",
+            headers={"X-CSRF-Token": csrf},
+            data={"action": "quickScan"},
+            files={"file": ("list.csv", devices_csv(51))},
+        )
+
+    assert refused.status_code == 403
+    assert "You may ask 50 devices in one job, and these are 51." in refused.text
+
+
+async def test_who_has_no_role_or_declines_stays_outside(
+    service: Service, entra: SimulatedGraph, authority: Authority
+) -> None:
+    entra.entra.visitor = Visitor("alex@contoso.example", ("Other.Role",))
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        stranger = await client.get(await sent_back(service, client, authority))
+        entra.entra.visitor = Visitor(declines=True)
+        declined = await client.get(await sent_back(service, client, authority))
+        inside = await client.get("/jobs")
+
+    assert (stranger.status_code, declined.status_code, inside.status_code) == (403, 403, 303)
+    assert "alex@contoso.example has no role here" in stranger.text
+    assert "AADSTS65004" in declined.text
+
+
+async def test_an_answer_counts_once_and_for_the_browser_that_asked(
+    service: Service, entra: SimulatedGraph, authority: Authority
+) -> None:
+    entra.entra.visitor = Visitor("alex@contoso.example", ("Muster.Admin",))
+    async with httpx.AsyncClient(base_url=service.url) as client, httpx.AsyncClient(base_url=service.url) as other:
+        answer = await sent_back(service, client, authority)
+        stolen = await other.get(answer)
+        used = await client.get(answer)
+        again = await client.get(answer)
+
+    assert (stolen.status_code, used.status_code, again.status_code) == (400, 303, 403)
+    assert "finished before" in again.text
+
+
+async def test_an_answer_to_another_question_is_not_taken(
+    service: Service, entra: SimulatedGraph, authority: Authority
+) -> None:
+    entra.entra.visitor = Visitor("alex@contoso.example", ("Muster.Admin",))
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        first = await sent_back(service, client, authority)
+        second = await sent_back(service, client, authority)
+        code = parse_qs(urlsplit(first).query)["code"][0]
+        other = parse_qs(urlsplit(second).query)["code"][0]
+        mixed = await client.get(second.replace(f"code={other}", f"code={code}"))
+
+    # The code of the first question was asked for with another proof.
+    assert mixed.status_code == 403

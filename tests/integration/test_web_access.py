@@ -1,0 +1,291 @@
+"""Every page, asked by every role and by nobody; the ways in, and what other sites may not do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from orchestrator.domain.access import Role
+from orchestrator.serving.front_door import Attempts
+from orchestrator.usecases.read_audit import read_audit
+from orchestrator.web.app import make_web
+from tests.support.apps import devices_csv, submitted
+from tests.support.askers import SOMEBODY
+from tests.support.web import Service, a_service, some_settings
+
+pytestmark = pytest.mark.enable_socket
+
+ANYBODY = None
+NEEDED = {
+    "GET /": ANYBODY,
+    "GET /sign-in": ANYBODY,
+    "POST /sign-in": ANYBODY,
+    "GET /sign-in/link": ANYBODY,
+    "GET /sign-in/entra": ANYBODY,
+    "GET /sign-in/done": ANYBODY,
+    "POST /sign-out": ANYBODY,
+    "GET /jobs": Role.VIEWER,
+    "GET /jobs/live": Role.VIEWER,
+    "GET /jobs/{job_id}": Role.VIEWER,
+    "GET /jobs/{job_id}/live": Role.VIEWER,
+    "GET /jobs/{job_id}/targets": Role.VIEWER,
+    "GET /jobs/{job_id}/report.csv": Role.VIEWER,
+    "POST /jobs/{job_id}/pause": Role.OPERATOR,
+    "POST /jobs/{job_id}/resume": Role.OPERATOR,
+    "POST /jobs/{job_id}/cancel": Role.OPERATOR,
+    "POST /jobs/{job_id}/priority": Role.OPERATOR,
+    "POST /jobs/{job_id}/retry": Role.OPERATOR,
+    "GET /jobs/new": Role.OPERATOR,
+    "POST /jobs/new": Role.OPERATOR,
+    "POST /jobs/new/verdict": Role.OPERATOR,
+    "POST /jobs/new/odd.csv": Role.OPERATOR,
+    "GET /keys": Role.ADMIN,
+    "POST /keys": Role.ADMIN,
+    "POST /keys/{key_id}/revoke": Role.ADMIN,
+    "GET /audit": Role.ADMIN,
+    "GET /schedules": Role.VIEWER,
+    "GET /schedules/{name}": Role.VIEWER,
+    "GET /schedules/new": Role.OPERATOR,
+    "POST /schedules/moments": Role.OPERATOR,
+    "POST /schedules": Role.OPERATOR,
+    "POST /schedules/{name}/pause": Role.OPERATOR,
+    "POST /schedules/{name}/resume": Role.OPERATOR,
+    "POST /schedules/{name}/remove": Role.OPERATOR,
+    "POST /schedules/{name}/run": Role.OPERATOR,
+    "GET /lists": Role.VIEWER,
+    "GET /lists/{name}": Role.VIEWER,
+    "POST /lists": Role.OPERATOR,
+    "POST /lists/{name}/remove": Role.OPERATOR,
+    "GET /lanes": Role.VIEWER,
+    "GET /health": Role.VIEWER,
+}
+
+
+@pytest.fixture
+async def service(sqlite_url: str) -> AsyncIterator[Service]:
+    async with a_service(some_settings(sqlite_url)) as service:
+        yield service
+
+
+@asynccontextmanager
+async def a_visitor(service: Service, role: Role | None) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser, signed in with a key of this role."""
+    async with httpx.AsyncClient(base_url=service.url, timeout=30) as client:
+        if role is not None:
+            entered = await client.post("/sign-in", data={"key": await service.key(role)})
+            assert entered.status_code == 303
+        yield client
+
+
+async def csrf_of(client: httpx.AsyncClient) -> str:
+    """The token that the pages carry."""
+    found = re.search(r'name="csrf" value="([0-9a-f]{64})"', (await client.get("/jobs")).text)
+    assert found is not None
+    return found[1]
+
+
+def routes_of(web: FastAPI) -> set[str]:
+    """Every page and form there is."""
+    document = get_openapi(title="pages", version="0", routes=web.routes)
+    return {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
+
+
+async def test_the_table_knows_every_page(sqlite_url: str) -> None:
+    assert routes_of(make_web(some_settings(sqlite_url))) == set(NEEDED)
+
+
+async def test_each_page_lets_in_who_may_and_nobody_else(service: Service) -> None:
+    job = (await submitted(service.served.app, 3)).id
+    seen: dict[tuple[Role | None, str], int] = {}
+
+    for role in (None, *Role):
+        async with a_visitor(service, role) as client:
+            token = await csrf_of(client) if role else "none"
+            for route, needed in NEEDED.items():
+                if "sign" in route:
+                    continue
+                method, _, path = route.partition(" ")
+                url = path.format(job_id=job, key_id="nokeyofours", name="nothing")
+                async with client.stream(method, url, headers={"X-CSRF-Token": token}) as answer:
+                    seen[role, route] = answer.status_code
+                    elsewhere = answer.headers.get("location", "")
+                if role is None and needed is not None:
+                    assert elsewhere.startswith("/sign-in"), route
+
+    for (role, route), status in seen.items():
+        needed = NEEDED[route]
+        if needed is None:
+            continue
+        if role is None:
+            assert status == 303, route
+        else:
+            assert (status == 403) == (not role.includes(needed)), (role, route, status)
+            assert status < 500, (role, route, status)
+
+
+async def test_a_change_that_another_site_asks_for_is_refused(service: Service) -> None:
+    job = (await submitted(service.served.app, 3)).id
+    async with a_visitor(service, Role.ADMIN) as client:
+        token = await csrf_of(client)
+        pause = f"/jobs/{job}/pause"
+        refused = [
+            await client.post(pause),
+            await client.post(pause, data={"csrf": "f" * 64}),
+            await client.post(pause, data={"csrf": token}, headers={"Origin": "https://evil.example"}),
+            await client.post(pause, data={"csrf": token}, headers={"Sec-Fetch-Site": "cross-site"}),
+            await client.post("/jobs/new?csrf=no", data={"action": "quickScan"}, files={"file": devices_csv(1)}),
+            await client.post("/sign-in", data={"key": "x"}, headers={"Origin": "null"}),
+        ]
+        jobs = await client.get("/jobs")
+        done = await client.post(pause, data={"csrf": token, "reason": "ours"}, headers={"Origin": service.url})
+
+    assert [answer.status_code for answer in refused] == [403] * 6
+    assert "paused" not in re.findall(r'class="badge (\w+)"', jobs.text)
+    assert done.status_code == 303
+
+
+async def test_a_cookie_opens_nothing_of_the_api(service: Service) -> None:
+    async with a_visitor(service, Role.ADMIN) as client:
+        assert (await client.get("/api/jobs")).status_code == 401
+
+
+async def test_the_printed_link_works_once_and_is_written_down(service: Service) -> None:
+    link = service.served.link
+    assert link is not None
+    async with httpx.AsyncClient(base_url=service.url) as first, httpx.AsyncClient(base_url=service.url) as second:
+        wrong = await second.get("/sign-in/link", params={"token": "guess"})
+        entered = await first.get("/sign-in/link", params={"token": link.token})
+        again = await second.get("/sign-in/link", params={"token": link.token})
+        page = await first.get("/audit")
+        outside = await second.get("/audit")
+    deeds = await read_audit(service.served.app, by=SOMEBODY, limit=5, what="session")
+
+    assert (wrong.headers["location"], again.headers["location"]) == ("/sign-in?said=used",) * 2
+    assert entered.headers["location"] == "/"
+    assert (page.status_code, outside.status_code) == (200, 303)
+    assert [(deed.what, deed.who, deed.origin, deed.facts["way"]) for deed in deeds] == [
+        ("session.begun", "owner", "127.0.0.1", "link")
+    ]
+
+
+async def test_the_cookie_is_for_the_browser_alone(service: Service) -> None:
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        entered = await client.post("/sign-in", data={"key": await service.key(Role.VIEWER), "to": "//evil.example"})
+
+    cookie = entered.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    assert entered.headers["location"] == "/"
+
+
+async def test_behind_tls_the_cookie_travels_no_other_way(sqlite_url: str) -> None:
+    settings = some_settings(sqlite_url, MUSTER_PUBLIC_URL="https://muster.contoso.example")
+    async with a_service(settings) as service, httpx.AsyncClient(base_url=service.url) as client:
+        entered = await client.post("/sign-in", data={"key": await service.key(Role.VIEWER)})
+
+    assert entered.headers["set-cookie"].startswith("__Host-muster=")
+    assert "secure" in entered.headers["set-cookie"].lower()
+
+
+async def test_who_tries_too_often_waits(service: Service) -> None:
+    right = await service.key(Role.ADMIN)
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        tries = [await client.post("/sign-in", data={"key": f"guess {n}"}) for n in range(Attempts.MOST + 1)]
+        late = await client.post("/sign-in", data={"key": right})
+
+    assert [answer.status_code for answer in tries] == [401] * Attempts.MOST + [429]
+    assert late.status_code == 429
+
+
+async def test_signing_out_and_revoking_the_key_end_a_session(service: Service) -> None:
+    async with a_visitor(service, Role.VIEWER) as client, service.client() as admin:
+        token = await csrf_of(client)
+        cookies = dict(client.cookies)
+        left = await client.post("/sign-out", data={"csrf": token})
+        client.cookies.update(cookies)
+        after = await client.get("/jobs")
+        async with a_visitor(service, Role.VIEWER) as other:
+            before = await other.get("/jobs")
+            for key in (await admin.get("/api/keys")).json()["items"]:
+                if key["role"] == "viewer":
+                    await admin.post(f"/api/keys/{key['id']}/revoke")
+            revoked = await other.get("/jobs")
+
+    assert (left.status_code, after.status_code) == (303, 303)
+    assert (before.status_code, revoked.status_code) == (200, 303)
+
+
+async def test_a_page_says_to_the_browser_what_may_happen_on_it(service: Service) -> None:
+    async with a_visitor(service, Role.VIEWER) as client:
+        page = await client.get("/jobs")
+        script = re.search(r'src="(/static/[^"]+)"', page.text)
+        assert script is not None
+        file = await client.get(script[1])
+
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert page.headers["cache-control"] == "no-store"
+    assert "immutable" in file.headers["cache-control"]
+    assert not re.search(r"<script>|<style| style=| on\w+=", page.text)
+    assert not re.search(r'(?:src|href|action)="(?:https?:)?//', page.text)
+
+
+async def test_what_a_list_says_is_shown_as_text(service: Service) -> None:
+    nasty = b'Device ID,Name\n<script>alert(1)</script>,"<img src=x onerror=alert(1)>"\n'
+    async with a_visitor(service, Role.OPERATOR) as client:
+        token = await csrf_of(client)
+        verdict = await client.post(
+            "/jobs/new/verdict",
+            headers={"X-CSRF-Token": token, "HX-Request": "true"},
+            data={"action": "quickScan", "name": "<b>"},
+            files={"file": ("<i>.csv", nasty)},
+        )
+
+    assert verdict.status_code == 200
+    assert "&lt;img src=x" in verdict.text
+    assert "<img" not in verdict.text
+    assert "<script" not in verdict.text
+
+
+async def test_many_devices_are_submitted_only_with_the_count_typed_back(service: Service) -> None:
+    async with a_visitor(service, Role.OPERATOR) as client:
+        token = await csrf_of(client)
+
+        async def submit(count: int, action: str, confirmed: str) -> httpx.Response:
+            return await client.post(
+                "/jobs/new",
+                headers={"X-CSRF-Token": token},
+                data={"action": action, "confirmed": confirmed},
+                files={"file": ("list.csv", devices_csv(count))},
+            )
+
+        answers = [
+            await submit(1001, "quickScan", ""),
+            await submit(1001, "quickScan", "1000"),
+            await submit(11, "fullScan", ""),
+            await submit(1000, "quickScan", ""),
+            await submit(1001, "quickScan", "1,001"),
+        ]
+
+    assert [answer.status_code for answer in answers] == [422, 422, 422, 303, 303]
+
+
+async def test_rows_that_would_not_be_called_can_be_downloaded(service: Service) -> None:
+    listed = devices_csv(3) + b"\nnobody\n" + devices_csv(1)[10:] + b"\n"
+    async with a_visitor(service, Role.OPERATOR) as client:
+        odd = await client.post(
+            f"/jobs/new/odd.csv?csrf={await csrf_of(client)}",
+            data={"action": "quickScan"},
+            files={"file": ("list.csv", listed)},
+        )
+
+    lines = odd.text.removeprefix("\ufeff").splitlines()
+    assert lines[0] == "line,verdict,reason,Device ID"
+    assert [line.split(",")[:2] for line in lines[1:]] == [["5", "rejected"], ["6", "duplicate"]]

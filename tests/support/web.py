@@ -1,0 +1,77 @@
+"""The web process as it stands on a port, inside this one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import uvicorn
+
+from orchestrator.asgi import make_app
+from orchestrator.domain.access import Grant, Role
+from orchestrator.engine.stop import StopSignal
+from orchestrator.serving.served import Served
+from orchestrator.settings import Settings
+from orchestrator.settings.load import load_settings
+from orchestrator.usecases.keys import create_key
+from tests.support.askers import SOMEBODY
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A web process under test."""
+
+    url: str
+    served: Served
+    stop: StopSignal
+
+    async def key(self, role: Role = Role.ADMIN, **limits: Any) -> str:
+        """A new key of this role."""
+        made = await create_key(self.served.app, Grant(role, **limits), name=role, by=SOMEBODY)
+        return made.text
+
+    @asynccontextmanager
+    async def client(self, role: Role = Role.ADMIN, **limits: Any) -> AsyncIterator[httpx.AsyncClient]:
+        """Somebody with a key of this role."""
+        headers = {"Authorization": f"Bearer {await self.key(role, **limits)}"}
+        async with httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30) as client:
+            yield client
+
+
+def some_settings(database_url: str, graph_url: str = "http://127.0.0.1:9", **variables: str) -> Settings:
+    """Settings of one tenant, embedded, with nothing that paces it."""
+    given: Mapping[str, str] = {
+        "MUSTER_DATABASE_URL": database_url,
+        "MUSTER_GRAPH_URL": graph_url,
+        "MUSTER_ACCESS_TOKEN": "token",
+        "MUSTER_WRITE_LIMIT": "none",
+        **variables,
+    }
+    return load_settings(given)
+
+
+@asynccontextmanager
+async def a_service(settings: Settings) -> AsyncIterator[Service]:
+    """A web process on a free port of this machine."""
+    stop = StopSignal()
+    web = make_app(settings, stop)
+    config = uvicorn.Config(web, host="127.0.0.1", port=0, log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    # Signals are for the process that runs the tests.
+    serving = asyncio.create_task(server._serve())
+    try:
+        async with asyncio.timeout(30):
+            while not server.started:
+                if serving.done():
+                    await serving
+                await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield Service(f"http://127.0.0.1:{port}", web.state.served, stop)
+    finally:
+        stop.request()
+        server.should_exit = True
+        await serving

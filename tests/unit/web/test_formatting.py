@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from orchestrator.domain.job import Tally
+from orchestrator.web.formatting import bar, headline, left, moment, per_second, percent
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "words"),
+    [(0, 0, "0 %"), (0, 10, "0 %"), (1, 1000, "< 1 %"), (500, 1000, "50 %"), (999, 1000, "99 %"), (7, 7, "100 %")],
+)
+def test_a_share_is_never_all_before_all_is_done(part: int, whole: int, words: str) -> None:
+    assert percent(part, whole) == words
+
+
+def test_the_parts_of_a_bar_lie_side_by_side_and_fill_it() -> None:
+    parts = bar(Tally(waiting=1, sending=1, accepted=5, failed=2, uncertain=1))
+
+    assert [status for status, _, _ in parts] == ["accepted", "failed", "uncertain", "sending", "waiting"]
+    assert [begins for _, begins, _ in parts] == [0, 50, 70, 80, 90]
+    assert sum(width for _, _, width in parts) == 100
+    assert bar(Tally()) == []
+
+
+def test_a_moment_is_utc_for_the_page_to_turn_into_local_time() -> None:
+    shown = moment(datetime(2026, 3, 2, 10, 0, 1, tzinfo=timezone(timedelta(hours=1))))
+
+    assert 'datetime="2026-03-02T09:00:01.000Z"' in shown
+    assert 'title="2026-03-02 09:00:01 UTC"' in shown
+
+
+def test_figures_are_said_in_words() -> None:
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+
+    assert headline(Tally(accepted=1)) == "1 of 1 device"
+    assert headline(Tally(accepted=1000, waiting=1)) == "1,000 of 1,001 devices"
+    assert left(now + timedelta(minutes=5), now) == "5 min 00 s"
+    assert left(None, now) is None
+    assert (per_second(9.96), per_second(None)) == ("10.0 a second", "no limit")
