@@ -22,6 +22,7 @@ class Closures:
         self._lane, self._ports = lane, ports
         self._in_a_row = 0
         self._answered = False
+        self._unshared: tuple[Refusal, float] | None = None
         self.until = 0.0
 
     @property
@@ -55,14 +56,32 @@ class Closures:
         return outcome, Refusal(wait, ago)
 
     async def share(self, refusal: Refusal) -> None:
-        """Close the lane for everybody; never fails, since the others find out by themselves too."""
+        """Close the lane for everybody; what cannot be said now is offered again by `share_again`."""
         try:
             await self._ports.throttle.close(self._lane.key, refusal, self._lane.limit)
         except TryLater as problem:
             log.warning("lane.close_unshared", lane=self._lane.key, reason=str(problem))
+            self._unshared = (refusal, self._ports.clock.monotonic())
         except Exception:
             # What else is to be recorded of this call must not suffer for it.
             log.exception("lane.close_broke", lane=self._lane.key)
+
+    async def share_again(self) -> None:
+        """Close the lane for everybody for what is left of a closure that nobody has heard of."""
+        if self._unshared is None:
+            return
+        (refusal, heard_at), self._unshared = self._unshared, None
+        elapsed = self._ports.clock.monotonic() - heard_at
+        if refusal.wait is None or refusal.wait > elapsed:
+            left = None if refusal.wait is None else refusal.wait - elapsed
+            await self.share(Refusal(left, refusal.ago + elapsed))
+
+    @property
+    def look_at(self) -> float:
+        """When to look again, on the monotonic clock: as it opens, or sooner where others are still to be told."""
+        if self._unshared is None:
+            return self.until
+        return min(self.until, self._ports.clock.monotonic() + _TELL_AGAIN)
 
 
 def is_answer(outcome: Outcome) -> bool:
@@ -78,4 +97,5 @@ def is_answer(outcome: Outcome) -> bool:
 
 
 _UNNAMED = 1.0
+_TELL_AGAIN = 0.2
 _LONGEST_OUTAGE_NAP = 60.0

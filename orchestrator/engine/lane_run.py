@@ -49,8 +49,9 @@ class LaneRun:
     async def _keep_calling(self) -> None:
         while not self._stop.is_requested:
             await self._flights.until_below(self._most_under_way)
+            await self._closures.share_again()
             if not self._closures.is_open:
-                await sleep_until(self._ports, self._closures.until)
+                await sleep_until(self._ports, self._closures.look_at)
                 continue
             try:
                 # Before the permits are there: they do not live long enough to wait for what they are for.

@@ -24,7 +24,8 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import LaneKey, WorkerId
 from orchestrator.domain.lane import Cloud, WriteLimit
-from orchestrator.domain.outcome import Deferred, Outcome
+from orchestrator.domain.outcome import Outcome
+from orchestrator.domain.pacing import Refusal
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.tenant import Tenant
 from orchestrator.engine.stop import StopSignal
@@ -209,9 +210,7 @@ class DirectGraph:
         if reply.delivery == "closed":
             return outcome_of_failure(httpx.ReadError("reset"))
         graph.tenant.note_delivery(noted, delivered=True)
-        outcome = read_reply(reply.status, dict(reply.headers), reply.encoded(), true_time())
-        self._world.note_closure(outcome)
-        return outcome
+        return read_reply(reply.status, dict(reply.headers), reply.encoded(), true_time())
 
 
 @dataclass(slots=True)
@@ -266,11 +265,13 @@ class SimulatedWorld:
         self.workers: list[SimulatedWorker] = []
         self._born = 0
 
-    def note_closure(self, outcome: Outcome) -> None:
-        """A 429 that named its wait reached somebody who runs."""
-        if isinstance(outcome, Deferred) and outcome.closes_lane and outcome.retry_after is not None:
-            now = asyncio.get_running_loop().time()
-            self.closures.append((now, now + outcome.retry_after.total_seconds()))
+    def note_closure(self, wait: float) -> None:
+        """A 429 that named its wait is known to whoever keeps the pace.
+
+        Before that only who heard it can know: the database may be away, and then he may die with what he heard.
+        """
+        now = asyncio.get_running_loop().time()
+        self.closures.append((now, now + wait))
 
     def person(self) -> App:
         """An application for somebody who asks and does not work."""
@@ -308,12 +309,25 @@ class SimulatedWorld:
             version="0",
             tenants={"default": self.tenant},
             connect=_always(graph),
-            throttle=RowThrottle(store, clock, self.chance),
+            throttle=_NotingThrottle(store, clock, self.chance, self),
             bell=SilentBell(),
             policy=RetryPolicy(),
             batching=self.batching,
             started_at=clock.now(),
         )
+
+
+class _NotingThrottle(RowThrottle):
+    """The product's throttle; the world hears of the closures that were written."""
+
+    def __init__(self, store: Store, clock: Clock, chance: Random, world: SimulatedWorld) -> None:
+        super().__init__(store, clock, chance)
+        self._world = world
+
+    async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
+        await super().close(lane, refusal, limit)
+        if refusal.wait is not None:
+            self._world.note_closure(refusal.wait)
 
 
 def _always(graph: DirectGraph) -> Callable[[Tenant], Awaitable[DirectGraph]]:

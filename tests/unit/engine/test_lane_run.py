@@ -288,6 +288,27 @@ async def test_a_closure_that_cannot_be_shared_still_holds_here(clock: ManualClo
     assert [arrival for arrival in stage.graph.arrivals if answered < arrival] == []
 
 
+async def test_a_closure_that_could_not_be_shared_is_shared_as_soon_as_it_can_be(clock: ManualClock) -> None:
+    stage = Stage(clock, 10, limit=LIMIT)
+    refusals = iter([THROTTLED])
+    stage.graph.answer = lambda call: next(refusals, Accepted(call.client_request_id))
+    share, began = stage.throttle.close, clock.monotonic()
+    told: list[tuple[float, Refusal]] = []
+
+    async def away_for_five_seconds(lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
+        if clock.monotonic() - began < 5:
+            raise StoreUnavailable("away")
+        told.append((clock.monotonic() - began, refusal))
+        await share(lane, refusal, limit)
+
+    stage.throttle.close = away_for_five_seconds  # type: ignore[method-assign] # the one thing that differs here
+    await stage.for_seconds(20)
+
+    ((moment, refusal),) = told
+    assert 5 <= moment < 5.3
+    assert refusal.wait == pytest.approx(30 + 0.1 - moment, abs=0.1)
+
+
 async def test_envelopes_hold_twenty_at_most_and_lose_no_device(clock: ManualClock) -> None:
     stage = Stage(clock, 130, limit=None, envelopes=True)
 
