@@ -51,8 +51,8 @@ async def _pruned(given: parts.Environment, file: Path) -> float:
     async with open_app(load_settings(given), kind="ask") as app:
         with file.open("rb") as stream:
             job = await submit_job(app, REQUEST, stream, file_name=file.name, options=IntakeOptions())
-        await cancel_job(app, job.id, by="benchmark", reason=None)
+        await cancel_job(app, job.id, by=REQUEST.by, reason=None)
         begun = time.perf_counter()
-        if await prune(app, keep_days=-1) != 1:
+        if await prune(app, keep_days=-1, by=REQUEST.by) != 1:
             raise RuntimeError("the job was not removed, so nothing was measured")
         return time.perf_counter() - begun
