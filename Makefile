@@ -63,7 +63,7 @@ zones: $(READY) ## compare when schedules are due with an oracle, around every t
 demo: $(READY) ## the main job on 500 simulated devices, faults included
 	$(BIN)/muster demo
 
-bench: $(READY) ## measure intake, throttle, fan-out and memory
+bench: $(READY) ## measure everything beside bare loops and naive designs; docs/speed.md
 	$(BIN)/python -m benchmarks
 
 # The simulator accepts any token that it cannot read.

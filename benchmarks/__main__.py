@@ -1,4 +1,4 @@
-"""`python -m benchmarks [intake] [throttled] [free] [memory] [start] [web]`: all of them where none is named."""
+"""`python -m benchmarks [SECTION …]`: all of them where none is named."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import free, intake, lanes, memory, start, throttled, web
+from benchmarks import fairness, free, intake, lanes, large, memory, picture, pruning, slow, start, throttled, web
 from benchmarks.figures import Section
 from orchestrator.telemetry.logs import set_up_logs
 from tests.support.checkout import ROOT
@@ -21,9 +21,13 @@ from tests.support.checkout import ROOT
 SECTIONS: dict[str, Callable[[Path, int], Section]] = {
     "intake": intake.measure,
     "throttled": throttled.measure,
+    "fairness": fairness.measure,
     "free": free.measure,
+    "slow": slow.measure,
+    "large": large.measure,
     "lanes": lanes.measure,
     "memory": memory.measure,
+    "pruning": pruning.measure,
     "start": start.measure,
     "web": web.measure,
 }
@@ -48,7 +52,8 @@ def main() -> None:
         results = {"measuredAt": when, "machine": machine, **section.as_json()}
         # A file each: measuring one section again leaves the others as they were.
         (kept / f"{name}.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    _say(f"The same as JSON: {kept.relative_to(ROOT)}")
+    (kept / "speed.svg").write_text(picture.of(kept), encoding="utf-8")
+    _say(f"The same as JSON, and speed.svg: {kept.relative_to(ROOT)}")
 
 
 def _measure(name: str, rounds: int) -> Section:

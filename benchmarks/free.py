@@ -8,13 +8,16 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from benchmarks import device_lists, parts
+from benchmarks import device_lists, naive, parts
 from benchmarks.bare_calls import AT_ONCE
 from benchmarks.figures import Figure, Section, medians
 from benchmarks.throttled import seconds_of
 from tests.support.checkout import ROOT
 
 DEVICES = 10_000
+NAIVE_DEVICES = 3_000
+THREADS = 8
+"""Of each naive process: httpx's own pool slows with more."""
 
 _names = count()
 
@@ -30,12 +33,19 @@ def measure(folder: Path, rounds: int) -> Section:
                 (_OWN, partial(_bare, graph, "own-pool")),
                 (_SINGLE, partial(_bare, graph, "same-pool")),
                 ("singles, embedded, SQLite", partial(_embedded, alone, file, "off")),
-                ("singles, 1 worker, Redis and PostgreSQL", partial(_team, given, file, 1, "off")),
-                ("singles, 2 workers, Redis and PostgreSQL", partial(_team, given, file, 2, "off")),
+                ("singles, 1 worker, Redis and PostgreSQL", partial(seconds_with_workers, given, file, 1, "off")),
+                ("singles, 2 workers, Redis and PostgreSQL", partial(seconds_with_workers, given, file, 2, "off")),
                 (_ENVELOPE, partial(_bare, graph, "envelopes")),
                 ("envelopes, embedded, SQLite", partial(_embedded, alone, file, "on")),
-                ("envelopes, 1 worker, Redis and PostgreSQL", partial(_team, given, file, 1, "on")),
-                ("envelopes, 2 workers, Redis and PostgreSQL", partial(_team, given, file, 2, "on")),
+                ("envelopes, 1 worker, Redis and PostgreSQL", partial(seconds_with_workers, given, file, 1, "on")),
+                ("envelopes, 2 workers, Redis and PostgreSQL", partial(seconds_with_workers, given, file, 2, "on")),
+            ],
+            rounds,
+        )
+        theirs = medians(
+            [
+                (f"naive, {design}", partial(naive.seconds_for, design, given, NAIVE_DEVICES, folder, threads=THREADS))
+                for design in naive.DESIGNS
             ],
             rounds,
         )
@@ -44,11 +54,13 @@ def measure(folder: Path, rounds: int) -> Section:
         Figure(name, DEVICES / seconds, "devices/s", None if name in bare else _beside(name))
         for name, seconds in measured.items()
     )
+    figures += tuple(Figure(name, NAIVE_DEVICES / seconds, "devices/s", _SINGLE) for name, seconds in theirs.items())
     return Section(
         "Free",
         f"{DEVICES:,} devices, no limit, {AT_ONCE} calls at once; median of {rounds}. From submitted to finished,\n"
         "intent and outcome of every call committed (SQLite syncs, this PostgreSQL does not). Simulator, servers and\n"
-        "workers share this machine's processors.",
+        "workers share this machine's processors. Naive: one message, POST and UPDATE a device, for "
+        f"{NAIVE_DEVICES:,} devices.",
         figures,
     )
 
@@ -73,7 +85,8 @@ def _embedded(given: dict[str, str], file: Path, batching: str) -> float:
     return seconds_of(parts.job({**given, **database, **_with(given, batching)}, file))
 
 
-def _team(given: dict[str, str], file: Path, number: int, batching: str) -> float:
+def seconds_with_workers(given: dict[str, str], file: Path, number: int, batching: str) -> float:
+    """From submitted to finished."""
     ours = {**given, **_with(given, batching)}
     with parts.workers(number, ours, file.parent):
         return seconds_of(parts.job(ours, file))

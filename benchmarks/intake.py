@@ -78,7 +78,7 @@ def _store(folder: Path, server: str | None, file: Path) -> float:
     if server is None:
         given = parts.embedded(folder, f"intake{next(_names)}.db")
     else:
-        given = {**parts.environment(folder), "MUSTER_DATABASE_URL": asyncio.run(_fresh(server))}
+        given = {**parts.environment(folder), "MUSTER_DATABASE_URL": asyncio.run(fresh(server))}
     return asyncio.run(_submitted(given, file))
 
 
@@ -86,7 +86,7 @@ async def _submitted(given: parts.Environment, file: Path) -> float:
     async with open_app(load_settings(given), kind="ask") as app:
         with file.open("rb") as stream:
             begun = time.perf_counter()
-            await submit_job(app, _REQUEST, stream, file_name=file.name, options=IntakeOptions())
+            await submit_job(app, REQUEST, stream, file_name=file.name, options=IntakeOptions())
             return time.perf_counter() - begun
 
 
@@ -95,7 +95,7 @@ def _check(folder: Path, file: Path) -> float:
         async with open_app(load_settings(parts.embedded(folder, "unused.db")), kind="ask") as app:
             with file.open("rb") as stream:
                 begun = time.perf_counter()
-                await preview_job(app, _REQUEST, stream, file_name=file.name, options=IntakeOptions())
+                await preview_job(app, REQUEST, stream, file_name=file.name, options=IntakeOptions())
                 return time.perf_counter() - begun
 
     return asyncio.run(read())
@@ -117,7 +117,7 @@ def _executemany(folder: Path, rows: Sequence[tuple[object, ...]]) -> float:
 
 def _copy(server: str, rows: Sequence[tuple[object, ...]]) -> float:
     async def write() -> float:
-        connection = await asyncpg.connect(await _fresh(server))
+        connection = await asyncpg.connect(await fresh(server))
         try:
             await connection.execute(_table(len(rows[0])))
             begun = time.perf_counter()
@@ -129,7 +129,8 @@ def _copy(server: str, rows: Sequence[tuple[object, ...]]) -> float:
     return asyncio.run(write())
 
 
-async def _fresh(server: str) -> str:
+async def fresh(server: str) -> str:
+    """An empty database on the server."""
     name = f"bench{next(_names)}"
     connection = await asyncpg.connect(server)
     await connection.execute(f"CREATE DATABASE {name}")
@@ -148,4 +149,4 @@ def _rows_of(file: Path) -> list[tuple[str, ...]]:
         return [tuple(row) for row in csv.reader(stream)][1:]
 
 
-_REQUEST = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, "default", Asker("benchmark", "here"))
+REQUEST = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, "default", Asker("benchmark", "here"))

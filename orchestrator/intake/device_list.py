@@ -48,7 +48,7 @@ class DeviceList:
         self._file, self._rows, self._options = file, rows, options
         self._validation = Validation(header.layout, only_eligible=options.only_eligible)
 
-    def pages(self, size: int = 5000) -> Iterator[Page]:
+    def pages(self, size: int = 10_000) -> Iterator[Page]:
         """The rows, once, in pages of at most `size`, fewer where they are long; bad rows do not end it.
 
         IntakeFailed where the file turns out to be too long, or to hold nothing to do.

@@ -27,6 +27,8 @@ class Eligibility:
 
     def objection(self, cells: Sequence[str]) -> str | None:
         """Why the device of this row cannot take the action; None where nothing says so, or anything is unknown."""
+        if not self.systems and not self.managers:
+            return None
         width = len(cells)
         return _objection(
             tuple([cells[place][:_MOST_READ] for place in self.systems if place < width]),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from orchestrator.domain.device import Device
 from orchestrator.domain.target import RowVerdict
 
 
-@dataclass(frozen=True, slots=True)
-class InputRow:
-    """A row as the report will show it again; without a verdict it is a target.
+class InputRow(NamedTuple):
+    """A row as the report will show it again; without a verdict it is a target. A tuple, because there are so many.
 
     `device` is None where the row names none, and in a target's row that comes out of the store: its target has it.
     """

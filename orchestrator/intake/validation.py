@@ -26,6 +26,10 @@ class Layout:
     eligibility: Eligibility
     own: int = 0
 
+    def ids(self) -> tuple[tuple[str, int, str], ...]:
+        """For each id its column of `Via.columns`, where it stands, and what the file calls it."""
+        return tuple(zip(self.via.columns, self.id_columns.indexes, self.id_columns.names, strict=True))
+
 
 @dataclass(slots=True)
 class Validation:
@@ -40,6 +44,10 @@ class Validation:
     ineligible: int = 0
     problems: list[LineProblem] = field(default_factory=list)
     _first_lines: dict[bytes | str, int] = field(default_factory=dict)
+    _ids: tuple[tuple[str, int, str], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ids = self.layout.ids()
 
     def judge(self, row: CsvRow) -> InputRow:
         """The row with its device, or with its verdict and the reason."""
@@ -49,7 +57,7 @@ class Validation:
             return self._reject_bad(row.line, cells, row.problem)
         if len(row.cells) > layout.width:
             return self._reject_bad(row.line, cells, _too_wide(len(row.cells), layout.width))
-        device = read_device(row.cells, layout)
+        device = read_device(row.cells, self._ids)
         if isinstance(device, BadId):
             return self._reject_bad(row.line, cells, device.reason)
         # A rejected row is never called, so it is not what a later row could be a duplicate of.
@@ -75,10 +83,10 @@ class Validation:
         return InputRow(line, cells, RowVerdict.REJECTED, reason)
 
 
-def read_device(cells: list[str], layout: Layout) -> Device | BadId:
-    """The device that a row names."""
+def read_device(cells: list[str], id_columns: tuple[tuple[str, int, str], ...]) -> Device | BadId:
+    """The device that a row names; `id_columns` as `Layout.ids` answers."""
     ids = []
-    for column, place, name in zip(layout.via.columns, layout.id_columns.indexes, layout.id_columns.names, strict=True):
+    for column, place, name in id_columns:
         text = cells[place] if place < len(cells) else ""
         canonical = parse_id(column, text)
         if isinstance(canonical, BadId):

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import Intake, JobStatus
-from orchestrator.store import json_rows
+from orchestrator.store import json_rows, new_rows
 from orchestrator.store.rows import BatchRow, InputPageRow, JobRow, TargetRow
 from orchestrator.store.times import UtcDateTime
 
@@ -91,12 +91,6 @@ class Reception:
         self, number: JobNumber, first: int, batches: Sequence[Sequence[tuple[int, str]]], *, now: datetime
     ) -> None:
         """Batches of (line, device), numbered from `first`: two statements, however many devices."""
-        dialect = self._connection.dialect.name
-        devices = (
-            {"job_number": number, "line": line, "device": device, "status": "waiting"}
-            for batch in batches
-            for line, device in batch
-        )
         slices = (
             {
                 "job_number": number,
@@ -108,12 +102,14 @@ class Reception:
             }
             for place, batch in enumerate(batches, first)
         )
-        for row, columns, rows in ((BatchRow, _BATCH_COLUMNS, slices), (TargetRow, _TARGET_COLUMNS, devices)):
-            given = json_rows.table_of(dialect, columns)
-            chosen = select(*(given.c[name] for name in columns))
-            await self._connection.execute(
-                insert(row).from_select(list(columns), chosen, include_defaults=False), json_rows.payload(rows)
-            )
+        given = json_rows.table_of(self._connection.dialect.name, _BATCH_COLUMNS)
+        chosen = select(*(given.c[name] for name in _BATCH_COLUMNS))
+        await self._connection.execute(
+            insert(BatchRow).from_select(list(_BATCH_COLUMNS), chosen, include_defaults=False),
+            json_rows.payload(slices),
+        )
+        targets = [(number, line, device, "waiting") for batch in batches for line, device in batch]
+        await new_rows.add(self._connection, TargetRow, _TARGET_COLUMNS, targets)
         await self._connection.execute(update(JobRow).where(JobRow.number == number).values(touched_at=now))
 
     async def publish(

@@ -99,7 +99,7 @@ async def _receive(app: App, reception: Reception, version: ListVersion, rest: C
             async for rows in _pages(app, version):
                 chosen = [row for row in rows if _is_of(row, rest) is first]
                 if chosen:
-                    await reception.add([replace(row, line=line + step) for step, row in enumerate(chosen, start=1)])
+                    await reception.add([row._replace(line=line + step) for step, row in enumerate(chosen, start=1)])
                     line += len(chosen)
     await reception.add([], is_last=True)
 
@@ -122,7 +122,7 @@ async def _pages(app: App, version: ListVersion) -> AsyncIterator[list[InputRow]
 def _rows(payload: bytes, devices: bytes) -> list[InputRow]:
     keys = unpack_devices(devices)
     return [
-        replace(row, device=Device.from_key(keys[row.line])) if row.line in keys else row for row in unpack(payload)
+        row._replace(device=Device.from_key(keys[row.line])) if row.line in keys else row for row in unpack(payload)
     ]
 
 
