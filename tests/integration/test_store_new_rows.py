@@ -9,12 +9,13 @@ from sqlalchemy import BigInteger, Text, func, select
 
 from orchestrator.store import new_rows
 from orchestrator.store.database import Store, Transaction, open_store
+from orchestrator.store.json_rows import Columns
 from orchestrator.store.rows import TargetRow
 from tests.support.clock import ManualClock
 
 pytestmark = pytest.mark.enable_socket
 
-COLUMNS = {"job_number": BigInteger(), "line": BigInteger(), "device": Text(), "status": Text()}
+COLUMNS: Columns = {"job_number": BigInteger(), "line": BigInteger(), "device": Text(), "status": Text()}
 ROWS = [(1, line, f"device {line}, \t\\N 'ü'", "waiting") for line in range(2, 1002)]
 
 
