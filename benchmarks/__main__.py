@@ -52,6 +52,7 @@ def main() -> None:
         results = {"measuredAt": when, "machine": machine, **section.as_json()}
         # A file each: measuring one section again leaves the others as they were.
         (kept / f"{name}.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    # Of what was measured last, so that one section measured again does not lose the other's bars.
     (kept / "speed.svg").write_text(picture.of(kept), encoding="utf-8")
     _say(f"The same as JSON, and speed.svg: {kept.relative_to(ROOT)}")
 
