@@ -99,6 +99,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             policy=RetryPolicy(attempts=settings.attempts),
             batching=Batching(settings.batching),
             started_at=clock.now(),
+            keep_days=settings.keep_days,
             metrics=metrics,
             messenger=_messenger(settings, clock),
         )

@@ -79,6 +79,7 @@ class App:
     policy: RetryPolicy
     batching: Batching
     started_at: datetime
+    keep_days: int = 90
     metrics: Metrics = field(default_factory=Metrics)
     messenger: Messenger = field(default_factory=Messenger)
 

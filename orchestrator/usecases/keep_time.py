@@ -1,4 +1,4 @@
-"""What a clock does: fire schedules, tell of what ended, recover what stalled, and ring for work nobody rang for."""
+"""What a clock does: fire schedules, tell of ends, recover what stalled, ring for work, and keep to the retention."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from orchestrator.domain.access import Asker
 from orchestrator.domain.errors import MusterError
 from orchestrator.engine.stop import StopSignal
 from orchestrator.store.workers import WorkerSeen
 from orchestrator.usecases.app import App
 from orchestrator.usecases.fire_schedules import fire_schedules
+from orchestrator.usecases.prune import prune
 from orchestrator.usecases.recover_stalled import recover_stalled
 from orchestrator.usecases.send_notices import send_notices
 from orchestrator.usecases.tell import tell_of_ends
@@ -24,6 +26,10 @@ _TICK_PATIENCE = 30.0
 _FIRING = 1.0
 _FIRING_PATIENCE = 3600.0
 """A list of a million devices takes minutes to become a job."""
+
+_PRUNING = 3600.0
+_PRUNING_PATIENCE = 1800.0
+"""A job of a million targets takes seconds to remove; what is left is the next hour's."""
 
 _TELLING = 2.0
 _TELLING_PATIENCE = 300.0
@@ -45,6 +51,7 @@ async def ticking(app: App) -> AsyncIterator[None]:
             ("tick", _TICK, _TICK_PATIENCE, tick),
             ("firing", _FIRING, _FIRING_PATIENCE, fire_schedules),
             ("telling", _TELLING, _TELLING_PATIENCE, _tell),
+            ("pruning", _PRUNING, _PRUNING_PATIENCE, _prune),
         )
     ]
     try:
@@ -70,6 +77,10 @@ async def _tell(app: App) -> None:
     while await tell_of_ends(app):
         continue
     await send_notices(app)
+
+
+async def _prune(app: App) -> None:
+    await prune(app, keep_days=app.keep_days, by=Asker("retention", "clock"))
 
 
 async def _repeatedly(app: App, every: float, patience: float, work: Callable[[App], Awaitable[object]]) -> None:
