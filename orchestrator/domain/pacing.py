@@ -29,6 +29,9 @@ CAREFUL_HORIZON = 0.12
 LEAD = 0.04
 """Seconds between a grant and its first departure: the time to write down the intent."""
 
+LONGEST_LEAD = 0.45
+"""The same at most, for a process that has so many lanes that writing takes longer."""
+
 PROBE = 0.3
 """Seconds after a lane opens in which one call looks whether it really did."""
 
@@ -130,8 +133,13 @@ def unknown_past(now: float) -> Pace:
     return Pace(last_departure=now + HORIZON)
 
 
-def grant(pace: Pace, now: float, want: int, limit: WriteLimit | None, together: int = 1) -> tuple[Pace, Grant]:
-    """Up to `want` departures within the horizon, in groups of `together` that leave at once; and the pace after it."""
+def grant(
+    pace: Pace, now: float, want: int, limit: WriteLimit | None, together: int = 1, *, lead: float = LEAD
+) -> tuple[Pace, Grant]:
+    """Up to `want` departures within the horizon, in groups of `together` that leave at once; and the pace after it.
+
+    The first is `lead` seconds away at least, and the horizon is as much further as that is more than LEAD.
+    """
     pace = _within_bounds(pace, now)
     if pace.closed_until > now:
         return pace, Grant((), pace.closed_until, pace.closed_until)
@@ -145,9 +153,9 @@ def grant(pace: Pace, now: float, want: int, limit: WriteLimit | None, together:
         return looked, Grant((now,) * want, now, 0.0)
     window = limit.window.total_seconds()
     gap = interval(limit, together) / learning.share_at(pace.learned, now, window)
-    horizon = CAREFUL_HORIZON if pace.learned.share < 1.0 else HORIZON
+    horizon = (CAREFUL_HORIZON if pace.learned.share < 1.0 else HORIZON) + (lead - LEAD)
     more = max(together - pace.together, 0)
-    first = max(pace.last_departure + gap + more * gap, pace.closed_until, now + LEAD)
+    first = max(pace.last_departure + gap + more * gap, pace.closed_until, now + lead)
     groups = int((now + horizon - first) / (together * gap)) + 1 if first <= now + horizon else 0
     count = min(want, groups * together)
     if not count:

@@ -10,7 +10,7 @@ import structlog
 
 from orchestrator.domain.batching import ENVELOPE, together
 from orchestrator.domain.errors import MusterError, TryLater
-from orchestrator.domain.pacing import Permit, Permits
+from orchestrator.domain.pacing import LEAD, LONGEST_LEAD, Permit, Permits
 from orchestrator.domain.target import Target
 from orchestrator.engine.closures import Closures
 from orchestrator.engine.flights import Flights, Group, sleep_until
@@ -27,6 +27,7 @@ class LaneRun:
         self._lane, self._ports, self._stop = lane, ports, stop
         self._closures = Closures(lane, ports)
         self._flights = Flights(lane, ports, stop, self._closures)
+        self._writing = 0.0
 
     @property
     def in_flight(self) -> int:
@@ -57,7 +58,9 @@ class LaneRun:
                 # Before the permits are there: they do not live long enough to wait for what they are for.
                 if not await self._ports.ready(self._lane.key):
                     return
-                permits = await self._ports.throttle.take(self._lane.key, self._want, self._lane.limit, self._together)
+                permits = await self._ports.throttle.take(
+                    self._lane.key, self._want, self._lane.limit, self._together, self._lead
+                )
                 self._closures.note_told(permits.closed_until)
                 if permits.each and not await self._use(permits):
                     await self._ports.clock.sleep(_PAUSE)
@@ -81,12 +84,15 @@ class LaneRun:
         while left and (drawn := self._ports.draw(self._lane.key, len(left))) is not None:
             held, targets = drawn
             pairs = [(target, left.popleft()) for target in targets]
+            asked_at = self._ports.clock.monotonic()
             try:
                 may_leave = await self._ports.recorder.intend(held, self._lane.key, len(pairs), permits.keeper)
             except asyncio.CancelledError:
                 held.give_back(targets)
                 self._ports.recorder.note(held)
                 raise
+            took = self._ports.clock.monotonic() - asked_at
+            self._writing += (took - self._writing) / 4
             if not may_leave:
                 held.give_back(targets)
                 self._ports.recorder.note(held)
@@ -127,6 +133,11 @@ class LaneRun:
             round_trip=self._flights.round_trip,
             at_once=lane.at_once,
         )
+
+    @property
+    def _lead(self) -> float:
+        """How far away permits must be so that their intent can be written before: longer where many lanes write."""
+        return min(max(LEAD, 2 * self._writing), LONGEST_LEAD) if self._together > 1 else LEAD
 
     @property
     def _want(self) -> int:

@@ -6,14 +6,16 @@ from typing import Protocol
 
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import Keeper, Permits, Refusal, Standing
+from orchestrator.domain.pacing import LEAD, Keeper, Permits, Refusal, Standing
 
 
 class Throttle(Protocol):
     """One pace for all processes that share a lane."""
 
-    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1) -> Permits:
-        """Up to `want` permits, in groups of `together`; recorded as granted, and worthless after their life."""
+    async def take(
+        self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = LEAD
+    ) -> Permits:
+        """Up to `want` permits, in groups of `together`, the first in `lead` seconds; worthless after their life."""
         ...
 
     def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:

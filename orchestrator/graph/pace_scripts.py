@@ -100,7 +100,7 @@ TAKE = (
     _PACE
     + """
 local base_gap, want = tonumber(ARGV[1]), tonumber(ARGV[2])
-local window, together = tonumber(ARGV[3]), tonumber(ARGV[4])
+local window, together, leading = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 
 local function note_departures(count)
   if pace.share < 1 and now - pace.held_since >= forget * window then pace.share = 1 end
@@ -128,9 +128,9 @@ else
     if pace.refusals ~= 0 and want > 0 then pace.last_departure = math.max(pace.last_departure, now) end
   else
     gap = base_gap / share_now(window)
-    local ahead = pace.share < 1 and careful_horizon or horizon
+    local ahead = (pace.share < 1 and careful_horizon or horizon) + (leading - lead)
     local further = math.max(together - pace.together, 0)
-    first = math.max(pace.last_departure + gap + further * gap, pace.closed_until, now + lead)
+    first = math.max(pace.last_departure + gap + further * gap, pace.closed_until, now + leading)
     if first <= now + ahead then
       count = math.min(want, (math.floor((now + ahead - first) / (together * gap)) + 1) * together)
     end

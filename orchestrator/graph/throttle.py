@@ -52,16 +52,20 @@ class RedisThrottle:
         self._clock, self._random, self._prefix = clock, random, prefix
         self._take, self._close, self._look = map(client.register_script, (TAKE, CLOSE, LOOK))
 
-    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1) -> Permits:
+    async def take(
+        self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = pacing.LEAD
+    ) -> Permits:
         """Up to `want` permits; recorded as they are granted, and worthless after their life."""
         asked_at = self._clock.monotonic()
-        granted, granted_at = await self.grant(lane, want, limit, together)
+        granted, granted_at = await self.grant(lane, want, limit, together, lead)
         return pacing.localise(granted, granted_at=granted_at, asked_at=asked_at, answered_at=self._clock.monotonic())
 
-    async def grant(self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1) -> tuple[Grant, float]:
+    async def grant(
+        self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = pacing.LEAD
+    ) -> tuple[Grant, float]:
         """A grant on Redis' clock, and what that clock showed."""
         gap, window = (pacing.interval(limit, together), limit.window.total_seconds()) if limit else (0.0, 0.0)
-        answer = await self._run(self._take, lane, [repr(gap), max(want, 0), repr(window), together])
+        answer = await self._run(self._take, lane, [repr(gap), max(want, 0), repr(window), together, repr(lead)])
         now, first, count, gap, ask_again_at, closed_until = answer
         departures = pacing.departures(first, int(count), gap, together)
         return Grant(departures, ask_again_at, closed_until), now

@@ -20,12 +20,15 @@ class RowThrottle:
         self._clock = clock
         self._chance = chance
 
-    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1) -> Permits:
+    async def take(
+        self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = pacing.LEAD
+    ) -> Permits:
         """Up to `want` permits; recorded as they are granted, and worthless after their life."""
         async with self._store.transaction() as tx:
             asked_at = self._clock.monotonic()
             now = (await tx.now()).timestamp()
-            pace, granted = pacing.grant(await tx.lanes.pace_for_update(lane, now=now), now, want, limit, together)
+            before = await tx.lanes.pace_for_update(lane, now=now)
+            pace, granted = pacing.grant(before, now, want, limit, together, lead=lead)
             await tx.lanes.keep(lane, pace)
         # Localised after the commit: what was not written was not granted.
         return pacing.localise(granted, granted_at=now, asked_at=asked_at, answered_at=self._clock.monotonic())

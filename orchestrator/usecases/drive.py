@@ -148,6 +148,7 @@ class Driver:
         while not self._stop.is_requested:
             self._woken.clear()
             self.looks += 1
+            began = self._app.clock.monotonic()
             try:
                 await self._look()
                 self._looked_at = self._app.clock.monotonic()
@@ -156,13 +157,15 @@ class Driver:
             except Exception:
                 # Whoever stops looking stops working, and nobody would notice for a minute.
                 log.exception("driver.broke")
+            took = self._app.clock.monotonic() - began
             try:
                 async with asyncio.timeout(_LOOK):
                     await self._woken.wait()
             except TimeoutError:
                 continue
-            # Bells come in swarms; one look answers all that rang meanwhile.
-            await self._app.clock.sleep(0.02)
+            # Bells come in swarms; one look answers all that rang meanwhile. Where a look takes long (a thousand jobs),
+            # most of the time is for what it found.
+            await self._app.clock.sleep(min(max(0.02, 3 * took), _LOOK))
 
     async def _look(self) -> None:
         async with self._app.store.reading() as tx:

@@ -17,7 +17,7 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import QueueUnavailable, TryLater
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import Keeper, Permits, Refusal, Standing, unknown_past
+from orchestrator.domain.pacing import LEAD, Keeper, Permits, Refusal, Standing, unknown_past
 from orchestrator.engine.throttle import Throttle
 from orchestrator.store.database import Store
 
@@ -41,20 +41,22 @@ class SharedThrottle:
         self._keepers: dict[LaneKey, Keeper] = {}
         self._return_at: dict[LaneKey, float] = {}
 
-    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1) -> Permits:
+    async def take(
+        self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = LEAD
+    ) -> Permits:
         """Up to `want` permits of whoever keeps the lane; QueueUnavailable or StoreUnavailable where nobody can."""
         if self._keepers.get(lane) is Keeper.ROW:
             await self._return_to_redis(lane)
         if self._keepers.get(lane) is not Keeper.ROW:
             try:
-                return replace(await self._redis.take(lane, want, limit, together), keeper=Keeper.REDIS)
+                return replace(await self._redis.take(lane, want, limit, together, lead), keeper=Keeper.REDIS)
             except QueueUnavailable as away:
                 try:
                     await self._fall_back(lane)
                 except TimeoutError:
                     # Not written in time, so nobody may count on it; the next question tries again.
                     raise away from None
-        return replace(await self._row.take(lane, want, limit, together), keeper=Keeper.ROW)
+        return replace(await self._row.take(lane, want, limit, together, lead), keeper=Keeper.ROW)
 
     async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
         """Nobody calls in this lane for as long as the refusal says, whoever keeps it then."""

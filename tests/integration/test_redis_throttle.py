@@ -17,6 +17,7 @@ from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, WriteLimit
 from orchestrator.domain.learning import Learned
 from orchestrator.domain.pacing import (
     HORIZON,
+    LEAD,
     LONGEST_CLOSURE,
     PERMIT_LIFE,
     TRAVEL_SPREAD,
@@ -106,8 +107,9 @@ async def test_the_scripts_give_what_the_arithmetic_gives_to_the_last_bit(
         else:
             want, limit = chance.choice([0, 1, 3, 50, 5000]), chance.choice(LIMITS)
             together = chance.choice([1, 1, 3]) if limit and limit.calls > 3 else 1
-            found, now = await throttle.grant(lane, want, limit, together)
-            expected, expected_grant = grant(before or unknown_past(now), now, want, limit, together)
+            lead = chance.choice([LEAD, LEAD, 0.4])
+            found, now = await throttle.grant(lane, want, limit, together, lead)
+            expected, expected_grant = grant(before or unknown_past(now), now, want, limit, together, lead=lead)
             assert found == expected_grant
             granted += len(found.departures)
 

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, WriteLimit
 from orchestrator.domain.learning import LEAST, Learned
 from orchestrator.domain.pacing import (
+    LEAD,
     LONGEST_CLOSURE,
+    LONGEST_LEAD,
     PERMIT_LIFE,
     TRAVEL_SPREAD,
     Pace,
@@ -43,6 +45,7 @@ class Saturate:
     travel: float
     round_trip: float
     together: int = 1
+    lead: float = LEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ events = st.lists(
         travel=share,
         round_trip=st.sampled_from([0.0, 0.004]) | st.floats(0, 0.3),
         together=st.sampled_from([1, 1, 2, 5]),
+        lead=st.sampled_from([LEAD, LEAD, 0.2, LONGEST_LEAD]),
     )
     | st.builds(Wait, st.floats(0, 3))
     | st.builds(Close, st.none() | st.floats(0, 10), st.floats(0, 1), st.sampled_from([0.0, 0.2, 3.0]))
@@ -132,8 +136,8 @@ class Lane:
             asked_at = self.true_time + offset
             self.true_time += event.round_trip / 2
             granted_at = self.keeper_time
-            together = min(event.together, self.limit.calls) if self.may_group else 1
-            self.pace, granted = grant(self.pace, granted_at, event.want, self.limit, together)
+            together, lead = (min(event.together, self.limit.calls), event.lead) if self.may_group else (1, LEAD)
+            self.pace, granted = grant(self.pace, granted_at, event.want, self.limit, together, lead=lead)
             self.granted_in_closure += [
                 at for at in granted.departures if at + self.clock_behind < self.closed_until - 1e-6
             ]

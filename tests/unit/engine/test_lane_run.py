@@ -81,10 +81,12 @@ class Throttle:
     pace: Pace = field(default_factory=lambda: Pace(last_departure=-1000.0))
     closures: list[float | None] = field(default_factory=list)
 
-    async def take(self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1) -> Permits:
+    async def take(
+        self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = pacing.LEAD
+    ) -> Permits:
         assert lane == LANE
         now = self.clock.monotonic()
-        self.pace, granted = pacing.grant(self.pace, now, want, limit, together)
+        self.pace, granted = pacing.grant(self.pace, now, want, limit, together, lead=lead)
         return pacing.localise(granted, granted_at=now, asked_at=now, answered_at=now)
 
     def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:
