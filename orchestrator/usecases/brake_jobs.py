@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 _JOBS_A_PAGE = 20
 _LOOK = 1.0
-_LOOK_AT_ERRORS = 0.2
+_LOOK_AT_ERRORS = 0.05
 """Seconds between two looks at one job: each locks its row, which a job that nothing paces has no time for."""
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 import pytest
 
 from orchestrator.domain.access import Asker
 from orchestrator.domain.brake import OUTAGE_AFTER, BrakeOptions
 from orchestrator.domain.job import Job, JobStatus
+from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import TargetStatus
 from orchestrator.engine.stop import StopSignal
@@ -30,15 +32,19 @@ pytestmark = pytest.mark.enable_socket
 
 DEVICES = 1200
 BRAKE = BrakeOptions(share=25, sample=50)
+PACED = WriteLimit(600, timedelta(seconds=2))
 
 
 @asynccontextmanager
-async def two_apps(database_url: str, graph: SimulatedGraph, *, base: float = 0.05) -> AsyncIterator[tuple[App, App]]:
+async def two_apps(
+    database_url: str, graph: SimulatedGraph, *, base: float = 0.05, limit: WriteLimit | None = None
+) -> AsyncIterator[tuple[App, App]]:
     async with AsyncExitStack() as opened:
         url = await opened.enter_async_context(serve(graph))
         policy = RetryPolicy(attempts=3, base=base)
         one, other = [
-            await opened.enter_async_context(an_app(database_url, url, policy=policy, kind="worker")) for _ in range(2)
+            await opened.enter_async_context(an_app(database_url, url, policy=policy, kind="worker", limit=limit))
+            for _ in range(2)
         ]
         yield one, other
 
@@ -57,7 +63,8 @@ async def test_errors_above_the_share_stop_the_job_for_all_workers_and_resumed_i
     graph.answer_within(0.005, 0.02)
     graph.refuse(None, 409, share=0.6)
     stop = StopSignal()
-    async with two_apps(database_url, graph) as apps:
+    # Paced, as every lane of Graph is: what is not can make a thousand calls before the first errors are judged.
+    async with two_apps(database_url, graph, limit=PACED) as apps:
         job = await submitted(apps[0], DEVICES, brake=BRAKE)
         async with open_driver(apps[0], stop), open_driver(apps[1], stop):
             stopped = await at_rest(apps[0], job)
@@ -193,7 +200,7 @@ async def test_an_outage_is_waited_out_with_one_device_at_a_time_and_uses_up_no_
     graph = SimulatedGraph(None)
     graph.answer_within(0.005, 0.02)
     stop = StopSignal()
-    async with two_apps(database_url, graph, base=1.0) as apps:
+    async with two_apps(database_url, graph, base=1.0, limit=PACED) as apps:
         job = await submitted(apps[0], DEVICES)
         async with open_driver(apps[0], stop), open_driver(apps[1], stop):
             while graph.tenant.total < 200:  # noqa: ASYNC110 - the simulator tells nobody
