@@ -95,6 +95,8 @@ class Store:
 
     def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
         self._engine = engine
+        # Made once: an engine with options is an engine of its own, and takes as long to make as a short statement.
+        self._writing, self._reading = (engine.execution_options(muster_write=write) for write in (True, False))
         self._clock = clock
         # SQLite has one writer; queueing here costs nothing, queueing in SQLite polls.
         self._writers = asyncio.Semaphore(1 if engine.dialect.name == "sqlite" else 1000)
@@ -119,9 +121,9 @@ class Store:
 
     @asynccontextmanager
     async def _opened(self, *, write: bool) -> AsyncIterator[Transaction]:
-        with_options = self._engine.execution_options(muster_write=write)
+        engine = self._writing if write else self._reading
         try:
-            async with with_options.begin() as connection:
+            async with engine.begin() as connection:
                 if not write and connection.dialect.name == "postgresql":
                     await connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 yield Transaction(connection, self._clock)
