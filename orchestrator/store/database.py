@@ -96,6 +96,8 @@ class Store:
     def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
+        is_postgresql = engine.dialect.name == "postgresql"
+        self._reading = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if is_postgresql else {}
         # SQLite has one writer; queueing here costs nothing, queueing in SQLite polls.
         self._writers = asyncio.Semaphore(1 if engine.dialect.name == "sqlite" else 1000)
 
@@ -119,11 +121,9 @@ class Store:
 
     @asynccontextmanager
     async def _opened(self, *, write: bool) -> AsyncIterator[Transaction]:
-        with_options = self._engine.execution_options(muster_write=write)
+        with_options = self._engine.execution_options(muster_write=write, **({} if write else self._reading))
         try:
             async with with_options.begin() as connection:
-                if not write and connection.dialect.name == "postgresql":
-                    await connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 yield Transaction(connection, self._clock)
         except Exception as problem:
             # What goes wrong while connecting comes as the driver raised it, untranslated by SQLAlchemy.
