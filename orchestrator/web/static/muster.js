@@ -31,7 +31,11 @@
     settled(document);
     // A schedule follows the wall clock of whoever adds it, unless they say otherwise.
     const zone = document.querySelector("[data-zone]");
-    if (zone) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+    if (zone) {
+      zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+      const known = ["UTC", ...(Intl.supportedValuesOf ? Intl.supportedValuesOf("timeZone") : [])];
+      zone.list.replaceChildren(...known.map((name) => new Option(name, name)));
+    }
   });
   document.addEventListener("htmx:afterSettle", (event) => settled(event.target.isConnected ? event.target : document));
   document.addEventListener("htmx:sseMessage", () => settled(document));
