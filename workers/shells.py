@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 
 from orchestrator.bootstrap import open_app
+from orchestrator.collector import collect_seldom
 from orchestrator.engine.stop import StopSignal
 from orchestrator.settings import Settings
 from orchestrator.usecases.keep_time import keep_time
@@ -15,6 +16,7 @@ def run_worker(arguments: Sequence[str] = ()) -> int:
     """A Celery worker with our settings; further arguments are Celery's own. Returns its exit code."""
     from workers.celery_app import celery  # noqa: PLC0415 - the clock has no use for it
 
+    collect_seldom()
     # Node names must be unique, and several workers may run on one machine.
     name = f"muster-{secrets.token_hex(4)}@%h"
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]

@@ -33,6 +33,8 @@ class Flights:
     def __init__(self, lane: Lane, ports: Ports, stop: StopSignal, closures: Closures) -> None:
         self._lane, self._ports, self._stop, self._closures = lane, ports, stop, closures
         self._tasks: set[asyncio.Task[None]] = set()
+        self._most = 0
+        self._few = asyncio.Event()
         self._slots = asyncio.Semaphore(lane.at_once)
         self.takes_envelopes = True
         self.round_trip = 0.0
@@ -46,18 +48,19 @@ class Flights:
         """Let a group leave at its departure."""
         task = asyncio.create_task(self._fly(held, group))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._landed)
 
     async def until_below(self, most: int) -> None:
         """Until no more than so many are under way, or somebody asks to stop."""
-        if len(self._tasks) <= most:
-            return
-        stopping = asyncio.create_task(self._stop.wait())
-        try:
-            while len(self._tasks) > most and not self._stop.is_requested:
-                await asyncio.wait({stopping, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
+        self._most = most
+        while len(self._tasks) > most and not self._stop.is_requested:
+            self._few.clear()
+            waiting = {asyncio.create_task(self._stop.wait()), asyncio.create_task(self._few.wait())}
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for each in waiting:
+                    each.cancel()
 
     async def drain(self, patience: float) -> None:
         """Wait for the answers that are on their way; those that take longer count as never heard."""
@@ -66,6 +69,11 @@ class Flights:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if len(self._tasks) <= self._most:
+            self._few.set()
 
     async def _fly(self, held: HeldBatch, group: Group) -> None:
         """From its departure to what it makes of its targets: whatever breaks, none of them stays on its way."""

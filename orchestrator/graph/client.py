@@ -100,6 +100,10 @@ class GraphClient:
 
 async def _read(response: httpx.Response, most: _Most) -> tuple[bytes, bool]:
     """The body as far as it came and as much of it as we read; whether that is all of it."""
+    if response.status_code == 204:
+        # By HTTP it has none, and it is what nearly every call is answered with.
+        await response.aclose()
+        return b"", True
     body = bytearray()
     try:
         async with asyncio.timeout(_LONGEST_BODY):

@@ -15,7 +15,10 @@ LONGEST_ID = 100
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Outcome:
     """The outcome of a single call."""
-    return outcome_of(status, headers, b"" if status == 204 else decode(body), now)
+    if status == 204:
+        # Nearly every reply: nothing else in it matters.
+        return Accepted(_request_id({name.casefold(): text for name, text in headers.items()}, None))
+    return outcome_of(status, headers, decode(body), now)
 
 
 def outcome_of(status: int, headers: Mapping[str, str], body: object, now: datetime) -> Outcome:
