@@ -43,7 +43,15 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
                 await opened.enter_async_context(ticking(app))
             link = OneTimeLink() if settings.is_embedded else None
             web.state.served = pages.state.served = Served(
-                app, settings, Watch(app, stop), stop, Attempts(app.clock), driver, link, people_of(settings, app.clock)
+                app,
+                settings,
+                Watch(app, stop),
+                stop,
+                attempts=Attempts(app.clock),
+                departures=Attempts(app.clock, most=_DEPARTURES),
+                driver=driver,
+                link=link,
+                people=people_of(settings, app.clock),
             )
             sampling = asyncio.create_task(keep_sampling(app, stop), name="samples")
             if on_ready is not None:
@@ -67,6 +75,10 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
     add_api(web, settings)
     web.mount("/", pages)
     return web
+
+
+_DEPARTURES = 100
+"""Each asks Entra and is remembered, before anybody is known; a whole office may share an address in the morning."""
 
 
 class _Server(uvicorn.Server):
@@ -99,6 +111,7 @@ async def serve(settings: Settings, *, host: str, port: int, say: Callable[[str]
         port=port,
         log_config=None,
         access_log=False,
+        forwarded_allow_ips=[*settings.trusted_proxies],
         timeout_graceful_shutdown=10,
     )
     await _Server(config, stop).serve()

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from structlog.contextvars import bind_contextvars
 
 from orchestrator.domain.access import Asker, Role
+from orchestrator.serving.admission import while_admitted
 from orchestrator.serving.served import TheApp, origin_of
 from orchestrator.usecases.keys import holder_of
+
+T = TypeVar("T")
 
 _bearer = HTTPBearer(
     scheme_name="key",
     description="An API key: `muster key create --role ROLE`, or `POST /api/keys`.",
     auto_error=False,
 )
+
+
+class Admission(Protocol):
+    """Lets values through while the key that they are streamed to opens something."""
+
+    def __call__(self, values: AsyncIterator[T], /) -> AsyncIterator[T]:
+        """The same values, perhaps fewer."""
+        ...
 
 
 class NotSignedIn(Exception):
@@ -34,6 +45,14 @@ async def _holder(
     return held[0]
 
 
+async def _admission(request: Request, app: TheApp, _: Annotated[Asker, Depends(_holder)]) -> Admission:
+    async def is_admitted() -> bool:
+        key = request.headers["authorization"].partition(" ")[2].strip()
+        return await holder_of(app, key, origin=origin_of(request)) is not None
+
+    return lambda values: while_admitted(values, is_admitted, app.clock)
+
+
 def _with(role: Role) -> Callable[[Asker], Awaitable[Asker]]:
     async def check(asker: Annotated[Asker, Depends(_holder)]) -> Asker:
         asker.grant.refuse_below(role)
@@ -45,3 +64,4 @@ def _with(role: Role) -> Callable[[Asker], Awaitable[Asker]]:
 Viewer = Annotated[Asker, Depends(_with(Role.VIEWER))]
 Operator = Annotated[Asker, Depends(_with(Role.OPERATOR))]
 Admin = Annotated[Asker, Depends(_with(Role.ADMIN))]
+WhileAdmitted = Annotated[Admission, Depends(_admission)]

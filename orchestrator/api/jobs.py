@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from orchestrator.api.access import Operator, Viewer
+from orchestrator.api.access import Operator, Viewer, WhileAdmitted
 from orchestrator.api.etags import TaggedRoute
 from orchestrator.api.paging import Cursor, Limit, Words, cursor_after, read_cursor, several
 from orchestrator.api.problems import problem_responses
@@ -150,9 +150,11 @@ def _add_reading(routes: APIRouter) -> None:
         response_class=EventSourceResponse,
         responses={**problem_responses(), 200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
     )
-    async def events_of_jobs(parts: Parts, _: Viewer, wanted: Wanted) -> AsyncIterator[ServerSentEvent]:
+    async def events_of_jobs(
+        parts: Parts, _: Viewer, wanted: Wanted, admitted: WhileAdmitted
+    ) -> AsyncIterator[ServerSentEvent]:
         """The newest 50 jobs that fit, whole, whenever one of them has changed: events named `jobs`."""
-        async for views in parts.watch.jobs(wanted, limit=50):
+        async for views in admitted(parts.watch.jobs(wanted, limit=50)):
             yield ServerSentEvent(event="jobs", data={"items": [job_object(view) for view in views]}, retry=_RETRY)
 
     @routes.get("/{job_id}", responses=problem_responses(404, 409))
@@ -195,9 +197,11 @@ def _add_streams(routes: APIRouter) -> None:
             200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
         },
     )
-    async def events_of_job(parts: Parts, known: Annotated[JobView, Depends(_known)]) -> AsyncIterator[ServerSentEvent]:
+    async def events_of_job(
+        parts: Parts, known: Annotated[JobView, Depends(_known)], admitted: WhileAdmitted
+    ) -> AsyncIterator[ServerSentEvent]:
         """The job, whole, whenever it has changed: events named `job`; the stream ends when the job has."""
-        async for view in parts.watch.job(known.job.id):
+        async for view in admitted(parts.watch.job(known.job.id)):
             yield ServerSentEvent(event="job", data=job_object(view), retry=_RETRY)
 
     @routes.get(

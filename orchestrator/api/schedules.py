@@ -15,6 +15,7 @@ from orchestrator.api.schemas import (
     JobFacts,
     MomentList,
     RhythmRequest,
+    ScheduleChangeRequest,
     ScheduleFacts,
     ScheduleList,
     ScheduleRequest,
@@ -22,10 +23,10 @@ from orchestrator.api.schemas import (
 )
 from orchestrator.domain.brake import BrakeOptions
 from orchestrator.domain.rhythm import rhythm_of
-from orchestrator.serving.schedule_form import ScheduleForm
+from orchestrator.serving.schedule_form import ScheduleForm, change_of
 from orchestrator.serving.served import MOST_OF_A_BODY, Parts, TheApp
 from orchestrator.usecases.add_schedule import add_schedule
-from orchestrator.usecases.change_schedule import pause_schedule, remove_schedule, resume_schedule
+from orchestrator.usecases.change_schedule import change_schedule
 from orchestrator.usecases.describe_jobs import describe_job
 from orchestrator.usecases.describe_schedules import (
     ScheduleView,
@@ -36,6 +37,9 @@ from orchestrator.usecases.describe_schedules import (
     schedule_history,
 )
 from orchestrator.usecases.job_json import job_object
+from orchestrator.usecases.pause_schedule import pause_schedule
+from orchestrator.usecases.remove_schedule import remove_schedule
+from orchestrator.usecases.resume_schedule import resume_schedule
 from orchestrator.usecases.run_schedule import run_schedule
 from orchestrator.usecases.schedule_json import history_object, moment_object, schedule_object
 
@@ -104,6 +108,12 @@ def _add_moves(routes: APIRouter) -> None:
         added = await add_schedule(parts.app, form.read(parts.settings, now=parts.app.clock.now()), by=by)
         response.headers["Location"] = f"/api/schedules/{added.schedule.name}"
         return _facts(added)
+
+    @routes.patch("/{name}", **_MOVING)
+    async def change(app: TheApp, by: Operator, name: str, wanted: ScheduleChangeRequest) -> ScheduleFacts:
+        """Change what is named, and leave all else of it as it is; a job that runs goes on as it was submitted."""
+        change = change_of(wanted.model_dump(exclude_unset=True))
+        return _facts((await change_schedule(app, name, change, by=by)).view)
 
     @routes.post("/{name}/pause", **_MOVING)
     async def pause_the_schedule(

@@ -391,6 +391,34 @@ class ScheduleRequest(RhythmRequest):
     brake_sample: int = Field(default=BrakeOptions().sample, ge=1, le=10**9)
 
 
+class ScheduleChangeRequest(Wire):
+    """What is to be otherwise; what is not named stays as it is, and so does what is null.
+
+    Except `until`, `jobName` and `reason`: null takes them away.
+    """
+
+    cron: Text | None = Field(default=None, description="Five fields, such as `0 2 * * *`.")
+    every: Text | None = Field(default=None, description="Every so often, such as `6h`, counted from now.")
+    at: Text | None = Field(default=None, description="Once, such as `2026-12-01T02:00`.")
+    timezone: Text | None = Field(default=None, description="Whose wall clock it follows, such as `Europe/Berlin`.")
+    action: Action | None = None
+    list: Text | None = Field(default=None, description="The saved list.")
+    via: Via | None = None
+    tenant: Text | None = None
+    priority: Priority | None = None
+    job_name: Text | None = None
+    reason: Text | None = None
+    start_within: Text | None = None
+    overlap: Overlap | None = None
+    until: Text | None = Field(default=None, description="Local time after which no call starts: `06:00`.")
+    carry_over: bool | None = None
+    jitter: Text | None = None
+    notify: Sequence[Text] | None = Field(default=None, description="All channels that hear of it, not only new ones.")
+    canary: int | None = Field(default=None, ge=0, le=MOST_CANARIES)
+    brake_share: int | None = Field(default=None, ge=1, le=100)
+    brake_sample: int | None = Field(default=None, ge=1, le=10**9)
+
+
 class ListFacts(Wire):
     """A saved list as it was imported once."""
 

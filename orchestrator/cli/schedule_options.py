@@ -1,4 +1,4 @@
-"""The options of `schedule add`, as one value."""
+"""The options of `schedule add` and `schedule change`, as one value."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from orchestrator.cli.submission import REQUEST_OPTIONS, Spelled, chosen_tenant
 from orchestrator.domain.action import Action
@@ -20,6 +21,7 @@ from orchestrator.domain.schedule import Order, Overlap, Rules, parse_until
 
 if TYPE_CHECKING:
     from orchestrator.domain.blackout import Blackout
+    from orchestrator.domain.schedule_change import ScheduleChange
     from orchestrator.settings import Settings
     from orchestrator.usecases.add_schedule import NewSchedule
 
@@ -104,10 +106,49 @@ def blackouts_of(texts: tuple[str, ...], files: tuple[Path, ...], *, now: dateti
 
 def schedule_options(command: F) -> F:
     """The name and every option of `schedule add`."""
-    for option in reversed((*RHYTHM_OPTIONS, *REQUEST_OPTIONS, *_OPTIONS)):
+    for option in reversed((*RHYTHM_OPTIONS, *REQUEST_OPTIONS, _LIST, *_RULES, *_OTHERS)):
         command = option(command)
     return command
 
+
+class OnlyGiven(click.Command):
+    """A command whose options stand for nothing unless they are written."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        for parameter in self.params:
+            if isinstance(parameter, click.Option):
+                parameter.required = parameter.show_default = False
+
+
+def change_options(command: F) -> F:
+    """Every option of `schedule add` that can be changed; blackouts have commands of their own."""
+    for option in reversed((*RHYTHM_OPTIONS, *REQUEST_OPTIONS, _LIST, *_RULES)):
+        command = option(command)
+    return command
+
+
+def written_change(options: dict[str, Any]) -> ScheduleChange:
+    """What of a schedule is to be otherwise: the options that were written, and no default."""
+    context = click.get_current_context()
+    given = {name: each for name, each in options.items() if _is_written(context, name)}
+    for name, kind in {"action": Action, "via": Via, "priority": Priority, "overlap": Overlap}.items():
+        if name in given:
+            given[name] = kind(given[name])
+    for name in given.keys() & {"until", "job_name", "reason"}:
+        if given[name].casefold() == NONE:
+            given[name] = None
+    if given.get("notify") == (NONE,):
+        given["notify"] = ()
+    return cast("ScheduleChange", given)
+
+
+def _is_written(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+NONE = "none"
+"""What takes a thing away: an empty word would be lost on its way through some shells."""
 
 RHYTHM_OPTIONS = (
     click.option("--cron", metavar="EXPR", help="Five fields, such as '0 2 * * *' for two o'clock every night."),
@@ -121,8 +162,10 @@ RHYTHM_OPTIONS = (
         help="Whose wall clock it follows, such as Europe/Berlin.",
     ),
 )
-_OPTIONS = (
-    click.option("--list", "list_name", required=True, metavar="NAME", help="The saved list (`muster list import`)."),
+_LIST = click.option(
+    "--list", "list_name", required=True, metavar="NAME", help="The saved list (`muster list import`)."
+)
+_RULES = (
     click.option("--name", "job_name", metavar="TEXT", help="A name for its jobs."),
     click.option("--jitter", metavar="SPAN", default="0s", help="Start up to so much later, by chance."),
     click.option(
@@ -140,7 +183,10 @@ _OPTIONS = (
         help="The last job still runs? Skip this run, queue it, or cancel the old job.",
     ),
     click.option("--until", metavar="HH:MM", help="Local time after which no call starts."),
-    click.option("--carry-over", is_flag=True, help="What a window left is called first next time."),
+    click.option("--carry-over/--no-carry-over", help="What a window left is called first next time."),
+    click.option("--notify", metavar="CHANNEL", multiple=True, help="Tell this channel too (`muster notify list`)."),
+)
+_OTHERS = (
     click.option("--blackout", metavar="DATES", multiple=True, help="2026-12-24, or 2026-12-24..2027-01-02."),
     click.option(
         "--blackout-file",
@@ -148,6 +194,5 @@ _OPTIONS = (
         multiple=True,
         help="An iCalendar file whose events are blackouts.",
     ),
-    click.option("--notify", metavar="CHANNEL", multiple=True, help="Tell this channel too (`muster notify list`)."),
     click.option("--yes", "-y", is_flag=True, expose_value=False, help="Nothing is asked; taken as submit takes it."),
 )

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
-from orchestrator.cli.schedule_options import RHYTHM_OPTIONS, ScheduleOptions, schedule_options
+from orchestrator.cli.schedule_options import (
+    RHYTHM_OPTIONS,
+    OnlyGiven,
+    ScheduleOptions,
+    change_options,
+    schedule_options,
+    written_change,
+)
 from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.schedule import ScheduleStatus
 
 if TYPE_CHECKING:
     from orchestrator.usecases.app import App
@@ -72,6 +80,29 @@ def show(invocation: Invocation, name: str) -> None:
     from orchestrator.usecases.describe_schedules import describe_schedule
 
     _show(invocation, invocation.ask(lambda app: describe_schedule(app, name)))
+
+
+@click.command(cls=OnlyGiven)
+@_NAME
+@change_options
+@output_option
+@pass_invocation
+def change(invocation: Invocation, /, name: str, **options: Any) -> None:
+    """Change what is given, and leave all else of the schedule as it is.
+
+    `none` takes away an --until, a --name, a --reason or every --notify.
+    """
+    from orchestrator.usecases.change_schedule import change_schedule
+
+    wanted = written_change(options)
+    changed = invocation.ask(lambda app: change_schedule(app, name, wanted, by=asker()))
+    if invocation.output is Format.TABLE:
+        for part, words in changed.differences.items():
+            click.echo(f"{part}: {words}", err=True)
+        status = changed.view.schedule.status
+        still = "" if status is ScheduleStatus.ACTIVE else f"; it is {status} (`muster schedule resume {name}`)"
+        click.echo(f"Schedule {name} is {'changed' if changed.differences else 'as it was'}{still}.", err=True)
+    _show(invocation, changed.view)
 
 
 def _rhythm_options(command: Any) -> Any:
@@ -136,7 +167,7 @@ def preview(
 @pass_invocation
 def pause(invocation: Invocation, name: str, *, reason: str | None) -> None:
     """Let no further moment become a job."""
-    from orchestrator.usecases.change_schedule import pause_schedule
+    from orchestrator.usecases.pause_schedule import pause_schedule
 
     view = invocation.ask(lambda app: pause_schedule(app, name, by=asker(), reason=reason))
     _say_moved(invocation, view)
@@ -148,7 +179,7 @@ def pause(invocation: Invocation, name: str, *, reason: str | None) -> None:
 @pass_invocation
 def resume(invocation: Invocation, name: str) -> None:
     """Let a schedule go on that was paused, or set aside and mended."""
-    from orchestrator.usecases.change_schedule import resume_schedule
+    from orchestrator.usecases.resume_schedule import resume_schedule
 
     _say_moved(invocation, invocation.ask(lambda app: resume_schedule(app, name, by=asker())))
 
@@ -170,7 +201,7 @@ def run(invocation: Invocation, name: str, *, report: Path | None) -> int:
 @pass_invocation
 def remove(invocation: Invocation, name: str) -> None:
     """Remove a schedule and its history; its jobs stay."""
-    from orchestrator.usecases.change_schedule import remove_schedule
+    from orchestrator.usecases.remove_schedule import remove_schedule
 
     invocation.ask(lambda app: remove_schedule(app, name, by=asker()))
     click.echo(f"Schedule {name} is removed; its jobs stay.", err=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from orchestrator.domain.blackout import Blackout, blackout_at, next_blackout
 from orchestrator.domain.ids import JobId
+from orchestrator.domain.rhythm import Every
 from orchestrator.domain.schedule import MomentStatus, Overlap, Schedule
 from orchestrator.domain.spans import span
 from orchestrator.domain.zones import moment_at, wall_at, zone_of
@@ -83,6 +85,34 @@ def decide(
             return Pass(MomentStatus.SKIPPED, f"job {running} has not ended")
 
 
+@dataclass(frozen=True, slots=True)
+class Come:
+    """The moments of a schedule that have come since the last look, oldest first; `dropped` older ones are counted."""
+
+    moments: list[datetime]
+    dropped: int
+    next_at: datetime | None
+
+
+def come(schedule: Schedule, first: datetime, now: datetime) -> Come:
+    """What has come since, however long ago that was; `first` is the one that nothing was decided for yet."""
+    if first + schedule.jitter_at(first) > now:
+        return Come([], 0, first)
+    moments: deque[datetime] = deque([first], maxlen=MOST_ROWS)
+    count, next_at, after = 1, None, first
+    if isinstance(schedule.rhythm, Every):
+        interval = schedule.rhythm.interval
+        skipped = max(0, (now - first - schedule.rules.jitter) // interval - MOST_ROWS - 1)
+        count, after = count + skipped, first + skipped * interval
+    for moment in schedule.rhythm.moments(after):
+        if moment.at + schedule.jitter_at(moment.at) > now:
+            next_at = moment.at
+            break
+        moments.append(moment.at)
+        count += 1
+    return Come(list(moments), count - len(moments), next_at)
+
+
 def window_of(schedule: Schedule, moment: datetime, blackouts: tuple[Blackout, ...]) -> Window | None:
     """Until when calls of a job of this moment may start; a blackout ends it as `--until` does. None for no end."""
     zone = zone_of(schedule.rhythm.timezone)
@@ -106,5 +136,8 @@ def clock_time(until: time) -> str:
     """A time of day as people write it."""
     return f"{until:%H:%M:%S}" if until.second else f"{until:%H:%M}"
 
+
+MOST_ROWS = 1000
+"""Moments that are written down one by one when clocks stood still; of older ones, one row says how many."""
 
 _LONGEST_JOB = timedelta(days=30)

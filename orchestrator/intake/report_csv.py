@@ -63,11 +63,14 @@ def report_rows(
     return _as_csv(lines)
 
 
-def verdicts_csv(columns: Sequence[str], rows: Iterable[InputRow]) -> str:
-    """Rows with their verdicts before anything is called, for whoever mends the list."""
-    header = ["line", "verdict", "reason", *_defused([*columns])]
-    lines = ([str(row.line), row.verdict or "good", row.message or "", *_defused([*row.cells])] for row in rows)
-    return "\ufeff" + _as_csv([header, *lines])
+def verdicts_header(columns: Sequence[str]) -> str:
+    """The first line of what is said of rows before anything is called."""
+    return "\ufeff" + _as_csv([["line", "verdict", "reason", *_defused([*columns])]])
+
+
+def verdicts_rows(rows: Iterable[InputRow]) -> str:
+    """Rows with their verdicts, for whoever mends the list."""
+    return _as_csv([str(row.line), row.verdict or "good", row.message or "", *_defused([*row.cells])] for row in rows)
 
 
 def _target_facts(target: ReportTarget) -> list[str]:

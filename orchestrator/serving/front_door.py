@@ -24,24 +24,24 @@ class OneTimeLink:
 
 
 class Attempts:
-    """Failed sign-ins of late, by where they came from."""
+    """Sign-ins of late that failed, or were only begun, by where they came from."""
 
     MOST = 10
     WITHIN = 300.0
     _MOST_ORIGINS = 10_000
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, most: int = MOST) -> None:
+        self._clock, self._most = clock, most
         self._failed: OrderedDict[str, deque[float]] = OrderedDict()
 
     def wait_for(self, origin: str) -> float:
         """Seconds until it may try again; 0 where it may now."""
         failed = self._recent(origin)
-        if len(failed) < self.MOST:
+        if len(failed) < self._most:
             return 0.0
         return failed[0] + self.WITHIN - self._clock.monotonic()
 
-    def note_failed(self, origin: str) -> None:
+    def note(self, origin: str) -> None:
         """It tried, and was not let in."""
         failed = self._recent(origin)
         failed.append(self._clock.monotonic())
@@ -51,7 +51,7 @@ class Attempts:
             self._failed.popitem(last=False)
 
     def _recent(self, origin: str) -> deque[float]:
-        failed = self._failed.get(origin) or deque(maxlen=self.MOST)
+        failed = self._failed.get(origin) or deque(maxlen=self._most)
         while failed and failed[0] + self.WITHIN <= self._clock.monotonic():
             failed.popleft()
         return failed

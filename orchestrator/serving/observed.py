@@ -16,6 +16,8 @@ from orchestrator.serving.served import Served
 log = structlog.get_logger()
 
 _SANE = re.compile(r"[\w.-]{1,64}", re.ASCII)
+# What a device list or a name holds is never taken for something else than we say it is.
+_AS_IT_SAYS = (b"x-content-type-options", b"nosniff")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -37,7 +39,7 @@ class Observed:
 
         async def send_observed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), _AS_IT_SAYS]
                 if parts is not None and began is not None:
                     _note(parts, scope, message["status"], parts.app.clock.monotonic() - began)
             await send(message)

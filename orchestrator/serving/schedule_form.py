@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, cast
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.blackout import parse_blackout
@@ -13,6 +14,7 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.job import Priority
 from orchestrator.domain.rhythm import parse_span, rhythm_of
 from orchestrator.domain.schedule import Order, Overlap, Rules, parse_until
+from orchestrator.domain.schedule_change import ScheduleChange
 from orchestrator.settings import Settings
 from orchestrator.usecases.add_schedule import NewSchedule
 
@@ -69,3 +71,12 @@ class ScheduleForm:
             channels=tuple(self.notify),
             blackouts=tuple(parse_blackout(text) for text in self.blackouts),
         )
+
+
+def change_of(written: Mapping[str, Any]) -> ScheduleChange:
+    """What of a schedule is to be otherwise, where None takes away what a schedule can be without."""
+    given = {"list_name" if name == "list" else name: value for name, value in written.items()}
+    return cast("ScheduleChange", {name: value for name, value in given.items() if value is not None or name in _BARE})
+
+
+_BARE = {"until", "job_name", "reason"}

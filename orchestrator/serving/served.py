@@ -21,13 +21,17 @@ MOST_OF_A_BODY = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One web process; `driver` is there where it also works, `link` where it is one person's own."""
+    """One web process; `driver` is there where it also works, `link` where it is one person's own.
+
+    `attempts` are those that failed, `departures` those to a provider, from which not everybody comes back.
+    """
 
     app: App
     settings: Settings
     watch: Watch
     stop: StopSignal
     attempts: Attempts
+    departures: Attempts
     driver: Driver | None = None
     link: OneTimeLink | None = None
     people: Provider | None = None

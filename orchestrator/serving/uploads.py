@@ -27,6 +27,7 @@ F = TypeVar("F", bound=Wire)
 FIELDS_ROOM = 1024 * 1024
 """Bytes that an upload may have besides its file."""
 
+_THE_FILE = "the device list, as a file of a multipart form"
 _MOST_FIELDS = 40
 _MOST_OF_A_FIELD = 16 * 1024
 
@@ -110,11 +111,14 @@ async def file_and_texts(request: Request) -> AsyncIterator[tuple[BinaryIO, str 
 
     Asked for inside the route and not as its parameter: a parameter is read before anybody looks at the key.
     """
+    # A form that is no multipart would be read into memory, whatever its size.
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise RequestValidationError([_missing("file", _THE_FILE)])
     limits = {"max_files": 1, "max_fields": _MOST_FIELDS, "max_part_size": _MOST_OF_A_FIELD}
     async with request.form(**limits) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
-            raise RequestValidationError([_missing("file", "the device list, as a file of a multipart form")])
+            raise RequestValidationError([_missing("file", _THE_FILE)])
         yield file.file, _name_of(file), _texts(form)
 
 

@@ -49,6 +49,7 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
         confirm_above=reading.take("confirm_above", values.whole_number(0, 10**9), _DEFAULTS.confirm_above),
         people=people.settings,
         public_url=people.public_url,
+        trusted_proxies=reading.take("trusted_proxies", values.networks, _DEFAULTS.trusted_proxies),
         metrics_address=reading.take("metrics_address", values.address, None, nothing="none"),
         channels=MappingProxyType(channels),
         smtp=smtp,

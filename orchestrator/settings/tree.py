@@ -122,6 +122,7 @@ class Settings:
     confirm_above: int = 1_000
     people: PeopleSettings | None = None
     public_url: str | None = None
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     metrics_address: tuple[str, int] | None = None
     channels: Mapping[str, ChannelSettings] = field(default_factory=lambda: MappingProxyType({}))
     smtp: SmtpSettings | None = None

@@ -22,6 +22,7 @@ GENERAL = (
     "max_rows",
     "max_bytes",
     "confirm_above",
+    "trusted_proxies",
     *PEOPLE,
     "metrics_address",
     "log_level",

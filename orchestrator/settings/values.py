@@ -39,6 +39,15 @@ def one_of(*words: T) -> Callable[[Given], T]:
     return parse
 
 
+def networks(given: Given) -> tuple[str, ...]:
+    """Addresses and networks between commas."""
+    words = [word.strip() for word in given.text.split(",") if word.strip()]
+    try:
+        return tuple(str(ipaddress.ip_network(word)).removesuffix("/32").removesuffix("/128") for word in words)
+    except ValueError as error:
+        raise given.refused(f"is {given.text!r}; it takes addresses and networks between commas: {error}") from error
+
+
 def cloud(given: Given) -> Cloud:
     """A national cloud."""
     return Cloud(one_of(*(each.value for each in Cloud))(given))

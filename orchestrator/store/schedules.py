@@ -89,6 +89,20 @@ class Schedules:
             values |= {"due_at": next_at + schedule.jitter_at(next_at), "status": ScheduleStatus.ACTIVE}
         await self._connection.execute(update(ScheduleRow).where(ScheduleRow.number == schedule.number).values(values))
 
+    async def redefine(self, schedule: Schedule, *, next_at: datetime | None, status: ScheduleStatus) -> None:
+        """Keep the schedule as it is now, apart from its name; look for this moment next."""
+        await self._connection.execute(
+            update(ScheduleRow)
+            .where(ScheduleRow.number == schedule.number)
+            .values(
+                list_name=schedule.order.list_name,
+                definition=pack_definition(schedule.rhythm, schedule.order, schedule.rules, schedule.channels),
+                status=status,
+                next_at=next_at,
+                due_at=None if next_at is None else next_at + schedule.jitter_at(next_at),
+            )
+        )
+
     async def put(self, number: ScheduleNumber, status: ScheduleStatus, reason: str | None) -> None:
         """Give the schedule another status."""
         await self._connection.execute(

@@ -46,21 +46,25 @@ class Targets:
         """Targets in the input's order, those after `after_line`, with these statuses (all if none is given)."""
         found: list[TargetFacts] = []
         batches = await self._batches(number, after_line, statuses)
-        position = 0
+        position, together = 0, max(1, limit // 250)
         while position < len(batches) and len(found) < limit:
-            # Neighbouring batches are read together; with a filter most of a batch may fall away.
-            some = batches[position : position + max(1, limit // 250)]
+            # Neighbouring batches are read together; the more of them, the less is found in each: what is rare in a
+            # million targets takes dozens of questions, and not thousands.
+            some = _neighbours(batches[position : position + together])
             position += len(some)
+            together = min(2 * together, _MOST_TOGETHER)
             flying = {line for batch in some for line in json.loads(batch.in_flight or "[]")}
             query = (
                 select(TargetRow.__table__)
                 .where(
                     TargetRow.job_number == number,
-                    or_(*(TargetRow.line.between(batch.first_line, batch.last_line) for batch in some)),
-                    TargetRow.line > after_line,
+                    TargetRow.line.between(max(some[0].first_line, after_line + 1), some[-1].last_line),
                 )
                 .order_by(TargetRow.line)
             )
+            if TargetStatus.SENDING not in statuses:
+                # Those on their way are stored as waiting, and may fall away below.
+                query = query.limit(limit - len(found) + len(flying))
             if statuses:
                 query = query.where(TargetRow.status.in_({_stored(status) for status in statuses}))
             if code is not None:
@@ -148,7 +152,7 @@ class Targets:
 
     async def _batches(self, number: JobNumber, after_line: int, statuses: Sequence[TargetStatus]) -> list[AnyRow]:
         query = (
-            select(BatchRow.first_line, BatchRow.last_line, BatchRow.in_flight)
+            select(BatchRow.batch, BatchRow.first_line, BatchRow.last_line, BatchRow.in_flight)
             .where(BatchRow.job_number == number, BatchRow.last_line > after_line)
             .order_by(BatchRow.batch)
         )
@@ -182,6 +186,12 @@ def _cancelled_row(batch: AnyRow, doubts: Sequence[AnyRow]) -> dict[str, Any]:
     return {"batch": batch.batch, "uncertain": len(own), "errors": pack_errors(errors)}
 
 
+def _neighbours(batches: Sequence[AnyRow]) -> Sequence[AnyRow]:
+    """The first ones, as far as they follow on each other: their lines are one range."""
+    first = batches[0].batch
+    return [batch for place, batch in enumerate(batches) if batch.batch == first + place]
+
+
 def _stored(status: TargetStatus) -> TargetStatus:
     return TargetStatus.WAITING if status is TargetStatus.SENDING else status
 
@@ -206,6 +216,7 @@ def _facts(row: AnyRow, job: JobId, *, sending: bool) -> TargetFacts:
 
 
 _CANCELLED: json_rows.Columns = {"batch": Integer(), "uncertain": Integer(), "errors": Text()}
+_MOST_TOGETHER = 128
 _COLUMNS: json_rows.Columns = {
     # In the order of TargetChange, the key first.
     "job_number": BigInteger(),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
-from orchestrator.domain.ids import JobId, JobNumber
+from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
 from orchestrator.domain.job_filter import EVERY_JOB, JobFilter
 from orchestrator.domain.outcome import GraphError
@@ -16,7 +16,7 @@ from orchestrator.graph.meanings import meaning
 from orchestrator.store.database import Transaction
 from orchestrator.store.jobs import Waiting
 from orchestrator.usecases.app import App
-from orchestrator.usecases.forecast_job import forecast_waiting, lane_paces
+from orchestrator.usecases.forecast_job import forecast_waiting, lane_paces, rates_of_late
 
 _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
@@ -96,33 +96,39 @@ class _Waiting:
     """What waits in the lanes of some jobs at a moment."""
 
     jobs: Sequence[Waiting]
+    rates: Mapping[LaneKey, float | None]
     now: datetime
 
 
-async def _seen(tx: Transaction, jobs: Sequence[Job]) -> tuple[Sequence[Job], dict[JobNumber, Tally], _Waiting]:
+_Seen = tuple[Sequence[Job], dict[JobNumber, Tally], _Waiting | None]
+
+
+async def _seen(tx: Transaction, jobs: Sequence[Job]) -> _Seen:
     return jobs, await tx.jobs.tallies([job.number for job in jobs]), await _waiting_beside(tx, jobs)
 
 
-async def _waiting_beside(tx: Transaction, jobs: Sequence[Job]) -> _Waiting:
+async def _waiting_beside(tx: Transaction, jobs: Sequence[Job]) -> _Waiting | None:
     lanes = {job.lane for job in jobs if job.status in _ACTIVE}
-    return _Waiting(await tx.jobs.waiting_in(lanes) if lanes else (), await tx.now())
+    # A job that has ended is asked about most, and nothing is forecast for it.
+    if not lanes:
+        return None
+    return _Waiting(await tx.jobs.waiting_in(lanes), await rates_of_late(tx, lanes), await tx.now())
 
 
-async def _views(app: App, seen: tuple[Sequence[Job], dict[JobNumber, Tally], _Waiting]) -> list[JobView]:
+async def _views(app: App, seen: _Seen) -> list[JobView]:
     jobs, tallies, waiting = seen
     done_at = await _finish_times(app, jobs, waiting)
     return [_shown(job, tallies[job.number], {}, done_at.get(job.number)) for job in jobs]
 
 
-async def _finish_times(app: App, jobs: Sequence[Job], beside: _Waiting) -> dict[JobNumber, datetime]:
+async def _finish_times(app: App, jobs: Sequence[Job], beside: _Waiting | None) -> dict[JobNumber, datetime]:
     """When each of the jobs that are under way will be done, where something paces it.
 
     Outside the transaction that saw them: whoever asks for a connection while he holds one may wait for himself.
     """
-    lanes = {job.lane for job in jobs if job.status in _ACTIVE}
-    if not lanes:
+    if beside is None:
         return {}
-    paces = await lane_paces(app, lanes)
+    paces = await lane_paces(app, beside.rates)
     waiting, now, asked = beside.jobs, beside.now, {job.number for job in jobs}
     found = {
         each.number: forecast_waiting(each, waiting, paces[each.lane]).seconds

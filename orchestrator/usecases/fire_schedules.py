@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
 
 from orchestrator.domain.access import Asker
-from orchestrator.domain.due import Pass, Start, Wait, decide
+from orchestrator.domain.due import Pass, Start, Wait, come, decide
 from orchestrator.domain.errors import CannotContinue, RequestRejected, TryLater, UnknownJob
 from orchestrator.domain.ids import JobId, ScheduleNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.notice import Event, notice_of_schedule
-from orchestrator.domain.rhythm import Every
 from orchestrator.domain.schedule import MomentStatus, Schedule, ScheduleStatus
 from orchestrator.store.database import Transaction
 from orchestrator.store.moments import MomentFacts
@@ -24,9 +22,6 @@ from orchestrator.usecases.start_moment import MAKING, Making, MomentLost, start
 from orchestrator.usecases.tell import tell
 
 log = structlog.get_logger()
-
-MOST_ROWS = 1000
-"""Moments that are written down one by one when clocks stood still; of older ones, one row says how many."""
 
 _SCHEDULES_A_LOOK = 100
 
@@ -66,38 +61,29 @@ async def _fire(app: App, number: ScheduleNumber, at: datetime | None) -> bool:
     return making is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Due:
-    """The moments of a schedule that have come: the newest may still run, the others were missed."""
-
-    newest: datetime
-    older: list[datetime]
-    dropped: int
-    next_at: datetime | None
-
-
 async def _decide_due(app: App, number: ScheduleNumber) -> Making | None:
     async with app.store.transaction() as tx:
         now = await tx.now()
         schedule = await tx.schedules.locked(number)
         if schedule is None or schedule.status is not ScheduleStatus.ACTIVE or schedule.next_at is None:
             return None
-        if schedule.next_at + schedule.jitter_at(schedule.next_at) > now:
-            return None
         open_moments = await tx.moments.open_of(number)
         if any(each.status is MomentStatus.STARTING for each in open_moments):
             # One at a time: whether its job still runs can be asked once it is there.
             return None
         # Years of minutes take seconds to count, and calls must go on meanwhile.
-        due = await asyncio.to_thread(_due, schedule, now)
-        await _note_older(app, tx, schedule, due, now=now)
+        due = await asyncio.to_thread(come, schedule, schedule.next_at, now)
+        if not due.moments:
+            return None
+        *older, newest = due.moments
+        await _note_older(app, tx, schedule, older, due.dropped, now=now)
         await tx.schedules.advance(schedule, due.next_at)
         blackouts = await tx.schedules.blackouts(schedule)
         running = await running_job(tx, number)
         decision = decide(
-            schedule, due.newest, now=now, blackouts=blackouts, running=running, another_waits=bool(open_moments)
+            schedule, newest, now=now, blackouts=blackouts, running=running, another_waits=bool(open_moments)
         )
-        return await _write(app, tx, schedule, due.newest, decision, now=now)
+        return await _write(app, tx, schedule, newest, decision, now=now)
 
 
 async def _decide_again(app: App, number: ScheduleNumber, at: datetime) -> Making | None:
@@ -147,31 +133,14 @@ async def running_job(tx: Transaction, number: ScheduleNumber) -> JobId | None:
     return None if job.status.is_final or job.status is JobStatus.STOPPED else job.id
 
 
-def _due(schedule: Schedule, now: datetime) -> _Due:
-    """What has come since the last look, however long ago that was."""
-    first = schedule.next_at or now
-    come: deque[datetime] = deque([first], maxlen=MOST_ROWS)
-    count, next_at, after = 1, None, first
-    if isinstance(schedule.rhythm, Every):
-        interval = schedule.rhythm.interval
-        skipped = max(0, (now - first - schedule.rules.jitter) // interval - MOST_ROWS - 1)
-        count, after = count + skipped, first + skipped * interval
-    for moment in schedule.rhythm.moments(after):
-        if moment.at + schedule.jitter_at(moment.at) > now:
-            next_at = moment.at
-            break
-        come.append(moment.at)
-        count += 1
-    newest = come.pop()
-    return _Due(newest, list(come), count - 1 - len(come), next_at)
-
-
-async def _note_older(app: App, tx: Transaction, schedule: Schedule, due: _Due, *, now: datetime) -> None:
-    if not due.older:
+async def _note_older(
+    app: App, tx: Transaction, schedule: Schedule, older: Sequence[datetime], dropped: int, *, now: datetime
+) -> None:
+    if not older:
         return
     zone_blackouts = await tx.schedules.blackouts(schedule)
     rows = []
-    for at in due.older:
+    for at in older:
         decision = decide(schedule, at, now=now, blackouts=zone_blackouts, running=None)
         match decision:
             case Pass(status, reason):
@@ -179,9 +148,9 @@ async def _note_older(app: App, tx: Transaction, schedule: Schedule, due: _Due, 
             case _:
                 later = "a later moment has come as well, and only the newest runs"
                 rows.append(MomentFacts(schedule.number, at, MomentStatus.MISSED, later, now))
-    if due.dropped and schedule.next_at is not None:
-        words = f"nobody was up for this and {due.dropped - 1:,} moments after it"
-        oldest = MomentFacts(schedule.number, schedule.next_at, MomentStatus.MISSED, words, now, more=due.dropped - 1)
+    if dropped and schedule.next_at is not None:
+        words = f"nobody was up for this and {dropped - 1:,} moments after it"
+        oldest = MomentFacts(schedule.number, schedule.next_at, MomentStatus.MISSED, words, now, more=dropped - 1)
         rows.insert(0, oldest)
     await tx.moments.note(rows)
     missed = [row for row in rows if row.status is MomentStatus.MISSED]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from orchestrator.domain.errors import TryLater
 from orchestrator.domain.forecast import Ahead, Forecast, LanePace, forecast, pace_of
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.job import Priority
-from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.pacing import Keeper, Standing
 from orchestrator.domain.tenant import Tenant
+from orchestrator.store.database import Transaction
 from orchestrator.store.jobs import Waiting
 from orchestrator.usecases.app import App
 
@@ -26,8 +26,9 @@ async def forecast_new(app: App, tenant: Tenant, calls: int, priority: Priority 
     """The forecast for a job that would be submitted now."""
     async with app.store.reading() as tx:
         waiting = await tx.jobs.waiting_in([tenant.lane])
-    lane = await lane_pace(app, tenant.lane, tenant.write_limit)
-    return forecast(Ahead(calls, priority.weight), [_ahead(each) for each in waiting], lane)
+        rates = await rates_of_late(tx, [tenant.lane])
+    paces = await lane_paces(app, rates)
+    return forecast(Ahead(calls, priority.weight), [_ahead(each) for each in waiting], paces[tenant.lane])
 
 
 def forecast_waiting(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePace) -> Forecast:
@@ -36,19 +37,20 @@ def forecast_waiting(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePac
     return forecast(_ahead(job), others, lane)
 
 
-async def lane_paces(app: App, lanes: Iterable[LaneKey]) -> dict[LaneKey, LanePace]:
-    """The pace of each of these lanes that a tenant in the settings leads to."""
+async def rates_of_late(tx: Transaction, lanes: Iterable[LaneKey]) -> dict[LaneKey, float | None]:
+    """Calls a second that each of these lanes made of late."""
+    now = await tx.now()
+    return {lane: await tx.lanes.per_second(lane, since=now - _MEASURED, now=now) for lane in sorted(lanes)}
+
+
+async def lane_paces(app: App, rates: Mapping[LaneKey, float | None]) -> dict[LaneKey, LanePace]:
+    """The pace of each of these lanes that a tenant in the settings leads to, with the rates of late.
+
+    Where its keeper does not answer, it is the one that the limit allows.
+    """
     limits = {tenant.lane: tenant.write_limit for tenant in app.tenants.values()}
-    return {lane: await lane_pace(app, lane, limits[lane]) for lane in sorted(set(lanes) & limits.keys())}
-
-
-async def lane_pace(app: App, lane: LaneKey, limit: WriteLimit | None) -> LanePace:
-    """The pace of one lane; where its keeper does not answer, the one that the limit allows."""
-    async with app.store.reading() as tx:
-        now = await tx.now()
-        measured = await tx.lanes.per_second(lane, since=now - _MEASURED, now=now)
-    standing = await look_at(app, lane)
-    return pace_of(limit, standing.pace, standing.now, measured)
+    standings = {lane: await look_at(app, lane) for lane in rates if lane in limits}
+    return {lane: pace_of(limits[lane], at.pace, at.now, rates[lane]) for lane, at in standings.items()}
 
 
 async def look_at(app: App, lane: LaneKey) -> Standing:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from orchestrator.domain.target import RowVerdict
 from orchestrator.intake.device_list import IntakeOptions, Page, open_device_list
 from orchestrator.intake.input_row import InputRow
+from orchestrator.intake.report_csv import verdicts_header, verdicts_rows
 from orchestrator.usecases.app import App
 from orchestrator.usecases.forecast_job import forecast_new
 from orchestrator.usecases.submit_job import JobRequest, Preview, preview_of
@@ -33,7 +34,7 @@ async def judge_list(
     file_name: str | None,
     options: IntakeOptions,
     first: int = 50,
-    odd: int = 1000,
+    odd: int = 200,
 ) -> Judgement:
     """Read the whole list and judge its rows; nothing is stored. IntakeFailed where it is wrong as a whole."""
     request.by.grant.refuse_action(request.action)
@@ -49,6 +50,23 @@ async def judge_list(
     report = devices.report()
     preview = preview_of(devices, report, await forecast_new(app, tenant, report.good))
     return Judgement(preview, tuple(devices.columns), tuple(begin), tuple(uncalled))
+
+
+async def odd_rows(
+    app: App, request: JobRequest, stream: BinaryIO, *, file_name: str | None, options: IntakeOptions
+) -> AsyncIterator[str]:
+    """Every row that would not be called as CSV, in pieces; IntakeFailed at once where no device list can be read."""
+    request.by.grant.refuse_action(request.action)
+    app.tenant(request.tenant)
+    devices = await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=request.via, options=options)
+
+    async def pieces() -> AsyncIterator[str]:
+        yield verdicts_header(devices.columns)
+        pages = devices.pages()
+        while (page := await asyncio.to_thread(_next_page, pages)) is not None:
+            yield verdicts_rows(row for row in page.rows if row.verdict is not None)
+
+    return pieces()
 
 
 def verdict_of(row: InputRow) -> str:

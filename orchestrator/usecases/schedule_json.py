@@ -116,6 +116,36 @@ def schedule_facts(view: ScheduleView) -> dict[str, Any]:
     }
 
 
+def differences(before: Schedule, after: Schedule) -> dict[str, str]:
+    """What of a schedule is otherwise, each part by its option: as it was, and as it is."""
+    was, is_ = _options(before), _options(after)
+    return {name: f"{was[name] or 'none'} → {is_[name] or 'none'}" for name in was if was[name] != is_[name]}
+
+
+def _options(schedule: Schedule) -> dict[str, str]:
+    order, rules = schedule.order, schedule.rules
+    return {
+        "rhythm": rhythm_words(schedule.rhythm),
+        "timezone": schedule.rhythm.timezone,
+        "action": order.action,
+        "via": order.via,
+        "tenant": order.tenant,
+        "list": order.list_name,
+        "priority": order.priority,
+        "name": order.name or "",
+        "reason": order.reason or "",
+        "canary": f"{order.canary:,}",
+        "brake-share": f"{order.brake.share} %",
+        "brake-sample": f"{order.brake.sample:,}",
+        "start-within": span(rules.start_within.total_seconds()),
+        "overlap": rules.overlap,
+        "until": "" if rules.until is None else clock_time(rules.until),
+        "carry-over": "yes" if rules.carry_over else "no",
+        "jitter": span(rules.jitter.total_seconds()) if rules.jitter else "",
+        "notify": ", ".join(schedule.channels),
+    }
+
+
 def history_object(moment: MomentFacts, schedule: Schedule) -> dict[str, Any]:
     """What became of one moment."""
     try:

@@ -83,6 +83,7 @@ def access_routes(pages: Pages) -> APIRouter:
             fields=fields,
             older=older,
             kinds=["job", "schedule", "list", "key", "session"],
+            places={"job": "/jobs/", "schedule": "/schedules/", "list": "/lists/"},
         )
 
     return routes

@@ -97,7 +97,6 @@ class _Guard:
 
 _HEADERS = [
     (b"content-security-policy", _POLICY.encode()),
-    (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
@@ -126,13 +125,6 @@ def _explain_problems(web: FastAPI, pages: Pages) -> None:
         status = next((each for kind, each in _STATUSES if isinstance(problem, kind)), HTTPStatus.UNPROCESSABLE_ENTITY)
         return say(request, status, _TITLES.get(status, "That did not work"), str(problem))
 
-    async def sign_in_first(request: Request, _: Exception) -> Response:
-        there = request.url.path if request.method == "GET" else "/"
-        where = f"/sign-in{query(to=there if there != '/' else None)}"
-        if is_fragment(request):
-            return Response(headers={"HX-Redirect": where})
-        return RedirectResponse(where, HTTPStatus.SEE_OTHER)
-
     async def of_http(request: Request, problem: Exception) -> Response:
         status = problem.status_code if isinstance(problem, HTTPException) else HTTPStatus.UNPROCESSABLE_ENTITY
         if status == HTTPStatus.NOT_FOUND:
@@ -149,13 +141,25 @@ def _explain_problems(web: FastAPI, pages: Pages) -> None:
 
     for kind, explain in (
         (MusterError, ours),
-        (SignInFirst, sign_in_first),
+        (SignInFirst, _sign_in_first),
         (HTTPException, of_http),
         (RequestValidationError, of_http),
         (ClientDisconnect, cut_off),
         (Exception, broken),
     ):
         web.add_exception_handler(kind, explain)
+
+
+async def _sign_in_first(request: Request, _: Exception) -> Response:
+    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    there = asked if request.method == "GET" else "/"
+    where = f"/sign-in{query(to=there if there != '/' else None)}"
+    if request.headers.get("accept") == "text/event-stream":
+        # A browser would follow, find no events there, and never say so to the page.
+        return Response("event: leave\ndata: leave\n\n", media_type="text/event-stream")
+    if is_fragment(request):
+        return Response(headers={"HX-Redirect": where})
+    return RedirectResponse(where, HTTPStatus.SEE_OTHER)
 
 
 def _what_is_wrong(problem: Exception) -> str:

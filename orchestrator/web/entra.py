@@ -11,7 +11,7 @@ from orchestrator.serving.served import Parts, Served, origin_of
 from orchestrator.usecases.person_sign_in import begin_person_sign_in, finish_person_sign_in
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import is_state_of, remember_state
-from orchestrator.web.sign_in import begin, door, inside
+from orchestrator.web.sign_in import begin, door, inside, too_many
 
 _SEE_OTHER = 303
 _LOST = "This sign-in was begun in another browser, or too long ago. Begin again."
@@ -25,6 +25,10 @@ def entra_routes(pages: Pages) -> APIRouter:
     async def to_entra(request: Request, parts: Parts, to: str = "/") -> Response:
         if parts.people is None:
             return RedirectResponse("/sign-in", _SEE_OTHER)
+        origin = origin_of(request)
+        if (wait := max(parts.departures.wait_for(origin), parts.attempts.wait_for(origin))) > 0:
+            return door(pages, request, parts, to=to, problem=too_many(wait), status=429)
+        parts.departures.note(origin)
         where, state = await begin_person_sign_in(parts.app, parts.people, to=inside(to))
         response = RedirectResponse(where, _SEE_OTHER)
         remember_state(response, request, state)
@@ -36,12 +40,14 @@ def entra_routes(pages: Pages) -> APIRouter:
         answer = dict(request.query_params)
         # Whoever comes back must be the browser that was sent: another's code signs nobody in here.
         if parts.people is None or not is_state_of(request, answer.get("state", "")):
+            parts.attempts.note(origin)
             return door(pages, request, parts, to="/", problem=_LOST, status=400)
         try:
             asker, to = await finish_person_sign_in(
                 parts.app, parts.people, answer, origin=origin, limits=_limits(parts)
             )
         except (SignInRefused, NotPermitted) as problem:
+            parts.attempts.note(origin)
             return door(pages, request, parts, to="/", problem=str(problem), status=403)
         return await begin(request, parts, asker, way="entra", to=to)
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from orchestrator.serving.served import Parts, TheApp
+from orchestrator.serving.admission import while_admitted
+from orchestrator.serving.served import Parts, Served, TheApp
 from orchestrator.usecases.describe_jobs import JobView, describe_job
 from orchestrator.web.job_pages import JOBS_SHOWN, Wanted, standing_facts
 from orchestrator.web.pages import Pages
-from orchestrator.web.session import Viewer
+from orchestrator.web.session import Viewer, Visitor, visitor_of
+from orchestrator.web.shared import SharedFragments
+
+T = TypeVar("T")
 
 _RETRY = 2000
 """Milliseconds after which a browser comes back when the service was away."""
@@ -21,30 +25,46 @@ _RETRY = 2000
 def live_routes(pages: Pages) -> APIRouter:
     """One stream for the list of jobs, one for each job."""
     routes = APIRouter()
+    shared = SharedFragments()
 
     @routes.get("/jobs/live", response_class=EventSourceResponse)
-    async def jobs(parts: Parts, visitor: Viewer, wanted: Wanted) -> AsyncIterator[ServerSentEvent]:
-        async for views in parts.watch.jobs(wanted, limit=JOBS_SHOWN):
-            rows = pages.text("jobs_rows.html", views=views, visitor=visitor, now=parts.app.clock.now())
-            yield ServerSentEvent(event="jobs", raw_data=_one_line(rows), retry=_RETRY)
+    async def jobs(request: Request, parts: Parts, visitor: Viewer, wanted: Wanted) -> AsyncIterator[ServerSentEvent]:
+        async for views in _admitted(request, parts, parts.watch.jobs(wanted, limit=JOBS_SHOWN)):
+            rows = await shared.text(("jobs", wanted, visitor.role), views, lambda: _rows(pages, parts, visitor, views))  # noqa: B023 - called at once
+            yield ServerSentEvent(event="jobs", raw_data=rows, retry=_RETRY)
 
     @routes.get("/jobs/{job_id}/live", response_class=EventSourceResponse)
     async def job(
-        parts: Parts, visitor: Viewer, known: Annotated[JobView, Depends(_known)]
+        request: Request, parts: Parts, visitor: Viewer, known: Annotated[JobView, Depends(_known)]
     ) -> AsyncIterator[ServerSentEvent]:
-        async for view in parts.watch.job(known.job.id):
-            facts = await standing_facts(parts.app, view)
-            text = pages.text("job_standing.html", visitor=visitor, **facts)
-            yield ServerSentEvent(event="standing", raw_data=_one_line(text), retry=_RETRY)
-        if not parts.stop.is_requested:
-            # The job has ended, and not this process: nothing will change any more.
-            yield ServerSentEvent(event="end", raw_data="end")
+        async for view in _admitted(request, parts, parts.watch.job(known.job.id)):
+            text = await shared.text((view.job.id, visitor.role), view, lambda: _standing(pages, parts, visitor, view))  # noqa: B023 - likewise
+            yield ServerSentEvent(event="standing", raw_data=text, retry=_RETRY)
+            if view.status.is_final:
+                # The job has ended, and not only this stream: nothing will change any more.
+                yield ServerSentEvent(event="end", raw_data="end")
 
     return routes
 
 
 async def _known(app: TheApp, _: Viewer, job_id: str) -> JobView:
     return await describe_job(app, job_id)
+
+
+async def _rows(pages: Pages, parts: Served, visitor: Visitor, views: list[JobView]) -> str:
+    return _one_line(pages.text("jobs_rows.html", views=views, visitor=visitor, now=parts.app.clock.now()))
+
+
+async def _standing(pages: Pages, parts: Served, visitor: Visitor, view: JobView) -> str:
+    facts = await standing_facts(parts.app, view)
+    return _one_line(pages.text("job_standing.html", visitor=visitor, **facts))
+
+
+def _admitted(request: Request, parts: Served, values: AsyncIterator[T]) -> AsyncIterator[T]:
+    async def is_signed_in() -> bool:
+        return await visitor_of(request, parts) is not None
+
+    return while_admitted(values, is_signed_in, parts.app.clock)
 
 
 def _one_line(html: str) -> str:

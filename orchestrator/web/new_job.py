@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import asks_above
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed, RequestRejected
 from orchestrator.domain.job import Priority
-from orchestrator.intake.report_csv import verdicts_csv
 from orchestrator.serving.served import Parts, Served
 from orchestrator.serving.uploads import FIELDS_ROOM, Upload, received
-from orchestrator.usecases.judge_list import Judgement, judge_list, verdict_of
+from orchestrator.usecases.judge_list import Judgement, judge_list, odd_rows, verdict_of
 from orchestrator.usecases.submit_job import Preview, submit_job
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Operator, Visitor
@@ -52,11 +52,22 @@ def new_job_routes(pages: Pages, max_bytes: int) -> APIRouter:
         return pages.show(request, "verdict.html", **_verdict_facts(parts, upload, judged, visitor))
 
     @routes.post("/odd.csv")
-    async def odd_rows(request: Request, parts: Parts, visitor: Operator) -> Response:
-        async with received(request, besides=_PAGE_FIELDS) as upload:
-            judged = await _judged(parts, upload, visitor, odd=1_000_000)
+    async def not_called(request: Request, parts: Parts, visitor: Operator) -> Response:
+        async with AsyncExitStack() as opened:
+            upload = await opened.enter_async_context(received(request, besides=_PAGE_FIELDS))
+            asked = upload.request(parts.settings, visitor.asker)
+            options = upload.options(parts.settings)
+            rows = await odd_rows(parts.app, asked, upload.stream, file_name=upload.file_name, options=options)
+            # The list is needed until its last row has left.
+            kept = opened.pop_all()
+
+        async def pieces() -> AsyncIterator[str]:
+            async with kept:
+                async for piece in rows:
+                    yield piece
+
         headers = {"Content-Disposition": 'attachment; filename="not-called.csv"'}
-        return Response(verdicts_csv(judged.columns, judged.odd), media_type="text/csv; charset=utf-8", headers=headers)
+        return StreamingResponse(pieces(), media_type="text/csv; charset=utf-8", headers=headers)
 
     @routes.post("")
     async def submit(request: Request, parts: Parts, visitor: Operator) -> Response:
@@ -78,14 +89,13 @@ def new_job_routes(pages: Pages, max_bytes: int) -> APIRouter:
     return routes
 
 
-async def _judged(parts: Served, upload: Upload, visitor: Visitor, *, odd: int = 200) -> Judgement:
+async def _judged(parts: Served, upload: Upload, visitor: Visitor) -> Judgement:
     return await judge_list(
         parts.app,
         upload.request(parts.settings, visitor.asker),
         upload.stream,
         file_name=upload.file_name,
         options=upload.options(parts.settings),
-        odd=odd,
     )
 
 

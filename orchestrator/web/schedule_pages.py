@@ -18,7 +18,6 @@ from orchestrator.serving.schedule_form import ScheduleForm
 from orchestrator.serving.served import MOST_OF_A_BODY, Parts, TheApp
 from orchestrator.usecases.add_schedule import add_schedule
 from orchestrator.usecases.app import App
-from orchestrator.usecases.change_schedule import pause_schedule, remove_schedule, resume_schedule
 from orchestrator.usecases.describe_lists import list_lists
 from orchestrator.usecases.describe_schedules import (
     MomentView,
@@ -28,6 +27,9 @@ from orchestrator.usecases.describe_schedules import (
     preview_schedule,
     schedule_history,
 )
+from orchestrator.usecases.pause_schedule import pause_schedule
+from orchestrator.usecases.remove_schedule import remove_schedule
+from orchestrator.usecases.resume_schedule import resume_schedule
 from orchestrator.usecases.run_schedule import run_schedule
 from orchestrator.usecases.schedule_json import history_object, rhythm_words, schedule_facts
 from orchestrator.web.move_forms import said

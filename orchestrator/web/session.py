@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from structlog.contextvars import bind_contextvars
 
 from orchestrator.domain.access import Asker, Role
 from orchestrator.domain.errors import NotPermitted
-from orchestrator.serving.served import Served, origin_of, served
+from orchestrator.serving.served import MOST_OF_A_BODY, Served, origin_of, served
 from orchestrator.usecases.sign_in import LIFETIME, session_of
 
 CSRF_FIELD = "csrf"
@@ -32,7 +33,8 @@ class Visitor:
     """Somebody who is signed in, as a page needs to know them."""
 
     asker: Asker
-    csrf: str
+    secret: str = field(repr=False)
+    csrf: str = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -55,7 +57,7 @@ async def visitor_of(request: Request, parts: Served) -> Visitor | None:
     if not secret:
         return None
     signed = await session_of(parts.app, secret, origin=origin_of(request))
-    return None if signed is None else Visitor(signed.asker, _csrf_of(secret))
+    return None if signed is None else Visitor(signed.asker, secret, _csrf_of(secret))
 
 
 def _with(role: Role) -> Callable[[Request, Served], Awaitable[Visitor]]:
@@ -68,7 +70,7 @@ def _with(role: Role) -> Callable[[Request, Served], Awaitable[Visitor]]:
         request.state.visitor = visitor
         visitor.asker.grant.refuse_below(role)
         if request.method not in _SAFE:
-            await refuse_foreign(request, visitor.csrf)
+            await refuse_foreign(request, visitor)
         return visitor
 
     return check
@@ -79,8 +81,8 @@ Operator = Annotated[Visitor, Depends(_with(Role.OPERATOR))]
 Admin = Annotated[Visitor, Depends(_with(Role.ADMIN))]
 
 
-async def refuse_foreign(request: Request, csrf: str | None) -> None:
-    """NotPermitted for a change that another site asked for; `csrf` None looks at where it comes from only.
+async def refuse_foreign(request: Request, visitor: Visitor | None) -> None:
+    """NotPermitted for a change that another site asked for; of nobody's request only where it comes from is looked at.
 
     An upload is not read for its field: it carries the token in a header, or in its address where a form was sent
     without scripts.
@@ -90,12 +92,12 @@ async def refuse_foreign(request: Request, csrf: str | None) -> None:
         origin is not None and urlsplit(origin).netloc != request.headers.get("host")
     ):
         raise NotPermitted("Another site asked for this in your name, so nothing was done.")
-    if csrf is None:
+    if visitor is None:
         return
     given = request.headers.get(CSRF_HEADER) or request.query_params.get(CSRF_FIELD)
-    if given is None and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    if given is None and _is_short_form(request):
         given = str((await request.form()).get(CSRF_FIELD, ""))
-    if not hmac.compare_digest((given or "").encode(), csrf.encode()):
+    if not _is_csrf_of(visitor.secret, given or ""):
         raise NotPermitted("This page is older than your session, so nothing was done. Load it again.")
 
 
@@ -147,5 +149,19 @@ def is_secure(request: Request) -> bool:
     return request.url.scheme == "https" or bool(public_url and public_url.startswith("https:"))
 
 
-def _csrf_of(secret: str) -> str:
-    return hashlib.sha256(f"csrf {secret}".encode()).hexdigest()
+def _is_short_form(request: Request) -> bool:
+    """Whether it may be read into memory to look for the token; uploads carry it elsewhere."""
+    length = request.headers.get("content-length", "")
+    is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    return is_form and length.isdecimal() and int(length) <= MOST_OF_A_BODY
+
+
+def _csrf_of(secret: str, salt: str | None = None) -> str:
+    # Another one on each page: pages are compressed and repeat what an address says, so that a constant one could be
+    # guessed by their length (https://www.breachattack.com).
+    salt = salt or secrets.token_hex(8)
+    return salt + hashlib.sha256(f"csrf {salt} {secret}".encode()).hexdigest()[:48]
+
+
+def _is_csrf_of(secret: str, given: str) -> bool:
+    return hmac.compare_digest(given.encode(), _csrf_of(secret, given[:16] or "none").encode())

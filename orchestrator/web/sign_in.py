@@ -38,7 +38,7 @@ def sign_in_routes(pages: Pages) -> APIRouter:
     async def by_link(request: Request, parts: Parts, token: str = "") -> Response:
         origin = origin_of(request)
         if parts.attempts.wait_for(origin) > 0 or parts.link is None or not parts.link.take(token):
-            parts.attempts.note_failed(origin)
+            parts.attempts.note(origin)
             return RedirectResponse("/sign-in?said=used", _SEE_OTHER)
         return await begin(request, parts, Asker(_owner(), origin), way="link", to="/")
 
@@ -50,11 +50,10 @@ def sign_in_routes(pages: Pages) -> APIRouter:
         origin = origin_of(request)
         wait = parts.attempts.wait_for(origin)
         if wait > 0:
-            problem = f"Too many tries. The next one counts in {span(wait)}."
-            return door(pages, request, parts, to=to, problem=problem, status=429)
+            return door(pages, request, parts, to=to, problem=too_many(wait), status=429)
         held = await holder_of(parts.app, key.strip(), origin=origin)
         if held is None:
-            parts.attempts.note_failed(origin)
+            parts.attempts.note(origin)
             return door(pages, request, parts, to=to, problem="This key opens nothing. Check it.", status=401)
         asker, api_key = held
         return await begin(request, parts, asker, way="key", to=to, key_id=api_key.id)
@@ -64,7 +63,7 @@ def sign_in_routes(pages: Pages) -> APIRouter:
         visitor = await visitor_of(request, parts)
         response = RedirectResponse("/sign-in?said=out", _SEE_OTHER)
         if visitor is not None:
-            await refuse_foreign(request, visitor.csrf)
+            await refuse_foreign(request, visitor)
             await end_session(parts.app, request.cookies[cookie_name(request)], by=visitor.asker)
         forget(response, request)
         return response
@@ -93,6 +92,11 @@ def door(pages: Pages, request: Request, parts: Served, *, to: str, problem: str
         has_link=parts.link is not None,
         has_entra=parts.people is not None,
     )
+
+
+def too_many(wait: float) -> str:
+    """What is said to whoever must wait before the next try."""
+    return f"Too many tries. The next one counts in {span(wait)}."
 
 
 def inside(to: str) -> str:

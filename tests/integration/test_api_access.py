@@ -33,6 +33,7 @@ NEEDED = {
     "GET /api/schedules": Role.VIEWER,
     "POST /api/schedules": Role.OPERATOR,
     "GET /api/schedules/{name}": Role.VIEWER,
+    "PATCH /api/schedules/{name}": Role.OPERATOR,
     "DELETE /api/schedules/{name}": Role.OPERATOR,
     "GET /api/schedules/{name}/moments": Role.VIEWER,
     "GET /api/schedules/{name}/history": Role.VIEWER,

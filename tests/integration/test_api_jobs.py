@@ -245,11 +245,16 @@ async def test_an_answer_names_its_content_and_is_not_sent_twice(idle: Service) 
     async with idle.client() as client:
         first = await client.get(f"/api/jobs/{job.id}")
         same = await client.get(f"/api/jobs/{job.id}", headers={"If-None-Match": f'"other", {first.headers["ETag"]}'})
+        bare = first.headers["ETag"].removeprefix("W/")
+        others = [
+            await client.get(f"/api/jobs/{job.id}", headers={"If-None-Match": each}) for each in (bare, "*", '"x"', "")
+        ]
         await client.post(f"/api/jobs/{job.id}/pause")
         changed = await client.get(f"/api/jobs/{job.id}", headers={"If-None-Match": first.headers["ETag"]})
 
     assert (first.status_code, same.status_code, changed.status_code) == (200, 304, 200)
     assert same.content == b""
+    assert [answer.status_code for answer in others] == [304, 304, 200, 200]
 
 
 async def test_long_answers_are_compressed(idle: Service) -> None:

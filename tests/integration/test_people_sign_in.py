@@ -152,3 +152,14 @@ async def test_an_answer_to_another_question_is_not_taken(
 
     # The code of the first question was asked for with another proof.
     assert mixed.status_code == 403
+
+
+async def test_nobody_is_sent_to_entra_without_end(service: Service) -> None:
+    departures = service.served.departures
+    while departures.wait_for("127.0.0.1") == 0:
+        departures.note("127.0.0.1")
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        waits = await client.get("/sign-in/entra")
+
+    assert waits.status_code == 429
+    assert "Too many tries." in waits.text

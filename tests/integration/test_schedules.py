@@ -28,13 +28,15 @@ from orchestrator.domain.target import TargetStatus
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.change_blackouts import add_blackouts
-from orchestrator.usecases.change_schedule import pause_schedule, remove_schedule, resume_schedule
 from orchestrator.usecases.close_windows import close_windows
 from orchestrator.usecases.describe_jobs import describe_job, list_jobs
 from orchestrator.usecases.describe_lists import remove_list
 from orchestrator.usecases.describe_schedules import describe_schedule, list_schedules, preview_schedule
 from orchestrator.usecases.fire_schedules import fire_schedules
+from orchestrator.usecases.pause_schedule import pause_schedule
+from orchestrator.usecases.remove_schedule import remove_schedule
 from orchestrator.usecases.resume_job import resume_job
+from orchestrator.usecases.resume_schedule import resume_schedule
 from orchestrator.usecases.run_schedule import run_schedule
 from orchestrator.usecases.start_moment import MAKING, Making, MomentLost, start_moment
 from orchestrator.usecases.tell import tell_of_ends

@@ -72,6 +72,24 @@ async def test_a_record_is_two_statements_for_any_number_of_outcomes(store: Stor
     assert len(work_of(statements)) == 2
 
 
+async def test_one_device_among_many_batches_is_found_by_a_few_questions(store: Store) -> None:
+    job = await a_job(store, 3000, size=10)
+    async with store.reading() as tx:
+        everyone = await tx.targets.page(job.number, job.id, limit=3000)
+
+    with statements_of(store) as statements:
+        async with store.reading() as tx:
+            found = await tx.targets.page(job.number, job.id, limit=50, search=everyone[-2].device)
+            nobody = await tx.targets.page(job.number, job.id, limit=50, code="Nothing")
+            some = await tx.targets.page(job.number, job.id, limit=4, after_line=everyone[1500].line)
+
+    assert found == [everyone[-2]]
+    assert nobody == []
+    assert some == everyone[1501:1505]
+    # Three hundred batches, and the batches themselves.
+    assert len(work_of(statements)) < 30
+
+
 async def backlog(store: Store) -> None:
     """Four jobs of three hundred batches, and finished ones beside them; the database knows it."""
     for number in range(4):

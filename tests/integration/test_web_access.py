@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,8 +13,12 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from orchestrator.domain.access import Role
+from orchestrator.domain.job import Priority
+from orchestrator.serving import admission
 from orchestrator.serving.front_door import Attempts
+from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.read_audit import read_audit
+from orchestrator.usecases.reprioritise_job import reprioritise_job
 from orchestrator.web.app import make_web
 from tests.support.apps import devices_csv, submitted
 from tests.support.askers import SOMEBODY
@@ -150,6 +155,77 @@ async def test_a_change_that_another_site_asks_for_is_refused(service: Service) 
     assert done.status_code == 303
 
 
+async def test_the_token_of_a_page_is_another_one_each_time_and_good_for_that_session_alone(service: Service) -> None:
+    job = (await submitted(service.served.app, 3)).id
+    async with a_visitor(service, Role.ADMIN) as client, a_visitor(service, Role.ADMIN) as other:
+        tokens = [await csrf_of(client), await csrf_of(client)]
+        theirs = await csrf_of(other)
+        answers = [
+            await client.post(f"/jobs/{job}/{move}", data={"csrf": token})
+            for move, token in (("pause", tokens[0]), ("resume", tokens[1]), ("pause", theirs), ("pause", ""))
+        ]
+
+    assert tokens[0] != tokens[1]
+    assert [answer.status_code for answer in answers] == [303, 303, 403, 403]
+
+
+async def test_a_form_that_is_no_upload_is_never_read_into_memory(service: Service) -> None:
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        yield b"action=quickScan&file="
+        while read < 64:
+            read += 1
+            yield b"x" * 65536
+
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    async with a_visitor(service, Role.ADMIN) as client:
+        token = await csrf_of(client)
+        for path in ("/jobs/new", "/jobs/new/verdict", "/lists"):
+            answer = await client.post(path, content=endless(), headers={**form, "X-CSRF-Token": token})
+            assert answer.status_code == 422, path
+        unsigned = await client.post("/jobs/new", content=endless(), headers=form)
+
+    assert unsigned.status_code == 403
+
+
+async def test_whoever_is_signed_out_is_led_from_a_live_page_to_the_door_and_back(service: Service) -> None:
+    async with httpx.AsyncClient(base_url=service.url) as nobody:
+        events = await nobody.get("/jobs/live", headers={"Accept": "text/event-stream"})
+        page = await nobody.get("/jobs?search=berlin", headers={"HX-Request": "true"})
+
+    assert events.headers["content-type"].startswith("text/event-stream")
+    assert "event: leave" in events.text
+    assert page.headers["hx-redirect"] == "/sign-in?to=%2Fjobs%3Fsearch%3Dberlin"
+
+
+async def test_a_stream_ends_soon_after_its_key_is_revoked(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "TRUSTED_FOR", 0.0)
+    job = (await submitted(service.served.app, 3)).id
+    await pause_job(service.served.app, job, by=SOMEBODY)
+    async with (
+        a_visitor(service, Role.VIEWER) as page,
+        service.client(Role.VIEWER) as client,
+        service.client() as admin,
+    ):
+        async with asyncio.timeout(30):
+            async with (
+                page.stream("GET", f"/jobs/{job}/live") as shown,
+                client.stream("GET", "/api/jobs/events") as told,
+            ):
+                lines = [shown.aiter_lines(), told.aiter_lines()]
+                first = [await anext(each) for each in lines]
+                for key in (await admin.get("/api/keys")).json()["items"]:
+                    if key["role"] == "viewer":
+                        await admin.post(f"/api/keys/{key['id']}/revoke")
+                await reprioritise_job(service.served.app, job, Priority.LOW, by=SOMEBODY)
+                rest = [[line async for line in each] for each in lines]
+
+    assert all(line.startswith("event: ") for line in first)
+    assert not any(line.startswith("event: ") for lines in rest for line in lines)
+
+
 async def test_a_cookie_opens_nothing_of_the_api(service: Service) -> None:
     async with a_visitor(service, Role.ADMIN) as client:
         assert (await client.get("/api/jobs")).status_code == 401
@@ -231,6 +307,7 @@ async def test_a_page_says_to_the_browser_what_may_happen_on_it(service: Service
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+    assert page.headers.get_list("x-content-type-options") == ["nosniff"]
     assert page.headers["cache-control"] == "no-store"
     assert "immutable" in file.headers["cache-control"]
     assert not re.search(r"<script>|<style| style=| on\w+=", page.text)

@@ -73,6 +73,20 @@ def test_what_cannot_be_is_refused_with_2_and_one_line(muster: CommandLine, argu
     assert ended.err.strip()
 
 
+def test_a_schedule_is_changed_in_place(muster: CommandLine) -> None:
+    muster.run("list", "import", "fleet", muster.write("a.csv", devices_csv(5)))
+    muster.run("schedule", "add", "nightly", *BERLIN, *ORDER, "--until", "06:00", "--priority", "high")
+
+    changed = muster.run("schedule", "change", "nightly", "--cron", "30 3 * * *", "--until", "none")
+    shown = muster.run("schedule", "show", "nightly", "-o", "json").json
+    nothing = muster.run("schedule", "change", "nightly")
+
+    assert (changed.code, nothing.code) == (0, 2)
+    assert "until: 06:00 → none" in changed.err
+    assert (shown["cron"], shown["timezone"], shown["priority"]) == ("30 3 * * *", "Europe/Berlin", "high")
+    assert shown["rules"]["until"] is None
+
+
 def test_a_list_has_versions_and_says_what_came_and_went(muster: CommandLine) -> None:
     muster.run("list", "import", "fleet", muster.write("a.csv", devices_csv(5)))
     again = muster.run("list", "import", "fleet", muster.write("b.csv", devices_csv(4)), "-o", "json")

@@ -31,7 +31,11 @@
     settled(document);
     // A schedule follows the wall clock of whoever adds it, unless they say otherwise.
     const zone = document.querySelector("[data-zone]");
-    if (zone) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+    if (zone) {
+      zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+      const known = ["UTC", ...(Intl.supportedValuesOf ? Intl.supportedValuesOf("timeZone") : [])];
+      zone.list.replaceChildren(...known.map((name) => new Option(name, name)));
+    }
   });
   document.addEventListener("htmx:afterSettle", (event) => settled(event.target.isConnected ? event.target : document));
   document.addEventListener("htmx:sseMessage", () => settled(document));
@@ -80,6 +84,57 @@
     const leafed = document.querySelectorAll("#target-rows table").length > 1;
     if (leafed && event.detail.elt.matches("[data-follows]")) event.preventDefault();
   });
+
+  // A browser keeps six connections to a host at most, for all its tabs: one that nobody looks at lets go of its own
+  // until somebody does, and gets the present state first.
+  htmx.createEventSource = (url) => {
+    const listeners = [];
+    let real = null;
+    let isClosed = false;
+    const source = {
+      onopen: null,
+      onerror: null,
+      get readyState() { return isClosed ? EventSource.CLOSED : real ? real.readyState : EventSource.CONNECTING; },
+      addEventListener(kind, listener) {
+        listeners.push([kind, listener]);
+        if (real) real.addEventListener(kind, listener);
+      },
+      removeEventListener(kind, listener) {
+        const at = listeners.findIndex((each) => each[0] === kind && each[1] === listener);
+        if (at >= 0) listeners.splice(at, 1);
+        if (real) real.removeEventListener(kind, listener);
+      },
+      close() {
+        isClosed = true;
+        document.removeEventListener("visibilitychange", turn);
+        letGo();
+      },
+    };
+
+    function letGo() {
+      if (real) real.close();
+      real = null;
+    }
+
+    function turn() {
+      if (document.hidden) {
+        letGo();
+      } else if (!real) {
+        real = new EventSource(url);
+        real.onopen = (event) => { if (source.onopen) source.onopen(event); };
+        real.onerror = (event) => {
+          // Refused, and not only lost: whoever listens begins anew.
+          if (real && real.readyState === EventSource.CLOSED) source.close();
+          if (source.onerror) source.onerror(event);
+        };
+        for (const [kind, listener] of listeners) real.addEventListener(kind, listener);
+      }
+    }
+
+    document.addEventListener("visibilitychange", turn);
+    turn();
+    return source;
+  };
 
   // A lost connection is said, and taken back by itself.
   const lost = () => document.getElementById("connection");

@@ -39,6 +39,7 @@ OF_A_SCHEDULE = (
     "list",
     "show",
     "preview",
+    "change",
     "pause",
     "resume",
     "run",

@@ -14,7 +14,7 @@ def test_after_too_many_failures_an_origin_waits_and_others_do_not(clock: Manual
     attempts = Attempts(clock)
     for _ in range(Attempts.MOST):
         assert attempts.wait_for("10.0.0.1") == 0
-        attempts.note_failed("10.0.0.1")
+        attempts.note("10.0.0.1")
         clock.advance(seconds=1)
 
     waits = attempts.wait_for("10.0.0.1")
@@ -29,6 +29,6 @@ def test_many_origins_are_not_remembered_for_ever(clock: ManualClock) -> None:
     attempts = Attempts(clock)
 
     for number in range(Attempts._MOST_ORIGINS + 5):
-        attempts.note_failed(str(number))
+        attempts.note(str(number))
 
     assert len(attempts._failed) == Attempts._MOST_ORIGINS

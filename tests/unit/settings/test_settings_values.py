@@ -105,6 +105,13 @@ def test_numbers_may_be_grouped() -> None:
     assert load_settings({"MUSTER_MAX_ROWS": "2_000_000"}).max_rows == 2_000_000
 
 
+def test_proxies_are_addresses_and_networks() -> None:
+    settings = load_settings({"MUSTER_TRUSTED_PROXIES": "127.0.0.1, 172.16.0.0/12,::1"})
+
+    assert settings.trusted_proxies == ("127.0.0.1", "172.16.0.0/12", "::1")
+    assert load_settings({"MUSTER_TRUSTED_PROXIES": ","}).trusted_proxies == ()
+
+
 def test_a_question_may_be_asked_of_every_job() -> None:
     assert load_settings({"MUSTER_CONFIRM_ABOVE": "0"}).confirm_above == 0
 

@@ -1,0 +1,93 @@
+"""What is to be otherwise with a schedule, as somebody wrote it, and the schedule that comes of it; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypedDict, assert_never
+
+from orchestrator.domain.action import Action
+from orchestrator.domain.brake import BrakeOptions
+from orchestrator.domain.device import Via
+from orchestrator.domain.job import Priority
+from orchestrator.domain.rhythm import Cron, Every, Once, Rhythm, parse_cron, parse_once, parse_span, rhythm_of
+from orchestrator.domain.schedule import Overlap, Schedule, parse_until
+from orchestrator.domain.zones import zone_of
+
+
+class ScheduleChange(TypedDict, total=False):
+    """What is not named stays as it is; None takes a thing away that a schedule can be without."""
+
+    cron: str
+    every: str
+    at: str
+    timezone: str
+    action: Action
+    via: Via
+    tenant: str
+    list_name: str
+    priority: Priority
+    job_name: str | None
+    reason: str | None
+    canary: int
+    brake_share: int
+    brake_sample: int
+    start_within: str
+    overlap: Overlap
+    until: str | None
+    carry_over: bool
+    jitter: str
+    notify: Sequence[str]
+
+
+def changed(schedule: Schedule, change: ScheduleChange, *, now: datetime) -> Schedule:
+    """The schedule as it is to be; ScheduleInvalid says which part of the change cannot be read."""
+    order, rules = schedule.order, schedule.rules
+    until = change.get("until")
+    return replace(
+        schedule,
+        rhythm=_rhythm(schedule.rhythm, change, now),
+        order=replace(
+            order,
+            action=change.get("action", order.action),
+            via=change.get("via", order.via),
+            tenant=change.get("tenant", order.tenant),
+            list_name=change.get("list_name", order.list_name),
+            priority=change.get("priority", order.priority),
+            name=change.get("job_name", order.name),
+            reason=change.get("reason", order.reason),
+            canary=change.get("canary", order.canary),
+            brake=BrakeOptions(
+                change.get("brake_share", order.brake.share), change.get("brake_sample", order.brake.sample)
+            ),
+        ),
+        rules=replace(
+            rules,
+            start_within=parse_span(change["start_within"]) if "start_within" in change else rules.start_within,
+            overlap=change.get("overlap", rules.overlap),
+            until=parse_until(until) if until is not None else None if "until" in change else rules.until,
+            carry_over=change.get("carry_over", rules.carry_over),
+            jitter=parse_span(change["jitter"]) if "jitter" in change else rules.jitter,
+        ),
+        channels=tuple(change.get("notify", schedule.channels)),
+    )
+
+
+def _rhythm(rhythm: Rhythm, change: ScheduleChange, now: datetime) -> Rhythm:
+    """A new rhythm keeps the zone, and another zone the rhythm, where only one of them is named."""
+    timezone = change.get("timezone", rhythm.timezone)
+    if change.keys() & {"cron", "every", "at"}:
+        return rhythm_of(change.get("cron"), change.get("every"), change.get("at"), timezone, now=now)
+    if timezone == rhythm.timezone:
+        return rhythm
+    match rhythm:
+        case Cron(expression):
+            return parse_cron(expression, timezone, now=now)
+        case Every(interval, beginning):
+            zone_of(timezone)
+            return Every(interval, beginning, timezone)
+        case Once(wall):
+            return parse_once(wall.isoformat(), timezone, now=now)
+        case _:
+            assert_never(rhythm)

@@ -1,0 +1,43 @@
+"""Is there everything that a schedule refers to, and can its rules be kept? Said now, and not at night."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from orchestrator.domain.access import Asker
+from orchestrator.domain.due import window_of
+from orchestrator.domain.errors import ScheduleInvalid, UnknownChannel
+from orchestrator.domain.rhythm import first_moments
+from orchestrator.domain.schedule import Schedule
+from orchestrator.domain.zones import zone_of
+from orchestrator.store.database import Transaction
+from orchestrator.usecases.app import App
+
+SHORTEST_START = timedelta(seconds=10)
+
+
+async def refuse_bad_schedule(app: App, tx: Transaction, schedule: Schedule, *, by: Asker) -> None:
+    """RequestRejected says what of this schedule is not there, cannot be kept, or is more than the asker may."""
+    order, rules = schedule.order, schedule.rules
+    zone_of(schedule.rhythm.timezone)
+    app.tenant(order.tenant)
+    for channel in schedule.channels:
+        if channel not in app.messenger.channels:
+            raise UnknownChannel(channel, tuple(app.messenger.channels))
+    version = await tx.lists.newest(order.list_name)
+    if version.via is not order.via:
+        raise ScheduleInvalid(
+            f"List {version.name!r} was imported for --via {version.via}; say --via {version.via}, or import it "
+            f"with --via {order.via}."
+        )
+    by.grant.refuse_devices(version.devices)
+    if rules.start_within < SHORTEST_START:
+        raise ScheduleInvalid(
+            "--start-within takes ten seconds at least: a clock looks once a second, and may be busy."
+        )
+    if rules.carry_over and rules.until is None and not await tx.schedules.own_blackouts(schedule.number):
+        raise ScheduleInvalid("--carry-over takes up what a window left: it needs --until.")
+    for first in first_moments(schedule.rhythm, await tx.now(), 1):
+        window = window_of(schedule, first.at, ())
+        if window is not None and window.ends - first.at <= rules.jitter:
+            raise ScheduleInvalid("--jitter may take a job beyond its window: give less of it, or a later --until.")

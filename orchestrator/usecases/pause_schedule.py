@@ -1,0 +1,28 @@
+"""Let a schedule make no further job for now."""
+
+from __future__ import annotations
+
+import structlog
+
+from orchestrator.domain.access import Asker, Role
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.schedule import ScheduleStatus
+from orchestrator.usecases.app import App
+from orchestrator.usecases.describe_schedules import ScheduleView, describe_schedule
+
+log = structlog.get_logger()
+
+
+async def pause_schedule(app: App, name: str, *, by: Asker, reason: str | None = None) -> ScheduleView:
+    """Let no further moment become a job; a job that runs goes on."""
+    by.grant.refuse_below(Role.OPERATOR)
+    async with app.store.transaction() as tx:
+        schedule = await tx.schedules.by_name(name)
+        if schedule.status is ScheduleStatus.ENDED:
+            raise RequestRejected(f"Schedule {name!r} has ended: there is nothing to pause.")
+        if schedule.status is not ScheduleStatus.PAUSED:
+            words = f"paused by {by.name}" if reason is None else f"paused by {by.name}: {reason}"
+            await tx.schedules.put(schedule.number, ScheduleStatus.PAUSED, words)
+            await tx.audit.write(by, "schedule.paused", name, reason=reason, now=await tx.now())
+    log.info("schedule.paused", schedule=name, by=by.name, reason=reason)
+    return await describe_schedule(app, name)
