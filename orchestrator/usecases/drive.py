@@ -325,7 +325,7 @@ class Driver:
                 self._turns[known.lane].correct(turn)
         await self._brakeman.look(entry, news)
         self._shed_what_may_not_leave()
-        if any(batch.released for batch in entry.batches):
+        if entry.answered or any(batch.released for batch in entry.batches):
             self._woken.set()
         return recorded.written
 
