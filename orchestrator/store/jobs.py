@@ -170,6 +170,21 @@ class Jobs:
             update(JobRow).where(JobRow.number == number, JobRow.not_after <= now).values(not_after=None)
         )
 
+    async def carry_over(self, stopped: JobId, *, to: JobId, reason: str) -> bool:
+        """What waits in a stopped job is first in another one from now on; False where the job goes on again."""
+        carried = await self._connection.execute(
+            update(JobRow)
+            .where(JobRow.id == stopped, JobRow.status == JobStatus.STOPPED)
+            .values(carried_to=to, reason=reason)
+        )
+        return carried.rowcount == 1
+
+    async def carried_to(self, number: JobNumber) -> JobId | None:
+        """The job that has taken over what waits in this one."""
+        carried = await self._connection.execute(select(JobRow.carried_to).where(JobRow.number == number))
+        job = carried.scalar_one()
+        return None if job is None else JobId(job)
+
     async def any_untold(self) -> bool:
         """Whether there is an end of which nobody was told yet."""
         return (await self._connection.execute(select(JobRow.number).where(JobRow.untold).limit(1))).first() is not None

@@ -20,7 +20,9 @@ from orchestrator.domain.errors import (
     StillRunning,
     UnknownList,
     UnknownSchedule,
+    WrongMoment,
 )
+from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.rhythm import Cron, Every, Once
 from orchestrator.domain.schedule import MomentStatus, Overlap, Rules, ScheduleStatus
@@ -473,6 +475,41 @@ async def test_at_the_end_of_its_window_a_job_stops_and_what_is_left_comes_first
     assert [target.device for target in targets] == [*devices[4:], *devices[:4]]
     assert [target.line for target in targets] == list(range(2, 12))
     assert {target.status for target in await targets_of(app, job)} == {TargetStatus.ACCEPTED, TargetStatus.WAITING}
+
+
+async def test_what_is_carried_over_is_not_called_by_the_stopped_job_as_well(app: App, clock: ManualClock) -> None:
+    await a_list(app, 10)
+    await a_schedule(app, rules=Rules(until=time(6), carry_over=True))
+    night(clock)
+    await fire_schedules(app)
+    clock.advance(hours=5)
+    await close_windows(app)
+    night(clock)
+    await fire_schedules(app)
+
+    stopped, second = [await job_of(app, moment.job) for moment in await history_of(app)]
+    with pytest.raises(WrongMoment, match=second.id):
+        await resume_job(app, stopped.id, by=Asker("tests", "tests"))
+
+    assert (stopped.status, second.status) == (JobStatus.STOPPED, JobStatus.QUEUED)
+    assert f"What it left is first in job {second.id}." in (stopped.reason or "")
+
+
+async def test_a_job_that_goes_on_again_keeps_what_it_left(app: App, clock: ManualClock) -> None:
+    await a_list(app, 10)
+    await a_schedule(app, rules=Rules(until=time(6), carry_over=True))
+    night(clock)
+    await fire_schedules(app)
+    first = await job_of(app, (await history_of(app))[0].job)
+    clock.advance(hours=5)
+    await close_windows(app)
+
+    await resume_job(app, first.id, by=Asker("tests", "tests"))
+    async with app.store.transaction() as tx:
+        carried = await tx.jobs.carry_over(first.id, to=JobId("another"), reason="carried over")
+
+    assert not carried
+    assert (await job_of(app, first.id)).status is JobStatus.RUNNING
 
 
 async def test_a_person_may_let_a_job_go_on_beyond_its_window(app: App, clock: ManualClock) -> None:
