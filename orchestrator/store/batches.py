@@ -154,20 +154,9 @@ class Batches:
 
         What it holds without knowing (a claim whose commit it never heard of) runs out, and is recovered.
         """
-        given = json_rows.table_of(self._connection.dialect.name, _TERM_COLUMNS)
-        statement = (
-            update(BatchRow)
-            .where(
-                BatchRow.job_number == given.c.job_number,
-                BatchRow.batch == given.c.batch,
-                BatchRow.term == given.c.term,
-                BatchRow.holder == worker,
-            )
-            .values(lease_until=until)
-            .returning(BatchRow.job_number, BatchRow.batch)
-        )
         rows = ({"job_number": key.job, "batch": key.batch, "term": term} for key, term in held)
-        extended = await self._connection.execute(statement, json_rows.payload(rows))
+        named = {"worker": worker, "until": until, **json_rows.payload(rows)}
+        extended = await self._connection.execute(_extend(self._connection.dialect.name), named)
         return {BatchKey(JobNumber(number), batch) for number, batch in extended}
 
     async def change(self, changes: Sequence[BatchChange]) -> set[BatchKey]:
@@ -267,6 +256,22 @@ _OWN = and_(BatchRow.holder == _WORKER, BatchRow.deaths < POISONED_AFTER)
 
 
 # Built once, as all that is asked many times a second: building a question takes longer than SQLite takes to answer it.
+@cache
+def _extend(dialect: str) -> ReturningUpdate[int, int]:
+    given = json_rows.table_of(dialect, _TERM_COLUMNS)
+    return (
+        update(BatchRow)
+        .where(
+            BatchRow.job_number == given.c.job_number,
+            BatchRow.batch == given.c.batch,
+            BatchRow.term == given.c.term,
+            BatchRow.holder == _WORKER,
+        )
+        .values(lease_until=bindparam("until"))
+        .returning(BatchRow.job_number, BatchRow.batch)
+    )
+
+
 @cache
 def _jobs_query(*, lock: bool) -> Select[*tuple[Any, ...]]:
     query = select(

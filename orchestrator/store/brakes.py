@@ -115,8 +115,8 @@ class Brakes:
 
     async def with_canaries(self, *, limit: int) -> list[JobNumber]:
         """Active jobs whose canaries were not looked at yet."""
-        query = select(JobRow.number).where(JobRow.status.in_(_ACTIVE), JobRow.canaries.is_not(None)).limit(limit)
-        return [JobNumber(number) for number in (await self._connection.execute(query)).scalars()]
+        found = await self._connection.execute(_WITH_CANARIES, {"most": limit})
+        return [JobNumber(number) for number in found.scalars()]
 
     async def set_outage(self, number: JobNumber, outage: Outage | None, *, reason: str | None) -> None:
         """Graph is out for this job, or back; `reason` says so to people while the job runs."""
@@ -150,6 +150,10 @@ class Brakes:
         await self._connection.execute(update(JobRow).where(JobRow.number == number).values(**values))
 
 
+# Built once, as all that is asked many times a second.
+_WITH_CANARIES = (
+    select(JobRow.number).where(JobRow.status.in_(_ACTIVE), JobRow.canaries.is_not(None)).limit(bindparam("most"))
+)
 _OUT_FOR = select(JobRow.number, JobRow.probe_at.is_not(None)).where(
     JobRow.number.in_(bindparam("numbers", expanding=True))
 )

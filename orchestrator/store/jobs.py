@@ -10,7 +10,20 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, Select, bindparam, case, cast, exists, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Float,
+    Select,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -25,6 +38,7 @@ from orchestrator.domain.turn import Turn
 from orchestrator.store import json_rows
 from orchestrator.store.batches import asked, may_ask, takable, within_window
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow
+from orchestrator.store.times import UtcDateTime
 
 _VISIBLE = JobRow.status != JobStatus.RECEIVING
 _TALLY = (
@@ -151,7 +165,7 @@ class Jobs:
 
     async def any_window_over(self, *, now: datetime) -> bool:
         """Whether there is a job to stop because its window has ended."""
-        return (await self._connection.execute(_window_over(now).limit(1))).first() is not None
+        return (await self._connection.execute(_ANY_WINDOW_OVER, {"now": now})).first() is not None
 
     async def close_windows(self, *, now: datetime, limit: int) -> list[JobId]:
         """Stop jobs whose window has ended and of which something waits; what is on its way is still recorded."""
@@ -330,7 +344,7 @@ def _turn(row: AnyRow) -> Turn:
     return Turn(JobNumber(row.number), row.pass_value, Priority(row.priority).weight)
 
 
-def _window_over(now: datetime) -> Select[int]:
+def _window_over(now: datetime | BindParameter[datetime]) -> Select[int]:
     waits = exists().where(BatchRow.job_number == JobRow.number, BatchRow.waiting > 0)
     active = (JobStatus.QUEUED, JobStatus.RUNNING)
     return select(JobRow.number).where(JobRow.status.in_(active), JobRow.not_after <= now, waits)
@@ -370,5 +384,6 @@ _UNSETTLED = (
 _CANCELLED_BUT_WAITING = (
     select(JobRow.number).where(JobRow.status == JobStatus.CANCELLED, _HAS_FREE_BATCH).limit(bindparam("most"))
 )
+_ANY_WINDOW_OVER = _window_over(bindparam("now", type_=UtcDateTime())).limit(1)
 _STATUSES = select(JobRow.number, JobRow.status).where(JobRow.number.in_(bindparam("numbers", expanding=True)))
 _SERVED: json_rows.Columns = {"number": BigInteger(), "calls": BigInteger()}
