@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from orchestrator.domain.blackout import Blackout, blackout_at
 from orchestrator.domain.due import window_of
@@ -45,17 +46,27 @@ class ScheduleView:
     problem: str | None = None
 
 
+class _Seen(NamedTuple):
+    """What the database says of a schedule at one moment."""
+
+    schedule: Schedule
+    version: ListVersion | None
+    blackouts: tuple[Blackout, ...]
+    last: MomentFacts | None
+
+
 async def describe_schedule(app: App, name: str, *, count: int = NEXT_SHOWN) -> ScheduleView:
     """One schedule with its next moments."""
     async with app.store.reading() as tx:
-        schedule = await tx.schedules.by_name(name)
-        return await _view(app, tx, schedule, count)
+        seen = await _seen(tx, await tx.schedules.by_name(name))
+    return await _view(app, seen, count)
 
 
 async def list_schedules(app: App) -> list[ScheduleView]:
     """Every schedule, each with its next moment."""
     async with app.store.reading() as tx:
-        return [await _view(app, tx, schedule, 1) for schedule in await tx.schedules.all()]
+        seen = [await _seen(tx, schedule) for schedule in await tx.schedules.all()]
+    return [await _view(app, each, 1) for each in seen]
 
 
 async def schedule_history(
@@ -84,11 +95,19 @@ def preview_rhythm(rhythm: Rhythm, *, after: datetime, count: int) -> list[Momen
     return [_marked(rhythm, moment, []) for moment in first_moments(rhythm, after, count)]
 
 
-async def _view(app: App, tx: Transaction, schedule: Schedule, count: int) -> ScheduleView:
-    version = await _newest(tx, schedule)
-    blackouts = await tx.schedules.blackouts(schedule)
+async def _seen(tx: Transaction, schedule: Schedule) -> _Seen:
     history = await tx.moments.history(schedule.number, limit=1)
-    last = history[0] if history else None
+    return _Seen(
+        schedule,
+        await _newest(tx, schedule),
+        tuple(await tx.schedules.blackouts(schedule)),
+        history[0] if history else None,
+    )
+
+
+async def _view(app: App, seen: _Seen, count: int) -> ScheduleView:
+    """Outside the transaction that saw it: the forecast asks for a connection of its own."""
+    schedule, version, blackouts, last = seen
     upcoming: list[MomentView] = []
     forecast, problem = None, None
     try:

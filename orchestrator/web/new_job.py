@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import asks_above
@@ -18,7 +18,7 @@ from orchestrator.serving.served import Parts, Served
 from orchestrator.serving.uploads import FIELDS_ROOM, Upload, received
 from orchestrator.usecases.judge_list import Judgement, judge_list, odd_rows, verdict_of
 from orchestrator.usecases.submit_job import Preview, submit_job
-from orchestrator.web.pages import Pages
+from orchestrator.web.pages import Pages, go_to
 from orchestrator.web.session import Operator, Visitor
 
 _PAGE_FIELDS = frozenset({"csrf", "confirmed"})
@@ -81,10 +81,7 @@ def new_job_routes(pages: Pages, max_bytes: int) -> APIRouter:
                 options=upload.options(parts.settings),
                 confirm=confirm,
             )
-        where = f"/jobs/{job.id}"
-        if request.headers.get("hx-request"):
-            return Response(headers={"HX-Redirect": where})
-        return RedirectResponse(where, 303)
+        return go_to(request, f"/jobs/{job.id}")
 
     return routes
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import sha256
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from orchestrator import __version__
@@ -72,6 +73,13 @@ def query(**parameters: object) -> str:
     """A query string of what is given."""
     given = {name: value for name, value in parameters.items() if value not in (None, "", ())}
     return f"?{urlencode(given, doseq=True)}" if given else ""
+
+
+def go_to(request: Request, where: str) -> Response:
+    """Lead the reader there, whether they pressed a button or a script did it for them."""
+    if is_fragment(request):
+        return Response(headers={"HX-Redirect": where})
+    return RedirectResponse(where, HTTPStatus.SEE_OTHER)
 
 
 def is_fragment(request: Request) -> bool:

@@ -1,23 +1,26 @@
-"""The pages of schedules: all of them, one, and a new one with its next runs shown as they are typed."""
+"""The pages of schedules: all of them, one, and the form for one, with its next runs shown as they are typed."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.action import Action
+from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import Priority
-from orchestrator.domain.rhythm import rhythm_of
+from orchestrator.domain.rhythm import Rhythm, rhythm_of
 from orchestrator.domain.schedule import Overlap
-from orchestrator.serving.schedule_form import ScheduleForm
-from orchestrator.serving.served import MOST_OF_A_BODY, Parts, TheApp
+from orchestrator.domain.schedule_change import changed
+from orchestrator.serving.served import MOST_OF_A_BODY, Parts, Served, TheApp
 from orchestrator.usecases.add_schedule import add_schedule
 from orchestrator.usecases.app import App
+from orchestrator.usecases.change_schedule import change_schedule
 from orchestrator.usecases.describe_lists import list_lists
 from orchestrator.usecases.describe_schedules import (
     MomentView,
@@ -33,8 +36,16 @@ from orchestrator.usecases.resume_schedule import resume_schedule
 from orchestrator.usecases.run_schedule import run_schedule
 from orchestrator.usecases.schedule_json import history_object, rhythm_words, schedule_facts
 from orchestrator.web.move_forms import said
-from orchestrator.web.pages import Pages
-from orchestrator.web.session import Operator, Viewer
+from orchestrator.web.pages import Pages, go_to
+from orchestrator.web.schedule_fields import (
+    ChangedFields,
+    Kind,
+    ScheduleFields,
+    change_between,
+    fields_from,
+    fields_of,
+)
+from orchestrator.web.session import Operator, Viewer, Visitor
 
 WEEKS = 4
 _MOST_IN_CALENDAR = 500
@@ -44,7 +55,8 @@ _Text = Annotated[str, Form(max_length=2000)]
 def schedule_pages(pages: Pages) -> APIRouter:
     """Everything below /schedules."""
     routes = APIRouter(prefix="/schedules", max_body_size=MOST_OF_A_BODY)
-    _add_form(routes, pages)
+    _add_forms(routes, pages)
+    _add_moments(routes, pages)
     _add_reading(routes, pages)
     _add_moves(routes)
     return routes
@@ -70,21 +82,59 @@ def _add_reading(routes: APIRouter, pages: Pages) -> None:
         )
 
 
-def _add_form(routes: APIRouter, pages: Pages) -> None:
-    @routes.get("/new")
-    async def form(request: Request, parts: Parts, visitor: Operator) -> Response:
+def _add_forms(routes: APIRouter, pages: Pages) -> None:
+    async def form(
+        request: Request, parts: Served, visitor: Visitor, fields: ScheduleFields, was: str | None
+    ) -> Response:
         allowed = visitor.asker.grant.actions
         return pages.show(
             request,
-            "new_schedule.html",
+            "schedule_form.html",
+            fields=fields,
+            was=was,
             lists=await list_lists(parts.app),
             actions=[action for action in Action if allowed is None or action in allowed],
             overlaps=[*Overlap],
             priorities=[*Priority],
+            vias=[*Via],
             tenants=[*parts.app.tenants],
-            usual_tenant=parts.settings.usual_tenant,
-            channels=[*parts.app.messenger.channels],
+            channels=[*dict.fromkeys((*parts.app.messenger.channels, *fields.notify))],
         )
+
+    @routes.get("/new")
+    async def new_schedule(request: Request, parts: Parts, visitor: Operator) -> Response:
+        return await form(request, parts, visitor, ScheduleFields(tenant=parts.settings.usual_tenant), None)
+
+    @routes.get("/{name}/change")
+    async def changed_schedule(request: Request, parts: Parts, visitor: Operator, name: str) -> Response:
+        fields = fields_of((await describe_schedule(parts.app, name)).schedule)
+        return await form(request, parts, visitor, fields, fields.model_dump_json())
+
+    @routes.post("")
+    async def add(
+        request: Request, parts: Parts, visitor: Operator, fields: Annotated[ScheduleFields, Form()]
+    ) -> Response:
+        now = parts.app.clock.now()
+        added = await add_schedule(parts.app, fields.new().read(parts.settings, now=now), by=visitor.asker)
+        return go_to(request, f"/schedules/{added.schedule.name}")
+
+    @routes.post("/{name}/change")
+    async def change(
+        request: Request, app: TheApp, visitor: Operator, name: str, fields: Annotated[ChangedFields, Form()]
+    ) -> Response:
+        # Whoever pressed the button without touching anything wants to go back, and not to hear of it.
+        if wanted := fields.change:
+            await change_schedule(app, name, wanted, by=visitor.asker)
+        return go_to(request, f"/schedules/{name}")
+
+
+def _add_moments(routes: APIRouter, pages: Pages) -> None:
+    def show(request: Request, rhythm: Callable[[datetime], Rhythm], now: datetime) -> Response:
+        try:
+            found = preview_rhythm(rhythm(now), after=now, count=10)
+        except RequestRejected as problem:
+            return pages.show(request, "moments.html", moments=[], problem=str(problem))
+        return pages.show(request, "moments.html", moments=found, problem=None)
 
     @routes.post("/moments")
     async def moments(
@@ -92,55 +142,22 @@ def _add_form(routes: APIRouter, pages: Pages) -> None:
         request: Request,
         app: TheApp,
         _: Operator,
-        kind: _Text = "cron",
+        kind: Annotated[Kind, Form()] = "cron",
         when: _Text = "",
         timezone: _Text = "UTC",
     ) -> Response:
-        try:
-            now = app.clock.now()
-            found = preview_rhythm(rhythm_of(**_given(kind, when), timezone=timezone, now=now), after=now, count=10)
-        except RequestRejected as problem:
-            return pages.show(request, "moments.html", moments=[], problem=str(problem))
-        return pages.show(request, "moments.html", moments=found, problem=None)
+        given = {each: when.strip() if each == kind else None for each in ("cron", "every", "at")}
+        return show(request, lambda now: rhythm_of(**given, timezone=timezone.strip(), now=now), app.clock.now())
 
-    @routes.post("")
-    async def add(
-        *,
-        parts: Parts,
-        visitor: Operator,
-        name: _Text,
-        action: Annotated[Action, Form()],
-        list_name: Annotated[str, Form(alias="list", max_length=200)],
-        kind: _Text = "cron",
-        when: _Text = "",
-        timezone: _Text = "UTC",
-        tenant: _Text = "",
-        priority: Annotated[Priority, Form()] = Priority.NORMAL,
-        reason: _Text = "",
-        start_within: _Text = "1h",
-        overlap: Annotated[Overlap, Form()] = Overlap.SKIP,
-        until: _Text = "",
-        carry_over: Annotated[bool, Form()] = False,
-        notify: Annotated[list[str] | None, Form()] = None,
+    @routes.post("/{name}/moments")
+    async def changed_moments(
+        *, request: Request, app: TheApp, _: Operator, name: str, fields: Annotated[ChangedFields, Form()]
     ) -> Response:
-        written = ScheduleForm(
-            name=name.strip(),
-            action=action,
-            list_name=list_name,
-            **_given(kind, when),
-            timezone=timezone.strip(),
-            tenant=tenant or None,
-            priority=priority,
-            reason=said(reason),
-            start_within=start_within or "1h",
-            overlap=overlap,
-            until=until or None,
-            carry_over=carry_over,
-            notify=notify or (),
-        )
-        now = parts.app.clock.now()
-        added = await add_schedule(parts.app, written.read(parts.settings, now=now), by=visitor.asker)
-        return RedirectResponse(f"/schedules/{added.schedule.name}", 303)
+        schedule = (await describe_schedule(app, name)).schedule
+        was = fields_from(fields.was)
+        rhythm = {"kind": fields.kind, "when": fields.when, "timezone": fields.timezone}
+        change = change_between(was, was.model_copy(update=rhythm))
+        return show(request, lambda now: changed(schedule, change, now=now).rhythm, app.clock.now())
 
 
 def _add_moves(routes: APIRouter) -> None:
@@ -163,10 +180,6 @@ def _add_moves(routes: APIRouter) -> None:
     async def run(app: TheApp, visitor: Operator, name: str) -> Response:
         job = await run_schedule(app, name, by=visitor.asker)
         return RedirectResponse(f"/jobs/{job.id}", 303)
-
-
-def _given(kind: str, when: str) -> dict[str, Any]:
-    return {each: (when.strip() or None) if each == kind else None for each in ("cron", "every", "at")}
 
 
 async def _calendar(app: App, name: str) -> list[list[tuple[date, list[MomentView]]]]:

@@ -342,3 +342,45 @@ def test_a_list_is_kept_and_submitted_by_a_schedule_whose_runs_are_shown_as_they
 
     assert runs.count("Mon ") == 10
     assert runs.count(", 03:15 ") == 10
+
+
+def test_a_schedule_is_changed_where_it_stands_with_its_next_runs_shown_as_they_are_typed(
+    admin: Browser, installation: Installation
+) -> None:
+    installation.muster.run("list", "import", "fleet", "-", stdin=a_list(10, 40).encode())
+    installation.muster.run(
+        "schedule", "add", "tuesdays", "--cron", "0 2 * * 2", "--timezone", "Asia/Tokyo", "--until", "06:00", *_ORDER
+    )
+    admin.open("/schedules/tuesdays")
+    admin.link("Change").click()
+    admin.heading("Change tuesdays")
+    admin.waits_for(lambda: admin.element("//ol[@class='moments']").text.count("Tue ") == 10, "Tuesdays")
+    when = admin.field("When")
+    when.clear()
+    when.send_keys("0 2 * * 8")
+    admin.sees("is no cron expression")
+    when.clear()
+    when.send_keys("30 4 * * 5")
+    admin.waits_for(lambda: admin.element("//ol[@class='moments']").text.count("Fri ") == 10, "Fridays")
+    typed = admin.element("//ol[@class='moments']").text
+    until = admin.field("No call after")
+    until.clear()
+    until.send_keys("twelve")
+    admin.press(lambda: admin.button("Change it"))
+    admin.sees("'twelve'")
+    until.clear()
+    Select(admin.field("If the last job still runs")).select_by_visible_text("queue")
+    admin.field("Reason").send_keys("CHG-4712")
+    admin.press(lambda: admin.button("Change it"))
+    admin.heading("The coming weeks")
+    shown = admin.element("//ol[@class='moments']").text
+    facts = admin.text()
+
+    assert typed.count(", 04:30 ") == 10
+    assert shown == typed
+    assert "30 4 * * 5 (Asia/Tokyo)" in facts
+    assert "open: calls start until the job is done" in facts
+    assert "queue: one moment waits" in facts
+    admin.open("/audit")
+    admin.sees("schedule.changed")
+    admin.sees("CHG-4712")

@@ -30,9 +30,9 @@
   document.addEventListener("DOMContentLoaded", () => {
     settled(document);
     // A schedule follows the wall clock of whoever adds it, unless they say otherwise.
-    const zone = document.querySelector("[data-zone]");
+    const zone = document.querySelector("[data-zones]");
     if (zone) {
-      zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+      if ("here" in zone.dataset) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
       const known = ["UTC", ...(Intl.supportedValuesOf ? Intl.supportedValuesOf("timeZone") : [])];
       zone.list.replaceChildren(...known.map((name) => new Option(name, name)));
     }
