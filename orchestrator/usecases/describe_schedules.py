@@ -53,9 +53,15 @@ async def describe_schedule(app: App, name: str, *, count: int = NEXT_SHOWN) -> 
 
 
 async def list_schedules(app: App) -> list[ScheduleView]:
-    """Every schedule, each with its next moment."""
+    """Every schedule that can be read, each with its next moment."""
     async with app.store.reading() as tx:
         return [await _view(app, tx, schedule, 1) for schedule in await tx.schedules.all()]
+
+
+async def unreadable_schedules(app: App) -> list[str]:
+    """What is to be said of each of the others."""
+    async with app.store.reading() as tx:
+        return [str(problem) for problem in await tx.schedules.unreadable()]
 
 
 async def schedule_history(
