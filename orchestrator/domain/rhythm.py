@@ -37,7 +37,7 @@ class Cron:
     @property
     def follows_the_wall_clock(self) -> bool:
         """Whether its hours are fixed, rather than `*` or `*/n`."""
-        return not self.expression.split()[1].startswith("*")
+        return not self._hours.startswith("*")
 
     def moments(self, after: datetime) -> Iterator[Moment]:
         """Every moment after this one, in order."""
@@ -48,7 +48,7 @@ class Cron:
     @property
     def follows_steps(self) -> bool:
         """Whether it takes only some of the hours that pass, as `*/2` does."""
-        return not self.follows_the_wall_clock and self.expression.split()[1] not in {"*", "*/1"}
+        return not self.follows_the_wall_clock and self._hours not in {"*", "*/1"}
 
     def unusual_pause(self, moment: Moment) -> timedelta | None:
         """How long after the one before it a moment comes, where moving clocks have made that another span."""
@@ -60,11 +60,11 @@ class Cron:
             return None
         before = earlier[-1]
         pause = moment.at - before.at
-        return pause if pause != next(CronSim(self.expression, before.wall)) - before.wall else None
+        return pause if pause != next(self._steps(before.wall)) - before.wall else None
 
     def _by_the_wall(self, after: datetime) -> Iterator[Moment]:
         zone, last = zone_of(self.timezone), after
-        for wall in CronSim(self.expression, wall_at(after, zone)):
+        for wall in self._steps(wall_at(after, zone)):
             moment = moment_at(wall, zone)
             # All that a gap swallows is due at one moment; what comes twice was due the first time.
             if moment > last:
@@ -75,7 +75,7 @@ class Cron:
         zone, start = zone_of(self.timezone), after
         while True:
             wall = wall_at(start, zone)
-            for due in CronSim(self.expression, wall):
+            for due in self._steps(wall):
                 moment = start + (due - wall)
                 change = first_change(start, moment, zone)
                 if change is not None:
@@ -87,9 +87,23 @@ class Cron:
             yield from self._first_second(change.at)
             start = change.at
 
+    @property
+    def _hours(self) -> str:
+        return "".join(self.expression.split()[1:2])
+
+    def _steps(self, wall: datetime) -> CronSim:
+        """The wall times after this one; ScheduleInvalid where the expression cannot be read."""
+        try:
+            return CronSim(self.expression, wall)
+        except (CronSimError, ValueError, IndexError, AssertionError) as problem:
+            field = str(problem).removeprefix("Bad ") or "one of its fields"
+            raise ScheduleInvalid(
+                f"{self.expression!r} is no cron expression: its {field} cannot be read."
+            ) from problem
+
     def _first_second(self, at: datetime) -> Iterator[Moment]:
         wall = wall_at(at, zone_of(self.timezone))
-        if next(CronSim(self.expression, wall - timedelta(seconds=1)), None) == wall:
+        if next(self._steps(wall - _SECOND), None) == wall:
             yield Moment(at, wall)
 
 
@@ -141,12 +155,7 @@ def parse_cron(expression: str, timezone: str, *, now: datetime) -> Cron:
         )
     zone_of(timezone)
     cron = Cron(" ".join(fields), timezone)
-    try:
-        first = next(cron.moments(now), None)
-    except (CronSimError, ValueError, IndexError, AssertionError) as problem:
-        field = str(problem).removeprefix("Bad ") or "one of its fields"
-        raise ScheduleInvalid(f"{expression!r} is no cron expression: its {field} cannot be read.") from problem
-    if first is None:
+    if next(cron.moments(now), None) is None:
         raise ScheduleInvalid(f"{expression!r} is never due: there is no such day.")
     return cron
 

@@ -173,7 +173,7 @@ def rhythm_words(rhythm: Rhythm) -> str:
         case Every(interval):
             return f"every {span(interval.total_seconds())}"
         case Once(wall, timezone):
-            return f"once, {wall:%Y-%m-%d %H:%M} ({timezone})"
+            return f"once, {wall:%Y-%m-%d} {clock_time(wall.time())} ({timezone})"
         case _:
             assert_never(rhythm)
 

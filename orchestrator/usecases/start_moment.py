@@ -67,7 +67,7 @@ async def start_moment(app: App, making: Making) -> Job:
         if not await tx.moments.start(held, job.id, list_version=version.version, reason=note, now=now):
             raise MomentLost(f"moment {making.at} of schedule {schedule.name} is another clock's by now")
         if left is not None:
-            words = f"{left.reason or 'Stopped.'} What it left is first in job {job.id}."
+            words = f"{(left.reason or 'Stopped.').removesuffix(_GOES_FIRST)} What it left is first in job {job.id}."
             if not await tx.jobs.carry_over(left.id, to=job.id, reason=words):
                 raise MomentLost(f"job {left.id} of schedule {schedule.name} goes on again")
 
@@ -112,12 +112,11 @@ async def _left(tx: Transaction, schedule: Schedule) -> Job | None:
 
 
 def _reason(schedule: Schedule, window: Window) -> str:
-    left = (
-        "the next run takes what is left first"
-        if schedule.rules.carry_over
-        else "`muster job resume` calls what is left now"
-    )
-    return f"Stopped because {window.reason}; {left}."
+    left = _GOES_FIRST if schedule.rules.carry_over else " `muster job resume` calls what is left now."
+    return f"Stopped because {window.reason}.{left}"
+
+
+_GOES_FIRST = " The next run takes what is left first."
 
 
 def the_schedule(schedule: Schedule) -> Asker:

@@ -33,7 +33,12 @@ from orchestrator.usecases.change_blackouts import add_blackouts
 from orchestrator.usecases.close_windows import close_windows
 from orchestrator.usecases.describe_jobs import describe_job, list_jobs
 from orchestrator.usecases.describe_lists import remove_list
-from orchestrator.usecases.describe_schedules import describe_schedule, list_schedules, preview_schedule
+from orchestrator.usecases.describe_schedules import (
+    describe_schedule,
+    list_schedules,
+    preview_schedule,
+    unreadable_schedules,
+)
 from orchestrator.usecases.fire_schedules import fire_schedules
 from orchestrator.usecases.pause_schedule import pause_schedule
 from orchestrator.usecases.remove_schedule import remove_schedule
@@ -296,10 +301,12 @@ async def test_a_schedule_that_an_update_has_broken_is_set_aside_and_the_others_
     async with app.store.transaction() as tx:
         await tx.connection.execute(text(f"UPDATE schedules SET definition = {damage} WHERE name = 'bad'"))  # noqa: S608 - our own
 
+    listed_before = await listed(app)
     night(clock)
     for _ in range(3):
         await fire_schedules(app)
 
+    assert listed_before == await listed(app) == {"bad", "good"}
     async with app.store.reading() as tx:
         rows = await tx.connection.execute(text("SELECT status, reason FROM schedules WHERE name = 'bad'"))
         status, reason = rows.one()
@@ -307,6 +314,28 @@ async def test_a_schedule_that_an_update_has_broken_is_set_aside_and_the_others_
     assert (status, bool(reason)) == ("set aside", True)
     assert failed.scalar_one() == 1
     assert (await statuses_of(app, "good")) == [MomentStatus.STARTED]
+
+
+async def listed(app: App) -> set[str]:
+    """Every schedule that a list shows or names as one that it cannot show."""
+    views, unreadable = await list_schedules(app), await unreadable_schedules(app)
+    return {view.schedule.name for view in views} | {name for name in ("bad", "good") if f"{name!r}" in str(unreadable)}
+
+
+async def test_a_schedule_that_not_even_can_be_set_aside_holds_up_no_other(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    for name in ("bad", "good"):
+        await a_schedule(app, name)
+    async with app.store.transaction() as tx:
+        await tx.connection.execute(
+            text("UPDATE schedules SET next_at = '2026-03-03 01:00:00', due_at = '2026-03-02' WHERE name = 'bad'")
+        )
+
+    night(clock)
+    made = await fire_schedules(app)
+
+    assert made == 1
+    assert await statuses_of(app, "good") == [MomentStatus.STARTED]
 
 
 async def test_a_paused_schedule_makes_no_job_and_its_history_says_so_when_it_goes_on(
