@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV ?= uv
+# Tests in so many processes at once, each with servers of its own; half of them wait for somebody else's timers.
+PROCESSES ?= 2
+PYTEST := $(BIN)/python -m pytest -q -n $(PROCESSES) --dist worksteal
 SOURCES := orchestrator workers migrations tests $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
@@ -48,10 +51,10 @@ static: $(READY) ## format, lint, types and import contracts
 	$(BIN)/lint-imports
 
 check: static ## before every commit: static, unit, properties, architecture
-	$(BIN)/python -m pytest -q tests/unit tests/properties tests/architecture
+	$(PYTEST) tests/unit tests/properties tests/architecture
 
 test: static ## everything: check, then integration, system and faults
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 # SEED=… plays one simulated run again, with its log; docs/faults.md has more.
 chaos: $(READY) ## break things at random: SECONDS=60 SEED=… KIND=simulation|processes

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import fairness, free, intake, lanes, large, memory, picture, pruning, slow, start, throttled, web
-from benchmarks.figures import Section
+from benchmarks.figures import Section, table
 from orchestrator.telemetry.logs import set_up_logs
 from tests.support.checkout import ROOT
 
@@ -34,7 +34,7 @@ SECTIONS: dict[str, Callable[[Path, int], Section]] = {
 
 
 def main() -> None:
-    """Measure, print as it comes, and keep it under build/."""
+    """Measure one section after the other, print one table, and keep everything under build/."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured; the median counts")
@@ -43,17 +43,20 @@ def main() -> None:
         parser.error(f"there is no section {', '.join(sorted(unknown))}")
     set_up_logs(as_json=False, level="warning")
     machine = f"{os.cpu_count()} processors, Python {platform.python_version()}, {platform.system()}"
-    _say(f"{machine}. Everything below runs on it together: read the ratios rather than the figures.\n")
+    _say(f"{machine}. Everything below runs on it together: read the ratios rather than the figures.")
     kept = ROOT / "build" / "benchmarks"
     kept.mkdir(parents=True, exist_ok=True)
+    measured: list[Section] = []
     for name in options.sections or SECTIONS:
         section = _measure(name, options.rounds)
+        measured.append(section)
         when = datetime.now(UTC).isoformat(timespec="seconds")
         results = {"measuredAt": when, "machine": machine, **section.as_json()}
         # A file each: measuring one section again leaves the others as they were.
         (kept / f"{name}.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     # Of what was measured last, so that one section measured again does not lose the other's bars.
     (kept / "speed.svg").write_text(picture.of(kept), encoding="utf-8")
+    _say(table(measured))
     _say(f"The same as JSON, and speed.svg: {kept.relative_to(ROOT)}")
 
 
@@ -61,7 +64,7 @@ def _measure(name: str, rounds: int) -> Section:
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="muster-bench-") as folder:
         section = SECTIONS[name](Path(folder), rounds)
-    _say(section.as_text() + f"({time.perf_counter() - begun:.0f} s)\n")
+    _say(f"{name}: measured in {time.perf_counter() - begun:.0f} s")
     return section
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import httpx
 
@@ -19,19 +20,38 @@ from tests.support.apps import device_ids
 AT_ONCE = 64
 """As many as ours has under way."""
 
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a bare loop calls: over our transport or httpx's own, in envelopes or singly, so many at once."""
+
+    is_ours: bool
+    in_envelopes: bool
+    at_once: int = AT_ONCE
+
+
+WAYS = {
+    "own-pool": Way(is_ours=False, in_envelopes=False),
+    "same-pool": Way(is_ours=True, in_envelopes=False),
+    # httpx's own pool is at its best with few connections.
+    "own-envelopes": Way(is_ours=False, in_envelopes=True, at_once=8),
+    "envelopes": Way(is_ours=True, in_envelopes=True),
+}
+
 _BODY = {"configurationManagerAction": {"action": "refreshUserPolicy"}}
 _HEADERS = {"Authorization": "Bearer simulated", "Accept": "application/json", "Content-Type": "application/json"}
 
 
 async def call_all(url: str, count: int, how: str) -> float:
-    """Seconds for so many devices; how: `own-pool` (httpx as it comes), `same-pool` or `envelopes` (our transport).
+    """Seconds for so many devices; `how` is one of `WAYS`.
 
     Every request is built, and every answer read, while the time runs: no loop that is of use could leave that out.
     """
     devices = device_ids(count)
-    client = httpx.AsyncClient(transport=None if how == "own-pool" else pooled_transport(trust_in(None)))
+    way = WAYS[how]
+    client = httpx.AsyncClient(transport=pooled_transport(trust_in(None)) if way.is_ours else None)
     call: Callable[[httpx.AsyncClient, str, Sequence[str]], Awaitable[None]]
-    call, size = (_call_envelope, 20) if how == "envelopes" else (_call_one, 1)
+    call, size = (_call_envelope, 20) if way.in_envelopes else (_call_one, 1)
     waiting = iter(split(devices, size))
 
     async def runner() -> None:
@@ -41,7 +61,7 @@ async def call_all(url: str, count: int, how: str) -> float:
     async with client:
         begun = time.perf_counter()
         async with asyncio.TaskGroup() as runners:
-            for _ in range(AT_ONCE):
+            for _ in range(way.at_once):
                 runners.create_task(runner())
         return time.perf_counter() - begun
 

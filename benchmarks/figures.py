@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -32,24 +32,31 @@ class Section:
             return None
         return figure.value / next(other.value for other in self.figures if other.what == figure.beside)
 
-    def as_text(self) -> str:
-        """A table."""
-        rows = [("", "", "", "ratio", "beside")]
-        for figure in self.figures:
-            ratio = self.ratio(figure)
-            shown = "" if ratio is None else f"{ratio:.2f}"
-            rows.append((figure.what, _number(figure.value), figure.unit, shown, figure.beside or ""))
-        widths = [max(len(row[column]) for row in rows) for column in range(5)]
-        lines = [
-            f"{what:<{widths[0]}}  {value:>{widths[1]}} {unit:<{widths[2]}}  {ratio:>{widths[3]}}  {beside}".rstrip()
-            for what, value, unit, ratio, beside in rows
-        ]
-        return "\n".join([self.title, "=" * len(self.title), self.conditions, *lines, ""])
-
     def as_json(self) -> dict[str, Any]:
         """The same for programs."""
         figures = [{**asdict(figure), "ratio": self.ratio(figure)} for figure in self.figures]
         return {"title": self.title, "conditions": self.conditions, "figures": figures}
+
+
+def table(sections: Sequence[Section]) -> str:
+    """One table of everything that was measured, and below it under which conditions it holds."""
+    rows = [row for section in sections for row in _rows(section)]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [
+        f"{what:<{widths[0]}}  {value:>{widths[1]}} {unit:<{widths[2]}}  {ratio:>{widths[3]}}  {beside}".rstrip()
+        for what, value, unit, ratio, beside in rows
+    ]
+    notes = [f"{section.title}: {section.conditions}" for section in sections]
+    return "\n".join([*lines, "", *notes, ""])
+
+
+def _rows(section: Section) -> Iterator[tuple[str, str, str, str, str]]:
+    yield "", "", "", "", ""
+    yield section.title.upper(), "", "", "ratio", "beside"
+    for figure in section.figures:
+        ratio = section.ratio(figure)
+        shown = "" if ratio is None else f"{ratio:.2f}"
+        yield f"  {figure.what}", _number(figure.value), figure.unit, shown, figure.beside or ""
 
 
 def medians(contestants: Sequence[tuple[str, Callable[[], float]]], rounds: int) -> dict[str, float]:

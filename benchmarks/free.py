@@ -35,6 +35,7 @@ def measure(folder: Path, rounds: int) -> Section:
                 ("singles, embedded, SQLite", partial(_embedded, alone, file, "off")),
                 ("singles, 1 worker, Redis and PostgreSQL", partial(seconds_with_workers, given, file, 1, "off")),
                 ("singles, 2 workers, Redis and PostgreSQL", partial(seconds_with_workers, given, file, 2, "off")),
+                (_OWN_ENVELOPE, partial(_bare, graph, "own-envelopes")),
                 (_ENVELOPE, partial(_bare, graph, "envelopes")),
                 ("envelopes, embedded, SQLite", partial(_embedded, alone, file, "on")),
                 ("envelopes, 1 worker, Redis and PostgreSQL", partial(seconds_with_workers, given, file, 1, "on")),
@@ -49,7 +50,7 @@ def measure(folder: Path, rounds: int) -> Section:
             ],
             rounds,
         )
-    bare = {_OWN, _SINGLE, _ENVELOPE}
+    bare = {_OWN, _SINGLE, _OWN_ENVELOPE, _ENVELOPE}
     figures = tuple(
         Figure(name, DEVICES / seconds, "devices/s", None if name in bare else _beside(name))
         for name, seconds in measured.items()
@@ -67,6 +68,7 @@ def measure(folder: Path, rounds: int) -> Section:
 
 _OWN = "bare loop, singles, httpx's own pool"
 _SINGLE = "bare loop, singles, our transport"
+_OWN_ENVELOPE = "bare loop, envelopes, httpx's own pool"
 _ENVELOPE = "bare loop, envelopes, our transport"
 
 

@@ -14,6 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from orchestrator import __version__
 from orchestrator.api.app import add_api, operation_id
 from orchestrator.bootstrap import open_app, people_of
+from orchestrator.engine.garbage import collect_seldom
 from orchestrator.engine.stop import StopSignal
 from orchestrator.serving.front_door import Attempts, OneTimeLink
 from orchestrator.serving.observed import Observed
@@ -99,6 +100,7 @@ async def serve(settings: Settings, *, host: str, port: int, say: Callable[[str]
 
     `say` is told where the dashboard is.
     """
+    collect_seldom()
     stop = StopSignal()
     here = f"http://{f'[{host}]' if ':' in host else host}:{port}"
 

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 
 from orchestrator.bootstrap import open_app
-from orchestrator.collector import collect_seldom
+from orchestrator.engine.garbage import collect_seldom
 from orchestrator.engine.stop import StopSignal
 from orchestrator.settings import Settings
 from orchestrator.usecases.keep_time import keep_time

@@ -20,6 +20,7 @@ from orchestrator.cli.output import as_csv, as_json, write
 from orchestrator.cli.progress import LOOK, Progress, open_progress
 from orchestrator.cli.report_file import write_report
 from orchestrator.domain.errors import IllegalMove, NobodyWorking, TryLater
+from orchestrator.engine.garbage import collect_seldom
 from orchestrator.usecases.describe_jobs import JobView, describe_job
 from orchestrator.usecases.drive import PATIENCE, drive
 from orchestrator.usecases.job_json import job_object, job_row
@@ -58,6 +59,7 @@ async def work_through(app: App, interrupt: Interrupt, job: Job, ending: Ending)
     with open_progress() as progress, interrupt.gently() as stop:
         showing = asyncio.create_task(_show_until_at_rest(app, job, progress, stop))
         pausing = asyncio.create_task(_pause_when_told(app, job, stop))
+        collect_seldom()
         try:
             await drive(app, stop, only=job, until_idle=True)
             if stop.is_requested:

@@ -48,7 +48,8 @@ def add(invocation: Invocation, /, **options: Any) -> None:
     if not is_kept:
         start = "`muster serve`" if invocation.settings().is_embedded else "`muster clock`"
         click.echo(f"Nobody keeps time: no schedule fires before {start} runs.", err=True)
-    for late in {mark for moment in view.upcoming for mark in moment.marks if mark.startswith("window: ")}:
+    # With jitter each of them is another few minutes short: the first says enough, and the table says the others.
+    for late in [mark for moment in view.upcoming for mark in moment.marks if mark.startswith("window: ")][:1]:
         click.echo(f"muster: note: {late}.", err=True)
     _show(invocation, view)
 
@@ -59,10 +60,15 @@ def add(invocation: Invocation, /, **options: Any) -> None:
 def list_(invocation: Invocation) -> None:
     """Every schedule with its next moment."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.usecases.describe_schedules import list_schedules
+    from orchestrator.usecases.describe_schedules import list_schedules, unreadable_schedules
     from orchestrator.usecases.schedule_json import schedule_object, schedule_row
 
-    views = invocation.ask(list_schedules)
+    async def ask(app: App) -> tuple[list[ScheduleView], list[str]]:
+        return await list_schedules(app), await unreadable_schedules(app)
+
+    views, unreadable = invocation.ask(ask)
+    for problem in unreadable:
+        click.echo(f"muster: note: {problem}", err=True)
     if invocation.output is Format.JSON:
         show_rows([schedule_object(view) for view in views], Format.JSON)
     elif views or invocation.output is Format.CSV:

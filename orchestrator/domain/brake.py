@@ -9,17 +9,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeGuard
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.job import Tally
-from orchestrator.domain.outcome import Barred, Deferred, Outcome, Uncertain
-from orchestrator.domain.target import LOST_CALL
+from orchestrator.domain.outcome import Barred, Deferred, GraphError, Outcome, Uncertain
+from orchestrator.domain.target import LOST_CALL, TargetStatus
 
 OUTAGE_AFTER = 10
 """Devices in a row, each called for the first time, that met a Graph that is unwell."""
 
 OUTAGE_PATIENCE = timedelta(hours=4)
 """How long an outage is waited out before the job stops and a person decides."""
+
+DOUBTFUL_PATIENCE = timedelta(hours=1)
+"""The same where Graph answers 500 and never accepted a device of the job: what is asked may be what it cannot do."""
+
+CAUTIOUS = 20
+"""Calls of a job that one process lets run ahead of the brake while the job's latest devices fare badly."""
+
+LATEST = 40
+"""Devices that ended last in one process, by which it sees that."""
 
 MOST_CANARIES = 10_000
 """Every claim reads their lines while they go."""
@@ -91,6 +101,11 @@ def failure_class(group: ErrorGroup) -> FailureClass:
     return FailureClass.ERROR
 
 
+def is_true_error(error: GraphError) -> bool:
+    """Whether a device that ends with this speaks for the brake."""
+    return failure_class(ErrorGroup(TargetStatus.FAILED, error.http_status, error.code)) is FailureClass.ERROR
+
+
 def window_of(tally: Tally, errors: Mapping[ErrorGroup, ErrorCount]) -> Window:
     """What has ended in a job so far. What a crash of ours swallowed says nothing and is left out."""
     by_class = dict.fromkeys(FailureClass, 0)
@@ -116,13 +131,21 @@ def judge(now: Window, since: Window, options: BrakeOptions) -> Braked | GoOn:
     return GoOn(since + Window(window.ended // 2, window.errors // 2))
 
 
+def most_ahead(latest: Window, share: int) -> int | None:
+    """How many calls of a job may be under way or unjudged in one process; None means as many as there is room for.
+
+    Where the latest devices would let the brake fall, if they were all it looked at, the next ones wait for its word.
+    """
+    return CAUTIOUS if latest.is_bad(share) else None
+
+
 def canary_ranks(total: int, wanted: int) -> tuple[int, ...]:
     """The places of `wanted` canaries among `total` targets, spread evenly; places count from 0."""
     count = min(wanted, total)
     return tuple((2 * each + 1) * total // (2 * count) for each in range(count))
 
 
-def is_unwell(outcome: Outcome) -> bool:
+def is_unwell(outcome: Outcome) -> TypeGuard[Deferred | Uncertain]:
     """Whether Graph could not answer: a 5xx of the moment, or silence after the call had left."""
     match outcome:
         case Deferred(error, closes_lane=False):
@@ -152,11 +175,16 @@ class Outage:
     probes: int
     probe_at: datetime
 
-    def after_probe(self, now: datetime, wait: float) -> Outage | None:
+    def after_probe(self, now: datetime, wait: float, patience: timedelta) -> Outage | None:
         """The outage after a probe that failed too; None once it was waited out long enough."""
-        if now - self.since > OUTAGE_PATIENCE:
+        if now - self.since > patience:
             return None
         return replace(self, probes=self.probes + 1, probe_at=now + _pause(self.probes + 1, wait))
+
+
+def patience_with(error: GraphError, *, accepted_before: bool) -> timedelta:
+    """How long an outage is waited out in which this is what Graph says."""
+    return OUTAGE_PATIENCE if accepted_before or error.http_status != 500 else DOUBTFUL_PATIENCE
 
 
 def outage_found(now: datetime, wait: float) -> Outage:

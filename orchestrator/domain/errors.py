@@ -6,7 +6,8 @@ MusterError
 │   ├── IllegalMove, IdempotencyConflict
 │   ├── NotPermitted, UnknownKey, WrongMoment
 │   ├── SettingsInvalid
-│   ├── UnknownSchedule, UnknownList, UnknownZone, UnknownChannel, ScheduleInvalid, NameTaken, StillRunning
+│   ├── UnknownSchedule, UnknownList, UnknownZone, UnknownChannel
+│   ├── ScheduleInvalid, ScheduleUnreadable, NameTaken, StillRunning
 │   └── IntakeFailed       (with every bad line)
 ├── TryLater               somebody else is unwell                  exit code 4
 │   └── StoreUnavailable, QueueUnavailable, SignInUnreachable, SchemaTooNew, NobodyWorking
@@ -116,6 +117,16 @@ class UnknownChannel(RequestRejected):
 
 class ScheduleInvalid(RequestRejected):
     """A schedule cannot be what it is asked to be; the message says which part of it, and what it takes."""
+
+
+class ScheduleUnreadable(RequestRejected):
+    """What a schedule was made of is stored so that this release cannot read it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"What schedule {name!r} was made of cannot be read. `muster schedule remove {name}`, and add it anew."
+        )
+        self.name = name
 
 
 class NameTaken(RequestRejected):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import assert_never
 
 from orchestrator.domain.outcome import (
@@ -54,11 +55,16 @@ NextStep = Settle | Again | Halt
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Bounded attempts with exponential backoff; waits are in seconds."""
+    """Bounded attempts with exponential backoff; waits are in seconds.
+
+    `throttled` bounds what attempts do not: a 429 says that nothing was done, and nothing about the device. So it uses
+    up none, and a device is given up only so long after its first attempt.
+    """
 
     attempts: int = 6
     base: float = 2.0
     longest: float = 180.0
+    throttled: float = 3600.0
 
     def next_step(
         self,
@@ -70,8 +76,12 @@ class RetryPolicy:
         doubtful: bool = False,
         accepted_before: bool = False,
         is_outage: bool = False,
+        asked: int = 1,
+        age: float = 0.0,
     ) -> NextStep:
         """What follows the `used`-th attempt; `jitter` in 0..1 spreads the wait.
+
+        The device was `asked` so often, this time and what was not charged among them, and first `age` seconds ago.
 
         `doubtful` says that an earlier attempt may have reached the device: then no later "no" makes it a failure.
         `accepted_before` says whether any device of the job was accepted: then a denial concerns this device.
@@ -90,6 +100,8 @@ class RetryPolicy:
             case Deferred():
                 if outcome.never_left:
                     return Again(self._wait(used, None, jitter), outcome.error, counted=False)
+                if outcome.closes_lane and not outcome.may_have_happened:
+                    return self._after_throttling(outcome, asked=asked, age=age, jitter=jitter, no=no)
                 return self._after_deferral(
                     outcome, used=used, repeatable=repeatable, jitter=jitter, no=no, is_outage=is_outage
                 )
@@ -99,6 +111,15 @@ class RetryPolicy:
                 return Again(self._wait(used, None, jitter), error, doubtful=True, charged=not is_outage)
             case _:
                 assert_never(outcome)
+
+    def _after_throttling(
+        self, outcome: Deferred, *, asked: int, age: float, jitter: float, no: TargetStatus
+    ) -> NextStep:
+        if asked >= self.attempts and age >= self.throttled:
+            return Settle(no, outcome.error)
+        # Longer each time, whatever was named: each 429 closes the lane for all, and others deserve to be the probe.
+        wait = max(self._wait(asked, None, jitter), self._wait(asked, _seconds(outcome.retry_after), jitter))
+        return Again(wait, outcome.error, charged=False)
 
     def _after_deferral(
         self,
@@ -115,10 +136,13 @@ class RetryPolicy:
             return Settle(TargetStatus.UNCERTAIN, outcome.error)
         if used >= self.attempts and not is_outage:
             return Settle(no, outcome.error)
-        named = outcome.retry_after.total_seconds() if outcome.retry_after is not None else None
-        return Again(self._wait(used, named, jitter), outcome.error, charged=not is_outage)
+        return Again(self._wait(used, _seconds(outcome.retry_after), jitter), outcome.error, charged=not is_outage)
 
     def _wait(self, used: int, named: float | None, jitter: float) -> float:
         # A named wait is a floor, never a ceiling; many that were told one second must not share it.
         backoff = min(self.longest, self.base * 2.0 ** min(used - 1, 30)) * (0.5 + jitter / 2)
         return backoff if named is None else max(named, 0.0) + jitter
+
+
+def _seconds(named: timedelta | None) -> float | None:
+    return None if named is None else named.total_seconds()

@@ -1,7 +1,7 @@
 """When a schedule is due: by a cron expression, every so often, or once; pure, and exact where clocks move.
 
-A fixed hour follows the wall clock. `*` and `*/n` hours follow elapsed time: every minute that passes is looked at
-once, by what the clocks show in it.
+A fixed hour is due in the minute in which the clocks first reach it or pass it over. `*` and `*/n` hours are due in
+every minute that passes whose clocks match.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 
 from cronsim import CronSim, CronSimError
 
 from orchestrator.domain.errors import ScheduleInvalid
+from orchestrator.domain.spans import span
 from orchestrator.domain.zones import first_change, is_repeated, is_skipped, moment_at, wall_at, zone_of
 
 
@@ -36,7 +37,7 @@ class Cron:
     @property
     def follows_the_wall_clock(self) -> bool:
         """Whether its hours are fixed, rather than `*` or `*/n`."""
-        return not self.expression.split()[1].startswith("*")
+        return not self._hours.startswith("*")
 
     def moments(self, after: datetime) -> Iterator[Moment]:
         """Every moment after this one, in order."""
@@ -44,9 +45,26 @@ class Cron:
             return self._by_the_wall(after)
         return self._by_elapsed_time(after)
 
+    @property
+    def follows_steps(self) -> bool:
+        """Whether it takes only some of the hours that pass, as `*/2` does."""
+        return not self.follows_the_wall_clock and self._hours not in {"*", "*/1"}
+
+    def unusual_pause(self, moment: Moment) -> timedelta | None:
+        """How long after the one before it a moment comes, where moving clocks have made that another span."""
+        change = first_change(moment.at - _A_DAY, moment.at, zone_of(self.timezone))
+        if self.follows_the_wall_clock or change is None or next(self.moments(change.at - _SECOND)).at != moment.at:
+            return None
+        earlier = list(takewhile(lambda each: each.at < moment.at, self.moments(change.at - _A_DAY)))
+        if not earlier:
+            return None
+        before = earlier[-1]
+        pause = moment.at - before.at
+        return pause if pause != next(self._steps(before.wall)) - before.wall else None
+
     def _by_the_wall(self, after: datetime) -> Iterator[Moment]:
         zone, last = zone_of(self.timezone), after
-        for wall in CronSim(self.expression, wall_at(after, zone)):
+        for wall in self._steps(wall_at(after, zone)):
             moment = moment_at(wall, zone)
             # All that a gap swallows is due at one moment; what comes twice was due the first time.
             if moment > last:
@@ -57,7 +75,7 @@ class Cron:
         zone, start = zone_of(self.timezone), after
         while True:
             wall = wall_at(start, zone)
-            for due in CronSim(self.expression, wall):
+            for due in self._steps(wall):
                 moment = start + (due - wall)
                 change = first_change(start, moment, zone)
                 if change is not None:
@@ -69,9 +87,23 @@ class Cron:
             yield from self._first_second(change.at)
             start = change.at
 
+    @property
+    def _hours(self) -> str:
+        return "".join(self.expression.split()[1:2])
+
+    def _steps(self, wall: datetime) -> CronSim:
+        """The wall times after this one; ScheduleInvalid where the expression cannot be read."""
+        try:
+            return CronSim(self.expression, wall)
+        except (CronSimError, ValueError, IndexError, AssertionError) as problem:
+            field = str(problem).removeprefix("Bad ") or "one of its fields"
+            raise ScheduleInvalid(
+                f"{self.expression!r} is no cron expression: its {field} cannot be read."
+            ) from problem
+
     def _first_second(self, at: datetime) -> Iterator[Moment]:
         wall = wall_at(at, zone_of(self.timezone))
-        if next(CronSim(self.expression, wall - timedelta(seconds=1)), None) == wall:
+        if next(self._steps(wall - _SECOND), None) == wall:
             yield Moment(at, wall)
 
 
@@ -123,12 +155,7 @@ def parse_cron(expression: str, timezone: str, *, now: datetime) -> Cron:
         )
     zone_of(timezone)
     cron = Cron(" ".join(fields), timezone)
-    try:
-        first = next(cron.moments(now), None)
-    except (CronSimError, ValueError, IndexError, AssertionError) as problem:
-        field = str(problem).removeprefix("Bad ") or "one of its fields"
-        raise ScheduleInvalid(f"{expression!r} is no cron expression: its {field} cannot be read.") from problem
-    if first is None:
+    if next(cron.moments(now), None) is None:
         raise ScheduleInvalid(f"{expression!r} is never due: there is no such day.")
     return cron
 
@@ -176,19 +203,23 @@ def first_moments(rhythm: Rhythm, after: datetime, count: int) -> list[Moment]:
 def daylight_mark(rhythm: Rhythm, moment: Moment) -> str | None:
     """What daylight saving does to this moment, in words; None where nothing."""
     zone = zone_of(rhythm.timezone)
-    shown = wall_at(moment.at, zone)
     if is_skipped(moment.wall, zone):
+        shown = wall_at(moment.at, zone)
         return f"daylight saving: {moment.wall:%H:%M} does not exist, so it runs at {shown:%H:%M}"
+    words = []
     if is_repeated(moment.wall, zone):
         first = moment_at(moment.wall, zone) == moment.at
-        if isinstance(rhythm, Cron) and not rhythm.follows_the_wall_clock:
-            return f"daylight saving: {moment.wall:%H:%M} for the {'first' if first else 'second'} time"
-        if first:
+        if first and not (isinstance(rhythm, Cron) and not rhythm.follows_the_wall_clock):
             return f"daylight saving: {moment.wall:%H:%M} comes twice, and it runs the first time"
-        return f"daylight saving: {moment.wall:%H:%M} for the second time"
-    return None
+        words.append(f"{moment.wall:%H:%M} for the {'first' if first else 'second'} time")
+    pause = rhythm.unusual_pause(moment) if isinstance(rhythm, Cron) else None
+    if pause is not None:
+        words.append(f"{span(pause.total_seconds())} after the run before")
+    return f"daylight saving: {', '.join(words)}" if words else None
 
 
+_A_DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
 _SPAN = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,6})h)?(?:(\d{1,7})m(?:in)?)?(?:(\d{1,8})s)?")
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from orchestrator.domain.brake import BrakeOptions, Window
+from orchestrator.domain.brake import BrakeOptions, Outage, Window
 from orchestrator.domain.outcome import Bar, GraphError
 
 _MEND = {
@@ -34,10 +34,7 @@ _MEND = {
 
 def reason_for(bar: Bar, error: GraphError) -> str:
     """One paragraph: what happened, what to mend, what Graph said, and how to go on."""
-    status = f"HTTP {error.http_status} " if error.http_status is not None else ""
-    said = f"{status}{error.code}: {error.message}".strip().rstrip(":")
-    quote = f" (request-id {error.request_id})" if error.request_id else ""
-    return f"{_MEND[bar]} It said: {said}{quote}. Then go on with `muster job resume`."
+    return f"{_MEND[bar]} It said: {_quoted(error)}. Then go on with `muster job resume`."
 
 
 def brake_reason(window: Window, options: BrakeOptions) -> str:
@@ -56,20 +53,30 @@ def canary_reason(window: Window, options: BrakeOptions) -> str:
     )
 
 
-def outage_reason(since: datetime) -> str:
-    """Why a job that runs calls nothing."""
+def outage_reason(outage: Outage, error: GraphError, patience: timedelta) -> str:
+    """Why a job that runs calls nothing, when it tries again, and until when it does."""
     return (
-        f"Graph answers nothing but errors since {since:%H:%M:%S} UTC. One device at a time is tried until it is back; "
-        "nothing needs to be done."
+        f"Graph answers nothing but errors since {outage.since:%H:%M:%S} UTC; the last was {_quoted(error)}. "
+        f"One device at a time is tried until it is back: {outage.probes} so far, the next at "
+        f"{outage.probe_at:%H:%M:%S}. Nothing needs to be done; if it is not back by "
+        f"{outage.since + patience:%Y-%m-%d %H:%M}, the job stops. "
+        "`muster job pause` or `cancel` ends it sooner."
     )
 
 
-def outage_stop_reason(since: datetime) -> str:
+def outage_stop_reason(since: datetime, error: GraphError) -> str:
     """An outage outlasted the patience."""
     return (
-        f"Graph has answered nothing but errors since {since:%Y-%m-%d %H:%M} UTC, and the last try failed too. "
-        "Once it is well (service health is in the Microsoft 365 admin center), go on with `muster job resume`."
+        f"Graph has answered nothing but errors since {since:%Y-%m-%d %H:%M} UTC, and the last try failed too: "
+        f"{_quoted(error)}. Either it is out (service health is in the Microsoft 365 admin center), or it cannot do "
+        "this action for these devices: try it for one in the Intune admin center. Then go on with `muster job resume`."
     )
+
+
+def _quoted(error: GraphError) -> str:
+    status = f"HTTP {error.http_status} " if error.http_status is not None else ""
+    said = f"{status}{error.code}: {error.message}".strip().rstrip(":.")
+    return said + (f" (request-id {error.request_id})" if error.request_id else "")
 
 
 _LOOK_AND_GO_ON = (

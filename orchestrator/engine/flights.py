@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import structlog
 
 from orchestrator.domain.batch import Claim
+from orchestrator.domain.brake import is_true_error
 from orchestrator.domain.call import Call, EnvelopesRefused
-from orchestrator.domain.ids import client_request_id
+from orchestrator.domain.ids import JobNumber, client_request_id
 from orchestrator.domain.lane import LaneCalls
 from orchestrator.domain.outcome import Accepted, Deferred, GraphError, Outcome, Uncertain
 from orchestrator.domain.pacing import Permit, Refusal
@@ -36,6 +38,7 @@ class Flights:
         self._most = 0
         self._few = asyncio.Event()
         self._slots = asyncio.Semaphore(lane.at_once)
+        self._in_air: Counter[JobNumber] = Counter()
         self.takes_envelopes = True
         self.round_trip = 0.0
 
@@ -94,7 +97,7 @@ class Flights:
                 return
             took = self._ports.clock.monotonic() - left_at
             self.round_trip = took if not self.round_trip else self.round_trip + (took - self.round_trip) / 8
-            await self._take_in(held, targets, outcomes, sent_at, took)
+            await self._take_in(held, targets, outcomes, sent_at, left_at)
         finally:
             self._slots.release()
 
@@ -109,6 +112,8 @@ class Flights:
         now = self._ports.clock.monotonic()
         may_leave = not self._stop.is_requested and self._closures.is_open and self._allows(held)
         leaving = [target for target, permit in group if may_leave and now <= permit.latest]
+        # What was prepared before a job began to fare badly waits for its brake as what is drawn after that.
+        leaving = leaving[: self._ports.caution.room(job := held.claim.key.job, self._in_air[job], len(leaving))]
         if len(leaving) < len(group):
             lines = {target.line for target in leaving}
             self._withdraw(held, [target for target, _ in group if target.line not in lines])
@@ -120,6 +125,8 @@ class Flights:
 
     async def _heard(self, claim: Claim, targets: Sequence[Target]) -> list[Outcome] | None:
         """The outcomes of calls to these targets, an error of ours among them; None where nothing was done."""
+        job = claim.key.job
+        self._in_air[job] += len(targets)
         try:
             outcomes = await self._send([self._named(claim, target) for target in targets])
         except asyncio.CancelledError:
@@ -133,6 +140,10 @@ class Flights:
                 return outcomes
             log.error("call.miscounted", job=claim.job, outcomes=len(outcomes), targets=len(targets))
             lost = _broken(IndexError(f"{len(outcomes)} outcomes for {len(targets)} calls"))
+        finally:
+            self._in_air.subtract({job: len(targets)})
+            if not self._in_air[job]:
+                del self._in_air[job]
         return [lost] * len(targets)
 
     async def _send(self, calls: list[Call]) -> list[Outcome] | None:
@@ -151,13 +162,14 @@ class Flights:
         return Call(claim.action, claim.via, target.device, request)
 
     async def _take_in(
-        self, held: HeldBatch, targets: Sequence[Target], outcomes: Sequence[Outcome], sent_at: datetime, took: float
+        self, held: HeldBatch, targets: Sequence[Target], outcomes: Sequence[Outcome], sent_at: datetime, left_at: float
     ) -> None:
+        now = self._ports.clock.monotonic()
         refusals: list[Refusal] = []
         for target, given in zip(targets, outcomes, strict=True):
             try:
-                outcome, refusal = self._closures.note(given, took)
-                step = self._step(held, target, outcome)
+                outcome, refusal = self._closures.note(given, now - left_at)
+                step = self._step(held, target, outcome, left_at=left_at, now=now)
             except Exception as problem:
                 log.exception("outcome.broke", job=held.claim.job, line=target.line)
                 refusal, step = None, Settle(TargetStatus.UNCERTAIN, _broken(problem).error)
@@ -170,7 +182,7 @@ class Flights:
             # Of one envelope the longest wait counts for all: https://learn.microsoft.com/graph/throttling
             await self._closures.share(max(refusals, key=lambda refusal: refusal.wait or 0.0))
 
-    def _step(self, held: HeldBatch, target: Target, outcome: Outcome) -> NextStep:
+    def _step(self, held: HeldBatch, target: Target, outcome: Outcome, *, left_at: float, now: float) -> NextStep:
         job = held.claim.key.job
         step = self._ports.policy.next_step(
             outcome,
@@ -180,14 +192,24 @@ class Flights:
             jitter=0.0 if isinstance(outcome, Accepted) else self._ports.chance.random(),
             doubtful=target.doubtful,
             accepted_before=held.accepted_before,
-            is_outage=self._ports.outages.note(job, target, outcome, is_probe=held.claim.is_probe),
+            is_outage=self._ports.outages.note(
+                job, target, outcome, left_at=left_at, now=now, is_probe=held.claim.is_probe
+            ),
+            asked=target.attempts + 1,
+            age=self._age(target),
         )
+        if isinstance(step, Settle) and not held.is_lost:
+            self._ports.caution.note(job, is_error=step.error is not None and is_true_error(step.error))
         if isinstance(step, Halt):
             self._ports.fence.forbid([job])
             self._ports.recorder.note_halt(job, step)
         elif is_answer(outcome):
             self._ports.recorder.note_answered(job)
         return step
+
+    def _age(self, target: Target) -> float:
+        first = target.first_attempt_at
+        return 0.0 if first is None else (self._ports.utc() - first).total_seconds()
 
 
 async def sleep_until(ports: Ports, moment: float) -> None:

@@ -105,7 +105,7 @@ class HeldBatch:
                     target.line,
                     status,
                     target.attempts + 1,
-                    target.uncharged,
+                    0,
                     target.doubtful,
                     target.maybe_repeated or target.doubtful,
                     None,
@@ -120,11 +120,11 @@ class HeldBatch:
                 not_before = now + timedelta(seconds=wait)
                 self._wait_again(not_before)
                 change = self._waiting(target, error, sent_at if counted else None)
-                uncharged = target.uncharged + (1 if counted and not charged else 0)
+                uncharged = 1 if counted and not charged else 0
                 return change._replace(uncharged=uncharged, doubtful=target.doubtful or doubtful, not_before=not_before)
             case Halt(_, error):
                 self._wait_again(now)
-                return self._waiting(target, error, sent_at)._replace(uncharged=target.uncharged + 1)
+                return self._waiting(target, error, sent_at)._replace(uncharged=1)
             case _:
                 assert_never(step)
 
@@ -157,7 +157,7 @@ class HeldBatch:
             line=target.line,
             status=TargetStatus.WAITING,
             attempts=target.attempts + left,
-            uncharged=target.uncharged,
+            uncharged=0,
             doubtful=target.doubtful,
             maybe_repeated=target.maybe_repeated or (left and target.doubtful),
             http_status=error.http_status,

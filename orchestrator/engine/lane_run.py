@@ -68,7 +68,10 @@ class LaneRun:
                 log.warning("lane.waiting", lane=self._lane.key, reason=str(problem))
                 await self._ports.clock.sleep(1.0)
                 continue
-            if self._lane.limit is not None or not permits.each:
+            if not permits.each:
+                # Sums are rounded: at the very moment that was named the answer may still be the same.
+                await sleep_until(self._ports, max(permits.ask_again_at, self._ports.clock.monotonic() + _TICK))
+            elif self._lane.limit is not None:
                 await sleep_until(self._ports, permits.ask_again_at)
 
     async def drain(self, patience: float) -> None:
@@ -155,4 +158,5 @@ _MOST_PERMITS = 200
 _MOST_IN_FLIGHT = 1000
 _UNPACED_ENVELOPES = 2
 _PAUSE = 0.05
+_TICK = 0.001
 _BLOCKS = 3

@@ -16,6 +16,7 @@ from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.outcome import Outcome
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import Target
+from orchestrator.engine.caution import Caution
 from orchestrator.engine.held_batch import HeldBatch
 from orchestrator.engine.outages import Outages
 from orchestrator.engine.recorder import Recorder
@@ -76,3 +77,4 @@ class Ports:
     utc: Callable[[], datetime]
     lanes: Callable[[], int] = lambda: 1
     outages: Outages = field(default_factory=Outages)
+    caution: Caution = field(default_factory=Caution)

@@ -114,6 +114,8 @@ class Recorder:
         """Graph answered a call of this job; written once, until the job must prove itself again."""
         if job not in self._known_answered:
             self._answered.add(job)
+            # Whoever waits for it may hold nothing more of the job before it is written.
+            self._urgent.set()
 
     def forget_answered(self, job: JobNumber) -> None:
         """The database says that no call of this job was answered yet."""

@@ -14,8 +14,10 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Integer,
+    Select,
     Text,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -79,7 +81,7 @@ class Batches:
                 return None
             # While Graph is out one call at a time asks whether it is back.
             most = 1 if is_probe else min(most, FIRST_CALLS)
-        batch = await self._takable_batch(number, takable(now, worker=worker, held=held))
+        batch = await self._takable_batch(number, held, worker=worker, now=now)
         if batch is None:
             return None
         most = 1 if batch.deaths >= POISONED_AFTER else most
@@ -152,20 +154,9 @@ class Batches:
 
         What it holds without knowing (a claim whose commit it never heard of) runs out, and is recovered.
         """
-        given = json_rows.table_of(self._connection.dialect.name, _TERM_COLUMNS)
-        statement = (
-            update(BatchRow)
-            .where(
-                BatchRow.job_number == given.c.job_number,
-                BatchRow.batch == given.c.batch,
-                BatchRow.term == given.c.term,
-                BatchRow.holder == worker,
-            )
-            .values(lease_until=until)
-            .returning(BatchRow.job_number, BatchRow.batch)
-        )
         rows = ({"job_number": key.job, "batch": key.batch, "term": term} for key, term in held)
-        extended = await self._connection.execute(statement, json_rows.payload(rows))
+        named = {"worker": worker, "until": until, **json_rows.payload(rows)}
+        extended = await self._connection.execute(_extend(self._connection.dialect.name), named)
         return {BatchKey(JobNumber(number), batch) for number, batch in extended}
 
     async def change(self, changes: Sequence[BatchChange]) -> set[BatchKey]:
@@ -185,32 +176,19 @@ class Batches:
     async def _jobs(
         self, numbers: Collection[JobNumber], *, worker: WorkerId, now: datetime, lock: bool = False
     ) -> Sequence[AnyRow]:
-        query = select(
-            *(JobRow.number, JobRow.id, JobRow.action, JobRow.via, JobRow.status, JobRow.answered),
-            *(JobRow.probe_at, JobRow.canaries, JobRow.not_after),
-        ).where(
-            JobRow.number.in_(numbers),
-            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
-            may_ask(now, worker=worker),
-            within_window(now),
-        )
-        return (await self._connection.execute(query.with_for_update() if lock else query)).all()
+        given = {"numbers": list(numbers), **asked(worker, now)}
+        return (await self._connection.execute(_jobs_query(lock=lock), given)).all()
 
     async def _is_held(self, number: JobNumber) -> bool:
         # Asked after the lock: whoever had it before us may just have taken the first calls.
         query = select(exists().where(BatchRow.job_number == number, BatchRow.holder.is_not(None)))
         return bool((await self._connection.execute(query)).scalar_one())
 
-    async def _takable_batch(self, number: JobNumber, may_take: ColumnElement[bool]) -> AnyRow | None:
-        query = (
-            select(BatchRow.__table__)
-            .where(BatchRow.job_number == number, may_take)
-            # What is held already is finished first: few batches are open at a time, and few are lost with a worker.
-            .order_by(BatchRow.holder.is_(None), BatchRow.batch)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        return (await self._connection.execute(query)).one_or_none()
+    async def _takable_batch(
+        self, number: JobNumber, held: Collection[BatchKey], *, worker: WorkerId, now: datetime
+    ) -> AnyRow | None:
+        given = {"number": number, "held": [tuple(key) for key in held], **asked(worker, now)}
+        return (await self._connection.execute(_takable_query(any_held=bool(held)), given)).one_or_none()
 
     async def _due_targets(
         self, batch: AnyRow, most: int, flying: Collection[int], *, now: datetime, canaries: str | None
@@ -243,33 +221,83 @@ class Batches:
         return bool((await self._connection.execute(query)).scalar_one())
 
 
-def takable(now: datetime, *, worker: WorkerId, held: Collection[BatchKey] | None = None) -> ColumnElement[bool]:
-    """Batches of which the worker may hold targets now: free ones, and of its own those in `held` (None: any).
+def asked(worker: WorkerId, now: datetime) -> dict[str, Any]:
+    """What the conditions below are asked with: who asks, and when."""
+    return {"worker": worker, "now": now, "closing": now + WINDOW_MARGIN}
+
+
+def takable() -> ColumnElement[bool]:
+    """Batches of which the worker may hold targets now: free ones, and its own.
 
     Not more of one that kills: it goes on one target at a time.
     """
-    due = and_(BatchRow.waiting > 0, BatchRow.due_at <= now)
-    own = and_(BatchRow.holder == worker, BatchRow.deaths < POISONED_AFTER)
-    if held is not None:
-        own = and_(own, tuple_(BatchRow.job_number, BatchRow.batch).in_([tuple(key) for key in held]))
-        if not held:
-            return and_(due, BatchRow.holder.is_(None))
-    return and_(due, or_(BatchRow.holder.is_(None), own))
+    return and_(_DUE, or_(BatchRow.holder.is_(None), _OWN))
 
 
-def may_ask(now: datetime, *, worker: WorkerId) -> ColumnElement[bool]:
+def may_ask() -> ColumnElement[bool]:
     """Jobs of which the worker may call something now, as far as Graph goes.
 
     One that it has not answered yet, or for which it is out, waits for what somebody else asked.
     """
-    moving = exists().where(BatchRow.job_number == JobRow.number, BatchRow.holder != worker)
+    moving = exists().where(BatchRow.job_number == JobRow.number, BatchRow.holder != _WORKER)
     is_out = JobRow.probe_at.is_not(None)
-    return or_(and_(JobRow.answered, ~is_out), and_(or_(~is_out, JobRow.probe_at <= now), ~moving))
+    return or_(and_(JobRow.answered, ~is_out), and_(or_(~is_out, JobRow.probe_at <= _NOW), ~moving))
 
 
-def within_window(now: datetime) -> ColumnElement[bool]:
+def within_window() -> ColumnElement[bool]:
     """Jobs of which calls may still start: the end of their window, if they have one, is to come."""
-    return or_(JobRow.not_after.is_(None), JobRow.not_after > now + WINDOW_MARGIN)
+    return or_(JobRow.not_after.is_(None), JobRow.not_after > bindparam("closing", type_=UtcDateTime()))
+
+
+_NOW = bindparam("now", type_=UtcDateTime())
+_WORKER = bindparam("worker", type_=Text())
+_DUE = and_(BatchRow.waiting > 0, BatchRow.due_at <= _NOW)
+_OWN = and_(BatchRow.holder == _WORKER, BatchRow.deaths < POISONED_AFTER)
+
+
+# Built once, as all that is asked many times a second: building a question takes longer than SQLite takes to answer it.
+@cache
+def _extend(dialect: str) -> ReturningUpdate[int, int]:
+    given = json_rows.table_of(dialect, _TERM_COLUMNS)
+    return (
+        update(BatchRow)
+        .where(
+            BatchRow.job_number == given.c.job_number,
+            BatchRow.batch == given.c.batch,
+            BatchRow.term == given.c.term,
+            BatchRow.holder == _WORKER,
+        )
+        .values(lease_until=bindparam("until"))
+        .returning(BatchRow.job_number, BatchRow.batch)
+    )
+
+
+@cache
+def _jobs_query(*, lock: bool) -> Select[*tuple[Any, ...]]:
+    query = select(
+        *(JobRow.number, JobRow.id, JobRow.action, JobRow.via, JobRow.status, JobRow.answered),
+        *(JobRow.probe_at, JobRow.canaries, JobRow.not_after),
+    ).where(
+        JobRow.number.in_(bindparam("numbers", expanding=True)),
+        JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+        may_ask(),
+        within_window(),
+    )
+    return query.with_for_update() if lock else query
+
+
+@cache
+def _takable_query(*, any_held: bool) -> Select[*tuple[Any, ...]]:
+    free = BatchRow.holder.is_(None)
+    held = tuple_(BatchRow.job_number, BatchRow.batch).in_(bindparam("held", expanding=True))
+    return (
+        select(BatchRow.__table__)
+        .where(BatchRow.job_number == bindparam("number"), _DUE, or_(free, and_(_OWN, held)) if any_held else free)
+        # What is held already is finished first: few batches are open at a time, and few are lost with a worker.
+        .order_by(free, BatchRow.batch)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
 
 
 def _flying(batch: AnyRow) -> list[int]:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
@@ -115,8 +115,8 @@ class Brakes:
 
     async def with_canaries(self, *, limit: int) -> list[JobNumber]:
         """Active jobs whose canaries were not looked at yet."""
-        query = select(JobRow.number).where(JobRow.status.in_(_ACTIVE), JobRow.canaries.is_not(None)).limit(limit)
-        return [JobNumber(number) for number in (await self._connection.execute(query)).scalars()]
+        found = await self._connection.execute(_WITH_CANARIES, {"most": limit})
+        return [JobNumber(number) for number in found.scalars()]
 
     async def set_outage(self, number: JobNumber, outage: Outage | None, *, reason: str | None) -> None:
         """Graph is out for this job, or back; `reason` says so to people while the job runs."""
@@ -130,8 +130,8 @@ class Brakes:
 
     async def out_for(self, numbers: Collection[JobNumber]) -> dict[JobNumber, bool]:
         """Whether Graph is out for each of these jobs."""
-        query = select(JobRow.number, JobRow.probe_at.is_not(None)).where(JobRow.number.in_(numbers))
-        return {JobNumber(number): bool(is_out) for number, is_out in await self._connection.execute(query)}
+        found = await self._connection.execute(_OUT_FOR, {"numbers": list(numbers)})
+        return {JobNumber(number): bool(is_out) for number, is_out in found}
 
     async def forgive(self, number: JobNumber, lines: Collection[int]) -> None:
         """The last attempt of these uses up none of the attempts that the policy allows."""
@@ -149,6 +149,14 @@ class Brakes:
     async def _set(self, number: JobNumber, **values: object) -> None:
         await self._connection.execute(update(JobRow).where(JobRow.number == number).values(**values))
 
+
+# Built once, as all that is asked many times a second.
+_WITH_CANARIES = (
+    select(JobRow.number).where(JobRow.status.in_(_ACTIVE), JobRow.canaries.is_not(None)).limit(bindparam("most"))
+)
+_OUT_FOR = select(JobRow.number, JobRow.probe_at.is_not(None)).where(
+    JobRow.number.in_(bindparam("numbers", expanding=True))
+)
 
 FIRST_LOOK_WITHIN = timedelta(hours=1)
 """How long what is no canary waits at most for a look that never comes."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
@@ -10,9 +12,10 @@ from typing import Any
 
 from sqlalchemy import event, func, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SettingsInvalid, StoreUnavailable
@@ -38,6 +41,9 @@ from orchestrator.store.workers import Workers
 
 _PATIENCE = 30
 """Seconds that a statement, a lock or SQLite's single writer is waited for."""
+
+_FRESH = 1.0
+"""Seconds without use after which a connection is tried before it is used again."""
 
 
 class Transaction:
@@ -95,9 +101,12 @@ class Store:
 
     def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
         self._engine = engine
-        self._clock = clock
+        # Made once: an engine with options is an engine of its own, and takes as long to make as a short statement.
         is_postgresql = engine.dialect.name == "postgresql"
-        self._reading = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if is_postgresql else {}
+        one_look = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if is_postgresql else {}
+        self._writing = engine.execution_options(muster_write=True)
+        self._reading = engine.execution_options(muster_write=False, **one_look)
+        self._clock = clock
         # SQLite has one writer; queueing here costs nothing, queueing in SQLite polls.
         self._writers = asyncio.Semaphore(1 if engine.dialect.name == "sqlite" else 1000)
 
@@ -121,9 +130,8 @@ class Store:
 
     @asynccontextmanager
     async def _opened(self, *, write: bool) -> AsyncIterator[Transaction]:
-        with_options = self._engine.execution_options(muster_write=write, **({} if write else self._reading))
         try:
-            async with with_options.begin() as connection:
+            async with (self._writing if write else self._reading).begin() as connection:
                 yield Transaction(connection, self._clock)
         except Exception as problem:
             # What goes wrong while connecting comes as the driver raised it, untranslated by SQLAlchemy.
@@ -145,12 +153,11 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
     """The engine behind a store; migrations use it too."""
     parsed = driver_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return create_async_engine(
+        engine = create_async_engine(
             parsed,
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=_PATIENCE,
-            pool_pre_ping=True,
             connect_args={
                 "timeout": 10,
                 "command_timeout": _PATIENCE,
@@ -164,6 +171,9 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
                 },
             },
         )
+        event.listen(engine.sync_engine, "checkin", _note_use)
+        event.listen(engine.sync_engine, "checkout", _ping_after_a_pause)
+        return engine
     engine = create_async_engine(
         parsed, pool_size=pool_size, pool_timeout=_PATIENCE, connect_args={"timeout": _PATIENCE}
     )
@@ -185,6 +195,21 @@ def driver_url(url: str) -> URL:
             return parsed.set(drivername="postgresql+asyncpg")
         case other:
             raise SettingsInvalid(f"MUSTER_DATABASE_URL names {other}; Muster keeps its jobs in sqlite or postgresql.")
+
+
+def _note_use(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _ping_after_a_pause(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    # The pool's own way asks before each transaction, which is one in six questions of a worker. What was in use just
+    # now is taken to live; where it does not, whoever asks is told so and asks again, as if it died under a question.
+    if time.monotonic() - record.info.get("used_at", -math.inf) < _FRESH:
+        return
+    try:
+        connection.ping()
+    except Exception as problem:
+        raise DisconnectionError("the connection was lost while nobody used it") from problem
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -10,7 +10,20 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, Select, case, cast, exists, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Float,
+    Select,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -23,8 +36,9 @@ from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
 from orchestrator.domain.target import TargetStatus
 from orchestrator.domain.turn import Turn
 from orchestrator.store import json_rows
-from orchestrator.store.batches import may_ask, takable, within_window
+from orchestrator.store.batches import asked, may_ask, takable, within_window
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow
+from orchestrator.store.times import UtcDateTime
 
 _VISIBLE = JobRow.status != JobStatus.RECEIVING
 _TALLY = (
@@ -151,7 +165,7 @@ class Jobs:
 
     async def any_window_over(self, *, now: datetime) -> bool:
         """Whether there is a job to stop because its window has ended."""
-        return (await self._connection.execute(_window_over(now).limit(1))).first() is not None
+        return (await self._connection.execute(_ANY_WINDOW_OVER, {"now": now})).first() is not None
 
     async def close_windows(self, *, now: datetime, limit: int) -> list[JobId]:
         """Stop jobs whose window has ended and of which something waits; what is on its way is still recorded."""
@@ -170,6 +184,21 @@ class Jobs:
             update(JobRow).where(JobRow.number == number, JobRow.not_after <= now).values(not_after=None)
         )
 
+    async def carry_over(self, stopped: JobId, *, to: JobId, reason: str) -> bool:
+        """What waits in a stopped job is first in another one from now on; False where the job goes on again."""
+        carried = await self._connection.execute(
+            update(JobRow)
+            .where(JobRow.id == stopped, JobRow.status == JobStatus.STOPPED)
+            .values(carried_to=to, reason=reason)
+        )
+        return carried.rowcount == 1
+
+    async def carried_to(self, number: JobNumber) -> JobId | None:
+        """The job that has taken over what waits in this one."""
+        carried = await self._connection.execute(select(JobRow.carried_to).where(JobRow.number == number))
+        job = carried.scalar_one()
+        return None if job is None else JobId(job)
+
     async def any_untold(self) -> bool:
         """Whether there is an end of which nobody was told yet."""
         return (await self._connection.execute(select(JobRow.number).where(JobRow.untold).limit(1))).first() is not None
@@ -185,15 +214,12 @@ class Jobs:
 
     async def settle(self, number: JobNumber, *, now: datetime) -> bool:
         """Close the job if nothing of it waits or moves; True if that happened now."""
-        open_batch = exists().where(
-            BatchRow.job_number == JobRow.number, (BatchRow.waiting > 0) | (BatchRow.sending > 0)
-        )
         settled = await self._connection.execute(
             update(JobRow)
             .where(
                 JobRow.number == number,
                 JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)),
-                ~open_batch,
+                ~_HAS_OPEN_BATCH,
             )
             .values(status=JobStatus.FINISHED, reason=None, finished_at=now, touched_at=now, untold=True)
         )
@@ -201,21 +227,13 @@ class Jobs:
 
     async def unsettled(self, *, limit: int) -> list[JobNumber]:
         """Jobs that are running although nothing of them waits or moves: whoever should settle them died."""
-        open_batch = exists().where(
-            BatchRow.job_number == JobRow.number, (BatchRow.waiting > 0) | (BatchRow.sending > 0)
-        )
-        query = (
-            select(JobRow.number)
-            .where(JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), ~open_batch)
-            .limit(limit)
-        )
-        return [JobNumber(number) for number in (await self._connection.execute(query)).scalars()]
+        found = await self._connection.execute(_UNSETTLED, {"most": limit})
+        return [JobNumber(number) for number in found.scalars()]
 
     async def cancelled_but_waiting(self, *, limit: int) -> list[JobNumber]:
         """Cancelled jobs of which something still waits: it was held while the job was cancelled."""
-        waits = exists().where(BatchRow.job_number == JobRow.number, BatchRow.waiting > 0, BatchRow.holder.is_(None))
-        query = select(JobRow.number).where(JobRow.status == JobStatus.CANCELLED, waits).limit(limit)
-        return [JobNumber(number) for number in (await self._connection.execute(query)).scalars()]
+        found = await self._connection.execute(_CANCELLED_BUT_WAITING, {"most": limit})
+        return [JobNumber(number) for number in found.scalars()]
 
     async def active_in(self, lane: LaneKey, *, only: JobNumber | None = None) -> list[JobNumber]:
         """The jobs of a lane that are queued or running."""
@@ -227,26 +245,15 @@ class Jobs:
 
     async def statuses(self, numbers: Sequence[JobNumber]) -> dict[JobNumber, JobStatus]:
         """The stored statuses of these jobs."""
-        query = select(JobRow.number, JobRow.status).where(JobRow.number.in_(numbers))
-        return {JobNumber(number): JobStatus(status) for number, status in await self._connection.execute(query)}
+        found = await self._connection.execute(_STATUSES, {"numbers": list(numbers)})
+        return {JobNumber(number): JobStatus(status) for number, status in found}
 
     async def due(self, *, worker: WorkerId, now: datetime, only: JobNumber | None = None) -> list[DueJob]:
         """The jobs of which the worker could hold something right now."""
-        due = exists().where(BatchRow.job_number == JobRow.number, takable(now, worker=worker))
-        proves_itself = or_(~JobRow.answered, JobRow.probe_at.is_not(None)).label("proves_itself")
-        query = select(
-            *(JobRow.lane, JobRow.tenant, JobRow.number, JobRow.pass_value, JobRow.priority, proves_itself)
-        ).where(
-            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
-            due,
-            may_ask(now, worker=worker),
-            within_window(now),
-        )
-        if only is not None:
-            query = query.where(JobRow.number == only)
+        given = asked(worker, now) if only is None else {"only": only, **asked(worker, now)}
         return [
             DueJob(LaneKey(row.lane), row.tenant, _turn(row), proves_itself=bool(row.proves_itself))
-            for row in await self._connection.execute(query)
+            for row in await self._connection.execute(_due(any_job=only is None), given)
         ]
 
     async def waiting_in(self, lanes: Collection[LaneKey]) -> list[Waiting]:
@@ -278,6 +285,17 @@ class Jobs:
         rows = ({"number": job, "calls": count} for job, count in sorted(calls.items()))
         served = await self._connection.execute(_serve(self._connection.dialect.name), json_rows.payload(rows))
         return [_turn(row) for row in served]
+
+
+# Built once, as what is asked several times a second by every worker.
+@cache
+def _due(*, any_job: bool) -> Select[*tuple[Any, ...]]:
+    due = exists().where(BatchRow.job_number == JobRow.number, takable())
+    proves_itself = or_(~JobRow.answered, JobRow.probe_at.is_not(None)).label("proves_itself")
+    query = select(
+        *(JobRow.lane, JobRow.tenant, JobRow.number, JobRow.pass_value, JobRow.priority, proves_itself)
+    ).where(JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due, may_ask(), within_window())
+    return query if any_job else query.where(JobRow.number == bindparam("only"))
 
 
 @cache
@@ -326,7 +344,7 @@ def _turn(row: AnyRow) -> Turn:
     return Turn(JobNumber(row.number), row.pass_value, Priority(row.priority).weight)
 
 
-def _window_over(now: datetime) -> Select[int]:
+def _window_over(now: datetime | BindParameter[datetime]) -> Select[int]:
     waits = exists().where(BatchRow.job_number == JobRow.number, BatchRow.waiting > 0)
     active = (JobStatus.QUEUED, JobStatus.RUNNING)
     return select(JobRow.number).where(JobRow.status.in_(active), JobRow.not_after <= now, waits)
@@ -356,4 +374,16 @@ def _job(row: AnyRow) -> Job:
     )
 
 
+_HAS_OPEN_BATCH = exists().where(BatchRow.job_number == JobRow.number, (BatchRow.waiting > 0) | (BatchRow.sending > 0))
+_HAS_FREE_BATCH = exists().where(BatchRow.job_number == JobRow.number, BatchRow.waiting > 0, BatchRow.holder.is_(None))
+_UNSETTLED = (
+    select(JobRow.number)
+    .where(JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), ~_HAS_OPEN_BATCH)
+    .limit(bindparam("most"))
+)
+_CANCELLED_BUT_WAITING = (
+    select(JobRow.number).where(JobRow.status == JobStatus.CANCELLED, _HAS_FREE_BATCH).limit(bindparam("most"))
+)
+_ANY_WINDOW_OVER = _window_over(bindparam("now", type_=UtcDateTime())).limit(1)
+_STATUSES = select(JobRow.number, JobRow.status).where(JobRow.number.in_(bindparam("numbers", expanding=True)))
 _SERVED: json_rows.Columns = {"number": BigInteger(), "calls": BigInteger()}

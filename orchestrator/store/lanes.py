@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Text, delete, func, select, update
+from sqlalchemy import BigInteger, Insert, Text, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,18 +29,17 @@ class Lanes:
 
     async def pace_for_update(self, lane: LaneKey, *, now: float) -> Pace:
         """Where the lane stands, locked until the commit; a lane never seen before is unknown, not free."""
-        query = select(*_PACE).where(LaneRow.key == lane).with_for_update()
-        row = (await self._connection.execute(query)).one_or_none()
+        row = (await self._connection.execute(_FIND_FOR_UPDATE, {"lane": lane})).one_or_none()
         if row is None:
             dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
             first = _columns(unknown_past(now))
             await self._connection.execute(dialect.insert(LaneRow).values(key=lane, **first).on_conflict_do_nothing())
-            row = (await self._connection.execute(query)).one()
+            row = (await self._connection.execute(_FIND_FOR_UPDATE, {"lane": lane})).one()
         return _pace(row)
 
     async def pace(self, lane: LaneKey, *, now: float) -> Pace:
         """Where the lane stands, for those who only look."""
-        row = (await self._connection.execute(select(*_PACE).where(LaneRow.key == lane))).one_or_none()
+        row = (await self._connection.execute(_FIND, {"lane": lane})).one_or_none()
         return unknown_past(now) if row is None else _pace(row)
 
     async def keepers(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Keeper]:
@@ -54,29 +54,16 @@ class Lanes:
 
     async def keep(self, lane: LaneKey, pace: Pace) -> None:
         """Where the lane stands now."""
-        await self._connection.execute(update(LaneRow).where(LaneRow.key == lane).values(**_columns(pace)))
+        await self._connection.execute(_KEEP, {"lane": lane, **_columns(pace)})
 
     async def count_calls(self, answered: Mapping[LaneKey, LaneCalls], *, now: datetime) -> None:
         """So many calls were answered just now: one statement, however many lanes."""
-        dialect = self._connection.dialect.name
-        given = json_rows.table_of(dialect, _COUNTED)
-        insert = (postgresql if dialect == "postgresql" else sqlite).insert(LaneMinuteRow)
-        # SQLite needs a WHERE to tell ON CONFLICT from a join.
-        chosen = select(*(given.c[name] for name in _COUNTED)).where(given.c.calls > 0)
-        statement = insert.from_select(list(_COUNTED), chosen)
-        statement = statement.on_conflict_do_update(
-            index_elements=["lane", "minute"],
-            set_={
-                "calls": LaneMinuteRow.calls + statement.excluded.calls,
-                "throttled": LaneMinuteRow.throttled + statement.excluded.throttled,
-            },
-        )
         rows = (
             {"lane": lane, "minute": _minute(now), "calls": each.calls, "throttled": each.throttled}
             # Everybody counts in the same order, so that no two wait for each other.
             for lane, each in sorted(answered.items())
         )
-        await self._connection.execute(statement, json_rows.payload(rows))
+        await self._connection.execute(_count(self._connection.dialect.name), json_rows.payload(rows))
 
     async def calls_since(self, moment: datetime) -> dict[LaneKey, LaneCalls]:
         """What each lane did since then, to the minute."""
@@ -102,6 +89,24 @@ class Lanes:
         await self._connection.execute(delete(LaneMinuteRow).where(LaneMinuteRow.minute < _minute(before)))
 
 
+# Built once: every write of every lane counts its calls.
+@cache
+def _count(dialect: str) -> Insert:
+    given = json_rows.table_of(dialect, _COUNTED)
+    # SQLite needs a WHERE to tell ON CONFLICT from a join.
+    chosen = select(*(given.c[name] for name in _COUNTED)).where(given.c.calls > 0)
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(LaneMinuteRow)
+    statement = insert.from_select(list(_COUNTED), chosen)
+    counted: Insert = statement.on_conflict_do_update(
+        index_elements=["lane", "minute"],
+        set_={
+            "calls": LaneMinuteRow.calls + statement.excluded.calls,
+            "throttled": LaneMinuteRow.throttled + statement.excluded.throttled,
+        },
+    )
+    return counted
+
+
 def _minute(moment: datetime) -> int:
     return int(moment.timestamp()) // _MINUTE
 
@@ -119,4 +124,11 @@ def _columns(pace: Pace) -> dict[str, float | int]:
 _OWN = ("last_departure", "reach", "closed_until", "closed_for", "refusals", "together")
 _LEARNED = ("share", "held_since", "counted_from", "counted", "counted_before")
 _PACE = tuple(getattr(LaneRow, name) for name in (*_OWN, *_LEARNED))
+_FIND = select(*_PACE).where(LaneRow.key == bindparam("lane"))
+_FIND_FOR_UPDATE = _FIND.with_for_update()
+_KEEP = (
+    update(LaneRow)
+    .where(LaneRow.key == bindparam("lane"))
+    .values({name: bindparam(name) for name in (*_OWN, *_LEARNED)})
+)
 _COUNTED: json_rows.Columns = {"lane": Text(), "minute": BigInteger(), "calls": BigInteger(), "throttled": BigInteger()}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, delete, insert, select, update
+from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -161,12 +161,8 @@ class Reception:
 
     async def abandoned(self, *, untouched_since: datetime, limit: int) -> list[JobNumber]:
         """Receptions that nobody goes on with."""
-        query = (
-            select(JobRow.number)
-            .where(JobRow.status == JobStatus.RECEIVING, JobRow.touched_at < untouched_since)
-            .limit(limit)
-        )
-        return [JobNumber(number) for number in (await self._connection.execute(query)).scalars()]
+        found = await self._connection.execute(_ABANDONED, {"untouched_since": untouched_since, "most": limit})
+        return [JobNumber(number) for number in found.scalars()]
 
     async def remove_oldest(self, *, before: datetime) -> JobId | None:
         """Remove one job that ended before then, with its input and targets; None if there is none left."""
@@ -185,6 +181,11 @@ class Reception:
         return JobId(job.id)
 
 
+_ABANDONED = (
+    select(JobRow.number)
+    .where(JobRow.status == JobStatus.RECEIVING, JobRow.touched_at < bindparam("untouched_since"))
+    .limit(bindparam("most"))
+)
 _TARGET_COLUMNS: json_rows.Columns = {
     "job_number": BigInteger(),
     "line": BigInteger(),

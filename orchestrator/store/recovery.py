@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Integer, Text, case, or_, select, update
+from sqlalchemy import BigInteger, Boolean, Integer, Text, bindparam, case, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.action import Action
@@ -43,15 +43,7 @@ class Recovery:
         What was on its way may have happened: an action that may be repeated waits again, marked; any other is
         uncertain, and a person decides. So is a target that was alone on its way when its worker died again and again.
         """
-        query = (
-            select(BatchRow.__table__, JobRow.action)
-            .join(JobRow, JobRow.number == BatchRow.job_number)
-            .where(BatchRow.holder.is_not(None), BatchRow.lease_until < now)
-            .order_by(BatchRow.lease_until)
-            .limit(limit)
-            .with_for_update(of=BatchRow, skip_locked=True)
-        )
-        silent = (await self._connection.execute(query)).all()
+        silent = (await self._connection.execute(_SILENT, {"now": now, "most": limit})).all()
         if not silent:
             return []
         recovered = [self._recovered(batch) for batch in silent]
@@ -162,6 +154,16 @@ def _freed_row(batch: AnyRow) -> dict[str, Any]:
         "forgiven": _kills(batch),
     }
 
+
+# Built once: every worker asks every two seconds.
+_SILENT = (
+    select(BatchRow.__table__, JobRow.action)
+    .join(JobRow, JobRow.number == BatchRow.job_number)
+    .where(BatchRow.holder.is_not(None), BatchRow.lease_until < bindparam("now"))
+    .order_by(BatchRow.lease_until)
+    .limit(bindparam("most"))
+    .with_for_update(of=BatchRow, skip_locked=True)
+)
 
 # One more request may have left, and it uses up none of the attempts that the policy allows.
 _LOST_ATTEMPT: dict[str, Any] = {

@@ -60,7 +60,8 @@ class JobRow(Base):
     The brake (domain/brake.py): `brake_ended` and `brake_errors` are what it looks at no more; `canaries` names the
     lines that go first, until they were looked at; while `probe_at` is set Graph is out, and one call at a time asks.
 
-    No call of it starts after `not_after`. `untold` marks an end that nobody was told of yet.
+    No call of it starts after `not_after`; what waits then may be first in the job `carried_to`. `untold` marks an end
+    that nobody was told of yet.
     """
 
     __tablename__ = "jobs"
@@ -102,6 +103,7 @@ class JobRow(Base):
     schedule: Mapped[str | None] = mapped_column(Text)
     not_after: Mapped[datetime | None] = mapped_column(UtcDateTime)
     not_after_reason: Mapped[str | None] = mapped_column(Text)
+    carried_to: Mapped[str | None] = mapped_column(String(32))
     untold: Mapped[bool] = mapped_column(Boolean, server_default=false())
     idempotency_key: Mapped[str | None] = mapped_column(String(200))
     request_hash: Mapped[str | None] = mapped_column(String(64))

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.blackout import Blackout
-from orchestrator.domain.errors import NameTaken, UnknownSchedule
+from orchestrator.domain.errors import NameTaken, ScheduleUnreadable, UnknownSchedule
 from orchestrator.domain.ids import ScheduleNumber
 from orchestrator.domain.rhythm import Rhythm
 from orchestrator.domain.schedule import Order, Rules, Schedule, ScheduleStatus
@@ -68,9 +68,21 @@ class Schedules:
         return None if row is None else _schedule(row)
 
     async def all(self) -> list[Schedule]:
-        """Every schedule, by name."""
-        query = select(ScheduleRow.__table__).order_by(ScheduleRow.name)
-        return [_schedule(row) for row in await self._connection.execute(query)]
+        """Every schedule that can be read, by name."""
+        return [each for each in await self._all() if isinstance(each, Schedule)]
+
+    async def unreadable(self) -> list[ScheduleUnreadable]:
+        """The other ones, as what is raised where somebody asks for one of them."""
+        return [each for each in await self._all() if isinstance(each, ScheduleUnreadable)]
+
+    async def _all(self) -> list[Schedule | ScheduleUnreadable]:
+        found: list[Schedule | ScheduleUnreadable] = []
+        for row in await self._connection.execute(select(ScheduleRow.__table__).order_by(ScheduleRow.name)):
+            try:
+                found.append(_schedule(row))
+            except ScheduleUnreadable as problem:
+                found.append(problem)
+        return found
 
     async def due(self, now: datetime, *, limit: int) -> list[ScheduleNumber]:
         """Active schedules for a moment of which it is time, the longest overdue first."""
@@ -182,7 +194,10 @@ class Schedules:
 
 
 def _schedule(row: AnyRow) -> Schedule:
-    rhythm, order, rules, channels = unpack_definition(row.definition, row.list_name)
+    try:
+        rhythm, order, rules, channels = unpack_definition(row.definition, row.list_name)
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise ScheduleUnreadable(row.name) from problem
     return Schedule(
         number=ScheduleNumber(row.number),
         name=row.name,

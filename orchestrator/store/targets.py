@@ -170,10 +170,14 @@ class Targets:
 def _change(dialect: str) -> Update:
     # Built once: it is executed some twenty times a second, and building it takes as long as executing it.
     given = array_rows.table_of(dialect, _COLUMNS)
+    values: dict[str, Any] = {name: given.c[name] for name in _COLUMNS if name not in {"job_number", "line"}}
+    # Added, because others give attempts back too; and once, because a commit may be doubtful and be written again.
+    is_news = given.c.attempts > TargetRow.attempts
+    values["uncharged"] = TargetRow.uncharged + case((is_news, given.c.uncharged), else_=0)
     return (
         update(TargetRow)
         .where(TargetRow.job_number == given.c.job_number, TargetRow.line == given.c.line)
-        .values({name: given.c[name] for name in _COLUMNS if name not in {"job_number", "line"}})
+        .values(values)
     )
 
 

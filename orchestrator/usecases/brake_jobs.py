@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import assert_never
 
 import structlog
@@ -13,18 +14,22 @@ from orchestrator.domain.batch import ErrorGroup, TargetChange
 from orchestrator.domain.brake import (
     Braked,
     FailureClass,
+    Outage,
     Window,
     failure_class,
     judge,
     outage_found,
+    patience_with,
     window_of,
 )
 from orchestrator.domain.errors import TryLater
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
+from orchestrator.domain.outcome import GraphError
 from orchestrator.domain.stop_reasons import brake_reason, canary_reason, outage_reason, outage_stop_reason
 from orchestrator.domain.target import TargetStatus
-from orchestrator.engine.outages import Found, News, Outages, Over, StillOut
+from orchestrator.engine.caution import Caution
+from orchestrator.engine.outages import Found, News, Outages, Over, StillOut, Turn
 from orchestrator.engine.recorder import Entry
 from orchestrator.store.brakes import BrakeState
 from orchestrator.store.database import Transaction
@@ -34,8 +39,9 @@ log = structlog.get_logger()
 
 _JOBS_A_PAGE = 20
 _LOOK = 1.0
-_LOOK_AT_ERRORS = 0.05
-"""Seconds between two looks at one job: each locks its row, which a job that nothing paces has no time for."""
+_LOOK_AT_ERRORS = 0.2
+"""Seconds between two looks at one job: each locks its row, which a job that nothing paces has no time for. One whose
+latest devices fared badly waits for the look instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +81,10 @@ async def begin_anew(tx: Transaction, job: JobNumber) -> None:
 class Brakeman:
     """What one process does for the brakes of the jobs that it works on, after each write of outcomes."""
 
-    def __init__(self, app: App, outages: Outages, forbid: Callable[[Iterable[JobNumber]], None]) -> None:
-        self._app, self._outages, self._forbid = app, outages, forbid
+    def __init__(
+        self, app: App, outages: Outages, caution: Caution, forbid: Callable[[Iterable[JobNumber]], None]
+    ) -> None:
+        self._app, self._outages, self._caution, self._forbid = app, outages, caution, forbid
         self._seen: dict[JobNumber, _Seen] = {}
 
     async def look(self, entry: Entry, news: dict[JobNumber, News]) -> None:
@@ -85,30 +93,40 @@ class Brakeman:
             if change.status.is_final:
                 self._seen.setdefault(change.key.job, _Seen()).take_in(change)
         try:
-            await self._tell(news)
-            now = self._app.clock.monotonic()
-            for job in [job for job, seen in self._seen.items() if seen.calls_for_a_look_at(now)]:
+            await self.tell(news)
+            for job in [job for job in self._seen if self._calls_for_a_look(job)]:
                 await self._judge(job)
         except TryLater as problem:
             # What was not looked at now is looked at with the next outcome.
             log.warning("brake.waiting", reason=str(problem))
 
+    def _calls_for_a_look(self, job: JobNumber) -> bool:
+        seen = self._seen[job]
+        waits_for_it = seen.ended > 0 and self._caution.is_cautious(job)
+        return waits_for_it or seen.calls_for_a_look_at(self._app.clock.monotonic())
+
     async def _judge(self, job: JobNumber) -> None:
         judged = await judge_job(self._app, job)
-        if judged.stopped:
-            self._forbid([job])
-        if judged.stopped or judged.brake is None:
-            del self._seen[job]
-        else:
+        goes_on = judged.brake is not None and not judged.stopped
+        self._caution.judge_by(job, judged.brake.options if judged.brake is not None and goes_on else None)
+        if judged.brake is not None and goes_on:
             self._seen[job] = _Seen(judged.brake, judged_at=self._app.clock.monotonic())
+        else:
+            # It rests, whoever stopped it: here it need not be waited for until that is seen by the way.
+            self._forbid([job])
+            del self._seen[job]
 
-    async def _tell(self, news: dict[JobNumber, News]) -> None:
+    async def tell(self, news: dict[JobNumber, News]) -> None:
+        """Write down what was found of Graph; what cannot be written now is news again."""
         if not news:
             return
         try:
             async with self._app.store.transaction() as tx:
                 for job, each in sorted(news.items()):
-                    await _note_outage(tx, job, each)
+                    if each.turn is not None:
+                        await _note_outage(tx, job, each.turn)
+                    if each.forgiven:
+                        await tx.brakes.forgive(job, each.forgiven)
         except TryLater:
             self._outages.put_back(news)
             raise
@@ -162,32 +180,40 @@ async def _stop(tx: Transaction, job: JobNumber, reason: str) -> None:
     log.error("job.braked", job=job, reason=reason)
 
 
-async def _note_outage(tx: Transaction, job: JobNumber, news: News) -> None:
+async def _note_outage(tx: Transaction, job: JobNumber, turn: Turn) -> None:
     brake = await tx.brakes.of_active(job)
     if brake is None:
         return
     now = await tx.now()
-    match news:
-        case Found(lines, wait):
-            await tx.brakes.forgive(job, lines)
+    match turn:
+        case Found(wait, error):
             if brake.outage is None:
-                outage = outage_found(now, wait)
-                await tx.brakes.set_outage(job, outage, reason=outage_reason(outage.since))
-                log.warning("job.outage", job=job, met=len(lines) + 1)
-        case StillOut(wait):
+                await _set_outage(tx, job, outage_found(now, wait), error)
+                log.warning("job.outage", job=job, code=error.code, http_status=error.http_status)
+        case StillOut(wait, error):
             if brake.outage is None:
                 return
-            longer = brake.outage.after_probe(now, wait)
+            longer = brake.outage.after_probe(now, wait, await _patience(tx, job, error))
             if longer is None:
-                await _stop(tx, job, outage_stop_reason(brake.outage.since))
+                await _stop(tx, job, outage_stop_reason(brake.outage.since, error))
             else:
-                await tx.brakes.set_outage(job, longer, reason=outage_reason(longer.since))
+                await _set_outage(tx, job, longer, error)
         case Over():
             if brake.outage is not None:
                 await tx.brakes.set_outage(job, None, reason=None)
                 log.warning("job.outage_over", job=job, seconds=round((now - brake.outage.since).total_seconds(), 1))
         case _:
-            assert_never(news)
+            assert_never(turn)
+
+
+async def _set_outage(tx: Transaction, job: JobNumber, outage: Outage, error: GraphError) -> None:
+    reason = outage_reason(outage, error, await _patience(tx, job, error))
+    await tx.brakes.set_outage(job, outage, reason=reason)
+
+
+async def _patience(tx: Transaction, job: JobNumber, error: GraphError) -> timedelta:
+    accepted = (await tx.jobs.tallies([job]))[job].accepted
+    return patience_with(error, accepted_before=accepted > 0)
 
 
 async def _all_that_ended(tx: Transaction, job: JobNumber) -> Window:

@@ -63,10 +63,16 @@ async def describe_schedule(app: App, name: str, *, count: int = NEXT_SHOWN) -> 
 
 
 async def list_schedules(app: App) -> list[ScheduleView]:
-    """Every schedule, each with its next moment."""
+    """Every schedule that can be read, each with its next moment."""
     async with app.store.reading() as tx:
         seen = [await _seen(tx, schedule) for schedule in await tx.schedules.all()]
     return [await _view(app, each, 1) for each in seen]
+
+
+async def unreadable_schedules(app: App) -> list[str]:
+    """What is to be said of each of the others."""
+    async with app.store.reading() as tx:
+        return [str(problem) for problem in await tx.schedules.unreadable()]
 
 
 async def schedule_history(

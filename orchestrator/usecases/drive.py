@@ -18,6 +18,7 @@ from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.job import Job, shown_status
 from orchestrator.domain.target import Target
 from orchestrator.domain.turn import Turn, Turns
+from orchestrator.engine.caution import Caution
 from orchestrator.engine.held_batch import HeldBatch
 from orchestrator.engine.lane_run import LaneRun
 from orchestrator.engine.outages import Outages
@@ -71,7 +72,8 @@ class Driver:
         self._woken = asyncio.Event()
         self._leases = Leases(app)
         self._outages = Outages()
-        self._brakeman = Brakeman(app, self._outages, self._leases.forbid)
+        self._caution = Caution()
+        self._brakeman = Brakeman(app, self._outages, self._caution, self._leases.forbid)
         self._recorder = Recorder(self._write, app.clock)
         self._runs: dict[LaneKey, LaneRun] = {}
         self._running: dict[LaneKey, asyncio.Task[None]] = {}
@@ -235,6 +237,7 @@ class Driver:
             utc=self._leases.now,
             lanes=lambda: len(self._running),
             outages=self._outages,
+            caution=self._caution,
         )
 
     async def _ready(self, lane: LaneKey) -> bool:
@@ -252,13 +255,15 @@ class Driver:
     def _draw(self, lane: LaneKey, most: int) -> tuple[HeldBatch, list[Target]] | None:
         """Up to so many targets of the job whose turn it is."""
         turns = self._turns[lane]
-        job = turns.first()
-        held = None if job is None else self._leases.in_reserve(job)
-        if job is None or held is None:
-            return None
-        targets = held.take(most)
-        turns.note_served(job, len(targets))
-        return held, targets
+        while (job := turns.first()) is not None and (held := self._leases.in_reserve(job)) is not None:
+            under_way = sum(len(each.in_flight) for each in self._leases.of_job(job))
+            if room := self._caution.room(job, under_way, most):
+                targets = held.take(room)
+                turns.note_served(job, len(targets))
+                return held, targets
+            # Until the brake has looked at it, the others of the lane are called.
+            turns.drop(job)
+        return None
 
     async def _claim(self, job: JobNumber) -> bool:
         """Take a batch of the job, or more of one, into reserve; whether there was any."""
@@ -303,18 +308,21 @@ class Driver:
         return claims
 
     def _note_claim(self, claim: Claim, asked_at: float) -> None:
-        self._outages.note_claim(claim.key.job, is_probe=claim.is_probe)
+        self._outages.note_claim(claim.key.job, is_probe=claim.is_probe, now=self._app.clock.monotonic())
         if not claim.answered_before:
             self._recorder.forget_answered(claim.key.job)
         self._leases.add(claim, asked_at=asked_at)
 
     async def _write(self, entry: Entry) -> Written:
         # News of what this entry holds: what it gives back to a target must not be overwritten by the target's outcome.
-        news = self._outages.take_news()
+        news, unjudged = self._outages.take_news(), self._caution.unjudged()
         try:
             recorded = await record_outcomes(self._app, entry)
-        except BaseException:
+        except BaseException as problem:
             self._outages.put_back(news)
+            if not isinstance(problem, TryLater):
+                # Perhaps nothing of it is ever written, and nobody would judge it.
+                self._caution.note_judged(unjudged)
             raise
         self._leases.note_written(entry, recorded.written.kept)
         for lane, keeper in recorded.keepers.items():
@@ -324,17 +332,27 @@ class Driver:
                 known = self._known[turn.job] = replace(self._known[turn.job], turn=turn)
                 self._turns[known.lane].correct(turn)
         await self._brakeman.look(entry, news)
+        self._caution.note_judged(unjudged)
         self._shed_what_may_not_leave()
-        if any(batch.released for batch in entry.batches):
+        if unjudged or entry.answered or any(batch.released for batch in entry.batches):
             self._woken.set()
         return recorded.written
 
     async def _look_at_jobs(self) -> None:
         await self._leases.look()
-        if jobs := {held.claim.key.job for held in self._leases.all()}:
+        held = {each.claim.key.job for each in self._leases.all()}
+        if jobs := held | self._outages.suspects:
             async with self._app.store.reading() as tx:
-                self._outages.note_seen(await tx.brakes.out_for(jobs))
+                seen = await tx.brakes.out_for(jobs)
+            now = self._app.clock.monotonic()
+            self._outages.note_seen(seen, now)
+            self._outages.keep(held, now)
         self._shed_what_may_not_leave()
+        if self._outages.has_news:
+            # Of a job that nothing is held of, nothing else may ever be written.
+            async with self._recorder.quiet():
+                await self._recorder.flush_in_quiet()
+                await self._brakeman.tell(self._outages.take_news())
 
     def _shed_what_may_not_leave(self) -> None:
         # While Graph is out nobody holds anything of the job but its one probe, or nobody could take that.

@@ -34,7 +34,13 @@ async def fire_schedules(app: App) -> int:
         open_moments = await tx.moments.takable(now, limit=_SCHEDULES_A_LOOK)
     made = 0
     for number, at in [*open_moments, *((number, None) for number in due)]:
-        made += await _fire(app, number, at)
+        try:
+            made += await _fire(app, number, at)
+        except TryLater:
+            raise
+        except Exception:
+            # Not even setting it aside worked; the others go on all the same.
+            log.exception("schedule.beyond_help", schedule=number)
     return made
 
 

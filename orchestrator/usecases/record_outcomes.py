@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import structlog
 
-from orchestrator.domain.ids import BatchKey, JobNumber, LaneKey
+from orchestrator.domain.ids import BatchKey, LaneKey
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.pacing import Keeper
 from orchestrator.domain.retry import Halt
@@ -38,17 +37,8 @@ async def record_outcomes(app: App, entry: Entry) -> Recorded:
     app.metrics.note_written(change.status for change in entry.targets if change.key in kept)
     if len(kept) < len(entry.batches):
         log.warning("batch.taken_over", batches=len(entry.batches) - len(kept))
-    turns: list[Turn] = []
-    if entry.served:
-        # Apart, because all workers of a job write to its row here: it must not be locked while outcomes are written.
-        # What a crash in between leaves uncounted is some calls of the fair order, and no device.
-        async with app.store.transaction() as tx:
-            turns = await tx.jobs.serve(entry.served)
-    if exhausted := {change.key.job for change in entry.batches if change.released and not change.tally.waiting}:
-        # After the commit: the last two batches of a job may end in two processes at once, and one must see both.
-        await _settle(app, exhausted)
     changed = {lane: keeper for lane, keeper in keepers.items() if keeper is not entry.keepers[lane]}
-    return Recorded(Written(kept, frozenset(changed)), turns, changed)
+    return Recorded(Written(kept, frozenset(changed)), await _note_in_jobs(app, entry), changed)
 
 
 async def _write(tx: Transaction, entry: Entry) -> set[BatchKey]:
@@ -68,12 +58,23 @@ async def _write(tx: Transaction, entry: Entry) -> set[BatchKey]:
     return kept
 
 
-async def _settle(app: App, jobs: Iterable[JobNumber]) -> None:
+async def _note_in_jobs(app: App, entry: Entry) -> list[Turn]:
+    """What the entry means for whole jobs: whose turn it is now, and which have ended.
+
+    Apart, because all workers of a job write to its row here: it must not be locked while outcomes are written. And
+    after their commit: the last two batches of a job may end in two processes at once, and one must see both. What a
+    crash in between leaves uncounted is some calls of the fair order, and no device.
+    """
+    exhausted = {change.key.job for change in entry.batches if change.released and not change.tally.waiting}
+    if not entry.served and not exhausted:
+        return []
     async with app.store.transaction() as tx:
-        now = await tx.now()
-        for job in jobs:
-            if await tx.jobs.settle(job, now=now):
+        turns = await tx.jobs.serve(entry.served) if entry.served else []
+        # In one order, so that no two workers wait for each other.
+        for job in sorted(exhausted):
+            if await tx.jobs.settle(job, now=await tx.now()):
                 log.info("job.finished", job=job)
+    return turns
 
 
 def _reason(halt: Halt) -> str:

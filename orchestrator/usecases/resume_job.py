@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from orchestrator.domain.access import Asker
-from orchestrator.domain.errors import IllegalMove
+from orchestrator.domain.errors import IllegalMove, WrongMoment
 from orchestrator.domain.job import JobStatus
 from orchestrator.usecases.app import App
 from orchestrator.usecases.brake_jobs import begin_anew
@@ -17,13 +17,22 @@ _RESTING = (JobStatus.PAUSED, JobStatus.STOPPED)
 
 
 async def resume_job(app: App, wanted: str, *, by: Asker, reason: str | None = None) -> JobView:
-    """Set the job running again; a running one stays as it is, IllegalMove where it has ended."""
+    """Set the job running again; a running one stays as it is.
+
+    IllegalMove where it has ended, WrongMoment where another job has taken over what it left.
+    """
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
         by.grant.refuse_action(job.action)
         by.grant.refuse_devices((await tx.jobs.tallies([job.number]))[job.number].total)
         if job.status not in {JobStatus.QUEUED, JobStatus.RUNNING}:
             now = await tx.now()
+            carried_to = await tx.jobs.carried_to(job.number)
+            if carried_to is not None:
+                raise WrongMoment(
+                    f"What job {job.id} left is first in job {carried_to}: to go on here would call it a second time. "
+                    f"`muster job retry {job.id} --status waiting` calls it all the same."
+                )
             if not await tx.jobs.move(job.number, JobStatus.RUNNING, frm=_RESTING, reason=None, now=now):
                 raise IllegalMove(job.status, JobStatus.RUNNING)
             await tx.jobs.lift_window(job.number, now=now)

@@ -21,12 +21,11 @@ from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.submit_job import (
     KeyTaken,
     Reception,
-    begin_reception,
-    forget_reception,
     hash_of,
     job_of_key,
     new_job_id,
     publish_reception,
+    receiving,
 )
 
 RETRIABLE = (TargetStatus.FAILED, TargetStatus.UNCERTAIN, TargetStatus.CANCELLED, TargetStatus.WAITING)
@@ -73,39 +72,33 @@ async def retry_job(
         # Among them those that turned uncertain just now: they waited for another attempt.
         since = cancelled.job.finished_at
         taken.add(TargetStatus.CANCELLED)
-    reception = await begin_reception(
-        app,
-        NewJob(
-            id=new_job_id(app),
-            name=old.name,
-            action=old.action,
-            via=old.via,
-            tenant=app.tenant(old.tenant).name,
-            lane=app.tenant(old.tenant).lane,
-            priority=old.priority,
-            input_columns=old.input_columns,
-            submitted_by=by.name,
-            submit_reason=reason,
-            file_name=old.intake.file_name,
-            retry_of=old.id,
-        ),
+    new = NewJob(
+        id=new_job_id(app),
+        name=old.name,
+        action=old.action,
+        via=old.via,
+        tenant=app.tenant(old.tenant).name,
+        lane=app.tenant(old.tenant).lane,
+        priority=old.priority,
+        input_columns=old.input_columns,
+        submitted_by=by.name,
+        submit_reason=reason,
+        file_name=old.intake.file_name,
+        retry_of=old.id,
     )
     try:
-        rows = await _receive(app, reception, old, _Wanted(frozenset(taken), code, since))
-        by.grant.refuse_devices(rows)
-        async with app.store.reading() as tx:
-            brake = await tx.brakes.options(old.number)
-        intake = Intake(rows, file_name=old.intake.file_name)
-        return await publish_reception(app, reception, intake, by=by, idempotency=idempotency, brake=brake)
+        async with receiving(app, new) as reception:
+            rows = await _receive(app, reception, old, _Wanted(frozenset(taken), code, since))
+            by.grant.refuse_devices(rows)
+            async with app.store.reading() as tx:
+                brake = await tx.brakes.options(old.number)
+            intake = Intake(rows, file_name=old.intake.file_name)
+            return await publish_reception(app, reception, intake, by=by, idempotency=idempotency, brake=brake)
     except KeyTaken:
         # The same request came twice at once, and the other was faster.
-        await forget_reception(app, reception.number)
         return await retry_job(
             app, wanted, statuses=statuses, code=code, by=by, reason=reason, idempotency_key=idempotency_key
         )
-    except BaseException:
-        await asyncio.shield(forget_reception(app, reception.number))
-        raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,7 @@ def rhythm_words(rhythm: Rhythm) -> str:
         case Every(interval):
             return f"every {span(interval.total_seconds())}"
         case Once(wall, timezone):
-            return f"once, {wall:%Y-%m-%d %H:%M} ({timezone})"
+            return f"once, {wall:%Y-%m-%d} {clock_time(wall.time())} ({timezone})"
         case _:
             assert_never(rhythm)
 
@@ -192,7 +192,9 @@ def _rhythm_object(rhythm: Rhythm) -> dict[str, Any]:
 
 def _daylight_words(rhythm: Rhythm) -> str:
     if isinstance(rhythm, Every) or (isinstance(rhythm, Cron) and not rhythm.follows_the_wall_clock):
-        return "follows elapsed time: it neither pauses nor doubles"
+        if isinstance(rhythm, Cron) and rhythm.follows_steps:
+            return "follows elapsed time: due in every hour that passes and matches, twice where it comes twice"
+        return "follows elapsed time: nothing pauses for an hour and nothing doubles"
     return "follows the wall clock: what does not exist runs right after the gap, what comes twice runs the first time"
 
 

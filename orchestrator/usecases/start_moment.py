@@ -12,10 +12,10 @@ import structlog
 
 from orchestrator.domain.access import Asker
 from orchestrator.domain.due import Window
-from orchestrator.domain.errors import IllegalMove, MusterError, TryLater
+from orchestrator.domain.errors import IllegalMove, MusterError, TryLater, UnknownJob
 from orchestrator.domain.forecast import Forecast
 from orchestrator.domain.ids import JobId, WorkerId
-from orchestrator.domain.job import Job
+from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.schedule import Schedule
 from orchestrator.domain.spans import span
 from orchestrator.store.database import Transaction
@@ -55,7 +55,7 @@ async def start_moment(app: App, making: Making) -> Job:
     held = Held(schedule.number, making.at, making.holder)
     async with app.store.reading() as tx:
         version = await tx.lists.newest(schedule.order.list_name)
-        last = await tx.moments.last_job(schedule.number) if schedule.rules.carry_over else None
+        left = await _left(tx, schedule) if schedule.rules.carry_over else None
     if making.cancels is not None:
         await _cancel(app, making.cancels, schedule)
     order = schedule.order
@@ -66,6 +66,10 @@ async def start_moment(app: App, making: Making) -> Job:
         now = await tx.now()
         if not await tx.moments.start(held, job.id, list_version=version.version, reason=note, now=now):
             raise MomentLost(f"moment {making.at} of schedule {schedule.name} is another clock's by now")
+        if left is not None:
+            words = f"{(left.reason or 'Stopped.').removesuffix(_GOES_FIRST)} What it left is first in job {job.id}."
+            if not await tx.jobs.carry_over(left.id, to=job.id, reason=words):
+                raise MomentLost(f"job {left.id} of schedule {schedule.name} goes on again")
 
     request = ListRequest(
         order=order,
@@ -73,7 +77,7 @@ async def start_moment(app: App, making: Making) -> Job:
         by=making.by or the_schedule(schedule),
         not_after=None if window is None else window.ends,
         not_after_reason=None if window is None else _reason(schedule, window),
-        rest_of=last,
+        rest_of=None if left is None else left.id,
     )
     async with _signs_of_life(app, held):
         job = await submit_list(app, request, version, together_with=become)
@@ -95,13 +99,24 @@ def too_long(forecast: Forecast, window: timedelta | None) -> str | None:
     )
 
 
+async def _left(tx: Transaction, schedule: Schedule) -> Job | None:
+    """The schedule's last job where it was stopped: what waits in it goes first."""
+    job_id = await tx.moments.last_job(schedule.number)
+    if job_id is None:
+        return None
+    try:
+        job = await tx.jobs.find(job_id)
+    except UnknownJob:
+        return None
+    return job if job.status is JobStatus.STOPPED else None
+
+
 def _reason(schedule: Schedule, window: Window) -> str:
-    left = (
-        "the next run takes what is left first"
-        if schedule.rules.carry_over
-        else "`muster job resume` calls what is left now"
-    )
-    return f"Stopped because {window.reason}; {left}."
+    left = _GOES_FIRST if schedule.rules.carry_over else " `muster job resume` calls what is left now."
+    return f"Stopped because {window.reason}.{left}"
+
+
+_GOES_FIRST = " The next run takes what is left first."
 
 
 def the_schedule(schedule: Schedule) -> Asker:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
@@ -96,8 +97,7 @@ async def submit_job(
     request.by.grant.refuse_action(request.action)
     tenant = app.tenant(request.tenant)
     devices = await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=request.via, options=options)
-    reception = await _begin(app, request, devices, file_name)
-    try:
+    async with receiving(app, _new(app, request, devices, file_name)) as reception:
         await _receive(reception, devices, options, on_rows)
         report = devices.report()
         refuse_if_bad(report, options)
@@ -106,10 +106,6 @@ async def submit_job(
             preview = preview_of(devices, report, await forecast_new(app, tenant, report.good, request.priority))
             await asyncio.to_thread(_ask, confirm, preview)
         return await _publish(app, reception, request, report, file_name)
-    except BaseException:
-        # Ctrl-C included: an interrupted reception leaves nothing.
-        await asyncio.shield(forget_reception(app, reception.number))
-        raise
 
 
 async def preview_job(
@@ -184,6 +180,17 @@ class Reception:
         self.total += whole
 
 
+@asynccontextmanager
+async def receiving(app: App, new: NewJob) -> AsyncIterator[Reception]:
+    """A hidden job, to be published within the block; of what breaks there, Ctrl-C included, nothing is left."""
+    reception = await begin_reception(app, new)
+    try:
+        yield reception
+    except BaseException:
+        await asyncio.shield(forget_reception(app, reception.number))
+        raise
+
+
 async def begin_reception(app: App, new: NewJob) -> Reception:
     """A hidden job, ready for its pages."""
     async with app.store.transaction() as tx:
@@ -235,24 +242,21 @@ async def publish_reception(
     return published
 
 
-async def _begin(app: App, request: JobRequest, devices: DeviceList, file_name: str | None) -> Reception:
+def _new(app: App, request: JobRequest, devices: DeviceList, file_name: str | None) -> NewJob:
     tenant = app.tenant(request.tenant)
-    return await begin_reception(
-        app,
-        NewJob(
-            id=new_job_id(app),
-            name=request.name,
-            action=request.action,
-            via=request.via,
-            tenant=tenant.name,
-            lane=tenant.lane,
-            priority=request.priority,
-            input_columns=tuple(devices.columns),
-            submitted_by=request.by.name,
-            submit_reason=request.reason,
-            file_name=file_name,
-            retry_of=request.retry_of,
-        ),
+    return NewJob(
+        id=new_job_id(app),
+        name=request.name,
+        action=request.action,
+        via=request.via,
+        tenant=tenant.name,
+        lane=tenant.lane,
+        priority=request.priority,
+        input_columns=tuple(devices.columns),
+        submitted_by=request.by.name,
+        submit_reason=request.reason,
+        file_name=file_name,
+        retry_of=request.retry_of,
     )
 
 

@@ -22,10 +22,9 @@ from orchestrator.store.saved_lists import ListVersion
 from orchestrator.usecases.app import App
 from orchestrator.usecases.submit_job import (
     Reception,
-    begin_reception,
-    forget_reception,
     new_job_id,
     publish_reception,
+    receiving,
 )
 
 
@@ -59,34 +58,28 @@ async def submit_list(
             f"List {version.name!r} was imported for --via {version.via}, and --via {order.via} needs other columns."
         )
     rest = await _rest_of(app, request.rest_of) if request.rest_of is not None else frozenset[str]()
-    reception = await begin_reception(
-        app,
-        NewJob(
-            id=new_job_id(app),
-            name=order.name,
-            action=order.action,
-            via=order.via,
-            tenant=tenant.name,
-            lane=tenant.lane,
-            priority=order.priority,
-            input_columns=version.columns,
-            submitted_by=request.by.name,
-            submit_reason=order.reason,
-            file_name=version.label,
-            schedule=request.schedule,
-            not_after=request.not_after,
-            not_after_reason=request.not_after_reason,
-        ),
+    new = NewJob(
+        id=new_job_id(app),
+        name=order.name,
+        action=order.action,
+        via=order.via,
+        tenant=tenant.name,
+        lane=tenant.lane,
+        priority=order.priority,
+        input_columns=version.columns,
+        submitted_by=request.by.name,
+        submit_reason=order.reason,
+        file_name=version.label,
+        schedule=request.schedule,
+        not_after=request.not_after,
+        not_after_reason=request.not_after_reason,
     )
-    try:
+    async with receiving(app, new) as reception:
         await _receive(app, reception, version, rest)
         intake = replace(version.intake, file_name=version.label)
         return await publish_reception(
             app, reception, intake, by=request.by, brake=order.brake, canary=order.canary, together_with=together_with
         )
-    except BaseException:
-        await asyncio.shield(forget_reception(app, reception.number))
-        raise
 
 
 async def _receive(app: App, reception: Reception, version: ListVersion, rest: Collection[str]) -> None:

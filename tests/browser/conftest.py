@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
 from orchestrator.simulator.app import SimulatedGraph
@@ -18,6 +16,7 @@ from tests.support import databases
 from tests.support.apps import device_ids
 from tests.support.browser import Browser, open_browser, why_not
 from tests.support.command_line import CommandLine
+from tests.support.waiting import is_ready, until
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,7 +57,7 @@ class Installation:
         """Start the service; what is given back ends it."""
         started = ExitStack()
         started.enter_context(self.muster.started("serve", "--port", str(self.port)))
-        _until_ready(self.url)
+        until(lambda: is_ready(self.url), 60)
         return started
 
 
@@ -121,14 +120,3 @@ def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
-
-
-def _until_ready(url: str) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        try:
-            if httpx.get(f"{url}/api/health/ready", timeout=2).status_code == 200:
-                return
-        except httpx.HTTPError:
-            time.sleep(0.1)
-    pytest.fail("the service was not ready within a minute")

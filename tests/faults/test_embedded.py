@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve_in_thread
 from orchestrator.simulator.throttling import Quota
 from tests.support.apps import device_ids, devices_csv
-from tests.support.command_line import CommandLine
+from tests.support.command_line import CommandLine, embedded
 from tests.support.truth import assert_the_report_is_true
+from tests.support.waiting import until
 
 DEVICES = 300
 ACTION = ("--action", "refreshUserPolicy", "--yes")
@@ -26,15 +27,7 @@ def graph() -> SimulatedGraph:
 @pytest.fixture
 def muster(graph: SimulatedGraph, tmp_path: Path) -> Iterator[CommandLine]:
     with serve_in_thread(graph) as url:
-        yield CommandLine(
-            tmp_path,
-            {
-                "MUSTER_DATABASE_URL": f"sqlite:///{(tmp_path / 'muster.db').as_posix()}",
-                "MUSTER_GRAPH_URL": url,
-                "MUSTER_ACCESS_TOKEN": "token",
-                "MUSTER_WRITE_LIMIT": "200/2s",
-            },
-        )
+        yield embedded(tmp_path, url, MUSTER_WRITE_LIMIT="200/2s")
 
 
 def test_two_runs_on_one_file_share_the_limit_and_neither_loses_a_device(
@@ -95,11 +88,3 @@ def test_a_scan_that_was_killed_is_never_sent_again_by_itself(muster: CommandLin
     assert {row["errorCode"] for row in uncertain} == {"WorkerLost"}
     assert len(uncertain) + resumed.json["counts"]["accepted"] == DEVICES
     assert_the_report_is_true(rows, graph)
-
-
-def until(holds: Callable[[], bool], patience: float) -> None:
-    """Wait for something in another process."""
-    deadline = time.monotonic() + patience
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)

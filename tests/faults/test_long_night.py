@@ -18,8 +18,8 @@ from tests.support.apps import device_ids, devices_csv
 from tests.support.command_line import CommandLine
 from tests.support.invariants import Evidence, JobEvidence, assert_all_holds
 from tests.support.signed_in import APP, served_with_sign_in
-from tests.support.team import until
 from tests.support.tls import Authority
+from tests.support.waiting import until
 
 DEVICES = 300
 ACTION = ("--action", "refreshUserPolicy")

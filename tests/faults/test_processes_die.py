@@ -10,7 +10,8 @@ import pytest
 from orchestrator.simulator.app import SimulatedGraph
 from tests.faults.conftest import LIMIT
 from tests.support.invariants import RECOVERY_WITHIN, assert_all_holds
-from tests.support.team import Team, until
+from tests.support.team import Team
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a team's installation runs on Linux")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import sqlite3
 import sys
@@ -13,19 +12,16 @@ from pathlib import Path
 import asyncpg
 import pytest
 import redis
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.issuing import Registration
 from tests.support.apps import device_ids, devices_csv
+from tests.support.certificates import a_key_pair
 from tests.support.command_line import CommandLine, Ended
 from tests.support.signed_in import APP, served_with_sign_in, tokens_seen
-from tests.support.team import until
 from tests.support.tls import Authority
+from tests.support.waiting import until
 
 SECRET = "xQ8~a-client-secret-that-nobody-may-read"
 PASSWORD = "a-pass-phrase-of-the-key"
@@ -103,7 +99,8 @@ def test_an_embedded_run_keeps_the_secret_and_every_token_to_itself(
 def test_a_certificates_key_and_its_pass_phrase_are_told_to_nobody(
     graph: SimulatedGraph, authority: Authority, tmp_path: Path
 ) -> None:
-    key, certificate = _certificate()
+    key, issued = a_key_pair()
+    certificate = issued.public_bytes(Encoding.PEM)
     graph.entra.register_certificate(APP, certificate)
     encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSWORD.encode()))
     plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -176,20 +173,3 @@ async def _tables(url: str) -> str:
     finally:
         await connection.close()
     return "\n".join(parts)
-
-
-def _certificate() -> tuple[rsa.RSAPrivateKey, bytes]:
-    key = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "muster.contoso.example")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .sign(key, SHA256())
-    )
-    return key, certificate.public_bytes(Encoding.PEM)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from orchestrator.simulator.throttling import Quota
 from tests.support.apps import device_ids, devices_csv
 from tests.support.command_line import CommandLine, Running
 from tests.support.truth import assert_the_report_is_true
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a team's installation runs on Linux")
 
@@ -167,10 +168,3 @@ def test_a_worker_without_its_tables_ends_and_says_what_to_do(
     assert ended.code == 4
     assert "muster db upgrade" in ended.err
     assert "Traceback" not in ended.err
-
-
-def until(is_so: Callable[[], bool], patience: float) -> None:
-    deadline = time.monotonic() + patience
-    while not is_so():
-        assert time.monotonic() < deadline, f"not within {patience} seconds"
-        time.sleep(0.05)

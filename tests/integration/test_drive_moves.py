@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from sqlalchemy import update
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import StoreUnavailable
@@ -16,6 +17,7 @@ from orchestrator.domain.lane import WriteLimit, parse_write_limit
 from orchestrator.engine.stop import StopSignal
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
+from orchestrator.store.rows import BatchRow
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.describe_jobs import JobView, describe_job
@@ -218,5 +220,8 @@ async def test_what_another_took_over_is_not_called_any_more_when_the_database_i
 async def hand_over_everything(app: App, driver: Driver) -> None:
     """As if the leases had run out: another process recovers what this one holds, and this one hears of it."""
     async with app.store.transaction() as tx:
-        await tx.recovery.hand_back(now=await tx.now() + LEASE + LEASE, limit=50)
+        now = await tx.now()
+        held = update(BatchRow).where(BatchRow.holder.is_not(None))
+        await tx.connection.execute(held.values(lease_until=now - LEASE))
+        await tx.recovery.hand_back(now=now, limit=50)
     await driver._beat()

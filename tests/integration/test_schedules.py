@@ -20,7 +20,9 @@ from orchestrator.domain.errors import (
     StillRunning,
     UnknownList,
     UnknownSchedule,
+    WrongMoment,
 )
+from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.rhythm import Cron, Every, Once
 from orchestrator.domain.schedule import MomentStatus, Overlap, Rules, ScheduleStatus
@@ -31,7 +33,12 @@ from orchestrator.usecases.change_blackouts import add_blackouts
 from orchestrator.usecases.close_windows import close_windows
 from orchestrator.usecases.describe_jobs import describe_job, list_jobs
 from orchestrator.usecases.describe_lists import remove_list
-from orchestrator.usecases.describe_schedules import describe_schedule, list_schedules, preview_schedule
+from orchestrator.usecases.describe_schedules import (
+    describe_schedule,
+    list_schedules,
+    preview_schedule,
+    unreadable_schedules,
+)
 from orchestrator.usecases.fire_schedules import fire_schedules
 from orchestrator.usecases.pause_schedule import pause_schedule
 from orchestrator.usecases.remove_schedule import remove_schedule
@@ -294,10 +301,12 @@ async def test_a_schedule_that_an_update_has_broken_is_set_aside_and_the_others_
     async with app.store.transaction() as tx:
         await tx.connection.execute(text(f"UPDATE schedules SET definition = {damage} WHERE name = 'bad'"))  # noqa: S608 - our own
 
+    listed_before = await listed(app)
     night(clock)
     for _ in range(3):
         await fire_schedules(app)
 
+    assert listed_before == await listed(app) == {"bad", "good"}
     async with app.store.reading() as tx:
         rows = await tx.connection.execute(text("SELECT status, reason FROM schedules WHERE name = 'bad'"))
         status, reason = rows.one()
@@ -305,6 +314,28 @@ async def test_a_schedule_that_an_update_has_broken_is_set_aside_and_the_others_
     assert (status, bool(reason)) == ("set aside", True)
     assert failed.scalar_one() == 1
     assert (await statuses_of(app, "good")) == [MomentStatus.STARTED]
+
+
+async def listed(app: App) -> set[str]:
+    """Every schedule that a list shows or names as one that it cannot show."""
+    views, unreadable = await list_schedules(app), await unreadable_schedules(app)
+    return {view.schedule.name for view in views} | {name for name in ("bad", "good") if f"{name!r}" in str(unreadable)}
+
+
+async def test_a_schedule_that_not_even_can_be_set_aside_holds_up_no_other(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    for name in ("bad", "good"):
+        await a_schedule(app, name)
+    async with app.store.transaction() as tx:
+        await tx.connection.execute(
+            text("UPDATE schedules SET next_at = '2026-03-03 01:00:00', due_at = '2026-03-02' WHERE name = 'bad'")
+        )
+
+    night(clock)
+    made = await fire_schedules(app)
+
+    assert made == 1
+    assert await statuses_of(app, "good") == [MomentStatus.STARTED]
 
 
 async def test_a_paused_schedule_makes_no_job_and_its_history_says_so_when_it_goes_on(
@@ -473,6 +504,41 @@ async def test_at_the_end_of_its_window_a_job_stops_and_what_is_left_comes_first
     assert [target.device for target in targets] == [*devices[4:], *devices[:4]]
     assert [target.line for target in targets] == list(range(2, 12))
     assert {target.status for target in await targets_of(app, job)} == {TargetStatus.ACCEPTED, TargetStatus.WAITING}
+
+
+async def test_what_is_carried_over_is_not_called_by_the_stopped_job_as_well(app: App, clock: ManualClock) -> None:
+    await a_list(app, 10)
+    await a_schedule(app, rules=Rules(until=time(6), carry_over=True))
+    night(clock)
+    await fire_schedules(app)
+    clock.advance(hours=5)
+    await close_windows(app)
+    night(clock)
+    await fire_schedules(app)
+
+    stopped, second = [await job_of(app, moment.job) for moment in await history_of(app)]
+    with pytest.raises(WrongMoment, match=second.id):
+        await resume_job(app, stopped.id, by=Asker("tests", "tests"))
+
+    assert (stopped.status, second.status) == (JobStatus.STOPPED, JobStatus.QUEUED)
+    assert f"What it left is first in job {second.id}." in (stopped.reason or "")
+
+
+async def test_a_job_that_goes_on_again_keeps_what_it_left(app: App, clock: ManualClock) -> None:
+    await a_list(app, 10)
+    await a_schedule(app, rules=Rules(until=time(6), carry_over=True))
+    night(clock)
+    await fire_schedules(app)
+    first = await job_of(app, (await history_of(app))[0].job)
+    clock.advance(hours=5)
+    await close_windows(app)
+
+    await resume_job(app, first.id, by=Asker("tests", "tests"))
+    async with app.store.transaction() as tx:
+        carried = await tx.jobs.carry_over(first.id, to=JobId("another"), reason="carried over")
+
+    assert not carried
+    assert (await job_of(app, first.id)).status is JobStatus.RUNNING
 
 
 async def test_a_person_may_let_a_job_go_on_beyond_its_window(app: App, clock: ManualClock) -> None:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -19,7 +15,6 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs12,
 )
-from cryptography.x509.oid import NameOID
 
 from orchestrator.domain.errors import SignInRefused, SignInUnreachable
 from orchestrator.domain.lane import Cloud
@@ -40,6 +35,7 @@ from orchestrator.graph.trust import trust_in
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.issuing import Registration
 from orchestrator.simulator.serving import Tls, serve_in_thread
+from tests.support.certificates import a_key_pair
 from tests.support.clock import ManualClock
 from tests.support.tls import Authority, make_authority
 
@@ -142,23 +138,6 @@ async def test_a_secret_that_changed_on_disk_is_taken_up(
     file.write_text("second\n")
 
     assert permission(read_claims(await app.token())) is Permission.HAS
-
-
-def a_key_pair() -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
-    key = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "muster.contoso.example")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .sign(key, SHA256())
-    )
-    return key, certificate
 
 
 @pytest.mark.parametrize("kind", ["pem", "pfx"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 import requests
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -21,11 +20,11 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs12,
 )
-from cryptography.x509.oid import NameOID
 
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.issuing import Registration
 from orchestrator.simulator.serving import Tls, serve_in_thread
+from tests.support.certificates import a_key_pair
 from tests.support.tls import Authority
 
 TENANT = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -50,26 +49,9 @@ class Credential:
         return self.certificate.public_bytes(Encoding.PEM).decode()
 
 
-def a_credential() -> Credential:
-    key = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "muster.contoso.example")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .sign(key, SHA256())
-    )
-    return Credential(key, certificate)
-
-
 @pytest.fixture(scope="module")
 def credential() -> Credential:
-    return a_credential()
+    return Credential(*a_key_pair())
 
 
 @pytest.fixture
@@ -186,7 +168,7 @@ def test_msal_hears_that_a_certificate_is_another_one(
     graph: SimulatedGraph, app_for: AppFor, credential: Credential
 ) -> None:
     graph.entra.register_certificate(APP, credential.certificate_pem.encode())
-    other = a_credential()
+    other = Credential(*a_key_pair())
 
     refused = app_for(
         {"private_key": other.key_pem, "public_certificate": other.certificate_pem}

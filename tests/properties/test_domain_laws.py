@@ -94,11 +94,11 @@ def test_whatever_graph_answers_a_target_ends_within_its_attempts_and_never_lies
         unheard |= isinstance(answer, Uncertain)
         may_have_happened |= unheard or (isinstance(answer, Deferred) and answer.may_have_happened)
         match step:
-            case Again(wait, _, in_doubt, counted):
+            case Again(wait, _, in_doubt, counted, charged):
                 assert 0 <= wait <= 3601
                 assert repeatable or not may_have_happened
                 doubtful |= in_doubt
-                used -= 0 if counted else 1
+                used -= 0 if counted and charged else 1
             case Settle(status):
                 assert (status is TargetStatus.ACCEPTED) is isinstance(answer, Accepted)
                 # What Graph itself called a failure each time is one, unless it would cost too much to be wrong.

@@ -102,6 +102,16 @@ class CommandLine:
         return {name: value for name, value in given.items() if value}
 
 
+def embedded(folder: Path, graph_url: str, **variables: str) -> CommandLine:
+    """`muster` with a SQLite file in this folder, made by whichever command comes first."""
+    given = {
+        "MUSTER_DATABASE_URL": f"sqlite:///{(folder / 'muster.db').as_posix()}",
+        "MUSTER_GRAPH_URL": graph_url,
+        "MUSTER_ACCESS_TOKEN": "token",
+    }
+    return CommandLine(folder, {**given, **variables})
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """A command under way."""

@@ -51,6 +51,7 @@ TABLE = (
     Meaning("15 1,3,23 * * *", lambda wall: wall.minute == 15 and wall.hour in {1, 3, 23}),
     Meaning("0 * * * *", lambda wall: wall.minute == 0, "elapsed time"),
     Meaning("*/10 * * * *", lambda wall: wall.minute % 10 == 0, "elapsed time"),
+    Meaning("0 */4 * * *", lambda wall: wall.minute == 0 and wall.hour % 4 == 0, "elapsed time"),
     Meaning("20 */2 * * *", lambda wall: wall.minute == 20 and wall.hour % 2 == 0, "elapsed time"),
     Meaning("*/15 2 * * *", lambda wall: wall.hour == 2 and wall.minute % 15 == 0),
     Meaning("45 1 * * 1-5", lambda wall: _at(wall, 1, 45) and wall.isoweekday() <= 5),
@@ -77,7 +78,11 @@ class Span:
 
 
 def expected(meaning: Meaning, walls: list[tuple[datetime, datetime]]) -> list[datetime]:
-    """The moments at which the expression is due, by looking at every minute; the first minute only sets the stage."""
+    """The moments at which the expression is due, by looking at every minute; the first minute only sets the stage.
+
+    A fixed hour is due in the minute in which the clocks first reach it or pass it over. `*` and `*/n` hours are due in
+    every minute that passes whose clocks match.
+    """
     due = []
     highest = walls[0][1]
     for (_, before), (moment, wall) in pairwise(walls):

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from tests.support.command_line import CommandLine, Running
 from tests.support.guards import noted_by_guards, set_guards
 from tests.support.invariants import Evidence, JobEvidence
 from tests.support.tcp_proxy import TcpProxy, open_proxy
+from tests.support.waiting import until
 
 Part = Literal["database", "broker"]
 PARTS: tuple[Part, ...] = ("database", "broker")
@@ -252,14 +253,6 @@ def ask(url: str, question: str, *parameters: object) -> Any:
             await connection.close()
 
     return asyncio.run(fetch())
-
-
-def until(is_so: Callable[[], bool], patience: float, last_words: Callable[[], str] = str) -> None:
-    """Wait for something in another process."""
-    deadline = time.monotonic() + patience
-    while not is_so():
-        assert time.monotonic() < deadline, f"not within {patience} seconds\n{last_words()}"
-        time.sleep(0.05)
 
 
 def guard(url: str) -> None:

@@ -10,21 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.command_line import CommandLine, Running
+from tests.support.command_line import CommandLine, Running, embedded
 
 pytestmark = pytest.mark.enable_socket
 
 
 @pytest.fixture
 def muster(tmp_path: Path) -> CommandLine:
-    return CommandLine(
-        tmp_path,
-        {
-            "MUSTER_DATABASE_URL": f"sqlite:///{(tmp_path / 'muster.db').as_posix()}",
-            "MUSTER_GRAPH_URL": "http://127.0.0.1:9",
-            "MUSTER_ACCESS_TOKEN": "token",
-        },
-    )
+    return embedded(tmp_path, "http://127.0.0.1:9")
 
 
 def told_link(running: Running) -> str:

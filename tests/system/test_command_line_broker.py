@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,10 @@ import redis
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve_in_thread
 from tests.support.apps import device_ids, devices_csv
-from tests.support.command_line import CommandLine
+from tests.support.command_line import CommandLine, embedded
+from tests.support.waiting import until
 
 ACTION = ("--action", "refreshUserPolicy")
-
-
-@pytest.fixture
-def graph() -> SimulatedGraph:
-    return SimulatedGraph(None)
 
 
 @pytest.fixture
@@ -26,15 +21,12 @@ def muster(graph: SimulatedGraph, tmp_path: Path, postgresql_url: str, valkey_ur
     with redis.Redis.from_url(valkey_url) as broker:
         broker.flushall()
     with serve_in_thread(graph) as url:
-        yield CommandLine(
+        yield embedded(
             tmp_path,
-            {
-                "MUSTER_DATABASE_URL": postgresql_url,
-                "MUSTER_BROKER_URL": valkey_url,
-                "MUSTER_GRAPH_URL": url,
-                "MUSTER_ACCESS_TOKEN": "token",
-                "MUSTER_WRITE_LIMIT": "50/1s",
-            },
+            url,
+            MUSTER_DATABASE_URL=postgresql_url,
+            MUSTER_BROKER_URL=valkey_url,
+            MUSTER_WRITE_LIMIT="50/1s",
         )
 
 
@@ -65,7 +57,7 @@ def test_with_a_broker_ctrl_c_pauses_what_a_run_started(muster: CommandLine, gra
     with muster.started("worker"):
         _until_somebody_works(muster)
         with muster.started("run", file, *ACTION, "-o", "json") as running:
-            _until(lambda: graph.tenant.total >= 10)
+            until(lambda: graph.tenant.total >= 10)
             running.interrupt()
             interrupted = running.end()
 
@@ -86,12 +78,4 @@ def _until_somebody_works(muster: CommandLine) -> None:
     def works() -> bool:
         return bool(next(each for each in muster.run("doctor", "-o", "json").json if each["name"] == "workers")["ok"])
 
-    _until(works)
-
-
-def _until(happened: Callable[[], bool]) -> None:
-    """Processes are real here, and so is the wait for them."""
-    until = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < until, "it did not happen within half a minute"
-        time.sleep(0.1)
+    until(works)

@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from orchestrator.simulator.app import SimulatedGraph
-from orchestrator.simulator.serving import serve_in_thread
 from tests.support.apps import device_ids, devices_csv
 from tests.support.command_line import CommandLine
+from tests.support.waiting import until
 
 ACTION = ("--action", "refreshUserPolicy")
 
@@ -18,29 +16,15 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot 
 
 
 @pytest.fixture
-def graph() -> SimulatedGraph:
-    return SimulatedGraph(None)
-
-
-@pytest.fixture
-def muster(graph: SimulatedGraph, tmp_path: Path) -> Iterator[CommandLine]:
-    with serve_in_thread(graph) as url:
-        yield CommandLine(
-            tmp_path,
-            {
-                "MUSTER_DATABASE_URL": f"sqlite:///{(tmp_path / 'muster.db').as_posix()}",
-                "MUSTER_GRAPH_URL": url,
-                "MUSTER_ACCESS_TOKEN": "token",
-                "MUSTER_WRITE_LIMIT": "50/1s",
-            },
-        )
+def write_limit() -> str:
+    return "50/1s"
 
 
 def test_ctrl_c_pauses_the_job_and_resume_calls_the_rest_once(muster: CommandLine, graph: SimulatedGraph) -> None:
     file = muster.write("devices.csv", devices_csv(150))
 
     with muster.started("run", file, *ACTION, "-o", "json") as running:
-        _until(lambda: graph.tenant.total >= 10)
+        until(lambda: graph.tenant.total >= 10)
         running.interrupt()
         interrupted = running.end()
     called = graph.tenant.total
@@ -60,7 +44,7 @@ def test_the_second_ctrl_c_leaves_at_once(muster: CommandLine, graph: SimulatedG
     file = muster.write("devices.csv", devices_csv(5))
 
     with muster.started("run", file, *ACTION) as running:
-        _until(lambda: graph.tenant.total >= 1)
+        until(lambda: graph.tenant.total >= 1)
         running.interrupt()
         time.sleep(0.5)
         asked_at = time.monotonic()
@@ -75,7 +59,7 @@ def test_ctrl_c_while_a_list_is_read_leaves_nothing(muster: CommandLine, graph: 
     file = muster.write("devices.csv", devices_csv(400_000))
 
     with muster.started("run", file, *ACTION, "--yes") as running:
-        _until((muster.folder / "muster.db-wal").exists)
+        until((muster.folder / "muster.db-wal").exists)
         time.sleep(0.5)
         running.interrupt()
         ended = running.end()
@@ -89,18 +73,10 @@ def test_who_only_watches_ends_the_watching_and_not_the_job(muster: CommandLine)
     job = muster.run("submit", muster.write("devices.csv", devices_csv(3)), *ACTION).out.strip()
 
     with muster.started("job", "watch", job) as watching:
-        _until(lambda: b"queued" in watching.told.read_bytes())
+        until(lambda: b"queued" in watching.told.read_bytes())
         watching.interrupt()
         ended = watching.end()
 
     assert ended.code == 130
     assert "the job goes on" in ended.err
     assert muster.run("job", "show", job, "-o", "json").json["status"] == "queued"
-
-
-def _until(happened: Callable[[], bool]) -> None:
-    """Processes are real here, and so is the wait for them."""
-    until = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < until, "it did not happen within half a minute"
-        time.sleep(0.05)

@@ -1,35 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from orchestrator.simulator.app import SimulatedGraph
-from orchestrator.simulator.serving import serve_in_thread
 from tests.support.apps import device_ids, devices_csv
 from tests.support.command_line import CommandLine
 
 ACTION = ("--action", "refreshUserPolicy")
-
-
-@pytest.fixture
-def graph() -> SimulatedGraph:
-    return SimulatedGraph(None)
-
-
-@pytest.fixture
-def muster(graph: SimulatedGraph, tmp_path: Path) -> Iterator[CommandLine]:
-    with serve_in_thread(graph) as url:
-        yield CommandLine(
-            tmp_path,
-            {
-                "MUSTER_DATABASE_URL": f"sqlite:///{(tmp_path / 'muster.db').as_posix()}",
-                "MUSTER_GRAPH_URL": url,
-                "MUSTER_ACCESS_TOKEN": "token",
-                "MUSTER_WRITE_LIMIT": "none",
-            },
-        )
 
 
 def test_a_run_calls_every_device_once_and_reports_it(muster: CommandLine, graph: SimulatedGraph) -> None:

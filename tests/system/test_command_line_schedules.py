@@ -2,38 +2,16 @@ from __future__ import annotations
 
 import json
 import socket
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from orchestrator.simulator.app import SimulatedGraph
-from orchestrator.simulator.serving import serve_in_thread
 from tests.support.apps import device_ids, devices_csv
 from tests.support.command_line import CommandLine
+from tests.support.waiting import until
 
 BERLIN = ("--cron", "30 2 * * *", "--timezone", "Europe/Berlin")
 ORDER = ("--action", "refreshUserPolicy", "--list", "fleet")
-
-
-@pytest.fixture
-def graph() -> SimulatedGraph:
-    return SimulatedGraph(None)
-
-
-@pytest.fixture
-def muster(graph: SimulatedGraph, tmp_path: Path) -> Iterator[CommandLine]:
-    with serve_in_thread(graph) as url:
-        yield CommandLine(
-            tmp_path,
-            {
-                "MUSTER_DATABASE_URL": f"sqlite:///{(tmp_path / 'muster.db').as_posix()}",
-                "MUSTER_GRAPH_URL": url,
-                "MUSTER_ACCESS_TOKEN": "token",
-                "MUSTER_WRITE_LIMIT": "none",
-            },
-        )
 
 
 def test_a_preview_needs_no_schedule_and_marks_the_night_without_an_hour(muster: CommandLine) -> None:
@@ -106,7 +84,7 @@ def test_a_service_is_a_clock_and_history_says_what_became_of_every_moment(
     added = muster.run("schedule", "add", "often", "--every", "2s", *ORDER, "-o", "json")
 
     with muster.started("serve", "--port", str(_free_port())):
-        _until(lambda: len(_started(muster)) >= 2)
+        until(lambda: len(_started(muster)) >= 2)
         muster.run("schedule", "pause", "often")
         jobs = _started(muster)
         waited = [muster.run("job", "wait", job) for job in jobs]
@@ -146,7 +124,7 @@ def test_doctor_names_a_schedule_that_is_set_aside(muster: CommandLine) -> None:
     removed = muster.run("list", "remove", "fleet")
 
     with muster.started("serve", "--port", str(_free_port())):
-        _until(lambda: muster.run("schedule", "show", "often", "-o", "json").json["status"] == "set aside")
+        until(lambda: muster.run("schedule", "show", "often", "-o", "json").json["status"] == "set aside")
         doctor = muster.run("doctor", "-o", "json").json
 
     checks = {check["name"]: check for check in doctor}
@@ -182,9 +160,3 @@ def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
-
-
-def _until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < deadline, "not within half a minute"

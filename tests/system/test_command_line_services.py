@@ -2,38 +2,16 @@ from __future__ import annotations
 
 import socket
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from orchestrator.simulator.app import SimulatedGraph
-from orchestrator.simulator.serving import serve_in_thread
 from tests.support.apps import device_ids, devices_csv
 from tests.support.command_line import CommandLine
+from tests.support.waiting import is_ready, until
 
 ACTION = ("--action", "refreshUserPolicy")
-
-
-@pytest.fixture
-def graph() -> SimulatedGraph:
-    return SimulatedGraph(None)
-
-
-@pytest.fixture
-def muster(graph: SimulatedGraph, tmp_path: Path) -> Iterator[CommandLine]:
-    with serve_in_thread(graph) as url:
-        yield CommandLine(
-            tmp_path,
-            {
-                "MUSTER_DATABASE_URL": f"sqlite:///{(tmp_path / 'muster.db').as_posix()}",
-                "MUSTER_GRAPH_URL": url,
-                "MUSTER_ACCESS_TOKEN": "token",
-                "MUSTER_WRITE_LIMIT": "none",
-            },
-        )
 
 
 def test_submit_prints_the_id_and_says_that_nobody_is_working(muster: CommandLine, graph: SimulatedGraph) -> None:
@@ -62,7 +40,7 @@ def test_a_service_takes_what_is_submitted_beside_it(muster: CommandLine, graph:
     port = _free_port()
 
     with muster.started("serve", "--port", str(port)):
-        _until_live(port)
+        until(lambda: is_ready(f"http://127.0.0.1:{port}"))
         waited = muster.run("submit", file, *ACTION, "--wait", "-o", "json")
         watched = muster.run("job", "watch", waited.json["id"])
         doctor = muster.run("doctor", "-o", "json")
@@ -130,15 +108,3 @@ def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
-
-
-def _until_live(port: int) -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health/ready", timeout=2) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail("the service was not ready within half a minute")

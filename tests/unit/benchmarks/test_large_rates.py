@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks import picture
-from benchmarks.figures import Figure, Section
+from benchmarks.figures import Figure, Section, table
 from benchmarks.large import rate_between
 
 STEADY = [(float(second), 100 * second) for second in range(101)]
@@ -40,3 +40,17 @@ def test_the_picture_has_a_bar_for_every_speed(tmp_path: Path) -> None:
     bars = [each.get("width") for each in drawn.iter("{http://www.w3.org/2000/svg}rect")]
     assert bars == ["400.0", "200.0"]
     assert "(ratio 0.50)" in "".join(drawn.itertext())
+
+
+def test_one_table_holds_every_section_with_its_conditions() -> None:
+    fast = Section("Fast", "quiet", (Figure("bare", 2000.0, "devices/s"), Figure("ours", 1500.0, "devices/s", "bare")))
+    other = Section("Other", "alone", (Figure("memory", 0.5, "MiB"),))
+
+    lines = table([fast, other]).splitlines()
+
+    assert [line.split() for line in lines if line.startswith("  ")] == [
+        ["bare", "2,000", "devices/s"],
+        ["ours", "1,500", "devices/s", "0.75", "bare"],
+        ["memory", "0.5", "MiB"],
+    ]
+    assert lines[-2:] == ["Fast: quiet", "Other: alone"]

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.brake import (
+    CAUTIOUS,
+    DOUBTFUL_PATIENCE,
+    LATEST,
     LONGEST_PROBE_PAUSE,
     OUTAGE_PATIENCE,
     Braked,
@@ -21,7 +24,9 @@ from orchestrator.domain.brake import (
     is_unwell,
     is_word,
     judge,
+    most_ahead,
     outage_found,
+    patience_with,
     window_of,
 )
 from orchestrator.domain.job import Tally
@@ -165,7 +170,7 @@ def test_an_outage_is_probed_at_growing_intervals_and_never_sooner_than_it_asked
     for _ in range(8):
         pauses.append((outage.probe_at - now).total_seconds())
         now = outage.probe_at
-        longer = outage.after_probe(now, 0.0)
+        longer = outage.after_probe(now, 0.0, OUTAGE_PATIENCE)
         assert longer is not None
         outage = longer
 
@@ -176,5 +181,29 @@ def test_an_outage_is_probed_at_growing_intervals_and_never_sooner_than_it_asked
 def test_an_outage_is_not_waited_out_for_ever() -> None:
     outage = outage_found(NOW, 0.0)
 
-    assert outage.after_probe(NOW + OUTAGE_PATIENCE, 0.0) is not None
-    assert outage.after_probe(NOW + OUTAGE_PATIENCE + timedelta(seconds=1), 0.0) is None
+    assert outage.after_probe(NOW + OUTAGE_PATIENCE, 0.0, OUTAGE_PATIENCE) is not None
+    assert outage.after_probe(NOW + OUTAGE_PATIENCE + timedelta(seconds=1), 0.0, OUTAGE_PATIENCE) is None
+
+
+@pytest.mark.parametrize(
+    ("http_status", "accepted_before", "patience"),
+    [
+        (503, False, OUTAGE_PATIENCE),
+        (504, False, OUTAGE_PATIENCE),
+        (None, False, OUTAGE_PATIENCE),
+        (500, True, OUTAGE_PATIENCE),
+        (500, False, DOUBTFUL_PATIENCE),
+    ],
+)
+def test_a_500_to_a_job_that_never_worked_is_waited_out_for_less_long(
+    http_status: int | None, *, accepted_before: bool, patience: timedelta
+) -> None:
+    assert patience_with(GraphError("", "", http_status), accepted_before=accepted_before) == patience
+
+
+@given(st.integers(1, LATEST), st.integers(0, LATEST), st.integers(1, 99))
+def test_calls_run_ahead_of_a_brake_only_where_it_would_not_fall(ended: int, errors: int, share: int) -> None:
+    latest = Window(ended, min(errors, ended))
+    falls = isinstance(judge(latest, NOTHING, BrakeOptions(share, 1)), Braked)
+
+    assert most_ahead(latest, share) == (CAUTIOUS if falls else None)

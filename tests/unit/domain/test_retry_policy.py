@@ -85,6 +85,30 @@ def test_the_last_attempt_is_the_last() -> None:
     assert step(Deferred(BUSY), used=3) == Settle(TargetStatus.FAILED, BUSY)
 
 
+def throttled(named: float | None = None, *, asked: int = 1, age: float = 0.0, used: int = 1) -> NextStep:
+    wait = None if named is None else timedelta(seconds=named)
+    outcome = Deferred(BUSY, wait, closes_lane=True)
+    return POLICY.next_step(outcome, used=used, repeatable=False, jitter=1.0, asked=asked, age=age)
+
+
+@pytest.mark.parametrize(("asked", "age"), [(1, 0.0), (500, 3599.0), (2, 90_000.0)])
+def test_a_429_uses_up_no_attempt_and_ends_no_device(asked: int, age: float) -> None:
+    again = throttled(asked=asked, age=age, used=99)
+
+    assert isinstance(again, Again)
+    assert (again.counted, again.charged, again.doubtful) == (True, False, False)
+
+
+def test_a_device_that_is_throttled_for_an_hour_is_given_up() -> None:
+    assert throttled(asked=POLICY.attempts, age=POLICY.throttled) == Settle(TargetStatus.FAILED, BUSY)
+
+
+def test_a_throttled_device_waits_longer_each_time_and_never_less_than_was_named() -> None:
+    waits = [throttled(named, asked=asked) for named in (0.5, 60) for asked in (1, 2, 3, 99)]
+
+    assert [again.wait for again in waits if isinstance(again, Again)] == [2.0, 4.0, 8.0, 10.0, 61.0, 61.0, 61.0, 61.0]
+
+
 def test_what_never_left_uses_up_no_attempt() -> None:
     waits = step(Deferred(NO_ROAD), used=99)
 

@@ -23,6 +23,7 @@ from orchestrator.domain.outcome import Accepted, Bar, Deferred, GraphError, Out
 from orchestrator.domain.pacing import Keeper, Pace, Permits, Refusal, Standing
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import Target, TargetStatus
+from orchestrator.engine.caution import Caution
 from orchestrator.engine.closures import HOPELESS
 from orchestrator.engine.held_batch import HeldBatch
 from orchestrator.engine.lane_run import LaneRun
@@ -115,6 +116,7 @@ class Work:
     forbidden: bool = False
     most: int = 500
     calls: LaneCalls = field(default_factory=LaneCalls)
+    caution: Caution = field(default_factory=Caution)
 
     async def ready(self, _lane: LaneKey) -> bool:
         if self.forbidden:
@@ -139,7 +141,8 @@ class Work:
     def draw(self, _lane: LaneKey, most: int) -> tuple[HeldBatch, list[Target]] | None:
         if self.held is None or not self.held.in_reserve or self.forbidden:
             return None
-        return self.held, self.held.take(most)
+        room = self.caution.room(self.held.claim.key.job, len(self.held.in_flight), most)
+        return (self.held, self.held.take(room)) if room else None
 
     async def write(self, entry: Entry) -> Written:
         self.halts.update({job: halt.bar for job, halt in entry.halts.items()})
@@ -158,7 +161,12 @@ class Work:
         if change is None:
             self.waiting[target.line] = target  # withdrawn
         elif change.status is TargetStatus.WAITING:
-            self.waiting[target.line] = target._replace(attempts=change.attempts, doubtful=change.doubtful)
+            self.waiting[target.line] = target._replace(
+                attempts=change.attempts,
+                uncharged=target.uncharged + change.uncharged,
+                doubtful=change.doubtful,
+                first_attempt_at=change.first_attempt_at,
+            )
 
     def allows(self, _held: HeldBatch) -> bool:
         return not self.forbidden
@@ -192,6 +200,7 @@ class Stage:
             clock=clock,
             chance=Random(1),
             utc=clock.now,
+            caution=self.work.caution,
         )
         batching = Batching.ON if envelopes else Batching.OFF
         self.run = LaneRun(Lane(LANE, limit, self.graph, batching, at_once=64), ports, self.stop)
@@ -273,6 +282,44 @@ async def test_a_429_closes_the_lane_here_at_once_and_for_all_others(clock: Manu
     assert stage.throttle.closures == [30.0]
     assert stage.work.statuses == {TargetStatus.ACCEPTED: 60}
     assert Counter(change.attempts for change in stage.work.recorded.values()) == {1: 59, 2: 1}
+
+
+@pytest.mark.parametrize("named", [None, 2.0, 30.0])
+async def test_a_storm_of_429_fails_nobody_however_few_there_are_to_be_asked(
+    clock: ManualClock, named: float | None
+) -> None:
+    stage = Stage(clock, 3, limit=LIMIT)
+    throttled = replace(THROTTLED, retry_after=None if named is None else timedelta(seconds=named))
+    over_at = clock.monotonic() + 1200
+    stage.graph.answer = lambda _: throttled if clock.monotonic() < over_at else Accepted("request")
+
+    await stage.for_seconds(1200 + 240)
+
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 3}
+    # By attempts alone they would all have failed.
+    assert len(stage.graph.calls) > 3 * RetryPolicy().attempts
+
+
+async def test_a_device_that_graph_always_throttles_is_given_up_after_an_hour(clock: ManualClock) -> None:
+    stage = Stage(clock, 1, limit=LIMIT)
+    stage.graph.answer = lambda _: replace(THROTTLED, retry_after=timedelta(seconds=1))
+    began = clock.monotonic()
+
+    await stage.for_seconds(3600 + 240)
+
+    assert stage.work.statuses == {TargetStatus.FAILED: 1}
+    assert 3600 <= stage.graph.arrivals[-1] - began < 3600 + 200
+
+
+async def test_where_devices_fare_badly_what_was_prepared_waits_until_they_were_judged(clock: ManualClock) -> None:
+    stage = Stage(clock, 500, limit=None)
+    stage.graph.answer = lambda _: Refused(GraphError("Conflict", "no", 409))
+
+    # Nobody judges here: so nothing more leaves than was on its way.
+    await stage.for_seconds(5)
+
+    assert len(stage.graph.calls) == 64
+    assert stage.work.statuses == {TargetStatus.FAILED: 64}
 
 
 async def test_a_closure_that_cannot_be_shared_still_holds_here(clock: ManualClock) -> None:

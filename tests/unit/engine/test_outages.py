@@ -6,8 +6,8 @@ import pytest
 
 from orchestrator.domain.brake import OUTAGE_AFTER
 from orchestrator.domain.ids import JobNumber
-from orchestrator.domain.outcome import Accepted, Deferred, GraphError, Refused, Uncertain
-from orchestrator.engine.outages import Found, Outages, Over, StillOut
+from orchestrator.domain.outcome import Accepted, Deferred, GraphError, Outcome, Refused, Uncertain
+from orchestrator.engine.outages import Found, News, Outages, Over, StillOut
 from tests.support.builders import a_target
 
 JOB, OTHER = JobNumber(1), JobNumber(2)
@@ -21,9 +21,25 @@ def outages() -> Outages:
     return Outages()
 
 
+def note(
+    outages: Outages,
+    line: int,
+    outcome: Outcome,
+    *,
+    attempts: int = 0,
+    left_at: float | None = None,
+    job: JobNumber = JOB,
+    is_probe: bool = False,
+) -> bool:
+    """An answer at once: every call leaves a second after the one of the line before."""
+    left_at = float(line) if left_at is None else left_at
+    target = a_target(line, attempts=attempts)
+    return outages.note(job, target, outcome, left_at=left_at, now=left_at, is_probe=is_probe)
+
+
 def fail(outages: Outages, count: int, *, first: int = 2, attempts: int = 0, job: JobNumber = JOB) -> list[bool]:
     lines = range(first, first + count)
-    return [outages.note(job, a_target(line, attempts=attempts), UNWELL) for line in lines]
+    return [note(outages, line, UNWELL, attempts=attempts, job=job) for line in lines]
 
 
 def test_so_many_devices_in_a_row_are_an_outage_and_what_they_paid_is_given_back(outages: Outages) -> None:
@@ -36,14 +52,14 @@ def test_so_many_devices_in_a_row_are_an_outage_and_what_they_paid_is_given_back
     assert last == [True]
     assert outages.is_out(JOB)
     assert not outages.is_out(OTHER)
-    assert outages.take_news() == {JOB: Found(tuple(range(2, OUTAGE_AFTER + 1)), 0.0)}
+    assert outages.take_news() == {JOB: News(Found(0.0, UNWELL.error), tuple(range(2, OUTAGE_AFTER + 1)))}
     assert outages.take_news() == {}
 
 
 @pytest.mark.parametrize("word", [Accepted(), GONE], ids=repr)
 def test_one_word_of_graph_between_is_enough_to_see_none(outages: Outages, word: Accepted | Refused) -> None:
     fail(outages, OUTAGE_AFTER - 1)
-    outages.note(JOB, a_target(50), word)
+    note(outages, 50, word)
     fail(outages, OUTAGE_AFTER - 1, first=60)
 
     assert not outages.is_out(JOB)
@@ -59,7 +75,7 @@ def test_devices_that_failed_before_are_no_sign_of_an_outage(outages: Outages) -
 def test_a_429_between_neither_ends_a_row_nor_lengthens_it(outages: Outages) -> None:
     throttled = Deferred(GraphError("TooManyRequests", "", 429), closes_lane=True)
     fail(outages, OUTAGE_AFTER - 1)
-    outages.note(JOB, a_target(70), throttled)
+    note(outages, 70, throttled)
     was_out = outages.is_out(JOB)
     fail(outages, 1, first=80)
 
@@ -71,38 +87,93 @@ def test_what_was_on_its_way_when_it_began_pays_nothing_and_is_no_probe(outages:
     fail(outages, OUTAGE_AFTER)
     outages.take_news()
 
-    free = [outages.note(JOB, a_target(line), SILENT) for line in range(100, 110)]
+    free = [note(outages, line, SILENT) for line in range(100, 110)]
 
     assert all(free)
     assert outages.take_news() == {}
 
 
 def test_a_probe_that_fails_is_news_and_one_that_is_answered_ends_it(outages: Outages) -> None:
-    outages.note_claim(JOB, is_probe=True)
+    outages.note_claim(JOB, is_probe=True, now=1.0)
     wait = Deferred(GraphError("ServiceUnavailable", "", 503), timedelta(seconds=30))
-    failed = outages.note(JOB, a_target(2), wait, is_probe=True)
+    failed = note(outages, 2, wait, is_probe=True)
     news = outages.take_news()
-    answered = outages.note(JOB, a_target(3), GONE, is_probe=True)
+    answered = note(outages, 3, GONE, is_probe=True)
 
-    assert (failed, news) == (True, {JOB: StillOut(30.0)})
-    assert (answered, outages.take_news()) == (False, {JOB: Over()})
+    assert (failed, news) == (True, {JOB: News(StillOut(30.0, wait.error))})
+    assert (answered, outages.take_news()) == (False, {JOB: News(Over())})
     assert not outages.is_out(JOB)
+
+
+def test_a_word_to_a_call_that_left_before_it_was_found_does_not_end_it(outages: Outages) -> None:
+    fail(outages, OUTAGE_AFTER)
+
+    note(outages, 99, Accepted(), left_at=5.0)
+
+    assert outages.is_out(JOB)
+    assert isinstance(outages.take_news()[JOB].turn, Found)
+
+
+def test_late_answers_from_before_it_began_do_not_hide_it(outages: Outages) -> None:
+    for line in range(20, 20 + OUTAGE_AFTER):
+        note(outages, line, UNWELL)
+        note(outages, line - 18, Accepted())
+
+    assert outages.is_out(JOB)
+    assert len(outages.take_news()[JOB].forgiven) == OUTAGE_AFTER - 1
+
+
+def test_what_left_before_a_later_word_is_a_device_that_is_unwell(outages: Outages) -> None:
+    note(outages, 50, Accepted())
+    fail(outages, 3 * OUTAGE_AFTER)
+
+    assert not outages.is_out(JOB)
+
+
+def test_what_left_a_moment_before_the_last_word_is_given_back_too(outages: Outages) -> None:
+    note(outages, 2, UNWELL, left_at=19.8)
+    note(outages, 3, UNWELL, left_at=19.0)
+    note(outages, 4, Accepted(), left_at=20.0)
+    fail(outages, OUTAGE_AFTER, first=21)
+
+    forgiven = outages.take_news()[JOB].forgiven
+    assert 2 in forgiven
+    assert 3 not in forgiven
+
+
+def test_what_others_found_gives_back_what_was_met_here(outages: Outages) -> None:
+    fail(outages, 3)
+    suspects = outages.suspects
+
+    outages.note_seen({JOB: True}, 10.0)
+
+    assert suspects == {JOB}
+    assert outages.take_news() == {JOB: News(None, (2, 3, 4))}
+
+
+def test_what_was_met_long_ago_is_forgotten(outages: Outages) -> None:
+    fail(outages, OUTAGE_AFTER - 1)
+
+    outages.keep([], 1000.0)
+
+    assert not outages.suspects
+    assert not any(fail(outages, 1, first=1000))
 
 
 def test_a_late_answer_ends_it_too(outages: Outages) -> None:
     fail(outages, OUTAGE_AFTER)
 
-    outages.note(JOB, a_target(99), Accepted())
+    note(outages, 99, Accepted())
 
-    assert outages.take_news() == {JOB: Over()}
+    assert outages.take_news()[JOB].turn == Over()
 
 
 def test_a_claim_tells_that_others_found_graph_back_but_does_not_undo_what_is_unwritten(outages: Outages) -> None:
     fail(outages, OUTAGE_AFTER)
-    outages.note_claim(JOB, is_probe=False)
+    outages.note_claim(JOB, is_probe=False, now=99.0)
     still = outages.is_out(JOB)
     outages.take_news()
-    outages.note_claim(JOB, is_probe=False)
+    outages.note_claim(JOB, is_probe=False, now=99.0)
 
     assert still
     assert not outages.is_out(JOB)
@@ -112,20 +183,20 @@ def test_news_that_could_not_be_written_waits_behind_newer_news(outages: Outages
     fail(outages, OUTAGE_AFTER)
     fail(outages, OUTAGE_AFTER, job=OTHER)
     unwritten = outages.take_news()
-    outages.note(JOB, a_target(99), Accepted())
+    note(outages, 99, Accepted())
 
     outages.put_back(unwritten)
 
-    assert outages.take_news() == {JOB: Over(), OTHER: unwritten[OTHER]}
+    assert outages.take_news() == {JOB: News(Over(), unwritten[JOB].forgiven), OTHER: unwritten[OTHER]}
 
 
 def test_what_others_found_is_seen_in_the_database_unless_news_of_ours_is_unwritten(outages: Outages) -> None:
-    outages.note_seen({JOB: True, OTHER: False})
+    outages.note_seen({JOB: True, OTHER: False}, 99.0)
     found = (outages.is_out(JOB), outages.is_out(OTHER))
-    outages.note_seen({JOB: False})
+    outages.note_seen({JOB: False}, 99.0)
     back = outages.is_out(JOB)
     fail(outages, OUTAGE_AFTER)
-    outages.note_seen({JOB: False})
+    outages.note_seen({JOB: False}, 99.0)
 
     assert found == (True, False)
     assert not back
