@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from orchestrator.simulator.authorizing import Visitor
 from orchestrator.simulator.exchange import Caller, read_body, respond, respond_json
 from orchestrator.simulator.mischief import Mischief
 from orchestrator.simulator.summary import csv_of, row_of, summary_of
@@ -96,6 +97,11 @@ class Control:
             entra.grants.polls_before_approval = int(asked["pollsBeforeApproval"])
         if "identityHeader" in asked:
             entra.identity_header = str(asked["identityHeader"])
+        if "visitor" in asked:
+            who = dict(asked["visitor"])
+            entra.visitor = Visitor(
+                str(who.get("name", Visitor().name)), tuple(map(str, who.get("roles", ()))), bool(who.get("declines"))
+            )
 
 
 def _quota(asked: dict[str, Any], current: Quota | None) -> Quota | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -150,9 +151,18 @@ def _explain_problems(web: FastAPI, pages: Pages) -> None:
         web.add_exception_handler(kind, explain)
 
 
+def _page_of(request: Request) -> str:
+    """The page that somebody looks at, and not the part of it that asked."""
+    if is_fragment(request):
+        page = urlsplit(request.headers.get("hx-current-url", ""))
+        path, asked = page.path or "/", page.query
+    else:
+        path, asked = (request.url.path, request.url.query) if request.method == "GET" else ("/", "")
+    return f"{path}?{asked}" if asked else path
+
+
 async def _sign_in_first(request: Request, _: Exception) -> Response:
-    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    there = asked if request.method == "GET" else "/"
+    there = _page_of(request)
     where = f"/sign-in{query(to=there if there != '/' else None)}"
     if request.headers.get("accept") == "text/event-stream":
         # A browser would follow, find no events there, and never say so to the page.

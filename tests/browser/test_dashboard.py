@@ -243,6 +243,7 @@ def test_nothing_stands_in_the_way_of_a_screen_reader_and_nothing_is_cut_off(
         "/schedules",
         "/schedules/new",
         "/schedules/nightly",
+        "/schedules/nightly/change",
         "/lists",
         "/lists/fleet",
         "/lanes",

@@ -135,6 +135,16 @@ async def test_the_same_key_and_body_are_the_same_job_and_another_body_is_refuse
     assert [job["id"] for job in jobs.json()["items"]] == [first.json()["id"]]
 
 
+async def test_a_key_that_comes_ten_times_at_once_makes_one_job(idle: Service) -> None:
+    async with idle.client() as client:
+        answers = await asyncio.gather(*(post_job(client, devices_csv(600), key="at-once") for _ in range(10)))
+        jobs = (await client.get("/api/jobs")).json()["items"]
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert {answer.json()["id"] for answer in answers} == {job["id"] for job in jobs}
+    assert [job["counts"]["total"] for job in jobs] == [600]
+
+
 async def test_a_retry_that_is_sent_twice_is_made_once(idle: Service) -> None:
     job = await submitted(idle.served.app, 5)
     async with idle.client() as client:

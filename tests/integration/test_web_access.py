@@ -196,11 +196,19 @@ async def test_a_form_that_is_no_upload_is_never_read_into_memory(service: Servi
 async def test_whoever_is_signed_out_is_led_from_a_live_page_to_the_door_and_back(service: Service) -> None:
     async with httpx.AsyncClient(base_url=service.url) as nobody:
         events = await nobody.get("/jobs/live", headers={"Accept": "text/event-stream"})
-        page = await nobody.get("/jobs?search=berlin", headers={"HX-Request": "true"})
+        page = await nobody.get("/jobs?search=berlin")
+        looked_at = {"HX-Request": "true", "HX-Current-URL": f"{service.url}/jobs/abc?x=1"}
+        part = await nobody.get("/jobs/abc/targets", headers=looked_at)
+        elsewhere = await nobody.get(
+            "/jobs", headers={**looked_at, "HX-Current-URL": "https://evil.example//evil.example"}
+        )
 
     assert events.headers["content-type"].startswith("text/event-stream")
     assert "event: leave" in events.text
-    assert page.headers["hx-redirect"] == "/sign-in?to=%2Fjobs%3Fsearch%3Dberlin"
+    assert page.headers["location"] == "/sign-in?to=%2Fjobs%3Fsearch%3Dberlin"
+    assert part.headers["hx-redirect"] == "/sign-in?to=%2Fjobs%2Fabc%3Fx%3D1"
+    # Where it leads is looked at when somebody comes back with it: never to another site.
+    assert elsewhere.headers["hx-redirect"] == "/sign-in?to=%2F%2Fevil.example"
 
 
 async def test_a_stream_ends_soon_after_its_key_is_revoked(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from orchestrator.simulator.authorizing import Visitor
+
 A, B = (f"00000000-0000-4000-8000-00000000000{n}" for n in "ab")
 
 
@@ -118,3 +120,12 @@ async def test_an_unknown_control_is_404(graph: Any, ask: Any, method: str, path
 
 async def test_a_page_that_is_no_number_is_said(graph: Any, ask: Any) -> None:
     assert (await control(ask, graph, "GET", "ledger?offset=first")).status_code == 400
+
+
+async def test_who_sits_at_the_browser_is_said_from_outside(graph: Any, ask: Any) -> None:
+    said = {"name": "alex@contoso.example", "roles": ["Muster.Admin"]}
+
+    answer = await control(ask, graph, "POST", "entra", {"visitor": said})
+
+    assert answer.status_code == 204
+    assert graph.entra.visitor == Visitor("alex@contoso.example", ("Muster.Admin",))
