@@ -23,7 +23,7 @@ from tests.support.team import PARTS, Team, TeamJob, TeamWorker, a_team, ask
 
 LIMIT = (400, 4.0)
 _DEVICES = 2_000
-_DEVICES_A_KILL = 300
+_DEVICES_A_KILL = 250
 _WORKERS = 3
 _WORKERS_TO_KILL = 4
 
