@@ -93,7 +93,7 @@ class Brakeman:
             if change.status.is_final:
                 self._seen.setdefault(change.key.job, _Seen()).take_in(change)
         try:
-            await self.tell(news)
+            await self._tell(news)
             for job in [job for job in self._seen if self._calls_for_a_look(job)]:
                 await self._judge(job)
         except TryLater as problem:
@@ -118,8 +118,7 @@ class Brakeman:
             # Whoever stopped it: here nothing more leaves until that is seen by the way.
             self._rest([job])
 
-    async def tell(self, news: dict[JobNumber, News]) -> None:
-        """Write down what was found of Graph; what cannot be written now is news again."""
+    async def _tell(self, news: dict[JobNumber, News]) -> None:
         if not news:
             return
         try:

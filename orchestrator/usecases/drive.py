@@ -351,9 +351,7 @@ class Driver:
         self._shed_what_may_not_leave()
         if self._outages.has_news:
             # Of a job that nothing is held of, nothing else may ever be written.
-            async with self._recorder.quiet():
-                await self._recorder.flush_in_quiet()
-                await self._brakeman.tell(self._outages.take_news())
+            self._recorder.nudge()
 
     def _shed_what_may_not_leave(self) -> None:
         # While Graph is out nobody holds anything of the job but its one probe, or nobody could take that.
