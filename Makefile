@@ -57,8 +57,8 @@ test: static ## everything: check, then integration, system and faults
 	$(PYTEST)
 
 # SEED=… plays one simulated run again, with its log; docs/faults.md has more.
-chaos: $(READY) ## break things at random: SECONDS=60 SEED=… KIND=simulation|processes
-	@SECONDS=$(SECONDS) SEED=$(SEED) KIND=$(KIND) $(BIN)/python -m tests.support.chaos
+chaos: $(READY) ## break things at random: SECONDS=60 SEED=… KIND=simulation|processes KILLS=…
+	@SECONDS=$(SECONDS) SEED=$(SEED) KIND=$(KIND) KILLS=$(KILLS) $(BIN)/python -m tests.support.chaos
 
 zones: $(READY) ## compare when schedules are due with an oracle, around every transition of every time zone
 	$(BIN)/python -m tests.support.cron_oracle

@@ -77,6 +77,11 @@ def pace(tally: Tally, rate: float | None) -> str:
     return f"{rate:.1f}/s, {span(left / rate)} left" if rate > 0 else "waiting"
 
 
+def waits_for(view: JobView) -> str | None:
+    """Why a job that runs calls nothing; why one came to rest is said at its end."""
+    return None if view.status.is_at_rest else view.job.reason
+
+
 @contextmanager
 def open_progress(*, is_quiet: bool = False) -> Iterator[Progress]:
     """The progress that fits where stderr goes."""
@@ -97,17 +102,22 @@ def open_progress(*, is_quiet: bool = False) -> Iterator[Progress]:
 
 
 class _Lines:
-    """A line every few seconds, and one when the status changes."""
+    """A line every few seconds, and one when the status changes; why nothing moves, whenever that changes."""
 
     def __init__(self) -> None:
         self._rate = Rate(30.0)
         self._said_at = time.monotonic()
         self._status = ""
+        self._reason: str | None = None
 
     def show(self, view: JobView) -> None:
         """Say it if there is something to say."""
         now = time.monotonic()
         rate = self._rate.after(now, view.tally.settled)
+        if (reason := waits_for(view)) != self._reason:
+            self._reason = reason
+            if reason is not None:
+                click.echo(reason, err=True)
         if view.status == self._status and now - self._said_at < _EVERY:
             return
         self._said_at, self._status = now, view.status
@@ -152,7 +162,8 @@ class _Live:
         )
         if view.status not in {"running", "finished"}:
             counts.append(f"  {view.status}", style="yellow")
-        self._live.update(Group(top, counts))
+        reason = waits_for(view)
+        self._live.update(Group(top, counts, *([Text(reason, style="yellow")] if reason else [])))
 
 
 @contextmanager

@@ -96,7 +96,7 @@ def show(invocation: Invocation, name: str) -> None:
 def change(invocation: Invocation, /, name: str, **options: Any) -> None:
     """Change what is given, and leave all else of the schedule as it is.
 
-    `none` takes away an --until, a --name, a --reason or every --notify.
+    `none` takes away an --until, a --name, a --reason or every --notify; --notify names all channels anew.
     """
     from orchestrator.usecases.change_schedule import change_schedule
 

@@ -17,7 +17,9 @@ MusterError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 
 class MusterError(Exception):
@@ -52,11 +54,19 @@ class AmbiguousJob(RequestRejected):
         self.prefix, self.fitting = prefix, fitting
 
 
+def _some(wanted: str, names: Sequence[str], most: int = 10) -> str:
+    """The names, or where there are many those most like the wanted one."""
+    if len(names) <= most:
+        return ", ".join(names)
+    near = get_close_matches(wanted, names, most) or names[:most]
+    return f"{', '.join(near)} … {len(names)} in all"
+
+
 class UnknownTenant(RequestRejected):
     """No tenant of this name is configured."""
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
-        there = ", ".join(known) if known else "none yet"
+        there = _some(name, known) or "none yet"
         super().__init__(f"There is no tenant {name!r} in the settings (there is: {there}). See `muster tenant list`.")
         self.name, self.known = name, known
 
@@ -65,7 +75,7 @@ class UnknownLane(RequestRejected):
     """No tenant in the settings leads to such a lane."""
 
     def __init__(self, wanted: str, tenants: tuple[str, ...]) -> None:
-        known = ", ".join(tenants) or "none: see `muster tenant list`"
+        known = _some(wanted, tenants) or "none: see `muster tenant list`"
         super().__init__(f"There is no lane {wanted!r}. Name its key, or a tenant that leads to it ({known}).")
         self.wanted, self.tenants = wanted, tenants
 
@@ -110,7 +120,7 @@ class UnknownChannel(RequestRejected):
     """No channel for notifications has this name."""
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
-        there = ", ".join(known) if known else "none yet"
+        there = _some(name, known) or "none yet"
         super().__init__(f"There is no channel {name!r} in the settings (there is: {there}). See `muster notify list`.")
         self.name, self.known = name, known
 

@@ -98,8 +98,7 @@ class Batches:
             _one(batch).values(holder=worker, term=term, lease_until=now + lease, due_at=rest_due_at or now)
         )
         await self._begin([number] if job.status == JobStatus.QUEUED else [], now)
-        accepted_before = batch.accepted > 0 or await self._any_accepted(job)
-        return _claim(job, batch, term, targets, rest_due_at=rest_due_at, accepted_before=accepted_before)
+        return _claim(job, batch, term, targets, rest_due_at=rest_due_at)
 
     async def claim_many(
         self, numbers: Collection[JobNumber], *, worker: WorkerId, lease: timedelta, now: datetime
@@ -122,7 +121,6 @@ class Batches:
         most = {number: RESERVE if job.answered else FIRST_CALLS for number, job in jobs.items()}
         taken = await many.take(most, worker=worker, lease=lease, now=now) if most else []
         await self._begin([number for number, job in jobs.items() if job.status == JobStatus.QUEUED], now)
-        accepted = await many.accepted_before([number for number, job in jobs.items() if job.answered])
         for each in taken:
             job = jobs[JobNumber(each.batch.job_number)]
             targets = [_target(each_row) for each_row in each.targets]
@@ -135,7 +133,6 @@ class Batches:
                 each.term,
                 targets,
                 rest_due_at=each.rest_due_at if len(targets) == len(each.targets) else now,
-                accepted_before=job.number in accepted,
             )
         return claims
 
@@ -214,12 +211,6 @@ class Batches:
         later = select(func.min(TargetRow.not_before)).where(*waiting, TargetRow.not_before > now)
         return targets, (await self._connection.execute(later)).scalar_one_or_none()
 
-    async def _any_accepted(self, job: AnyRow) -> bool:
-        if not job.answered:
-            return False
-        query = select(exists().where(BatchRow.job_number == job.number, BatchRow.accepted > 0))
-        return bool((await self._connection.execute(query)).scalar_one())
-
 
 def asked(worker: WorkerId, now: datetime) -> dict[str, Any]:
     """What the conditions below are asked with: who asks, and when."""
@@ -274,9 +265,11 @@ def _extend(dialect: str) -> ReturningUpdate[int, int]:
 
 @cache
 def _jobs_query(*, lock: bool) -> Select[*tuple[Any, ...]]:
+    accepted = exists().where(BatchRow.job_number == JobRow.number, BatchRow.accepted > 0)
     query = select(
         *(JobRow.number, JobRow.id, JobRow.action, JobRow.via, JobRow.status, JobRow.answered),
         *(JobRow.probe_at, JobRow.canaries, JobRow.not_after),
+        and_(JobRow.answered, accepted).label("accepted_before"),
     ).where(
         JobRow.number.in_(bindparam("numbers", expanding=True)),
         JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
@@ -319,7 +312,6 @@ def _claim(
     targets: Sequence[Target],
     *,
     rest_due_at: datetime | None,
-    accepted_before: bool,
 ) -> Claim:
     return Claim(
         key=BatchKey(JobNumber(batch.job_number), batch.batch),
@@ -332,7 +324,7 @@ def _claim(
         errors=unpack_errors(batch.errors),
         rest_due_at=rest_due_at,
         answered_before=job.answered,
-        accepted_before=accepted_before or batch.accepted > 0,
+        accepted_before=job.accepted_before,
         is_probe=job.probe_at is not None,
         not_after=job.not_after,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Select, and_, exists, func, or_, select, update
+from sqlalchemy import BigInteger, Integer, Select, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.batch import BATCH_SIZE
@@ -63,12 +63,6 @@ class ManyClaims:
         await self._hold([each for each in taken if each.targets], worker=worker, until=now + lease, now=now)
         await self._put_off([each for each in taken if not each.targets], now + lease)
         return [each for each in taken if each.targets]
-
-    async def accepted_before(self, numbers: Collection[JobNumber]) -> set[JobNumber]:
-        """Those of which any device was accepted."""
-        accepted = exists().where(BatchRow.job_number == JobRow.number, BatchRow.accepted > 0)
-        query = select(JobRow.number).where(JobRow.number.in_(numbers), accepted)
-        return {JobNumber(number) for number in (await self._connection.execute(query)).scalars()}
 
     async def _due(
         self, batches: Iterable[AnyRow], most: Mapping[JobNumber, int], now: datetime

@@ -29,6 +29,7 @@ from orchestrator.usecases.describe_schedules import (
     preview_rhythm,
     preview_schedule,
     schedule_history,
+    unreadable_schedules,
 )
 from orchestrator.usecases.pause_schedule import pause_schedule
 from orchestrator.usecases.remove_schedule import remove_schedule
@@ -65,8 +66,8 @@ def schedule_pages(pages: Pages) -> APIRouter:
 def _add_reading(routes: APIRouter, pages: Pages) -> None:
     @routes.get("")
     async def schedules(request: Request, app: TheApp, _: Viewer) -> Response:
-        views = await list_schedules(app)
-        return pages.show(request, "schedules.html", views=views, words=rhythm_words)
+        views, unreadable = await list_schedules(app), await unreadable_schedules(app)
+        return pages.show(request, "schedules.html", views=views, unreadable=unreadable, words=rhythm_words)
 
     @routes.get("/{name}")
     async def schedule(request: Request, app: TheApp, _: Viewer, name: str) -> Response:

@@ -31,13 +31,16 @@ def _git(*arguments: str) -> bytes:
 @pytest.fixture
 def release_before(tmp_path: Path) -> Path:
     """The last code whose schema was another, in a folder of its own."""
+    since = None
     for revision in _git("rev-list", "--first-parent", "HEAD", "--", _SCHEMA).decode().split():
         head = re.search(r'^HEAD = "(\d+)"', _git("show", f"{revision}:{_SCHEMA}").decode(), re.MULTILINE)
         if head is not None and head[1] < HEAD:
             folder = tmp_path / "before"
-            with tarfile.open(fileobj=io.BytesIO(_git("archive", revision))) as archive:
+            # Not this revision: migrations with lower numbers may have been merged after it.
+            with tarfile.open(fileobj=io.BytesIO(_git("archive", f"{since}^" if since else "HEAD"))) as archive:
                 archive.extractall(folder, filter="data")
             return folder
+        since = revision
     pytest.skip("the history of this checkout does not reach back to another schema")
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.cli.progress import open_progress
 from orchestrator.domain.access import Asker
 from orchestrator.domain.brake import BrakeOptions
 from orchestrator.domain.job import Job, JobStatus
@@ -248,7 +249,9 @@ async def test_devices_that_are_unwell_for_ever_are_no_outage(sqlite_url: str) -
     assert (view.tally.accepted, view.tally.failed) == (150, 50)
 
 
-async def test_while_graph_is_out_the_job_says_why_when_it_tries_again_and_a_person_can_end_it(sqlite_url: str) -> None:
+async def test_while_graph_is_out_the_job_says_why_when_it_tries_again_and_a_person_can_end_it(
+    sqlite_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     graph = SimulatedGraph(None)
     graph.refuse(None, 500)
     stop = StopSignal()
@@ -267,6 +270,10 @@ async def test_while_graph_is_out_the_job_says_why_when_it_tries_again_and_a_per
 
     said = r"since [\d:]{8} UTC; the last was HTTP 500 .*0 so far, the next at [\d:]{8}.*the job stops.*cancel"
     assert re.search(said, during.job.reason or "")
+    with open_progress() as progress:
+        progress.show(during)
+        progress.show(paused)
+    assert re.search(said, capsys.readouterr().err)
     assert paused.status is JobStatus.PAUSED
     assert called < 200
     assert (finished.status, finished.tally.accepted) == (JobStatus.FINISHED, 200)

@@ -206,3 +206,22 @@ async def test_over_http_null_takes_away_and_what_is_left_out_stays(sqlite_url: 
     assert changed.status_code == 200
     assert (facts["rules"]["until"], facts["priority"], facts["cron"]) == (None, "high", "0 2 * * *")
     assert (nothing.status_code, unknown.status_code) == (422, 404)
+
+
+async def test_lists_go_without_a_schedule_that_cannot_be_read_and_say_so(sqlite_url: str) -> None:
+    async with a_service(some_settings(sqlite_url)) as service, service.client(Role.VIEWER) as client:
+        await a_list(service.served.app)
+        for name in ("bad", "good"):
+            await a_schedule(service.served.app, name)
+        async with service.served.app.store.transaction() as tx:
+            await tx.connection.execute(text("UPDATE schedules SET definition = '{}' WHERE name = 'bad'"))
+
+        listed = await client.get("/api/schedules")
+        asked = await client.get("/api/schedules/bad")
+        await client.post("/sign-in", data={"key": await service.key(Role.VIEWER)})
+        page = await client.get("/schedules")
+
+    assert [schedule["name"] for schedule in listed.json()["items"]] == ["good"]
+    assert (asked.status_code, "`muster schedule remove bad`" in asked.json()["detail"]) == (422, True)
+    assert page.status_code == 200
+    assert "`muster schedule remove bad`" in page.text

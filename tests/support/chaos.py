@@ -21,7 +21,7 @@ def main() -> int:
         # One kind after the other would need services that most seeds do not: they are started once, here.
         from tests.support.process_chaos import break_processes  # noqa: PLC0415
 
-        return break_processes(seed=options.seed, seconds=options.seconds)
+        return break_processes(seed=options.seed, seconds=options.seconds, kills=options.kills)
     return simulate(seed=options.seed, seconds=options.seconds)
 
 
@@ -46,6 +46,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make chaos")
     parser.add_argument("--kind", choices=("simulation", "processes"), default=os.environ.get("KIND") or "simulation")
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("SECONDS") or 60))
+    parser.add_argument("--kills", type=int, default=int(os.environ.get("KILLS") or 0))
     seed = os.environ.get("SEED")
     parser.add_argument("--seed", type=int, default=int(seed) if seed else None)
     return parser.parse_args()

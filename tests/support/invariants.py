@@ -18,8 +18,8 @@ RECOVERY_WITHIN = 15.0
 FENCE_WITHIN = 1.0
 """Seconds after a pause or a cancellation in which the last call leaves."""
 
-HORIZON = 1.0
-"""Seconds that a 429 cannot call back: what was granted ahead, and what is under way."""
+CLOSED_WITHIN = 0.5
+"""Seconds after a 429 was heard in which the last call of anybody leaves, if whom to tell can be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def violations_of(run: Evidence) -> list[str]:
         if peak > run.limit[0]:
             broken.append(f"{peak} calls in {run.limit[1]} seconds, where {run.limit[0]} are the limit")
     for since, until in run.closures:
-        early = [call.arrived for call in run.calls if since + HORIZON < call.arrived < until]
+        early = [call.arrived for call in run.calls if since < call.arrived < until]
         broken += [f"a call at {moment:.3f} in a lane closed from {since:.3f} to {until:.3f}" for moment in early]
     slow = [took for took in run.recoveries if took > RECOVERY_WITHIN]
     return broken + [f"work was taken up only after {took:.1f} seconds" for took in slow]

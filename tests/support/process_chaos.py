@@ -23,10 +23,16 @@ from tests.support.team import PARTS, Team, TeamJob, TeamWorker, a_team, ask
 
 LIMIT = (400, 4.0)
 _DEVICES = 2_000
+_DEVICES_A_KILL = 250
+_WORKERS = 3
+_WORKERS_TO_KILL = 4
 
 
-def break_processes(*, seed: int | None, seconds: float) -> int:
-    """Jobs one after the other under damage that the seed chooses; which process it meets, time decides."""
+def break_processes(*, seed: int | None, seconds: float, kills: int = 0) -> int:
+    """Jobs one after the other under damage that the seed chooses; which process it meets, time decides.
+
+    With `kills` it is one job, as large as it takes to kill so many workers in it.
+    """
     seed = secrets.randbits(31) if seed is None else seed
     with (
         tempfile.TemporaryDirectory(prefix="muster-chaos-") as folder,
@@ -40,7 +46,10 @@ def break_processes(*, seed: int | None, seconds: float) -> int:
         with a_team(Path(folder), graph, database_url=database_url, broker_url=broker_url) as team:
             damage = Damage(team, Random(seed), broker_url, restart_postgres, restart_valkey)
             with team.watching():
-                damage.go_on_for(seconds)
+                if kills:
+                    damage.kill_in_one_job(kills)
+                else:
+                    damage.go_on_for(seconds)
             sys.stdout.write(f"\nseed {seed}: {damage.summary()}\n")
             broken = violations_of(team.evidence(limit=LIMIT))
         sys.stdout.write("".join(f"  {line}\n" for line in broken[:20]))
@@ -65,24 +74,35 @@ class Damage:
 
     def go_on_for(self, seconds: float) -> None:
         """Break something every few seconds, see that three workers live, and that there is work."""
-        until, ways = time.monotonic() + seconds, (PARTS, ())
-        breakages = (
-            *[self._kill] * 6,
-            *[self._freeze] * 2,
-            *[self._cut] * 2,
-            self._flush,
-            self._restart_a_service,
-            *[self._trouble_graph] * 2,
-        )
-        number = 0
+        until = time.monotonic() + seconds
+        breakages = (*self._breakages(), *[self._kill] * 6, *[self._freeze] * 2)
         while time.monotonic() < until:
-            while sum(worker.lives for worker in self._team.workers) < 3:
-                number += 1
-                self._team.worker(through=ways[number % 2], clock=self._chance.choice([0.0, 600.0, -600.0]))
+            self._see_to_workers(_WORKERS)
             self._see_to_work()
             self._chance.choice(breakages)()
             time.sleep(self._chance.uniform(0.5, 2.5))
         self._mend()
+
+    def kill_in_one_job(self, kills: int) -> None:
+        """Kill a worker every second or two while one job runs, and break other things between."""
+        self._see_to_workers(_WORKERS_TO_KILL)
+        self._job = self._team.submit(kills * _DEVICES_A_KILL, "--brake-share", "100")
+        breakages = (*self._breakages(), *[self._kill] * 16)
+        while self._faults["killed"] < kills:
+            self._see_to_workers(_WORKERS_TO_KILL)
+            self._chance.choice(breakages)()
+            time.sleep(self._chance.uniform(0.5, 2.0))
+        assert not self._is_at_rest(self._job), f"the job had ended before {kills} workers were killed in it"
+        self._mend()
+
+    def _breakages(self) -> tuple[Callable[[], None], ...]:
+        return *[self._cut] * 2, self._flush, self._restart_a_service, *[self._trouble_graph] * 2
+
+    def _see_to_workers(self, count: int) -> None:
+        ways = (PARTS, ())
+        while sum(worker.lives for worker in self._team.workers) < count:
+            through = ways[len(self._team.workers) % 2]
+            self._team.worker(through=through, clock=self._chance.choice([0.0, 600.0, -600.0]))
 
     def summary(self) -> str:
         """What was broken, and what came of it."""
@@ -105,12 +125,15 @@ class Damage:
         return self._chance.choice([worker for worker in self._team.workers if worker.lives])
 
     def _see_to_work(self) -> None:
-        # Asked of the database itself: a command of its own each time would take more of the machine than the workers.
-        status = "SELECT status FROM jobs WHERE id = $1"
-        if self._job is None or ask(self._team.database_url, status, self._job.id) not in {"queued", "running"}:
+        if self._job is None or self._is_at_rest(self._job):
             seed = len(self._team.jobs) + 1
             action = self._chance.choice(["refreshUserPolicy", "refreshUserPolicy", "fullScan"])
             self._job = self._team.submit(_DEVICES, "--brake-share", "100", action=action, seed=seed)
+
+    def _is_at_rest(self, job: TeamJob) -> bool:
+        # Asked of the database itself: a command of its own each time would take more of the machine than the workers.
+        status = ask(self._team.database_url, "SELECT status FROM jobs WHERE id = $1", job.id)
+        return status not in {"queued", "running"}
 
     def _kill(self) -> None:
         worker = self._someone()
@@ -162,5 +185,5 @@ class Damage:
         self._team.graph.behave()
         self._team.worker()
         for job in self._team.jobs:
-            while self._team.finish(job, 300)["status"] in {"stopped", "paused"}:
+            while self._team.finish(job, 600)["status"] in {"stopped", "paused"}:
                 self._team.muster.run("job", "resume", job.id, "-o", "json")

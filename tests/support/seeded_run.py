@@ -394,6 +394,7 @@ class _Run:
             closures=self._world.closures,
             recoveries=summary.recoveries,
             stale_writes=await noted_by_guards(self._world.engine),
+            others=self._world.broken,
         )
         summary.calls = graph.tenant.total
         summary.answers = Counter(str(status or "closed") for status in graph.tenant.by_status.elements())

@@ -24,8 +24,7 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import LaneKey, WorkerId
 from orchestrator.domain.lane import Cloud, WriteLimit
-from orchestrator.domain.outcome import Outcome
-from orchestrator.domain.pacing import Refusal
+from orchestrator.domain.outcome import Deferred, Outcome
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.tenant import Tenant
 from orchestrator.engine.stop import StopSignal
@@ -44,11 +43,13 @@ from orchestrator.store.row_throttle import RowThrottle
 from orchestrator.usecases.app import App, Permission, TokenView
 from orchestrator.usecases.drive import open_driver
 from tests.support.clock import START
+from tests.support.invariants import CLOSED_WITHIN
 
 ANSWER_PATIENCE = 30.0
 """Seconds after which a call without an answer counts as unheard."""
 
 _TRAVEL = 0.05
+_SAMPLED = 0.05
 _BEARER = Bearer("opaque", None, ANY_APP)
 
 
@@ -60,6 +61,7 @@ class Life:
         self.is_dead = False
         self.cut_off: str | None = None
         self.doubtful_commits = 0
+        self.closed_until = 0.0
         self._runs = asyncio.Event()
         self._runs.set()
 
@@ -181,16 +183,22 @@ class DirectGraph:
         self._world, self._life = world, life
 
     async def trigger(self, call: Call) -> Outcome:
+        self._world.note_departure(self._life)
         await asyncio.sleep(self._world.chance.uniform(0.002, _TRAVEL))
         if self._life.is_dead:
             raise asyncio.CancelledError
-        return await self._answered(call, None)
+        outcome = await self._answered(call, None)
+        self._world.note_heard(self._life, [outcome])
+        return outcome
 
     async def trigger_together(self, calls: Sequence[Call]) -> list[Outcome] | EnvelopesRefused:
+        self._world.note_departure(self._life)
         await asyncio.sleep(self._world.chance.uniform(0.002, _TRAVEL))
         if self._life.is_dead:
             raise asyncio.CancelledError
-        return await asyncio.gather(*(self._answered(call, "envelope") for call in calls))
+        outcomes = await asyncio.gather(*(self._answered(call, "envelope") for call in calls))
+        self._world.note_heard(self._life, outcomes)
+        return outcomes
 
     async def token_view(self) -> TokenView:
         return TokenView(Permission.GRANTED)
@@ -262,16 +270,38 @@ class SimulatedWorld:
         self.answers_within = self.chance.choice([0.2, 0.2, 3.0])
         self.database_away: str | None = None
         self.closures: list[tuple[float, float]] = []
+        self.broken: list[str] = []
         self.workers: list[SimulatedWorker] = []
         self._born = 0
 
-    def note_closure(self, wait: float) -> None:
-        """A 429 that named its wait is known to whoever keeps the pace.
-
-        Before that only who heard it can know: the database may be away, and then he may die with what he heard.
-        """
+    def note_departure(self, life: Life) -> None:
+        """A request leaves. Whoever heard that the lane is closed knows it at once."""
         now = asyncio.get_running_loop().time()
-        self.closures.append((now, now + wait))
+        if now < life.closed_until:
+            self.broken.append(f"a call left at {now:.3f}; its process knew of a 429 until {life.closed_until:.3f}")
+
+    def note_heard(self, life: Life, outcomes: Sequence[Outcome]) -> None:
+        """Of the 429s that came together the longest wait holds, for all processes half a second later."""
+        waits = [
+            outcome.retry_after.total_seconds()
+            for outcome in outcomes
+            if isinstance(outcome, Deferred) and outcome.closes_lane and outcome.retry_after is not None
+        ]
+        if waits:
+            until = asyncio.get_running_loop().time() + max(waits)
+            life.closed_until = max(life.closed_until, until)
+            asyncio.create_task(self._hold_to_closure(life, until))  # noqa: RUF006 - kept by its life, and dies with it
+
+    async def _hold_to_closure(self, life: Life, until: float) -> None:
+        """Whoever heard of it must tell the others; while he cannot reach whom he should tell, only he can know."""
+        loop = asyncio.get_running_loop()
+        told_by = loop.time() + CLOSED_WITHIN
+        while (now := loop.time()) < min(told_by, until):
+            if not life.is_running or life.cut_off is not None or self.database_away is not None:
+                told_by = now + _SAMPLED + CLOSED_WITHIN
+            await asyncio.sleep(_SAMPLED)
+        # What left before then arrives a little later.
+        self.closures.append((told_by + _TRAVEL, until))
 
     def person(self) -> App:
         """An application for somebody who asks and does not work."""
@@ -309,25 +339,12 @@ class SimulatedWorld:
             version="0",
             tenants={"default": self.tenant},
             connect=_always(graph),
-            throttle=_NotingThrottle(store, clock, self.chance, self),
+            throttle=RowThrottle(store, clock, self.chance),
             bell=SilentBell(),
             policy=RetryPolicy(),
             batching=self.batching,
             started_at=clock.now(),
         )
-
-
-class _NotingThrottle(RowThrottle):
-    """The product's throttle; the world hears of the closures that were written."""
-
-    def __init__(self, store: Store, clock: Clock, chance: Random, world: SimulatedWorld) -> None:
-        super().__init__(store, clock, chance)
-        self._world = world
-
-    async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
-        await super().close(lane, refusal, limit)
-        if refusal.wait is not None:
-            self._world.note_closure(refusal.wait)
 
 
 def _always(graph: DirectGraph) -> Callable[[Tenant], Awaitable[DirectGraph]]:

@@ -8,12 +8,14 @@ from collections.abc import Callable
 import httpx
 
 
-def until(is_so: Callable[[], object], patience: float = 30, last_words: Callable[[], str] = str) -> None:
+def until(
+    is_so: Callable[[], object], patience: float = 30, last_words: Callable[[], str] = str, *, pause: float = 0.05
+) -> None:
     """Wait for something in another process."""
     deadline = time.monotonic() + patience
     while not is_so():
         assert time.monotonic() < deadline, f"not within {patience} seconds\n{last_words()}"
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def is_ready(url: str) -> bool:

@@ -4,7 +4,7 @@ import inspect
 import re
 
 from orchestrator.domain import errors
-from orchestrator.domain.errors import CannotContinue, MusterError, RequestRejected, TryLater
+from orchestrator.domain.errors import CannotContinue, MusterError, RequestRejected, TryLater, UnknownTenant
 
 BRANCHES = {RequestRejected, TryLater, CannotContinue}
 
@@ -28,3 +28,13 @@ def test_everything_hangs_on_a_branch_that_says_what_to_do() -> None:
 
     assert leaves
     assert all(sum(issubclass(leaf, branch) for branch in BRANCHES) == 1 for leaf in leaves)
+
+
+def test_of_a_thousand_tenants_those_are_named_that_may_be_meant() -> None:
+    names = tuple(f"customer-{number:04d}" for number in range(1000))
+
+    said = str(UnknownTenant("custmer-0512", names))
+
+    assert "customer-0512" in said
+    assert "1000 in all" in said
+    assert len(said) < 400
