@@ -24,10 +24,10 @@ Application = Callable[[Scope, Receive, Send], Any]
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """The certificate to serve with, and its key."""
+    """The certificate to serve with, and its key where that is in another file."""
 
     certificate: Path
-    key: Path
+    key: Path | None = None
 
 
 class _Connection(H11Protocol):
@@ -148,7 +148,7 @@ def _server(app: Application, tls: Tls | None, ready: Callable[[], None], *, own
         timeout_keep_alive=3600,
         timeout_graceful_shutdown=1,
         ssl_certfile=None if tls is None else str(tls.certificate),
-        ssl_keyfile=None if tls is None else str(tls.key),
+        ssl_keyfile=None if tls is None or tls.key is None else str(tls.key),
     )
     return _Server(config, ready, owns_process=owns_process)
 
