@@ -373,9 +373,16 @@ class _Run:
 
     async def _resume(self, job: Job) -> None:
         """Whoever asked for a pause, and however many did: one person lets the job go on for all of them."""
-        now = asyncio.get_running_loop().time()
-        self._fences[job.number] = [(since, min(until, now)) for since, until in self._fences[job.number]]
+        asked_at = asyncio.get_running_loop().time()
+        self._end_fences(job, asked_at)
         await resume_job(self._person, job.id, by=Asker("person", "tests"))
+        # Somebody else may have asked for a pause meanwhile: which of the two came last, only the database knows.
+        self._end_fences(job, asked_at)
+
+    def _end_fences(self, job: Job, moment: float) -> None:
+        self._fences[job.number] = [
+            (since, min(until, max(since, moment))) for since, until in self._fences[job.number]
+        ]
 
     async def _gather_evidence(self, limit: WriteLimit | None) -> None:
         summary, graph, person = self.summary, self._world.graph, self._person
