@@ -7,6 +7,7 @@ calls leave in that time; so a job whose latest devices fared badly calls few mo
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 
 from orchestrator.domain.brake import LATEST, BrakeOptions, Window, most_ahead
 from orchestrator.domain.ids import JobNumber
@@ -54,12 +55,15 @@ class Caution:
             if job in self._unjudged:
                 self._unjudged[job] = max(0, self._unjudged[job] - count)
 
-    def judge_by(self, job: JobNumber, options: BrakeOptions | None) -> None:
-        """What the job is judged by; None means that it is judged no more."""
-        if options is None:
-            self._forget(job)
-        elif job in self._latest:
+    def judge_by(self, job: JobNumber, options: BrakeOptions) -> None:
+        """What the job is judged by."""
+        if job in self._latest:
             self._shares[job] = options.share
+
+    def keep(self, jobs: Collection[JobNumber]) -> None:
+        """Forget all others."""
+        for job in [job for job in self._latest if job not in jobs]:
+            self._forget(job)
 
     def _most(self, job: JobNumber) -> int | None:
         latest = self._latest.get(job)

@@ -82,7 +82,7 @@ class Recorder:
         self._calls: dict[LaneKey, LaneCalls] = {}
         self._something = asyncio.Event()
         self._urgent = asyncio.Event()
-        self._closed = False
+        self._closed = self._nudged = False
         self._writing = asyncio.Lock()
 
     async def intend(self, held: HeldBatch, lane: LaneKey, calls: int, keeper: Keeper | None) -> bool:
@@ -125,6 +125,11 @@ class Recorder:
         """No call of this job can work."""
         self._halts.setdefault(job, halt)
 
+    def nudge(self) -> None:
+        """Write soon, even if nothing lands: there is news that goes with a write."""
+        self._nudged = True
+        self._something.set()
+
     async def run(self) -> None:
         """Write until `close`; to be run as one task, which nobody cancels while it writes."""
         while not self._closed:
@@ -152,7 +157,7 @@ class Recorder:
     async def flush_in_quiet(self) -> None:
         """The same for whoever has it quiet; at the moment it returns the database knows everything."""
         pause, broken = 0.2, 0
-        while self._dirty or self._targets or self._intents:
+        while self._dirty or self._targets or self._intents or self._nudged:
             entry, dirty, intents = self._take()
             try:
                 written = await self._write(entry)
@@ -196,6 +201,7 @@ class Recorder:
     def _take(self) -> tuple[Entry, dict[int, HeldBatch], list[_Intent]]:
         self._something.clear()
         self._urgent.clear()
+        self._nudged = False
         dirty, self._dirty = self._dirty, {}
         targets, self._targets = self._targets, []
         intents, self._intents = self._intents, []

@@ -99,9 +99,7 @@ class Jobs:
 
     async def tallies(self, numbers: Sequence[JobNumber]) -> dict[JobNumber, Tally]:
         """How the targets of these jobs stand: the sums of what their batches carry."""
-        sums = [func.sum(column) for column in _TALLY]
-        query = select(BatchRow.job_number, *sums).where(BatchRow.job_number.in_(numbers)).group_by(BatchRow.job_number)
-        rows = await self._connection.execute(query)
+        rows = await self._connection.execute(_TALLIES, {"numbers": list(numbers)})
         counted = {JobNumber(number): Tally(*map(int, counts)) for number, *counts in rows}
         return {number: counted.get(number, Tally()) for number in numbers}
 
@@ -258,25 +256,9 @@ class Jobs:
 
     async def waiting_in(self, lanes: Collection[LaneKey]) -> list[Waiting]:
         """The jobs of these lanes that still have calls to make, in the order of their submission."""
-        active = (JobStatus.QUEUED, JobStatus.RUNNING)
-        left = (
-            select(BatchRow.job_number, func.sum(BatchRow.waiting + BatchRow.sending).label("calls"))
-            .where(
-                or_(BatchRow.waiting > 0, BatchRow.holder.is_not(None)),
-                BatchRow.job_number.in_(select(JobRow.number).where(JobRow.lane.in_(lanes), JobRow.status.in_(active))),
-            )
-            .group_by(BatchRow.job_number)
-            .subquery()
-        )
-        query = (
-            select(JobRow.number, JobRow.id, JobRow.name, JobRow.lane, JobRow.priority, left.c.calls)
-            .join(left, left.c.job_number == JobRow.number)
-            .where(JobRow.lane.in_(lanes), JobRow.status.in_(active), left.c.calls > 0)
-            .order_by(JobRow.number)
-        )
         return [
             Waiting(JobNumber(row.number), JobId(row.id), row.name, LaneKey(row.lane), row.priority, int(row.calls))
-            for row in await self._connection.execute(query)
+            for row in await self._connection.execute(_waiting_in(), {"lanes": list(lanes)})
         ]
 
     async def serve(self, calls: Mapping[JobNumber, int]) -> list[Turn]:
@@ -296,6 +278,27 @@ def _due(*, any_job: bool) -> Select[*tuple[Any, ...]]:
         *(JobRow.lane, JobRow.tenant, JobRow.number, JobRow.pass_value, JobRow.priority, proves_itself)
     ).where(JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due, may_ask(), within_window())
     return query if any_job else query.where(JobRow.number == bindparam("only"))
+
+
+@cache
+def _waiting_in() -> Select[*tuple[Any, ...]]:
+    in_lanes = JobRow.lane.in_(bindparam("lanes", expanding=True))
+    is_active = JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
+    left = (
+        select(BatchRow.job_number, func.sum(BatchRow.waiting + BatchRow.sending).label("calls"))
+        .where(
+            or_(BatchRow.waiting > 0, BatchRow.holder.is_not(None)),
+            BatchRow.job_number.in_(select(JobRow.number).where(in_lanes, is_active)),
+        )
+        .group_by(BatchRow.job_number)
+        .subquery()
+    )
+    return (
+        select(JobRow.number, JobRow.id, JobRow.name, JobRow.lane, JobRow.priority, left.c.calls)
+        .join(left, left.c.job_number == JobRow.number)
+        .where(in_lanes, is_active, left.c.calls > 0)
+        .order_by(JobRow.number)
+    )
 
 
 @cache
@@ -385,5 +388,10 @@ _CANCELLED_BUT_WAITING = (
     select(JobRow.number).where(JobRow.status == JobStatus.CANCELLED, _HAS_FREE_BATCH).limit(bindparam("most"))
 )
 _ANY_WINDOW_OVER = _window_over(bindparam("now", type_=UtcDateTime())).limit(1)
+_TALLIES = (
+    select(BatchRow.job_number, *(func.sum(column) for column in _TALLY))
+    .where(BatchRow.job_number.in_(bindparam("numbers", expanding=True)))
+    .group_by(BatchRow.job_number)
+)
 _STATUSES = select(JobRow.number, JobRow.status).where(JobRow.number.in_(bindparam("numbers", expanding=True)))
 _SERVED: json_rows.Columns = {"number": BigInteger(), "calls": BigInteger()}

@@ -78,10 +78,8 @@ class Lanes:
     async def per_second(self, lane: LaneKey, *, since: datetime, now: datetime) -> float | None:
         """Calls a second in the whole minutes between; None where there was one without any: that was no full pace."""
         first, last = _minute(since), _minute(now) - 1
-        query = select(func.count(), func.sum(LaneMinuteRow.calls - LaneMinuteRow.throttled)).where(
-            LaneMinuteRow.lane == lane, LaneMinuteRow.minute.between(first, last)
-        )
-        minutes, calls = (await self._connection.execute(query)).one()
+        between = {"lane": lane, "first": first, "last": last}
+        minutes, calls = (await self._connection.execute(_CALLS_BETWEEN, between)).one()
         return int(calls) / (minutes * _MINUTE) if minutes and minutes == last - first + 1 else None
 
     async def forget_calls(self, *, before: datetime) -> None:
@@ -130,5 +128,8 @@ _KEEP = (
     update(LaneRow)
     .where(LaneRow.key == bindparam("lane"))
     .values({name: bindparam(name) for name in (*_OWN, *_LEARNED)})
+)
+_CALLS_BETWEEN = select(func.count(), func.sum(LaneMinuteRow.calls - LaneMinuteRow.throttled)).where(
+    LaneMinuteRow.lane == bindparam("lane"), LaneMinuteRow.minute.between(bindparam("first"), bindparam("last"))
 )
 _COUNTED: json_rows.Columns = {"lane": Text(), "minute": BigInteger(), "calls": BigInteger(), "throttled": BigInteger()}

@@ -37,6 +37,7 @@ from orchestrator.usecases.app import App
 
 log = structlog.get_logger()
 
+_OfJobs = Callable[[Iterable[JobNumber]], None]
 _JOBS_A_PAGE = 20
 _LOOK = 1.0
 _LOOK_AT_ERRORS = 0.2
@@ -81,10 +82,9 @@ async def begin_anew(tx: Transaction, job: JobNumber) -> None:
 class Brakeman:
     """What one process does for the brakes of the jobs that it works on, after each write of outcomes."""
 
-    def __init__(
-        self, app: App, outages: Outages, caution: Caution, forbid: Callable[[Iterable[JobNumber]], None]
-    ) -> None:
-        self._app, self._outages, self._caution, self._forbid = app, outages, caution, forbid
+    def __init__(self, app: App, outages: Outages, caution: Caution, *, forbid: _OfJobs, rest: _OfJobs) -> None:
+        self._app, self._outages, self._caution = app, outages, caution
+        self._forbid, self._rest = forbid, rest
         self._seen: dict[JobNumber, _Seen] = {}
 
     async def look(self, entry: Entry, news: dict[JobNumber, News]) -> None:
@@ -93,7 +93,7 @@ class Brakeman:
             if change.status.is_final:
                 self._seen.setdefault(change.key.job, _Seen()).take_in(change)
         try:
-            await self.tell(news)
+            await self._tell(news)
             for job in [job for job in self._seen if self._calls_for_a_look(job)]:
                 await self._judge(job)
         except TryLater as problem:
@@ -107,17 +107,18 @@ class Brakeman:
 
     async def _judge(self, job: JobNumber) -> None:
         judged = await judge_job(self._app, job)
-        goes_on = judged.brake is not None and not judged.stopped
-        self._caution.judge_by(job, judged.brake.options if judged.brake is not None and goes_on else None)
-        if judged.brake is not None and goes_on:
+        if judged.brake is not None and not judged.stopped:
+            self._caution.judge_by(job, judged.brake.options)
             self._seen[job] = _Seen(judged.brake, judged_at=self._app.clock.monotonic())
-        else:
-            # It rests, whoever stopped it: here it need not be waited for until that is seen by the way.
+            return
+        del self._seen[job]
+        if judged.stopped:
             self._forbid([job])
-            del self._seen[job]
+        else:
+            # Whoever stopped it: here nothing more leaves until that is seen by the way.
+            self._rest([job])
 
-    async def tell(self, news: dict[JobNumber, News]) -> None:
-        """Write down what was found of Graph; what cannot be written now is news again."""
+    async def _tell(self, news: dict[JobNumber, News]) -> None:
         if not news:
             return
         try:

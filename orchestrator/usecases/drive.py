@@ -73,7 +73,7 @@ class Driver:
         self._leases = Leases(app)
         self._outages = Outages()
         self._caution = Caution()
-        self._brakeman = Brakeman(app, self._outages, self._caution, self._leases.forbid)
+        self._brakeman = Brakeman(app, self._outages, self._caution, forbid=self._leases.forbid, rest=self._leases.rest)
         self._recorder = Recorder(self._write, app.clock)
         self._runs: dict[LaneKey, LaneRun] = {}
         self._running: dict[LaneKey, asyncio.Task[None]] = {}
@@ -347,12 +347,11 @@ class Driver:
             now = self._app.clock.monotonic()
             self._outages.note_seen(seen, now)
             self._outages.keep(held, now)
+        self._caution.keep(held)
         self._shed_what_may_not_leave()
         if self._outages.has_news:
             # Of a job that nothing is held of, nothing else may ever be written.
-            async with self._recorder.quiet():
-                await self._recorder.flush_in_quiet()
-                await self._brakeman.tell(self._outages.take_news())
+            self._recorder.nudge()
 
     def _shed_what_may_not_leave(self) -> None:
         # While Graph is out nobody holds anything of the job but its one probe, or nobody could take that.

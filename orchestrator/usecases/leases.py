@@ -117,6 +117,10 @@ class Leases:
         self._resting |= entry.halts.keys()
         self._halted -= entry.halts.keys()
 
+    def rest(self, jobs: Iterable[JobNumber]) -> None:
+        """These jobs were seen to be at rest; the next look at all of them may see them running again."""
+        self._resting.update(jobs)
+
     def forbid(self, jobs: Iterable[JobNumber]) -> None:
         """No call of these jobs leaves any more."""
         self._halted.update(jobs)

@@ -52,7 +52,8 @@ def test_the_second_ctrl_c_leaves_at_once(muster: CommandLine, graph: SimulatedG
         ended = running.end()
 
     assert ended.code == 130
-    assert time.monotonic() - asked_at < 2
+    # The first Ctrl-C alone waits ten seconds for answers; a busy machine takes some to end a process.
+    assert time.monotonic() - asked_at < 5
 
 
 def test_ctrl_c_while_a_list_is_read_leaves_nothing(muster: CommandLine, graph: SimulatedGraph) -> None:

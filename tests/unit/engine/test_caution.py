@@ -79,10 +79,10 @@ def test_a_job_that_is_never_braked_is_never_waited_with(caution: Caution) -> No
     assert caution.room(JOB, 500, 256) == 256
 
 
-def test_a_job_that_is_judged_no_more_is_forgotten(caution: Caution) -> None:
+def test_a_job_that_nothing_is_held_of_is_forgotten(caution: Caution) -> None:
     end(caution, errors=10)
 
-    caution.judge_by(JOB, None)
+    caution.keep([OTHER])
 
     assert not caution.is_cautious(JOB)
     assert caution.unjudged() == {}

@@ -241,3 +241,12 @@ async def test_that_a_job_was_answered_is_written_once_until_it_must_prove_itsel
     await clock.run_for(seconds=1)
 
     assert [entry.answered for entry in book.entries] == [{JOB}, set(), {JOB}]
+
+
+async def test_a_nudge_is_written_once_though_nothing_landed(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    recorder.nudge()
+    await clock.run_for(seconds=1)
+
+    assert book.entries == [Entry((), ())]
