@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 
 from orchestrator.domain.blackout import Blackout, blackout_at
@@ -84,16 +86,28 @@ async def schedule_history(
         return schedule, await tx.moments.history(schedule.number, limit=limit, before=before)
 
 
-async def preview_schedule(app: App, name: str, *, after: datetime | None, count: int) -> list[MomentView]:
-    """The next moments of a schedule, paused or not."""
+async def preview_schedule(
+    app: App, name: str, *, after: datetime | None, count: int, within: timedelta | None = None
+) -> list[MomentView]:
+    """The next moments of a schedule, paused or not; those `within` so long of the first, where that is given."""
     async with app.store.reading() as tx:
         schedule = await tx.schedules.by_name(name)
         blackouts = await tx.schedules.blackouts(schedule)
         version = await _newest(tx, schedule)
         now = await tx.now()
     forecast = await _forecast(app, schedule, version)
-    moments = first_moments(schedule.rhythm, after or now, count)
-    return [_marked(schedule.rhythm, moment, _marks(schedule, moment, blackouts, forecast)) for moment in moments]
+    begin = after or now
+
+    def preview() -> list[MomentView]:
+        found: list[MomentView] = []
+        for moment in islice(schedule.rhythm.moments(begin), count):
+            if within is not None and found and moment.at >= found[0].at + within:
+                break
+            found.append(_marked(schedule.rhythm, moment, _marks(schedule, moment, blackouts, forecast)))
+        return found
+
+    # Thousands of moments take a moment, in which others should be answered.
+    return await asyncio.to_thread(preview)
 
 
 def preview_rhythm(rhythm: Rhythm, *, after: datetime, count: int) -> list[MomentView]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.brake import MOST_CANARIES, BrakeOptions
@@ -26,8 +26,6 @@ _MAY_BE_BARE = ("until", "job_name", "reason")
 
 class ScheduleFields(BaseModel):
     """The fields as they stand in the form; these are those of a new schedule."""
-
-    model_config = ConfigDict(use_enum_values=False)
 
     name: Written = ""
     list: Written = ""

@@ -49,7 +49,8 @@ from orchestrator.web.schedule_fields import (
 from orchestrator.web.session import Operator, Viewer, Visitor
 
 WEEKS = 4
-_MOST_IN_CALENDAR = 500
+_MOST_IN_CALENDAR = 3_000
+"""Every quarter of an hour for four weeks, and some more."""
 _Text = Annotated[str, Form(max_length=2000)]
 
 
@@ -183,10 +184,13 @@ def _add_moves(routes: APIRouter) -> None:
         return RedirectResponse(f"/jobs/{job.id}", 303)
 
 
-async def _calendar(app: App, name: str) -> list[list[tuple[date, list[MomentView]]]]:
-    """The coming weeks, Monday first, each day with its moments in the schedule's own time."""
+async def _calendar(app: App, name: str) -> list[list[tuple[date, list[MomentView] | None]]]:
+    """The coming weeks, Monday first, each day with its moments in the schedule's own time.
+
+    None where there are too many before it to tell.
+    """
     try:
-        found = await preview_schedule(app, name, after=None, count=_MOST_IN_CALENDAR)
+        found = await preview_schedule(app, name, after=None, count=_MOST_IN_CALENDAR, within=timedelta(weeks=WEEKS))
     except RequestRejected:
         return []
     if not found:
@@ -194,14 +198,14 @@ async def _calendar(app: App, name: str) -> list[list[tuple[date, list[MomentVie
     days: dict[date, list[MomentView]] = defaultdict(list)
     for each in found:
         days[each.local.date()].append(each)
-    today = _today(found[0].local)
-    begin = today - timedelta(days=today.weekday())
+    # The calendar begins with the week of the next moment: before it nothing would be seen.
+    next_day = found[0].local.date()
+    begin = next_day - timedelta(days=next_day.weekday())
+    told_until = found[-1].local.date() if len(found) == _MOST_IN_CALENDAR else date.max
     return [
-        [(day, days.get(day, [])) for day in (begin + timedelta(weeks=week, days=step) for step in range(7))]
+        [
+            (day, days.get(day, []) if day <= told_until else None)
+            for day in (begin + timedelta(weeks=week, days=step) for step in range(7))
+        ]
         for week in range(WEEKS)
     ]
-
-
-def _today(first: datetime) -> date:
-    """The calendar begins with the week of the next moment: before it nothing would be seen."""
-    return first.date()

@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 
 from orchestrator.domain.access import Role
 from orchestrator.domain.job import Priority
+from orchestrator.domain.rhythm import Cron
 from orchestrator.serving import admission
 from orchestrator.serving.front_door import Attempts
 from orchestrator.usecases.pause_job import pause_job
@@ -22,6 +23,7 @@ from orchestrator.usecases.reprioritise_job import reprioritise_job
 from orchestrator.web.app import make_web
 from tests.support.apps import devices_csv, submitted
 from tests.support.askers import SOMEBODY
+from tests.support.schedules import a_list, a_schedule
 from tests.support.web import Service, a_service, some_settings
 
 pytestmark = pytest.mark.enable_socket
@@ -377,3 +379,25 @@ async def test_rows_that_would_not_be_called_can_be_downloaded(service: Service)
     lines = odd.text.removeprefix("\ufeff").splitlines()
     assert lines[0] == "line,verdict,reason,Device ID"
     assert [line.split(",")[:2] for line in lines[1:]] == [["5", "rejected"], ["6", "duplicate"]]
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_whole"), [("0 2 * * *", True), ("*/15 * * * *", True), ("* * * * *", False)]
+)
+async def test_the_calendar_tells_four_weeks_and_says_where_it_cannot(
+    service: Service, expression: str, *, is_whole: bool
+) -> None:
+    await a_list(service.served.app)
+    await a_schedule(service.served.app, "often", rhythm=Cron(expression, "Europe/Berlin"))
+    async with a_visitor(service, Role.VIEWER) as client:
+        page = (await client.get("/schedules/often")).text
+    days = re.findall(r"<td><span class=.day.>.*?</td>", page, re.DOTALL)
+    first = next(place for place, day in enumerate(days) if 'class="run"' in day)
+    kinds = ["run" if 'class="run"' in day else "untold" if "…" in day else "none" for day in days[first:]]
+
+    assert len(days) == 28
+    assert first < 7
+    # Three thousand minutes are two days, and some of the one before and after.
+    told = kinds.count("run")
+    assert told in ({len(kinds)} if is_whole else {3, 4})
+    assert kinds == ["run"] * told + ["untold"] * (len(kinds) - told)
