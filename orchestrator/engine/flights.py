@@ -40,6 +40,7 @@ class Flights:
         self._slots = asyncio.Semaphore(lane.at_once)
         self._in_air: Counter[JobNumber] = Counter()
         self.takes_envelopes = True
+        self.came_late = False
         self.round_trip = 0.0
 
     @property
@@ -112,6 +113,7 @@ class Flights:
         now = self._ports.clock.monotonic()
         may_leave = not self._stop.is_requested and self._closures.is_open and self._allows(held)
         leaving = [target for target, permit in group if may_leave and now <= permit.latest]
+        self.came_late |= may_leave and not leaving
         # What was prepared before a job began to fare badly waits for its brake as what is drawn after that.
         leaving = leaving[: self._ports.caution.room(job := held.claim.key.job, self._in_air[job], len(leaving))]
         if len(leaving) < len(group):

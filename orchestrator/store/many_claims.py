@@ -157,10 +157,10 @@ def _slice(batch: AnyRow) -> dict[str, int]:
     return {"job_number": batch.job_number, "first_line": batch.first_line, "last_line": batch.last_line}
 
 
-MOST_AT_ONCE = 100
+MOST_AT_ONCE = 40
 """Jobs in one statement: what their targets take in memory is bounded by it."""
 
-RESERVE = BATCH_SIZE // 5
+RESERVE = BATCH_SIZE // 2
 """Targets that are held of each of many jobs: with a thousand lanes a whole batch of each would be half a million."""
 
 _SLICES: json_rows.Columns = {

@@ -7,19 +7,18 @@ from collections.abc import Awaitable, Callable, Collection
 
 from orchestrator.domain.batch import Claim
 from orchestrator.domain.ids import JobNumber
-from orchestrator.store.many_claims import MOST_AT_ONCE
 
 
 class ClaimDesk:
-    """Turns many questions for one job each into few for many."""
+    """Turns many questions for one job each into few for many, `most` at once."""
 
-    def __init__(self, claim: Callable[[Collection[JobNumber]], Awaitable[dict[JobNumber, Claim]]]) -> None:
-        self._claim = claim
+    def __init__(self, claim: Callable[[Collection[JobNumber]], Awaitable[dict[JobNumber, Claim]]], most: int) -> None:
+        self._claim, self._most = claim, most
         self._wanted: dict[JobNumber, asyncio.Future[Claim | None]] = {}
         self._serving: asyncio.Task[None] | None = None
 
     async def claim(self, job: JobNumber) -> Claim | None:
-        """A claim on a free batch of the job, None where there is none; raises what the claim of all raised."""
+        """A claim on something of the job, None where there is none; raises what the claim of all raised."""
         if job not in self._wanted:
             self._wanted[job] = asyncio.get_running_loop().create_future()
         if self._serving is None or self._serving.done():
@@ -36,7 +35,7 @@ class ClaimDesk:
 
     async def _serve(self) -> None:
         while self._wanted:
-            asked = {job: self._wanted.pop(job) for job in list(self._wanted)[:MOST_AT_ONCE]}
+            asked = {job: self._wanted.pop(job) for job in list(self._wanted)[: self._most]}
             try:
                 claims = await self._claim(list(asked))
             except BaseException as problem:

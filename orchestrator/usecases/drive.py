@@ -26,6 +26,7 @@ from orchestrator.engine.ports import Lane, Ports
 from orchestrator.engine.recorder import Entry, Recorder, Written
 from orchestrator.engine.stop import StopSignal
 from orchestrator.store.jobs import DueJob
+from orchestrator.store.many_claims import MOST_AT_ONCE
 from orchestrator.store.workers import WorkerSeen
 from orchestrator.usecases.admit_lane import admit_lane
 from orchestrator.usecases.app import App
@@ -46,6 +47,9 @@ _DEAD_AFTER = 60.0
 _BEAT = 2.5
 _SWEEP = 2.0
 _FENCE = 0.25
+_MOST_EXTENDED = 16
+"""Jobs of which more is claimed while nothing is written: intents wait for it."""
+
 _AT_ONCE = 64
 _AT_ONCE_PACED = 400
 """Calls in flight where a limit paces them: slow answers must not let permits run out (200/20s, 30 s each: 300)."""
@@ -77,7 +81,8 @@ class Driver:
         self._recorder = Recorder(self._write, app.clock)
         self._runs: dict[LaneKey, LaneRun] = {}
         self._running: dict[LaneKey, asyncio.Task[None]] = {}
-        self._desk = ClaimDesk(self._claim_free)
+        self._desk = ClaimDesk(self._claim_free, MOST_AT_ONCE)
+        self._more_desk = ClaimDesk(self._claim_more, _MOST_EXTENDED)
         self._turns: dict[LaneKey, Turns] = {}
         self._known: dict[JobNumber, DueJob] = {}
         self._loops: list[asyncio.Task[None]] = []
@@ -129,7 +134,7 @@ class Driver:
         for lane in running:
             lane.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await self._desk.close(self._patience / 5)
+        await asyncio.gather(*(desk.close(self._patience / 5) for desk in (self._desk, self._more_desk)))
         patience = max(0.0, until - self._app.clock.monotonic())
         await asyncio.gather(*(run.drain(patience) for run in self._runs.values()))
         self._shed(self._leases.all())
@@ -267,29 +272,36 @@ class Driver:
 
     async def _claim(self, job: JobNumber) -> bool:
         """Take a batch of the job, or more of one, into reserve; whether there was any."""
-        held = [each for each in self._leases.of_job(job) if each.has_more(self._leases.now())]
-        if not held:
-            claim = await self._desk.claim(job)
-            return claim is not None and bool(claim.targets)
+        desk = self._more_desk if self._with_more(job) else self._desk
+        claim = await desk.claim(job)
+        return claim is not None and bool(claim.targets)
+
+    def _with_more(self, job: JobNumber) -> list[HeldBatch]:
+        return [each for each in self._leases.of_job(job) if each.has_more(self._leases.now())]
+
+    async def _claim_more(self, jobs: Collection[JobNumber]) -> dict[JobNumber, Claim]:
+        """More of what is held of each of these jobs."""
+        claims: dict[JobNumber, Claim] = {}
         async with self._recorder.quiet():
             # What we know of them must be what the database knows, until it has answered.
             await self._recorder.flush_in_quiet()
-            return await self._claim_more(job, [each for each in held if not each.is_lost])
-
-    async def _claim_more(self, job: JobNumber, held: list[HeldBatch]) -> bool:
-        asked_at = self._app.clock.monotonic()
-        # Before anything is waited for: what lands meanwhile was on its way, and is not to be taken again.
-        here = {each.claim.key: each.lines for each in held}
-        for each in held:
-            each.begin_extension()
-        async with self._app.store.transaction() as tx:
-            now = await tx.now()
-            self._leases.note_time(now)
-            claim = await tx.batches.claim(job, worker=self._app.worker, lease=LEASE, now=now, held=here)
-        if claim is None:
-            return False
-        self._note_claim(claim, asked_at)
-        return bool(claim.targets)
+            asked_at = self._app.clock.monotonic()
+            held = {job: self._with_more(job) for job in jobs}
+            # Before anything is waited for: what lands meanwhile was on its way, and is not to be taken again.
+            here = {job: {each.claim.key: each.lines for each in batches} for job, batches in held.items()}
+            for each in (each for batches in held.values() for each in batches):
+                each.begin_extension()
+            async with self._app.store.transaction() as tx:
+                now = await tx.now()
+                self._leases.note_time(now)
+                # In one order, so that no two workers wait for each other.
+                for job in sorted(jobs):
+                    claim = await tx.batches.claim(job, worker=self._app.worker, lease=LEASE, now=now, held=here[job])
+                    if claim is not None:
+                        claims[job] = claim
+            for claim in claims.values():
+                self._note_claim(claim, asked_at)
+        return claims
 
     async def _claim_free(self, jobs: Collection[JobNumber]) -> dict[JobNumber, Claim]:
         """A free batch of each of these jobs; noted here, since whoever asked may be gone."""

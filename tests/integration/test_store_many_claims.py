@@ -40,9 +40,9 @@ async def claimed(store: Store, jobs: list[Job], worker: WorkerId = ALICE) -> di
         )
 
 
-async def jobs_of(store: Store, count: int, targets: int = 300, *, answered: bool = True) -> list[Job]:
+async def jobs_of(store: Store, count: int, targets: int = 600, *, answered: bool = True) -> list[Job]:
     return [
-        await a_job(store, targets, size=150, lane=LaneKey(f"global/{number}/app"), answered=answered)
+        await a_job(store, targets, size=300, lane=LaneKey(f"global/{number}/app"), answered=answered)
         for number in range(count)
     ]
 
@@ -120,7 +120,7 @@ async def test_many_are_held_with_as_few_statements_as_some(store: Store) -> Non
 
     assert len(claims) == 30
     assert len(work_of(lots)) == len(work_of(few)) <= 8
-    assert (await tally_of(store, many[0])).waiting == 300
+    assert (await tally_of(store, many[0])).waiting == 600
 
 
 async def test_whoever_comes_while_the_desk_is_busy_is_served_with_the_others() -> None:
@@ -133,7 +133,7 @@ async def test_whoever_comes_while_the_desk_is_busy_is_served_with_the_others() 
         await busy.wait()
         return {number: a_claim(job=number) for number in numbers if number != 3}
 
-    desk = ClaimDesk(claim)
+    desk = ClaimDesk(claim, 100)
     waiting = [asyncio.create_task(desk.claim(JobNumber(number))) for number in (1,)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -150,7 +150,7 @@ async def test_what_goes_wrong_at_the_desk_is_told_to_everybody_who_asked() -> N
     async def claim(_jobs: object) -> dict[JobNumber, Claim]:
         raise StoreUnavailable("away")
 
-    desk = ClaimDesk(claim)
+    desk = ClaimDesk(claim, 100)
     answers = await asyncio.gather(*(desk.claim(JobNumber(number)) for number in range(3)), return_exceptions=True)
 
     assert [type(answer) for answer in answers] == [StoreUnavailable] * 3
