@@ -42,6 +42,9 @@ from orchestrator.store.workers import Workers
 _PATIENCE = 30
 """Seconds that a statement, a lock or SQLite's single writer is waited for."""
 
+_LONGEST_IDLE = 10
+"""Seconds after which PostgreSQL ends a transaction in which nobody asks anything: as long as a lease without a beat."""
+
 _FRESH = 1.0
 """Seconds without use after which a connection is tried before it is used again."""
 
@@ -167,7 +170,8 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
                     # at odds with the rows: the next tally that it writes counts outcomes that are gone.
                     "synchronous_commit": "on",
                     "lock_timeout": f"{_PATIENCE * 1000 // 2}",
-                    "idle_in_transaction_session_timeout": f"{_PATIENCE * 2000}",
+                    # Whoever is frozen inside a transaction must not keep its rows from those who take over.
+                    "idle_in_transaction_session_timeout": f"{_LONGEST_IDLE * 1000}",
                 },
             },
         )
@@ -266,6 +270,7 @@ _OUTAGES = (
     "DeadlockDetected",
     "SerializationFailure",
     "QueryCanceled",
+    "IdleInTransactionSessionTimeout",
     "TimeoutError",
     "database is locked",
     "unable to open database file",
