@@ -43,7 +43,7 @@ _PATIENCE = 30
 """Seconds that a statement, a lock or SQLite's single writer is waited for."""
 
 _LONGEST_IDLE = 10
-"""Seconds after which PostgreSQL ends a transaction in which nobody asks anything: as long as a lease without a beat."""
+"""Seconds after which PostgreSQL ends a transaction in which nobody asks anything: as long as an unextended lease."""
 
 _FRESH = 1.0
 """Seconds without use after which a connection is tried before it is used again."""
