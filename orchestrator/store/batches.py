@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
+    FromClause,
     Integer,
     Select,
     Text,
@@ -253,9 +254,7 @@ def _extend(dialect: str) -> ReturningUpdate[int, int]:
     return (
         update(BatchRow)
         .where(
-            BatchRow.job_number == given.c.job_number,
-            BatchRow.batch == given.c.batch,
-            BatchRow.term == given.c.term,
+            *_in_term(given),
             BatchRow.holder == _WORKER,
         )
         .values(lease_until=bindparam("until"))
@@ -290,6 +289,15 @@ def _takable_query(*, any_held: bool) -> Select[*tuple[Any, ...]]:
         .order_by(free, BatchRow.batch)
         .limit(1)
         .with_for_update(skip_locked=True)
+    )
+
+
+def _in_term(given: FromClause) -> tuple[ColumnElement[bool], ...]:
+    """The batches that are given, and still in the term that is given with them."""
+    return (
+        BatchRow.job_number == given.c.job_number,
+        BatchRow.batch == given.c.batch,
+        BatchRow.term == given.c.term,
     )
 
 
@@ -354,9 +362,7 @@ def _change(dialect: str) -> ReturningUpdate[int, int]:
     return (
         update(BatchRow)
         .where(
-            BatchRow.job_number == given.c.job_number,
-            BatchRow.batch == given.c.batch,
-            BatchRow.term == given.c.term,
+            *_in_term(given),
             BatchRow.holder.is_not(None),
         )
         .values(values)

@@ -10,7 +10,7 @@ import structlog
 
 from orchestrator.domain.access import Asker
 from orchestrator.domain.due import Pass, Start, Wait, come, decide
-from orchestrator.domain.errors import CannotContinue, RequestRejected, TryLater, UnknownJob
+from orchestrator.domain.errors import CannotContinue, RequestRejected, TryLater
 from orchestrator.domain.ids import JobId, ScheduleNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.notice import Event, notice_of_schedule
@@ -18,6 +18,7 @@ from orchestrator.domain.schedule import MomentStatus, Schedule, ScheduleStatus
 from orchestrator.store.database import Transaction
 from orchestrator.store.moments import MomentFacts
 from orchestrator.usecases.app import App
+from orchestrator.usecases.last_job import last_job
 from orchestrator.usecases.start_moment import MAKING, Making, MomentLost, start_moment
 from orchestrator.usecases.tell import tell
 
@@ -129,14 +130,8 @@ async def _decide_again(app: App, number: ScheduleNumber, at: datetime) -> Makin
 
 async def running_job(tx: Transaction, number: ScheduleNumber) -> JobId | None:
     """The schedule's last job where it has not ended; one that was stopped has."""
-    job_id = await tx.moments.last_job(number)
-    if job_id is None:
-        return None
-    try:
-        job = await tx.jobs.find(job_id)
-    except UnknownJob:
-        return None
-    return None if job.status.is_final or job.status is JobStatus.STOPPED else job.id
+    job = await last_job(tx, number)
+    return None if job is None or job.status.is_final or job.status is JobStatus.STOPPED else job.id
 
 
 async def _note_older(

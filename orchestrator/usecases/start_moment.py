@@ -12,7 +12,7 @@ import structlog
 
 from orchestrator.domain.access import Asker
 from orchestrator.domain.due import Window
-from orchestrator.domain.errors import IllegalMove, MusterError, TryLater, UnknownJob
+from orchestrator.domain.errors import IllegalMove, MusterError, TryLater
 from orchestrator.domain.forecast import Forecast
 from orchestrator.domain.ids import JobId, WorkerId
 from orchestrator.domain.job import Job, JobStatus
@@ -23,6 +23,7 @@ from orchestrator.store.moments import Held
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.forecast_job import forecast_new
+from orchestrator.usecases.last_job import last_job
 from orchestrator.usecases.submit_list import ListRequest, submit_list
 
 log = structlog.get_logger()
@@ -101,14 +102,8 @@ def too_long(forecast: Forecast, window: timedelta | None) -> str | None:
 
 async def _left(tx: Transaction, schedule: Schedule) -> Job | None:
     """The schedule's last job where it was stopped: what waits in it goes first."""
-    job_id = await tx.moments.last_job(schedule.number)
-    if job_id is None:
-        return None
-    try:
-        job = await tx.jobs.find(job_id)
-    except UnknownJob:
-        return None
-    return job if job.status is JobStatus.STOPPED else None
+    job = await last_job(tx, schedule.number)
+    return job if job is not None and job.status is JobStatus.STOPPED else None
 
 
 def _reason(schedule: Schedule, window: Window) -> str:
