@@ -182,14 +182,24 @@ class Work:
 class Stage:
     """A lane with everything around it, and time to let pass."""
 
-    def __init__(self, clock: ManualClock, targets: int, *, limit: WriteLimit | None, envelopes: bool = False) -> None:
+    def __init__(
+        self,
+        clock: ManualClock,
+        targets: int,
+        *,
+        limit: WriteLimit | None,
+        envelopes: bool = False,
+        crowd: Callable[[], Awaitable[None]] | None = None,
+        chance: Random | None = None,
+    ) -> None:
         self.clock = clock
+        self.crowd = crowd
         self.targets = [a_target(line) for line in range(2, 2 + targets)]
         self.graph = Graph(clock)
         self.throttle = Throttle(clock)
         self.work = Work(clock, {target.line: target for target in self.targets})
         self.stop = StopSignal()
-        self.recorder = Recorder(self.work.write, clock)
+        self.recorder = Recorder(self._write, clock)
         ports = Ports(
             ready=self.work.ready,
             draw=self.work.draw,
@@ -198,13 +208,18 @@ class Stage:
             fence=self.work,
             policy=RetryPolicy(),
             clock=clock,
-            chance=Random(1),
+            chance=chance or Random(1),
             utc=clock.now,
             caution=self.work.caution,
         )
         batching = Batching.ON if envelopes else Batching.OFF
         self.run = LaneRun(Lane(LANE, limit, self.graph, batching, at_once=64), ports, self.stop)
-        self._tasks: list[asyncio.Task[None]] = []
+
+    async def _write(self, entry: Entry) -> Written:
+        written = await self.work.write(entry)
+        if self.crowd is not None:
+            await self.crowd()
+        return written
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.Task[None]]:
@@ -470,6 +485,35 @@ async def test_no_call_leaves_before_its_intent_is_written(clock: ManualClock) -
     assert len(stage.graph.calls) == 20
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("came_late", [True, False])
+async def test_lanes_that_come_too_late_together_part_and_others_keep_step(
+    clock: ManualClock, *, came_late: bool
+) -> None:
+    writes = 0
+
+    async def crowd() -> None:
+        nonlocal writes
+        writes += 1
+        if came_late and writes == 1:
+            # Longer than a permit lives.
+            await clock.sleep(1.0)
+
+    left_at: list[list[float]] = []
+    for seed in (1, 2):
+        writes, begun = 0, clock.monotonic()
+        limit = WriteLimit(200, timedelta(seconds=20))
+        stage = Stage(clock, 60, limit=limit, envelopes=True, crowd=crowd, chance=Random(seed))
+        stage.throttle.pace = Pace(last_departure=begun - 1000.0)
+        await stage.for_seconds(20)
+        assert stage.work.statuses == {TargetStatus.ACCEPTED: 60}
+        assert len(stage.graph.calls) == 60
+        left_at.append([moment - begun for moment in stage.graph.arrivals])
+
+    apart = [abs(one - other) for one, other in zip(*left_at, strict=True)]
+    assert (min(apart) > 0.1) == came_late
+    assert (max(apart) > 0.1) == came_late
 
 
 async def test_what_was_answered_is_counted_for_the_lane(clock: ManualClock) -> None:
