@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Device, Via
 from orchestrator.domain.outcome import GraphError
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One attempt at one device."""
 
     action: Action

@@ -23,6 +23,9 @@ class TargetStatus(StrEnum):
     UNCERTAIN = "uncertain"
     CANCELLED = "cancelled"
 
+    # Counted for every call; Enum's own is written in Python.
+    __hash__ = str.__hash__
+
     @property
     def is_final(self) -> bool:
         """Whether it will change no more."""

@@ -36,6 +36,13 @@ class Caution:
         if not any(latest):
             self._forget(job)
 
+    def note_good(self, job: JobNumber, count: int) -> None:
+        """So many devices of the job have ended, none of them with an error."""
+        for _ in range(count):
+            if job not in self._latest:
+                return
+            self.note(job, is_error=False)
+
     def room(self, job: JobNumber, under_way: int, wanted: int) -> int:
         """How many of so many calls may be added to those under way."""
         most = self._most(job)

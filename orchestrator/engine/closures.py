@@ -40,7 +40,7 @@ class Closures:
         Answers with the outcome, which may turn out to be the last one, and with what concerns everybody else.
         """
         if is_answer(outcome):
-            self._answered, self._in_a_row = True, 0
+            self.note_answered()
         if not isinstance(outcome, Deferred) or not (outcome.closes_lane or outcome.never_left):
             return outcome, None
         now = self._ports.clock.monotonic()
@@ -54,6 +54,10 @@ class Closures:
         wait = outcome.retry_after.total_seconds() if outcome.retry_after is not None else None
         self.until = max(self.until, now + (_UNNAMED if wait is None else wait))
         return outcome, Refusal(wait, ago)
+
+    def note_answered(self) -> None:
+        """Graph answers the caller."""
+        self._answered, self._in_a_row = True, 0
 
     async def share(self, refusal: Refusal) -> None:
         """Close the lane for everybody; what cannot be said now is offered again by `share_again`."""

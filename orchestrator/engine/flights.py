@@ -166,6 +166,10 @@ class Flights:
     async def _take_in(
         self, held: HeldBatch, targets: Sequence[Target], outcomes: Sequence[Outcome], sent_at: datetime, left_at: float
     ) -> None:
+        if all(isinstance(outcome, Accepted) for outcome in outcomes):
+            ids = [outcome.request_id for outcome in outcomes if isinstance(outcome, Accepted)]
+            self._accept(held, targets, ids, sent_at, left_at)
+            return
         now = self._ports.clock.monotonic()
         refusals: list[Refusal] = []
         for target, given in zip(targets, outcomes, strict=True):
@@ -177,12 +181,25 @@ class Flights:
                 refusal, step = None, Settle(TargetStatus.UNCERTAIN, _broken(problem).error)
             if refusal is not None:
                 refusals.append(refusal)
-            self._ports.recorder.note(held, held.apply(target, step, sent_at=sent_at))
+            self._ports.recorder.note(held, [held.apply(target, step, sent_at=sent_at)])
         throttled = sum(_is_throttled(outcome) for outcome in outcomes)
         self._ports.recorder.note_calls(self._lane.key, LaneCalls(len(outcomes), throttled))
         if refusals:
             # Of one envelope the longest wait counts for all: https://learn.microsoft.com/graph/throttling
             await self._closures.share(max(refusals, key=lambda refusal: refusal.wait or 0.0))
+
+    def _accept(
+        self, held: HeldBatch, targets: Sequence[Target], ids: Sequence[str | None], sent_at: datetime, left_at: float
+    ) -> None:
+        """What `_take_in` makes of a request of which all was accepted, once for all of it: nearly every request."""
+        ports, job = self._ports, held.claim.key.job
+        self._closures.note_answered()
+        ports.outages.note_word(job, left_at=left_at, is_probe=held.claim.is_probe)
+        if not held.is_lost:
+            ports.caution.note_good(job, len(targets))
+        ports.recorder.note_answered(job)
+        ports.recorder.note(held, held.accept(targets, ids, sent_at=sent_at))
+        ports.recorder.note_calls(self._lane.key, LaneCalls(len(targets), 0))
 
     def _step(self, held: HeldBatch, target: Target, outcome: Outcome, *, left_at: float, now: float) -> NextStep:
         job = held.claim.key.job

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -94,27 +94,28 @@ class HeldBatch:
     def apply(self, target: Target, step: NextStep, *, sent_at: datetime) -> TargetChange:
         """Take in what an attempt made of a target; answers with what to record about it."""
         now = self._now()
-        self._flying.discard(target.line)
+        match step:
+            case Settle(TargetStatus.ACCEPTED, None, request_id):
+                return self.accept([target], [request_id], sent_at=sent_at)[0]
+            case _:
+                self._flying.discard(target.line)
         match step:
             case Settle(status, error, request_id):
                 self._settle(status, error)
-                # 204 is the only answer that is called accepted.
-                http_status = 204 if status is TargetStatus.ACCEPTED else error.http_status if error else None
                 return TargetChange(
-                    self.claim.key,
-                    target.line,
-                    status,
-                    target.attempts + 1,
-                    0,
-                    target.doubtful,
-                    target.maybe_repeated or target.doubtful,
-                    None,
-                    http_status,
-                    error.code if error else None,
-                    error.message if error else None,
-                    error.request_id if error else request_id,
-                    target.first_attempt_at or sent_at,
-                    now,
+                    key=self.claim.key,
+                    line=target.line,
+                    status=status,
+                    attempts=target.attempts + 1,
+                    uncharged=0,
+                    doubtful=target.doubtful,
+                    maybe_repeated=target.maybe_repeated or target.doubtful,
+                    http_status=error.http_status if error else None,
+                    error_code=error.code if error else None,
+                    error_message=error.message if error else None,
+                    request_id=error.request_id if error else request_id,
+                    first_attempt_at=target.first_attempt_at or sent_at,
+                    finished_at=now,
                 )
             case Again(wait, error, doubtful, counted, charged):
                 not_before = now + timedelta(seconds=wait)
@@ -127,6 +128,35 @@ class HeldBatch:
                 return self._waiting(target, error, sent_at)._replace(uncharged=1)
             case _:
                 assert_never(step)
+
+    def accept(
+        self, targets: Sequence[Target], request_ids: Iterable[str | None], *, sent_at: datetime
+    ) -> list[TargetChange]:
+        """Take in that these were accepted, as nearly all are; answers with what to record about them."""
+        key, now = self.claim.key, self._now()
+        self._flying.difference_update([target.line for target in targets])
+        self._progressed = self.accepted_before = True
+        self._move(len(targets), TargetStatus.SENDING, TargetStatus.ACCEPTED)
+        return [
+            TargetChange(
+                key,
+                target.line,
+                TargetStatus.ACCEPTED,
+                target.attempts + 1,
+                0,
+                target.doubtful,
+                target.maybe_repeated or target.doubtful,
+                None,
+                # The only answer that is called accepted.
+                204,
+                None,
+                None,
+                request_id,
+                target.first_attempt_at or sent_at,
+                now,
+            )
+            for target, request_id in zip(targets, request_ids, strict=True)
+        ]
 
     def snapshot(self) -> BatchChange:
         """How the batch stands now, to be written; free again once nothing of it is left here."""
@@ -144,7 +174,6 @@ class HeldBatch:
     def _settle(self, status: TargetStatus, error: GraphError | None) -> None:
         self._progressed = True
         self._move(1, TargetStatus.SENDING, status)
-        self.accepted_before = self.accepted_before or status is TargetStatus.ACCEPTED
         if error is not None:
             group = ErrorGroup(status, error.http_status, error.code)
             self._errors[group] = self._errors.get(group, ErrorCount(0)) + ErrorCount(1, error.request_id)

@@ -144,14 +144,11 @@ class Outages:
 
         A device that fails again and again is no sign of one: only devices that were never called before count.
         """
-        row = self._rows.get(job) or self._rows.setdefault(job, _Row())
         if not is_unwell(outcome):
             if is_word(outcome):
-                row.hear(left_at)
-                if job in self._out and (is_probe or left_at > self._out[job]):
-                    del self._out[job]
-                    self._tell(job, News(Over()))
+                self.note_word(job, left_at=left_at, is_probe=is_probe)
             return False
+        row = self._row(job)
         if job in self._out:
             if is_probe:
                 self._tell(job, News(StillOut(_wait(outcome), outcome.error)))
@@ -166,6 +163,13 @@ class Outages:
         self._forgive(job)
         return True
 
+    def note_word(self, job: JobNumber, *, left_at: float, is_probe: bool = False) -> None:
+        """Graph itself answered calls that left at that moment."""
+        self._row(job).hear(left_at)
+        if job in self._out and (is_probe or left_at > self._out[job]):
+            del self._out[job]
+            self._tell(job, News(Over()))
+
     def take_news(self) -> dict[JobNumber, News]:
         """What was found since the last time."""
         news, self._news = self._news, {}
@@ -176,6 +180,9 @@ class Outages:
         later, self._news = self._news, dict(news)
         for job, each in later.items():
             self._tell(job, each)
+
+    def _row(self, job: JobNumber) -> _Row:
+        return self._rows.get(job) or self._rows.setdefault(job, _Row())
 
     def _forgive(self, job: JobNumber) -> None:
         row = self._rows.get(job)

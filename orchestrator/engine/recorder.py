@@ -97,13 +97,12 @@ class Recorder:
         self._urgent.set()
         return await written
 
-    def note(self, held: HeldBatch, change: TargetChange | None = None) -> None:
-        """The batch stands otherwise, and so does a target of it; nothing is written of a batch that was lost."""
+    def note(self, held: HeldBatch, changes: Iterable[TargetChange] = ()) -> None:
+        """The batch stands otherwise, and so do targets of it; nothing is written of a batch that was lost."""
         if held.is_lost:
             return
         self._dirty[id(held)] = held
-        if change is not None:
-            self._targets.append(change)
+        self._targets.extend(changes)
         self._something.set()
 
     def note_calls(self, lane: LaneKey, calls: LaneCalls) -> None:

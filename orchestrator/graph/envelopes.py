@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from orchestrator.domain.call import EnvelopesRefused
 from orchestrator.domain.outcome import Accepted, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
@@ -12,8 +13,7 @@ from orchestrator.graph.replies import decode, one_line
 from orchestrator.graph.responses import LONGEST_ID, outcome_of
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One answered call: its outcome, and the headers that came with it."""
 
     outcome: Outcome
@@ -71,8 +71,7 @@ def _part(answers: list[dict[str, object]], envelope: Mapping[str, str], now: da
     given = answers[0].get("headers")
     if status == 204:
         # Nearly every part: nothing else in it matters.
-        named = next((str(text) for name, text in _items(given) if str(name).casefold() == "request-id"), "")
-        return Part(Accepted(one_line(named, LONGEST_ID) or _id_of(envelope)), {})
+        return Part(Accepted(one_line(_name_in(given), LONGEST_ID) or _id_of(envelope)), {})
     own = {str(name).casefold(): str(text) for name, text in _items(given)}
     body = answers[0].get("body")
     decoded = decode(body.encode(errors="replace")) if isinstance(body, str) else body
@@ -86,6 +85,13 @@ def _named(outcome: Outcome, request_id: str | None) -> Outcome:
         return outcome
     error = outcome.error
     return replace(outcome, error=replace(error, request_id=error.request_id or request_id))
+
+
+def _name_in(headers: object) -> str:
+    # As it is mostly spelled; looked for in any letter case it takes five times as long.
+    if isinstance(headers, dict) and isinstance(name := headers.get("request-id"), str):
+        return name
+    return next((str(text) for name, text in _items(headers) if str(name).casefold() == "request-id"), "")
 
 
 def _items(headers: object) -> Iterable[tuple[object, object]]:

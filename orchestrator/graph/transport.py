@@ -28,10 +28,14 @@ class Http:
         self._transport = transport
         self._ways: dict[tuple[str, str], str | None] = {}
         self._pools: dict[str | None, AiohttpTransport] = {}
+        self._latest_url, self._address = "", httpx.URL()
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> httpx.Response:
         """Send, and answer as soon as the status is there; whoever asked reads and closes it. httpx.HTTPError."""
-        request = httpx.Request("POST", url, headers=headers, content=body, extensions=_PATIENCE)
+        if url != self._latest_url:
+            # All envelopes go to one address, and reading it takes as long as writing the request.
+            self._latest_url, self._address = url, httpx.URL(url)
+        request = httpx.Request("POST", self._address, headers=headers, content=body, extensions=_PATIENCE)
         host = (request.url.scheme, request.url.host)
         if host not in self._ways:
             self._ways[host] = None if proxy_bypass(host[1]) else getproxies().get(host[0])

@@ -6,17 +6,19 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import FromClause, bindparam, column, func, select
+from sqlalchemy import DateTime, FromClause, bindparam, column, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import TypeEngine
 
 from orchestrator.store.json_rows import PARAMETER, Columns
 from orchestrator.store.json_rows import plain as as_plain
+from orchestrator.store.times import UtcDateTime
 
 
 def table_of(dialect: str, columns: Columns, *, name: str = "given") -> FromClause:
     """What `payload` holds, as a table with these columns."""
     if dialect == "postgresql":
-        arrays = (bindparam(f"each_{key}", type_=ARRAY(kind)) for key, kind in columns.items())
+        arrays = (bindparam(f"each_{key}", type_=ARRAY(_native(kind))) for key, kind in columns.items())
         derived = func.unnest(*arrays).table_valued(*(column(key, kind) for key, kind in columns.items()), name=name)
         return derived.render_derived()
     each = func.json_each(bindparam(PARAMETER)).table_valued("value", name="each_row")
@@ -25,6 +27,11 @@ def table_of(dialect: str, columns: Columns, *, name: str = "given") -> FromClau
         for place, (key, kind) in enumerate(columns.items())
     )
     return select(*extracted).subquery(name)
+
+
+def _native(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    # Our own type would be asked about each value, and changes none here.
+    return DateTime(timezone=True) if isinstance(kind, UtcDateTime) else kind
 
 
 def payload(dialect: str, columns: Columns, rows: Iterable[Sequence[Any]]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
+    Update,
     and_,
     bindparam,
     case,
@@ -38,7 +39,7 @@ from orchestrator.domain.job import WINDOW_MARGIN, JobStatus, Tally
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store import json_rows
 from orchestrator.store.errors_text import pack_errors, unpack_errors
-from orchestrator.store.many_claims import RESERVE, ManyClaims
+from orchestrator.store.many_claims import RESERVE, TARGET, ManyClaims
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
 from orchestrator.store.times import UtcDateTime, first_of
 
@@ -92,12 +93,12 @@ class Batches:
         if not targets and not is_ours:
             # Its due time was too early, nothing waits in it, or only what must let canaries go first; put it where it
             # belongs, or it would be found again and again.
-            await self._connection.execute(_one(batch).values(due_at=rest_due_at or now + lease))
+            moved = {**_key(batch), "due_at": rest_due_at or now + lease}
+            await self._connection.execute(_move_batch(), moved)
             return None
         term = batch.term if is_ours else batch.term + 1
-        await self._connection.execute(
-            _one(batch).values(holder=worker, term=term, lease_until=now + lease, due_at=rest_due_at or now)
-        )
+        held_as = {"holder": worker, "term": term, "lease_until": now + lease, "due_at": rest_due_at or now}
+        await self._connection.execute(_hold_batch(), {**_key(batch), **held_as})
         await self._begin([number] if job.status == JobStatus.QUEUED else [], now)
         return _claim(job, batch, term, targets, rest_due_at=rest_due_at)
 
@@ -124,7 +125,7 @@ class Batches:
         await self._begin([number for number, job in jobs.items() if job.status == JobStatus.QUEUED], now)
         for each in taken:
             job = jobs[JobNumber(each.batch.job_number)]
-            targets = [_target(each_row) for each_row in each.targets]
+            targets = [_target(row[: len(TARGET)]) for row in each.targets]
             if each.batch.deaths >= POISONED_AFTER:
                 # Held with too much of it already: what kills goes on one target at a time.
                 targets = targets[:1]
@@ -191,26 +192,24 @@ class Batches:
     async def _due_targets(
         self, batch: AnyRow, most: int, flying: Collection[int], *, now: datetime, canaries: str | None
     ) -> tuple[list[Target], datetime | None]:
-        waiting: tuple[ColumnElement[bool], ...] = (
-            TargetRow.job_number == batch.job_number,
-            TargetRow.line.between(batch.first_line, batch.last_line),
-            TargetRow.status == TargetStatus.WAITING,
-        )
-        due = or_(TargetRow.not_before.is_(None), TargetRow.not_before <= now)
-        if flying:
-            waiting = (*waiting, TargetRow.line.not_in(flying))
+        given: dict[str, Any] = {
+            "number": batch.job_number,
+            "first": batch.first_line,
+            "last": batch.last_line,
+            "now": now,
+            "most": most + 1,
+            "flying": list(flying),
+        }
         if canaries is not None:
-            first = [line for line in json.loads(canaries) if batch.first_line <= line <= batch.last_line]
-            waiting = (*waiting, TargetRow.line.in_(first))
-        query = select(*_TARGET).where(*waiting, due).order_by(TargetRow.line).limit(most + 1)
-        rows = (await self._connection.execute(query)).all()
+            given["canaries"] = [line for line in json.loads(canaries) if batch.first_line <= line <= batch.last_line]
+        kind = {"any_flying": bool(flying), "any_canaries": canaries is not None}
+        rows = (await self._connection.execute(_due_query(**kind), given)).all()
         targets = [_target(row) for row in rows[:most]]
         if len(rows) > most:
             return targets, now
         if batch.waiting == len(targets):
             return targets, None
-        later = select(func.min(TargetRow.not_before)).where(*waiting, TargetRow.not_before > now)
-        return targets, (await self._connection.execute(later)).scalar_one_or_none()
+        return targets, (await self._connection.execute(_later_query(**kind), given)).scalar_one_or_none()
 
 
 def asked(worker: WorkerId, now: datetime) -> dict[str, Any]:
@@ -292,6 +291,32 @@ def _takable_query(*, any_held: bool) -> Select[*tuple[Any, ...]]:
     )
 
 
+@cache
+def _due_query(*, any_flying: bool, any_canaries: bool) -> Select[*tuple[Any, ...]]:
+    due = or_(TargetRow.not_before.is_(None), TargetRow.not_before <= _NOW)
+    waiting = _waiting(any_flying=any_flying, any_canaries=any_canaries)
+    return select(*TARGET).where(*waiting, due).order_by(TargetRow.line).limit(bindparam("most", type_=Integer()))
+
+
+@cache
+def _later_query(*, any_flying: bool, any_canaries: bool) -> Select[*tuple[Any, ...]]:
+    waiting = _waiting(any_flying=any_flying, any_canaries=any_canaries)
+    return select(func.min(TargetRow.not_before)).where(*waiting, TargetRow.not_before > _NOW)
+
+
+def _waiting(*, any_flying: bool, any_canaries: bool) -> list[ColumnElement[bool]]:
+    conditions = [
+        TargetRow.job_number == bindparam("number"),
+        TargetRow.line.between(bindparam("first"), bindparam("last")),
+        TargetRow.status == TargetStatus.WAITING,
+    ]
+    if any_flying:
+        conditions.append(TargetRow.line.not_in(bindparam("flying", expanding=True)))
+    if any_canaries:
+        conditions.append(TargetRow.line.in_(bindparam("canaries", expanding=True)))
+    return conditions
+
+
 def _in_term(given: FromClause) -> tuple[ColumnElement[bool], ...]:
     """The batches that are given, and still in the term that is given with them."""
     return (
@@ -305,8 +330,22 @@ def _flying(batch: AnyRow) -> list[int]:
     return json.loads(batch.in_flight) if batch.in_flight else []
 
 
-def _one(batch: AnyRow) -> Any:
-    return update(BatchRow).where(BatchRow.job_number == batch.job_number, BatchRow.batch == batch.batch)
+def _key(batch: AnyRow) -> dict[str, int]:
+    return {"of_job": batch.job_number, "of_batch": batch.batch}
+
+
+@cache
+def _move_batch() -> Update:
+    return _one_batch().values(due_at=bindparam("due_at"))
+
+
+@cache
+def _hold_batch() -> Update:
+    return _one_batch().values({name: bindparam(name) for name in ("holder", "term", "lease_until", "due_at")})
+
+
+def _one_batch() -> Update:
+    return update(BatchRow).where(BatchRow.job_number == bindparam("of_job"), BatchRow.batch == bindparam("of_batch"))
 
 
 def _unless(condition: Any, column: Any) -> Any:
@@ -338,16 +377,10 @@ def _claim(
     )
 
 
-def _target(row: AnyRow) -> Target:
-    return Target(
-        row.line,
-        Device.from_key(row.device),
-        row.attempts,
-        row.uncharged,
-        row.doubtful,
-        row.maybe_repeated,
-        row.first_attempt_at,
-    )
+def _target(row: Sequence[Any]) -> Target:
+    # Taken apart by place, not by name: it is done for every call.
+    line, device, *rest = row
+    return Target(line, Device.from_key(device), *rest)
 
 
 @cache
@@ -384,11 +417,6 @@ def _change_row(change: BatchChange) -> dict[str, Any]:
     }
 
 
-# In the order of Target.
-_TARGET = (
-    *(TargetRow.line, TargetRow.device, TargetRow.attempts, TargetRow.uncharged, TargetRow.doubtful),
-    *(TargetRow.maybe_repeated, TargetRow.first_attempt_at),
-)
 _COUNTS = ("waiting", "sending", "accepted", "failed", "uncertain", "cancelled")
 _TERM_COLUMNS: json_rows.Columns = {"job_number": BigInteger(), "batch": Integer(), "term": BigInteger()}
 _CHANGE_COLUMNS: json_rows.Columns = {

@@ -71,7 +71,7 @@ class ManyClaims:
         place = func.row_number().over(partition_by=TargetRow.job_number, order_by=TargetRow.line).label("place")
         due = or_(TargetRow.not_before.is_(None), TargetRow.not_before <= now)
         ranked = (
-            select(TargetRow.__table__, place, given.c.most)
+            select(*TARGET, TargetRow.job_number, place, given.c.most)
             .join(
                 given,
                 and_(
@@ -162,6 +162,12 @@ MOST_AT_ONCE = 40
 
 RESERVE = BATCH_SIZE // 2
 """Targets that are held of each of many jobs: with a thousand lanes a whole batch of each would be half a million."""
+
+TARGET = (
+    *(TargetRow.line, TargetRow.device, TargetRow.attempts, TargetRow.uncharged, TargetRow.doubtful),
+    *(TargetRow.maybe_repeated, TargetRow.first_attempt_at),
+)
+"""The columns of a target that a claim reads, in the order of the domain's Target."""
 
 _SLICES: json_rows.Columns = {
     "job_number": BigInteger(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -89,8 +90,12 @@ class Brakeman:
 
     async def look(self, entry: Entry, news: dict[JobNumber, News]) -> None:
         """Write down what was found of Graph, and judge the jobs that may have to stop."""
+        for job, count in Counter(
+            change.key.job for change in entry.targets if change.status is TargetStatus.ACCEPTED
+        ).items():
+            self._seen.setdefault(job, _Seen()).ended += count
         for change in entry.targets:
-            if change.status.is_final:
+            if change.status is not TargetStatus.ACCEPTED and change.status.is_final:
                 self._seen.setdefault(change.key.job, _Seen()).take_in(change)
         try:
             await self._tell(news)
@@ -144,9 +149,8 @@ class _Seen:
 
     def take_in(self, change: TargetChange) -> None:
         self.ended += 1
-        if change.status is not TargetStatus.ACCEPTED:
-            group = ErrorGroup(change.status, change.http_status, change.error_code or "")
-            self.has_error = self.has_error or failure_class(group) is FailureClass.ERROR
+        group = ErrorGroup(change.status, change.http_status, change.error_code or "")
+        self.has_error = self.has_error or failure_class(group) is FailureClass.ERROR
 
     def calls_for_a_look_at(self, now: float) -> bool:
         if self.brake is None or self.brake.canaries:

@@ -15,8 +15,9 @@ def caution() -> Caution:
 
 
 def end(caution: Caution, *, errors: int = 0, good: int = 0) -> None:
-    for is_error in [True] * errors + [False] * good:
-        caution.note(JOB, is_error=is_error)
+    for _ in range(errors):
+        caution.note(JOB, is_error=True)
+    caution.note_good(JOB, good)
 
 
 def test_a_job_without_errors_has_all_the_room_there_is(caution: Caution) -> None:

@@ -29,6 +29,21 @@ def test_a_settled_target_moves_the_tally_with_it() -> None:
     assert not stands.released
 
 
+def test_what_was_accepted_together_is_recorded_one_by_one() -> None:
+    held = a_held_batch(a_claim(3))
+    targets = [a_target(2), a_target(3, attempts=1, doubtful=True)]
+
+    first, second = held.accept(targets, ["request-1", None], sent_at=NOW)
+
+    assert (first.line, first.http_status, first.request_id, first.attempts) == (2, 204, "request-1", 1)
+    assert (first.maybe_repeated, first.first_attempt_at, first.finished_at) == (False, NOW, NOW)
+    assert (second.line, second.request_id, second.attempts, second.maybe_repeated) == (3, None, 2, True)
+    stands = held.snapshot()
+    assert stands.tally == Tally(sending=1, accepted=2)
+    assert (stands.in_flight, stands.progressed) == ((4,), True)
+    assert held.accepted_before
+
+
 def test_a_batch_is_free_once_nothing_of_it_is_on_its_way() -> None:
     held = a_held_batch(a_claim(2))
 

@@ -57,7 +57,7 @@ async def recorder(book: Book, clock: ManualClock) -> AsyncIterator[Recorder]:
 
 
 def accept(held: HeldBatch, line: int, recorder: Recorder) -> None:
-    recorder.note(held, held.apply(a_target(line), Settle(TargetStatus.ACCEPTED), sent_at=NOW))
+    recorder.note(held, [held.apply(a_target(line), Settle(TargetStatus.ACCEPTED), sent_at=NOW)])
 
 
 async def test_outcomes_that_land_together_are_written_together(
