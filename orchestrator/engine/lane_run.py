@@ -152,7 +152,8 @@ class LaneRun:
     @property
     def _lead(self) -> float:
         """How far away permits must be so that their intent can be written before: longer where many lanes write."""
-        return min(max(LEAD, 2 * self._writing), LONGEST_LEAD) if self._together > 1 else LEAD
+        # The longest writes take some four times as long as most.
+        return min(max(LEAD, 4 * self._writing), LONGEST_LEAD) if self._together > 1 else LEAD
 
     @property
     def _want(self) -> int:

@@ -15,7 +15,7 @@ from orchestrator.domain.brake import BrakeOptions, Outage, Window, window_of
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.target import TargetStatus
-from orchestrator.store.rows import BatchRow, JobRow, TargetRow
+from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
 
 _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
@@ -47,21 +47,13 @@ class Brakes:
 
     async def of_active(self, number: JobNumber) -> BrakeState | None:
         """The brake of a job that is queued or running, locked until the commit; None for any other."""
-        query = (
-            select(JobRow.__table__)
-            .where(JobRow.number == number, JobRow.status.in_(_ACTIVE))
-            .with_for_update(of=JobRow)
-        )
-        row = (await self._connection.execute(query)).one_or_none()
-        if row is None:
-            return None
-        is_out = row.outage_since is not None and row.probe_at is not None
-        return BrakeState(
-            BrakeOptions(row.brake_share, row.brake_sample),
-            Window(row.brake_ended, row.brake_errors),
-            tuple(json.loads(row.canaries or "[]")),
-            Outage(row.outage_since, row.probes, row.probe_at) if is_out else None,
-        )
+        row = (await self._connection.execute(_OF_ACTIVE_LOCKED, {"numbers": [number]})).one_or_none()
+        return None if row is None else _state(row)
+
+    async def of_all_active(self, numbers: Collection[JobNumber]) -> dict[JobNumber, BrakeState]:
+        """The same of those of these jobs that are queued or running, without a lock."""
+        rows = await self._connection.execute(_OF_ACTIVE, {"numbers": list(numbers)})
+        return {JobNumber(row.number): _state(row) for row in rows}
 
     async def look_from(self, number: JobNumber, since: Window) -> None:
         """What lies before is looked at no more."""
@@ -150,10 +142,24 @@ class Brakes:
         await self._connection.execute(update(JobRow).where(JobRow.number == number).values(**values))
 
 
+def _state(row: AnyRow) -> BrakeState:
+    is_out = row.outage_since is not None and row.probe_at is not None
+    return BrakeState(
+        BrakeOptions(row.brake_share, row.brake_sample),
+        Window(row.brake_ended, row.brake_errors),
+        tuple(json.loads(row.canaries or "[]")),
+        Outage(row.outage_since, row.probes, row.probe_at) if is_out else None,
+    )
+
+
 # Built once, as all that is asked many times a second.
 _WITH_CANARIES = (
     select(JobRow.number).where(JobRow.status.in_(_ACTIVE), JobRow.canaries.is_not(None)).limit(bindparam("most"))
 )
+_OF_ACTIVE = select(JobRow.__table__).where(
+    JobRow.number.in_(bindparam("numbers", expanding=True)), JobRow.status.in_(_ACTIVE)
+)
+_OF_ACTIVE_LOCKED = _OF_ACTIVE.with_for_update(of=JobRow)
 _OUT_FOR = select(JobRow.number, JobRow.probe_at.is_not(None)).where(
     JobRow.number.in_(bindparam("numbers", expanding=True))
 )

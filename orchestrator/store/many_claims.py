@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, Select, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from orchestrator.domain.batch import BATCH_SIZE
+from orchestrator.domain.batching import ENVELOPE
 from orchestrator.domain.ids import JobNumber, WorkerId
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store import json_rows
@@ -160,8 +160,9 @@ def _slice(batch: AnyRow) -> dict[str, int]:
 MOST_AT_ONCE = 40
 """Jobs in one statement: what their targets take in memory is bounded by it."""
 
-RESERVE = BATCH_SIZE // 2
-"""Targets that are held of each of many jobs: with a thousand lanes a whole batch of each would be half a million."""
+RESERVE = 12 * ENVELOPE
+"""Targets that are held of each of many jobs: with a thousand lanes a whole batch of each would be half a million.
+Whole envelopes: the permits of a group that is not filled run out."""
 
 TARGET = (
     *(TargetRow.line, TargetRow.device, TargetRow.attempts, TargetRow.uncharged, TargetRow.doubtful),

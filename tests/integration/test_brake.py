@@ -9,9 +9,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from orchestrator.cli.progress import open_progress
 from orchestrator.domain.access import Asker
+from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.brake import BrakeOptions
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.lane import WriteLimit
@@ -20,8 +22,10 @@ from orchestrator.domain.target import TargetStatus
 from orchestrator.engine.stop import StopSignal
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
+from orchestrator.store.errors_text import pack_errors
+from orchestrator.store.rows import BatchRow
 from orchestrator.usecases.app import App
-from orchestrator.usecases.brake_jobs import judge_canaries
+from orchestrator.usecases.brake_jobs import judge_canaries, that_go_on
 from orchestrator.usecases.describe_jobs import JobView, describe_job
 from orchestrator.usecases.drive import open_driver
 from orchestrator.usecases.pause_job import pause_job
@@ -176,6 +180,25 @@ async def test_canaries_whose_judge_died_are_judged_by_whoever_sweeps(database_u
 
     assert view.status is JobStatus.STOPPED
     assert "The canaries: 5 of 5" in (view.job.reason or "")
+
+
+async def test_one_look_finds_the_jobs_of_which_nothing_is_to_be_done(database_url: str) -> None:
+    async with two_apps(database_url, SimulatedGraph(None)) as (app, _):
+        good, bad, trying, paused = [
+            await submitted(app, 60, brake=BRAKE, canary=canary) for canary in (0, 0, 5, 0)
+        ]
+        await pause_job(app, paused.id, by=Asker("somebody", "tests"))
+        errors = pack_errors({ErrorGroup(TargetStatus.FAILED, 409, "Conflict"): ErrorCount(30)})
+        async with app.store.transaction() as tx:
+            for job, failed, said in ((good, 0, None), (bad, 30, errors)):
+                stands = {"waiting": 0, "accepted": 60 - failed, "failed": failed, "errors": said}
+                await tx.connection.execute(update(BatchRow).where(BatchRow.job_number == job.number).values(stands))
+
+        jobs = [job.number for job in (good, bad, trying, paused)]
+        going_on = await that_go_on(app, jobs)
+
+    assert going_on.keys() == {good.number}
+    assert going_on[good.number].options == BRAKE
 
 
 async def test_a_retry_is_judged_as_the_job_was(sqlite_url: str) -> None:
