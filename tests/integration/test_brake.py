@@ -184,9 +184,7 @@ async def test_canaries_whose_judge_died_are_judged_by_whoever_sweeps(database_u
 
 async def test_one_look_finds_the_jobs_of_which_nothing_is_to_be_done(database_url: str) -> None:
     async with two_apps(database_url, SimulatedGraph(None)) as (app, _):
-        good, bad, trying, paused = [
-            await submitted(app, 60, brake=BRAKE, canary=canary) for canary in (0, 0, 5, 0)
-        ]
+        good, bad, trying, paused = [await submitted(app, 60, brake=BRAKE, canary=canary) for canary in (0, 0, 5, 0)]
         await pause_job(app, paused.id, by=Asker("somebody", "tests"))
         errors = pack_errors({ErrorGroup(TargetStatus.FAILED, 409, "Conflict"): ErrorCount(30)})
         async with app.store.transaction() as tx:
