@@ -62,10 +62,9 @@ def measure(folder: Path, rounds: int) -> Section:
     return Section(
         "Free",
         f"{DEVICES:,} devices, in envelopes {ENVELOPE_DEVICES:,}, no limit, {AT_ONCE} calls at once; median of\n"
-        f"{rounds}. From submitted to finished, intent and outcome of every call committed (SQLite syncs, this PostgreSQL\n"
-        "does not). Simulator, servers and workers share this machine's processors. Naive: one message, POST and\n"
-        "UPDATE a device, for "
-        f"{NAIVE_DEVICES:,} devices.",
+        f"{rounds}. From submitted to finished, intent and outcome of every call committed (SQLite syncs, PostgreSQL\n"
+        "here does not). Simulator, servers and workers share this machine's processors. Naive: one message, POST and\n"
+        f"UPDATE a device, for {NAIVE_DEVICES:,} devices.",
         figures,
     )
 
