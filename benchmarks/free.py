@@ -84,8 +84,7 @@ def _devices(name: str) -> int:
 
 
 def _bare(graph: str, how: str) -> float:
-    count = ENVELOPE_DEVICES if how.endswith("envelopes") else DEVICES
-    command = [sys.executable, "-m", "benchmarks.bare_calls", graph, str(count), how]
+    command = [sys.executable, "-m", "benchmarks.bare_calls", graph, str(_devices(how)), how]
     answer = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603 - our own
     return float(answer.stdout)
 

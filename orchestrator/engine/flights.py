@@ -166,8 +166,8 @@ class Flights:
     async def _take_in(
         self, held: HeldBatch, targets: Sequence[Target], outcomes: Sequence[Outcome], sent_at: datetime, left_at: float
     ) -> None:
-        if all(isinstance(outcome, Accepted) for outcome in outcomes):
-            ids = [outcome.request_id for outcome in outcomes if isinstance(outcome, Accepted)]
+        ids = [outcome.request_id for outcome in outcomes if isinstance(outcome, Accepted)]
+        if len(ids) == len(outcomes):
             self._accept(held, targets, ids, sent_at, left_at)
             return
         now = self._ports.clock.monotonic()

@@ -94,12 +94,10 @@ class HeldBatch:
     def apply(self, target: Target, step: NextStep, *, sent_at: datetime) -> TargetChange:
         """Take in what an attempt made of a target; answers with what to record about it."""
         now = self._now()
+        self._flying.discard(target.line)
         match step:
             case Settle(TargetStatus.ACCEPTED, None, request_id):
                 return self.accept([target], [request_id], sent_at=sent_at)[0]
-            case _:
-                self._flying.discard(target.line)
-        match step:
             case Settle(status, error, request_id):
                 self._settle(status, error)
                 return TargetChange(

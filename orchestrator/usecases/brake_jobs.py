@@ -74,12 +74,11 @@ async def that_go_on(app: App, jobs: Sequence[JobNumber]) -> dict[JobNumber, Bra
     """
     async with app.store.reading() as tx:
         brakes = await tx.brakes.of_all_active(jobs)
-        tallies, errors = await tx.jobs.tallies(jobs), await tx.jobs.errors_of(jobs)
+        ended = await _that_ended(tx, jobs)
     return {
         job: brake
         for job, brake in brakes.items()
-        if not brake.canaries
-        and judge(window_of(tallies[job], errors[job]), brake.since, brake.options) == GoOn(brake.since)
+        if not brake.canaries and judge(ended[job], brake.since, brake.options) == GoOn(brake.since)
     }
 
 
@@ -247,4 +246,9 @@ async def _patience(tx: Transaction, job: JobNumber, error: GraphError) -> timed
 
 
 async def _all_that_ended(tx: Transaction, job: JobNumber) -> Window:
-    return window_of((await tx.jobs.tallies([job]))[job], await tx.jobs.errors(job))
+    return (await _that_ended(tx, [job]))[job]
+
+
+async def _that_ended(tx: Transaction, jobs: Sequence[JobNumber]) -> dict[JobNumber, Window]:
+    tallies, errors = await tx.jobs.tallies(jobs), await tx.jobs.errors_of(jobs)
+    return {job: window_of(tallies[job], errors[job]) for job in jobs}
