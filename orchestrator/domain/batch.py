@@ -18,6 +18,9 @@ T = TypeVar("T")
 BATCH_SIZE = 500
 """Targets in a batch: few enough to be taken, tallied and handed back in one write."""
 
+POISONED_AFTER = 3
+"""Deaths without any progress after which a batch goes on one target at a time."""
+
 
 def split(targets: Sequence[T], size: int = BATCH_SIZE) -> list[Sequence[T]]:
     """Targets into batches of at most `size`, in order."""

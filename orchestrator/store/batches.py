@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from types import MappingProxyType
@@ -32,22 +32,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.batch import BATCH_SIZE, BatchChange, Claim
+from orchestrator.domain.batch import BATCH_SIZE, POISONED_AFTER, BatchChange, Claim
 from orchestrator.domain.device import Device, Via
 from orchestrator.domain.ids import BatchKey, JobId, JobNumber, WorkerId
 from orchestrator.domain.job import WINDOW_MARGIN, JobStatus, Tally
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store import json_rows
 from orchestrator.store.errors_text import pack_errors, unpack_errors
-from orchestrator.store.many_claims import RESERVE, TARGET, ManyClaims
+from orchestrator.store.many_claims import RESERVE, TARGET, Lines, ManyClaims, flying_of
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
 from orchestrator.store.times import UtcDateTime, first_of
 
 FIRST_CALLS = 20
 """Calls of a job that may leave before Graph has answered one of them."""
-
-POISONED_AFTER = 3
-"""Deaths without any progress after which a batch goes on one target at a time."""
 
 
 class Batches:
@@ -63,7 +60,7 @@ class Batches:
         worker: WorkerId,
         lease: timedelta,
         now: datetime,
-        held: Mapping[BatchKey, Collection[int]] = MappingProxyType({}),
+        held: Lines = MappingProxyType({}),
         most: int = BATCH_SIZE,
     ) -> Claim | None:
         """Hold a batch of the job, and take its due targets into reserve; none of them may be called yet.
@@ -87,7 +84,7 @@ class Batches:
         if batch is None:
             return None
         most = 1 if batch.deaths >= POISONED_AFTER else most
-        flying = {*_flying(batch), *held.get(BatchKey(number, batch.batch), ())}
+        flying = flying_of(batch, held)
         targets, rest_due_at = await self._due_targets(batch, most, flying, now=now, canaries=job.canaries)
         is_ours = batch.holder == worker
         if not targets and not is_ours:
@@ -103,9 +100,15 @@ class Batches:
         return _claim(job, batch, term, targets, rest_due_at=rest_due_at)
 
     async def claim_many(
-        self, numbers: Collection[JobNumber], *, worker: WorkerId, lease: timedelta, now: datetime
+        self,
+        numbers: Collection[JobNumber],
+        *,
+        worker: WorkerId,
+        lease: timedelta,
+        now: datetime,
+        held: Lines = MappingProxyType({}),
     ) -> dict[JobNumber, Claim]:
-        """Hold a free batch of each of these jobs, with a smaller reserve; some statements for all of them.
+        """What `claim` does for each of these jobs, with a smaller reserve; some statements for all of them.
 
         A job is missing where nothing of it can be held now, or where somebody else was quicker.
         """
@@ -114,14 +117,14 @@ class Batches:
         for number, job in list(jobs.items()):
             if job.probe_at is not None or job.canaries is not None:
                 del jobs[number]
-                if (claim := await self.claim(number, worker=worker, lease=lease, now=now)) is not None:
+                if (claim := await self.claim(number, worker=worker, lease=lease, now=now, held=held)) is not None:
                     claims[number] = claim
         many = ManyClaims(self._connection)
         if first := [number for number, job in jobs.items() if not job.answered]:
             unheld = await many.unheld(first)
             jobs = {number: job for number, job in jobs.items() if job.answered or number in unheld}
         most = {number: RESERVE if job.answered else FIRST_CALLS for number, job in jobs.items()}
-        taken = await many.take(most, worker=worker, lease=lease, now=now) if most else []
+        taken = await many.take(most, worker=worker, lease=lease, now=now, held=held) if most else []
         await self._begin([number for number, job in jobs.items() if job.status == JobStatus.QUEUED], now)
         for each in taken:
             job = jobs[JobNumber(each.batch.job_number)]
@@ -324,10 +327,6 @@ def _in_term(given: FromClause) -> tuple[ColumnElement[bool], ...]:
         BatchRow.batch == given.c.batch,
         BatchRow.term == given.c.term,
     )
-
-
-def _flying(batch: AnyRow) -> list[int]:
-    return json.loads(batch.in_flight) if batch.in_flight else []
 
 
 def _key(batch: AnyRow) -> dict[str, int]:

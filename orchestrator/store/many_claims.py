@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Select, and_, func, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from orchestrator.domain.batch import POISONED_AFTER
 from orchestrator.domain.batching import ENVELOPE
-from orchestrator.domain.ids import JobNumber, WorkerId
+from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store import json_rows
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
 from orchestrator.store.times import UtcDateTime
+
+Lines = Mapping[BatchKey, Collection[int]]
+"""What a worker holds already, with the lines that it has of each batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +28,20 @@ class Taken:
     """A batch that is held now, as it was before; its due targets, and when what else waits in it is due."""
 
     batch: AnyRow
-    term: int
+    is_more: bool
     targets: Sequence[AnyRow]
     rest_due_at: datetime | None
+
+    @property
+    def term(self) -> int:
+        """The term in which it is held: what is held longer stays in the one that it has."""
+        return int(self.batch.term) + (0 if self.is_more else 1)
 
 
 class ManyClaims:
     """What `Batches.claim_many` asks; none of it commits.
 
-    Only free batches, and only of jobs without canaries and probes: those go one by one.
+    Only of jobs without canaries and probes: those go one by one.
     """
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -45,28 +55,33 @@ class ManyClaims:
         return set(numbers) - {JobNumber(number) for number in (await self._connection.execute(holding)).scalars()}
 
     async def take(
-        self, most: Mapping[JobNumber, int], *, worker: WorkerId, lease: timedelta, now: datetime
+        self, most: Mapping[JobNumber, int], *, worker: WorkerId, lease: timedelta, now: datetime, held: Lines
     ) -> list[Taken]:
-        """Hold the first free batch of each job, with up to `most` of its due targets."""
-        batches = {row.job_number: row for row in await self._connection.execute(_first_free(most, now))}
+        """Hold a batch of each job, with up to `most` of its due targets: one of `held` with more, or a free one."""
+        query = _first_takable(most, held, worker, now)
+        batches = {row.job_number: row for row in await self._connection.execute(query)}
         if not batches:
             return []
-        found = await self._due(batches.values(), most, now)
-        rest = await self._rest_due(
-            [row for row in batches.values() if len(found[row.job_number]) <= most[JobNumber(row.job_number)]], now
-        )
+        flying = {number: flying_of(row, held) for number, row in batches.items()}
+        # What is on its way waits still by what the database knows: so many more are to be asked for.
+        asked = {number: most[JobNumber(number)] + len(lines) for number, lines in flying.items()}
+        found = {
+            number: [row for row in rows if row.line not in flying[number]]
+            for number, rows in (await self._due(batches.values(), asked, now)).items()
+        }
+        exhausted = [row for number, row in batches.items() if len(found[number]) <= most[JobNumber(number)]]
+        rest = await self._rest_due(exhausted, now)
         taken = []
         for number, row in batches.items():
             allowed = most[JobNumber(number)]
             rest_due_at = now if len(found[number]) > allowed else rest.get(number)
-            taken.append(Taken(row, row.term + 1, found[number][:allowed], rest_due_at))
-        await self._hold([each for each in taken if each.targets], worker=worker, until=now + lease, now=now)
-        await self._put_off([each for each in taken if not each.targets], now + lease)
-        return [each for each in taken if each.targets]
+            taken.append(Taken(row, row.holder == worker, found[number][:allowed], rest_due_at))
+        kept = [each for each in taken if each.targets or each.is_more]
+        await self._hold(kept, worker=worker, until=now + lease, now=now)
+        await self._put_off([each for each in taken if not each.targets and not each.is_more], now + lease)
+        return kept
 
-    async def _due(
-        self, batches: Iterable[AnyRow], most: Mapping[JobNumber, int], now: datetime
-    ) -> dict[int, list[Any]]:
+    async def _due(self, batches: Iterable[AnyRow], most: Mapping[int, int], now: datetime) -> dict[int, list[Any]]:
         given = json_rows.table_of(self._connection.dialect.name, _SLICES)
         place = func.row_number().over(partition_by=TargetRow.job_number, order_by=TargetRow.line).label("place")
         due = or_(TargetRow.not_before.is_(None), TargetRow.not_before <= now)
@@ -84,7 +99,7 @@ class ManyClaims:
         )
         # One more than may be taken tells that there is more.
         query = select(ranked).where(ranked.c.place <= ranked.c.most + 1).order_by(ranked.c.job_number, ranked.c.line)
-        slices = [{**_slice(row), "most": most[JobNumber(row.job_number)]} for row in batches]
+        slices = [{**_slice(row), "most": most[row.job_number]} for row in batches]
         found: dict[int, list[Any]] = {each["job_number"]: [] for each in slices}
         for row in await self._connection.execute(query, json_rows.payload(slices)):
             found[row.job_number].append(row)
@@ -139,16 +154,31 @@ class ManyClaims:
             )
 
 
-def _first_free(numbers: Iterable[JobNumber], now: datetime) -> Select[tuple[Any, ...]]:
-    free = and_(BatchRow.waiting > 0, BatchRow.due_at <= now, BatchRow.holder.is_(None))
-    place = func.row_number().over(partition_by=BatchRow.job_number, order_by=BatchRow.batch).label("place")
-    ranked = select(BatchRow.job_number, BatchRow.batch, place).where(BatchRow.job_number.in_(list(numbers)), free)
+def flying_of(batch: AnyRow, held: Lines) -> set[int]:
+    """Lines of a batch that are not to be given out: on their way, or held already."""
+    on_their_way = json.loads(batch.in_flight) if batch.in_flight else ()
+    return {*on_their_way, *held.get(BatchKey(batch.job_number, batch.batch), ())}
+
+
+def _first_takable(
+    numbers: Iterable[JobNumber], held: Lines, worker: WorkerId, now: datetime
+) -> Select[tuple[Any, ...]]:
+    takable: ColumnElement[bool]
+    takable = free = BatchRow.holder.is_(None)
+    if held:
+        key = tuple_(BatchRow.job_number, BatchRow.batch)
+        own = and_(BatchRow.holder == worker, BatchRow.deaths < POISONED_AFTER, key.in_([tuple(each) for each in held]))
+        takable = or_(free, own)
+    condition = and_(BatchRow.waiting > 0, BatchRow.due_at <= now, takable)
+    # What is held already is finished first.
+    place = func.row_number().over(partition_by=BatchRow.job_number, order_by=(free, BatchRow.batch)).label("place")
+    ranked = select(BatchRow.job_number, BatchRow.batch, place).where(BatchRow.job_number.in_(list(numbers)), condition)
     first = ranked.subquery()
     return (
         select(BatchRow.__table__)
         .join(first, and_(first.c.job_number == BatchRow.job_number, first.c.batch == BatchRow.batch))
         # Asked again of the row itself: while it was locked by somebody else it may have been taken.
-        .where(first.c.place == 1, free)
+        .where(first.c.place == 1, condition)
         .with_for_update(of=BatchRow, skip_locked=True)
     )
 
@@ -160,10 +190,9 @@ def _slice(batch: AnyRow) -> dict[str, int]:
 MOST_AT_ONCE = 40
 """Jobs in one statement: what their targets take in memory is bounded by it."""
 
-RESERVE = 12 * ENVELOPE
+RESERVE = 13 * ENVELOPE
 """Targets that are held of each of many jobs: with a thousand lanes a whole batch of each would be half a million.
-Whole envelopes: the permits of a group that is not filled run out."""
-
+Whole envelopes, since the permits of a group that is not filled run out; and a batch in two."""
 TARGET = (
     *(TargetRow.line, TargetRow.device, TargetRow.attempts, TargetRow.uncharged, TargetRow.doubtful),
     *(TargetRow.maybe_repeated, TargetRow.first_attempt_at),

@@ -12,11 +12,10 @@ from sqlalchemy import BigInteger, Boolean, Integer, Text, bindparam, case, or_,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.batch import ErrorCount, ErrorGroup
+from orchestrator.domain.batch import POISONED_AFTER, ErrorCount, ErrorGroup
 from orchestrator.domain.ids import BatchKey, JobNumber
 from orchestrator.domain.target import LOST_CALL, TargetStatus
 from orchestrator.store import json_rows
-from orchestrator.store.batches import POISONED_AFTER
 from orchestrator.store.errors_text import pack_errors, unpack_errors
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
 from orchestrator.store.times import first_of

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -26,7 +27,7 @@ from orchestrator.engine.ports import Lane, Ports
 from orchestrator.engine.recorder import Entry, Recorder, Written
 from orchestrator.engine.stop import StopSignal
 from orchestrator.store.jobs import DueJob
-from orchestrator.store.many_claims import MOST_AT_ONCE
+from orchestrator.store.many_claims import MOST_AT_ONCE, Lines
 from orchestrator.store.workers import WorkerSeen
 from orchestrator.usecases.admit_lane import admit_lane
 from orchestrator.usecases.app import App
@@ -38,6 +39,8 @@ from orchestrator.usecases.recover_stalled import LEASE, recover_stalled
 
 log = structlog.get_logger()
 
+_NOTHING: Lines = MappingProxyType({})
+
 PATIENCE = 10.0
 """Seconds that answers on their way are waited for when work stops."""
 
@@ -47,8 +50,6 @@ _DEAD_AFTER = 60.0
 _BEAT = 2.5
 _SWEEP = 2.0
 _FENCE = 0.25
-_MOST_EXTENDED = 16
-"""Jobs of which more is claimed while nothing is written: intents wait for it."""
 
 _AT_ONCE = 64
 _AT_ONCE_PACED = 400
@@ -82,7 +83,7 @@ class Driver:
         self._runs: dict[LaneKey, LaneRun] = {}
         self._running: dict[LaneKey, asyncio.Task[None]] = {}
         self._desk = ClaimDesk(self._claim_free, MOST_AT_ONCE)
-        self._more_desk = ClaimDesk(self._claim_more, _MOST_EXTENDED)
+        self._more_desk = ClaimDesk(self._claim_more, MOST_AT_ONCE)
         self._turns: dict[LaneKey, Turns] = {}
         self._known: dict[JobNumber, DueJob] = {}
         self._loops: list[asyncio.Task[None]] = []
@@ -281,39 +282,29 @@ class Driver:
 
     async def _claim_more(self, jobs: Collection[JobNumber]) -> dict[JobNumber, Claim]:
         """More of what is held of each of these jobs."""
-        claims: dict[JobNumber, Claim] = {}
+        # No intent is written meanwhile, in any lane.
         async with self._recorder.quiet():
             # What we know of them must be what the database knows, until it has answered.
             await self._recorder.flush_in_quiet()
-            asked_at = self._app.clock.monotonic()
-            held = {job: self._with_more(job) for job in jobs}
+            batches = [each for job in jobs for each in self._with_more(job)]
             # Before anything is waited for: what lands meanwhile was on its way, and is not to be taken again.
-            here = {job: {each.claim.key: each.lines for each in batches} for job, batches in held.items()}
-            for each in (each for batches in held.values() for each in batches):
+            held = {each.claim.key: each.lines for each in batches}
+            for each in batches:
                 each.begin_extension()
-            async with self._app.store.transaction() as tx:
-                now = await tx.now()
-                self._leases.note_time(now)
-                # In one order, so that no two workers wait for each other.
-                for job in sorted(jobs):
-                    claim = await tx.batches.claim(job, worker=self._app.worker, lease=LEASE, now=now, held=here[job])
-                    if claim is not None:
-                        claims[job] = claim
-            for claim in claims.values():
-                self._note_claim(claim, asked_at)
-        return claims
+            return await self._claim_free(jobs, held)
 
-    async def _claim_free(self, jobs: Collection[JobNumber]) -> dict[JobNumber, Claim]:
-        """A free batch of each of these jobs; noted here, since whoever asked may be gone."""
+    async def _claim_free(self, jobs: Collection[JobNumber], held: Lines = _NOTHING) -> dict[JobNumber, Claim]:
+        """A batch of each of these jobs, free if not of `held`; noted here, since whoever asked may be gone."""
         asked_at = self._app.clock.monotonic()
         async with self._app.store.transaction() as tx:
             now = await tx.now()
             self._leases.note_time(now)
+            worker = self._app.worker
             if len(jobs) > 1:
-                claims = await tx.batches.claim_many(jobs, worker=self._app.worker, lease=LEASE, now=now)
+                claims = await tx.batches.claim_many(jobs, worker=worker, lease=LEASE, now=now, held=held)
             else:
                 (job,) = jobs
-                claim = await tx.batches.claim(job, worker=self._app.worker, lease=LEASE, now=now)
+                claim = await tx.batches.claim(job, worker=worker, lease=LEASE, now=now, held=held)
                 claims = {} if claim is None else {job: claim}
         for claim in claims.values():
             self._note_claim(claim, asked_at)

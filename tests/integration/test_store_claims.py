@@ -9,10 +9,11 @@ from datetime import timedelta
 import pytest
 
 from orchestrator.domain.action import Action
+from orchestrator.domain.batch import POISONED_AFTER
 from orchestrator.domain.job import Job, JobStatus, Priority, Tally
 from orchestrator.domain.outcome import Deferred, GraphError
 from orchestrator.domain.target import LOST_CALL, TargetStatus
-from orchestrator.store.batches import FIRST_CALLS, POISONED_AFTER
+from orchestrator.store.batches import FIRST_CALLS
 from orchestrator.store.database import Store, open_store
 from orchestrator.usecases.recover_stalled import LEASE
 from tests.support.builders import AFTER_THE_LEASE, ALICE, BOB, LANE, NOW, StoreWorker, a_job, recovered, tally_of

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from types import MappingProxyType
 
 import pytest
 
-from orchestrator.domain.batch import Claim
+from orchestrator.domain.batch import POISONED_AFTER, Claim
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import Job, JobStatus
-from orchestrator.store.batches import FIRST_CALLS, POISONED_AFTER
+from orchestrator.store.batches import FIRST_CALLS
 from orchestrator.store.database import Store, open_store
-from orchestrator.store.many_claims import RESERVE
+from orchestrator.store.many_claims import RESERVE, Lines
 from orchestrator.usecases.claim_desk import ClaimDesk
 from orchestrator.usecases.recover_stalled import LEASE
 from tests.support.builders import ALICE, BOB, NOW, StoreWorker, a_claim, a_job, recovered, tally_of
@@ -30,14 +31,21 @@ async def store(database_url: str, clock: ManualClock) -> AsyncIterator[Store]:
         yield opened
 
 
-async def claimed(store: Store, jobs: list[Job], worker: WorkerId = ALICE) -> dict[JobNumber, Claim]:
+async def claimed(
+    store: Store, jobs: list[Job], worker: WorkerId = ALICE, held: Lines = MappingProxyType({})
+) -> dict[JobNumber, Claim]:
     async with store.transaction() as tx:
         return await tx.batches.claim_many(
             [job.number for job in jobs],
             worker=worker,
             lease=LEASE,
             now=NOW,
+            held=held,
         )
+
+
+def lines_of(claim: Claim) -> list[int]:
+    return [target.line for target in claim.targets]
 
 
 async def jobs_of(store: Store, count: int, targets: int = 600, *, answered: bool = True) -> list[Job]:
@@ -58,6 +66,42 @@ async def test_each_job_gets_its_first_free_batch_and_a_small_reserve(store: Sto
     assert all([each.line for each in claim.targets] == list(range(2, 2 + RESERVE)) for claim in claims.values())
     assert all(claim.rest_due_at == NOW for claim in claims.values())
     assert await claimed(store, jobs, BOB) == {}
+
+
+async def test_of_what_is_held_the_rest_is_taken_and_no_line_of_it_twice(store: Store) -> None:
+    jobs = await jobs_of(store, 4)
+    first = await claimed(store, jobs)
+    held = {claim.key: lines_of(claim) for claim in first.values()}
+
+    more = await claimed(store, jobs, held=held)
+
+    assert {number: (claim.key, claim.term) for number, claim in more.items()} == {
+        number: (claim.key, claim.term) for number, claim in first.items()
+    }
+    assert all(lines_of(claim) == list(range(2 + RESERVE, 302)) for claim in more.values())
+    assert {claim.rest_due_at for claim in more.values()} == {None}
+
+
+async def test_where_nothing_more_of_what_is_held_is_due_it_stays_held_and_nothing_is_given(store: Store) -> None:
+    jobs = await jobs_of(store, 2, targets=5)
+    first = await claimed(store, jobs)
+    async with store.transaction() as tx:
+        await tx.connection.exec_driver_sql(f"UPDATE batches SET due_at = '{NOW:%Y-%m-%dT%H:%M:%S.000000Z}'")  # noqa: S608 - ours
+
+    more = await claimed(store, jobs, held={claim.key: lines_of(claim) for claim in first.values()})
+
+    assert {claim.term for claim in more.values()} == {claim.term for claim in first.values()}
+    assert [lines_of(claim) for claim in more.values()] == [[], []]
+    assert await claimed(store, jobs, BOB) == {}
+
+
+async def test_what_another_worker_holds_is_not_given_as_more(store: Store) -> None:
+    jobs = await jobs_of(store, 2, targets=300)
+    first = await claimed(store, jobs)
+
+    stolen = await claimed(store, jobs, BOB, held={claim.key: [] for claim in first.values()})
+
+    assert stolen == {}
 
 
 async def test_a_job_that_was_not_answered_yet_has_one_first_worker_and_twenty_calls(store: Store) -> None:
