@@ -153,17 +153,20 @@ def grant(
         return looked, Grant((now,) * want, now, 0.0)
     window = limit.window.total_seconds()
     gap = interval(limit, together) / learning.share_at(pace.learned, now, window)
-    horizon = (CAREFUL_HORIZON if pace.learned.share < 1.0 else HORIZON) + (lead - LEAD)
+    shortest = CAREFUL_HORIZON if pace.learned.share < 1.0 else HORIZON
+    horizon = shortest + (lead - LEAD)
+    # Asked so much before a slot, the answer is there before the intent must be written.
+    early = shortest / 2 + (lead - LEAD)
     more = max(together - pace.together, 0)
     first = max(pace.last_departure + gap + more * gap, pace.closed_until, now + lead)
     groups = int((now + horizon - first) / (together * gap)) + 1 if first <= now + horizon else 0
     count = min(want, groups * together)
     if not count:
-        return pace, Grant((), first - horizon / 2, 0.0)
+        return pace, Grant((), first - early, 0.0)
     last = first + (count - 1) * gap
     learned = learning.note_departures(pace.learned, count, now, window)
     pace = replace(pace, last_departure=last, reach=last - now, together=together, learned=learned)
-    return pace, Grant(departures(first, count, gap, together), last + gap - horizon / 2, 0.0)
+    return pace, Grant(departures(first, count, gap, together), last + gap - early, 0.0)
 
 
 def departures(first: float, count: int, gap: float, together: int) -> tuple[float, ...]:

@@ -150,13 +150,20 @@ class Recorder:
 
     async def flush(self) -> None:
         """Write everything that has landed; returns once it is written, however often that takes."""
-        async with self._writing:
-            await self.flush_in_quiet()
-
-    async def flush_in_quiet(self) -> None:
-        """The same for whoever has it quiet; at the moment it returns the database knows everything."""
-        pause, broken = 0.2, 0
         while self._dirty or self._targets or self._intents or self._nudged:
+            # Let go between two writes: where many lanes write there is always something more.
+            async with self._writing:
+                await self._write_down()
+
+    async def flush_in_quiet(self, batches: AbstractSet[BatchKey]) -> None:
+        """Write until the database knows every outcome in these batches, for whoever has it quiet."""
+        while any(change.key in batches for change in self._targets):
+            await self._write_down()
+
+    async def _write_down(self) -> None:
+        """Write what has landed by now, and what lands until it can be written."""
+        pause, broken = 0.2, 0
+        while True:
             entry, dirty, intents = self._take()
             try:
                 written = await self._write(entry)
@@ -170,13 +177,12 @@ class Recorder:
                 if broken >= _TRIES:
                     # Their leases run out, and whoever recovers them counts the calls as unheard.
                     _lose(dirty.values())
-                    _answer(intents, None)
-                    continue
+                    return
                 self._put_back(entry, dirty)
             else:
                 self._known_answered |= entry.answered
                 _answer(intents, written)
-                continue
+                return
             finally:
                 # Also where this task is cancelled: nobody waits for an intent that nobody will write.
                 _answer(intents, None)

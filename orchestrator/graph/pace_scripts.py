@@ -128,18 +128,19 @@ else
     if pace.refusals ~= 0 and want > 0 then pace.last_departure = math.max(pace.last_departure, now) end
   else
     gap = base_gap / share_now(window)
-    local ahead = (pace.share < 1 and careful_horizon or horizon) + (leading - lead)
+    local shortest = pace.share < 1 and careful_horizon or horizon
+    local ahead, early = shortest + (leading - lead), shortest / 2 + (leading - lead)
     local further = math.max(together - pace.together, 0)
     first = math.max(pace.last_departure + gap + further * gap, pace.closed_until, now + leading)
     if first <= now + ahead then
       count = math.min(want, (math.floor((now + ahead - first) / (together * gap)) + 1) * together)
     end
-    ask_again_at = first - ahead / 2
+    ask_again_at = first - early
     if count > 0 then
       pace.last_departure = first + (count - 1) * gap
       pace.reach, pace.together = pace.last_departure - now, together
       note_departures(count)
-      ask_again_at = pace.last_departure + gap - ahead / 2
+      ask_again_at = pace.last_departure + gap - early
     end
   end
 end

@@ -15,12 +15,12 @@ from redis.exceptions import RedisError
 
 from orchestrator.domain import pacing
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.errors import QueueUnavailable
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.learning import Learned
 from orchestrator.domain.pacing import Grant, Keeper, Pace, Permits, Refusal, Standing
 from orchestrator.graph.pace_scripts import CLOSE, LOOK, TAKE
+from orchestrator.graph.script_queue import ScriptQueue, unreachable
 
 
 @asynccontextmanager
@@ -28,8 +28,8 @@ async def open_redis_throttle(url: str, clock: Clock, random: Random, *, prefix:
     """A throttle with a connection pool of its own; nothing is connected before it is used."""
     # An answer later than a permit lives is worth nothing, but the server may be busy saving. One more try, at once,
     # is for a connection that broke while it was idle; who waits longer for Redis decides whoever asked.
-    # Lanes by the hundred queue for a few connections: a script takes less than a millisecond, and a pool that refuses
-    # the next one would look like a Redis that is away.
+    # Closures by the hundred queue for a few connections: a script takes less than a millisecond, and a pool that
+    # refuses the next one would look like a Redis that is away.
     pool = redis.BlockingConnectionPool.from_url(
         url,
         max_connections=_CONNECTIONS,
@@ -50,25 +50,26 @@ class RedisThrottle:
 
     def __init__(self, client: redis.Redis, clock: Clock, random: Random, *, prefix: str) -> None:
         self._clock, self._random, self._prefix = clock, random, prefix
-        self._take, self._close, self._look = map(client.register_script, (TAKE, CLOSE, LOOK))
+        self._takes = ScriptQueue(client, TAKE, clock)
+        self._close, self._look = map(client.register_script, (CLOSE, LOOK))
 
     async def take(
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = pacing.LEAD
     ) -> Permits:
         """Up to `want` permits; recorded as they are granted, and worthless after their life."""
-        asked_at = self._clock.monotonic()
-        granted, granted_at = await self.grant(lane, want, limit, together, lead)
+        granted, granted_at, asked_at = await self.grant(lane, want, limit, together, lead)
         return pacing.localise(granted, granted_at=granted_at, asked_at=asked_at, answered_at=self._clock.monotonic())
 
     async def grant(
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = pacing.LEAD
-    ) -> tuple[Grant, float]:
-        """A grant on Redis' clock, and what that clock showed."""
+    ) -> tuple[Grant, float, float]:
+        """A grant on Redis' clock, what that clock showed, and when this process asked by its own."""
         gap, window = (pacing.interval(limit, together), limit.window.total_seconds()) if limit else (0.0, 0.0)
-        answer = await self._run(self._take, lane, [repr(gap), max(want, 0), repr(window), together, repr(lead)])
+        given = [repr(gap), max(want, 0), repr(window), together, repr(lead)]
+        answer, asked_at = await self._takes.run(self._key(lane), given)
         now, first, count, gap, ask_again_at, closed_until = answer
         departures = pacing.departures(first, int(count), gap, together)
-        return Grant(departures, ask_again_at, closed_until), now
+        return Grant(departures, ask_again_at, closed_until), now, asked_at
 
     def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:
         """By itself it knows of no other."""
@@ -100,9 +101,7 @@ class RedisThrottle:
         try:
             return [float(number) for number in await script(keys=[self._key(lane)], args=given)]
         except RedisError as problem:
-            raise QueueUnavailable(
-                f"Redis cannot be reached for the throttle ({problem}). See MUSTER_BROKER_URL."
-            ) from problem
+            raise unreachable(problem) from problem
 
     def _key(self, lane: LaneKey) -> str:
         return f"{self._prefix}pace:{lane}"

@@ -12,7 +12,6 @@ from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, func, o
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.batch import POISONED_AFTER
-from orchestrator.domain.batching import ENVELOPE
 from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store import json_rows
@@ -187,10 +186,10 @@ def _slice(batch: AnyRow) -> dict[str, int]:
     return {"job_number": batch.job_number, "first_line": batch.first_line, "last_line": batch.last_line}
 
 
-MOST_AT_ONCE = 40
+MOST_AT_ONCE = 4
 """Jobs in one statement: what their targets take in memory is bounded by it."""
 
-RESERVE = 13 * ENVELOPE
+RESERVE = 500
 """Targets that are held of each of many jobs: with a thousand lanes a whole batch of each would be half a million.
 Whole envelopes, since the permits of a group that is not filled run out; and a batch in two."""
 TARGET = (

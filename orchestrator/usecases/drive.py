@@ -284,8 +284,8 @@ class Driver:
         """More of what is held of each of these jobs."""
         # No intent is written meanwhile, in any lane.
         async with self._recorder.quiet():
-            # What we know of them must be what the database knows, until it has answered.
-            await self._recorder.flush_in_quiet()
+            # What we know of their targets must be what the database knows, until it has answered.
+            await self._recorder.flush_in_quiet({each.claim.key for job in jobs for each in self._leases.of_job(job)})
             batches = [each for job in jobs for each in self._with_more(job)]
             # Before anything is waited for: what lands meanwhile was on its way, and is not to be taken again.
             held = {each.claim.key: each.lines for each in batches}
