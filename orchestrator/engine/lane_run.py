@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from contextlib import suppress
 
 import structlog
 
@@ -74,14 +73,8 @@ class LaneRun:
                 # Sums are rounded: at the very moment that was named the answer may still be the same.
                 await sleep_until(self._ports, max(permits.ask_again_at, self._ports.clock.monotonic() + _TICK))
             elif self._lane.limit is not None:
-                await self._hold_ahead()
                 while self._ports.clock.monotonic() < permits.ask_again_at and not self._stop.is_requested:
                     await sleep_until(self._ports, permits.ask_again_at)
-
-    async def _hold_ahead(self) -> None:
-        """What the next permits are for is held while they cannot be asked for yet: asked for later they come later."""
-        with suppress(TryLater):
-            await self._ports.ready(self._lane.key)
 
     async def _shift(self) -> None:
         """Where the intent of a group came too late, go on out of step with the other lanes that wrote just then.
@@ -180,5 +173,5 @@ _MOST_IN_FLIGHT = 1000
 _UNPACED_ENVELOPES = 2
 _PAUSE = 0.05
 _TICK = 0.001
-_LONGEST_SHIFT = 2.0
+_LONGEST_SHIFT = 0.5
 _BLOCKS = 5

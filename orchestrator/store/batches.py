@@ -39,7 +39,7 @@ from orchestrator.domain.job import WINDOW_MARGIN, JobStatus, Tally
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store import json_rows
 from orchestrator.store.errors_text import pack_errors, unpack_errors
-from orchestrator.store.many_claims import RESERVE, TARGET, Lines, ManyClaims, flying_of
+from orchestrator.store.many_claims import TARGET, Lines, ManyClaims, flying_of
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
 from orchestrator.store.times import UtcDateTime, first_of
 
@@ -108,7 +108,7 @@ class Batches:
         now: datetime,
         held: Lines = MappingProxyType({}),
     ) -> dict[JobNumber, Claim]:
-        """What `claim` does for each of these jobs, with a smaller reserve; some statements for all of them.
+        """What `claim` does for each of these jobs, in some statements for all of them.
 
         A job is missing where nothing of it can be held now, or where somebody else was quicker.
         """
@@ -123,7 +123,7 @@ class Batches:
         if first := [number for number, job in jobs.items() if not job.answered]:
             unheld = await many.unheld(first)
             jobs = {number: job for number, job in jobs.items() if job.answered or number in unheld}
-        most = {number: RESERVE if job.answered else FIRST_CALLS for number, job in jobs.items()}
+        most = {number: BATCH_SIZE if job.answered else FIRST_CALLS for number, job in jobs.items()}
         taken = await many.take(most, worker=worker, lease=lease, now=now, held=held) if most else []
         await self._begin([number for number, job in jobs.items() if job.status == JobStatus.QUEUED], now)
         for each in taken:

@@ -187,11 +187,8 @@ def _slice(batch: AnyRow) -> dict[str, int]:
 
 
 MOST_AT_ONCE = 4
-"""Jobs in one statement: what their targets take in memory is bounded by it."""
+"""Jobs in one statement: reading what is due in a batch of each takes some ten milliseconds, and calls wait for it."""
 
-RESERVE = 500
-"""Targets that are held of each of many jobs: with a thousand lanes a whole batch of each would be half a million.
-Whole envelopes, since the permits of a group that is not filled run out; and a batch in two."""
 TARGET = (
     *(TargetRow.line, TargetRow.device, TargetRow.attempts, TargetRow.uncharged, TargetRow.doubtful),
     *(TargetRow.maybe_repeated, TargetRow.first_attempt_at),

@@ -19,11 +19,15 @@ class ClaimDesk:
 
     async def claim(self, job: JobNumber) -> Claim | None:
         """A claim on something of the job, None where there is none; raises what the claim of all raised."""
+        return await asyncio.shield(self.ask(job))
+
+    def ask(self, job: JobNumber) -> asyncio.Future[Claim | None]:
+        """The same, for whoever does not wait for the answer."""
         if job not in self._wanted:
             self._wanted[job] = asyncio.get_running_loop().create_future()
         if self._serving is None or self._serving.done():
             self._serving = asyncio.create_task(self._serve())
-        return await asyncio.shield(self._wanted[job])
+        return self._wanted[job]
 
     async def close(self, patience: float) -> None:
         """Nobody waits for an answer any more; a claim under way is heard to its end, so that it can be let go."""

@@ -51,6 +51,9 @@ _BEAT = 2.5
 _SWEEP = 2.0
 _FENCE = 0.25
 
+_LOW = 100
+"""Targets in reserve below which more is asked for: with a limit of 200 in 20 s ten seconds' worth."""
+
 _AT_ONCE = 64
 _AT_ONCE_PACED = 400
 """Calls in flight where a limit paces them: slow answers must not let permits run out (200/20s, 30 s each: 300)."""
@@ -84,6 +87,7 @@ class Driver:
         self._running: dict[LaneKey, asyncio.Task[None]] = {}
         self._desk = ClaimDesk(self._claim_free, MOST_AT_ONCE)
         self._more_desk = ClaimDesk(self._claim_more, MOST_AT_ONCE)
+        self._ahead: set[JobNumber] = set()
         self._turns: dict[LaneKey, Turns] = {}
         self._known: dict[JobNumber, DueJob] = {}
         self._loops: list[asyncio.Task[None]] = []
@@ -182,6 +186,7 @@ class Driver:
         found = {each.turn.job: each for each in due if self._may_go_on(each)}
         reserved = {job: each for job, each in self._known.items() if self._leases.has_reserve(job)}
         self._known = {job: each for job, each in self._known.items() if self._leases.of_job(job)} | found
+        self._ahead &= self._known.keys()
         turns: dict[LaneKey, list[Turn]] = {lane: [] for lane in self._turns}
         tenants: dict[LaneKey, str] = {}
         for each in (reserved | found).values():
@@ -266,10 +271,18 @@ class Driver:
             if room := self._caution.room(job, under_way, most):
                 targets = held.take(room)
                 turns.note_served(job, len(targets))
+                self._hold_ahead(job)
                 return held, targets
             # Until the brake has looked at it, the others of the lane are called.
             turns.drop(job)
         return None
+
+    def _hold_ahead(self, job: JobNumber) -> None:
+        """Ask for more before the reserve is empty: a thousand jobs that began together come to its end together."""
+        if job not in self._ahead and sum(held.in_reserve for held in self._leases.of_job(job)) < _LOW:
+            # Once, until something was found: near its end there is no more of a job.
+            self._ahead.add(job)
+            self._desk.ask(job)
 
     async def _claim(self, job: JobNumber) -> bool:
         """Take a batch of the job, or more of one, into reserve; whether there was any."""
@@ -314,6 +327,8 @@ class Driver:
         self._outages.note_claim(claim.key.job, is_probe=claim.is_probe, now=self._app.clock.monotonic())
         if not claim.answered_before:
             self._recorder.forget_answered(claim.key.job)
+        if claim.targets:
+            self._ahead.discard(claim.key.job)
         self._leases.add(claim, asked_at=asked_at)
 
     async def _write(self, entry: Entry) -> Written:

@@ -108,7 +108,7 @@ async def test_the_scripts_give_what_the_arithmetic_gives_to_the_last_bit(
             want, limit = chance.choice([0, 1, 3, 50, 5000]), chance.choice(LIMITS)
             together = chance.choice([1, 1, 3]) if limit and limit.calls > 3 else 1
             lead = chance.choice([LEAD, LEAD, 0.4])
-            found, now = await throttle.grant(lane, want, limit, together, lead)
+            found, now, _ = await throttle.grant(lane, want, limit, together, lead)
             expected, expected_grant = grant(before or unknown_past(now), now, want, limit, together, lead=lead)
             assert found == expected_grant
             granted += len(found.departures)
@@ -140,7 +140,7 @@ async def test_four_takers_share_one_pace_and_a_server_that_forgets_grants_no_bu
     try:
         for _ in range(400):
             grants = await asyncio.gather(*(each.grant(lane, chance.randint(1, 40), limit) for each in opened))
-            departures += [moment + passed for found, _ in grants for moment in found.departures]
+            departures += [moment + passed for found, *_ in grants for moment in found.departures]
             if chance.random() < 0.02:
                 await stored.forget()
                 forgotten += 1
@@ -158,7 +158,7 @@ async def test_four_takers_share_one_pace_and_a_server_that_forgets_grants_no_bu
 
 
 async def test_a_lane_nobody_knows_is_not_taken_for_free(throttle: RedisThrottle, lane: LaneKey) -> None:
-    found, now = await throttle.grant(lane, 100, GRAPH_WRITE_LIMIT)
+    found, now, _ = await throttle.grant(lane, 100, GRAPH_WRITE_LIMIT)
 
     assert found.departures == ()
     assert found.ask_again_at >= now + HORIZON / 2
@@ -224,9 +224,37 @@ async def test_what_cannot_be_read_is_an_unknown_past(
 ) -> None:
     await client.hset(throttle._key(lane), "last_departure", rubbish)
 
-    found, _ = await throttle.grant(lane, 100, GRAPH_WRITE_LIMIT)
+    found, _, _ = await throttle.grant(lane, 100, GRAPH_WRITE_LIMIT)
 
     assert found.departures == ()
+
+
+async def test_a_server_that_lost_its_scripts_is_asked_once_more_by_all_who_waited(
+    throttle: RedisThrottle, client: redis.Redis, lane: LaneKey
+) -> None:
+    await throttle.grant(lane, 1, None)
+    await client.script_flush()
+
+    grants = await asyncio.gather(*(throttle.grant(LaneKey(f"{lane}-{each}"), each, None) for each in range(150)))
+
+    assert [len(found.departures) for found, *_ in grants] == list(range(150))
+
+
+async def test_whoever_asks_meanwhile_goes_with_the_next_round_trip_and_is_told_when_that_was(
+    throttle: RedisThrottle, lane: LaneKey, clock: ManualClock
+) -> None:
+    first = asyncio.create_task(throttle.grant(lane, 1, None))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    began = clock.monotonic()
+    clock.advance(seconds=5)
+    second = asyncio.create_task(throttle.grant(lane, 1, None))
+    gone = asyncio.create_task(throttle.grant(lane, 1, None))
+    await asyncio.sleep(0)
+    gone.cancel()
+
+    assert [(await first)[2], (await second)[2]] == [began, began + 5]
+    assert (await asyncio.gather(gone, return_exceptions=True))[0].__class__ is asyncio.CancelledError
 
 
 async def test_a_server_that_is_away_grants_nothing_and_says_so(clock: ManualClock, lane: LaneKey) -> None:

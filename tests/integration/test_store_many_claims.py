@@ -15,7 +15,7 @@ from orchestrator.domain.ids import JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.store.batches import FIRST_CALLS
 from orchestrator.store.database import Store, open_store
-from orchestrator.store.many_claims import RESERVE, Lines
+from orchestrator.store.many_claims import Lines
 from orchestrator.usecases.claim_desk import ClaimDesk
 from orchestrator.usecases.recover_stalled import LEASE
 from tests.support.builders import ALICE, BOB, NOW, StoreWorker, a_claim, a_job, recovered, tally_of
@@ -55,7 +55,7 @@ async def jobs_of(store: Store, count: int, targets: int = 600, *, answered: boo
     ]
 
 
-async def test_each_job_gets_its_first_free_batch_and_a_small_reserve(store: Store) -> None:
+async def test_each_job_gets_its_first_free_batch(store: Store) -> None:
     jobs = await jobs_of(store, 5)
 
     claims = await claimed(store, jobs)
@@ -63,22 +63,25 @@ async def test_each_job_gets_its_first_free_batch_and_a_small_reserve(store: Sto
 
     assert {number: claim.key.batch for number, claim in claims.items()} == {job.number: 0 for job in jobs}
     assert {number: claim.key.batch for number, claim in others.items()} == {job.number: 1 for job in jobs}
-    assert all([each.line for each in claim.targets] == list(range(2, 2 + RESERVE)) for claim in claims.values())
-    assert all(claim.rest_due_at == NOW for claim in claims.values())
+    assert all(lines_of(claim) == list(range(2, 302)) for claim in claims.values())
+    assert {claim.rest_due_at for claim in claims.values()} == {None}
     assert await claimed(store, jobs, BOB) == {}
 
 
 async def test_of_what_is_held_the_rest_is_taken_and_no_line_of_it_twice(store: Store) -> None:
-    jobs = await jobs_of(store, 4)
+    jobs = await jobs_of(store, 4, answered=False)
     first = await claimed(store, jobs)
     held = {claim.key: lines_of(claim) for claim in first.values()}
+    async with store.transaction() as tx:
+        for job in jobs:
+            await tx.jobs.note_answered(job.number)
 
     more = await claimed(store, jobs, held=held)
 
     assert {number: (claim.key, claim.term) for number, claim in more.items()} == {
         number: (claim.key, claim.term) for number, claim in first.items()
     }
-    assert all(lines_of(claim) == list(range(2 + RESERVE, 302)) for claim in more.values())
+    assert all(lines_of(claim) == list(range(2 + FIRST_CALLS, 302)) for claim in more.values())
     assert {claim.rest_due_at for claim in more.values()} == {None}
 
 
