@@ -53,10 +53,8 @@ def measure(folder: Path, rounds: int) -> Section:
             ],
             rounds,
         )
-    bare = {_OWN, _SINGLE, _OWN_ENVELOPE, _ENVELOPE}
     figures = tuple(
-        Figure(name, _devices(name) / seconds, "devices/s", None if name in bare else _beside(name))
-        for name, seconds in measured.items()
+        Figure(name, _devices(name) / seconds, "devices/s", _beside(name)) for name, seconds in measured.items()
     )
     figures += tuple(Figure(name, NAIVE_DEVICES / seconds, "devices/s", _SINGLE) for name, seconds in theirs.items())
     return Section(
@@ -64,7 +62,8 @@ def measure(folder: Path, rounds: int) -> Section:
         f"{DEVICES:,} devices, in envelopes {ENVELOPE_DEVICES:,}, no limit, {AT_ONCE} calls at once; median of\n"
         f"{rounds}. From submitted to finished, intent and outcome of every call committed (SQLite syncs, PostgreSQL\n"
         "here does not). Simulator, servers and workers share this machine's processors. Naive: one message, POST and\n"
-        f"UPDATE a device, for {NAIVE_DEVICES:,} devices.",
+        f"UPDATE a device, for {NAIVE_DEVICES:,} devices. Envelopes stand beside the loop over httpx as it comes;\n"
+        "how much faster the same loop is over our transport says its own row.",
         figures,
     )
 
@@ -75,8 +74,11 @@ _OWN_ENVELOPE = "bare loop, envelopes, httpx's own pool"
 _ENVELOPE = "bare loop, envelopes, our transport"
 
 
-def _beside(name: str) -> str:
-    return _ENVELOPE if name.startswith("envelopes") else _SINGLE
+def _beside(name: str) -> str | None:
+    """Singles beside the fastest loop; envelopes beside httpx as it comes, and so is our transport, twice as fast."""
+    if name in {_OWN, _SINGLE, _OWN_ENVELOPE}:
+        return None
+    return _OWN_ENVELOPE if "envelopes" in name else _SINGLE
 
 
 def _devices(name: str) -> int:

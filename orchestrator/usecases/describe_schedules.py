@@ -110,6 +110,26 @@ async def preview_schedule(
     return await asyncio.to_thread(preview)
 
 
+async def preview_all(
+    app: App, views: Sequence[ScheduleView], *, within: timedelta, most: int
+) -> dict[str, list[MomentView] | None]:
+    """The next moments of each by its name, those `within` so long from now; None where they are more than `most`."""
+    now = app.clock.now()
+
+    def coming(view: ScheduleView) -> list[MomentView] | None:
+        schedule, found = view.schedule, list[MomentView]()
+        for moment in first_moments(schedule.rhythm, _just_before(view.upcoming[0].at), most + 1):
+            if moment.at >= now + within:
+                return found
+            found.append(_marked(schedule.rhythm, moment, _marks(schedule, moment, view.blackouts, view.forecast)))
+        return found if len(found) <= most else None
+
+    def preview() -> dict[str, list[MomentView] | None]:
+        return {view.schedule.name: coming(view) for view in views if view.upcoming}
+
+    return await asyncio.to_thread(preview)
+
+
 def preview_rhythm(rhythm: Rhythm, *, after: datetime, count: int) -> list[MomentView]:
     """The next moments of a rhythm that is no schedule yet; pure."""
     return [_marked(rhythm, moment, []) for moment in first_moments(rhythm, after, count)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Annotated
@@ -23,9 +22,9 @@ from orchestrator.usecases.app import App
 from orchestrator.usecases.change_schedule import change_schedule
 from orchestrator.usecases.describe_lists import list_lists
 from orchestrator.usecases.describe_schedules import (
-    MomentView,
     describe_schedule,
     list_schedules,
+    preview_all,
     preview_rhythm,
     preview_schedule,
     schedule_history,
@@ -36,6 +35,7 @@ from orchestrator.usecases.remove_schedule import remove_schedule
 from orchestrator.usecases.resume_schedule import resume_schedule
 from orchestrator.usecases.run_schedule import run_schedule
 from orchestrator.usecases.schedule_json import history_object, rhythm_words, schedule_facts
+from orchestrator.web.calendar import WEEKS, Run, Weeks, weeks_of
 from orchestrator.web.move_forms import said
 from orchestrator.web.pages import Pages, go_to
 from orchestrator.web.schedule_fields import (
@@ -48,9 +48,11 @@ from orchestrator.web.schedule_fields import (
 )
 from orchestrator.web.session import Operator, Viewer, Visitor
 
-WEEKS = 4
 _MOST_IN_CALENDAR = 3_000
 """Every quarter of an hour for four weeks, and some more."""
+_MOST_OF_ONE = 4 * 7 * WEEKS
+"""Beside those of all others: up to four times a day."""
+_MOST_SCHEDULES = 200
 _Text = Annotated[str, Form(max_length=2000)]
 
 
@@ -68,7 +70,20 @@ def _add_reading(routes: APIRouter, pages: Pages) -> None:
     @routes.get("")
     async def schedules(request: Request, app: TheApp, _: Viewer) -> Response:
         views, unreadable = await list_schedules(app), await unreadable_schedules(app)
-        return pages.show(request, "schedules.html", views=views, unreadable=unreadable, words=rhythm_words)
+        running = sorted((view for view in views if view.upcoming), key=lambda view: view.upcoming[0].at)
+        shown = running[:_MOST_SCHEDULES]
+        coming = await preview_all(app, shown, within=timedelta(weeks=WEEKS), most=_MOST_OF_ONE)
+        return pages.show(
+            request,
+            "schedules.html",
+            views=views,
+            unreadable=unreadable,
+            words=rhythm_words,
+            weeks=weeks_of([Run(moment, name) for name, found in coming.items() for moment in found or ()]),
+            often=[view.schedule for view in shown if coming[view.schedule.name] is None],
+            shown=len(shown),
+            unshown=len(running) - len(shown),
+        )
 
     @routes.get("/{name}")
     async def schedule(request: Request, app: TheApp, _: Viewer, name: str) -> Response:
@@ -184,28 +199,11 @@ def _add_moves(routes: APIRouter) -> None:
         return RedirectResponse(f"/jobs/{job.id}", 303)
 
 
-async def _calendar(app: App, name: str) -> list[list[tuple[date, list[MomentView] | None]]]:
-    """The coming weeks, Monday first, each day with its moments in the schedule's own time.
-
-    None where there are too many before it to tell.
-    """
+async def _calendar(app: App, name: str) -> Weeks:
+    """The coming weeks of one schedule, as far as its runs can be told."""
     try:
         found = await preview_schedule(app, name, after=None, count=_MOST_IN_CALENDAR, within=timedelta(weeks=WEEKS))
     except RequestRejected:
         return []
-    if not found:
-        return []
-    days: dict[date, list[MomentView]] = defaultdict(list)
-    for each in found:
-        days[each.local.date()].append(each)
-    # The calendar begins with the week of the next moment: before it nothing would be seen.
-    next_day = found[0].local.date()
-    begin = next_day - timedelta(days=next_day.weekday())
     told_until = found[-1].local.date() if len(found) == _MOST_IN_CALENDAR else date.max
-    return [
-        [
-            (day, days.get(day, []) if day <= told_until else None)
-            for day in (begin + timedelta(weeks=week, days=step) for step in range(7))
-        ]
-        for week in range(WEEKS)
-    ]
+    return weeks_of([Run(each) for each in found], told_until=told_until)

@@ -18,6 +18,7 @@ from orchestrator.domain.rhythm import Cron
 from orchestrator.serving import admission
 from orchestrator.serving.front_door import Attempts
 from orchestrator.usecases.pause_job import pause_job
+from orchestrator.usecases.pause_schedule import pause_schedule
 from orchestrator.usecases.read_audit import read_audit
 from orchestrator.usecases.reprioritise_job import reprioritise_job
 from orchestrator.web.app import make_web
@@ -401,3 +402,23 @@ async def test_the_calendar_tells_four_weeks_and_says_where_it_cannot(
     told = kinds.count("run")
     assert told in ({len(kinds)} if is_whole else {3, 4})
     assert kinds == ["run"] * told + ["untold"] * (len(kinds) - told)
+
+
+async def test_the_calendar_of_all_schedules_shows_each_run_and_names_those_that_run_too_often(
+    service: Service,
+) -> None:
+    await a_list(service.served.app)
+    for name, expression in (("nightly", "0 2 * * *"), ("weekly", "30 1 * * 2"), ("often", "*/15 * * * *")):
+        await a_schedule(service.served.app, name, rhythm=Cron(expression, "Asia/Tokyo"))
+    await a_schedule(service.served.app, "resting", rhythm=Cron("0 3 * * *", "UTC"))
+    await pause_schedule(service.served.app, "resting", by=SOMEBODY, reason=None)
+
+    async with a_visitor(service, Role.VIEWER) as client:
+        page = (await client.get("/schedules")).text
+
+    days = re.findall(r"<td><span class=.day.>.*?</td>", page, re.DOTALL)
+    runs = [re.findall(r'href="/schedules/(\w+)"[^>]*>([^<]+)</a>', day) for day in days]
+    assert len(days) == 28
+    assert [("weekly", "01:30 weekly"), ("nightly", "02:00 nightly")] in runs
+    assert {name for day in runs for name, _ in day} == {"nightly", "weekly"}
+    assert 'Not shown, since they run more than a few times a day: <a href="/schedules/often">' in page

@@ -1,0 +1,90 @@
+"""One Lua script for many keys: whoever asks while a round trip is under way goes with the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from hashlib import sha1
+from typing import Any, NamedTuple
+
+import redis.asyncio as redis
+from redis.exceptions import NoScriptError, RedisError
+
+from orchestrator.domain.clock import Clock
+from orchestrator.domain.errors import QueueUnavailable
+
+
+class Answer(NamedTuple):
+    """The numbers that the script answered with, and the moment, on our monotonic clock, when it was asked."""
+
+    numbers: list[float]
+    asked_at: float
+
+
+class _Asked(NamedTuple):
+    key: str
+    given: Sequence[Any]
+    answer: asyncio.Future[Answer]
+
+
+class ScriptQueue:
+    """Runs a script on behalf of many; none waits for a connection, so no question is older than its round trip."""
+
+    def __init__(self, client: redis.Redis, script: str, clock: Clock) -> None:
+        self._client, self._script, self._clock = client, script, clock
+        # How Redis names a script: https://redis.io/docs/latest/commands/evalsha/
+        self._name = sha1(script.encode(), usedforsecurity=False).hexdigest()
+        self._waiting: list[_Asked] = []
+        self._serving: asyncio.Task[None] | None = None
+
+    async def run(self, key: str, given: Sequence[Any]) -> Answer:
+        """The script's answer for one key; QueueUnavailable where Redis cannot be reached."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Asked(key, given, answer))
+        if self._serving is None or self._serving.done():
+            self._serving = asyncio.create_task(self._serve())
+        return await answer
+
+    async def _serve(self) -> None:
+        while self._waiting:
+            asked, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
+            await self._ask([each for each in asked if not each.answer.cancelled()])
+
+    async def _ask(self, asked: Sequence[_Asked]) -> None:
+        asked_at = self._clock.monotonic()
+        try:
+            found = await self._found(asked)
+            if any(isinstance(each, NoScriptError) for each in found):
+                # Redis was started anew. All are asked again: what one of them may have been granted is lost, as it is
+                # after any answer that never came.
+                await self._client.script_load(self._script)
+                asked_at = self._clock.monotonic()
+                found = await self._found(asked)
+        except RedisError as problem:
+            found = [problem] * len(asked)
+        except BaseException:
+            for each in asked:
+                each.answer.cancel()
+            raise
+        for each, answer in zip(asked, found, strict=True):
+            if each.answer.done():
+                continue
+            if isinstance(answer, RedisError):
+                each.answer.set_exception(unreachable(answer))
+            else:
+                each.answer.set_result(Answer([float(number) for number in answer], asked_at))
+
+    async def _found(self, asked: Sequence[_Asked]) -> list[Any]:
+        pipeline = self._client.pipeline(transaction=False)
+        for each in asked:
+            pipeline.evalsha(self._name, 1, each.key, *each.given)
+        return await pipeline.execute(raise_on_error=False)
+
+
+def unreachable(problem: RedisError) -> QueueUnavailable:
+    """What a failed question is to whoever asked."""
+    return QueueUnavailable(f"Redis cannot be reached for the throttle ({problem}). See MUSTER_BROKER_URL.")
+
+
+_MOST_AT_ONCE = 100
+"""Scripts in one round trip: Redis runs nothing else meanwhile, some milliseconds."""

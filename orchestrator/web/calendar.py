@@ -1,0 +1,54 @@
+"""The coming weeks as a grid of days, Monday first, from the moments of one schedule or of all; pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from orchestrator.usecases.describe_schedules import MomentView
+
+WEEKS = 4
+
+
+class Run(NamedTuple):
+    """One moment in a day of the calendar; `name` where more than one schedule is shown."""
+
+    moment: MomentView
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day and its runs, None where there are too many before it to tell."""
+
+    date: date
+    runs: Sequence[Run] | None
+
+
+Weeks = list[list[Day]]
+
+
+def weeks_of(runs: Sequence[Run], *, told_until: date = date.max) -> Weeks:
+    """Four weeks from that of the first run on: before it nothing would be seen. None at all without any run.
+
+    Every run stands on the day that it has in its schedule's own time.
+    """
+    if not runs:
+        return []
+    days: dict[date, list[Run]] = defaultdict(list)
+    for run in runs:
+        days[run.moment.local.date()].append(run)
+    first = min(days)
+    begin = first - timedelta(days=first.weekday())
+    return [
+        [_day(begin + timedelta(weeks=week, days=step), days, told_until) for step in range(7)] for week in range(WEEKS)
+    ]
+
+
+def _day(day: date, days: dict[date, list[Run]], told_until: date) -> Day:
+    if day > told_until:
+        return Day(day, None)
+    return Day(day, sorted(days.get(day, []), key=lambda run: (run.moment.local.time(), run.name)))
