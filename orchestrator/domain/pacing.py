@@ -204,10 +204,9 @@ def localise(granted: Grant, *, granted_at: float, asked_at: float, answered_at:
     had been at the answer and ends as if it had been at the question, so neither end is ever wrong; a round trip
     longer than PERMIT_LIFE leaves nothing to use.
     """
-    in_time = answered_at - asked_at <= PERMIT_LIFE
     each = tuple(
         Permit(answered_at + departure - granted_at, asked_at + departure - granted_at + PERMIT_LIFE)
-        for departure in (granted.departures if in_time else ())
+        for departure in granted.departures
     )
     closed_until = answered_at + granted.closed_until - granted_at if granted.closed_until > granted_at else 0.0
     return Permits(each, answered_at + granted.ask_again_at - granted_at, closed_until)

@@ -93,10 +93,13 @@ class LaneRun:
 
     async def _use(self, permits: Permits) -> bool:
         """Take targets for these permits, write the intent down, and let their calls leave; False if none may."""
-        left = deque(permits.each)
         if self._lane.limit is None:
             # Nothing paces here: the permit only said that the lane is open.
             left = deque(Permit(permit.earliest, math.inf) for permit in permits.each)
+        else:
+            # Of a grant that took too long to arrive nothing can be used, and nothing is to be written down.
+            left = deque(permit for permit in permits.each if permit.earliest <= permit.latest)
+        usable = len(left)
         while left and (drawn := self._ports.draw(self._lane.key, len(left))) is not None:
             held, targets = drawn
             pairs = [(target, left.popleft()) for target in targets]
@@ -115,7 +118,7 @@ class LaneRun:
                 return False
             for group in self._groups(pairs):
                 self._flights.start(held, group)
-        return len(left) < len(permits.each)
+        return len(left) < usable
 
     def _groups(self, pairs: list[tuple[Target, Permit]]) -> list[Group]:
         """What travels together: first attempts whose permits hold at one moment; a repeat always goes by itself."""

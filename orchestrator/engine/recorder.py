@@ -150,15 +150,20 @@ class Recorder:
 
     async def flush(self) -> None:
         """Write everything that has landed; returns once it is written, however often that takes."""
-        while self._dirty or self._targets or self._intents or self._nudged:
+        while self._has_news:
             # Let go between two writes: where many lanes write there is always something more.
             async with self._writing:
-                await self._write_down()
+                if self._has_news:
+                    await self._write_down()
 
     async def flush_in_quiet(self, batches: AbstractSet[BatchKey]) -> None:
         """Write until the database knows every outcome in these batches, for whoever has it quiet."""
         while any(change.key in batches for change in self._targets):
             await self._write_down()
+
+    @property
+    def _has_news(self) -> bool:
+        return bool(self._dirty or self._targets or self._intents or self._nudged)
 
     async def _write_down(self) -> None:
         """Write what has landed by now, and what lands until it can be written."""

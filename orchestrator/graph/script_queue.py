@@ -51,6 +51,7 @@ class ScriptQueue:
             await self._ask([each for each in asked if not each.answer.cancelled()])
 
     async def _ask(self, asked: Sequence[_Asked]) -> None:
+        found: list[Any]
         asked_at = self._clock.monotonic()
         try:
             found = await self._found(asked)
@@ -60,19 +61,18 @@ class ScriptQueue:
                 await self._client.script_load(self._script)
                 asked_at = self._clock.monotonic()
                 found = await self._found(asked)
-        except RedisError as problem:
+        except Exception as problem:  # noqa: BLE001 - whoever asked is told, and whoever asks next is served
             found = [problem] * len(asked)
-        except BaseException:
-            for each in asked:
-                each.answer.cancel()
-            raise
         for each, answer in zip(asked, found, strict=True):
             if each.answer.done():
                 continue
-            if isinstance(answer, RedisError):
-                each.answer.set_exception(unreachable(answer))
-            else:
-                each.answer.set_result(Answer([float(number) for number in answer], asked_at))
+            match answer:
+                case RedisError():
+                    each.answer.set_exception(unreachable(answer))
+                case Exception():
+                    each.answer.set_exception(answer)
+                case _:
+                    each.answer.set_result(Answer([float(number) for number in answer], asked_at))
 
     async def _found(self, asked: Sequence[_Asked]) -> list[Any]:
         pipeline = self._client.pipeline(transaction=False)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import StoreUnavailable
@@ -123,6 +123,26 @@ async def test_a_job_that_is_paused_while_its_first_calls_are_out_is_paused_afte
     assert 5 <= paused.tally.accepted <= 20
     assert finished.tally == Tally(accepted=100)
     assert graph.tenant.total == 100
+
+
+async def test_the_next_batch_is_held_before_the_reserve_is_empty(database_url: str, graph: SimulatedGraph) -> None:
+    held: list[list[tuple[int, int]]] = []
+    async with at_work(database_url, graph) as app:
+        job = await submitted(app, 1000)
+        async with asyncio.timeout(30):
+            while not (await describe_job(app, job.id)).status.is_at_rest:
+                async with app.store.reading() as tx:
+                    query = select(BatchRow.batch, BatchRow.waiting).where(BatchRow.holder.is_not(None))
+                    rows = await tx.connection.execute(query.order_by(BatchRow.batch))
+                    held.append([(row.batch, row.waiting) for row in rows])
+                await asyncio.sleep(0.01)
+
+    together = [each for each in held if len(each) == 2]
+    assert together
+    assert {batch for each in held for batch, _ in each} == {0, 1}
+    # Not from the start on: what one worker holds no other has.
+    assert all(waiting <= 100 for (_, waiting), _ in together)
+    assert graph.tenant.total == 1000
 
 
 async def test_a_cancelled_job_ends_with_nothing_waiting(database_url: str, graph: SimulatedGraph) -> None:

@@ -81,6 +81,7 @@ class Throttle:
     clock: ManualClock
     pace: Pace = field(default_factory=lambda: Pace(last_departure=-1000.0))
     closures: list[float | None] = field(default_factory=list)
+    late: float = 0.0
 
     async def take(
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = pacing.LEAD
@@ -88,7 +89,7 @@ class Throttle:
         assert lane == LANE
         now = self.clock.monotonic()
         self.pace, granted = pacing.grant(self.pace, now, want, limit, together, lead=lead)
-        return pacing.localise(granted, granted_at=now, asked_at=now, answered_at=now)
+        return pacing.localise(granted, granted_at=now, asked_at=now - self.late, answered_at=now)
 
     def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:
         raise AssertionError(f"{lane} has one keeper, not {keeper}")
@@ -199,6 +200,7 @@ class Stage:
         self.throttle = Throttle(clock)
         self.work = Work(clock, {target.line: target for target in self.targets})
         self.stop = StopSignal()
+        self.served = 0
         self.recorder = Recorder(self._write, clock)
         ports = Ports(
             ready=self.work.ready,
@@ -216,6 +218,7 @@ class Stage:
         self.run = LaneRun(Lane(LANE, limit, self.graph, batching, at_once=64), ports, self.stop)
 
     async def _write(self, entry: Entry) -> Written:
+        self.served += sum(entry.served.values())
         written = await self.work.write(entry)
         if self.crowd is not None:
             await self.crowd()
@@ -282,6 +285,30 @@ async def test_a_permit_that_ran_out_while_its_call_waited_for_a_place_is_not_us
     assert stage.work.statuses == {TargetStatus.ACCEPTED: 200}
     assert len(stage.graph.calls) == 200
     assert most_in_any_window(stage.graph.arrivals, 2.9) <= 64
+
+
+async def test_a_grant_that_took_longer_than_its_permits_live_is_not_even_written_down(clock: ManualClock) -> None:
+    stage = Stage(clock, 20, limit=LIMIT)
+    stage.throttle.late = pacing.PERMIT_LIFE + 0.01
+
+    await stage.for_seconds(3)
+
+    assert stage.graph.calls == []
+    assert stage.served == 0
+
+    stage.throttle.late = pacing.PERMIT_LIFE - 0.01
+    await stage.for_seconds(10)
+
+    assert len(stage.graph.calls) == stage.served == 20
+
+
+async def test_without_a_limit_an_answer_of_the_throttle_may_take_its_time(clock: ManualClock) -> None:
+    stage = Stage(clock, 20, limit=None)
+    stage.throttle.late = 1.0
+
+    await stage.for_seconds(3)
+
+    assert len(stage.graph.calls) == 20
 
 
 async def test_a_429_closes_the_lane_here_at_once_and_for_all_others(clock: ManualClock) -> None:

@@ -185,6 +185,48 @@ async def test_nothing_is_written_while_somebody_changes_held_batches_otherwise(
     assert book.lines == [2]
 
 
+async def test_whoever_changes_held_batches_otherwise_waits_for_one_write_and_not_for_silence(
+    clock: ManualClock,
+) -> None:
+    written: list[Entry] = []
+    held = a_held_batch(a_claim(500))
+
+    async def write(entry: Entry) -> Written:
+        written.append(entry)
+        # Another answer lands during every write.
+        accept(held, 1 + len(written), busy)
+        await clock.sleep(0.01)
+        return Written({batch.key for batch in entry.batches})
+
+    busy = Recorder(write, clock)
+    accept(held, 400, busy)
+    running = asyncio.create_task(busy.run())
+    await clock.run_for(seconds=1)
+    before = len(written)
+    await asyncio.wait_for(asyncio.gather(busy.quiet().acquire(), clock.run_for(seconds=0.02)), 5)
+    after = len(written)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert before > 50
+    assert after <= before + 2
+
+
+async def test_in_quiet_only_what_landed_in_the_batches_asked_about_is_waited_for(
+    recorder: Recorder, book: Book
+) -> None:
+    one, other = a_held_batch(a_claim(2)), a_held_batch(a_claim(2, batch=1))
+    async with recorder.quiet():
+        accept(other, 2, recorder)
+        await recorder.flush_in_quiet({one.claim.key})
+        untouched = list(book.entries)
+        accept(one, 2, recorder)
+        await recorder.flush_in_quiet({one.claim.key})
+
+    assert untouched == []
+    assert {change.key for change in book.entries[0].targets} == {one.claim.key, other.claim.key}
+
+
 async def test_intents_of_several_lanes_are_written_together_and_sooner_than_outcomes(
     recorder: Recorder, book: Book, clock: ManualClock
 ) -> None:
