@@ -116,6 +116,10 @@ class Recorder:
             # Whoever waits for it may hold nothing more of the job before it is written.
             self._urgent.set()
 
+    def knows_answered(self, job: JobNumber) -> bool:
+        """Whether the database knows that Graph answered a call of this job."""
+        return job in self._known_answered
+
     def forget_answered(self, job: JobNumber) -> None:
         """The database says that no call of this job was answered yet."""
         self._known_answered.discard(job)

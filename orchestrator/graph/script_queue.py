@@ -51,7 +51,7 @@ class ScriptQueue:
             await self._ask([each for each in asked if not each.answer.cancelled()])
 
     async def _ask(self, asked: Sequence[_Asked]) -> None:
-        found: list[Any]
+        found: list[list[float] | Exception]
         asked_at = self._clock.monotonic()
         try:
             found = await self._found(asked)
@@ -72,13 +72,14 @@ class ScriptQueue:
                 case Exception():
                     each.answer.set_exception(answer)
                 case _:
-                    each.answer.set_result(Answer([float(number) for number in answer], asked_at))
+                    each.answer.set_result(Answer(answer, asked_at))
 
-    async def _found(self, asked: Sequence[_Asked]) -> list[Any]:
+    async def _found(self, asked: Sequence[_Asked]) -> list[list[float] | Exception]:
         pipeline = self._client.pipeline(transaction=False)
         for each in asked:
             pipeline.evalsha(self._name, 1, each.key, *each.given)
-        return await pipeline.execute(raise_on_error=False)
+        found = await pipeline.execute(raise_on_error=False)
+        return [each if isinstance(each, Exception) else [float(number) for number in each] for each in found]
 
 
 def unreachable(problem: RedisError) -> QueueUnavailable:

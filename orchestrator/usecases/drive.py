@@ -279,16 +279,20 @@ class Driver:
 
     def _hold_ahead(self, job: JobNumber) -> None:
         """Ask for more before the reserve is empty: a thousand jobs that began together come to its end together."""
-        if job not in self._ahead and sum(held.in_reserve for held in self._leases.of_job(job)) < _LOW:
+        in_reserve = sum(held.in_reserve for held in self._leases.of_job(job))
+        if in_reserve < _LOW and job not in self._ahead and self._recorder.knows_answered(job):
             # Once, until something was found: near its end there is no more of a job.
             self._ahead.add(job)
-            self._desk.ask(job)
+            self._desk_for(job).ask(job)
 
     async def _claim(self, job: JobNumber) -> bool:
         """Take a batch of the job, or more of one, into reserve; whether there was any."""
-        desk = self._more_desk if self._with_more(job) else self._desk
-        claim = await desk.claim(job)
+        claim = await self._desk_for(job).claim(job)
         return claim is not None and bool(claim.targets)
+
+    def _desk_for(self, job: JobNumber) -> ClaimDesk:
+        # What is held is finished first: few batches are open at a time.
+        return self._more_desk if self._with_more(job) else self._desk
 
     def _with_more(self, job: JobNumber) -> list[HeldBatch]:
         return [each for each in self._leases.of_job(job) if each.has_more(self._leases.now())]
