@@ -11,6 +11,7 @@ from statistics import mean
 
 from benchmarks import parts
 from benchmarks.figures import Figure, Section
+from benchmarks.memory import watched
 from orchestrator.bootstrap import open_app
 from orchestrator.domain.access import Asker
 from orchestrator.domain.action import Action
@@ -22,6 +23,7 @@ from orchestrator.usecases.app import App
 from orchestrator.usecases.submit_job import JobRequest, submit_job
 from tests.support.apps import devices_csv
 
+_MEGABYTE = 1024 * 1024
 TENANTS = 1_000
 DEVICES = 900
 SETTLING = 30.0
@@ -37,7 +39,7 @@ def measure(folder: Path, _rounds: int) -> Section:
         given = {name: value for name, value in shared.items() if name != "MUSTER_ACCESS_TOKEN"}
         given |= {"MUSTER_CONFIG": str(settings), "MUSTER_GRAPH_URL": graph, "MUSTER_WRITE_LIMIT": "200/20s"}
         jobs = asyncio.run(_submitted(given))
-        with parts.workers(1, given, folder):
+        with parts.workers(1, given, folder) as (pid,), watched(pid) as highest:
             rates = asyncio.run(_rates(given, jobs))
     even = mean(rates)
     return Section(
@@ -50,6 +52,7 @@ def measure(folder: Path, _rounds: int) -> Section:
             Figure("a lane, on average", even, "devices/s"),
             Figure("the slowest lane", min(rates), "devices/s", "a lane, on average"),
             Figure("the fastest lane", max(rates), "devices/s", "a lane, on average"),
+            Figure("memory of the worker, a batch of every lane in it", highest.seen / _MEGABYTE, "MiB"),
         ),
     )
 
