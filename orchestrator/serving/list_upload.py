@@ -20,7 +20,7 @@ from orchestrator.settings import Settings
 class ListForm(Wire):
     """The fields beside the file."""
 
-    name: Text
+    name: Text = Field(min_length=1)
     via: Via = Via.MANAGED_DEVICES
     column: Text | None = Field(default=None, description="Which column holds the id.")
     skip_invalid: bool = Field(default=False, description="Keep the good rows although others are bad.")
