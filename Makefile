@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV ?= uv
 # Tests in so many processes at once, each with servers of its own; half of them wait for somebody else's timers.
-PROCESSES ?= 2
+PROCESSES ?= 3
 PYTEST := $(BIN)/python -m pytest -q -n $(PROCESSES) --dist worksteal
 SOURCES := orchestrator workers migrations tests $(wildcard benchmarks)
 

@@ -84,7 +84,7 @@ class HeldBatch:
         """Nothing more of it is to be called here: free it as soon as nothing is on its way."""
         if self._reserve:
             self._reserve.clear()
-            self._due_at = _earliest(self._due_at, self._now())
+            self._note_due(self._now())
 
     @property
     def is_done(self) -> bool:
@@ -196,8 +196,12 @@ class HeldBatch:
 
     def _wait_again(self, not_before: datetime) -> None:
         self._move(1, TargetStatus.SENDING, TargetStatus.WAITING)
-        self._due_at = _earliest(self._due_at, not_before)
-        self._due_since_claim = _earliest(self._due_since_claim, not_before)
+        self._note_due(not_before)
+
+    def _note_due(self, moment: datetime) -> None:
+        """Something of it is to be called from then on, whatever an answer to a question asked before says."""
+        self._due_at = _earliest(self._due_at, moment)
+        self._due_since_claim = _earliest(self._due_since_claim, moment)
 
     def _move(self, count: int, one: TargetStatus, other: TargetStatus) -> None:
         self._counts[one] -= count

@@ -188,6 +188,10 @@ class Recorder:
                     _lose(dirty.values())
                     return
                 self._put_back(entry, dirty)
+            except BaseException:
+                # Cancelled in the middle: perhaps it is written, and written again it says the same.
+                self._put_back(entry, dirty)
+                raise
             else:
                 self._known_answered |= entry.answered
                 _answer(intents, written)

@@ -114,12 +114,14 @@ class Batches:
         """
         jobs = {JobNumber(row.number): row for row in await self._jobs(numbers, worker=worker, now=now)}
         claims: dict[JobNumber, Claim] = {}
+        many = ManyClaims(self._connection)
+        if unsure := [number for number, job in jobs.items() if job.probe_at is not None or not job.answered]:
+            await many.lock(unsure)
         for number, job in list(jobs.items()):
             if job.probe_at is not None or job.canaries is not None:
                 del jobs[number]
                 if (claim := await self.claim(number, worker=worker, lease=lease, now=now, held=held)) is not None:
                     claims[number] = claim
-        many = ManyClaims(self._connection)
         if first := [number for number, job in jobs.items() if not job.answered]:
             unheld = await many.unheld(first)
             jobs = {number: job for number, job in jobs.items() if job.answered or number in unheld}

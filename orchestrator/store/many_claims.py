@@ -46,10 +46,13 @@ class ManyClaims:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def unheld(self, numbers: Collection[JobNumber]) -> set[JobNumber]:
-        """Those of which nobody holds anything, locked: whether somebody is their first is one question for all."""
+    async def lock(self, numbers: Collection[JobNumber]) -> None:
+        """Whether somebody is their first is one question for all; in one order, so that nobody waits in a circle."""
         locked = select(JobRow.number).where(JobRow.number.in_(numbers)).order_by(JobRow.number).with_for_update()
         await self._connection.execute(locked)
+
+    async def unheld(self, numbers: Collection[JobNumber]) -> set[JobNumber]:
+        """Those of which nobody holds anything; to be asked of locked ones."""
         holding = select(BatchRow.job_number).where(BatchRow.job_number.in_(numbers), BatchRow.holder.is_not(None))
         return set(numbers) - {JobNumber(number) for number in (await self._connection.execute(holding)).scalars()}
 
@@ -154,9 +157,14 @@ class ManyClaims:
 
 
 def flying_of(batch: AnyRow, held: Lines) -> set[int]:
-    """Lines of a batch that are not to be given out: on their way, or held already."""
-    on_their_way = json.loads(batch.in_flight) if batch.in_flight else ()
-    return {*on_their_way, *held.get(BatchKey(batch.job_number, batch.batch), ())}
+    """Lines of a batch that are not to be given out: held already, or on their way by what the database knows.
+
+    Whoever holds it knows better than the database, which hears of what was withdrawn with the next write.
+    """
+    known = held.get(BatchKey(batch.job_number, batch.batch))
+    if known is not None:
+        return set(known)
+    return set(json.loads(batch.in_flight)) if batch.in_flight else set()
 
 
 def _first_takable(

@@ -111,15 +111,17 @@ async def preview_schedule(
 
 
 async def preview_all(
-    app: App, views: Sequence[ScheduleView], *, within: timedelta, most: int
+    app: App, views: Sequence[ScheduleView], *, until: datetime, most: int
 ) -> dict[str, list[MomentView] | None]:
-    """The next moments of each by its name, those `within` so long from now; None where they are more than `most`."""
+    """The moments of each from now on, by its name, up to `until`; None where they are more than `most`."""
     now = app.clock.now()
 
     def coming(view: ScheduleView) -> list[MomentView] | None:
         schedule, found = view.schedule, list[MomentView]()
-        for moment in first_moments(schedule.rhythm, _just_before(view.upcoming[0].at), most + 1):
-            if moment.at >= now + within:
+        # What should have run long ago and did not is no matter of the coming weeks.
+        begin = _just_before(max(now, view.upcoming[0].at))
+        for moment in first_moments(schedule.rhythm, begin, most + 1):
+            if moment.at >= until:
                 return found
             found.append(_marked(schedule.rhythm, moment, _marks(schedule, moment, view.blackouts, view.forecast)))
         return found if len(found) <= most else None

@@ -260,6 +260,9 @@ class Driver:
             # What may not leave at this moment is no reason to hold more.
             if not self._leases.has_reserve(job) and await self._claim(job):
                 return True
+            # What was asked for ahead may have come meanwhile.
+            if self._leases.in_reserve(job) is not None:
+                return True
             turns.drop(job)
         return False
 

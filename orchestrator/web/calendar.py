@@ -31,21 +31,25 @@ class Day:
 Weeks = list[list[Day]]
 
 
-def weeks_of(runs: Sequence[Run], *, told_until: date = date.max) -> Weeks:
-    """Four weeks from that of the first run on: before it nothing would be seen. None at all without any run.
+def weeks_of(runs: Sequence[Run], *, first: date | None = None, told_until: date = date.max) -> Weeks:
+    """Four weeks from that of the `first` day on, or of the first run, before which nothing would be seen.
 
-    Every run stands on the day that it has in its schedule's own time.
+    None at all without any run. Every run stands on the day that it has in its schedule's own time.
     """
     if not runs:
         return []
     days: dict[date, list[Run]] = defaultdict(list)
     for run in runs:
         days[run.moment.local.date()].append(run)
-    first = min(days)
-    begin = first - timedelta(days=first.weekday())
+    begin = monday_of(first or min(days))
     return [
         [_day(begin + timedelta(weeks=week, days=step), days, told_until) for step in range(7)] for week in range(WEEKS)
     ]
+
+
+def monday_of(day: date) -> date:
+    """The first day of its week."""
+    return day - timedelta(days=day.weekday())
 
 
 def _day(day: date, days: dict[date, list[Run]], told_until: date) -> Day:

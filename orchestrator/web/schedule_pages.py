@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
@@ -35,7 +35,7 @@ from orchestrator.usecases.remove_schedule import remove_schedule
 from orchestrator.usecases.resume_schedule import resume_schedule
 from orchestrator.usecases.run_schedule import run_schedule
 from orchestrator.usecases.schedule_json import history_object, rhythm_words, schedule_facts
-from orchestrator.web.calendar import WEEKS, Run, Weeks, weeks_of
+from orchestrator.web.calendar import WEEKS, Run, Weeks, monday_of, weeks_of
 from orchestrator.web.move_forms import said
 from orchestrator.web.pages import Pages, go_to
 from orchestrator.web.schedule_fields import (
@@ -72,14 +72,19 @@ def _add_reading(routes: APIRouter, pages: Pages) -> None:
         views, unreadable = await list_schedules(app), await unreadable_schedules(app)
         running = sorted((view for view in views if view.upcoming), key=lambda view: view.upcoming[0].at)
         shown = running[:_MOST_SCHEDULES]
-        coming = await preview_all(app, shown, within=timedelta(weeks=WEEKS), most=_MOST_OF_ONE)
+        today = app.clock.now().date()
+        # A day more: at its end it is still the day before in the west.
+        end = datetime.combine(monday_of(today), time(), UTC) + timedelta(weeks=WEEKS, days=1)
+        coming = await preview_all(app, shown, until=end, most=_MOST_OF_ONE)
         return pages.show(
             request,
             "schedules.html",
             views=views,
             unreadable=unreadable,
             words=rhythm_words,
-            weeks=weeks_of([Run(moment, name) for name, found in coming.items() for moment in found or ()]),
+            weeks=weeks_of(
+                [Run(moment, name) for name, found in coming.items() for moment in found or ()], first=today
+            ),
             often=[view.schedule for view in shown if coming[view.schedule.name] is None],
             shown=len(shown),
             unshown=len(running) - len(shown),

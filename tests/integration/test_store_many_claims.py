@@ -85,6 +85,19 @@ async def test_of_what_is_held_the_rest_is_taken_and_no_line_of_it_twice(store: 
     assert {claim.rest_due_at for claim in more.values()} == {None}
 
 
+async def test_what_its_holder_let_go_is_given_although_the_database_thinks_it_on_its_way(store: Store) -> None:
+    jobs = await jobs_of(store, 2, targets=5)
+    first = await claimed(store, jobs)
+    async with store.transaction() as tx:
+        await tx.connection.exec_driver_sql(
+            f"UPDATE batches SET due_at = '{NOW:%Y-%m-%dT%H:%M:%S.000000Z}', in_flight = '[2, 3]'"  # noqa: S608 - ours
+        )
+
+    more = await claimed(store, jobs, held={claim.key: [3, 4] for claim in first.values()})
+
+    assert [lines_of(claim) for claim in more.values()] == [[2, 5, 6], [2, 5, 6]]
+
+
 async def test_where_nothing_more_of_what_is_held_is_due_it_stays_held_and_nothing_is_given(store: Store) -> None:
     jobs = await jobs_of(store, 2, targets=5)
     first = await claimed(store, jobs)

@@ -106,6 +106,17 @@ def test_a_deferral_that_lands_while_somebody_asks_for_more_is_not_forgotten() -
     assert held.has_more(NOW + timedelta(seconds=3))
 
 
+def test_what_was_let_go_while_more_was_asked_for_is_due_at_once_and_not_with_the_rest() -> None:
+    held = a_held_batch(a_claim(2))
+    held.give_back([a_target(2), a_target(3)])
+
+    held.begin_extension()
+    held.shed()
+    held.extend(a_claim([], rest_due_at=NOW + timedelta(hours=1)))
+
+    assert held.snapshot().due_at == NOW
+
+
 def test_another_attempt_is_due_when_the_policy_says() -> None:
     held = a_held_batch(a_claim(1))
 

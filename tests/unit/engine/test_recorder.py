@@ -212,6 +212,34 @@ async def test_whoever_changes_held_batches_otherwise_waits_for_one_write_and_no
     assert after <= before + 2
 
 
+async def test_what_somebody_was_cancelled_in_writing_down_is_written_by_the_next(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    held = a_held_batch(a_claim(2))
+    book.troubles = [StoreUnavailable("away")] * 3
+
+    async def claim_more() -> None:
+        async with recorder.quiet():
+            await recorder.flush_in_quiet({held.claim.key})
+
+    async def hangs(_entry: Entry) -> Written:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    recorder._write, write = hangs, recorder._write
+    asking = asyncio.create_task(claim_more())
+    async with recorder.quiet():
+        accept(held, 2, recorder)
+    await settle()
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    recorder._write = write
+    await clock.run_for(seconds=10)
+
+    assert book.lines == [2]
+    assert book.entries[-1].batches[0].tally.accepted == 1
+
+
 async def test_in_quiet_only_what_landed_in_the_batches_asked_about_is_waited_for(
     recorder: Recorder, book: Book
 ) -> None:
