@@ -28,7 +28,7 @@ class _Asked(NamedTuple):
 
 
 class ScriptQueue:
-    """Runs a script on behalf of many; none waits for a connection, so no question is older than its round trip."""
+    """Runs a script on behalf of many; no question waits for a connection, and is older than its round trip."""
 
     def __init__(self, client: redis.Redis, script: str, clock: Clock) -> None:
         self._client, self._script, self._clock = client, script, clock
@@ -70,7 +70,8 @@ class ScriptQueue:
                 continue
             match answer:
                 case RedisError():
-                    each.answer.set_exception(unreachable(answer))
+                    said = f"Redis cannot be reached for the throttle ({answer}). See MUSTER_BROKER_URL."
+                    each.answer.set_exception(QueueUnavailable(said))
                 case Exception():
                     each.answer.set_exception(answer)
                 case _:
@@ -82,11 +83,6 @@ class ScriptQueue:
             pipeline.evalsha(self._name, 1, each.key, *each.given)
         found = await pipeline.execute(raise_on_error=False)
         return [each if isinstance(each, Exception) else [float(number) for number in each] for each in found]
-
-
-def unreachable(problem: RedisError) -> QueueUnavailable:
-    """What a failed question is to whoever asked."""
-    return QueueUnavailable(f"Redis cannot be reached for the throttle ({problem}). See MUSTER_BROKER_URL.")
 
 
 _MOST_AT_ONCE = 100

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
-from typing import Any
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError
 
 from orchestrator.domain import pacing
 from orchestrator.domain.clock import Clock
@@ -20,7 +17,7 @@ from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.learning import Learned
 from orchestrator.domain.pacing import Grant, Keeper, Pace, Permits, Refusal, Standing
 from orchestrator.graph.pace_scripts import CLOSE, LOOK, TAKE
-from orchestrator.graph.script_queue import ScriptQueue, unreachable
+from orchestrator.graph.script_queue import ScriptQueue
 
 
 @asynccontextmanager
@@ -28,12 +25,8 @@ async def open_redis_throttle(url: str, clock: Clock, random: Random, *, prefix:
     """A throttle with a connection pool of its own; nothing is connected before it is used."""
     # An answer later than a permit lives is worth nothing, but the server may be busy saving. One more try, at once,
     # is for a connection that broke while it was idle; who waits longer for Redis decides whoever asked.
-    # Closures by the hundred queue for a few connections: a script takes less than a millisecond, and a pool that
-    # refuses the next one would look like a Redis that is away.
-    pool = redis.BlockingConnectionPool.from_url(
+    pool = redis.ConnectionPool.from_url(
         url,
-        max_connections=_CONNECTIONS,
-        timeout=2.0,
         socket_timeout=2.0,
         socket_connect_timeout=2.0,
         retry=Retry(NoBackoff(), 1),
@@ -50,8 +43,7 @@ class RedisThrottle:
 
     def __init__(self, client: redis.Redis, clock: Clock, random: Random, *, prefix: str) -> None:
         self._clock, self._random, self._prefix = clock, random, prefix
-        self._takes = ScriptQueue(client, TAKE, clock)
-        self._close, self._look = map(client.register_script, (CLOSE, LOOK))
+        self._take, self._close, self._look = (ScriptQueue(client, script, clock) for script in (TAKE, CLOSE, LOOK))
 
     async def take(
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = pacing.LEAD
@@ -66,7 +58,7 @@ class RedisThrottle:
         """A grant on Redis' clock, what that clock showed, and when this process asked by its own."""
         gap, window = (pacing.interval(limit, together), limit.window.total_seconds()) if limit else (0.0, 0.0)
         given = [repr(gap), max(want, 0), repr(window), together, repr(lead)]
-        answer, asked_at = await self._takes.run(self._key(lane), given)
+        answer, asked_at = await self._take.run(self._key(lane), given)
         now, first, count, gap, ask_again_at, closed_until = answer
         departures = pacing.departures(first, int(count), gap, together)
         return Grant(departures, ask_again_at, closed_until), now, asked_at
@@ -82,7 +74,8 @@ class RedisThrottle:
         """The same with a given jitter; answers with what Redis' clock showed."""
         named = "" if refusal.wait is None else repr(float(refusal.wait))
         calls, window = (limit.calls, limit.window.total_seconds()) if limit else (0, 0.0)
-        (now,) = await self._run(self._close, lane, [named, repr(float(refusal.ago)), repr(jitter), calls, window])
+        given = [named, repr(float(refusal.ago)), repr(jitter), calls, window]
+        (now,) = (await self._close.run(self._key(lane), given)).numbers
         return now
 
     async def hold(self, lane: LaneKey, seconds: float) -> None:
@@ -91,21 +84,15 @@ class RedisThrottle:
 
     async def look(self, lane: LaneKey) -> Standing:
         """Where the lane stands, and what Redis' clock shows."""
-        now, departure, reach, until, closed_for, refusals, together, *learned = await self._run(self._look, lane, [])
+        answer, _ = await self._look.run(self._key(lane), [])
+        now, departure, reach, until, closed_for, refusals, together, *learned = answer
         share, held_since, counted_from, counted, before = learned
         kept = Learned(share, held_since, counted_from, int(counted), int(before))
         pace = Pace(departure, reach, until, closed_for, int(refusals), int(together), kept)
         return Standing(pace, now, Keeper.REDIS)
-
-    async def _run(self, script: AsyncScript, lane: LaneKey, given: Sequence[Any]) -> list[float]:
-        try:
-            return [float(number) for number in await script(keys=[self._key(lane)], args=given)]
-        except RedisError as problem:
-            raise unreachable(problem) from problem
 
     def _key(self, lane: LaneKey) -> str:
         return f"{self._prefix}pace:{lane}"
 
 
 _LONG_AGO = 1e12
-_CONNECTIONS = 16

@@ -6,7 +6,6 @@ import json
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -39,7 +38,7 @@ from orchestrator.domain.job import WINDOW_MARGIN, JobStatus, Tally
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store import json_rows
 from orchestrator.store.errors_text import pack_errors, unpack_errors
-from orchestrator.store.many_claims import TARGET, Lines, ManyClaims, flying_of
+from orchestrator.store.many_claims import NOTHING, TARGET, Lines, ManyClaims, flying_of
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
 from orchestrator.store.times import UtcDateTime, first_of
 
@@ -60,7 +59,7 @@ class Batches:
         worker: WorkerId,
         lease: timedelta,
         now: datetime,
-        held: Lines = MappingProxyType({}),
+        held: Lines = NOTHING,
         most: int = BATCH_SIZE,
     ) -> Claim | None:
         """Hold a batch of the job, and take its due targets into reserve; none of them may be called yet.
@@ -106,7 +105,7 @@ class Batches:
         worker: WorkerId,
         lease: timedelta,
         now: datetime,
-        held: Lines = MappingProxyType({}),
+        held: Lines = NOTHING,
     ) -> dict[JobNumber, Claim]:
         """What `claim` does for each of these jobs, in some statements for all of them.
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, func, or_, select, tuple_, update
@@ -20,6 +21,8 @@ from orchestrator.store.times import UtcDateTime
 
 Lines = Mapping[BatchKey, Collection[int]]
 """What a worker holds already, with the lines that it has of each batch."""
+
+NOTHING: Lines = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

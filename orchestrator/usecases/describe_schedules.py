@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 from orchestrator.domain.blackout import Blackout, blackout_at
@@ -100,10 +100,10 @@ async def preview_schedule(
 
     def preview() -> list[MomentView]:
         found: list[MomentView] = []
-        for moment in islice(schedule.rhythm.moments(begin), count):
-            if within is not None and found and moment.at >= found[0].at + within:
+        for view in islice(_views(schedule, begin, blackouts, forecast), count):
+            if within is not None and found and view.at >= found[0].at + within:
                 break
-            found.append(_marked(schedule.rhythm, moment, _marks(schedule, moment, blackouts, forecast)))
+            found.append(view)
         return found
 
     # Thousands of moments take a moment, in which others should be answered.
@@ -117,13 +117,10 @@ async def preview_all(
     now = app.clock.now()
 
     def coming(view: ScheduleView) -> list[MomentView] | None:
-        schedule, found = view.schedule, list[MomentView]()
         # What should have run long ago and did not is no matter of the coming weeks.
         begin = _just_before(max(now, view.upcoming[0].at))
-        for moment in first_moments(schedule.rhythm, begin, most + 1):
-            if moment.at >= until:
-                return found
-            found.append(_marked(schedule.rhythm, moment, _marks(schedule, moment, view.blackouts, view.forecast)))
+        told = takewhile(lambda each: each.at < until, _views(view.schedule, begin, view.blackouts, view.forecast))
+        found = list(islice(told, most + 1))
         return found if len(found) <= most else None
 
     def preview() -> dict[str, list[MomentView] | None]:
@@ -156,8 +153,7 @@ async def _view(app: App, seen: _Seen, count: int) -> ScheduleView:
         forecast = await _forecast(app, schedule, version)
         if schedule.status is ScheduleStatus.ACTIVE and schedule.next_at is not None:
             # From what nothing was decided for yet, even if that has passed: nobody may be up.
-            moments = first_moments(schedule.rhythm, _just_before(schedule.next_at), count)
-            upcoming = [_marked(schedule.rhythm, each, _marks(schedule, each, blackouts, forecast)) for each in moments]
+            upcoming = list(islice(_views(schedule, _just_before(schedule.next_at), blackouts, forecast), count))
     except RequestRejected as rejected:
         problem = str(rejected)
     return ScheduleView(schedule, version, blackouts, tuple(upcoming), last, forecast, problem)
@@ -175,6 +171,13 @@ async def _forecast(app: App, schedule: Schedule, version: ListVersion | None) -
     if version is None or tenant is None:
         return None
     return await forecast_new(app, tenant, version.devices, schedule.order.priority)
+
+
+def _views(
+    schedule: Schedule, after: datetime, blackouts: Sequence[Blackout], forecast: Forecast | None
+) -> Iterator[MomentView]:
+    for moment in schedule.rhythm.moments(after):
+        yield _marked(schedule.rhythm, moment, _marks(schedule, moment, blackouts, forecast))
 
 
 def _marks(schedule: Schedule, moment: Moment, blackouts: Sequence[Blackout], forecast: Forecast | None) -> list[str]:

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -27,7 +26,7 @@ from orchestrator.engine.ports import Lane, Ports
 from orchestrator.engine.recorder import Entry, Recorder, Written
 from orchestrator.engine.stop import StopSignal
 from orchestrator.store.jobs import DueJob
-from orchestrator.store.many_claims import MOST_AT_ONCE, Lines
+from orchestrator.store.many_claims import MOST_AT_ONCE, NOTHING, Lines
 from orchestrator.store.workers import WorkerSeen
 from orchestrator.usecases.admit_lane import admit_lane
 from orchestrator.usecases.app import App
@@ -38,8 +37,6 @@ from orchestrator.usecases.record_outcomes import record_outcomes
 from orchestrator.usecases.recover_stalled import LEASE, recover_stalled
 
 log = structlog.get_logger()
-
-_NOTHING: Lines = MappingProxyType({})
 
 PATIENCE = 10.0
 """Seconds that answers on their way are waited for when work stops."""
@@ -85,7 +82,7 @@ class Driver:
         self._recorder = Recorder(self._write, app.clock)
         self._runs: dict[LaneKey, LaneRun] = {}
         self._running: dict[LaneKey, asyncio.Task[None]] = {}
-        self._desk = ClaimDesk(self._claim_free, MOST_AT_ONCE)
+        self._desk = ClaimDesk(self._claim_of, MOST_AT_ONCE)
         self._more_desk = ClaimDesk(self._claim_more, MOST_AT_ONCE)
         self._ahead: set[JobNumber] = set()
         self._turns: dict[LaneKey, Turns] = {}
@@ -311,10 +308,10 @@ class Driver:
             held = {each.claim.key: each.lines for each in batches}
             for each in batches:
                 each.begin_extension()
-            return await self._claim_free(jobs, held)
+            return await self._claim_of(jobs, held)
 
-    async def _claim_free(self, jobs: Collection[JobNumber], held: Lines = _NOTHING) -> dict[JobNumber, Claim]:
-        """A batch of each of these jobs, free if not of `held`; noted here, since whoever asked may be gone."""
+    async def _claim_of(self, jobs: Collection[JobNumber], held: Lines = NOTHING) -> dict[JobNumber, Claim]:
+        """A batch of each of these jobs, of `held` or free; noted here, since whoever asked may be gone."""
         asked_at = self._app.clock.monotonic()
         async with self._app.store.transaction() as tx:
             now = await tx.now()
