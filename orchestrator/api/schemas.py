@@ -232,10 +232,18 @@ class AuditPage(Wire):
 
 
 class LaneCallsFacts(Wire):
-    """Calls that were answered, and how many of them with 429."""
+    """Calls that were answered, how many of them with 429, and how many later than the throttle assumes."""
 
     calls: int
     throttled: int
+    late: int
+
+
+class AssumedFacts(Wire):
+    """What the limit is kept under: how long a permit may be used, and how much longer one call may travel."""
+
+    permit_life_seconds: float
+    travel_spread_seconds: float
 
 
 class WaitingFacts(Wire):
@@ -259,6 +267,7 @@ class LaneFacts(Wire):
     learned_share: float
     per_second: float | None
     closed_until: str | None
+    assumed: AssumedFacts
     last_hour: LaneCallsFacts
     waiting: list[WaitingFacts]
 

@@ -46,6 +46,7 @@ def list_(invocation: Invocation) -> None:
 def show(invocation: Invocation, name: str) -> None:
     """One lane, by its key or by the name of a tenant that leads to it."""
     from orchestrator.cli.output import show_facts, show_table
+    from orchestrator.domain.travel import assumption
     from orchestrator.usecases.describe_lanes import describe_lane
     from orchestrator.usecases.lane_json import lane_json
 
@@ -53,7 +54,7 @@ def show(invocation: Invocation, name: str) -> None:
     if invocation.output is not Format.TABLE:
         show_facts(lane_json(view), invocation.output)
         return
-    show_facts(_row(view), Format.TABLE)
+    show_facts(_row(view) | {"assumed": assumption(view.last_hour)}, Format.TABLE)
     if view.waiting:
         click.echo("\nWaiting:")
         columns = ("job", "name", "priority", "calls", "done at about")

@@ -39,13 +39,14 @@ https://learn.microsoft.com/graph/throttling-limits#intune-service-limits
 
 @dataclass(frozen=True, slots=True)
 class LaneCalls:
-    """Calls that were answered in a lane, and how many of them with 429."""
+    """Calls that were answered in a lane, how many of them with 429, and how many late (domain/travel.py)."""
 
     calls: int = 0
     throttled: int = 0
+    late: int = 0
 
     def __add__(self, other: LaneCalls) -> LaneCalls:
-        return LaneCalls(self.calls + other.calls, self.throttled + other.throttled)
+        return LaneCalls(self.calls + other.calls, self.throttled + other.throttled, self.late + other.late)
 
 
 def parse_write_limit(text: str) -> WriteLimit | None:

@@ -18,6 +18,7 @@ from orchestrator.domain.outcome import Accepted, Deferred, GraphError, Outcome,
 from orchestrator.domain.pacing import Permit, Refusal
 from orchestrator.domain.retry import Halt, NextStep, Settle
 from orchestrator.domain.target import Target, TargetStatus
+from orchestrator.domain.travel import Travel
 from orchestrator.engine.closures import Closures, is_answer
 from orchestrator.engine.held_batch import HeldBatch
 from orchestrator.engine.ports import Lane, Ports
@@ -39,6 +40,7 @@ class Flights:
         self._few = asyncio.Event()
         self._slots = asyncio.Semaphore(lane.at_once)
         self._in_air: Counter[JobNumber] = Counter()
+        self._travel = Travel()
         self.takes_envelopes = True
         self.came_late = False
         self.round_trip = 0.0
@@ -183,7 +185,7 @@ class Flights:
                 refusals.append(refusal)
             self._ports.recorder.note(held, [held.apply(target, step, sent_at=sent_at)])
         throttled = sum(_is_throttled(outcome) for outcome in outcomes)
-        self._ports.recorder.note_calls(self._lane.key, LaneCalls(len(outcomes), throttled))
+        self._count(len(outcomes), throttled, now - left_at)
         if refusals:
             # Of one envelope the longest wait counts for all: https://learn.microsoft.com/graph/throttling
             await self._closures.share(max(refusals, key=lambda refusal: refusal.wait or 0.0))
@@ -199,7 +201,11 @@ class Flights:
             ports.caution.note_good(job, len(targets))
         ports.recorder.note_answered(job)
         ports.recorder.note(held, held.accept(targets, ids, sent_at=sent_at))
-        ports.recorder.note_calls(self._lane.key, LaneCalls(len(targets), 0))
+        self._count(len(targets), 0, ports.clock.monotonic() - left_at)
+
+    def _count(self, calls: int, throttled: int, took: float) -> None:
+        late = calls if self._travel.is_late(took, self._ports.clock.monotonic()) else 0
+        self._ports.recorder.note_calls(self._lane.key, LaneCalls(calls, throttled, late))
 
     def _step(self, held: HeldBatch, target: Target, outcome: Outcome, *, left_at: float, now: float) -> NextStep:
         job = held.claim.key.job

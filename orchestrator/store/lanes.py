@@ -59,7 +59,7 @@ class Lanes:
     async def count_calls(self, answered: Mapping[LaneKey, LaneCalls], *, now: datetime) -> None:
         """So many calls were answered just now: one statement, however many lanes."""
         rows = (
-            {"lane": lane, "minute": _minute(now), "calls": each.calls, "throttled": each.throttled}
+            {"lane": lane, "minute": _minute(now), "calls": each.calls, "throttled": each.throttled, "late": each.late}
             # Everybody counts in the same order, so that no two wait for each other.
             for lane, each in sorted(answered.items())
         )
@@ -68,12 +68,12 @@ class Lanes:
     async def calls_since(self, moment: datetime) -> dict[LaneKey, LaneCalls]:
         """What each lane did since then, to the minute."""
         query = (
-            select(LaneMinuteRow.lane, func.sum(LaneMinuteRow.calls), func.sum(LaneMinuteRow.throttled))
+            select(LaneMinuteRow.lane, *(func.sum(column) for column in _SUMS))
             .where(LaneMinuteRow.minute >= _minute(moment))
             .group_by(LaneMinuteRow.lane)
         )
         rows = await self._connection.execute(query)
-        return {LaneKey(lane): LaneCalls(int(calls), int(throttled)) for lane, calls, throttled in rows}
+        return {LaneKey(lane): LaneCalls(*map(int, sums)) for lane, *sums in rows}
 
     async def per_second(self, lane: LaneKey, *, since: datetime, now: datetime) -> float | None:
         """Calls a second in the whole minutes between; None where there was one without any: that was no full pace."""
@@ -97,10 +97,7 @@ def _count(dialect: str) -> Insert:
     statement = insert.from_select(list(_COUNTED), chosen)
     counted: Insert = statement.on_conflict_do_update(
         index_elements=["lane", "minute"],
-        set_={
-            "calls": LaneMinuteRow.calls + statement.excluded.calls,
-            "throttled": LaneMinuteRow.throttled + statement.excluded.throttled,
-        },
+        set_={column.key: column + statement.excluded[column.key] for column in _SUMS},
     )
     return counted
 
@@ -132,4 +129,9 @@ _KEEP = (
 _CALLS_BETWEEN = select(func.count(), func.sum(LaneMinuteRow.calls - LaneMinuteRow.throttled)).where(
     LaneMinuteRow.lane == bindparam("lane"), LaneMinuteRow.minute.between(bindparam("first"), bindparam("last"))
 )
-_COUNTED: json_rows.Columns = {"lane": Text(), "minute": BigInteger(), "calls": BigInteger(), "throttled": BigInteger()}
+_SUMS = (LaneMinuteRow.calls, LaneMinuteRow.throttled, LaneMinuteRow.late)
+_COUNTED: json_rows.Columns = {
+    "lane": Text(),
+    "minute": BigInteger(),
+    **{column.key: BigInteger() for column in _SUMS},
+}

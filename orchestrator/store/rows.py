@@ -233,7 +233,7 @@ class LaneRow(Base):
 
 
 class LaneMinuteRow(Base):
-    """What a lane did in one minute, counted since 1970: calls that were answered, and 429s among them."""
+    """What a lane did in one minute, counted since 1970: calls that were answered, and 429s and late ones of them."""
 
     __tablename__ = "lane_minutes"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -242,6 +242,7 @@ class LaneMinuteRow(Base):
     minute: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     calls: Mapped[int] = mapped_column(BigInteger)
     throttled: Mapped[int] = mapped_column(BigInteger)
+    late: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class WorkerRow(Base):

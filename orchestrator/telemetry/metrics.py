@@ -25,6 +25,9 @@ class Metrics:
             "muster_targets_settled", "Targets that got a final status here.", ["status"], registry=own
         )
         self.deferred = Counter("muster_targets_deferred", "Attempts after which a target waits again.", registry=own)
+        self.late = Counter(
+            "muster_late_answers", "Calls that took longer than the throttle's proof assumes.", registry=own
+        )
         self.recovered = Counter("muster_leases_recovered", "Batches taken up from a silent worker.", registry=own)
         self.graph = Histogram(
             "muster_graph_seconds", "Time until Graph answered a call.", ["outcome"], buckets=_SLOW, registry=own

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain.figures import rfc3339
+from orchestrator.domain.pacing import PERMIT_LIFE, TRAVEL_SPREAD
 
 if TYPE_CHECKING:
     from orchestrator.usecases.describe_lanes import LaneView
@@ -21,7 +22,12 @@ def lane_json(view: LaneView) -> dict[str, Any]:
         "learnedShare": round(view.learned_share, 4),
         "perSecond": None if view.per_second is None else round(view.per_second, 3),
         "closedUntil": rfc3339(view.closed_until),
-        "lastHour": {"calls": view.last_hour.calls, "throttled": view.last_hour.throttled},
+        "assumed": {"permitLifeSeconds": PERMIT_LIFE, "travelSpreadSeconds": TRAVEL_SPREAD},
+        "lastHour": {
+            "calls": view.last_hour.calls,
+            "throttled": view.last_hour.throttled,
+            "late": view.last_hour.late,
+        },
         "waiting": [
             {
                 "job": each.id,

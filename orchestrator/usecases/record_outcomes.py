@@ -35,6 +35,7 @@ async def record_outcomes(app: App, entry: Entry) -> Recorded:
         keepers = await tx.lanes.keepers(list(entry.keepers)) if entry.keepers else {}
         kept = await _write(tx, entry)
     app.metrics.note_written(change.status for change in entry.targets if change.key in kept)
+    app.metrics.late.inc(sum(calls.late for calls in entry.calls.values()))
     if len(kept) < len(entry.batches):
         log.warning("batch.taken_over", batches=len(entry.batches) - len(kept))
     changed = {lane: keeper for lane, keeper in keepers.items() if keeper is not entry.keepers[lane]}

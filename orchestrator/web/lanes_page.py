@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from orchestrator.domain.travel import assumption
 from orchestrator.serving.served import Parts
 from orchestrator.usecases.describe_lanes import list_lanes
 from orchestrator.web.pages import Pages, is_fragment
@@ -18,6 +19,6 @@ def lanes_page(pages: Pages) -> APIRouter:
     async def lanes(request: Request, parts: Parts, _: Viewer) -> Response:
         template = "lanes_list.html" if is_fragment(request) else "lanes.html"
         now = parts.app.clock.now()
-        return pages.show(request, template, lanes=await list_lanes(parts.app), now=now)
+        return pages.show(request, template, lanes=await list_lanes(parts.app), now=now, assumption=assumption)
 
     return routes

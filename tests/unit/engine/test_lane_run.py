@@ -20,7 +20,7 @@ from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.lane import LaneCalls, WriteLimit
 from orchestrator.domain.outcome import Accepted, Bar, Deferred, GraphError, Outcome, Refused, Uncertain
-from orchestrator.domain.pacing import Keeper, Pace, Permits, Refusal, Standing
+from orchestrator.domain.pacing import TRAVEL_SPREAD, Keeper, Pace, Permits, Refusal, Standing
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.engine.caution import Caution
@@ -551,6 +551,18 @@ async def test_what_was_answered_is_counted_for_the_lane(clock: ManualClock) -> 
     await stage.for_seconds(60)
 
     assert stage.work.calls == LaneCalls(31, 1)
+
+
+async def test_answers_that_take_longer_than_is_assumed_of_the_road_are_counted(clock: ManualClock) -> None:
+    stage = Stage(clock, 30, limit=LIMIT)
+
+    await stage.for_seconds(1)
+    quick = len(stage.graph.calls)
+    stage.graph.latency += TRAVEL_SPREAD + 0.01
+    await stage.for_seconds(20)
+
+    assert 0 < quick < 30
+    assert stage.work.calls == LaneCalls(30, 0, 30 - quick)
 
 
 async def test_an_error_of_ours_leaves_no_target_on_its_way(clock: ManualClock) -> None:
