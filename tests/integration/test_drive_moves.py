@@ -126,22 +126,24 @@ async def test_a_job_that_is_paused_while_its_first_calls_are_out_is_paused_afte
 
 
 async def test_the_next_batch_is_held_before_the_reserve_is_empty(database_url: str, graph: SimulatedGraph) -> None:
-    held: list[list[tuple[int, int]]] = []
+    seen: list[tuple[list[int], int]] = []
     async with at_work(database_url, graph) as app:
         job = await submitted(app, 1000)
         async with asyncio.timeout(30):
             while not (await describe_job(app, job.id)).status.is_at_rest:
                 async with app.store.reading() as tx:
-                    query = select(BatchRow.batch, BatchRow.waiting).where(BatchRow.holder.is_not(None))
-                    rows = await tx.connection.execute(query.order_by(BatchRow.batch))
-                    held.append([(row.batch, row.waiting) for row in rows])
+                    query = select(BatchRow.batch).where(BatchRow.holder.is_not(None)).order_by(BatchRow.batch)
+                    held = list((await tx.connection.execute(query)).scalars())
+                # Counted after the look, and where calls arrive: how late outcomes are written down says nothing here.
+                seen.append((held, graph.tenant.total))
                 await asyncio.sleep(0.01)
 
-    together = [each for each in held if len(each) == 2]
+    together = [called for held, called in seen if held == [0, 1]]
     assert together
-    assert {batch for each in held for batch, _ in each} == {0, 1}
-    # Not from the start on: what one worker holds no other has.
-    assert all(waiting <= 100 for (_, waiting), _ in together)
+    assert {batch for held, _ in seen for batch in held} == {0, 1}
+    # Not from the start on: what one worker holds no other has. Of the 500 in a batch the last 100 are in reserve,
+    # and before them at most 200, a block of permits, wait for their second.
+    assert min(together) >= 500 - 100 - 200
     assert graph.tenant.total == 1000
 
 
