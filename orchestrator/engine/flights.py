@@ -84,17 +84,19 @@ class Flights:
     async def _fly(self, held: HeldBatch, group: Group) -> None:
         """From its departure to what it makes of its targets: whatever breaks, none of them stays on its way."""
         try:
-            await sleep_until(self._ports, group[-1][1].earliest)
+            await self._until(group[-1][1].earliest)
             await self._slots.acquire()
         except asyncio.CancelledError:
             self._withdraw(held, [target for target, _ in group])
             raise
         try:
+            # Whatever may have to be waited for comes before the last look at whether they may leave.
+            unready = await self._unready(held, group)
             targets = self._leaving(held, group)
             if not targets:
                 return
             left_at, sent_at = self._ports.clock.monotonic(), self._ports.utc()
-            outcomes = await self._heard(held.claim, targets)
+            outcomes = [unready] * len(targets) if unready else await self._heard(held.claim, targets)
             if outcomes is None:
                 self._withdraw(held, targets)
                 return
@@ -103,6 +105,22 @@ class Flights:
             await self._take_in(held, targets, outcomes, sent_at, left_at)
         finally:
             self._slots.release()
+
+    async def _until(self, moment: float) -> None:
+        """Until that moment and no sooner: a timer may ring early, by as much as its clock ticks (16 ms on Windows)."""
+        while (wait := moment - self._ports.clock.monotonic()) > 0:
+            await self._ports.clock.sleep(max(wait, _TICK))
+
+    async def _unready(self, held: HeldBatch, group: Group) -> Outcome | None:
+        """What the calls come to that cannot even leave; None where they can."""
+        try:
+            return await self._lane.caller.ready()
+        except asyncio.CancelledError:
+            self._withdraw(held, [target for target, _ in group])
+            raise
+        except Exception as problem:
+            log.exception("call.broke", job=held.claim.job, lines=[target.line for target, _ in group])
+            return Deferred(GraphError("CallBroke", f"an error in Muster ({type(problem).__name__}, see the log)"))
 
     def _withdraw(self, held: HeldBatch, targets: Iterable[Target]) -> None:
         held.give_back(targets)
@@ -255,3 +273,4 @@ def _broken(problem: Exception) -> Uncertain:
 
 
 _LONGEST_NAP = 1.0
+_TICK = 0.001

@@ -26,6 +26,10 @@ from orchestrator.engine.throttle import Throttle
 class Caller(Protocol):
     """Whatever makes calls in the name of one tenant."""
 
+    async def ready(self) -> Outcome | None:
+        """Wait until a call would leave at once; what every call would come to, where none can leave."""
+        ...
+
     async def trigger(self, call: Call) -> Outcome:
         """One call."""
         ...

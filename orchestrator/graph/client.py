@@ -30,6 +30,14 @@ class GraphClient:
         self._renewed: str | None = None
         self._worked: str | None = None
 
+    async def ready(self) -> Outcome | None:
+        """Have a token that is valid; what every call comes to, where there is none to be had.
+
+        After it a call leaves at once. Before it a call may wait for the authority, and many would then leave together.
+        """
+        token = await self._token()
+        return None if isinstance(token, str) else token
+
     async def trigger(self, call: Call) -> Outcome:
         """Ask Graph to perform the action on the device, once."""
         reply = await self._send(request_for(call, self._user_agent), _SINGLE)
@@ -57,12 +65,9 @@ class GraphClient:
         return await asyncio.gather(*(self._mind_token(part.outcome, part.headers, reply.token) for part in parts))
 
     async def _send(self, request: Request, most: _Most) -> _Reply | Outcome:
-        try:
-            token = await self._sign_in.token()
-        except SignInRefused as refusal:
-            return Barred(GraphError("SignInRefused", str(refusal)), Bar.TOKEN_REFUSED)
-        except SignInUnreachable as outage:
-            return Deferred(GraphError("SignInUnreachable", str(outage)))
+        token = await self._token()
+        if not isinstance(token, str):
+            return token
         # The address begins with the root of the lane and no id can change its host, so the token goes nowhere else.
         # An answer that is not compressed cannot unfold into more than we are ready to read.
         headers = {**request.headers, "Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
@@ -73,6 +78,14 @@ class GraphClient:
             return outcome_of_failure(failure)
         body, is_whole = await _read(response, most)
         return _Reply(response.status_code, response.headers, body, token, is_whole=is_whole)
+
+    async def _token(self) -> str | Outcome:
+        try:
+            return await self._sign_in.token()
+        except SignInRefused as refusal:
+            return Barred(GraphError("SignInRefused", str(refusal)), Bar.TOKEN_REFUSED)
+        except SignInUnreachable as outage:
+            return Deferred(GraphError("SignInUnreachable", str(outage)))
 
     async def _mind_token(self, outcome: Outcome, headers: Mapping[str, str], token: str) -> Outcome:
         """The outcome, except that a refused token is renewed once and its call left for later.

@@ -21,6 +21,10 @@ class TenantConnection:
     sign_in: SignIn
     cloud_root: str
 
+    async def ready(self) -> Outcome | None:
+        """Have a token at hand."""
+        return await self.client.ready()
+
     async def trigger(self, call: Call) -> Outcome:
         """One call."""
         return await self.client.trigger(call)

@@ -14,7 +14,8 @@ import pytest
 from orchestrator.domain.action import Action
 from orchestrator.domain.call import Call, EnvelopesRefused
 from orchestrator.domain.device import Device, Via
-from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, Outcome, Refused, Uncertain
+from orchestrator.domain.errors import SignInRefused
+from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
 from orchestrator.graph.auth import SignIn
 from orchestrator.graph.client import GraphClient
 from orchestrator.graph.issuers import GivenToken, IssuedToken
@@ -105,6 +106,25 @@ def client(http: Http, issuer: Issuer, url: str, clock: ManualClock) -> GraphCli
 def refused(outcome: Outcome) -> Refused:
     assert isinstance(outcome, Refused), outcome
     return outcome
+
+
+async def test_once_ready_a_call_waits_for_no_sign_in(client: GraphClient, issuer: Issuer) -> None:
+    assert await client.ready() is None
+    issuer.issue = None  # type: ignore[assignment,method-assign] # whoever asks now fails
+
+    assert isinstance(await client.trigger(a_call()), Accepted)
+
+
+async def test_where_there_is_no_token_it_says_what_every_call_comes_to(http: Http, clock: ManualClock) -> None:
+    class Refusing(Issuer):
+        def issue(self, claims: str | None) -> IssuedToken:
+            raise SignInRefused(f"no such app, with claims {claims}")
+
+    client = GraphClient(http, SignIn(Refusing(), clock), "http://127.0.0.1:1", "muster/1.0", clock)
+
+    assert await client.ready() == Barred(
+        GraphError("SignInRefused", "no such app, with claims None"), Bar.TOKEN_REFUSED
+    )
 
 
 async def test_a_call_reaches_the_device_and_nothing_else(client: GraphClient, graph: SimulatedGraph) -> None:

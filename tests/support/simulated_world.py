@@ -182,6 +182,9 @@ class DirectGraph:
     def __init__(self, world: SimulatedWorld, life: Life) -> None:
         self._world, self._life = world, life
 
+    async def ready(self) -> Outcome | None:
+        return None
+
     async def trigger(self, call: Call) -> Outcome:
         self._world.note_departure(self._life)
         await asyncio.sleep(self._world.chance.uniform(0.002, _TRAVEL))

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import cycle
 from random import Random
 
 import pytest
@@ -19,7 +20,7 @@ from orchestrator.domain.call import Call, EnvelopesRefused
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.lane import LaneCalls, WriteLimit
-from orchestrator.domain.outcome import Accepted, Bar, Deferred, GraphError, Outcome, Refused, Uncertain
+from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
 from orchestrator.domain.pacing import TRAVEL_SPREAD, Keeper, Pace, Permits, Refusal, Standing
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import Target, TargetStatus
@@ -53,6 +54,12 @@ class Graph:
     arrivals: list[float] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     envelopes: list[int] = field(default_factory=list)
+    unready: Outcome | None = None
+    token_at: float = 0.0
+
+    async def ready(self) -> Outcome | None:
+        await self.clock.sleep(max(0.0, self.token_at - self.clock.monotonic()))
+        return self.unready
 
     async def trigger(self, call: Call) -> Outcome:
         self._note(call)
@@ -285,6 +292,70 @@ async def test_a_permit_that_ran_out_while_its_call_waited_for_a_place_is_not_us
     assert stage.work.statuses == {TargetStatus.ACCEPTED: 200}
     assert len(stage.graph.calls) == 200
     assert most_in_any_window(stage.graph.arrivals, 2.9) <= 64
+
+
+async def test_calls_that_waited_for_a_token_do_not_leave_together_when_it_comes(clock: ManualClock) -> None:
+    stage = Stage(clock, 60, limit=LIMIT)
+    stage.graph.token_at = clock.monotonic() + 3.0
+
+    await stage.for_seconds(15)
+
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 60}
+    assert len(stage.graph.calls) == 60
+    assert most_in_any_window(stage.graph.arrivals, 2.0) <= 20
+
+
+async def test_a_lane_that_was_closed_while_calls_waited_for_a_token_is_closed_for_them(clock: ManualClock) -> None:
+    stage = Stage(clock, 5, limit=None)
+    stage.graph.token_at = clock.monotonic() + 3.0
+    async with stage.running():
+        await clock.run_for(seconds=1.0)
+        assert stage.run.in_flight
+        stage.work.forbidden = True
+        await clock.run_for(seconds=5.0)
+
+    assert stage.graph.calls == []
+
+
+async def test_where_there_is_no_token_nothing_is_sent_and_the_job_stops(clock: ManualClock) -> None:
+    stage = Stage(clock, 5, limit=LIMIT)
+    stage.graph.unready = Barred(GraphError("SignInRefused", "no such app"), Bar.TOKEN_REFUSED)
+
+    await stage.for_seconds(5)
+
+    assert stage.graph.calls == []
+    assert set(stage.work.halts.values()) == {Bar.TOKEN_REFUSED}
+    assert stage.work.statuses.keys() <= {TargetStatus.WAITING}
+
+
+async def test_a_sign_in_that_breaks_leaves_no_target_on_its_way(clock: ManualClock) -> None:
+    stage = Stage(clock, 3, limit=None)
+
+    async def broken() -> Outcome | None:
+        raise KeyError("token")
+
+    stage.graph.ready = broken  # type: ignore[method-assign] # the one thing that differs here
+    async with stage.running():
+        await clock.run_for(seconds=2.0)
+
+    assert stage.graph.calls == []
+    assert stage.work.held is None or not stage.work.held.in_flight
+
+
+async def test_a_call_leaves_no_sooner_than_its_permit_though_timers_ring_early(clock: ManualClock) -> None:
+    stage = Stage(clock, 40, limit=LIMIT)
+    sleep, earliness = clock.sleep, cycle((0.0, 0.031))
+
+    async def early(seconds: float) -> None:
+        # As on Windows, where a timer may ring one or two ticks of its clock early.
+        await sleep(max(0.001, seconds - next(earliness)))
+
+    clock.sleep = early  # type: ignore[method-assign] # the one thing that differs here
+    await stage.for_seconds(8)
+
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 40}
+    gaps = [later - sooner for sooner, later in zip(stage.graph.arrivals, stage.graph.arrivals[1:], strict=False)]
+    assert min(gaps) >= pacing.interval(LIMIT) - 0.002
 
 
 async def test_a_grant_that_took_longer_than_its_permits_live_is_not_even_written_down(clock: ManualClock) -> None:
