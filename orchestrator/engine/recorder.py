@@ -73,8 +73,7 @@ class Recorder:
     def __init__(self, write: Callable[[Entry], Awaitable[Written]], clock: Clock) -> None:
         self._write = write
         self._clock = clock
-        self._dirty: dict[int, HeldBatch] = {}
-        self._targets: list[TargetChange] = []
+        self._landed: _Landed = {}
         self._intents: list[_Intent] = []
         self._answered: set[JobNumber] = set()
         self._known_answered: set[JobNumber] = set()
@@ -101,8 +100,7 @@ class Recorder:
         """The batch stands otherwise, and so do targets of it; nothing is written of a batch that was lost."""
         if held.is_lost:
             return
-        self._dirty[id(held)] = held
-        self._targets.extend(changes)
+        self._landed.setdefault(id(held), (held, []))[1].extend(changes)
         self._something.set()
 
     def note_calls(self, lane: LaneKey, calls: LaneCalls) -> None:
@@ -162,22 +160,22 @@ class Recorder:
 
     async def flush_in_quiet(self, batches: AbstractSet[BatchKey]) -> None:
         """Write until the database knows every outcome in these batches, for whoever has it quiet."""
-        while any(change.key in batches for change in self._targets):
+        while any(changes and held.claim.key in batches for held, changes in self._landed.values()):
             await self._write_down()
 
     @property
     def _has_news(self) -> bool:
-        return bool(self._dirty or self._targets or self._intents or self._nudged)
+        return bool(self._landed or self._intents or self._nudged)
 
     async def _write_down(self) -> None:
         """Write what has landed by now, and what lands until it can be written."""
         pause, broken = 0.2, 0
         while True:
-            entry, dirty, intents = self._take()
+            entry, landed, intents = self._take()
             try:
                 written = await self._write(entry)
             except TryLater as problem:
-                self._put_back(entry, dirty)
+                self._put_back(entry, landed)
                 log.warning("recorder.waiting", reason=str(problem), targets=len(entry.targets))
             except Exception:
                 # A recorder that ended here would leave every later answer unwritten without a word.
@@ -185,12 +183,13 @@ class Recorder:
                 broken += 1
                 if broken >= _TRIES:
                     # Their leases run out, and whoever recovers them counts the calls as unheard.
-                    _lose(dirty.values())
+                    for held, _ in landed.values():
+                        held.lose()
                     return
-                self._put_back(entry, dirty)
+                self._put_back(entry, landed)
             except BaseException:
                 # Cancelled in the middle: perhaps it is written, and written again it says the same.
-                self._put_back(entry, dirty)
+                self._put_back(entry, landed)
                 raise
             else:
                 self._known_answered |= entry.answered
@@ -216,12 +215,13 @@ class Recorder:
         if self._urgent.is_set() and not self._closed:
             await self._clock.sleep(GATHER_INTENTS)
 
-    def _take(self) -> tuple[Entry, dict[int, HeldBatch], list[_Intent]]:
+    def _take(self) -> tuple[Entry, _Landed, list[_Intent]]:
         self._something.clear()
         self._urgent.clear()
         self._nudged = False
-        dirty, self._dirty = self._dirty, {}
-        targets, self._targets = self._targets, []
+        # Of a batch that was lost since, nothing: it may be ours again, in another term that knows nothing of this one.
+        landed = {key: each for key, each in self._landed.items() if not each[0].is_lost}
+        self._landed = {}
         intents, self._intents = self._intents, []
         answered, self._answered = self._answered, set()
         halts, self._halts = self._halts, {}
@@ -231,20 +231,21 @@ class Recorder:
             job = intent.held.claim.key.job
             served[job] = served.get(job, 0) + intent.calls
         entry = Entry(
-            batches=tuple(held.snapshot() for held in dirty.values() if not held.is_lost),
-            targets=tuple(targets),
+            batches=tuple(held.snapshot() for held, _ in landed.values()),
+            targets=tuple(change for _, changes in landed.values() for change in changes),
             answered=frozenset(answered),
             halts=halts,
             served=served,
             keepers={intent.lane: intent.keeper for intent in intents if intent.keeper is not None},
             calls=calls,
         )
-        return entry, dirty, intents
+        return entry, landed, intents
 
-    def _put_back(self, entry: Entry, dirty: dict[int, HeldBatch]) -> None:
+    def _put_back(self, entry: Entry, landed: _Landed) -> None:
         # Snapshots are taken anew: what lands while we wait belongs to the next write of the same batch.
-        self._dirty = {**dirty, **self._dirty}
-        self._targets = [*entry.targets, *self._targets]
+        since, self._landed = self._landed, landed
+        for held, changes in since.values():
+            self.note(held, changes)
         self._answered |= entry.answered
         self._halts = {**entry.halts, **self._halts}
         for lane, calls in entry.calls.items():
@@ -259,6 +260,5 @@ def _answer(intents: Iterable[_Intent], written: Written | None) -> None:
             intent.written.set_result(is_ours and written is not None and intent.lane not in written.refused)
 
 
-def _lose(batches: Iterable[HeldBatch]) -> None:
-    for held in batches:
-        held.lose()
+_Landed = dict[int, tuple[HeldBatch, list[TargetChange]]]
+"""Batches that stand otherwise, each with what became of targets of it; by identity, for a batch may be held twice."""

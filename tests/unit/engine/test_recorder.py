@@ -74,7 +74,7 @@ async def test_outcomes_that_land_together_are_written_together(
 
     (entry,) = book.entries
     assert len(entry.batches) == 2
-    assert book.lines == [2, 2, 3]
+    assert book.lines == [2, 3, 2]
     assert [change.tally for change in entry.batches] == [Tally(accepted=2), Tally(accepted=1)]
 
 
@@ -318,3 +318,22 @@ async def test_a_nudge_is_written_once_though_nothing_landed(
     await clock.run_for(seconds=1)
 
     assert book.entries == [Entry((), ())]
+
+
+async def test_outcomes_of_a_lost_term_are_not_written_into_the_next(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    book.troubles = [StoreUnavailable("away")]
+    before = a_held_batch(a_claim(3))
+    accept(before, 2, recorder)
+    await clock.run_for(seconds=GATHER)
+
+    # The lease ran out while the database was away, and this process claimed the same batch again.
+    before.lose()
+    recorder.note(now := a_held_batch(a_claim(3, term=2)))
+    accept(now, 3, recorder)
+    await clock.run_for(seconds=5)
+
+    (entry,) = book.entries
+    assert [change.term for change in entry.batches] == [2]
+    assert book.lines == [3]
