@@ -58,10 +58,11 @@ _PACE = "\n".join(
         """
 local function text(number) return string.format('%.17g', number) end
 
-local found, pace = redis.call('HMGET', KEYS[1], unpack(fields)), {}
+local found, pace, is_known = redis.call('HMGET', KEYS[1], unpack(fields)), {}, true
 for each, name in ipairs(fields) do pace[name] = tonumber(found[each] or '') end
 for _, name in ipairs(fields) do
   if not pace[name] then
+    is_known = false
     pace = {
       last_departure = now + horizon, reach = horizon, closed_until = 0, closed_for = 0, refusals = 0, together = 1,
       share = 1, held_since = 0, counted_from = 0, counted = 0, counted_before = 0,
@@ -101,6 +102,7 @@ TAKE = (
     + """
 local base_gap, want = tonumber(ARGV[1]), tonumber(ARGV[2])
 local window, together, leading = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+if not is_known and ARGV[6] == 'known' then return {} end
 
 local function note_departures(count)
   if pace.share < 1 and now - pace.held_since >= forget * window then pace.share = 1 end
@@ -189,6 +191,18 @@ else
   pace.closed_until, pace.closed_for = now + closed, closed
 end
 keep()
+return {text(now)}
+"""
+)
+
+BEGIN = (
+    _PACE
+    + """
+if not is_known then
+  pace.closed_until, pace.closed_for, pace.refusals = now + tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+  pace.share, pace.held_since, pace.counted_from = tonumber(ARGV[4]), now + tonumber(ARGV[5]), now
+  keep()
+end
 return {text(now)}
 """
 )

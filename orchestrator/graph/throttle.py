@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 
@@ -16,8 +16,8 @@ from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.learning import Learned
 from orchestrator.domain.pacing import Grant, Keeper, Pace, Permits, Refusal, Standing
-from orchestrator.graph.pace_scripts import CLOSE, LOOK, TAKE
-from orchestrator.graph.script_queue import ScriptQueue
+from orchestrator.graph.pace_scripts import BEGIN, CLOSE, LOOK, TAKE
+from orchestrator.graph.script_queue import Answer, ScriptQueue
 
 
 @asynccontextmanager
@@ -43,25 +43,48 @@ class RedisThrottle:
 
     def __init__(self, client: redis.Redis, clock: Clock, random: Random, *, prefix: str) -> None:
         self._clock, self._random, self._prefix = clock, random, prefix
-        self._take, self._close, self._look = (ScriptQueue(client, script, clock) for script in (TAKE, CLOSE, LOOK))
+        scripts = (ScriptQueue(client, script, clock) for script in (TAKE, BEGIN, CLOSE, LOOK))
+        self._take, self._begin, self._close, self._look = scripts
 
     async def take(
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = pacing.LEAD
     ) -> Permits:
         """Up to `want` permits; recorded as they are granted, and worthless after their life."""
-        granted, granted_at, asked_at = await self.grant(lane, want, limit, together, lead)
-        return pacing.localise(granted, granted_at=granted_at, asked_at=asked_at, answered_at=self._clock.monotonic())
+        return self._localised(await self.grant(lane, want, limit, together, lead))
+
+    async def take_known(
+        self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int, lead: float
+    ) -> Permits | None:
+        """The same, but None, and nothing granted, for a lane of which Redis knows nothing: see `begin`."""
+        answer, asked_at = await self._ask(lane, want, limit, together, lead, which="known")
+        return self._localised(_granted(answer, asked_at, together)) if answer else None
+
+    async def begin(self, lane: LaneKey, standing: Standing) -> None:
+        """Let a lane of which Redis knows nothing begin with the closure and the share that another keeper knows of.
+
+        Nothing changes where somebody else was faster. What was granted before is as unknown as ever.
+        """
+        pace, now = standing.pace, standing.now
+        share, held_since = pace.learned.share, pace.learned.held_since
+        given = [pace.closed_until - now, pace.closed_for, pace.refusals, share, held_since - now]
+        await self._begin.run(self._key(lane), [repr(number) for number in given])
 
     async def grant(
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = pacing.LEAD
     ) -> tuple[Grant, float, float]:
         """A grant on Redis' clock, what that clock showed, and when this process asked by its own."""
+        return _granted(*await self._ask(lane, want, limit, together, lead, which="any"), together)
+
+    async def _ask(
+        self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int, lead: float, *, which: str
+    ) -> Answer:
         gap, window = (pacing.interval(limit, together), limit.window.total_seconds()) if limit else (0.0, 0.0)
-        given = [repr(gap), max(want, 0), repr(window), together, repr(lead)]
-        answer, asked_at = await self._take.run(self._key(lane), given)
-        now, first, count, gap, ask_again_at, closed_until = answer
-        departures = pacing.departures(first, int(count), gap, together)
-        return Grant(departures, ask_again_at, closed_until), now, asked_at
+        given = [repr(gap), max(want, 0), repr(window), together, repr(lead), which]
+        return await self._take.run(self._key(lane), given)
+
+    def _localised(self, granted: tuple[Grant, float, float]) -> Permits:
+        grant, granted_at, asked_at = granted
+        return pacing.localise(grant, granted_at=granted_at, asked_at=asked_at, answered_at=self._clock.monotonic())
 
     def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:
         """By itself it knows of no other."""
@@ -93,6 +116,12 @@ class RedisThrottle:
 
     def _key(self, lane: LaneKey) -> str:
         return f"{self._prefix}pace:{lane}"
+
+
+def _granted(answer: Sequence[float], asked_at: float, together: int) -> tuple[Grant, float, float]:
+    now, first, count, gap, ask_again_at, closed_until = answer
+    departures = pacing.departures(first, int(count), gap, together)
+    return Grant(departures, ask_again_at, closed_until), now, asked_at
 
 
 _LONG_AGO = 1e12

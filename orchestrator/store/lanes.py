@@ -27,13 +27,19 @@ class Lanes:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def pace_for_update(self, lane: LaneKey, *, now: float) -> Pace:
-        """Where the lane stands, locked until the commit; a lane never seen before is unknown, not free."""
+    async def lock(self, lane: LaneKey) -> Pace | None:
+        """Where the lane stands, nobody else's until the commit; None for one that was never seen before.
+
+        The clock is to be read after it: with a time from before the wait for another's commit, what that one granted
+        would seem to lie too far ahead.
+        """
         row = (await self._connection.execute(_FIND_FOR_UPDATE, {"lane": lane})).one_or_none()
         if row is None:
             dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-            first = _columns(unknown_past(now))
-            await self._connection.execute(dialect.insert(LaneRow).values(key=lane, **first).on_conflict_do_nothing())
+            insert = dialect.insert(LaneRow).values(key=lane, **_columns(Pace(0.0)))
+            ours = await self._connection.execute(insert.on_conflict_do_nothing().returning(LaneRow.key))
+            if ours.one_or_none() is not None:
+                return None
             row = (await self._connection.execute(_FIND_FOR_UPDATE, {"lane": lane})).one()
         return _pace(row)
 

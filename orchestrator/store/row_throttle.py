@@ -8,7 +8,7 @@ from orchestrator.domain import pacing
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import Keeper, Permits, Refusal, Standing
+from orchestrator.domain.pacing import Keeper, Permits, Refusal, Standing, unknown_past
 from orchestrator.store.database import Store
 
 
@@ -25,10 +25,10 @@ class RowThrottle:
     ) -> Permits:
         """Up to `want` permits; recorded as they are granted, and worthless after their life."""
         async with self._store.transaction() as tx:
+            before = await tx.lanes.lock(lane)
             asked_at = self._clock.monotonic()
             now = (await tx.now()).timestamp()
-            before = await tx.lanes.pace_for_update(lane, now=now)
-            pace, granted = pacing.grant(before, now, want, limit, together, lead=lead)
+            pace, granted = pacing.grant(before or unknown_past(now), now, want, limit, together, lead=lead)
             await tx.lanes.keep(lane, pace)
         # Localised after the commit: what was not written was not granted.
         return pacing.localise(granted, granted_at=now, asked_at=asked_at, answered_at=self._clock.monotonic())
@@ -39,9 +39,10 @@ class RowThrottle:
     async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
         """Nobody calls in this lane for as long as the refusal says, and with more caution afterwards."""
         async with self._store.transaction() as tx:
+            before = await tx.lanes.lock(lane)
             now = (await tx.now()).timestamp()
-            pace = await tx.lanes.pace_for_update(lane, now=now)
-            await tx.lanes.keep(lane, pacing.close(pace, now, refusal, limit, self._chance.random()))
+            pace = pacing.close(before or unknown_past(now), now, refusal, limit, self._chance.random())
+            await tx.lanes.keep(lane, pace)
 
     async def look(self, lane: LaneKey) -> Standing:
         """Where the lane stands, and what the database's clock shows."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -28,6 +27,9 @@ log = structlog.get_logger()
 
 _HANDOVER = 2.0
 """Seconds within which the word must be written; the new keeper waits so much longer than permits live."""
+
+_PROMPT = 0.25
+"""Seconds within which a Redis that keeps a lane again must answer; it answers in one."""
 
 _RETURN_AFTER = 10.0
 _RETURN_AGAIN_AFTER = 5.0
@@ -49,7 +51,12 @@ class SharedThrottle:
             await self._return_to_redis(lane)
         if self._keepers.get(lane) is not Keeper.ROW:
             try:
-                return replace(await self._redis.take(lane, want, limit, together, lead), keeper=Keeper.REDIS)
+                permits = await self._redis.take_known(lane, want, limit, together, lead)
+                if permits is None:
+                    # Redis was emptied, or never heard of the lane. The row knows what was refused in it.
+                    await self._redis.begin(lane, await self._row.look(lane))
+                    permits = await self._redis.take(lane, want, limit, together, lead)
+                return replace(permits, keeper=Keeper.REDIS)
             except QueueUnavailable as away:
                 try:
                     await self._fall_back(lane)
@@ -60,12 +67,15 @@ class SharedThrottle:
 
     async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
         """Nobody calls in this lane for as long as the refusal says, whoever keeps it then."""
-        try:
-            await self._redis.close(lane, refusal, limit)
-        except QueueUnavailable:
-            log.info("throttle.closed_in_row_only", lane=lane)
-        # What one keeper learns the other needs to know on the day that it takes over.
-        await self._row.close(lane, refusal, limit)
+        # What one keeper learns the other needs to know on the day that it takes over. Both at once: it takes seconds
+        # to find out that Redis hangs, and the row may be the keeper already.
+        for problem in await asyncio.gather(
+            self._redis.close(lane, refusal, limit), self._row.close(lane, refusal, limit), return_exceptions=True
+        ):
+            if isinstance(problem, QueueUnavailable):
+                log.info("throttle.closed_in_row_only", lane=lane)
+            elif problem is not None:
+                raise problem
 
     async def look(self, lane: LaneKey) -> Standing:
         """Where the lane stands, and what its keeper's clock shows."""
@@ -85,8 +95,9 @@ class SharedThrottle:
 
     async def _fall_back(self, lane: LaneKey) -> None:
         async with asyncio.timeout(_HANDOVER), self._store.transaction() as tx:
+            before = await tx.lanes.lock(lane)
             now = (await tx.now()).timestamp()
-            pace = await tx.lanes.pace_for_update(lane, now=now)
+            pace = before or unknown_past(now)
             if (await tx.lanes.keepers([lane]))[lane] is not Keeper.ROW:
                 # Until our word is committed others may still claim with permits from Redis, in groups perhaps.
                 last = max(pace.last_departure, unknown_past(now).last_departure + _HANDOVER)
@@ -101,12 +112,19 @@ class SharedThrottle:
             return
         self._return_at[lane] = now + _RETURN_AGAIN_AFTER
         try:
+            # Before the row is locked, which everybody needs now: a Redis that hangs is not waited for.
+            async with asyncio.timeout(_PROMPT):
+                await self._redis.look(lane)
             async with asyncio.timeout(_HANDOVER), self._store.transaction() as tx:
-                at = await tx.now()
-                pace = await tx.lanes.pace_for_update(lane, now=at.timestamp())
-                # Redis knows neither the permits that the row has granted nor what was closed meanwhile.
-                rest = timedelta(seconds=max(pace.last_departure, pace.closed_until) - at.timestamp())
-                await self._redis.hold(lane, max(rest.total_seconds(), 0.0) + 2 * _HANDOVER)
+                pace = await tx.lanes.lock(lane)
+                at = (await tx.now()).timestamp()
+                pace = pace or unknown_past(at)
+                async with asyncio.timeout(_PROMPT):
+                    await self._redis.begin(lane, Standing(pace, at, Keeper.ROW))
+                    # Redis knows neither the permits that the row has granted nor what was closed meanwhile.
+                    rest = max(pace.last_departure, pace.closed_until) - at
+                    await self._redis.hold(lane, max(rest, 0.0) + 2 * _HANDOVER)
+                await tx.lanes.keep(lane, pace)
                 await tx.lanes.give_to(lane, Keeper.REDIS)
         except (TryLater, TimeoutError):
             return

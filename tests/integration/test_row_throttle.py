@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import HORIZON, Refusal, interval
+from orchestrator.domain.pacing import HORIZON, Refusal, grant, interval
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.store.database import open_store
 from orchestrator.store.row_throttle import RowThrottle
@@ -54,6 +54,25 @@ async def test_permits_of_all_processes_stand_in_one_row(keepers: list[RowThrott
     assert len(moments) > 7 * 3
     assert moments[-1] - moments[0] == pytest.approx((len(moments) - 1) * interval(LIMIT), abs=0.1)
     assert len(moments) <= (HORIZON + took) / interval(LIMIT) + 1
+
+
+async def test_a_process_that_waited_for_the_row_reads_the_clock_after_that(keepers: list[RowThrottle]) -> None:
+    await opened_lane(keepers[0])
+    async with asyncio.TaskGroup() as group, keepers[1]._store.transaction() as tx:
+        before = await tx.lanes.lock(LANE)
+        assert before is not None
+        waiting = group.create_task(keepers[0].take(LANE, 5, LIMIT))
+        await asyncio.sleep(0.7)
+        now = (await tx.now()).timestamp()
+        pace, granted = grant(before, now, 5, LIMIT)
+        await tx.lanes.keep(LANE, pace)
+
+    after = (await keepers[0].look(LANE)).pace
+    permits = waiting.result()
+    assert len(granted.departures) == 5
+    assert permits.each
+    # Nothing that was granted by the one is granted again to the other.
+    assert after.last_departure - pace.last_departure >= len(permits.each) * interval(LIMIT) - 0.001
 
 
 async def test_a_closed_lane_is_closed_for_everybody_and_no_other_lane_is(keepers: list[RowThrottle]) -> None:

@@ -1,0 +1,119 @@
+"""Redis and the row as two keepers: what each knows on the day that it takes over, and a Redis that hangs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+from uuid import uuid4
+
+import pytest
+import redis.asyncio as redis
+
+from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.lane import GRAPH_WRITE_LIMIT
+from orchestrator.domain.pacing import HORIZON, Keeper, Refusal
+from orchestrator.engine.system_clock import SystemClock
+from orchestrator.graph.throttle import open_redis_throttle
+from orchestrator.store.database import Store, open_store
+from orchestrator.store.row_throttle import RowThrottle
+from orchestrator.usecases import shared_throttle
+from orchestrator.usecases.shared_throttle import SharedThrottle
+
+pytestmark = pytest.mark.enable_socket
+
+LIMIT = GRAPH_WRITE_LIMIT
+
+
+@pytest.fixture
+def lane() -> LaneKey:
+    """A lane of this test's own: others share the server."""
+    return LaneKey(f"global/{uuid4()}/a")
+
+
+@pytest.fixture
+async def store(postgresql_url: str) -> AsyncIterator[Store]:
+    async with open_store(postgresql_url, SystemClock()) as store:
+        yield store
+
+
+@asynccontextmanager
+async def a_process(store: Store, broker_url: str) -> AsyncIterator[SharedThrottle]:
+    clock = SystemClock()
+    async with open_redis_throttle(broker_url, clock, Random(1), prefix="shared:") as keeper:
+        yield SharedThrottle(keeper, RowThrottle(store, clock, Random(1)), store, clock)
+
+
+@asynccontextmanager
+async def a_redis_that_hangs() -> AsyncIterator[str]:
+    """It takes every connection and says nothing, as a server that was stopped does."""
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1024):
+            pass
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+
+
+async def test_a_redis_that_was_emptied_begins_with_what_the_row_knows(
+    store: Store, valkey_url: str, lane: LaneKey
+) -> None:
+    async with a_process(store, valkey_url) as throttle, redis.Redis.from_url(valkey_url) as client:
+        await throttle.take(lane, 1, LIMIT)
+        await throttle.close(lane, Refusal(30.0), LIMIT)
+        await client.delete(f"shared:pace:{lane}")
+
+        permits = await throttle.take(lane, 5, None)
+
+        assert permits.each == ()
+        assert 29 < permits.closed_until - SystemClock().monotonic() <= 30.1
+        standing = await throttle.look(lane)
+        assert standing.keeper is Keeper.REDIS
+        assert standing.pace.refusals == 1
+        assert standing.pace.learned.share < 1
+
+
+async def test_a_lane_that_nobody_knows_begins_with_an_unknown_past(
+    store: Store, valkey_url: str, lane: LaneKey
+) -> None:
+    async with a_process(store, valkey_url) as throttle:
+        assert (await throttle.take(lane, 5, LIMIT)).each == ()
+        await asyncio.sleep(HORIZON)
+
+        assert len((await throttle.take(lane, 1, LIMIT)).each) == 1
+
+
+async def test_where_redis_hangs_the_row_hears_of_a_refusal_at_once(store: Store, lane: LaneKey) -> None:
+    async with a_redis_that_hangs() as broker_url, a_process(store, broker_url) as throttle:
+        closing = asyncio.create_task(throttle.close(lane, Refusal(30.0), LIMIT))
+        await asyncio.sleep(1.0)
+
+        async with store.reading() as tx:
+            now = (await tx.now()).timestamp()
+            assert (await tx.lanes.pace(lane, now=now)).closed_until - now > 20
+        assert not closing.done()
+        await closing
+
+
+async def test_nobody_waits_for_the_row_while_one_looks_whether_redis_is_back(
+    store: Store, lane: LaneKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_throttle, "_RETURN_AFTER", 0.0)
+    async with (
+        a_redis_that_hangs() as broker_url,
+        a_process(store, broker_url) as one,
+        a_process(store, broker_url) as other,
+    ):
+        for throttle in (one, other):
+            throttle.note_keeper(lane, Keeper.ROW)
+        asking = asyncio.create_task(one.take(lane, 1, LIMIT))
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(1.0), store.transaction() as tx:
+            await tx.lanes.lock(lane)
+
+        assert (await asking).keeper is Keeper.ROW
+        async with asyncio.timeout(1.0):
+            assert (await other.take(lane, 1, LIMIT)).keeper is Keeper.ROW
