@@ -10,7 +10,7 @@ import structlog
 
 from orchestrator.domain.batching import ENVELOPE, together
 from orchestrator.domain.errors import MusterError, TryLater
-from orchestrator.domain.pacing import LEAD, LONGEST_LEAD, Permit, Permits
+from orchestrator.domain.pacing import HORIZON, LEAD, LONGEST_LEAD, PERMIT_LIFE, Permit, Permits
 from orchestrator.domain.target import Target
 from orchestrator.engine.closures import Closures
 from orchestrator.engine.flights import Flights, Group, sleep_until
@@ -75,6 +75,13 @@ class LaneRun:
             elif self._lane.limit is not None:
                 while self._ports.clock.monotonic() < permits.ask_again_at and not self._stop.is_requested:
                     await sleep_until(self._ports, permits.ask_again_at)
+
+    def note_closed(self, left: float) -> None:
+        """Somebody else was refused, `left` seconds are left of the closure: nothing leaves that had a permit before.
+
+        Whoever keeps the pace says with the next question for how long.
+        """
+        self._closures.note_told(self._ports.clock.monotonic() + min(left, _LONGEST_OUTSTANDING))
 
     async def _shift(self) -> None:
         """Where the intent of a group came too late, go on out of step with the other lanes that wrote just then.
@@ -171,6 +178,7 @@ class LaneRun:
         return self._lane.at_once * 2 if self._lane.limit is None else _MOST_IN_FLIGHT
 
 
+_LONGEST_OUTSTANDING = HORIZON + LONGEST_LEAD + PERMIT_LIFE
 _MOST_PERMITS = 200
 _MOST_IN_FLIGHT = 1000
 _UNPACED_ENVELOPES = 2

@@ -48,6 +48,11 @@ class Lanes:
         row = (await self._connection.execute(_FIND, {"lane": lane})).one_or_none()
         return unknown_past(now) if row is None else _pace(row)
 
+    async def closed(self, *, now: float) -> dict[LaneKey, float]:
+        """The lanes that are closed by a refusal, each with the moment, on the database's clock, when it opens."""
+        query = select(LaneRow.key, LaneRow.closed_until).where(LaneRow.closed_until > now)
+        return {LaneKey(key): until for key, until in await self._connection.execute(query)}
+
     async def keepers(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Keeper]:
         """Who keeps each of these lanes; Redis, unless somebody wrote otherwise."""
         query = select(LaneRow.key, LaneRow.keeper).where(LaneRow.key.in_(lanes))

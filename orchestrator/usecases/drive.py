@@ -86,6 +86,7 @@ class Driver:
         self._more_desk = ClaimDesk(self._claim_more, MOST_AT_ONCE)
         self._ahead: set[JobNumber] = set()
         self._turns: dict[LaneKey, Turns] = {}
+        self._closed: dict[LaneKey, float] = {}
         self._known: dict[JobNumber, DueJob] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._looked_at = app.clock.monotonic()
@@ -119,6 +120,7 @@ class Driver:
                     ("beat", _BEAT, self._beat),
                     ("sweep", _SWEEP, self._sweep),
                     ("fence", _FENCE, self._look_at_jobs),
+                    ("closures", _FENCE, self._look_at_lanes),
                 )
             ),
             asyncio.create_task(self._looking(), name="looking"),
@@ -374,6 +376,18 @@ class Driver:
         if self._outages.has_news:
             # Of a job that nothing is held of, nothing else may ever be written.
             self._recorder.nudge()
+
+    async def _look_at_lanes(self) -> None:
+        """See what was closed by refusals that others heard: a group's permits may be granted a second ahead."""
+        if not self._running:
+            return
+        async with self._app.store.reading() as tx:
+            now = (await tx.now()).timestamp()
+            closed = await tx.lanes.closed(now=now)
+        for lane, until in closed.items():
+            if until > self._closed.get(lane, 0.0) and lane in self._runs:
+                self._runs[lane].note_closed(until - now)
+        self._closed = closed
 
     def _shed_what_may_not_leave(self) -> None:
         # While Graph is out nobody holds anything of the job but its one probe, or nobody could take that.

@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from random import Random
 
 import pytest
 from sqlalchemy import select, update
@@ -14,9 +16,11 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.lane import WriteLimit, parse_write_limit
+from orchestrator.domain.pacing import Permit, Permits, Refusal
 from orchestrator.engine.stop import StopSignal
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
+from orchestrator.store.row_throttle import RowThrottle
 from orchestrator.store.rows import BatchRow
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
@@ -247,3 +251,33 @@ async def hand_over_everything(app: App, driver: Driver) -> None:
         await tx.connection.execute(held.values(lease_until=now - LEASE))
         await tx.recovery.hand_back(now=now, limit=50)
     await driver._beat()
+
+
+class FarSighted(RowThrottle):
+    """Grants for seconds ahead, as none should: what it granted must be called back."""
+
+    grants = True
+
+    async def take(self, *_question: object, **_more: object) -> Permits:
+        now = self._clock.monotonic()
+        each = (Permit(now + slot * 0.05, now + slot * 0.05 + 1.0) for slot in range(100 if self.grants else 0))
+        return Permits(tuple(each), now + 1.0)
+
+
+async def test_what_was_granted_before_another_process_was_refused_does_not_leave(
+    database_url: str, graph: SimulatedGraph
+) -> None:
+    async with serve(graph) as url, an_app(database_url, url, limit=LIMIT) as app:
+        await submitted(app, 200)
+        throttle = FarSighted(app.store, app.clock, Random(1))
+        async with open_driver(replace(app, throttle=throttle), StopSignal()):
+            # The first twenty prove the job; after them a hundred are on their way to their departures.
+            await until_called(graph, 30)
+            throttle.grants = False
+            await app.throttle.close(app.tenants["default"].lane, Refusal(30.0), LIMIT)
+            closed_at = time.monotonic()
+            await asyncio.sleep(0.9)
+
+        after = [call.arrived - closed_at for call in graph.tenant.calls]
+        assert [moment for moment in after if 0.5 < moment < 0.8] == []
+        assert len(after) < 100
