@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import structlog
 from celery import Celery
-from kombu import Exchange, Queue
+from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
 
 from orchestrator.domain.errors import QueueUnavailable
@@ -39,7 +40,7 @@ class CeleryBell:
         self._patience = patience
 
     async def ring(self, times: int = 1) -> None:
-        """Wake up to `times` workers."""
+        """Wake up to `times` workers; bells that nobody has heard yet ring for this as well."""
         try:
             async with asyncio.timeout(self._patience * 2):
                 await asyncio.to_thread(self._send, times)
@@ -66,9 +67,20 @@ class CeleryBell:
         self._celery.close()
 
     def _send(self, times: int) -> None:
-        for _ in range(times):
-            self._celery.send_task(WORK, queue=QUEUE, headers=carrier())
+        with self._celery.producer_or_acquire() as producer:
+            # The clock rings as long as anything is due. Where nobody listens, or all are busy for hours, bells would
+            # fill the memory that the throttle needs.
+            for _ in range(times - _unheard(producer.connection)):
+                self._celery.send_task(WORK, queue=QUEUE, headers=carrier(), producer=producer)
 
     def _look(self) -> None:
         with self._celery.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=int(self._patience))
+
+
+def _unheard(connection: Connection) -> int:
+    try:
+        channel: Any = connection.default_channel
+        return int(channel.queue_declare(QUEUE).message_count)
+    except (*connection.connection_errors, *connection.channel_errors) as problem:
+        raise OperationalError(str(problem)) from problem
