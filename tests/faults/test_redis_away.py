@@ -28,6 +28,7 @@ from orchestrator.usecases.shared_throttle import SharedThrottle
 from orchestrator.usecases.submit_job import JobRequest, submit_job
 from tests.support.apps import an_app, devices_csv
 from tests.support.askers import SOMEBODY
+from tests.support.services import free_port
 
 LIMIT = parse_write_limit("100/1s")
 DEVICES = 900
@@ -36,7 +37,7 @@ DEVICES = 900
 @pytest.fixture
 def valkey() -> Iterator[ValkeyServer]:
     """A server of this test's own, to be taken away."""
-    server = ValkeyServer(config={"save": ""})
+    server = ValkeyServer(port=free_port(), config={"save": ""})
     server.start()
     yield server
     if server.is_running():

