@@ -71,9 +71,10 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
         redoc_url=None,
         generate_unique_id_function=operation_id,
     )
+    add_api(web, settings)
+    # What is added later stands further out.
     web.add_middleware(Observed)
     web.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
-    add_api(web, settings)
     web.mount("/", pages)
     return web
 

@@ -34,6 +34,7 @@ from orchestrator.domain.errors import (
     UnknownSchedule,
     WrongMoment,
 )
+from orchestrator.serving.faults import FaultsAnswered
 
 log = structlog.get_logger()
 
@@ -134,13 +135,13 @@ def status_of(problem: Exception) -> int:
 
 def explain_problems(web: FastAPI) -> None:
     """Let every error of the API leave as a problem document."""
+    web.add_middleware(FaultsAnswered, say=lambda _, where: answer(500, f"This is a fault of Muster. {where}"))
     for kind, explain in (
         (MusterError, _explain_ours),
         (NotSignedIn, _explain_sign_in),
         (RequestValidationError, _explain_request),
         (HTTPException, _explain_http),
         (ClientDisconnect, _explain_cut_off),
-        (Exception, _explain_broken),
     ):
         web.add_exception_handler(kind, explain)  # type: ignore[arg-type] # each handler takes its own kind
 
@@ -190,11 +191,6 @@ def methods_at(request: Request) -> str:
 async def _explain_cut_off(_: Request, __: ClientDisconnect) -> Response:
     log.info("request.cut_off")
     return answer(400, "The request ended before its body did; nothing was stored.")
-
-
-async def _explain_broken(_: Request, problem: Exception) -> Response:
-    log.error("request.broke", exc_info=problem)
-    return answer(500, "This is a fault of Muster; its log says more.")
 
 
 def _is_ours(route: BaseRoute) -> bool:
