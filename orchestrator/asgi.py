@@ -22,7 +22,7 @@ from orchestrator.serving.served import Served
 from orchestrator.settings import Settings
 from orchestrator.usecases.drive import open_driver
 from orchestrator.usecases.keep_time import ticking
-from orchestrator.usecases.sample_progress import keep_sampling
+from orchestrator.usecases.sample_progress import Sampler
 from orchestrator.usecases.watch import Watch
 from orchestrator.web.app import make_web
 
@@ -43,6 +43,7 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
                 driver = await opened.enter_async_context(open_driver(app, StopSignal()))
                 await opened.enter_async_context(ticking(app))
             link = OneTimeLink() if settings.is_embedded else None
+            sampler = Sampler(app)
             web.state.served = pages.state.served = Served(
                 app,
                 settings,
@@ -50,11 +51,12 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
                 stop,
                 attempts=Attempts(app.clock),
                 departures=Attempts(app.clock, most=_DEPARTURES),
+                sampler=sampler,
                 driver=driver,
                 link=link,
                 people=people_of(settings, app.clock),
             )
-            sampling = asyncio.create_task(keep_sampling(app, stop), name="samples")
+            sampling = asyncio.create_task(sampler.run(stop), name="samples")
             if on_ready is not None:
                 on_ready(link)
             try:

@@ -10,7 +10,7 @@ from orchestrator.usecases.check_health import check_health
 
 
 class Live(BaseModel):
-    """Whether this process goes on; where it works, whether its last look at the work is recent."""
+    """Whether this process goes on: its last look at how jobs stand is recent and, where it works, that at the work."""
 
     live: bool
 
@@ -28,7 +28,7 @@ def health_routes() -> APIRouter:
 
     @routes.get("/live", responses={503: {"model": Live, "description": "It hangs: start it again."}})
     async def live(parts: Parts, response: Response) -> Live:
-        goes_on = parts.driver is None or parts.driver.is_alive
+        goes_on = parts.sampler.is_alive and (parts.driver is None or parts.driver.is_alive)
         response.status_code = 200 if goes_on else 503
         return Live(live=goes_on)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.domain.errors import MusterError
+from orchestrator.domain.spans import span
+from orchestrator.queueing.bell import SilentBell
 from orchestrator.usecases.app import App
 from orchestrator.usecases.who_works import who_works
 
@@ -50,13 +52,26 @@ async def _broker(app: App) -> Check:
 
 
 async def _workers(app: App) -> Check:
-    working = [worker for worker in await who_works(app) if worker.kind in {"worker", "serve"}]
+    try:
+        working = [worker for worker in await who_works(app) if worker.kind in {"worker", "serve"}]
+        waits = None if working else await _waits(app)
+    except MusterError as problem:
+        return Check("workers", ok=False, detail=str(problem))
     if working:
         return Check("workers", ok=True, detail=f"{len(working)} at work", is_needed=False)
     return Check(
         "workers",
         ok=False,
-        detail="nobody is working",
+        detail="nobody is working" + ("" if waits is None else f"; devices have been waiting for {span(waits)}"),
         mend="Start `muster serve`, or with a broker `muster worker`; `muster run` works by itself.",
-        is_needed=False,
+        # Embedded, somebody starts what they need; a team counts on workers that are always there.
+        is_needed=waits is not None and not isinstance(app.bell, SilentBell),
     )
+
+
+async def _waits(app: App) -> float | None:
+    """Seconds that work is due; None where none is."""
+    async with app.store.reading() as tx:
+        now = await tx.now()
+        since = await tx.whole.due_since(now=now)
+    return None if since is None else (now - since).total_seconds()
