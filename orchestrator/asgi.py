@@ -20,6 +20,7 @@ from orchestrator.serving.front_door import Attempts, OneTimeLink
 from orchestrator.serving.observed import Observed
 from orchestrator.serving.served import Served
 from orchestrator.settings import Settings
+from orchestrator.usecases.check_health import RecentHealth
 from orchestrator.usecases.drive import open_driver
 from orchestrator.usecases.keep_time import ticking
 from orchestrator.usecases.sample_progress import Sampler
@@ -52,6 +53,7 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
                 attempts=Attempts(app.clock),
                 departures=Attempts(app.clock, most=_DEPARTURES),
                 sampler=sampler,
+                health=RecentHealth(app),
                 driver=driver,
                 link=link,
                 people=people_of(settings, app.clock),

@@ -11,6 +11,7 @@ from orchestrator.engine.stop import StopSignal
 from orchestrator.serving.front_door import Attempts, OneTimeLink
 from orchestrator.settings import Settings
 from orchestrator.usecases.app import App
+from orchestrator.usecases.check_health import RecentHealth
 from orchestrator.usecases.drive import Driver
 from orchestrator.usecases.person_sign_in import Provider
 from orchestrator.usecases.sample_progress import Sampler
@@ -35,6 +36,7 @@ class Served:
     attempts: Attempts
     departures: Attempts
     sampler: Sampler
+    health: RecentHealth
     driver: Driver | None = None
     link: OneTimeLink | None = None
     people: Provider | None = None
