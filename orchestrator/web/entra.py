@@ -30,7 +30,10 @@ def entra_routes(pages: Pages) -> APIRouter:
         if (wait := max(parts.departures.wait_for(origin), parts.attempts.wait_for(origin))) > 0:
             return door(pages, request, parts, to=to, problem=too_many(wait), status=429)
         parts.departures.note(origin)
-        where, state = await begin_person_sign_in(parts.app, parts.people, to=inside(to))
+        try:
+            where, state = await begin_person_sign_in(parts.app, parts.people, to=inside(to))
+        except SignInRefused as problem:
+            return door(pages, request, parts, to=to, problem=str(problem), status=403)
         response = RedirectResponse(where, _SEE_OTHER)
         remember_state(response, request, state)
         return response

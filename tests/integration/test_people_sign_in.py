@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -193,3 +194,33 @@ async def test_who_tried_too_often_is_told_how_long_to_wait_before_an_answer_is_
     assert late.status_code == 429
     assert "Too many tries. The next one counts in" in late.text
     assert service.served.attempts.wait_for("127.0.0.1") <= waits
+
+
+async def test_a_secret_that_was_renewed_in_its_file_counts_from_then_on(
+    sqlite_url: str, entra: SimulatedGraph, entra_url: str, authority: Authority, tmp_path: Path
+) -> None:
+    entra.entra.visitor = Visitor("alex@contoso.example", ("Muster.Viewer",))
+    file = tmp_path / "secret"
+    file.write_text("open sesame\n", encoding="utf-8")
+    settings = some_settings(
+        sqlite_url,
+        MUSTER_PUBLIC_URL=HERE,
+        MUSTER_SIGN_IN_TENANT_ID=TENANT.upper(),
+        MUSTER_SIGN_IN_CLIENT_ID=CLIENT.upper(),
+        MUSTER_SIGN_IN_CLIENT_SECRET_FILE=str(file),
+        MUSTER_SIGN_IN_AUTHORITY=entra_url,
+        MUSTER_CA_BUNDLE=str(authority.bundle),
+    )
+    async with a_service(settings) as service, httpx.AsyncClient(base_url=service.url) as client:
+        before = await client.get(await sent_back(service, client, authority))
+        entra.entra.register(Registration(CLIENT, secret="open barley"))
+        file.write_text("open barley", encoding="utf-8")
+        client.cookies.clear()
+        after = await client.get(await sent_back(service, client, authority))
+        file.unlink()
+        gone = await client.get("/sign-in/entra")
+
+    assert (before.status_code, after.status_code) == (303, 303)
+    assert gone.status_code == 403
+    assert "cannot be read" in gone.text
+    assert str(tmp_path) not in gone.text
