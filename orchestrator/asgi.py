@@ -17,6 +17,7 @@ from orchestrator.bootstrap import open_app, people_of
 from orchestrator.engine.garbage import collect_seldom
 from orchestrator.engine.stop import StopSignal
 from orchestrator.serving.front_door import Attempts, OneTimeLink
+from orchestrator.serving.heads import HeadsAnswered
 from orchestrator.serving.observed import Observed
 from orchestrator.serving.served import Served
 from orchestrator.settings import Settings
@@ -77,6 +78,7 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
     )
     add_api(web, settings)
     # What is added later stands further out.
+    web.add_middleware(HeadsAnswered)
     web.add_middleware(Observed)
     web.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     web.mount("/", pages)

@@ -103,11 +103,19 @@ class Problem(BaseModel):
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route says in the OpenAPI document about how it may fail; every route may lack a key or a database."""
+    return {status: problem_response(status) for status in sorted({401, 403, 422, 503, *statuses})}
+
+
+def problem_response(status: int) -> dict[str, Any]:
+    """One of these ways."""
     schema = {"$ref": "#/components/schemas/Problem"}
-    return {
-        status: {"description": HTTPStatus(status).phrase, "content": {_CONTENT_TYPE: {"schema": schema}}}
-        for status in sorted({401, 403, 422, 503, *statuses})
-    }
+    return {"description": HTTPStatus(status).phrase, "content": {_CONTENT_TYPE: {"schema": schema}}}
+
+
+def created(description: str = "Successful Response") -> dict[int | str, dict[str, Any]]:
+    """What a route says that answers where the new thing is."""
+    location = {"description": "Where it is.", "schema": {"type": "string"}}
+    return {201: {"description": description, "headers": {"Location": location}}}
 
 
 def answer(status: int, detail: str, faults: list[dict[str, Any]] | None = None) -> Response:
@@ -185,6 +193,8 @@ def methods_at(request: Request) -> str:
         scope = {**request.scope, "method": method}
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes if _is_ours(route)):
             methods.add(method)
+    if "GET" in methods:
+        methods.add("HEAD")
     return ", ".join(sorted(methods))
 
 
