@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.api.access import NotSignedIn
 from orchestrator.domain.errors import (
+    MOST_PROBLEMS,
     AmbiguousJob,
     CannotContinue,
     IllegalMove,
@@ -155,13 +156,14 @@ def explain_problems(web: FastAPI) -> None:
 
 
 async def _explain_ours(_: Request, problem: MusterError) -> Response:
-    faults = None
+    faults, more = None, ""
     if isinstance(problem, IntakeFailed) and problem.problems:
         faults = [{"line": each.line, "reason": each.reason} for each in problem.problems]
+        more = f" `errors` names the first {MOST_PROBLEMS:,} of them." if len(faults) >= MOST_PROBLEMS else ""
     status = status_of(problem)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request.failed", status=status, reason=str(problem))
-    return answer(status, str(problem), faults)
+    return answer(status, str(problem) + more, faults)
 
 
 async def _explain_sign_in(_: Request, __: NotSignedIn) -> Response:
