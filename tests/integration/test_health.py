@@ -112,6 +112,19 @@ async def test_a_stranger_learns_which_part_is_away_and_not_where_it_is(sqlite_u
     assert "sqlite:///" in known.json()["checks"]["database"]
 
 
+async def test_a_key_that_cannot_be_looked_up_is_as_good_as_none(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> object:
+        raise StoreUnavailable("away")
+
+    async with a_service(some_settings(sqlite_url)) as service, service.client(Role.VIEWER) as viewer:
+        monkeypatch.setattr("orchestrator.api.access.holder_of", fail)
+        seen = await viewer.get("/api/health/ready")
+
+    assert seen.json() == {"ready": True, "checks": {"database": "ok", "broker": "ok", "workers": "ok"}}
+
+
 class CountedBell(SilentBell):
     """One that knows how often it was tried."""
 
