@@ -17,12 +17,14 @@ from orchestrator.bootstrap import open_app, people_of
 from orchestrator.engine.garbage import collect_seldom
 from orchestrator.engine.stop import StopSignal
 from orchestrator.serving.front_door import Attempts, OneTimeLink
+from orchestrator.serving.heads import HeadsAnswered
 from orchestrator.serving.observed import Observed
 from orchestrator.serving.served import Served
 from orchestrator.settings import Settings
+from orchestrator.usecases.check_health import RecentHealth
 from orchestrator.usecases.drive import open_driver
 from orchestrator.usecases.keep_time import ticking
-from orchestrator.usecases.sample_progress import keep_sampling
+from orchestrator.usecases.sample_progress import Sampler
 from orchestrator.usecases.watch import Watch
 from orchestrator.web.app import make_web
 
@@ -43,6 +45,7 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
                 driver = await opened.enter_async_context(open_driver(app, StopSignal()))
                 await opened.enter_async_context(ticking(app))
             link = OneTimeLink() if settings.is_embedded else None
+            sampler = Sampler(app)
             web.state.served = pages.state.served = Served(
                 app,
                 settings,
@@ -50,11 +53,13 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
                 stop,
                 attempts=Attempts(app.clock),
                 departures=Attempts(app.clock, most=_DEPARTURES),
+                sampler=sampler,
+                health=RecentHealth(app),
                 driver=driver,
                 link=link,
                 people=people_of(settings, app.clock),
             )
-            sampling = asyncio.create_task(keep_sampling(app, stop), name="samples")
+            sampling = asyncio.create_task(sampler.run(stop), name="samples")
             if on_ready is not None:
                 on_ready(link)
             try:
@@ -71,9 +76,11 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
         redoc_url=None,
         generate_unique_id_function=operation_id,
     )
+    add_api(web, settings)
+    # What is added later stands further out.
+    web.add_middleware(HeadsAnswered)
     web.add_middleware(Observed)
     web.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
-    add_api(web, settings)
     web.mount("/", pages)
     return web
 

@@ -135,7 +135,8 @@ def tenant_of(settings: TenantSettings) -> Tenant:
 def people_of(settings: Settings, clock: Clock) -> Provider | None:
     """Through whom people sign in, None where nobody was named."""
     people = settings.people
-    if people is None:
+    secret = None if people is None else _secret(people.client_secret, people.client_secret_file)
+    if people is None or secret is None:
         return None
     # As with Graph: only a web process that signs people in waits for the library.
     from orchestrator.graph.people import PeopleSignIn  # noqa: PLC0415
@@ -145,7 +146,7 @@ def people_of(settings: Settings, clock: Clock) -> Provider | None:
     return PeopleSignIn(
         people.tenant_id,
         people.client_id,
-        people.client_secret.get_secret_value(),
+        secret,
         authority=people.authority or addresses_of(cloud).authority,
         back_to=f"{settings.public_url}/sign-in/done",
         trust=trust_in(settings.ca_bundle),

@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from structlog.contextvars import bind_contextvars
 
 from orchestrator.domain.access import Asker, Role
+from orchestrator.domain.errors import TryLater
 from orchestrator.serving.admission import while_admitted
 from orchestrator.serving.served import TheApp, origin_of
 from orchestrator.usecases.keys import holder_of
@@ -45,6 +46,17 @@ async def _holder(
     return held[0]
 
 
+async def _has_key(
+    request: Request, app: TheApp, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> bool:
+    """Whether a key was sent that opens something; one that cannot be looked up now is as good as none."""
+    try:
+        await _holder(request, app, credentials)
+    except (NotSignedIn, TryLater):
+        return False
+    return True
+
+
 async def _admission(request: Request, app: TheApp, _: Annotated[Asker, Depends(_holder)]) -> Admission:
     async def is_admitted() -> bool:
         key = request.headers["authorization"].partition(" ")[2].strip()
@@ -64,4 +76,7 @@ def _with(role: Role) -> Callable[[Asker], Awaitable[Asker]]:
 Viewer = Annotated[Asker, Depends(_with(Role.VIEWER))]
 Operator = Annotated[Asker, Depends(_with(Role.OPERATOR))]
 Admin = Annotated[Asker, Depends(_with(Role.ADMIN))]
+HasKey = Annotated[bool, Depends(_has_key)]
+"""For what anybody may ask, and only whoever may see jobs is told whole."""
+
 WhileAdmitted = Annotated[Admission, Depends(_admission)]

@@ -26,7 +26,8 @@ _ABOUT = """\
 Bulk ConfigMgr actions for co-managed Windows fleets through Microsoft Graph.
 
 Send a key as `Authorization: Bearer …`. Errors are `application/problem+json`. Times are UTC. Lists are read page by
-page: give `nextCursor` back as `cursor`. Answers to GET carry an ETag.
+page: give `nextCursor` back as `cursor`. Answers to GET carry an ETag: given back as `If-Match`, a change is 412 where
+something else has changed it since.
 """
 
 

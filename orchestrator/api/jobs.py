@@ -12,7 +12,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from orchestrator.api.access import Operator, Viewer, WhileAdmitted
 from orchestrator.api.etags import TaggedRoute
 from orchestrator.api.paging import Cursor, Limit, Words, cursor_after, read_cursor, several
-from orchestrator.api.problems import problem_responses
+from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.schemas import (
     JobFacts,
     JobPage,
@@ -90,7 +90,7 @@ def job_routes(max_bytes: int) -> APIRouter:
     @routes.post(
         "",
         status_code=201,
-        responses={**problem_responses(400, 413), 201: {"description": "The job is stored."}},
+        responses={**problem_responses(400, 413), **created("The job is stored.")},
         openapi_extra=upload_schema(),
         max_body_size=room,
     )
@@ -247,7 +247,7 @@ def _add_moves(routes: APIRouter) -> None:
         """Weigh the job otherwise among the others of its lane, at once."""
         return _facts(await reprioritise_job(app, job_id, wanted.priority, by=by, reason=wanted.reason))
 
-    @routes.post("/{job_id}/retry", status_code=201, **moving)
+    @routes.post("/{job_id}/retry", status_code=201, responses={**moving["responses"], **created()})
     async def retry(
         *,
         app: TheApp,

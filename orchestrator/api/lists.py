@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from orchestrator.api.access import Operator, Viewer
 from orchestrator.api.etags import TaggedRoute
-from orchestrator.api.problems import problem_responses
+from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.schemas import ListFacts, SavedList, SavedLists
 from orchestrator.serving.list_upload import list_received, list_schema
 from orchestrator.serving.served import Parts, TheApp
@@ -35,7 +35,7 @@ def list_routes(max_bytes: int) -> APIRouter:
     @routes.post(
         "",
         status_code=201,
-        responses=problem_responses(400, 413),
+        responses={**problem_responses(400, 413), **created()},
         openapi_extra=list_schema(),
         max_body_size=max_bytes + FIELDS_ROOM,
     )

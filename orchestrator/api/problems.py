@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.api.access import NotSignedIn
 from orchestrator.domain.errors import (
+    MOST_PROBLEMS,
     AmbiguousJob,
     CannotContinue,
     IllegalMove,
@@ -34,6 +35,7 @@ from orchestrator.domain.errors import (
     UnknownSchedule,
     WrongMoment,
 )
+from orchestrator.serving.faults import FaultsAnswered
 
 log = structlog.get_logger()
 
@@ -102,11 +104,19 @@ class Problem(BaseModel):
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route says in the OpenAPI document about how it may fail; every route may lack a key or a database."""
+    return {status: problem_response(status) for status in sorted({401, 403, 422, 503, *statuses})}
+
+
+def problem_response(status: int) -> dict[str, Any]:
+    """One of these ways."""
     schema = {"$ref": "#/components/schemas/Problem"}
-    return {
-        status: {"description": HTTPStatus(status).phrase, "content": {_CONTENT_TYPE: {"schema": schema}}}
-        for status in sorted({401, 403, 422, 503, *statuses})
-    }
+    return {"description": HTTPStatus(status).phrase, "content": {_CONTENT_TYPE: {"schema": schema}}}
+
+
+def created(description: str = "Successful Response") -> dict[int | str, dict[str, Any]]:
+    """What a route says that answers where the new thing is."""
+    location = {"description": "Where it is.", "schema": {"type": "string"}}
+    return {201: {"description": description, "headers": {"Location": location}}}
 
 
 def answer(status: int, detail: str, faults: list[dict[str, Any]] | None = None) -> Response:
@@ -134,25 +144,26 @@ def status_of(problem: Exception) -> int:
 
 def explain_problems(web: FastAPI) -> None:
     """Let every error of the API leave as a problem document."""
+    web.add_middleware(FaultsAnswered, say=lambda _, where: answer(500, f"This is a fault of Muster. {where}"))
     for kind, explain in (
         (MusterError, _explain_ours),
         (NotSignedIn, _explain_sign_in),
         (RequestValidationError, _explain_request),
         (HTTPException, _explain_http),
         (ClientDisconnect, _explain_cut_off),
-        (Exception, _explain_broken),
     ):
         web.add_exception_handler(kind, explain)  # type: ignore[arg-type] # each handler takes its own kind
 
 
 async def _explain_ours(_: Request, problem: MusterError) -> Response:
-    faults = None
+    faults, more = None, ""
     if isinstance(problem, IntakeFailed) and problem.problems:
         faults = [{"line": each.line, "reason": each.reason} for each in problem.problems]
+        more = f" `errors` names the first {MOST_PROBLEMS:,} of them." if len(faults) >= MOST_PROBLEMS else ""
     status = status_of(problem)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request.failed", status=status, reason=str(problem))
-    return answer(status, str(problem), faults)
+    return answer(status, str(problem) + more, faults)
 
 
 async def _explain_sign_in(_: Request, __: NotSignedIn) -> Response:
@@ -184,17 +195,14 @@ def methods_at(request: Request) -> str:
         scope = {**request.scope, "method": method}
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes if _is_ours(route)):
             methods.add(method)
+    if "GET" in methods:
+        methods.add("HEAD")
     return ", ".join(sorted(methods))
 
 
 async def _explain_cut_off(_: Request, __: ClientDisconnect) -> Response:
     log.info("request.cut_off")
     return answer(400, "The request ended before its body did; nothing was stored.")
-
-
-async def _explain_broken(_: Request, problem: Exception) -> Response:
-    log.error("request.broke", exc_info=problem)
-    return answer(500, "This is a fault of Muster; its log says more.")
 
 
 def _is_ours(route: BaseRoute) -> bool:

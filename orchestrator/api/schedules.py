@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Query, Response
 from orchestrator.api.access import Operator, Viewer
 from orchestrator.api.etags import TaggedRoute
 from orchestrator.api.paging import Limit
-from orchestrator.api.problems import problem_responses
+from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.schemas import (
     HistoryList,
     JobFacts,
@@ -97,7 +97,7 @@ def _add_reading(routes: APIRouter) -> None:
 
 
 def _add_moves(routes: APIRouter) -> None:
-    @routes.post("", status_code=201, responses=problem_responses(400, 404, 409, 413))
+    @routes.post("", status_code=201, responses={**problem_responses(400, 404, 409, 413), **created()})
     async def add(parts: Parts, by: Operator, response: Response, wanted: ScheduleRequest) -> ScheduleFacts:
         """Submit a saved list again and again by itself."""
         form = ScheduleForm(
@@ -129,7 +129,7 @@ def _add_moves(routes: APIRouter) -> None:
         """Go on; moments that have passed are not made up for."""
         return _facts(await resume_schedule(app, name, by=by, reason=why.reason))
 
-    @routes.post("/{name}/run", status_code=201, **_MOVING)
+    @routes.post("/{name}/run", status_code=201, responses={**_MOVING["responses"], **created()})
     async def run_now(app: TheApp, by: Operator, response: Response, name: str) -> JobFacts:
         """A job of it now, without a window."""
         job = await run_schedule(app, name, by=by)

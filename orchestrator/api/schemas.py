@@ -11,6 +11,7 @@ from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.action import Action
 from orchestrator.domain.brake import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.device import Via
+from orchestrator.domain.errors import MOST_PROBLEMS
 from orchestrator.domain.job import JobStatus, Priority
 from orchestrator.domain.schedule import MomentStatus, Overlap, ScheduleStatus
 from orchestrator.domain.target import TargetStatus
@@ -130,7 +131,7 @@ class PreviewFacts(Wire):
     left_out: int
     id_columns: list[str]
     forecast: ForecastFacts
-    problems: list[BadLine]
+    problems: list[BadLine] = Field(description=f"The bad lines, or the first {MOST_PROBLEMS:,} of them.")
 
 
 class Why(Wire):

@@ -155,6 +155,10 @@ class LineProblem:
     reason: str
 
 
+MOST_PROBLEMS = 100_000
+"""Bad lines of a file that are named; all are counted."""
+
+
 class IntakeFailed(RequestRejected):
     """The device list is refused as a whole; `problems` names its bad lines, if it is the lines."""
 

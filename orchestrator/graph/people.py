@@ -12,12 +12,16 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import msal
+import structlog
 
 from orchestrator.domain.access import Person
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SignInRefused
+from orchestrator.graph.credentials import Secret
 from orchestrator.graph.msal_issuers import asking
 from orchestrator.graph.sessions import authority_session
+
+log = structlog.get_logger()
 
 _SKEW = 300
 """Seconds that the clocks of Entra and of this machine may differ."""
@@ -30,7 +34,7 @@ class PeopleSignIn:
         self,
         tenant_id: str,
         client_id: str,
-        secret: str,
+        secret: Secret,
         *,
         authority: str,
         back_to: str,
@@ -73,10 +77,16 @@ class PeopleSignIn:
         return cast("dict[str, Any]", granted or {})
 
     def _app(self) -> Any:
-        # A new one each time: nobody's tokens stay in a cache.
+        try:
+            secret = self._secret()
+        except SignInRefused as problem:
+            # Said to whoever stands at the door: where it is kept is for the log.
+            log.error("people.no_secret", reason=str(problem))  # noqa: TRY400 - nothing of ours broke
+            raise SignInRefused("The secret that people are signed in with cannot be read; the log says why.") from None
+        # A new one each time: nobody's tokens stay in a cache, and a secret that was renewed counts from now on.
         return msal.ConfidentialClientApplication(
             self._client_id,
-            client_credential=self._secret,
+            client_credential=secret,
             authority=f"{self._authority}/{self._tenant_id}",
             http_client=self._session,
             instance_discovery=False,
@@ -91,13 +101,13 @@ class PeopleSignIn:
         now = self._clock.now().timestamp()
         nonce = hashlib.sha256(str(flow["nonce"]).encode()).hexdigest()
         is_ours = (
-            claims.get("aud") == self._client_id
+            str(claims.get("aud", "")).lower() == self._client_id.lower()
             and _is_time(claims.get("exp"))
             and now < float(claims["exp"]) + _SKEW
             and hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode())
         )
         # A tenant may be configured by its domain: then only the authority's own address binds it.
-        of_tenant = "." in self._tenant_id or claims.get("tid") == self._tenant_id
+        of_tenant = "." in self._tenant_id or str(claims.get("tid", "")).lower() == self._tenant_id.lower()
         if not is_ours or not of_tenant:
             raise SignInRefused("What Entra sent is not the answer to what we asked. Sign in again.")
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from orchestrator.domain.device import BadId, Device, Via, parse_id
-from orchestrator.domain.errors import LineProblem
+from orchestrator.domain.errors import MOST_PROBLEMS, LineProblem
 from orchestrator.domain.target import RowVerdict
 from orchestrator.intake.columns import IdColumns, shown
 from orchestrator.intake.csv_file import CsvRow
 from orchestrator.intake.eligibility import Eligibility
 from orchestrator.intake.input_row import InputRow
-
-MOST_PROBLEMS = 100_000
-"""Bad lines that are remembered by name; all are counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
 from orchestrator.serving.served import Served
+from orchestrator.telemetry.traces import hide_query
 
 log = structlog.get_logger()
 
@@ -33,6 +34,8 @@ class Observed:
             await self._app(scope, receive, send)
             return
         parts: Served | None = getattr(scope["app"].state, "served", None) if "app" in scope else None
+        if scope["query_string"]:
+            hide_query()
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _SANE.fullmatch(given) else secrets.token_hex(8)
         began = None if parts is None else parts.app.clock.monotonic()

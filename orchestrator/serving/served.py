@@ -11,8 +11,10 @@ from orchestrator.engine.stop import StopSignal
 from orchestrator.serving.front_door import Attempts, OneTimeLink
 from orchestrator.settings import Settings
 from orchestrator.usecases.app import App
+from orchestrator.usecases.check_health import RecentHealth
 from orchestrator.usecases.drive import Driver
 from orchestrator.usecases.person_sign_in import Provider
+from orchestrator.usecases.sample_progress import Sampler
 from orchestrator.usecases.watch import Watch
 
 MOST_OF_A_BODY = 256 * 1024
@@ -23,7 +25,8 @@ MOST_OF_A_BODY = 256 * 1024
 class Served:
     """One web process; `driver` is there where it also works, `link` where it is one person's own.
 
-    `attempts` are those that failed, `departures` those to a provider, from which not everybody comes back.
+    `sampler` shows by its looks that the process goes on. `attempts` are those that failed, `departures` those to a
+    provider, from which not everybody comes back.
     """
 
     app: App
@@ -32,6 +35,8 @@ class Served:
     stop: StopSignal
     attempts: Attempts
     departures: Attempts
+    sampler: Sampler
+    health: RecentHealth
     driver: Driver | None = None
     link: OneTimeLink | None = None
     people: Provider | None = None

@@ -50,7 +50,16 @@ def take_people(reading: Reading) -> People:
     missing = [name for name, value in {**given, "MUSTER_PUBLIC_URL": address}.items() if value is None]
     if tenant_id is None or client_id is None or secret is None or address is None:
         raise SettingsInvalid(f"Signing people in needs {' and '.join(missing)} as well.")
-    return People(PeopleSettings(tenant_id, client_id, secret, authority, ceiling, actions), address)
+    settings = PeopleSettings(
+        tenant_id,
+        client_id,
+        client_secret=None if secret.file else SecretStr(secret.text),
+        client_secret_file=secret.file,
+        authority=authority,
+        operator_ceiling=ceiling,
+        operator_actions=actions,
+    )
+    return People(settings, address)
 
 
 def public_url(given: Given) -> str:
@@ -71,11 +80,11 @@ def action_names(given: Given) -> frozenset[Action]:
     return frozenset(action for action in actions if action is not None)
 
 
-def _secret(reading: Reading) -> SecretStr | None:
+def _secret(reading: Reading) -> Given | None:
     for place in reading.places:
         given = place.find("sign_in_client_secret")
         if given is not None:
             reading.show("sign_in_client_secret", "set", given.source)
-            return SecretStr(given.text)
+            return given
     reading.show("sign_in_client_secret", "", "default")
     return None

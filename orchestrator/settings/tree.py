@@ -66,7 +66,8 @@ class PeopleSettings:
 
     tenant_id: str
     client_id: str
-    client_secret: SecretStr
+    client_secret: SecretStr | None = None
+    client_secret_file: Path | None = None
     authority: str | None = None
     operator_ceiling: int | None = None
     operator_actions: frozenset[Action] | None = None

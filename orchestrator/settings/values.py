@@ -75,7 +75,8 @@ def directory_name(given: Given) -> str:
     text = given.text.strip().removeprefix("{").removesuffix("}")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}", text):
         raise given.refused(f"is {given.text!r}; it takes the GUID that the app registration's overview shows")
-    return text
+    # Tokens name themselves in lower case.
+    return text.lower() if _GUID.fullmatch(text) else text
 
 
 def path(given: Given) -> Path:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.errors import SettingsInvalid, StoreUnavailable
+from orchestrator.domain.errors import RequestRejected, SettingsInvalid, StoreUnavailable
 from orchestrator.store.audit import Audit
 from orchestrator.store.batches import Batches
 from orchestrator.store.brakes import Brakes
@@ -137,6 +137,8 @@ class Store:
             async with (self._writing if write else self._reading).begin() as connection:
                 yield Transaction(connection, self._clock)
         except Exception as problem:
+            if _is_nul(problem):
+                raise RequestRejected("It holds a NUL character, which nothing that is kept here has.") from problem
             # What goes wrong while connecting comes as the driver raised it, untranslated by SQLAlchemy.
             if not _is_outage(problem):
                 raise
@@ -158,6 +160,8 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
     if parsed.get_backend_name() == "postgresql":
         engine = create_async_engine(
             parsed,
+            # What a statement was given may be somebody's sign-in, and a traceback of it goes to the log.
+            hide_parameters=True,
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=_PATIENCE,
@@ -179,7 +183,11 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
         event.listen(engine.sync_engine, "checkout", _ping_after_a_pause)
         return engine
     engine = create_async_engine(
-        parsed, pool_size=pool_size, pool_timeout=_PATIENCE, connect_args={"timeout": _PATIENCE}
+        parsed,
+        hide_parameters=True,
+        pool_size=pool_size,
+        pool_timeout=_PATIENCE,
+        connect_args={"timeout": _PATIENCE},
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -244,14 +252,24 @@ def _place(url: URL) -> str:
     return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
+def _is_nul(problem: Exception) -> bool:
+    """Whether PostgreSQL was given text that no column of it takes; SQLite finds nothing like it, and says so."""
+    return isinstance(problem, DBAPIError) and "CharacterNotInRepertoire" in _signs(problem)
+
+
 def _is_outage(problem: Exception) -> bool:
     if isinstance(problem, DBAPIError):
-        text = f"{type(problem.orig).__name__} {problem.orig}"
-        return problem.connection_invalidated or any(sign in text for sign in _OUTAGES)
+        signs = _signs(problem)
+        return problem.connection_invalidated or any(sign in signs for sign in _OUTAGES)
     if isinstance(problem, SQLAlchemyError):
         return isinstance(problem, PoolTimeout)
     is_of_driver = type(problem).__module__.partition(".")[0] in {"asyncpg", "sqlite3"}
     return is_of_driver or isinstance(problem, OSError)
+
+
+def _signs(problem: DBAPIError) -> str:
+    # SQLAlchemy has one error for most of asyncpg's, and keeps what was raised as its cause.
+    return f"{type(problem.orig).__name__} {type(getattr(problem.orig, '__cause__', None)).__name__} {problem.orig}"
 
 
 _OUTAGES = (
@@ -268,7 +286,7 @@ _OUTAGES = (
     "ConnectionFailure",
     "LockNotAvailable",
     "DeadlockDetected",
-    "SerializationFailure",
+    "SerializationError",
     "QueryCanceled",
     "IdleInTransactionSessionTimeout",
     "TimeoutError",

@@ -49,10 +49,14 @@ class WholeOf:
             .where(JobRow.status.in_(_OPEN))
         )
         sums = (await self._connection.execute(tally)).one()
+        return Figures(jobs, Tally(*map(int, sums)), await self.due_since(now=now))
+
+    async def due_since(self, *, now: datetime) -> datetime | None:
+        """Since when work is due that nobody took; None where there is none."""
         due = (
             select(func.min(BatchRow.due_at))
             .join(JobRow, JobRow.number == BatchRow.job_number)
             .where(JobRow.status.in_(_ACTIVE), BatchRow.waiting > 0, BatchRow.holder.is_(None), BatchRow.due_at <= now)
         )
-        since = (await self._connection.execute(due)).scalar_one()
-        return Figures(jobs, Tally(*map(int, sums)), since)
+        since: datetime | None = (await self._connection.execute(due)).scalar_one()
+        return since

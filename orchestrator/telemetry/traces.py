@@ -59,4 +59,9 @@ def spanned(name: str, **facts: str | int) -> AbstractContextManager[Span]:
     return trace.get_tracer("muster").start_as_current_span(name, attributes=facts)
 
 
+def hide_query() -> None:
+    """Leave out of the request's span what its address asked: links and codes that sign somebody in stand there."""
+    trace.get_current_span().set_attribute("url.query", "REDACTED")
+
+
 _NOBODY_COLLECTS: AbstractContextManager[Span] = nullcontext(trace.INVALID_SPAN)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.domain.errors import MusterError
+from orchestrator.domain.spans import span
+from orchestrator.queueing.bell import SilentBell
 from orchestrator.usecases.app import App
 from orchestrator.usecases.who_works import who_works
 
@@ -29,6 +33,25 @@ async def check_health(app: App) -> list[Check]:
     return checks
 
 
+class RecentHealth:
+    """What was found a moment ago: however many ask, and whoever they are, the database is asked once."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._one_look = asyncio.Lock()
+        self._found: list[Check] = []
+        self._looked_at = -math.inf
+
+    async def checks(self) -> list[Check]:
+        """The checks, at most two seconds old."""
+        async with self._one_look:
+            if self._app.clock.monotonic() - self._looked_at >= _GOOD_FOR:
+                self._found = await check_health(self._app)
+                self._looked_at = self._app.clock.monotonic()
+            return self._found
+
+
+_GOOD_FOR = 2.0
 _FORGOTTEN_AFTER = timedelta(days=1)
 
 
@@ -50,13 +73,26 @@ async def _broker(app: App) -> Check:
 
 
 async def _workers(app: App) -> Check:
-    working = [worker for worker in await who_works(app) if worker.kind in {"worker", "serve"}]
+    try:
+        working = [worker for worker in await who_works(app) if worker.kind in {"worker", "serve"}]
+        waits = None if working else await _waits(app)
+    except MusterError as problem:
+        return Check("workers", ok=False, detail=str(problem))
     if working:
         return Check("workers", ok=True, detail=f"{len(working)} at work", is_needed=False)
     return Check(
         "workers",
         ok=False,
-        detail="nobody is working",
+        detail="nobody is working" + ("" if waits is None else f"; devices have been waiting for {span(waits)}"),
         mend="Start `muster serve`, or with a broker `muster worker`; `muster run` works by itself.",
-        is_needed=False,
+        # Embedded, somebody starts what they need; a team counts on workers that are always there.
+        is_needed=waits is not None and not isinstance(app.bell, SilentBell),
     )
+
+
+async def _waits(app: App) -> float | None:
+    """Seconds that work is due; None where none is."""
+    async with app.store.reading() as tx:
+        now = await tx.now()
+        since = await tx.whole.due_since(now=now)
+    return None if since is None else (now - since).total_seconds()

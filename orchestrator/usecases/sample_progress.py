@@ -22,6 +22,8 @@ EVERY = 5
 
 _MOST_JOBS = 200
 _PATIENCE = 20.0
+_DEAD_AFTER = 60.0
+"""More than twice what a look may take that fails."""
 
 
 async def sample_progress(app: App) -> None:
@@ -37,17 +39,30 @@ async def sample_progress(app: App) -> None:
         await tx.samples.add(_moment(now), tallies)
 
 
-async def keep_sampling(app: App, stop: StopSignal) -> None:
-    """Look again and again until told to stop; a look that fails leaves a gap in a line."""
-    while not stop.is_requested:
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await sample_progress(app)
-        except (MusterError, TimeoutError) as problem:
-            log.warning("samples.waiting", reason=str(problem))
-        except Exception:
-            log.exception("samples.broke")
-        await stop.wait(EVERY)
+class Sampler:
+    """Looks again and again; a look that fails leaves a gap in a line."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._looked_at = app.clock.monotonic()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a look ended lately, well or not: the loop of this process, and its way to the database, go on."""
+        return self._app.clock.monotonic() - self._looked_at < _DEAD_AFTER
+
+    async def run(self, stop: StopSignal) -> None:
+        """Until told to stop."""
+        while not stop.is_requested:
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await sample_progress(self._app)
+            except (MusterError, TimeoutError) as problem:
+                log.warning("samples.waiting", reason=str(problem))
+            except Exception:
+                log.exception("samples.broke")
+            self._looked_at = self._app.clock.monotonic()
+            await stop.wait(EVERY)
 
 
 @dataclass(frozen=True, slots=True)

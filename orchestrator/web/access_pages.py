@@ -14,7 +14,7 @@ from orchestrator.serving.served import MOST_OF_A_BODY, TheApp
 from orchestrator.usecases.keys import create_key, list_keys, revoke_key
 from orchestrator.usecases.read_audit import read_audit
 from orchestrator.web.move_forms import said
-from orchestrator.web.pages import Pages, is_fragment, query
+from orchestrator.web.pages import Before, Pages, is_fragment, query
 from orchestrator.web.session import Admin
 
 DEEDS_SHOWN = 50
@@ -67,7 +67,7 @@ def access_routes(pages: Pages) -> APIRouter:
         visitor: Admin,
         search: Annotated[str, Query(max_length=200)] = "",
         what: Annotated[str, Query(max_length=40)] = "",
-        before: int | None = None,
+        before: Before = None,
     ) -> Response:
         text = search.replace("\x00", "").strip() or None
         deeds = await read_audit(

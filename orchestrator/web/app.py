@@ -5,7 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
@@ -26,6 +25,7 @@ from orchestrator.domain.errors import (
     UnknownSchedule,
     WrongMoment,
 )
+from orchestrator.serving.faults import FaultsAnswered
 from orchestrator.settings import Settings
 from orchestrator.web.access_pages import access_routes
 from orchestrator.web.entra import entra_routes
@@ -40,8 +40,6 @@ from orchestrator.web.pages import HERE, Pages, is_fragment, query
 from orchestrator.web.schedule_pages import schedule_pages
 from orchestrator.web.session import SignInFirst
 from orchestrator.web.sign_in import sign_in_routes
-
-log = structlog.get_logger()
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -136,9 +134,8 @@ def _explain_problems(web: FastAPI, pages: Pages) -> None:
     async def cut_off(request: Request, _: Exception) -> Response:
         return say(request, HTTPStatus.BAD_REQUEST, "That did not work", "The upload was cut off; nothing was stored.")
 
-    async def broken(request: Request, problem: Exception) -> Response:
-        log.error("page.broke", path=request.url.path, exc_info=problem)
-        return say(request, 500, "This is a fault of Muster", "Its log says more.")
+    def broken(request: Request, where: str) -> Response:
+        return say(request, 500, "This is a fault of Muster", where)
 
     for kind, explain in (
         (MusterError, ours),
@@ -146,9 +143,9 @@ def _explain_problems(web: FastAPI, pages: Pages) -> None:
         (HTTPException, of_http),
         (RequestValidationError, of_http),
         (ClientDisconnect, cut_off),
-        (Exception, broken),
     ):
         web.add_exception_handler(kind, explain)
+    web.add_middleware(FaultsAnswered, say=broken)
 
 
 def _page_of(request: Request) -> str:

@@ -19,7 +19,7 @@ from orchestrator.usecases.read_audit import deeds_on
 from orchestrator.usecases.sample_progress import course_of
 from orchestrator.usecases.write_report import report_text
 from orchestrator.web.chart import draw
-from orchestrator.web.pages import Pages, is_fragment, query
+from orchestrator.web.pages import After, Before, Pages, is_fragment, query
 from orchestrator.web.session import Viewer
 
 JOBS_SHOWN = 25
@@ -74,7 +74,7 @@ def job_pages(pages: Pages) -> APIRouter:
         return RedirectResponse("/jobs", 303)
 
     @routes.get("/jobs")
-    async def jobs(request: Request, parts: Parts, _: Viewer, wanted: Wanted, before: int | None = None) -> Response:
+    async def jobs(request: Request, parts: Parts, _: Viewer, wanted: Wanted, before: Before = None) -> Response:
         views = await list_jobs(parts.app, wanted=wanted, limit=JOBS_SHOWN + 1, before=before)
         fields = fields_of(wanted)
         older = query(**fields, before=views[JOBS_SHOWN - 1].job.number) if len(views) > JOBS_SHOWN else None
@@ -112,7 +112,7 @@ def job_pages(pages: Pages) -> APIRouter:
         status: str = "",
         error: Annotated[str, Query(max_length=200)] = "",
         search: Annotated[str, Query(max_length=200)] = "",
-        after: int = 0,
+        after: After = 0,
     ) -> Response:
         view = await describe_job(parts.app, job_id)
         found = await _targets(parts, view, status=status, error=error, search=search, after=after)
@@ -173,7 +173,7 @@ async def _targets(
         statuses=statuses,
         code=error or None,
         search=text or None,
-        after_line=max(0, after),
+        after_line=after,
         limit=TARGETS_SHOWN + 1,
     )
     wanted = {"status": status if statuses else "", "error": error, "search": text}

@@ -6,10 +6,10 @@ from functools import lru_cache
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -20,6 +20,11 @@ from orchestrator.web import formatting
 from orchestrator.web.session import Visitor
 
 HERE = Path(__file__).parent
+
+_MOST = 10**18
+"""As in the API; the databases' numbers end a little later."""
+Before = Annotated[int | None, Query(ge=0, lt=_MOST)]
+After = Annotated[int, Query(ge=0, lt=_MOST)]
 
 
 class Pages:

@@ -87,10 +87,7 @@ async def refuse_foreign(request: Request, visitor: Visitor | None) -> None:
     An upload is not read for its field: it carries the token in a header, or in its address where a form was sent
     without scripts.
     """
-    origin = request.headers.get("origin")
-    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"} or (
-        origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    ):
+    if is_foreign(request):
         raise NotPermitted("Another site asked for this in your name, so nothing was done.")
     if visitor is None:
         return
@@ -99,6 +96,14 @@ async def refuse_foreign(request: Request, visitor: Visitor | None) -> None:
         given = str((await request.form()).get(CSRF_FIELD, ""))
     if not _is_csrf_of(visitor.secret, given or ""):
         raise NotPermitted("This page is older than your session, so nothing was done. Load it again.")
+
+
+def is_foreign(request: Request) -> bool:
+    """Whether the browser says that another site asked for this."""
+    origin = request.headers.get("origin")
+    return request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"} or (
+        origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    )
 
 
 def keep(response: Response, request: Request, secret: str) -> None:

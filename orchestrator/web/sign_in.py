@@ -36,11 +36,10 @@ def sign_in_routes(pages: Pages) -> APIRouter:
 
     @routes.get("/sign-in/link")
     async def by_link(request: Request, parts: Parts, token: str = "") -> Response:
-        origin = origin_of(request)
-        if parts.attempts.wait_for(origin) > 0 or parts.link is None or not parts.link.take(token):
-            parts.attempts.note(origin)
+        # Not counted: nobody guesses it, and any site can let a visitor's browser try until their office has to wait.
+        if parts.link is None or not parts.link.take(token):
             return RedirectResponse("/sign-in?said=used", _SEE_OTHER)
-        return await begin(request, parts, Asker(_owner(), origin), way="link", to="/")
+        return await begin(request, parts, Asker(_owner(), origin_of(request)), way="link", to="/")
 
     @routes.post("/sign-in")
     async def by_key(

@@ -30,3 +30,14 @@ def _names(name: str, kind: str) -> set[str]:
         case "histogram":
             return {f"{name}_bucket", f"{name}_count", f"{name}_sum"}
     return {name}
+
+
+def test_what_the_example_of_the_environment_sets_reaches_the_containers() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+
+    offered = set(re.findall(r"^#?(\w+)=", example, re.MULTILINE))
+    taken = set(re.findall(r"\$\{(\w+)", compose))
+
+    assert {"MUSTER_CONFIRM_ABOVE", "MUSTER_MAX_ROWS", "MUSTER_MAX_BYTES"} <= offered
+    assert offered <= taken

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
+from orchestrator.domain.errors import MOST_PROBLEMS
 from orchestrator.domain.job import JobStatus
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve_in_thread
@@ -99,6 +100,17 @@ async def test_every_bad_line_is_named_and_nothing_is_stored(idle: Service) -> N
     ]
     assert (preview.json()["devices"], preview.json()["problems"][0]["line"]) == (3, 2)
     assert jobs.json() == {"items": [], "nextCursor": None}
+
+
+async def test_where_more_lines_are_bad_than_are_named_it_is_said(idle: Service) -> None:
+    async with idle.client() as client:
+        refused = (await post_job(client, b"Device ID\n" + b"x\n" * (MOST_PROBLEMS + 5))).json()
+        few = (await post_job(client, b"Device ID\n" + b"x\n" * 5)).json()
+
+    assert len(refused["errors"]) == MOST_PROBLEMS
+    assert refused["detail"].startswith("100,005 lines are bad")
+    assert refused["detail"].endswith("`errors` names the first 100,000 of them.")
+    assert "names the first" not in few["detail"]
 
 
 @pytest.mark.parametrize(

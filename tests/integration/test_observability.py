@@ -131,6 +131,27 @@ async def test_a_trace_goes_from_the_api_to_graph(service: Service, spans: InMem
     assert any("/api/jobs" in name for name in names)
 
 
+async def test_no_trace_and_no_log_holds_what_signs_somebody_in(
+    service: Service, spans: InMemorySpanExporter, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spans.clear()
+    caplog.set_level("DEBUG")
+    # The client in this process is the one who may say what it asks.
+    for name in ("httpx", "httpcore"):
+        caplog.set_level("WARNING", logger=name)
+    async with service.client() as client:
+        capsys.readouterr()
+        await client.post("/sign-in", data={"key": "open-sesame"})
+        await client.get("/sign-in/link", params={"token": "open-sesame"})
+        await client.get("/sign-in/done", params={"code": "open-sesame", "state": "open-sesame"})
+        await client.post("/lists", params={"csrf": "open-sesame"})
+        await client.get("/api/jobs", params={"search": "open-sesame"})
+    collected = [span.to_json() for span in spans.get_finished_spans()]
+
+    assert any("/sign-in/link" in text for text in collected)
+    assert not [text for text in (*collected, caplog.text, *capsys.readouterr()) if "sesame" in text]
+
+
 def test_a_message_carries_the_trace_that_it_belongs_to(spans: InMemorySpanExporter) -> None:
     spans.clear()
     with spanned("submit") as sent:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
+from orchestrator.serving.front_door import Attempts
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.authorizing import Visitor
 from orchestrator.simulator.issuing import Registration
@@ -163,3 +165,62 @@ async def test_nobody_is_sent_to_entra_without_end(service: Service) -> None:
 
     assert waits.status_code == 429
     assert "Too many tries." in waits.text
+
+
+async def test_another_site_sends_nobody_to_entra_and_makes_nobody_wait(service: Service) -> None:
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        sent = [await client.get("/sign-in/entra?to=/audit", headers=foreign) for _ in range(101)]
+        back = [await client.get("/sign-in/done?code=x&state=y", headers=foreign) for _ in range(Attempts.MOST + 1)]
+        own = await client.get("/sign-in/entra", headers={"Sec-Fetch-Site": "same-origin"})
+
+    assert {answer.headers["location"] for answer in sent} == {"/sign-in?to=%2Faudit"}
+    assert {answer.status_code for answer in back} == {400}
+    assert "/oauth2/v2.0/authorize" in own.headers["location"]
+
+
+async def test_who_tried_too_often_is_told_how_long_to_wait_before_an_answer_is_looked_at(
+    service: Service, entra: SimulatedGraph, authority: Authority
+) -> None:
+    entra.entra.visitor = Visitor("alex@contoso.example", ("Muster.Admin",))
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        answer = await sent_back(service, client, authority)
+        for n in range(Attempts.MOST):
+            await client.post("/sign-in", data={"key": f"guess {n}"})
+        late = await client.get(answer)
+        waits = service.served.attempts.wait_for("127.0.0.1")
+        await client.get(answer)
+
+    assert late.status_code == 429
+    assert "Too many tries. The next one counts in" in late.text
+    assert service.served.attempts.wait_for("127.0.0.1") <= waits
+
+
+async def test_a_secret_that_was_renewed_in_its_file_counts_from_then_on(
+    sqlite_url: str, entra: SimulatedGraph, entra_url: str, authority: Authority, tmp_path: Path
+) -> None:
+    entra.entra.visitor = Visitor("alex@contoso.example", ("Muster.Viewer",))
+    file = tmp_path / "secret"
+    file.write_text("open sesame\n", encoding="utf-8")
+    settings = some_settings(
+        sqlite_url,
+        MUSTER_PUBLIC_URL=HERE,
+        MUSTER_SIGN_IN_TENANT_ID=TENANT.upper(),
+        MUSTER_SIGN_IN_CLIENT_ID=CLIENT.upper(),
+        MUSTER_SIGN_IN_CLIENT_SECRET_FILE=str(file),
+        MUSTER_SIGN_IN_AUTHORITY=entra_url,
+        MUSTER_CA_BUNDLE=str(authority.bundle),
+    )
+    async with a_service(settings) as service, httpx.AsyncClient(base_url=service.url) as client:
+        before = await client.get(await sent_back(service, client, authority))
+        entra.entra.register(Registration(CLIENT, secret="open barley"))
+        file.write_text("open barley", encoding="utf-8")
+        client.cookies.clear()
+        after = await client.get(await sent_back(service, client, authority))
+        file.unlink()
+        gone = await client.get("/sign-in/entra")
+
+    assert (before.status_code, after.status_code) == (303, 303)
+    assert gone.status_code == 403
+    assert "cannot be read" in gone.text
+    assert str(tmp_path) not in gone.text

@@ -293,6 +293,20 @@ async def test_who_tries_too_often_waits(service: Service) -> None:
     assert late.status_code == 429
 
 
+async def test_another_site_cannot_make_an_address_wait(service: Service) -> None:
+    link = service.served.link
+    assert link is not None
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        for n in range(Attempts.MOST + 1):
+            await client.get("/sign-in/link", params={"token": f"guess {n}"})
+            await client.get("/sign-in/done", params={"code": "x", "state": f"guess {n}"})
+        by_key = await client.post("/sign-in", data={"key": await service.key(Role.ADMIN)})
+        by_link = await client.get("/sign-in/link", params={"token": link.token})
+
+    assert (by_key.status_code, by_key.headers["location"]) == (303, "/")
+    assert by_link.headers["location"] == "/"
+
+
 async def test_signing_out_and_revoking_the_key_end_a_session(service: Service) -> None:
     async with a_visitor(service, Role.VIEWER) as client, service.client() as admin:
         token = await csrf_of(client)

@@ -6,11 +6,10 @@ import io
 import pytest
 
 from orchestrator.domain.device import Device, Via
-from orchestrator.domain.errors import IntakeFailed, LineProblem
+from orchestrator.domain.errors import MOST_PROBLEMS, IntakeFailed, LineProblem
 from orchestrator.domain.target import RowVerdict
 from orchestrator.intake.device_list import DeviceList, IntakeOptions, open_device_list
 from orchestrator.intake.input_row import InputRow
-from orchestrator.intake.validation import MOST_PROBLEMS
 
 A = "7e6ddce7-a7ac-4732-b6fa-dfa7e5c15b62"
 B = "482c590e-0d97-42bf-8dc8-3011ac8efe12"

@@ -82,3 +82,21 @@ def test_each_setting_names_where_it_comes_from(tmp_path: Path) -> None:
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     assert without_password(url) == shown
+
+
+def test_the_secret_that_people_are_signed_in_with_stays_in_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "sign-in"
+    file.write_text(SECRET, encoding="utf-8")
+
+    people = load_settings(
+        {
+            "MUSTER_PUBLIC_URL": "https://muster.contoso.example",
+            "MUSTER_SIGN_IN_TENANT_ID": "AAAAAAAA-0000-4000-8000-000000000001",
+            "MUSTER_SIGN_IN_CLIENT_ID": "contoso.Example",
+            "MUSTER_SIGN_IN_CLIENT_SECRET_FILE": str(file),
+        }
+    ).people
+
+    assert people is not None
+    assert (people.client_secret, people.client_secret_file) == (None, file)
+    assert (people.tenant_id, people.client_id) == ("aaaaaaaa-0000-4000-8000-000000000001", "contoso.Example")

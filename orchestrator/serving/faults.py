@@ -1,0 +1,44 @@
+"""A fault of ours leaves as an answer, which those around it can count and put their headers on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+from fastapi import Request, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import get_contextvars
+
+log = structlog.get_logger()
+
+
+class FaultsAnswered:
+    """Inside of what sees every answer: the framework's own place for this is around everything, and nobody sees it."""
+
+    def __init__(self, app: ASGIApp, say: Callable[[Request, str], Response]) -> None:
+        self._app, self._say = app, say
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request; an answer that had begun is broken off, so that nobody takes it for the whole one."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        has_begun = False
+
+        async def send_noting(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+        except Exception:
+            log.exception("request.broke", method=scope["method"], path=scope["path"])
+            if not has_begun:
+                request = Request(scope, receive)
+                await self._say(request, _what_to_look_for())(scope, receive, send)
+
+
+def _what_to_look_for() -> str:
+    request_id = get_contextvars().get("request_id")
+    return "Its log says more." if request_id is None else f"Its log says more, under request_id {request_id}."

@@ -1,0 +1,127 @@
+"""What HTTP promises beside the routes: changes by what was seen, and answers without their body."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from orchestrator.domain.access import Role
+from tests.support.apps import submitted
+from tests.support.schedules import a_list, a_schedule
+from tests.support.web import Service, a_service, some_settings
+
+pytestmark = pytest.mark.enable_socket
+
+NIGHTLY = "/api/schedules/nightly"
+
+
+@pytest.fixture
+async def service(sqlite_url: str, valkey_url: str) -> AsyncIterator[Service]:
+    async with a_service(some_settings(sqlite_url, MUSTER_BROKER_URL=valkey_url)) as service:
+        yield service
+
+
+@pytest.fixture
+async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    await a_list(service.served.app)
+    await a_schedule(service.served.app)
+    async with service.client(Role.ADMIN) as client:
+        yield client
+
+
+async def test_a_change_counts_only_for_what_was_seen(client: httpx.AsyncClient) -> None:
+    seen = (await client.get(NIGHTLY)).headers["ETag"]
+    first = await client.patch(NIGHTLY, json={"priority": "high"}, headers={"If-Match": seen})
+    second = await client.patch(NIGHTLY, json={"priority": "low"}, headers={"If-Match": seen})
+    removed = await client.delete(NIGHTLY, headers={"If-Match": seen})
+    stands = (await client.get(NIGHTLY)).json()
+
+    assert (first.status_code, first.json()["priority"]) == (200, "high")
+    assert (second.status_code, removed.status_code) == (412, 412)
+    assert second.headers["Content-Type"] == "application/problem+json"
+    assert "changed since you looked" in second.json()["detail"]
+    assert stands["priority"] == "high"
+
+
+async def test_a_change_without_a_condition_or_of_whatever_there_is_counts(client: httpx.AsyncClient) -> None:
+    anyhow = await client.patch(NIGHTLY, json={"priority": "high"})
+    whatever = await client.patch(NIGHTLY, json={"priority": "low"}, headers={"If-Match": "*"})
+    bare = (await client.get(NIGHTLY)).headers["ETag"].removeprefix("W/")
+    one_of = await client.patch(
+        NIGHTLY, json={"priority": "high"}, headers={"If-Match": f'"x", {bare}', "If-None-Match": bare}
+    )
+
+    assert [answer.status_code for answer in (anyhow, whatever, one_of)] == [200] * 3
+
+
+async def test_a_condition_opens_nothing(service: Service, client: httpx.AsyncClient) -> None:
+    condition = {"If-Match": '"x"'}
+    unknown = await client.patch("/api/schedules/nothing", json={"priority": "high"}, headers=condition)
+    async with httpx.AsyncClient(base_url=service.url) as stranger:
+        closed = await stranger.patch(NIGHTLY, json={"priority": "high"}, headers=condition)
+
+    assert (unknown.status_code, closed.status_code) == (404, 401)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/health/live",
+        "/api/health/ready",
+        "/api/jobs",
+        "/api/jobs/{job}",
+        "/api/jobs/{job}/targets",
+        "/api/jobs/{job}/report.csv",
+        "/api/jobs/{job}/events",
+        "/api/jobs/events",
+        "/api/jobs/nothing",
+        "/api/nowhere",
+        "/metrics",
+        "/openapi.json",
+        "/sign-in",
+        "/jobs",
+        "/nowhere",
+    ],
+)
+async def test_head_is_get_without_its_body(service: Service, client: httpx.AsyncClient, path: str) -> None:
+    address = path.format(job=(await submitted(service.served.app, 3)).id)
+
+    async with asyncio.timeout(10):
+        head = await client.head(address)
+        async with client.stream("GET", address) as got:
+            pass
+
+    assert head.status_code == got.status_code
+    assert head.headers.get("Content-Type") == got.headers.get("Content-Type")
+    assert head.headers.get("ETag") == got.headers.get("ETag")
+    assert head.headers["X-Content-Type-Options"] == "nosniff"
+    assert head.content == b""
+
+
+async def test_head_of_what_has_no_get_says_what_there_is(client: httpx.AsyncClient) -> None:
+    head = await client.head("/api/jobs/x/pause")
+    posted = await client.put("/api/jobs")
+
+    assert (head.status_code, head.headers["Allow"]) == (405, "POST")
+    assert posted.headers["Allow"] == "GET, HEAD, POST"
+
+
+async def test_a_link_that_was_only_looked_at_is_not_used_up(sqlite_url: str) -> None:
+    async with a_service(some_settings(sqlite_url)) as service, httpx.AsyncClient(base_url=service.url) as client:
+        link = service.served.link
+        assert link is not None
+        looked = await client.head("/sign-in/link", params={"token": link.token})
+        entered = await client.get("/sign-in/link", params={"token": link.token})
+
+    assert looked.status_code == 405
+    assert entered.headers["location"] == "/"
+
+
+async def test_a_head_is_counted_by_its_route(client: httpx.AsyncClient) -> None:
+    await client.head("/api/jobs/nothing")
+    figures = (await client.get("/metrics")).text
+
+    assert 'muster_http_seconds_count{method="HEAD",route="/api/jobs/{job_id}",status="404"} 1.0' in figures
