@@ -24,6 +24,8 @@ async def refuse_bad_schedule(app: App, tx: Transaction, schedule: Schedule, *, 
     for channel in schedule.channels:
         if channel not in app.messenger.channels:
             raise UnknownChannel(channel, tuple(app.messenger.channels))
+    # A version that is published meanwhile is judged by whoever imports it.
+    await tx.lists.hold(order.list_name)
     version = await tx.lists.newest(order.list_name)
     if version.via is not order.via:
         raise ScheduleInvalid(
