@@ -18,15 +18,8 @@ from orchestrator.store.database import Transaction
 from orchestrator.store.reception import NewJob
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.submit_job import (
-    KeyTaken,
-    Reception,
-    hash_of,
-    job_of_key,
-    new_job_id,
-    publish_reception,
-    receiving,
-)
+from orchestrator.usecases.idempotency import Idempotency, KeyTaken, job_of_key
+from orchestrator.usecases.submit_job import Reception, new_job_id, publish_reception, receiving
 
 RETRIABLE = (TargetStatus.FAILED, TargetStatus.UNCERTAIN, TargetStatus.CANCELLED, TargetStatus.WAITING)
 
@@ -53,8 +46,9 @@ async def retry_job(
         by.grant.refuse_devices(await _at_least(tx, old, statuses, code))
     idempotency = None
     if idempotency_key is not None:
-        idempotency = (idempotency_key, hash_of(["retry", old.id, sorted(set(statuses)), code]))
-        done = await job_of_key(app, *idempotency)
+        idempotency = Idempotency(by, idempotency_key, ["retry", old.id, sorted(set(statuses)), code, reason])
+        async with app.store.reading() as tx:
+            done = await job_of_key(tx, idempotency)
         if done is not None:
             return done
     taken, since = set(statuses), None

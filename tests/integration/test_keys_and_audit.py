@@ -45,7 +45,7 @@ async def test_a_key_opens_what_it_was_made_for_and_its_use_is_noted(app: App) -
     (kept,), _ = await list_keys(app)
 
     assert held is not None
-    assert held[0] == Asker("key:portal", "10.0.0.1", grant)
+    assert held == Asker("key:portal", "10.0.0.1", grant, made.key.id)
     assert kept.grant == grant
     assert kept.last_used_at is not None
 

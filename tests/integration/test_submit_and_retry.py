@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import BinaryIO, cast
 
 import pytest
 from sqlalchemy import text
 
+from orchestrator.domain.access import COMMAND_LINE, Asker
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import (
@@ -21,7 +23,7 @@ from orchestrator.domain.errors import (
     RequestRejected,
     UnknownJob,
 )
-from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.target import TargetStatus
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph
@@ -44,6 +46,7 @@ from tests.support.truth import assert_the_report_is_true
 pytestmark = pytest.mark.enable_socket
 
 REQUEST = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, "default", SOMEBODY)
+KEYED = replace(REQUEST, idempotency_key="key")
 
 
 @pytest.fixture
@@ -206,6 +209,56 @@ async def test_a_key_that_comes_with_another_list_is_refused_and_nothing_of_it_s
         await submitted(app, 31, idempotency_key="key")
 
     assert (await rows_in(app))["targets"] == 30
+
+
+@pytest.mark.parametrize(
+    ("request_", "options"),
+    [
+        (replace(KEYED, reason="CHG-1"), IntakeOptions()),
+        (KEYED, IntakeOptions(column="Device ID")),
+        (KEYED, IntakeOptions(skip_invalid=True)),
+        (KEYED, IntakeOptions(only_eligible=True)),
+        (KEYED, IntakeOptions(take_all=True)),
+        (replace(KEYED, canary=1), IntakeOptions()),
+    ],
+)
+async def test_a_key_that_comes_with_other_options_or_another_reason_is_refused(
+    app: App, request_: JobRequest, options: IntakeOptions
+) -> None:
+    async def submit(request: JobRequest, options: IntakeOptions) -> Job:
+        return await submit_job(app, request, io.BytesIO(devices_csv(3)), file_name="x.csv", options=options)
+
+    first = await submit(KEYED, IntakeOptions())
+
+    with pytest.raises(IdempotencyConflict):
+        await submit(request_, options)
+
+    assert [view.job.id for view in await list_jobs(app, limit=10)] == [first.id]
+
+
+async def test_each_caller_s_keys_are_their_own(app: App) -> None:
+    portal, other = (Asker("key:portal", "10.0.0.1", key_id=key_id) for key_id in ("one", "two"))
+    person, ada, bob = Asker("ada", "10.0.0.2"), Asker("ada", COMMAND_LINE), Asker("bob", COMMAND_LINE)
+
+    jobs = {
+        (by.name, by.origin, by.key_id): (await submitted(app, 3, idempotency_key="key", by=by)).id
+        for by in (portal, other, person, ada, bob)
+    }
+    again = await submitted(app, 3, idempotency_key="key", by=replace(portal, origin="10.0.0.9"))
+
+    assert len(set(jobs.values())) == 4
+    assert jobs["ada", COMMAND_LINE, None] == jobs["bob", COMMAND_LINE, None]
+    assert again.id == jobs["key:portal", "10.0.0.1", "one"]
+
+
+async def test_a_retry_s_key_that_comes_with_another_reason_is_refused(app: App) -> None:
+    job = await submitted(app, 5)
+    await pause_job(app, job.id, by=SOMEBODY)
+    waiting = [TargetStatus.WAITING]
+    await retry_job(app, job.id, statuses=waiting, by=SOMEBODY, reason="CHG-1", idempotency_key="key")
+
+    with pytest.raises(IdempotencyConflict):
+        await retry_job(app, job.id, statuses=waiting, by=SOMEBODY, reason="CHG-2", idempotency_key="key")
 
 
 async def test_the_report_has_one_row_for_every_row_of_the_input(app: App, graph: SimulatedGraph) -> None:
