@@ -19,6 +19,7 @@ from orchestrator.usecases.read_audit import deeds_on
 from orchestrator.usecases.sample_progress import course_of
 from orchestrator.usecases.write_report import report_text
 from orchestrator.web.chart import draw
+from orchestrator.web.once import new_once
 from orchestrator.web.pages import Pages, is_fragment, query
 from orchestrator.web.session import Viewer
 
@@ -100,7 +101,15 @@ def job_pages(pages: Pages) -> APIRouter:
         facts = await standing_facts(parts.app, view)
         targets = await _targets(parts, view)
         deeds = await deeds_on(parts.app, view.job.id)
-        return pages.show(request, "job.html", **facts, **targets, deeds=deeds, priorities=[*Priority])
+        return pages.show(
+            request,
+            "job.html",
+            **facts,
+            **targets,
+            deeds=deeds,
+            priorities=[*Priority],
+            once=new_once(parts.app),
+        )
 
     @routes.get("/jobs/{job_id}/targets")
     async def targets(

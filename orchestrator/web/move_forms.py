@@ -16,6 +16,7 @@ from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.reprioritise_job import reprioritise_job
 from orchestrator.usecases.resume_job import resume_job
 from orchestrator.usecases.retry_job import retry_job
+from orchestrator.web.once import Once
 from orchestrator.web.session import Operator
 
 _Reason = Annotated[str, Form(max_length=2000)]
@@ -52,8 +53,17 @@ def move_routes() -> APIRouter:
         status: Annotated[list[TargetStatus], Form()],
         error: Annotated[str, Form(max_length=200)] = "",
         reason: _Reason = "",
+        once: Once = "",
     ) -> RedirectResponse:
-        made = await retry_job(app, job_id, statuses=status, code=error or None, by=visitor.asker, reason=said(reason))
+        made = await retry_job(
+            app,
+            job_id,
+            statuses=status,
+            code=error or None,
+            by=visitor.asker,
+            reason=said(reason),
+            idempotency_key=said(once),
+        )
         return RedirectResponse(f"/jobs/{made.id}", 303)
 
     return routes

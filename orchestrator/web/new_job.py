@@ -18,10 +18,12 @@ from orchestrator.serving.served import Parts, Served
 from orchestrator.serving.uploads import FIELDS_ROOM, Upload, received
 from orchestrator.usecases.judge_list import Judgement, judge_list, odd_rows, verdict_of
 from orchestrator.usecases.submit_job import Preview, submit_job
+from orchestrator.web.move_forms import said
+from orchestrator.web.once import ONCE_FIELD, new_once
 from orchestrator.web.pages import Pages, go_to
 from orchestrator.web.session import Operator, Visitor
 
-_PAGE_FIELDS = frozenset({"csrf", "confirmed"})
+_PAGE_FIELDS = frozenset({"csrf", "confirmed", ONCE_FIELD})
 
 
 def new_job_routes(pages: Pages, max_bytes: int) -> APIRouter:
@@ -40,6 +42,7 @@ def new_job_routes(pages: Pages, max_bytes: int) -> APIRouter:
             tenants=[*parts.app.tenants],
             usual_tenant=parts.settings.usual_tenant,
             ceiling=visitor.asker.grant.ceiling,
+            once=new_once(parts.app),
         )
 
     @routes.post("/verdict")
@@ -75,7 +78,7 @@ def new_job_routes(pages: Pages, max_bytes: int) -> APIRouter:
             confirm = _must_be_typed(upload, parts)
             job = await submit_job(
                 parts.app,
-                upload.request(parts.settings, visitor.asker),
+                upload.request(parts.settings, visitor.asker, idempotency_key=said(upload.besides.get(ONCE_FIELD, ""))),
                 upload.stream,
                 file_name=upload.file_name,
                 options=upload.options(parts.settings),
@@ -102,6 +105,7 @@ def _verdict_facts(parts: Served, upload: Upload, judged: Judgement, visitor: Vi
     return {
         "preview": preview,
         "form": upload.form,
+        "once": new_once(parts.app),
         "columns": judged.columns,
         "first": [(row, verdict_of(row)) for row in judged.first],
         "odd": [(row, verdict_of(row)) for row in judged.odd],

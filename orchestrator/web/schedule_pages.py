@@ -37,6 +37,7 @@ from orchestrator.usecases.run_schedule import run_schedule
 from orchestrator.usecases.schedule_json import history_object, rhythm_words, schedule_facts
 from orchestrator.web.calendar import WEEKS, Run, Weeks, monday_of, weeks_of
 from orchestrator.web.move_forms import said
+from orchestrator.web.once import Once, new_once
 from orchestrator.web.pages import Pages, go_to
 from orchestrator.web.schedule_fields import (
     ChangedFields,
@@ -101,6 +102,7 @@ def _add_reading(routes: APIRouter, pages: Pages) -> None:
             facts={key: value for key, value in schedule_facts(view).items() if value is not None},
             history=[history_object(moment, described) for moment in past],
             weeks=await _calendar(app, name),
+            once=new_once(app),
         )
 
 
@@ -199,8 +201,8 @@ def _add_moves(routes: APIRouter) -> None:
         return RedirectResponse("/schedules", 303)
 
     @routes.post("/{name}/run")
-    async def run(app: TheApp, visitor: Operator, name: str) -> Response:
-        job = await run_schedule(app, name, by=visitor.asker)
+    async def run(app: TheApp, visitor: Operator, name: str, reason: _Text = "", once: Once = "") -> Response:
+        job = await run_schedule(app, name, by=visitor.asker, reason=said(reason), idempotency_key=said(once))
         return RedirectResponse(f"/jobs/{job.id}", 303)
 
 

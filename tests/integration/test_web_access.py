@@ -17,6 +17,7 @@ from orchestrator.domain.job import Priority
 from orchestrator.domain.rhythm import Cron
 from orchestrator.serving import admission
 from orchestrator.serving.front_door import Attempts
+from orchestrator.usecases.describe_jobs import list_jobs
 from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.pause_schedule import pause_schedule
 from orchestrator.usecases.read_audit import read_audit
@@ -366,6 +367,48 @@ async def test_many_devices_are_submitted_only_with_the_count_typed_back(service
         ]
 
     assert [answer.status_code for answer in answers] == [422, 422, 422, 303, 303]
+
+
+async def test_a_button_that_is_pressed_twice_makes_one_job(service: Service) -> None:
+    await a_list(service.served.app)
+    await a_schedule(service.served.app)
+    upload = {"file": ("list.csv", devices_csv(3))}
+    async with a_visitor(service, Role.OPERATOR) as client:
+        headers = {"X-CSRF-Token": await csrf_of(client), "HX-Request": "true"}
+        asked = {"action": "quickScan"}
+
+        def key_on(page: httpx.Response) -> dict[str, str]:
+            (key,) = re.findall(r'name="once" value="([0-9a-f]{32})"', page.text)
+            return {"once": key}
+
+        async def twice(path: str, data: dict[str, str], **files: object) -> set[str]:
+            answers = [await client.post(path, headers=headers, data=data, **files) for _ in range(2)]  # type: ignore[arg-type] # as httpx takes them
+            return {answer.headers.get("HX-Redirect") or answer.headers["Location"] for answer in answers}
+
+        verdict = await client.post("/jobs/new/verdict", headers=headers, data=asked, files=upload)
+        jobs = await twice("/jobs/new", asked | key_on(verdict), files=upload)
+        job = next(iter(jobs))
+        await client.post(f"{job}/cancel", headers=headers)
+        retries = await twice(f"{job}/retry", {"status": "cancelled"} | key_on(await client.get(job)))
+        schedule = "/schedules/nightly"
+        runs = await twice(f"{schedule}/run", key_on(await client.get(schedule)))
+
+    assert len(jobs) == len(retries) == len(runs) == 1
+    assert len(await list_jobs(service.served.app, limit=10)) == 3
+
+
+async def test_a_verdict_s_form_is_another_one_than_the_last_verdict_s(service: Service) -> None:
+    async with a_visitor(service, Role.OPERATOR) as client:
+        headers = {"X-CSRF-Token": await csrf_of(client), "HX-Request": "true"}
+        upload = {"data": {"action": "quickScan"}, "files": {"file": ("list.csv", devices_csv(3))}}
+        verdicts = [
+            await client.post("/jobs/new/verdict", headers=headers, **upload)  # type: ignore[arg-type] # as httpx takes them
+            for _ in range(2)
+        ]
+
+    keys = [re.findall(r'name="once" value="([0-9a-f]{32})" hx-swap-oob="true"', each.text) for each in verdicts]
+    assert [len(found) for found in keys] == [1, 1]
+    assert keys[0] != keys[1]
 
 
 async def test_rows_that_would_not_be_called_can_be_downloaded(service: Service) -> None:
