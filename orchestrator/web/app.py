@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.domain.errors import (
+    IdempotencyConflict,
     IllegalMove,
     MusterError,
     NotPermitted,
@@ -124,7 +125,8 @@ def _explain_problems(web: FastAPI, pages: Pages) -> None:
 
     async def ours(request: Request, problem: Exception) -> Response:
         status = next((each for kind, each in _STATUSES if isinstance(problem, kind)), HTTPStatus.UNPROCESSABLE_ENTITY)
-        return say(request, status, _TITLES.get(status, "That did not work"), str(problem))
+        said = _USED if isinstance(problem, IdempotencyConflict) else str(problem)
+        return say(request, status, _TITLES.get(status, "That did not work"), said)
 
     async def of_http(request: Request, problem: Exception) -> Response:
         status = problem.status_code if isinstance(problem, HTTPException) else HTTPStatus.UNPROCESSABLE_ENTITY
@@ -178,6 +180,7 @@ def _what_is_wrong(problem: Exception) -> str:
     return "; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in problem.errors())
 
 
+_USED = "This form has made a job already. Load the page again to make another one."
 _TITLES = {
     HTTPStatus.FORBIDDEN: "You may not do this",
     HTTPStatus.NOT_FOUND: "There is no such thing",

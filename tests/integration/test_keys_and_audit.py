@@ -121,6 +121,23 @@ async def test_every_change_of_a_job_is_written_down_with_who_and_why(app: App) 
     assert deeds[0].facts == {"action": "refreshUserPolicy", "devices": 3, "tenant": "default", "retryOf": job.id}
 
 
+async def test_the_audit_log_tells_keys_of_one_name_apart(app: App) -> None:
+    made = [await create_key(app, Grant(Role.OPERATOR), name="portal", by=SOMEBODY) for _ in range(2)]
+    holders = [await holder_of(app, key.text, origin="10.0.0.1") for key in made]
+    jobs = [await submitted(app, 1, by=holder) for holder in holders if holder is not None]
+
+    of_both = await read_audit(app, by=SOMEBODY, limit=5, who="key:portal")
+    of_one = await read_audit(app, by=SOMEBODY, limit=5, who=made[0].key.id)
+    found = await read_audit(app, by=SOMEBODY, limit=5, text=made[1].key.id)
+
+    assert [(deed.who, deed.facts["key"]) for deed in of_both] == [
+        ("key:portal", made[1].key.id),
+        ("key:portal", made[0].key.id),
+    ]
+    assert [(deed.what, deed.subject) for deed in of_one] == [("job.submitted", jobs[0].id)]
+    assert [deed.what for deed in found] == ["job.submitted", "key.created"]
+
+
 async def test_the_audit_log_is_read_in_pages_and_by_what_is_looked_for(app: App) -> None:
     jobs = [await submitted(app, 1) for _ in range(3)]
     await pause_job(app, jobs[1].id, by=SOMEBODY, reason="100 % sure")

@@ -388,11 +388,15 @@ async def test_a_button_that_is_pressed_twice_makes_one_job(service: Service) ->
         verdict = await client.post("/jobs/new/verdict", headers=headers, data=asked, files=upload)
         jobs = await twice("/jobs/new", asked | key_on(verdict), files=upload)
         job = next(iter(jobs))
+        another = await client.post(
+            "/jobs/new", headers=headers, data=asked | key_on(verdict) | {"name": "x"}, files=upload
+        )
         await client.post(f"{job}/cancel", headers=headers)
         retries = await twice(f"{job}/retry", {"status": "cancelled"} | key_on(await client.get(job)))
         schedule = "/schedules/nightly"
         runs = await twice(f"{schedule}/run", key_on(await client.get(schedule)))
 
+    assert "has made a job already" in another.text
     assert len(jobs) == len(retries) == len(runs) == 1
     assert len(await list_jobs(service.served.app, limit=10)) == 3
 
