@@ -21,6 +21,7 @@ from orchestrator.api.schemas import (
     ScheduleList,
     ScheduleRequest,
     Why,
+    WhyRemoved,
 )
 from orchestrator.domain.brake import BrakeOptions
 from orchestrator.domain.rhythm import rhythm_of
@@ -146,9 +147,9 @@ def _add_moves(routes: APIRouter) -> None:
         return JobFacts.model_validate(job_object(await describe_job(app, job.id)))
 
     @routes.delete("/{name}", status_code=204, responses=problem_responses(404))
-    async def remove(app: TheApp, by: Operator, name: str) -> None:
+    async def remove(app: TheApp, by: Operator, name: str, reason: WhyRemoved = None) -> None:
         """Remove the schedule and its history; its jobs stay."""
-        await remove_schedule(app, name, by=by)
+        await remove_schedule(app, name, by=by, reason=reason or None)
 
 
 def _facts(view: ScheduleView) -> ScheduleFacts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
+from fastapi import Query
 from pydantic import Field
 
 from orchestrator.domain.access import Grant, Role
@@ -137,6 +138,10 @@ class Why(Wire):
     """Why somebody does it; the audit log keeps it."""
 
     reason: Text | None = None
+
+
+WhyRemoved = Annotated[Text | None, Query(alias="reason", description="Why; the audit log keeps it.")]
+"""As `Why`, where a request has no body."""
 
 
 class RetryRequest(Why):

@@ -98,6 +98,9 @@ def output_option(command: F) -> F:
     return option(command)
 
 
+reason_option = click.option("--reason", metavar="TEXT", help="Why; it is kept.")
+
+
 def asker() -> Asker:
     """Who asks: whoever can reach the database may do everything, and it is written down."""
     from orchestrator.domain.access import COMMAND_LINE, Asker

@@ -40,7 +40,15 @@ MOST_NAMED = 20
 
 
 async def import_list(
-    app: App, name: str, stream: BinaryIO, *, via: Via, file_name: str | None, options: IntakeOptions, by: Asker
+    app: App,
+    name: str,
+    stream: BinaryIO,
+    *,
+    via: Via,
+    file_name: str | None,
+    options: IntakeOptions,
+    by: Asker,
+    reason: str | None = None,
 ) -> Imported:
     """Store the list whole or not at all; IntakeFailed with every bad line.
 
@@ -71,7 +79,7 @@ async def import_list(
             await tx.lists.publish(number, version, intake, devices=len(keys), added=len(added), removed=len(removed))
             imported = await tx.lists.newest(name)
             facts = {"version": version, "devices": len(keys), "added": len(added), "removed": len(removed)}
-            await tx.audit.write(by, "list.imported", name, facts=facts, now=await tx.now())
+            await tx.audit.write(by, "list.imported", name, reason=reason, facts=facts, now=await tx.now())
     except BaseException:
         # Ctrl-C included: an interrupted import leaves nothing.
         await asyncio.shield(_forget(app, number, version))

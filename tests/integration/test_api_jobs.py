@@ -161,6 +161,26 @@ async def test_a_retry_that_is_sent_twice_is_made_once(idle: Service) -> None:
     assert [(each["retryOf"], each["status"]) for each in listed] == [(job.id, "queued"), (None, "cancelled")]
 
 
+async def test_why_a_list_or_schedule_came_and_went_is_kept(idle: Service) -> None:
+    schedule = {"name": "nightly", "cron": "0 2 * * *", "action": "quickScan", "list": "fleet", "reason": "CHG-2"}
+    async with idle.client() as client:
+        answers = [
+            await client.post("/api/lists", data={"name": "fleet", "reason": "CHG-1"}, files={"file": devices_csv(3)}),
+            await client.post("/api/schedules", json=schedule),
+            await client.delete("/api/schedules/nightly?reason=CHG-3"),
+            await client.delete("/api/lists/fleet?reason=CHG-4"),
+        ]
+        deeds = (await client.get("/api/audit?limit=4")).json()["items"]
+
+    assert [answer.status_code for answer in answers] == [201, 201, 204, 204]
+    assert [(deed["what"], deed["reason"]) for deed in deeds] == [
+        ("list.removed", "CHG-4"),
+        ("schedule.removed", "CHG-3"),
+        ("schedule.added", "CHG-2"),
+        ("list.imported", "CHG-1"),
+    ]
+
+
 async def test_a_schedule_that_is_run_twice_with_one_key_makes_one_job(idle: Service) -> None:
     await a_list(idle.served.app)
     await a_schedule(idle.served.app)

@@ -401,6 +401,21 @@ async def test_a_button_that_is_pressed_twice_makes_one_job(service: Service) ->
     assert len(await list_jobs(service.served.app, limit=10)) == 3
 
 
+async def test_why_a_list_was_kept_and_a_schedule_run_is_asked_for_on_their_pages(service: Service) -> None:
+    await a_list(service.served.app)
+    await a_schedule(service.served.app)
+    async with a_visitor(service, Role.OPERATOR) as client:
+        headers = {"X-CSRF-Token": await csrf_of(client)}
+        pages = [(await client.get(path)).text for path in ("/lists", "/schedules/nightly")]
+        await client.post("/schedules/nightly/run", headers=headers, data={"reason": "CHG-1"})
+        upload = {"file": ("list.csv", devices_csv(3))}
+        await client.post("/lists", headers=headers, data={"name": "fleet", "reason": "CHG-2"}, files=upload)
+
+    deeds = await read_audit(service.served.app, by=SOMEBODY, limit=2)
+    assert ['id="reason"' in pages[0], 'id="run-reason"' in pages[1]] == [True, True]
+    assert [(deed.what, deed.reason) for deed in deeds] == [("list.imported", "CHG-2"), ("job.submitted", "CHG-1")]
+
+
 async def test_a_verdict_s_form_is_another_one_than_the_last_verdict_s(service: Service) -> None:
     async with a_visitor(service, Role.OPERATOR) as client:
         headers = {"X-CSRF-Token": await csrf_of(client), "HX-Request": "true"}
