@@ -200,6 +200,7 @@ async def test_an_operator_with_limits_stays_within_them(app: App) -> None:
         resume_job(app, other.id, by=LIMITED),
         retry_job(app, large.id, statuses=[TargetStatus.WAITING], by=LIMITED),
         retry_job(app, other.id, statuses=[TargetStatus.WAITING], by=LIMITED),
+        reprioritise_job(app, large.id, Priority.HIGH, by=LIMITED),
         reprioritise_job(app, other.id, Priority.HIGH, by=LIMITED),
     ):
         with pytest.raises(NotPermitted):
@@ -209,3 +210,4 @@ async def test_an_operator_with_limits_stays_within_them(app: App) -> None:
     assert resumed.status == "running"
     assert [view.job.id for view in await list_jobs(app, limit=10)] == [small.id, other.id, large.id]
     assert {view.status for view in await list_jobs(app, limit=10)} == {"running", "paused"}
+    assert {view.job.priority for view in await list_jobs(app, limit=10)} == {Priority.NORMAL}

@@ -23,7 +23,7 @@ from orchestrator.domain.errors import (
     RequestRejected,
     UnknownJob,
 )
-from orchestrator.domain.job import Job, JobStatus
+from orchestrator.domain.job import Job, JobStatus, Priority
 from orchestrator.domain.target import TargetStatus
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph
@@ -34,6 +34,7 @@ from orchestrator.usecases.describe_jobs import describe_job, list_jobs
 from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.prune import prune
 from orchestrator.usecases.recover_stalled import recover_stalled
+from orchestrator.usecases.reprioritise_job import reprioritise_job
 from orchestrator.usecases.resume_job import resume_job
 from orchestrator.usecases.retry_job import retry_job
 from orchestrator.usecases.submit_job import JobRequest, NotConfirmed, submit_job
@@ -332,6 +333,9 @@ async def test_pausing_twice_is_pausing_once_and_what_ended_moves_no_more(app: A
     for move in (pause_job, resume_job):
         with pytest.raises(IllegalMove):
             await move(app, job.id, by=SOMEBODY)
+    with pytest.raises(IllegalMove, match="A cancelled job cannot become one of high priority"):
+        await reprioritise_job(app, job.id, Priority.HIGH, by=SOMEBODY)
+    assert (await describe_job(app, job.id)).job.priority is Priority.NORMAL
 
 
 async def test_what_waits_goes_on_in_a_retry_and_no_device_is_in_two_jobs(app: App, graph: SimulatedGraph) -> None:
