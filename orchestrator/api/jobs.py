@@ -254,6 +254,7 @@ def _add_moves(routes: APIRouter) -> None:
             job_id,
             statuses=wanted.status,
             code=wanted.error,
+            search=wanted.search or None,
             by=by,
             reason=wanted.reason,
             idempotency_key=key,

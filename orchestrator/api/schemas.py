@@ -149,6 +149,7 @@ class RetryRequest(Why):
 
     status: list[TargetStatus] = Field(default=[TargetStatus.FAILED], min_length=1)
     error: Text | None = Field(default=None, description="Only those with this error code.")
+    search: Text | None = Field(default=None, description="Only devices whose id contains it.")
 
 
 class PriorityRequest(Why):

@@ -52,6 +52,7 @@ def launch_retry(
     *,
     statuses: Sequence[TargetStatus],
     code: str | None,
+    search: str | None,
     reason: str | None,
     report: Path | None,
 ) -> int:
@@ -60,7 +61,7 @@ def launch_retry(
     refuse_unwritable(report or Path("muster-report.csv"))
 
     async def work(app: App, interrupt: Interrupt) -> int:
-        job = await retry_job(app, wanted, statuses=statuses, code=code, by=asker(), reason=reason)
+        job = await retry_job(app, wanted, statuses=statuses, code=code, search=search, by=asker(), reason=reason)
         click.echo(f"Job {job.id} retries {plural(job.intake.rows, 'device')} of {job.retry_of}.", err=True)
         return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
 

@@ -78,18 +78,28 @@ def resume(invocation: Invocation, wanted: str, *, reason: str | None, report: P
 @click.argument("wanted", metavar="ID")
 @click.option("--status", default="failed", show_default=True, metavar="STATUS,…", help=f"Of {', '.join(_RETRIABLE)}.")
 @click.option("--error", "code", metavar="CODE", help="Only those with this error code.")
+@click.option("--search", metavar="TEXT", help="Only devices whose id contains it.")
 @reason_option
 @_report
 @output_option
 @pass_invocation
 def retry(
-    invocation: Invocation, wanted: str, *, status: str, code: str | None, reason: str | None, report: Path | None
+    invocation: Invocation,
+    wanted: str,
+    *,
+    status: str,
+    code: str | None,
+    search: str | None,
+    reason: str | None,
+    report: Path | None,
 ) -> int:
     """A new job of the devices of an old one that did not work out: here, unless a service takes it."""
     from orchestrator.cli.go_on import launch_retry
 
     statuses = tuple(TargetStatus(word) for word in words_of(status, _RETRIABLE))
-    return launch_retry(invocation, wanted, statuses=statuses, code=code, reason=reason, report=report)
+    return launch_retry(
+        invocation, wanted, statuses=statuses, code=code, search=search or None, reason=reason, report=report
+    )
 
 
 def _show(invocation: Invocation, view: JobView) -> None:

@@ -52,6 +52,7 @@ def move_routes() -> APIRouter:
         job_id: str,
         status: Annotated[list[TargetStatus], Form()],
         error: Annotated[str, Form(max_length=200)] = "",
+        search: Annotated[str, Form(max_length=200)] = "",
         reason: _Reason = "",
         once: Once = "",
     ) -> RedirectResponse:
@@ -60,6 +61,7 @@ def move_routes() -> APIRouter:
             job_id,
             statuses=status,
             code=error or None,
+            search=said(search),
             by=visitor.asker,
             reason=said(reason),
             idempotency_key=said(once),

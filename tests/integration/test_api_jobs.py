@@ -161,6 +161,19 @@ async def test_a_retry_that_is_sent_twice_is_made_once(idle: Service) -> None:
     assert [(each["retryOf"], each["status"]) for each in listed] == [(job.id, "queued"), (None, "cancelled")]
 
 
+async def test_a_retry_takes_what_a_search_finds(idle: Service) -> None:
+    job = await submitted(idle.served.app, 5)
+    device = device_ids(5)[3]
+    async with idle.client() as client:
+        await client.post(f"/api/jobs/{job.id}/cancel")
+        asked = {"status": ["cancelled"], "search": device[:13]}
+        retried = await client.post(f"/api/jobs/{job.id}/retry", json=asked)
+        targets = (await client.get(f"/api/jobs/{retried.json()['id']}/targets")).json()["items"]
+
+    assert retried.status_code == 201
+    assert [target["device"] for target in targets] == [device]
+
+
 async def test_why_a_list_or_schedule_came_and_went_is_kept(idle: Service) -> None:
     schedule = {"name": "nightly", "cron": "0 2 * * *", "action": "quickScan", "list": "fleet", "reason": "CHG-2"}
     async with idle.client() as client:

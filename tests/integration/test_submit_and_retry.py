@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 import pytest
 from sqlalchemy import text
 
-from orchestrator.domain.access import COMMAND_LINE, Asker
+from orchestrator.domain.access import COMMAND_LINE, Asker, Grant, Role
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import (
@@ -20,8 +20,10 @@ from orchestrator.domain.errors import (
     IdempotencyConflict,
     IllegalMove,
     IntakeFailed,
+    NotPermitted,
     RequestRejected,
     UnknownJob,
+    WrongMoment,
 )
 from orchestrator.domain.job import Job, JobStatus, Priority
 from orchestrator.domain.target import TargetStatus
@@ -30,7 +32,7 @@ from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.describe_jobs import describe_job, list_jobs, list_targets
 from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.prune import prune
 from orchestrator.usecases.recover_stalled import recover_stalled
@@ -381,6 +383,33 @@ async def test_a_retry_of_one_error_takes_its_devices_alone(app: App, graph: Sim
     retry = await retry_job(app, job.id, code="resourcenotfound", by=SOMEBODY)
 
     assert [target.device for target in await targets_of(app, retry)] == [devices[25]]
+
+
+async def test_a_retry_takes_the_devices_that_a_search_finds(app: App) -> None:
+    devices = device_ids(40)
+    job = await submitted(app, 40)
+    await cancel_job(app, job.id, by=SOMEBODY)
+    cancelled = [TargetStatus.CANCELLED]
+    part = devices[7][4:14]
+    limited = Asker("limited", "tests", Grant(Role.OPERATOR, 1))
+
+    retry = await retry_job(app, job.id, statuses=cancelled, search=part.upper(), by=limited)
+    with pytest.raises(WrongMoment, match="no cancelled target"):
+        await retry_job(app, job.id, statuses=cancelled, search="nothing like it", by=limited)
+
+    assert [target.device for target in await targets_of(app, retry)] == [devices[7]]
+    assert [each.device for each in await list_targets(app, job.id, search=part.upper(), limit=9)] == [devices[7]]
+
+
+async def test_a_retry_of_too_many_of_what_a_search_finds_changes_nothing(app: App) -> None:
+    job = await submitted(app, 40)
+    await pause_job(app, job.id, by=SOMEBODY)
+    limited = Asker("limited", "tests", Grant(Role.OPERATOR, 39))
+
+    with pytest.raises(NotPermitted, match="these are 40"):
+        await retry_job(app, job.id, statuses=[TargetStatus.WAITING], search="-", by=limited)
+
+    assert (await describe_job(app, job.id)).status is JobStatus.PAUSED
 
 
 async def test_doubtful_devices_that_wait_go_into_the_retry_too(app: App) -> None:

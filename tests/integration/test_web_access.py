@@ -17,13 +17,14 @@ from orchestrator.domain.job import Priority
 from orchestrator.domain.rhythm import Cron
 from orchestrator.serving import admission
 from orchestrator.serving.front_door import Attempts
+from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.describe_jobs import list_jobs
 from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.pause_schedule import pause_schedule
 from orchestrator.usecases.read_audit import read_audit
 from orchestrator.usecases.reprioritise_job import reprioritise_job
 from orchestrator.web.app import make_web
-from tests.support.apps import devices_csv, submitted
+from tests.support.apps import device_ids, devices_csv, submitted
 from tests.support.askers import SOMEBODY
 from tests.support.schedules import a_list, a_schedule
 from tests.support.web import Service, a_service, some_settings
@@ -399,6 +400,28 @@ async def test_a_button_that_is_pressed_twice_makes_one_job(service: Service) ->
     assert "has made a job already" in another.text
     assert len(jobs) == len(retries) == len(runs) == 1
     assert len(await list_jobs(service.served.app, limit=10)) == 3
+
+
+async def test_devices_that_are_filtered_can_be_retried_as_they_are_shown(service: Service) -> None:
+    job = (await submitted(service.served.app, 5)).id
+    await cancel_job(service.served.app, job, by=SOMEBODY)
+    device = device_ids(5)[3]
+    async with a_visitor(service, Role.OPERATOR) as client, a_visitor(service, Role.VIEWER) as viewer:
+        fragment, asked = {"HX-Request": "true"}, f"/jobs/{job}/targets?status=cancelled&search={device[:13]}"
+        found = (await client.get(asked, headers=fragment)).text
+        seen = (await viewer.get(asked, headers=fragment)).text
+        everything = (await client.get(f"/jobs/{job}/targets", headers=fragment)).text
+        made = await client.post(
+            f"/jobs/{job}/retry",
+            headers={"X-CSRF-Token": await csrf_of(client)},
+            data={"status": "cancelled", "search": device[:13]},
+        )
+
+    (retry, _) = await list_jobs(service.served.app, limit=2)
+    assert f'data-statuses="cancelled" data-set-error="" data-set-search="{device[:13]}"' in found
+    assert ["data-opens" in page for page in (seen, everything)] == [False, False]
+    assert made.headers["Location"] == f"/jobs/{retry.job.id}"
+    assert retry.tally.total == 1
 
 
 async def test_why_a_list_was_kept_and_a_schedule_run_is_asked_for_on_their_pages(service: Service) -> None:
