@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.domain.access import Asker
+from orchestrator.domain.confirmation import Confirm
 from orchestrator.domain.errors import IdempotencyConflict, StillRunning
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job
@@ -16,7 +17,13 @@ from orchestrator.usecases.start_moment import MAKING, ByHand, Making, start_mom
 
 
 async def run_schedule(
-    app: App, name: str, *, by: Asker, reason: str | None = None, idempotency_key: str | None = None
+    app: App,
+    name: str,
+    *,
+    by: Asker,
+    reason: str | None = None,
+    idempotency_key: str | None = None,
+    confirm: Confirm | None = None,
 ) -> Job:
     """The job, without a window, whatever the schedule's status; StillRunning where the last one has not ended.
 
@@ -26,7 +33,8 @@ async def run_schedule(
     async with app.store.transaction() as tx:
         schedule = await tx.schedules.by_name(name)
         by.grant.refuse_action(schedule.order.action)
-        by.grant.refuse_devices((await tx.lists.newest(schedule.order.list_name)).devices)
+        devices = (await tx.lists.newest(schedule.order.list_name)).devices
+        by.grant.refuse_devices(devices)
         await tx.schedules.locked(schedule.number)
         # Not before the lock: a request that came twice at once may have made it meanwhile.
         done = None if idempotency is None else await job_of_key(tx, idempotency)
@@ -34,6 +42,8 @@ async def run_schedule(
             return done
         now = await tx.now()
         cancels = await _in_its_way(tx, schedule)
+        if confirm is not None:
+            confirm(schedule.order.action, devices)
         starting = MomentFacts(schedule.number, now, MomentStatus.STARTING, None, now, by=by.name)
         await tx.moments.note([starting], holder=app.worker, lease_until=now + MAKING)
     making = Making(schedule, now, None, cancels, app.worker, ByHand(by, reason, idempotency))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -41,6 +42,7 @@ from orchestrator.web.pages import HERE, Pages, is_fragment, query
 from orchestrator.web.schedule_pages import schedule_pages
 from orchestrator.web.session import SignInFirst
 from orchestrator.web.sign_in import sign_in_routes
+from orchestrator.web.typed import Untyped
 
 log = structlog.get_logger()
 
@@ -128,6 +130,12 @@ def _explain_problems(web: FastAPI, pages: Pages) -> None:
         said = _USED if isinstance(problem, IdempotencyConflict) else str(problem)
         return say(request, status, _TITLES.get(status, "That did not work"), said)
 
+    async def untyped(request: Request, problem: Untyped) -> Response:
+        facts: dict[str, Any] = {"action": problem.action, "count": problem.count, "fields": problem.fields}
+        if is_fragment(request):
+            return pages.show(request, "untyped_part.html", **facts)
+        return pages.show(request, "untyped.html", status=HTTPStatus.UNPROCESSABLE_ENTITY, **facts)
+
     async def of_http(request: Request, problem: Exception) -> Response:
         status = problem.status_code if isinstance(problem, HTTPException) else HTTPStatus.UNPROCESSABLE_ENTITY
         if status == HTTPStatus.NOT_FOUND:
@@ -142,6 +150,7 @@ def _explain_problems(web: FastAPI, pages: Pages) -> None:
         log.error("page.broke", path=request.url.path, exc_info=problem)
         return say(request, 500, "This is a fault of Muster", "Its log says more.")
 
+    web.add_exception_handler(Untyped, untyped)  # type: ignore[arg-type] # it takes its own kind
     for kind, explain in (
         (MusterError, ours),
         (SignInFirst, _sign_in_first),

@@ -22,8 +22,9 @@ from orchestrator.web.move_forms import said
 from orchestrator.web.once import ONCE_FIELD, new_once
 from orchestrator.web.pages import Pages, go_to
 from orchestrator.web.session import Operator, Visitor
+from orchestrator.web.typed import TYPED_FIELD, is_typed
 
-_PAGE_FIELDS = frozenset({"csrf", "confirmed", ONCE_FIELD})
+_PAGE_FIELDS = frozenset({"csrf", TYPED_FIELD, ONCE_FIELD})
 
 
 def new_job_routes(pages: Pages, max_bytes: int) -> APIRouter:
@@ -119,10 +120,10 @@ def _verdict_facts(parts: Served, upload: Upload, judged: Judgement, visitor: Vi
 def _must_be_typed(upload: Upload, parts: Served) -> Callable[[Preview], bool]:
     """What a submission asks once everything is read: whether the count was typed, where it must be."""
     above = asks_above(upload.form.action, parts.settings.confirm_above)
-    typed = "".join(upload.besides.get("confirmed", "").replace(",", "").split())
+    typed = upload.besides.get(TYPED_FIELD, "")
 
     def confirm(preview: Preview) -> bool:
-        if preview.good > above and typed != str(preview.good):
+        if preview.good > above and not is_typed(typed, preview.good):
             raise RequestRejected(
                 f"These are {preview.good:,} devices. Type that number to confirm; nothing was submitted."
             )

@@ -48,6 +48,7 @@ from orchestrator.web.schedule_fields import (
     fields_of,
 )
 from orchestrator.web.session import Operator, Viewer, Visitor
+from orchestrator.web.typed import Typed
 
 _MOST_IN_CALENDAR = 3_000
 """Every quarter of an hour for four weeks, and some more."""
@@ -136,19 +137,25 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
 
     @routes.post("")
     async def add(
-        request: Request, parts: Parts, visitor: Operator, fields: Annotated[ScheduleFields, Form()]
+        request: Request, parts: Parts, visitor: Operator, typed: Typed, fields: Annotated[ScheduleFields, Form()]
     ) -> Response:
-        now = parts.app.clock.now()
-        added = await add_schedule(parts.app, fields.new().read(parts.settings, now=now), by=visitor.asker)
+        new = fields.new().read(parts.settings, now=parts.app.clock.now())
+        added = await add_schedule(parts.app, new, by=visitor.asker, confirm=typed)
         return go_to(request, f"/schedules/{added.schedule.name}")
 
     @routes.post("/{name}/change")
     async def change(
-        request: Request, app: TheApp, visitor: Operator, name: str, fields: Annotated[ChangedFields, Form()]
+        *,
+        request: Request,
+        app: TheApp,
+        visitor: Operator,
+        typed: Typed,
+        name: str,
+        fields: Annotated[ChangedFields, Form()],
     ) -> Response:
         # Whoever pressed the button without touching anything wants to go back, and not to hear of it.
         if wanted := fields.change:
-            await change_schedule(app, name, wanted, by=visitor.asker)
+            await change_schedule(app, name, wanted, by=visitor.asker, confirm=typed)
         return go_to(request, f"/schedules/{name}")
 
 
@@ -201,8 +208,12 @@ def _add_moves(routes: APIRouter) -> None:
         return RedirectResponse("/schedules", 303)
 
     @routes.post("/{name}/run")
-    async def run(app: TheApp, visitor: Operator, name: str, reason: _Text = "", once: Once = "") -> Response:
-        job = await run_schedule(app, name, by=visitor.asker, reason=said(reason), idempotency_key=said(once))
+    async def run(
+        *, app: TheApp, visitor: Operator, typed: Typed, name: str, reason: _Text = "", once: Once = ""
+    ) -> Response:
+        job = await run_schedule(
+            app, name, by=visitor.asker, reason=said(reason), idempotency_key=said(once), confirm=typed
+        )
         return RedirectResponse(f"/jobs/{job.id}", 303)
 
 

@@ -13,17 +13,20 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from orchestrator.domain.access import Role
+from orchestrator.domain.action import Action
 from orchestrator.domain.job import Priority
 from orchestrator.domain.rhythm import Cron
 from orchestrator.serving import admission
 from orchestrator.serving.front_door import Attempts
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.describe_jobs import list_jobs
+from orchestrator.usecases.describe_schedules import list_schedules
 from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.pause_schedule import pause_schedule
 from orchestrator.usecases.read_audit import read_audit
 from orchestrator.usecases.reprioritise_job import reprioritise_job
 from orchestrator.web.app import make_web
+from orchestrator.web.schedule_fields import fields_of
 from tests.support.apps import device_ids, devices_csv, submitted
 from tests.support.askers import SOMEBODY
 from tests.support.schedules import a_list, a_schedule
@@ -368,6 +371,46 @@ async def test_many_devices_are_submitted_only_with_the_count_typed_back(service
         ]
 
     assert [answer.status_code for answer in answers] == [422, 422, 422, 303, 303]
+
+
+async def test_the_count_is_typed_back_before_many_devices_are_called_in_any_other_way(service: Service) -> None:
+    app = service.served.app
+    paused, left = [(await submitted(app, 11, action=Action.FULL_SCAN)).id for _ in range(2)]
+    for job in (paused, left):
+        await pause_job(app, job, by=SOMEBODY)
+    await a_list(app, 11)
+    await a_schedule(app, action=Action.FULL_SCAN)
+    harmless = fields_of((await a_schedule(app, "harmless")).schedule)
+    changed = {**harmless.model_dump(mode="json"), "action": "fullScan", "was": harmless.model_dump_json()}
+    asked = {
+        "/schedules": {"name": "weekly", "list": "fleet", "action": "fullScan", "reason": "<CHG-1>"},
+        "/schedules/harmless/change": {**changed, "reason": "<CHG-1>"},
+        "/schedules/nightly/run": {"reason": "<CHG-1>"},
+        f"/jobs/{paused}/resume": {"reason": "<CHG-1>"},
+        f"/jobs/{left}/retry": {"status": "waiting", "reason": "<CHG-1>"},
+    }
+    async with a_visitor(service, Role.OPERATOR) as client:
+        token = await csrf_of(client)
+
+        async def post_all(confirmed: str = "", **headers: str) -> list[httpx.Response]:
+            sent = {path: {"csrf": token, **fields, "confirmed": confirmed} for path, fields in asked.items()}
+            return [await client.post(path, headers=headers, data=data) for path, data in sent.items()]
+
+        bare, parts, wrong = await post_all(), await post_all(**{"HX-Request": "true"}), await post_all("10")
+        jobs, schedules = await list_jobs(app, limit=10), await list_schedules(app)
+        typed = await post_all(" 11 ")
+
+    assert {answer.status_code for answer in (*bare, *wrong)} == {422}
+    assert {view.status for view in jobs} == {"paused"}
+    assert [view.schedule.name for view in schedules] == ["harmless", "nightly"]
+    for answer in bare:
+        assert "Type <b>11</b> to confirm that so many devices are asked for fullScan" in answer.text
+        assert f'name="csrf" value="{token}"' in answer.text
+        assert 'name="reason" value="&lt;CHG-1&gt;"' in answer.text
+    for part in parts:
+        assert "Type <b>11</b>" in part.text
+        assert "<html" not in part.text
+    assert [answer.status_code for answer in typed] == [303] * 5
 
 
 async def test_a_button_that_is_pressed_twice_makes_one_job(service: Service) -> None:
