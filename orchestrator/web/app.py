@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from orchestrator.domain.errors import (
     IdempotencyConflict,
     IllegalMove,
+    IntakeFailed,
+    LineProblem,
     MusterError,
     NotPermitted,
     StillRunning,
@@ -119,16 +122,18 @@ _STATUSES: tuple[tuple[type[MusterError], HTTPStatus], ...] = (
 
 
 def _explain_problems(web: FastAPI, pages: Pages) -> None:
-    def say(request: Request, status: int, title: str, detail: str) -> Response:
+    def say(request: Request, status: int, title: str, detail: str, *, lines: Sequence[LineProblem] = ()) -> Response:
         template = "notice.html" if is_fragment(request) else "problem.html"
         # htmx swaps only what went well; a fragment that says what is wrong is meant to be seen.
         shown = HTTPStatus.OK if is_fragment(request) else status
-        return pages.show(request, template, status=shown, title=title, detail=detail, code=status)
+        bad = {"lines": lines[:_LINES_SHOWN], "unshown": max(0, len(lines) - _LINES_SHOWN)}
+        return pages.show(request, template, status=shown, title=title, detail=detail, code=status, **bad)
 
     async def ours(request: Request, problem: Exception) -> Response:
         status = next((each for kind, each in _STATUSES if isinstance(problem, kind)), HTTPStatus.UNPROCESSABLE_ENTITY)
         said = _USED if isinstance(problem, IdempotencyConflict) else str(problem)
-        return say(request, status, _TITLES.get(status, "That did not work"), said)
+        lines = problem.problems if isinstance(problem, IntakeFailed) else ()
+        return say(request, status, _TITLES.get(status, "That did not work"), said, lines=lines)
 
     async def untyped(request: Request, problem: Untyped) -> Response:
         facts: dict[str, Any] = {"action": problem.action, "count": problem.count, "fields": problem.fields}
@@ -189,6 +194,7 @@ def _what_is_wrong(problem: Exception) -> str:
     return "; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in problem.errors())
 
 
+_LINES_SHOWN = 200
 _USED = "This form has made a job already. Load the page again to make another one."
 _TITLES = {
     HTTPStatus.FORBIDDEN: "You may not do this",

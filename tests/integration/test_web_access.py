@@ -496,6 +496,22 @@ async def test_a_verdict_s_form_is_another_one_than_the_last_verdict_s(service: 
     assert keys[0] != keys[1]
 
 
+async def test_a_list_that_is_refused_names_its_bad_lines(service: Service) -> None:
+    bad = b"\n".join([b"Device ID", *(f"<b>{number}".encode() for number in range(203))])
+    async with a_visitor(service, Role.OPERATOR) as client:
+        headers = {"X-CSRF-Token": await csrf_of(client)}
+        kept = await client.post("/lists", headers=headers, data={"name": "fleet"}, files={"file": ("x.csv", bad)})
+        upload = {"data": {"action": "quickScan"}, "files": {"file": ("x.csv", bad)}}
+        submitted_ = await client.post("/jobs/new", headers={**headers, "HX-Request": "true"}, **upload)  # type: ignore[arg-type] # as httpx takes them
+
+    assert (kept.status_code, submitted_.status_code) == (422, 200)
+    for answer in (kept, submitted_):
+        assert re.findall(r'data-label="Line">(\d+)<', answer.text) == [str(line) for line in range(2, 202)]
+        assert "And 3 lines more." in answer.text
+        assert "&lt;b&gt;7" in answer.text
+        assert "<b>7" not in answer.text
+
+
 async def test_rows_that_would_not_be_called_can_be_downloaded(service: Service) -> None:
     listed = devices_csv(3) + b"\nnobody\n" + devices_csv(1)[10:] + b"\n"
     async with a_visitor(service, Role.OPERATOR) as client:
