@@ -55,7 +55,7 @@ class Audit:
     ) -> list[Deed]:
         """The newest deeds first; `before` is the number to go on from, `what` takes `job` for all `job.…`.
 
-        `who` is a name, or the id of a key; `text` is looked for as either too.
+        `who` is a name or the id of a key, which `text` finds as well.
         """
         query = select(DeedRow.__table__).order_by(DeedRow.number.desc()).limit(limit)
         if before is not None:
