@@ -42,8 +42,8 @@ async def _holder(
     held = await holder_of(app, credentials.credentials, origin=origin_of(request)) if credentials else None
     if held is None:
         raise NotSignedIn
-    bind_contextvars(who=held[0].name)
-    return held[0]
+    bind_contextvars(who=held.name)
+    return held
 
 
 async def _has_key(

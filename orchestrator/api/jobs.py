@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from orchestrator.api.access import Operator, Viewer, WhileAdmitted
 from orchestrator.api.etags import TaggedRoute
+from orchestrator.api.idempotency import IdempotencyKey
 from orchestrator.api.paging import Cursor, Limit, Words, cursor_after, read_cursor, several
 from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.schemas import (
@@ -44,16 +45,6 @@ _ROW_STATUSES = tuple(status.value for status in (*TargetStatus, *RowVerdict))
 _JOB_STATUSES = tuple(status.value for status in JobStatus if status is not JobStatus.RECEIVING)
 _NO_REASON = Why()
 
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=200,
-        pattern=r"^[\x21-\x7e]+$",
-        description="Sent again with the same key, it is the same job; with another body that is refused (422).",
-    ),
-]
 _Reason = Annotated[Why, Body()]
 
 
@@ -263,6 +254,7 @@ def _add_moves(routes: APIRouter) -> None:
             job_id,
             statuses=wanted.status,
             code=wanted.error,
+            search=wanted.search or None,
             by=by,
             reason=wanted.reason,
             idempotency_key=key,

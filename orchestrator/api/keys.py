@@ -49,7 +49,9 @@ def key_routes() -> APIRouter:
         *,
         app: TheApp,
         by: Admin,
-        who: Annotated[Text | None, Query(description="Only what this person or key did.")] = None,
+        who: Annotated[
+            Text | None, Query(description="Only what this person or key (`key:NAME`, or its id) did.")
+        ] = None,
         what: Annotated[Text | None, Query(description="Only this kind: `job`, `job.cancelled`, `key` …")] = None,
         subject: Annotated[Text | None, Query(description="Only what was done to this job, key or schedule.")] = None,
         search: Annotated[Text | None, Query(description="Only where this is in a name, kind or reason.")] = None,

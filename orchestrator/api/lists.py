@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from orchestrator.api.access import Operator, Viewer
 from orchestrator.api.etags import TaggedRoute
 from orchestrator.api.problems import created, problem_responses
-from orchestrator.api.schemas import ListFacts, SavedList, SavedLists
+from orchestrator.api.schemas import ListFacts, SavedList, SavedLists, WhyRemoved
 from orchestrator.serving.list_upload import list_received, list_schema
 from orchestrator.serving.served import Parts, TheApp
 from orchestrator.serving.uploads import FIELDS_ROOM
@@ -50,13 +50,14 @@ def list_routes(max_bytes: int) -> APIRouter:
                 file_name=upload.file_name,
                 options=upload.options,
                 by=by,
+                reason=upload.reason,
             )
         response.headers["Location"] = f"/api/lists/{imported.version.name}"
         return ListFacts.model_validate(list_object(imported.version))
 
     @routes.delete("/{name}", status_code=204, responses=problem_responses(404))
-    async def drop(app: TheApp, by: Operator, name: str) -> None:
+    async def drop(app: TheApp, by: Operator, name: str, reason: WhyRemoved = None) -> None:
         """Remove a list with its versions; schedules that refer to it are set aside when they are due."""
-        await remove_list(app, name, by=by)
+        await remove_list(app, name, by=by, reason=reason or None)
 
     return routes

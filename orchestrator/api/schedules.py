@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Query, Response
 
 from orchestrator.api.access import Operator, Viewer
 from orchestrator.api.etags import TaggedRoute
+from orchestrator.api.idempotency import IdempotencyKey
 from orchestrator.api.paging import Limit
 from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.schemas import (
@@ -20,6 +21,7 @@ from orchestrator.api.schemas import (
     ScheduleList,
     ScheduleRequest,
     Why,
+    WhyRemoved,
 )
 from orchestrator.domain.brake import BrakeOptions
 from orchestrator.domain.rhythm import rhythm_of
@@ -130,16 +132,24 @@ def _add_moves(routes: APIRouter) -> None:
         return _facts(await resume_schedule(app, name, by=by, reason=why.reason))
 
     @routes.post("/{name}/run", status_code=201, responses={**_MOVING["responses"], **created()})
-    async def run_now(app: TheApp, by: Operator, response: Response, name: str) -> JobFacts:
+    async def run_now(
+        *,
+        app: TheApp,
+        by: Operator,
+        response: Response,
+        name: str,
+        why: Annotated[Why, Body()] = _NO_REASON,
+        key: IdempotencyKey = None,
+    ) -> JobFacts:
         """A job of it now, without a window."""
-        job = await run_schedule(app, name, by=by)
+        job = await run_schedule(app, name, by=by, reason=why.reason, idempotency_key=key)
         response.headers["Location"] = f"/api/jobs/{job.id}"
         return JobFacts.model_validate(job_object(await describe_job(app, job.id)))
 
     @routes.delete("/{name}", status_code=204, responses=problem_responses(404))
-    async def remove(app: TheApp, by: Operator, name: str) -> None:
+    async def remove(app: TheApp, by: Operator, name: str, reason: WhyRemoved = None) -> None:
         """Remove the schedule and its history; its jobs stay."""
-        await remove_schedule(app, name, by=by)
+        await remove_schedule(app, name, by=by, reason=reason or None)
 
 
 def _facts(view: ScheduleView) -> ScheduleFacts:

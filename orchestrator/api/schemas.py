@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
+from fastapi import Query
 from pydantic import Field
 
 from orchestrator.domain.access import Grant, Role
@@ -140,11 +141,16 @@ class Why(Wire):
     reason: Text | None = None
 
 
+WhyRemoved = Annotated[Text | None, Query(alias="reason", description="Why; the audit log keeps it.")]
+"""As `Why`, where a request has no body."""
+
+
 class RetryRequest(Why):
     """Which targets of the job go into a new one."""
 
     status: list[TargetStatus] = Field(default=[TargetStatus.FAILED], min_length=1)
     error: Text | None = Field(default=None, description="Only those with this error code.")
+    search: Text | None = Field(default=None, description="Only devices whose id contains it.")
 
 
 class PriorityRequest(Why):

@@ -8,7 +8,7 @@ from orchestrator.cli.invocation import Format, Invocation, asker, output_option
 
 
 @click.command()
-@click.option("--who", metavar="NAME", help="Only what this person or key did.")
+@click.option("--who", metavar="NAME", help="Only what this person or key (key:NAME, or its id) did.")
 @click.option("--what", metavar="KIND", help="Only this kind: job, job.cancelled, key …")
 @click.option("--subject", metavar="ID", help="Only what was done to this job, key or schedule.")
 @click.option("--search", "text", metavar="TEXT", help="Only where this is in a name, a kind or a reason.")

@@ -52,6 +52,7 @@ def launch_retry(
     *,
     statuses: Sequence[TargetStatus],
     code: str | None,
+    search: str | None,
     reason: str | None,
     report: Path | None,
 ) -> int:
@@ -60,20 +61,20 @@ def launch_retry(
     refuse_unwritable(report or Path("muster-report.csv"))
 
     async def work(app: App, interrupt: Interrupt) -> int:
-        job = await retry_job(app, wanted, statuses=statuses, code=code, by=asker(), reason=reason)
+        job = await retry_job(app, wanted, statuses=statuses, code=code, search=search, by=asker(), reason=reason)
         click.echo(f"Job {job.id} retries {plural(job.intake.rows, 'device')} of {job.retry_of}.", err=True)
         return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
 
     return with_app(settings, work, kind="run" if settings.is_embedded else "ask")
 
 
-def launch_schedule(invocation: Invocation, name: str, *, report: Path | None) -> int:
+def launch_schedule(invocation: Invocation, name: str, *, reason: str | None, report: Path | None) -> int:
     """Make a job of a schedule now, and see it through: here, unless others take it."""
     settings = invocation.settings()
     refuse_unwritable(report or Path("muster-report.csv"))
 
     async def work(app: App, interrupt: Interrupt) -> int:
-        job = await run_schedule(app, name, by=asker())
+        job = await run_schedule(app, name, by=asker(), reason=reason)
         click.echo(f"Job {job.id} of schedule {name} is submitted.", err=True)
         return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
 

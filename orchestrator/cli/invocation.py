@@ -98,11 +98,14 @@ def output_option(command: F) -> F:
     return option(command)
 
 
+reason_option = click.option("--reason", metavar="TEXT", help="Why; it is kept.")
+
+
 def asker() -> Asker:
     """Who asks: whoever can reach the database may do everything, and it is written down."""
-    from orchestrator.domain.access import Asker
+    from orchestrator.domain.access import COMMAND_LINE, Asker
 
-    return Asker(_caller(), "command line")
+    return Asker(_caller(), COMMAND_LINE)
 
 
 def _caller() -> str:

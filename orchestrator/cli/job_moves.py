@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
+from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation, reason_option
 from orchestrator.cli.jobs import words_of
 from orchestrator.domain.job import Priority
 from orchestrator.domain.target import TargetStatus
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from orchestrator.usecases.describe_jobs import JobView
 
 _RETRIABLE = ("failed", "uncertain", "cancelled", "waiting")
-_reason = click.option("--reason", metavar="TEXT", help="Why; it is kept.")
 _report = click.option(
     "--report", type=click.Path(path_type=Path), help="Where the report goes; muster-<job id>.csv else."
 )
@@ -24,7 +23,7 @@ _report = click.option(
 
 @click.command()
 @click.argument("wanted", metavar="ID")
-@_reason
+@reason_option
 @output_option
 @pass_invocation
 def pause(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
@@ -36,7 +35,7 @@ def pause(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
 
 @click.command()
 @click.argument("wanted", metavar="ID")
-@_reason
+@reason_option
 @output_option
 @pass_invocation
 def cancel(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
@@ -49,7 +48,7 @@ def cancel(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
 @click.command()
 @click.argument("wanted", metavar="ID")
 @click.argument("priority", type=click.Choice([each.value for each in Priority], case_sensitive=False))
-@_reason
+@reason_option
 @output_option
 @pass_invocation
 def priority(invocation: Invocation, wanted: str, *, priority: str, reason: str | None) -> None:
@@ -64,7 +63,7 @@ def priority(invocation: Invocation, wanted: str, *, priority: str, reason: str 
 
 @click.command()
 @click.argument("wanted", metavar="ID")
-@_reason
+@reason_option
 @_report
 @output_option
 @pass_invocation
@@ -79,18 +78,28 @@ def resume(invocation: Invocation, wanted: str, *, reason: str | None, report: P
 @click.argument("wanted", metavar="ID")
 @click.option("--status", default="failed", show_default=True, metavar="STATUS,…", help=f"Of {', '.join(_RETRIABLE)}.")
 @click.option("--error", "code", metavar="CODE", help="Only those with this error code.")
-@_reason
+@click.option("--search", metavar="TEXT", help="Only devices whose id contains it.")
+@reason_option
 @_report
 @output_option
 @pass_invocation
 def retry(
-    invocation: Invocation, wanted: str, *, status: str, code: str | None, reason: str | None, report: Path | None
+    invocation: Invocation,
+    wanted: str,
+    *,
+    status: str,
+    code: str | None,
+    search: str | None,
+    reason: str | None,
+    report: Path | None,
 ) -> int:
     """A new job of the devices of an old one that did not work out: here, unless a service takes it."""
     from orchestrator.cli.go_on import launch_retry
 
     statuses = tuple(TargetStatus(word) for word in words_of(status, _RETRIABLE))
-    return launch_retry(invocation, wanted, statuses=statuses, code=code, reason=reason, report=report)
+    return launch_retry(
+        invocation, wanted, statuses=statuses, code=code, search=search or None, reason=reason, report=report
+    )
 
 
 def _show(invocation: Invocation, view: JobView) -> None:

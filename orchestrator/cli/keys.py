@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
+from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation, reason_option
 from orchestrator.cli.submission import Spelled
 from orchestrator.domain.action import Action
 
@@ -29,7 +29,7 @@ def key() -> None:
     type=Spelled(action.value for action in Action),
     help="An action that may be asked for; may be given several times, all of them without it.",
 )
-@click.option("--reason", metavar="TEXT", help="Why; it is kept.")
+@reason_option
 @output_option
 @pass_invocation
 def create(
@@ -78,7 +78,7 @@ def list_(invocation: Invocation) -> None:
 
 @key.command()
 @click.argument("wanted", metavar="ID")
-@click.option("--reason", metavar="TEXT", help="Why; it is kept.")
+@reason_option
 @output_option
 @pass_invocation
 def revoke(invocation: Invocation, wanted: str, *, reason: str | None) -> None:

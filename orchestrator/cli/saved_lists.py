@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
+from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation, reason_option
 from orchestrator.cli.submission import STDIN, intake_options, opened_list
 from orchestrator.domain.device import Via
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="NAME")
 @click.argument("file", metavar="FILE")
 @intake_options
+@reason_option
 @output_option
 @pass_invocation
 def import_(
@@ -31,6 +32,7 @@ def import_(
     skip_invalid: bool,
     only_eligible: bool,
     take_all: bool,
+    reason: str | None,
 ) -> None:
     """Keep a checked device list under NAME; imported again, it gets a new version."""
     from orchestrator.cli.output import show_facts
@@ -50,7 +52,14 @@ def import_(
     with opened_list(file) as stream:
         imported = invocation.ask(
             lambda app: import_list(
-                app, name, stream, via=Via(via), file_name=_file_name(file), options=options, by=asker()
+                app,
+                name,
+                stream,
+                via=Via(via),
+                file_name=_file_name(file),
+                options=options,
+                by=asker(),
+                reason=reason,
             )
         )
     if invocation.output is Format.TABLE:
@@ -103,12 +112,13 @@ def show(invocation: Invocation, name: str) -> None:
 
 @click.command()
 @click.argument("name", metavar="NAME")
+@reason_option
 @pass_invocation
-def remove(invocation: Invocation, name: str) -> None:
+def remove(invocation: Invocation, name: str, *, reason: str | None) -> None:
     """Remove a list with its versions; schedules that refer to it are set aside when they are due."""
     from orchestrator.usecases.describe_lists import remove_list
 
-    schedules = invocation.ask(lambda app: remove_list(app, name, by=asker()))
+    schedules = invocation.ask(lambda app: remove_list(app, name, by=asker(), reason=reason))
     click.echo(f"List {name} is removed.", err=True)
     if schedules:
         click.echo(f"Schedules that refer to it, and cannot run without it: {', '.join(schedules)}.", err=True)

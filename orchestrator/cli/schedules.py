@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
+from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation, reason_option
 from orchestrator.cli.schedule_options import (
     RHYTHM_OPTIONS,
     OnlyGiven,
@@ -168,7 +168,7 @@ def preview(
 
 @click.command()
 @_NAME
-@click.option("--reason", metavar="TEXT", help="Why; it is kept.")
+@reason_option
 @output_option
 @pass_invocation
 def pause(invocation: Invocation, name: str, *, reason: str | None) -> None:
@@ -181,35 +181,38 @@ def pause(invocation: Invocation, name: str, *, reason: str | None) -> None:
 
 @click.command()
 @_NAME
+@reason_option
 @output_option
 @pass_invocation
-def resume(invocation: Invocation, name: str) -> None:
+def resume(invocation: Invocation, name: str, *, reason: str | None) -> None:
     """Let a schedule go on that was paused, or set aside and mended."""
     from orchestrator.usecases.resume_schedule import resume_schedule
 
-    _say_moved(invocation, invocation.ask(lambda app: resume_schedule(app, name, by=asker())))
+    _say_moved(invocation, invocation.ask(lambda app: resume_schedule(app, name, by=asker(), reason=reason)))
 
 
 @click.command()
 @_NAME
+@reason_option
 @click.option("--report", type=click.Path(path_type=Path), help="Where the report goes; muster-<job id>.csv else.")
 @output_option
 @pass_invocation
-def run(invocation: Invocation, name: str, *, report: Path | None) -> int:
+def run(invocation: Invocation, name: str, *, reason: str | None, report: Path | None) -> int:
     """A job of the schedule now, outside its rhythm and its window: here, unless a service takes it."""
     from orchestrator.cli.go_on import launch_schedule
 
-    return launch_schedule(invocation, name, report=report)
+    return launch_schedule(invocation, name, reason=reason, report=report)
 
 
 @click.command()
 @_NAME
+@reason_option
 @pass_invocation
-def remove(invocation: Invocation, name: str) -> None:
+def remove(invocation: Invocation, name: str, *, reason: str | None) -> None:
     """Remove a schedule and its history; its jobs stay."""
     from orchestrator.usecases.remove_schedule import remove_schedule
 
-    invocation.ask(lambda app: remove_schedule(app, name, by=asker()))
+    invocation.ask(lambda app: remove_schedule(app, name, by=asker(), reason=reason))
     click.echo(f"Schedule {name} is removed; its jobs stay.", err=True)
 
 

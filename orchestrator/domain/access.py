@@ -57,13 +57,25 @@ FREE = Grant(Role.ADMIN)
 """Whoever can write to the database anyway: the command line, a clock."""
 
 
+COMMAND_LINE = "command line"
+"""Where somebody asks from who can reach the database itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Somebody who asks, as the audit log will name them."""
+    """Somebody who asks, as the audit log will name them; `key_id` is the API key that they came with."""
 
     name: str
     origin: str
     grant: Grant = FREE
+    key_id: str | None = None
+
+    @property
+    def caller(self) -> str:
+        """Whom nobody else is taken for; keys may share a name, and the command line is one, whoever types there."""
+        if self.origin == COMMAND_LINE:
+            return COMMAND_LINE
+        return f"person {self.name}" if self.key_id is None else f"key {self.key_id}"
 
 
 @dataclass(frozen=True, slots=True)

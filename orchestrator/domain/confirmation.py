@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from orchestrator.domain.action import Action
+
+Confirm = Callable[[Action, int], None]
+"""Hears of how many devices an action is about to be asked; what it raises leaves everything as it is."""
 
 COSTLY_ABOVE = 10
 """Devices that a costly action may be asked of without a question: hours of disk and processor on each."""

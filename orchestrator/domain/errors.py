@@ -171,7 +171,9 @@ class IdempotencyConflict(RequestRejected):
     """The same idempotency key came before with another request."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"Idempotency key {key!r} was used before with another file or other options. Take a new key.")
+        super().__init__(
+            f"Idempotency key {key!r} was used before with another file, option or reason. Take a new key."
+        )
         self.key = key
 
 

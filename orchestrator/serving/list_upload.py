@@ -22,6 +22,7 @@ class ListForm(Wire):
 
     name: Text = Field(min_length=1)
     via: Via = Via.MANAGED_DEVICES
+    reason: Text | None = Field(default=None, description="Why; the audit log keeps it.")
     column: Text | None = Field(default=None, description="Which column holds the id.")
     skip_invalid: bool = Field(default=False, description="Keep the good rows although others are bad.")
     only_eligible: bool = Field(default=False, description="Leave out rows that cannot take a ConfigMgr action.")
@@ -37,6 +38,7 @@ class ListUpload:
     stream: BinaryIO
     file_name: str | None
     options: IntakeOptions
+    reason: str | None
 
 
 @asynccontextmanager
@@ -54,7 +56,7 @@ async def list_received(
             max_rows=settings.max_rows,
             max_bytes=settings.max_bytes,
         )
-        yield ListUpload(form.name, form.via, stream, file_name, options)
+        yield ListUpload(form.name, form.via, stream, file_name, options, form.reason)
 
 
 def list_schema() -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import func, insert, or_, select
+from sqlalchemy import ColumnElement, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.access import Asker, Deed
@@ -29,7 +29,8 @@ class Audit:
         reason: str | None = None,
         facts: Mapping[str, object] | None = None,
     ) -> None:
-        """Say that somebody did it."""
+        """Say that somebody did it; of a key its id as well, since keys may share a name."""
+        told = dict(facts or {}) if by.key_id is None else {**(facts or {}), _KEY: by.key_id}
         await self._connection.execute(
             insert(DeedRow).values(
                 at=now,
@@ -38,7 +39,7 @@ class Audit:
                 what=what,
                 subject=subject,
                 reason=reason,
-                facts=json.dumps(facts) if facts else None,
+                facts=json.dumps(told) if told else None,
             )
         )
 
@@ -52,12 +53,15 @@ class Audit:
         subject: str | None = None,
         text: str | None = None,
     ) -> list[Deed]:
-        """The newest deeds first; `before` is the number to go on from, `what` takes `job` for all `job.…`."""
+        """The newest deeds first; `before` is the number to go on from, `what` takes `job` for all `job.…`.
+
+        `who` is a name or the id of a key, which `text` finds as well.
+        """
         query = select(DeedRow.__table__).order_by(DeedRow.number.desc()).limit(limit)
         if before is not None:
             query = query.where(DeedRow.number < before)
         if who is not None:
-            query = query.where(DeedRow.who == who)
+            query = query.where(or_(DeedRow.who == who, _with_key(who)))
         if what is not None:
             query = query.where(or_(DeedRow.what == what, DeedRow.what.startswith(f"{what}.", autoescape=True)))
         if subject is not None:
@@ -65,8 +69,15 @@ class Audit:
         if text:
             columns = (DeedRow.who, DeedRow.subject, DeedRow.reason, DeedRow.what)
             found = (func.lower(column).contains(text.lower(), autoescape=True) for column in columns)
-            query = query.where(or_(*found))
+            query = query.where(or_(*found, _with_key(text)))
         return [_deed(row) for row in await self._connection.execute(query)]
+
+
+_KEY = "key"
+
+
+def _with_key(key_id: str) -> ColumnElement[bool]:
+    return DeedRow.facts.contains(f'"{_KEY}": {json.dumps(key_id)}', autoescape=True)
 
 
 def _deed(row: AnyRow) -> Deed:

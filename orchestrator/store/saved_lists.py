@@ -83,6 +83,11 @@ class SavedLists:
         )
         return ListNumber(number), version
 
+    async def hold(self, name: str) -> None:
+        """Let no other version of the list be published, and no schedule be judged by it, until the commit."""
+        lock = select(SavedListRow.number).where(SavedListRow.name == name).with_for_update()
+        await self._connection.execute(lock)
+
     async def add_page(self, number: ListNumber, version: int, page: ListPage) -> None:
         """Keep some rows of a hidden version."""
         await self._connection.execute(

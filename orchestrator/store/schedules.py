@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -71,13 +71,19 @@ class Schedules:
         """Every schedule that can be read, by name."""
         return [each for each in await self._all() if isinstance(each, Schedule)]
 
+    async def of_list(self, list_name: str) -> list[Schedule]:
+        """Those of them that refer to a list."""
+        found = await self._all(ScheduleRow.list_name == list_name)
+        return [each for each in found if isinstance(each, Schedule)]
+
     async def unreadable(self) -> list[ScheduleUnreadable]:
         """The other ones, as what is raised where somebody asks for one of them."""
         return [each for each in await self._all() if isinstance(each, ScheduleUnreadable)]
 
-    async def _all(self) -> list[Schedule | ScheduleUnreadable]:
+    async def _all(self, *wanted: ColumnElement[bool]) -> list[Schedule | ScheduleUnreadable]:
         found: list[Schedule | ScheduleUnreadable] = []
-        for row in await self._connection.execute(select(ScheduleRow.__table__).order_by(ScheduleRow.name)):
+        query = select(ScheduleRow.__table__).where(*wanted).order_by(ScheduleRow.name)
+        for row in await self._connection.execute(query):
             try:
                 found.append(_schedule(row))
             except ScheduleUnreadable as problem:
@@ -146,7 +152,7 @@ class Schedules:
         rows = await self._connection.execute(select(ScheduleRow.name, ScheduleRow.status))
         return {name: ScheduleStatus(status) for name, status in rows}
 
-    async def of_list(self, list_name: str) -> list[str]:
+    async def names_of_list(self, list_name: str) -> list[str]:
         """The names of the schedules that refer to a list."""
         query = select(ScheduleRow.name).where(ScheduleRow.list_name == list_name).order_by(ScheduleRow.name)
         return list((await self._connection.execute(query)).scalars())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Integer, Text, Update, case, func, or_, select, update
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Integer, Text, Update, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup, TargetChange
@@ -65,17 +65,18 @@ class Targets:
             if TargetStatus.SENDING not in statuses:
                 # Those on their way are stored as waiting, and may fall away below.
                 query = query.limit(limit - len(found) + len(flying))
-            if statuses:
-                query = query.where(TargetRow.status.in_({_stored(status) for status in statuses}))
-            if code is not None:
-                query = query.where(func.lower(TargetRow.error_code) == code.lower())
-            if search:
-                query = query.where(TargetRow.device.contains(search.lower(), autoescape=True))
-            for row in await self._connection.execute(query):
+            for row in await self._connection.execute(query.where(*_fitting(statuses, code, search))):
                 facts = _facts(row, job, sending=row.line in flying)
                 if not statuses or facts.status in statuses:
                     found.append(facts)
         return found[:limit]
+
+    async def count_fitting(
+        self, number: JobNumber, *, statuses: Sequence[TargetStatus], code: str | None = None, search: str | None = None
+    ) -> int:
+        """How many targets fit; what is on its way counts as waiting. It looks at every target of the job."""
+        query = select(func.count()).where(TargetRow.job_number == number, *_fitting(statuses, code, search))
+        return int((await self._connection.execute(query)).scalar_one())
 
     async def between(self, number: JobNumber, job: JobId, first: int, last: int) -> list[TargetFacts]:
         """The targets of these lines."""
@@ -194,6 +195,16 @@ def _neighbours(batches: Sequence[AnyRow]) -> Sequence[AnyRow]:
     """The first ones, as far as they follow on each other: their lines are one range."""
     first = batches[0].batch
     return [batch for place, batch in enumerate(batches) if batch.batch == first + place]
+
+
+def _fitting(statuses: Sequence[TargetStatus], code: str | None, search: str | None) -> Iterator[ColumnElement[bool]]:
+    """Conditions for targets with these statuses, this error code, and this in the device's id, in any letter case."""
+    if statuses:
+        yield TargetRow.status.in_({_stored(status) for status in statuses})
+    if code is not None:
+        yield func.lower(TargetRow.error_code) == code.lower()
+    if search:
+        yield func.lower(TargetRow.device).contains(search.lower(), autoescape=True)
 
 
 def _stored(status: TargetStatus) -> TargetStatus:

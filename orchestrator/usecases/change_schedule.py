@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from orchestrator.domain.access import Asker
+from orchestrator.domain.confirmation import Confirm
 from orchestrator.domain.errors import RequestRejected, ScheduleInvalid, UnknownSchedule
 from orchestrator.domain.rhythm import first_moments
 from orchestrator.domain.schedule import ScheduleStatus
@@ -28,7 +29,9 @@ class ChangedSchedule:
     differences: dict[str, str]
 
 
-async def change_schedule(app: App, name: str, change: ScheduleChange, *, by: Asker) -> ChangedSchedule:
+async def change_schedule(
+    app: App, name: str, change: ScheduleChange, *, by: Asker, confirm: Confirm | None = None
+) -> ChangedSchedule:
     """Make it so for every moment that nothing was decided for yet; a job that runs goes on as it was submitted.
 
     It is looked at as a new one would be. Whether it is paused or set aside stays as it is; one that has ended goes on
@@ -44,7 +47,9 @@ async def change_schedule(app: App, name: str, change: ScheduleChange, *, by: As
         wanted = changed(schedule, change, now=now)
         for action in (schedule.order.action, wanted.order.action):
             by.grant.refuse_action(action)
-        await refuse_bad_schedule(app, tx, wanted, by=by)
+        if (wanted.order.action, wanted.order.list_name) == (schedule.order.action, schedule.order.list_name):
+            confirm = None  # it calls no other devices, and for nothing else
+        await refuse_bad_schedule(app, tx, wanted, by=by, confirm=confirm)
         next_at, status = schedule.next_at, schedule.status
         if wanted.rhythm != schedule.rhythm:
             await pass_over(tx, schedule, "the schedule was given another rhythm", now=now)

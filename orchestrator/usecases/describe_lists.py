@@ -30,7 +30,7 @@ async def list_lists(app: App) -> list[ListVersion]:
 async def describe_list(app: App, name: str) -> ListView:
     """One list; UnknownList where there is none."""
     async with app.store.reading() as tx:
-        return ListView(tuple(await tx.lists.versions(name)), tuple(await tx.schedules.of_list(name)))
+        return ListView(tuple(await tx.lists.versions(name)), tuple(await tx.schedules.names_of_list(name)))
 
 
 async def remove_list(app: App, name: str, *, by: Asker, reason: str | None = None) -> list[str]:
@@ -39,6 +39,6 @@ async def remove_list(app: App, name: str, *, by: Asker, reason: str | None = No
     async with app.store.transaction() as tx:
         await tx.lists.remove(name)
         await tx.audit.write(by, "list.removed", name, reason=reason, now=await tx.now())
-        schedules = await tx.schedules.of_list(name)
+        schedules = await tx.schedules.names_of_list(name)
     log.info("list.removed", schedules=len(schedules))
     return schedules

@@ -19,7 +19,7 @@ from orchestrator.store.database import Transaction
 from orchestrator.store.moments import MomentFacts
 from orchestrator.usecases.app import App
 from orchestrator.usecases.last_job import last_job
-from orchestrator.usecases.start_moment import MAKING, Making, MomentLost, start_moment
+from orchestrator.usecases.start_moment import MAKING, ByHand, Making, MomentLost, start_moment
 from orchestrator.usecases.tell import tell
 
 log = structlog.get_logger()
@@ -124,8 +124,8 @@ async def _decide_again(app: App, number: ScheduleNumber, at: datetime) -> Makin
                 if not await tx.moments.take(number, at, app.worker, lease_until=now + MAKING, now=now):
                     return None
                 # By hand there is no window: a person wants it now. What they may was looked at when they asked.
-                by = None if moment.by is None else Asker(moment.by, "clock")
-                return Making(schedule, at, None if by else window, cancels, app.worker, by)
+                by_hand = None if moment.by is None else ByHand(Asker(moment.by, "clock"))
+                return Making(schedule, at, None if by_hand else window, cancels, app.worker, by_hand)
 
 
 async def running_job(tx: Transaction, number: ScheduleNumber) -> JobId | None:

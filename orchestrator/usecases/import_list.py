@@ -12,11 +12,13 @@ import structlog
 
 from orchestrator.domain.access import Asker, Role
 from orchestrator.domain.device import Via
-from orchestrator.domain.errors import RequestRejected, UnknownList
+from orchestrator.domain.errors import NotPermitted, RequestRejected, UnknownList
 from orchestrator.domain.ids import ListNumber
 from orchestrator.domain.job import Intake
+from orchestrator.domain.schedule import ScheduleStatus
 from orchestrator.intake.device_list import IntakeOptions, Page, open_device_list
 from orchestrator.intake.pages import pack, pack_devices, unpack_devices
+from orchestrator.store.database import Transaction
 from orchestrator.store.saved_lists import ListPage, ListVersion
 from orchestrator.usecases.app import App
 from orchestrator.usecases.submit_job import refuse_if_bad
@@ -38,9 +40,20 @@ MOST_NAMED = 20
 
 
 async def import_list(
-    app: App, name: str, stream: BinaryIO, *, via: Via, file_name: str | None, options: IntakeOptions, by: Asker
+    app: App,
+    name: str,
+    stream: BinaryIO,
+    *,
+    via: Via,
+    file_name: str | None,
+    options: IntakeOptions,
+    by: Asker,
+    reason: str | None = None,
 ) -> Imported:
-    """Store the list whole or not at all; IntakeFailed with every bad line."""
+    """Store the list whole or not at all; IntakeFailed with every bad line.
+
+    NotPermitted where the asker might not submit it themselves, as the schedules that refer to it will.
+    """
     by.grant.refuse_below(Role.OPERATOR)
     refuse_bad_name(name, "a list")
     devices = await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=via, options=options)
@@ -61,10 +74,12 @@ async def import_list(
         intake = Intake(report.rows, report.duplicates, report.rejected, report.sha256, file_name)
         added, removed = keys - before, before - keys
         async with app.store.transaction() as tx:
+            await tx.lists.hold(name)
+            await _refuse_beyond(by, tx, name, devices=len(keys))
             await tx.lists.publish(number, version, intake, devices=len(keys), added=len(added), removed=len(removed))
             imported = await tx.lists.newest(name)
             facts = {"version": version, "devices": len(keys), "added": len(added), "removed": len(removed)}
-            await tx.audit.write(by, "list.imported", name, facts=facts, now=await tx.now())
+            await tx.audit.write(by, "list.imported", name, reason=reason, facts=facts, now=await tx.now())
     except BaseException:
         # Ctrl-C included: an interrupted import leaves nothing.
         await asyncio.shield(_forget(app, number, version))
@@ -79,6 +94,16 @@ def refuse_bad_name(name: str, what: str) -> None:
         raise RequestRejected(
             f"{name!r} is no name for {what}; it takes letters, digits, '.', '_' and '-', 64 of them at most."
         )
+
+
+async def _refuse_beyond(by: Asker, tx: Transaction, name: str, *, devices: int) -> None:
+    by.grant.refuse_devices(devices)
+    for schedule in await tx.schedules.of_list(name):
+        if schedule.status is not ScheduleStatus.ENDED:
+            try:
+                by.grant.refuse_action(schedule.order.action)
+            except NotPermitted as refusal:
+                raise NotPermitted(f"Schedule {schedule.name!r} would call these devices. {refusal}") from None
 
 
 async def _devices_of_newest(app: App, name: str) -> set[str]:

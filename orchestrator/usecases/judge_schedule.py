@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from orchestrator.domain.access import Asker
+from orchestrator.domain.confirmation import Confirm
 from orchestrator.domain.due import window_of
 from orchestrator.domain.errors import ScheduleInvalid, UnknownChannel
 from orchestrator.domain.rhythm import first_moments
@@ -16,14 +17,21 @@ from orchestrator.usecases.app import App
 SHORTEST_START = timedelta(seconds=10)
 
 
-async def refuse_bad_schedule(app: App, tx: Transaction, schedule: Schedule, *, by: Asker) -> None:
-    """RequestRejected says what of this schedule is not there, cannot be kept, or is more than the asker may."""
+async def refuse_bad_schedule(
+    app: App, tx: Transaction, schedule: Schedule, *, by: Asker, confirm: Confirm | None = None
+) -> None:
+    """RequestRejected says what of this schedule is not there, cannot be kept, or is more than the asker may.
+
+    A good one is confirmed by how many devices its list has.
+    """
     order, rules = schedule.order, schedule.rules
     zone_of(schedule.rhythm.timezone)
     app.tenant(order.tenant)
     for channel in schedule.channels:
         if channel not in app.messenger.channels:
             raise UnknownChannel(channel, tuple(app.messenger.channels))
+    # A version that is published meanwhile is judged by whoever imports it.
+    await tx.lists.hold(order.list_name)
     version = await tx.lists.newest(order.list_name)
     if version.via is not order.via:
         raise ScheduleInvalid(
@@ -41,3 +49,5 @@ async def refuse_bad_schedule(app: App, tx: Transaction, schedule: Schedule, *, 
         window = window_of(schedule, first.at, ())
         if window is not None and window.ends - first.at <= rules.jitter:
             raise ScheduleInvalid("--jitter may take a job beyond its window: give less of it, or a later --until.")
+    if confirm is not None:
+        confirm(order.action, version.devices)

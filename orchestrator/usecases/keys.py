@@ -70,7 +70,7 @@ async def revoke_key(app: App, wanted: str, *, by: Asker, reason: str | None = N
         return await tx.keys.find(key.id)
 
 
-async def holder_of(app: App, text: str, *, origin: str) -> tuple[Asker, ApiKey] | None:
+async def holder_of(app: App, text: str, *, origin: str) -> Asker | None:
     """Who presents this key, None where it opens nothing."""
     parts = _KEY.fullmatch(text)
     if parts is None:
@@ -87,7 +87,7 @@ async def holder_of(app: App, text: str, *, origin: str) -> tuple[Asker, ApiKey]
     if key.last_used_at is None or now - key.last_used_at >= _USE_NOTED_EVERY:
         async with app.store.transaction() as tx:
             await tx.keys.note_used(key.id, now=now)
-    return Asker(f"key:{key.name}", origin, key.grant), key
+    return Asker(f"key:{key.name}", origin, key.grant, key.id)
 
 
 def _hash(secret: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.domain.access import Asker
+from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import Priority
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_jobs import JobView, describe_job
@@ -11,10 +12,13 @@ from orchestrator.usecases.describe_jobs import JobView, describe_job
 async def reprioritise_job(
     app: App, wanted: str, priority: Priority, *, by: Asker, reason: str | None = None
 ) -> JobView:
-    """Give the job another priority; it counts from the next claim."""
+    """Give the job another priority; it counts from the next claim. IllegalMove where the job has ended."""
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
         by.grant.refuse_action(job.action)
+        by.grant.refuse_devices((await tx.jobs.tallies([job.number]))[job.number].total)
+        if job.status.is_final:
+            raise IllegalMove(job.status, f"one of {priority} priority")
         if job.priority is not priority:
             now = await tx.now()
             await tx.jobs.set_priority(job.number, priority, now=now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from orchestrator.domain.access import Asker
+from orchestrator.domain.confirmation import Confirm
 from orchestrator.domain.errors import IllegalMove, WrongMoment
 from orchestrator.domain.job import JobStatus
 from orchestrator.usecases.app import App
@@ -16,7 +17,9 @@ log = structlog.get_logger()
 _RESTING = (JobStatus.PAUSED, JobStatus.STOPPED)
 
 
-async def resume_job(app: App, wanted: str, *, by: Asker, reason: str | None = None) -> JobView:
+async def resume_job(
+    app: App, wanted: str, *, by: Asker, reason: str | None = None, confirm: Confirm | None = None
+) -> JobView:
     """Set the job running again; a running one stays as it is.
 
     IllegalMove where it has ended, WrongMoment where another job has taken over what it left.
@@ -24,7 +27,8 @@ async def resume_job(app: App, wanted: str, *, by: Asker, reason: str | None = N
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
         by.grant.refuse_action(job.action)
-        by.grant.refuse_devices((await tx.jobs.tallies([job.number]))[job.number].total)
+        tally = (await tx.jobs.tallies([job.number]))[job.number]
+        by.grant.refuse_devices(tally.total)
         if job.status not in {JobStatus.QUEUED, JobStatus.RUNNING}:
             now = await tx.now()
             carried_to = await tx.jobs.carried_to(job.number)
@@ -35,6 +39,8 @@ async def resume_job(app: App, wanted: str, *, by: Asker, reason: str | None = N
                 )
             if not await tx.jobs.move(job.number, JobStatus.RUNNING, frm=_RESTING, reason=None, now=now):
                 raise IllegalMove(job.status, JobStatus.RUNNING)
+            if confirm is not None:
+                confirm(job.action, tally.waiting)
             await tx.jobs.lift_window(job.number, now=now)
             await tx.jobs.rejoin(job.number, job.lane)
             await begin_anew(tx, job.number)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.domain.access import Asker
+from orchestrator.domain.confirmation import Confirm
 from orchestrator.domain.device import Device
 from orchestrator.domain.errors import WrongMoment
 from orchestrator.domain.job import Intake, Job, JobStatus
@@ -18,15 +19,8 @@ from orchestrator.store.database import Transaction
 from orchestrator.store.reception import NewJob
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.submit_job import (
-    KeyTaken,
-    Reception,
-    hash_of,
-    job_of_key,
-    new_job_id,
-    publish_reception,
-    receiving,
-)
+from orchestrator.usecases.idempotency import Idempotency, KeyTaken, job_of_key
+from orchestrator.usecases.submit_job import Reception, new_job_id, publish_reception, receiving
 
 RETRIABLE = (TargetStatus.FAILED, TargetStatus.UNCERTAIN, TargetStatus.CANCELLED, TargetStatus.WAITING)
 
@@ -37,11 +31,13 @@ async def retry_job(
     *,
     statuses: Sequence[TargetStatus] = (TargetStatus.FAILED,),
     code: str | None = None,
+    search: str | None = None,
     by: Asker,
     reason: str | None = None,
     idempotency_key: str | None = None,
+    confirm: Confirm | None = None,
 ) -> Job:
-    """A linked job of the targets with these statuses (and this error code), under the lines of the first input.
+    """A linked job of the targets with these statuses (this error code, this in their id), under their old lines.
 
     What still waits in a paused or stopped job is cancelled there, so that no device is in two jobs at once.
     WrongMoment where no target fits, or where waiting ones are asked for while the job runs.
@@ -50,23 +46,26 @@ async def retry_job(
     async with app.store.reading() as tx:
         old = await tx.jobs.find(wanted)
         by.grant.refuse_action(old.action)
-        by.grant.refuse_devices(await _at_least(tx, old, statuses, code))
-    idempotency = None
-    if idempotency_key is not None:
-        idempotency = (idempotency_key, hash_of(["retry", old.id, sorted(set(statuses)), code]))
-        done = await job_of_key(app, *idempotency)
-        if done is not None:
-            return done
+        devices = await _count(tx, old, statuses, code, search)
+        by.grant.refuse_devices(devices)
+        idempotency = None
+        if idempotency_key is not None:
+            request = ["retry", old.id, sorted(set(statuses)), code, search, reason]
+            idempotency = Idempotency(by, idempotency_key, request)
+            done = await job_of_key(tx, idempotency)
+            if done is not None:
+                return done
+    if confirm is not None:
+        confirm(old.action, devices)
     taken, since = set(statuses), None
     if TargetStatus.WAITING in taken and not old.status.is_final:
         if old.status not in {JobStatus.PAUSED, JobStatus.STOPPED}:
             raise WrongMoment(f"Job {old.id} is {old.status}: what waits in it will be called. Pause it first.")
         async with app.store.reading() as tx:
             tally = (await tx.jobs.tallies([old.number]))[old.number]
-            fitting = await tx.targets.page(old.number, old.id, limit=1, statuses=[*taken], code=code)
         if tally.sending:
             raise WrongMoment(f"Job {old.id} still has calls on their way. Ask again in a moment.")
-        if not fitting:
+        if not devices:
             raise _nothing(old, taken)
         cancelled = await cancel_job(app, old.id, by=by, reason="its waiting targets go on in a retry")
         # Among them those that turned uncertain just now: they waited for another attempt.
@@ -88,7 +87,7 @@ async def retry_job(
     )
     try:
         async with receiving(app, new) as reception:
-            rows = await _receive(app, reception, old, _Wanted(frozenset(taken), code, since))
+            rows = await _receive(app, reception, old, _Wanted(frozenset(taken), code, search, since))
             by.grant.refuse_devices(rows)
             async with app.store.reading() as tx:
                 brake = await tx.brakes.options(old.number)
@@ -97,7 +96,15 @@ async def retry_job(
     except KeyTaken:
         # The same request came twice at once, and the other was faster.
         return await retry_job(
-            app, wanted, statuses=statuses, code=code, by=by, reason=reason, idempotency_key=idempotency_key
+            app,
+            wanted,
+            statuses=statuses,
+            code=code,
+            search=search,
+            by=by,
+            reason=reason,
+            idempotency_key=idempotency_key,
+            confirm=confirm,
         )
 
 
@@ -107,10 +114,13 @@ class _Wanted:
 
     statuses: frozenset[TargetStatus]
     code: str | None
+    search: str | None
     since: datetime | None
 
     def includes(self, target: TargetFacts) -> bool:
         if self.code is not None and (target.error_code or "").casefold() != self.code.casefold():
+            return False
+        if self.search is not None and self.search.lower() not in target.device.lower():
             return False
         if target.status in self.statuses:
             return True
@@ -139,12 +149,12 @@ async def _receive(app: App, reception: Reception, old: Job, wanted_targets: _Wa
     return count
 
 
-async def _at_least(tx: Transaction, old: Job, statuses: Sequence[TargetStatus], code: str | None) -> int:
-    """How many targets that are before anything is changed; with an error code, those that have ended with it."""
-    if code is not None:
-        groups = await tx.jobs.errors(old.number)
-        fitting = (group for group in groups if group.status in statuses and group.code.casefold() == code.casefold())
-        return sum(groups[group].count for group in fitting)
+async def _count(
+    tx: Transaction, old: Job, statuses: Sequence[TargetStatus], code: str | None, search: str | None
+) -> int:
+    """How many targets fit before anything is changed."""
+    if code is not None or search:
+        return await tx.targets.count_fitting(old.number, statuses=statuses, code=code, search=search)
     tally = (await tx.jobs.tallies([old.number]))[old.number]
     return sum(getattr(tally, status.value) for status in set(statuses))
 

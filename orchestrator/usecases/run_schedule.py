@@ -3,42 +3,77 @@
 from __future__ import annotations
 
 from orchestrator.domain.access import Asker
-from orchestrator.domain.errors import StillRunning
+from orchestrator.domain.confirmation import Confirm
+from orchestrator.domain.errors import IdempotencyConflict, StillRunning
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job
-from orchestrator.domain.schedule import MomentStatus, Overlap
+from orchestrator.domain.schedule import MomentStatus, Overlap, Schedule
+from orchestrator.store.database import Transaction
 from orchestrator.store.moments import MomentFacts
 from orchestrator.usecases.app import App
 from orchestrator.usecases.fire_schedules import running_job
-from orchestrator.usecases.start_moment import MAKING, Making, start_moment
+from orchestrator.usecases.idempotency import Idempotency, KeyTaken, job_of_key
+from orchestrator.usecases.start_moment import MAKING, ByHand, Making, start_moment
 
 
-async def run_schedule(app: App, name: str, *, by: Asker) -> Job:
-    """The job, without a window, whatever the schedule's status; StillRunning where the last one has not ended."""
+async def run_schedule(
+    app: App,
+    name: str,
+    *,
+    by: Asker,
+    reason: str | None = None,
+    idempotency_key: str | None = None,
+    confirm: Confirm | None = None,
+) -> Job:
+    """The job, without a window, whatever the schedule's status; StillRunning where the last one has not ended.
+
+    With a key that was used for the same request before, the answer is that job.
+    """
+    idempotency = None if idempotency_key is None else Idempotency(by, idempotency_key, ["run", name, reason])
     async with app.store.transaction() as tx:
         schedule = await tx.schedules.by_name(name)
         by.grant.refuse_action(schedule.order.action)
-        by.grant.refuse_devices((await tx.lists.newest(schedule.order.list_name)).devices)
+        devices = (await tx.lists.newest(schedule.order.list_name)).devices
+        by.grant.refuse_devices(devices)
         await tx.schedules.locked(schedule.number)
+        # Not before the lock: a request that came twice at once may have made it meanwhile.
+        done = None if idempotency is None else await job_of_key(tx, idempotency)
+        if done is not None:
+            return done
         now = await tx.now()
-        running = await running_job(tx, schedule.number)
-        making = [each for each in await tx.moments.open_of(schedule.number) if each.status is MomentStatus.STARTING]
-        if making:
-            raise StillRunning(f"A job of schedule {name!r} is being made right now. Look at it first.")
-        cancels: JobId | None = None
-        if running is not None:
-            if schedule.rules.overlap is not Overlap.CANCEL:
-                raise StillRunning(
-                    f"Job {running} of schedule {name!r} has not ended, and its devices would be called twice. "
-                    f"`muster job watch {running}` follows it, `muster job cancel {running}` ends it."
-                )
-            cancels = running
+        cancels = await _in_its_way(tx, schedule)
+        if confirm is not None:
+            confirm(schedule.order.action, devices)
         starting = MomentFacts(schedule.number, now, MomentStatus.STARTING, None, now, by=by.name)
         await tx.moments.note([starting], holder=app.worker, lease_until=now + MAKING)
+    making = Making(schedule, now, None, cancels, app.worker, ByHand(by, reason, idempotency))
     try:
-        return await start_moment(app, Making(schedule, now, None, cancels, app.worker, by))
+        return await _started(app, making, idempotency)
     except BaseException as problem:
         async with app.store.transaction() as tx:
-            reason = str(problem) or "interrupted"
-            await tx.moments.settle(schedule.number, now, MomentStatus.FAILED, reason, now=await tx.now())
+            words = str(problem) or "interrupted"
+            await tx.moments.settle(schedule.number, now, MomentStatus.FAILED, words, now=await tx.now())
         raise
+
+
+async def _in_its_way(tx: Transaction, schedule: Schedule) -> JobId | None:
+    """The job that is to be cancelled first; StillRunning where it is to be waited for."""
+    running = await running_job(tx, schedule.number)
+    if any(each.status is MomentStatus.STARTING for each in await tx.moments.open_of(schedule.number)):
+        raise StillRunning(f"A job of schedule {schedule.name!r} is being made right now. Look at it first.")
+    if running is not None and schedule.rules.overlap is not Overlap.CANCEL:
+        raise StillRunning(
+            f"Job {running} of schedule {schedule.name!r} has not ended, and its devices would be called twice. "
+            f"`muster job watch {running}` follows it, `muster job cancel {running}` ends it."
+        )
+    return running
+
+
+async def _started(app: App, making: Making, idempotency: Idempotency | None) -> Job:
+    try:
+        return await start_moment(app, making)
+    except KeyTaken:
+        if idempotency is None:
+            raise
+        # Not by this schedule, which was looked at: by something else that was asked for at the same moment.
+        raise IdempotencyConflict(idempotency.key) from None

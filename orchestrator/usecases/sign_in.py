@@ -27,12 +27,12 @@ class Signed:
     session: StoredSession
 
 
-async def begin_session(app: App, asker: Asker, *, way: str, key_id: str | None = None) -> str:
+async def begin_session(app: App, asker: Asker, *, way: str) -> str:
     """Sign somebody in; the secret is for their browser alone."""
     secret = secrets.token_urlsafe(32)
     async with app.store.transaction() as tx:
         now = await tx.now()
-        session = StoredSession(asker.name, asker.grant, now + LIFETIME, key_id)
+        session = StoredSession(asker.name, asker.grant, now + LIFETIME, asker.key_id)
         await tx.sessions.add(_hash(secret), session, now=now)
         await tx.audit.write(asker, "session.begun", None, facts={"way": way, "role": asker.grant.role}, now=now)
     log.info("session.begun", who=asker.name, role=asker.grant.role, way=way)
@@ -43,7 +43,9 @@ async def session_of(app: App, secret: str, *, origin: str) -> Signed | None:
     """Who is signed in with this secret, None where nobody is (any more)."""
     async with app.store.reading() as tx:
         session = await tx.sessions.find(_hash(secret), now=await tx.now())
-    return None if session is None else Signed(Asker(session.name, origin, session.grant), session)
+    if session is None:
+        return None
+    return Signed(Asker(session.name, origin, session.grant, session.key_id), session)
 
 
 async def end_session(app: App, secret: str, *, by: Asker) -> None:

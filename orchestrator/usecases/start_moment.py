@@ -23,6 +23,7 @@ from orchestrator.store.moments import Held
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.forecast_job import forecast_new
+from orchestrator.usecases.idempotency import Idempotency
 from orchestrator.usecases.last_job import last_job
 from orchestrator.usecases.submit_list import ListRequest, submit_list
 
@@ -39,20 +40,29 @@ class MomentLost(MusterError):
 
 
 @dataclass(frozen=True, slots=True)
+class ByHand:
+    """Who wants a job of a schedule outside its rhythm, and why."""
+
+    by: Asker
+    reason: str | None = None
+    idempotency: Idempotency | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Making:
-    """A moment that this process holds, and what its job is to be; `by` is who started it by hand."""
+    """A moment that this process holds, and what its job is to be; `by_hand` is what somebody asked for just now."""
 
     schedule: Schedule
     at: datetime
     window: Window | None
     cancels: JobId | None
     holder: WorkerId
-    by: Asker | None = None
+    by_hand: ByHand | None = None
 
 
 async def start_moment(app: App, making: Making) -> Job:
     """The job of this moment; MomentLost where somebody else makes it."""
-    schedule, window = making.schedule, making.window
+    schedule, window, by_hand = making.schedule, making.window, making.by_hand
     held = Held(schedule.number, making.at, making.holder)
     async with app.store.reading() as tx:
         version = await tx.lists.newest(schedule.order.list_name)
@@ -75,10 +85,12 @@ async def start_moment(app: App, making: Making) -> Job:
     request = ListRequest(
         order=order,
         schedule=schedule.name,
-        by=making.by or the_schedule(schedule),
+        by=the_schedule(schedule) if by_hand is None else by_hand.by,
         not_after=None if window is None else window.ends,
         not_after_reason=None if window is None else _reason(schedule, window),
         rest_of=None if left is None else left.id,
+        reason=None if by_hand is None else by_hand.reason,
+        idempotency=None if by_hand is None else by_hand.idempotency,
     )
     async with _signs_of_life(app, held):
         job = await submit_list(app, request, version, together_with=become)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,7 +16,7 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.batch import BATCH_SIZE, split
 from orchestrator.domain.brake import BrakeOptions, canary_ranks
 from orchestrator.domain.device import Via
-from orchestrator.domain.errors import IdempotencyConflict, IntakeFailed, LineProblem, RequestRejected
+from orchestrator.domain.errors import IntakeFailed, LineProblem, RequestRejected
 from orchestrator.domain.forecast import Forecast
 from orchestrator.domain.ids import JobId, JobNumber
 from orchestrator.domain.job import Intake, Job, Priority
@@ -31,6 +29,7 @@ from orchestrator.store.database import Transaction
 from orchestrator.store.reception import NewJob
 from orchestrator.usecases.app import App
 from orchestrator.usecases.forecast_job import forecast_new
+from orchestrator.usecases.idempotency import Idempotency, KeyTaken, job_of_key
 
 log = structlog.get_logger()
 
@@ -71,10 +70,6 @@ class Preview:
     forecast: Forecast
 
 
-class KeyTaken(Exception):
-    """Another job was published with the same idempotency key."""
-
-
 class NotConfirmed(RequestRejected):
     """The person said no; nothing was stored."""
 
@@ -105,7 +100,8 @@ async def submit_job(
         if confirm is not None:
             preview = preview_of(devices, report, await forecast_new(app, tenant, report.good, request.priority))
             await asyncio.to_thread(_ask, confirm, preview)
-        return await _publish(app, reception, request, report, file_name)
+        intake = Intake(report.rows, report.duplicates, report.rejected, report.sha256, file_name)
+        return await _publish(app, reception, request, intake, _idempotency(request, options, report.sha256))
 
 
 async def preview_job(
@@ -209,7 +205,7 @@ async def publish_reception(
     intake: Intake,
     *,
     by: Asker,
-    idempotency: tuple[str, str] | None = None,
+    idempotency: Idempotency | None = None,
     brake: BrakeOptions,
     canary: int = 0,
     together_with: Callable[[Transaction, Job], Awaitable[None]] | None = None,
@@ -228,9 +224,8 @@ async def publish_reception(
         if canary:
             ranks = canary_ranks(reception.total, canary)
             await tx.brakes.choose_canaries(job.number, ranks, until=now + FIRST_LOOK_WITHIN)
-        if not await tx.reception.publish(
-            reception.number, intake, total=reception.total, idempotency=idempotency, now=now
-        ):
+        kept = None if idempotency is None else idempotency.kept
+        if not await tx.reception.publish(reception.number, intake, total=reception.total, idempotency=kept, now=now):
             raise KeyTaken
         published = await tx.jobs.by_number(reception.number)
         await _write_deed(tx, by, published, devices=reception.total, now=now)
@@ -285,48 +280,27 @@ async def _receive(
 
 
 async def _publish(
-    app: App, reception: Reception, request: JobRequest, report: IntakeReport, file_name: str | None
+    app: App, reception: Reception, request: JobRequest, intake: Intake, idempotency: Idempotency | None
 ) -> Job:
-    intake = Intake(report.rows, report.duplicates, report.rejected, report.sha256, file_name)
-    key = request.idempotency_key
-    if key is None:
-        return await publish_reception(
-            app, reception, intake, by=request.by, brake=request.brake, canary=request.canary
-        )
-    request_hash = _request_hash(request, report.sha256)
     try:
         return await publish_reception(
             app,
             reception,
             intake,
             by=request.by,
-            idempotency=(key, request_hash),
+            idempotency=idempotency,
             brake=request.brake,
             canary=request.canary,
         )
     except KeyTaken:
-        job = await job_of_key(app, key, request_hash)
+        if idempotency is None:
+            raise
+        async with app.store.reading() as tx:
+            job = await job_of_key(tx, idempotency)
         if job is None:
             raise
         await forget_reception(app, reception.number)
         return job
-
-
-async def job_of_key(app: App, key: str, request_hash: str) -> Job | None:
-    """The job that this request made before; IdempotencyConflict where the key came with another request."""
-    async with app.store.reading() as tx:
-        found = await tx.jobs.by_idempotency_key(key)
-    if found is None:
-        return None
-    job, their_hash = found
-    if their_hash != request_hash:
-        raise IdempotencyConflict(key)
-    return job
-
-
-def hash_of(parts: Sequence[object]) -> str:
-    """What tells one request from another."""
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 async def _write_deed(tx: Transaction, by: Asker, job: Job, *, devices: int, now: datetime) -> None:
@@ -352,11 +326,14 @@ def _next_page(pages: Iterator[Page]) -> Page | None:
     return next(pages, None)
 
 
-def _request_hash(request: JobRequest, sha256: str) -> str:
-    parts: list[object] = [request.action, request.via, request.tenant, request.name, request.priority, sha256]
-    if request.canary or request.brake != BrakeOptions():
-        parts += [request.canary, request.brake.share, request.brake.sample]
-    return hash_of(parts)
+def _idempotency(request: JobRequest, options: IntakeOptions, sha256: str) -> Idempotency | None:
+    """Everything that could make it another job; not the name of the file, which may be a temporary one."""
+    if request.idempotency_key is None:
+        return None
+    asked = [request.action, request.via, request.tenant, request.name, request.reason, request.priority]
+    brake = [request.canary, request.brake.share, request.brake.sample]
+    taken = [options.column, options.skip_invalid, options.only_eligible, options.take_all]
+    return Idempotency(request.by, request.idempotency_key, ["submit", *asked, *brake, *taken, sha256])
 
 
 _ALPHABET = "23456789bcdfghjkmnpqrstvwxz"

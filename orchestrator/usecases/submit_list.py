@@ -20,17 +20,16 @@ from orchestrator.store.database import Transaction
 from orchestrator.store.reception import NewJob
 from orchestrator.store.saved_lists import ListVersion
 from orchestrator.usecases.app import App
-from orchestrator.usecases.submit_job import (
-    Reception,
-    new_job_id,
-    publish_reception,
-    receiving,
-)
+from orchestrator.usecases.idempotency import Idempotency
+from orchestrator.usecases.submit_job import Reception, new_job_id, publish_reception, receiving
 
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """What a schedule asks for at one moment; `rest_of` is the job whose waiting devices come first."""
+    """What a schedule asks for at one moment; `rest_of` is the job whose waiting devices come first.
+
+    `reason` is why somebody asks for it by hand, where they say so; else it is the order's.
+    """
 
     order: Order
     schedule: str
@@ -38,6 +37,8 @@ class ListRequest:
     not_after: datetime | None = None
     not_after_reason: str | None = None
     rest_of: JobId | None = None
+    reason: str | None = None
+    idempotency: Idempotency | None = None
 
 
 async def submit_list(
@@ -47,7 +48,7 @@ async def submit_list(
     *,
     together_with: Callable[[Transaction, Job], Awaitable[None]] | None = None,
 ) -> Job:
-    """Store the job for whoever works; ScheduleInvalid where the list does not fit the order.
+    """Store the job for whoever works; ScheduleInvalid where the list does not fit the order, KeyTaken.
 
     Its lines are those of the list, or, where a rest comes first, counted in the order in which they are called.
     """
@@ -68,7 +69,7 @@ async def submit_list(
         priority=order.priority,
         input_columns=version.columns,
         submitted_by=request.by.name,
-        submit_reason=order.reason,
+        submit_reason=request.reason or order.reason,
         file_name=version.label,
         schedule=request.schedule,
         not_after=request.not_after,
@@ -78,7 +79,14 @@ async def submit_list(
         await _receive(app, reception, version, rest)
         intake = replace(version.intake, file_name=version.label)
         return await publish_reception(
-            app, reception, intake, by=request.by, brake=order.brake, canary=order.canary, together_with=together_with
+            app,
+            reception,
+            intake,
+            by=request.by,
+            idempotency=request.idempotency,
+            brake=order.brake,
+            canary=order.canary,
+            together_with=together_with,
         )
 
 

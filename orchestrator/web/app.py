@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
@@ -14,7 +16,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.domain.errors import (
+    IdempotencyConflict,
     IllegalMove,
+    IntakeFailed,
+    LineProblem,
     MusterError,
     NotPermitted,
     StillRunning,
@@ -40,6 +45,7 @@ from orchestrator.web.pages import HERE, Pages, is_fragment, query
 from orchestrator.web.schedule_pages import schedule_pages
 from orchestrator.web.session import SignInFirst
 from orchestrator.web.sign_in import sign_in_routes
+from orchestrator.web.typed import Untyped
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -114,15 +120,24 @@ _STATUSES: tuple[tuple[type[MusterError], HTTPStatus], ...] = (
 
 
 def _explain_problems(web: FastAPI, pages: Pages) -> None:
-    def say(request: Request, status: int, title: str, detail: str) -> Response:
+    def say(request: Request, status: int, title: str, detail: str, *, lines: Sequence[LineProblem] = ()) -> Response:
         template = "notice.html" if is_fragment(request) else "problem.html"
         # htmx swaps only what went well; a fragment that says what is wrong is meant to be seen.
         shown = HTTPStatus.OK if is_fragment(request) else status
-        return pages.show(request, template, status=shown, title=title, detail=detail, code=status)
+        bad = {"lines": lines[:_LINES_SHOWN], "unshown": max(0, len(lines) - _LINES_SHOWN)}
+        return pages.show(request, template, status=shown, title=title, detail=detail, code=status, **bad)
 
     async def ours(request: Request, problem: Exception) -> Response:
         status = next((each for kind, each in _STATUSES if isinstance(problem, kind)), HTTPStatus.UNPROCESSABLE_ENTITY)
-        return say(request, status, _TITLES.get(status, "That did not work"), str(problem))
+        said = _USED if isinstance(problem, IdempotencyConflict) else str(problem)
+        lines = problem.problems if isinstance(problem, IntakeFailed) else ()
+        return say(request, status, _TITLES.get(status, "That did not work"), said, lines=lines)
+
+    async def untyped(request: Request, problem: Untyped) -> Response:
+        facts: dict[str, Any] = {"action": problem.action, "count": problem.count, "fields": problem.fields}
+        if is_fragment(request):
+            return pages.show(request, "untyped_part.html", **facts)
+        return pages.show(request, "untyped.html", status=HTTPStatus.UNPROCESSABLE_ENTITY, **facts)
 
     async def of_http(request: Request, problem: Exception) -> Response:
         status = problem.status_code if isinstance(problem, HTTPException) else HTTPStatus.UNPROCESSABLE_ENTITY
@@ -137,6 +152,7 @@ def _explain_problems(web: FastAPI, pages: Pages) -> None:
     def broken(request: Request, where: str) -> Response:
         return say(request, 500, "This is a fault of Muster", where)
 
+    web.add_exception_handler(Untyped, untyped)  # type: ignore[arg-type] # it takes its own kind
     for kind, explain in (
         (MusterError, ours),
         (SignInFirst, _sign_in_first),
@@ -175,6 +191,8 @@ def _what_is_wrong(problem: Exception) -> str:
     return "; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in problem.errors())
 
 
+_LINES_SHOWN = 200
+_USED = "This form has made a job already. Load the page again to make another one."
 _TITLES = {
     HTTPStatus.FORBIDDEN: "You may not do this",
     HTTPStatus.NOT_FOUND: "There is no such thing",

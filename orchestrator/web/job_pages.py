@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
+from orchestrator.domain.access import Role
 from orchestrator.domain.action import Action, parse_action
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import JobStatus, Priority
@@ -19,8 +20,9 @@ from orchestrator.usecases.read_audit import deeds_on
 from orchestrator.usecases.sample_progress import course_of
 from orchestrator.usecases.write_report import report_text
 from orchestrator.web.chart import draw
+from orchestrator.web.once import new_once
 from orchestrator.web.pages import After, Before, Pages, is_fragment, query
-from orchestrator.web.session import Viewer
+from orchestrator.web.session import Viewer, Visitor
 
 JOBS_SHOWN = 25
 TARGETS_SHOWN = 50
@@ -93,21 +95,29 @@ def job_pages(pages: Pages) -> APIRouter:
         )
 
     @routes.get("/jobs/{job_id}")
-    async def job(request: Request, parts: Parts, _: Viewer, job_id: str) -> Response:
+    async def job(request: Request, parts: Parts, visitor: Viewer, job_id: str) -> Response:
         view = await describe_job(parts.app, job_id)
         if view.job.id != job_id:
             return RedirectResponse(f"/jobs/{view.job.id}", 303)
         facts = await standing_facts(parts.app, view)
-        targets = await _targets(parts, view)
+        targets = await _targets(parts, visitor, view)
         deeds = await deeds_on(parts.app, view.job.id)
-        return pages.show(request, "job.html", **facts, **targets, deeds=deeds, priorities=[*Priority])
+        return pages.show(
+            request,
+            "job.html",
+            **facts,
+            **targets,
+            deeds=deeds,
+            priorities=[*Priority],
+            once=new_once(parts.app),
+        )
 
     @routes.get("/jobs/{job_id}/targets")
     async def targets(
         *,
         request: Request,
         parts: Parts,
-        _: Viewer,
+        visitor: Viewer,
         job_id: str,
         status: str = "",
         error: Annotated[str, Query(max_length=200)] = "",
@@ -115,9 +125,10 @@ def job_pages(pages: Pages) -> APIRouter:
         after: After = 0,
     ) -> Response:
         view = await describe_job(parts.app, job_id)
-        found = await _targets(parts, view, status=status, error=error, search=search, after=after)
+        found = await _targets(parts, visitor, view, status=status, error=error, search=search, after=after)
         if not is_fragment(request):
-            return pages.show(request, "targets_page.html", view=view, **found)
+            # A page without the dialog of a retry.
+            return pages.show(request, "targets_page.html", view=view, **{**found, "retries": ""})
         return pages.show(request, "targets.html", view=view, **found)
 
     @routes.get("/jobs/{job_id}/report.csv")
@@ -162,8 +173,22 @@ def _can(view: JobView) -> dict[str, bool]:
     }
 
 
+def _retried(status: str) -> str:
+    """What of the devices that are shown a retry takes: where any status is, all that has ended without success."""
+    if not status:
+        return ",".join(_RETRIABLE[:3])
+    return status if status in _RETRIABLE else ""
+
+
 async def _targets(
-    parts: Served, view: JobView, *, status: str = "", error: str = "", search: str = "", after: int = 0
+    parts: Served,
+    visitor: Visitor,
+    view: JobView,
+    *,
+    status: str = "",
+    error: str = "",
+    search: str = "",
+    after: int = 0,
 ) -> dict[str, Any]:
     statuses = (TargetStatus(status),) if status in {*TargetStatus} else ()
     text = search.replace("\x00", "").strip()
@@ -178,8 +203,10 @@ async def _targets(
     )
     wanted = {"status": status if statuses else "", "error": error, "search": text}
     more = query(**wanted, after=found[TARGETS_SHOWN - 1].line) if len(found) > TARGETS_SHOWN else None
+    is_narrowed = after == 0 and any(wanted.values())
     return {
         "targets": found[:TARGETS_SHOWN],
+        "retries": _retried(wanted["status"]) if is_narrowed and visitor.may(Role.OPERATOR) else "",
         "wanted": wanted,
         "more": more,
         "target_statuses": [each.value for each in TargetStatus],

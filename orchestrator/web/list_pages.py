@@ -41,6 +41,7 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
                 file_name=upload.file_name,
                 options=upload.options,
                 by=visitor.asker,
+                reason=upload.reason,
             )
         return RedirectResponse(f"/lists/{upload.name}", 303)
 

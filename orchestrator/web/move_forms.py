@@ -16,7 +16,9 @@ from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.reprioritise_job import reprioritise_job
 from orchestrator.usecases.resume_job import resume_job
 from orchestrator.usecases.retry_job import retry_job
+from orchestrator.web.once import Once
 from orchestrator.web.session import Operator
+from orchestrator.web.typed import Typed
 
 _Reason = Annotated[str, Form(max_length=2000)]
 
@@ -30,8 +32,10 @@ def move_routes() -> APIRouter:
         return _to(await pause_job(app, job_id, by=visitor.asker, reason=said(reason)))
 
     @routes.post("/jobs/{job_id}/resume")
-    async def resume(app: TheApp, visitor: Operator, job_id: str, reason: _Reason = "") -> RedirectResponse:
-        return _to(await resume_job(app, job_id, by=visitor.asker, reason=said(reason)))
+    async def resume(
+        app: TheApp, visitor: Operator, typed: Typed, job_id: str, reason: _Reason = ""
+    ) -> RedirectResponse:
+        return _to(await resume_job(app, job_id, by=visitor.asker, reason=said(reason), confirm=typed))
 
     @routes.post("/jobs/{job_id}/cancel")
     async def cancel(app: TheApp, visitor: Operator, job_id: str, reason: _Reason = "") -> RedirectResponse:
@@ -48,12 +52,25 @@ def move_routes() -> APIRouter:
         *,
         app: TheApp,
         visitor: Operator,
+        typed: Typed,
         job_id: str,
         status: Annotated[list[TargetStatus], Form()],
         error: Annotated[str, Form(max_length=200)] = "",
+        search: Annotated[str, Form(max_length=200)] = "",
         reason: _Reason = "",
+        once: Once = "",
     ) -> RedirectResponse:
-        made = await retry_job(app, job_id, statuses=status, code=error or None, by=visitor.asker, reason=said(reason))
+        made = await retry_job(
+            app,
+            job_id,
+            statuses=status,
+            code=error or None,
+            search=said(search),
+            by=visitor.asker,
+            reason=said(reason),
+            idempotency_key=said(once),
+            confirm=typed,
+        )
         return RedirectResponse(f"/jobs/{made.id}", 303)
 
     return routes

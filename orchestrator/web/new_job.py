@@ -18,10 +18,13 @@ from orchestrator.serving.served import Parts, Served
 from orchestrator.serving.uploads import FIELDS_ROOM, Upload, received
 from orchestrator.usecases.judge_list import Judgement, judge_list, odd_rows, verdict_of
 from orchestrator.usecases.submit_job import Preview, submit_job
+from orchestrator.web.move_forms import said
+from orchestrator.web.once import ONCE_FIELD, new_once
 from orchestrator.web.pages import Pages, go_to
 from orchestrator.web.session import Operator, Visitor
+from orchestrator.web.typed import TYPED_FIELD, is_typed
 
-_PAGE_FIELDS = frozenset({"csrf", "confirmed"})
+_PAGE_FIELDS = frozenset({"csrf", TYPED_FIELD, ONCE_FIELD})
 
 
 def new_job_routes(pages: Pages, max_bytes: int) -> APIRouter:
@@ -40,6 +43,7 @@ def new_job_routes(pages: Pages, max_bytes: int) -> APIRouter:
             tenants=[*parts.app.tenants],
             usual_tenant=parts.settings.usual_tenant,
             ceiling=visitor.asker.grant.ceiling,
+            once=new_once(parts.app),
         )
 
     @routes.post("/verdict")
@@ -75,7 +79,7 @@ def new_job_routes(pages: Pages, max_bytes: int) -> APIRouter:
             confirm = _must_be_typed(upload, parts)
             job = await submit_job(
                 parts.app,
-                upload.request(parts.settings, visitor.asker),
+                upload.request(parts.settings, visitor.asker, idempotency_key=said(upload.besides.get(ONCE_FIELD, ""))),
                 upload.stream,
                 file_name=upload.file_name,
                 options=upload.options(parts.settings),
@@ -102,6 +106,7 @@ def _verdict_facts(parts: Served, upload: Upload, judged: Judgement, visitor: Vi
     return {
         "preview": preview,
         "form": upload.form,
+        "once": new_once(parts.app),
         "columns": judged.columns,
         "first": [(row, verdict_of(row)) for row in judged.first],
         "odd": [(row, verdict_of(row)) for row in judged.odd],
@@ -115,10 +120,10 @@ def _verdict_facts(parts: Served, upload: Upload, judged: Judgement, visitor: Vi
 def _must_be_typed(upload: Upload, parts: Served) -> Callable[[Preview], bool]:
     """What a submission asks once everything is read: whether the count was typed, where it must be."""
     above = asks_above(upload.form.action, parts.settings.confirm_above)
-    typed = "".join(upload.besides.get("confirmed", "").replace(",", "").split())
+    typed = upload.besides.get(TYPED_FIELD, "")
 
     def confirm(preview: Preview) -> bool:
-        if preview.good > above and typed != str(preview.good):
+        if preview.good > above and not is_typed(typed, preview.good):
             raise RequestRejected(
                 f"These are {preview.good:,} devices. Type that number to confirm; nothing was submitted."
             )

@@ -37,6 +37,7 @@ from orchestrator.usecases.run_schedule import run_schedule
 from orchestrator.usecases.schedule_json import history_object, rhythm_words, schedule_facts
 from orchestrator.web.calendar import WEEKS, Run, Weeks, monday_of, weeks_of
 from orchestrator.web.move_forms import said
+from orchestrator.web.once import Once, new_once
 from orchestrator.web.pages import Pages, go_to
 from orchestrator.web.schedule_fields import (
     ChangedFields,
@@ -47,6 +48,7 @@ from orchestrator.web.schedule_fields import (
     fields_of,
 )
 from orchestrator.web.session import Operator, Viewer, Visitor
+from orchestrator.web.typed import Typed
 
 _MOST_IN_CALENDAR = 3_000
 """Every quarter of an hour for four weeks, and some more."""
@@ -101,6 +103,7 @@ def _add_reading(routes: APIRouter, pages: Pages) -> None:
             facts={key: value for key, value in schedule_facts(view).items() if value is not None},
             history=[history_object(moment, described) for moment in past],
             weeks=await _calendar(app, name),
+            once=new_once(app),
         )
 
 
@@ -134,19 +137,25 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
 
     @routes.post("")
     async def add(
-        request: Request, parts: Parts, visitor: Operator, fields: Annotated[ScheduleFields, Form()]
+        request: Request, parts: Parts, visitor: Operator, typed: Typed, fields: Annotated[ScheduleFields, Form()]
     ) -> Response:
-        now = parts.app.clock.now()
-        added = await add_schedule(parts.app, fields.new().read(parts.settings, now=now), by=visitor.asker)
+        new = fields.new().read(parts.settings, now=parts.app.clock.now())
+        added = await add_schedule(parts.app, new, by=visitor.asker, confirm=typed)
         return go_to(request, f"/schedules/{added.schedule.name}")
 
     @routes.post("/{name}/change")
     async def change(
-        request: Request, app: TheApp, visitor: Operator, name: str, fields: Annotated[ChangedFields, Form()]
+        *,
+        request: Request,
+        app: TheApp,
+        visitor: Operator,
+        typed: Typed,
+        name: str,
+        fields: Annotated[ChangedFields, Form()],
     ) -> Response:
         # Whoever pressed the button without touching anything wants to go back, and not to hear of it.
         if wanted := fields.change:
-            await change_schedule(app, name, wanted, by=visitor.asker)
+            await change_schedule(app, name, wanted, by=visitor.asker, confirm=typed)
         return go_to(request, f"/schedules/{name}")
 
 
@@ -199,8 +208,12 @@ def _add_moves(routes: APIRouter) -> None:
         return RedirectResponse("/schedules", 303)
 
     @routes.post("/{name}/run")
-    async def run(app: TheApp, visitor: Operator, name: str) -> Response:
-        job = await run_schedule(app, name, by=visitor.asker)
+    async def run(
+        *, app: TheApp, visitor: Operator, typed: Typed, name: str, reason: _Text = "", once: Once = ""
+    ) -> Response:
+        job = await run_schedule(
+            app, name, by=visitor.asker, reason=said(reason), idempotency_key=said(once), confirm=typed
+        )
         return RedirectResponse(f"/jobs/{job.id}", 303)
 
 

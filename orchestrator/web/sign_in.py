@@ -54,8 +54,7 @@ def sign_in_routes(pages: Pages) -> APIRouter:
         if held is None:
             parts.attempts.note(origin)
             return door(pages, request, parts, to=to, problem="This key opens nothing. Check it.", status=401)
-        asker, api_key = held
-        return await begin(request, parts, asker, way="key", to=to, key_id=api_key.id)
+        return await begin(request, parts, held, way="key", to=to)
 
     @routes.post("/sign-out")
     async def leave(request: Request, parts: Parts) -> Response:
@@ -70,11 +69,9 @@ def sign_in_routes(pages: Pages) -> APIRouter:
     return routes
 
 
-async def begin(
-    request: Request, parts: Served, asker: Asker, *, way: str, to: str, key_id: str | None = None
-) -> Response:
+async def begin(request: Request, parts: Served, asker: Asker, *, way: str, to: str) -> Response:
     """Let somebody in, to where they wanted to go."""
-    secret = await begin_session(parts.app, asker, way=way, key_id=key_id)
+    secret = await begin_session(parts.app, asker, way=way)
     response = RedirectResponse(inside(to), _SEE_OTHER)
     keep(response, request, secret)
     return response

@@ -18,6 +18,7 @@ from orchestrator.simulator.serving import serve_in_thread
 from orchestrator.usecases.describe_jobs import describe_job
 from orchestrator.usecases.job_json import job_object
 from tests.support.apps import device_ids, devices_csv, submitted
+from tests.support.schedules import a_list, a_schedule
 from tests.support.web import Service, a_service, some_settings
 
 pytestmark = pytest.mark.enable_socket
@@ -170,6 +171,79 @@ async def test_a_retry_that_is_sent_twice_is_made_once(idle: Service) -> None:
     assert (first.status_code, twice.status_code) == (201, 201)
     assert first.json() == twice.json()
     assert [(each["retryOf"], each["status"]) for each in listed] == [(job.id, "queued"), (None, "cancelled")]
+
+
+async def test_a_retry_takes_what_a_search_finds(idle: Service) -> None:
+    job = await submitted(idle.served.app, 5)
+    device = device_ids(5)[3]
+    async with idle.client() as client:
+        await client.post(f"/api/jobs/{job.id}/cancel")
+        asked = {"status": ["cancelled"], "search": device[:13]}
+        retried = await client.post(f"/api/jobs/{job.id}/retry", json=asked)
+        targets = (await client.get(f"/api/jobs/{retried.json()['id']}/targets")).json()["items"]
+
+    assert retried.status_code == 201
+    assert [target["device"] for target in targets] == [device]
+
+
+async def test_why_a_list_or_schedule_came_and_went_is_kept(idle: Service) -> None:
+    schedule = {"name": "nightly", "cron": "0 2 * * *", "action": "quickScan", "list": "fleet", "reason": "CHG-2"}
+    async with idle.client() as client:
+        answers = [
+            await client.post("/api/lists", data={"name": "fleet", "reason": "CHG-1"}, files={"file": devices_csv(3)}),
+            await client.post("/api/schedules", json=schedule),
+            await client.delete("/api/schedules/nightly?reason=CHG-3"),
+            await client.delete("/api/lists/fleet?reason=CHG-4"),
+        ]
+        deeds = (await client.get("/api/audit?limit=4")).json()["items"]
+
+    assert [answer.status_code for answer in answers] == [201, 201, 204, 204]
+    assert [(deed["what"], deed["reason"]) for deed in deeds] == [
+        ("list.removed", "CHG-4"),
+        ("schedule.removed", "CHG-3"),
+        ("schedule.added", "CHG-2"),
+        ("list.imported", "CHG-1"),
+    ]
+
+
+async def test_a_schedule_that_is_run_twice_with_one_key_makes_one_job(idle: Service) -> None:
+    await a_list(idle.served.app)
+    await a_schedule(idle.served.app)
+    async with idle.client() as client:
+
+        async def run(key: str, reason: str) -> httpx.Response:
+            return await client.post(
+                "/api/schedules/nightly/run", json={"reason": reason}, headers={"Idempotency-Key": key}
+            )
+
+        first, again, other, keyless = (
+            await run("key", "CHG-1"),
+            await run("key", "CHG-1"),
+            await run("key", "CHG-2"),
+            await run("another", "CHG-1"),
+        )
+        ended = await client.post(f"/api/jobs/{first.json()['id']}/cancel")
+        late = await run("key", "CHG-1")
+        history = (await client.get("/api/schedules/nightly/history")).json()["items"]
+        deeds = (await client.get("/api/audit?what=job.submitted")).json()["items"]
+
+    assert [each.status_code for each in (first, again, other, keyless, ended, late)] == [201, 201, 422, 409, 200, 201]
+    assert first.json()["id"] == again.json()["id"] == late.json()["id"]
+    assert [(each["status"], each["job"]) for each in history] == [("started", first.json()["id"])]
+    assert [(deed["subject"], deed["reason"]) for deed in deeds] == [(first.json()["id"], "CHG-1")]
+
+
+async def test_a_schedule_that_is_run_with_the_key_of_another_job_is_refused(idle: Service) -> None:
+    await a_list(idle.served.app)
+    await a_schedule(idle.served.app)
+    async with idle.client() as client:
+        await post_job(client, devices_csv(3), key="key")
+        refused = await client.post("/api/schedules/nightly/run", headers={"Idempotency-Key": "key"})
+        history = (await client.get("/api/schedules/nightly/history")).json()["items"]
+
+    assert refused.status_code == 422
+    assert "used before" in refused.json()["detail"]
+    assert history == []
 
 
 async def test_moves_are_made_refused_and_written_down(idle: Service) -> None:

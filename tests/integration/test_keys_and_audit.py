@@ -45,7 +45,7 @@ async def test_a_key_opens_what_it_was_made_for_and_its_use_is_noted(app: App) -
     (kept,), _ = await list_keys(app)
 
     assert held is not None
-    assert held[0] == Asker("key:portal", "10.0.0.1", grant)
+    assert held == Asker("key:portal", "10.0.0.1", grant, made.key.id)
     assert kept.grant == grant
     assert kept.last_used_at is not None
 
@@ -121,6 +121,23 @@ async def test_every_change_of_a_job_is_written_down_with_who_and_why(app: App) 
     assert deeds[0].facts == {"action": "refreshUserPolicy", "devices": 3, "tenant": "default", "retryOf": job.id}
 
 
+async def test_the_audit_log_tells_keys_of_one_name_apart(app: App) -> None:
+    made = [await create_key(app, Grant(Role.OPERATOR), name="portal", by=SOMEBODY) for _ in range(2)]
+    holders = [await holder_of(app, key.text, origin="10.0.0.1") for key in made]
+    jobs = [await submitted(app, 1, by=holder) for holder in holders if holder is not None]
+
+    of_both = await read_audit(app, by=SOMEBODY, limit=5, who="key:portal")
+    of_one = await read_audit(app, by=SOMEBODY, limit=5, who=made[0].key.id)
+    found = await read_audit(app, by=SOMEBODY, limit=5, text=made[1].key.id)
+
+    assert [(deed.who, deed.facts["key"]) for deed in of_both] == [
+        ("key:portal", made[1].key.id),
+        ("key:portal", made[0].key.id),
+    ]
+    assert [(deed.what, deed.subject) for deed in of_one] == [("job.submitted", jobs[0].id)]
+    assert [deed.what for deed in found] == ["job.submitted", "key.created"]
+
+
 async def test_the_audit_log_is_read_in_pages_and_by_what_is_looked_for(app: App) -> None:
     jobs = [await submitted(app, 1) for _ in range(3)]
     await pause_job(app, jobs[1].id, by=SOMEBODY, reason="100 % sure")
@@ -183,6 +200,7 @@ async def test_an_operator_with_limits_stays_within_them(app: App) -> None:
         resume_job(app, other.id, by=LIMITED),
         retry_job(app, large.id, statuses=[TargetStatus.WAITING], by=LIMITED),
         retry_job(app, other.id, statuses=[TargetStatus.WAITING], by=LIMITED),
+        reprioritise_job(app, large.id, Priority.HIGH, by=LIMITED),
         reprioritise_job(app, other.id, Priority.HIGH, by=LIMITED),
     ):
         with pytest.raises(NotPermitted):
@@ -192,3 +210,4 @@ async def test_an_operator_with_limits_stays_within_them(app: App) -> None:
     assert resumed.status == "running"
     assert [view.job.id for view in await list_jobs(app, limit=10)] == [small.id, other.id, large.id]
     assert {view.status for view in await list_jobs(app, limit=10)} == {"running", "paused"}
+    assert {view.job.priority for view in await list_jobs(app, limit=10)} == {Priority.NORMAL}

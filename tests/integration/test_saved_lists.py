@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
-from orchestrator.domain.access import Asker
-from orchestrator.domain.errors import IntakeFailed, RequestRejected, UnknownList
+from orchestrator.domain.access import Asker, Grant, Role
+from orchestrator.domain.action import Action
+from orchestrator.domain.errors import IntakeFailed, NotPermitted, RequestRejected, UnknownList
 from orchestrator.store.saved_lists import KEPT_VERSIONS
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_lists import describe_list, list_lists, remove_list
@@ -78,6 +79,32 @@ async def test_a_job_has_the_devices_of_the_version_it_ran_with(app: App) -> Non
     assert job.intake.file_name == "fleet@1"
     assert [target.device for target in await targets_of(app, job)] == device_ids(6000)
     assert (await describe_list(app, "fleet")).schedules == ("nightly",)
+
+
+async def test_whoever_may_not_call_so_many_devices_gives_no_schedule_so_many(app: App) -> None:
+    await a_list(app, 10)
+    limited = Asker("limited", "tests", Grant(Role.OPERATOR, 20))
+
+    with pytest.raises(NotPermitted, match="You may ask 20 devices in one job, and these are 21"):
+        await a_list(app, 21, by=limited)
+    allowed = await a_list(app, 20, by=limited)
+
+    assert allowed.version.devices == 20
+    assert (await describe_list(app, "fleet")).versions[0].version == allowed.version.version
+    assert await pages_of(app) == 2
+
+
+async def test_whoever_may_not_ask_for_an_action_gives_no_devices_to_a_schedule_that_does(app: App) -> None:
+    limited = Asker("limited", "tests", Grant(Role.OPERATOR, actions=frozenset({Action.REFRESH_USER_POLICY})))
+    await a_list(app, 10)
+    await a_schedule(app, "policies")
+    await a_list(app, 11, by=limited)
+    await a_schedule(app, "scans", action=Action.QUICK_SCAN)
+
+    with pytest.raises(NotPermitted, match=r"Schedule 'scans' would call these devices.*not quickScan"):
+        await a_list(app, 12, by=limited)
+
+    assert [each.devices for each in (await describe_list(app, "fleet")).versions] == [11, 10]
 
 
 async def test_of_old_versions_only_the_counts_are_kept(app: App) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import BinaryIO, cast
 
 import pytest
 from sqlalchemy import text
 
+from orchestrator.domain.access import COMMAND_LINE, Asker, Grant, Role
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import (
@@ -18,20 +20,23 @@ from orchestrator.domain.errors import (
     IdempotencyConflict,
     IllegalMove,
     IntakeFailed,
+    NotPermitted,
     RequestRejected,
     UnknownJob,
+    WrongMoment,
 )
-from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job import Job, JobStatus, Priority
 from orchestrator.domain.target import TargetStatus
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.describe_jobs import describe_job, list_jobs, list_targets
 from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.prune import prune
 from orchestrator.usecases.recover_stalled import recover_stalled
+from orchestrator.usecases.reprioritise_job import reprioritise_job
 from orchestrator.usecases.resume_job import resume_job
 from orchestrator.usecases.retry_job import retry_job
 from orchestrator.usecases.submit_job import JobRequest, NotConfirmed, submit_job
@@ -44,6 +49,7 @@ from tests.support.truth import assert_the_report_is_true
 pytestmark = pytest.mark.enable_socket
 
 REQUEST = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, "default", SOMEBODY)
+KEYED = replace(REQUEST, idempotency_key="key")
 
 
 @pytest.fixture
@@ -208,6 +214,56 @@ async def test_a_key_that_comes_with_another_list_is_refused_and_nothing_of_it_s
     assert (await rows_in(app))["targets"] == 30
 
 
+@pytest.mark.parametrize(
+    ("request_", "options"),
+    [
+        (replace(KEYED, reason="CHG-1"), IntakeOptions()),
+        (KEYED, IntakeOptions(column="Device ID")),
+        (KEYED, IntakeOptions(skip_invalid=True)),
+        (KEYED, IntakeOptions(only_eligible=True)),
+        (KEYED, IntakeOptions(take_all=True)),
+        (replace(KEYED, canary=1), IntakeOptions()),
+    ],
+)
+async def test_a_key_that_comes_with_other_options_or_another_reason_is_refused(
+    app: App, request_: JobRequest, options: IntakeOptions
+) -> None:
+    async def submit(request: JobRequest, options: IntakeOptions) -> Job:
+        return await submit_job(app, request, io.BytesIO(devices_csv(3)), file_name="x.csv", options=options)
+
+    first = await submit(KEYED, IntakeOptions())
+
+    with pytest.raises(IdempotencyConflict):
+        await submit(request_, options)
+
+    assert [view.job.id for view in await list_jobs(app, limit=10)] == [first.id]
+
+
+async def test_each_caller_s_keys_are_their_own(app: App) -> None:
+    portal, other = (Asker("key:portal", "10.0.0.1", key_id=key_id) for key_id in ("one", "two"))
+    person, ada, bob = Asker("ada", "10.0.0.2"), Asker("ada", COMMAND_LINE), Asker("bob", COMMAND_LINE)
+
+    jobs = {
+        (by.name, by.origin, by.key_id): (await submitted(app, 3, idempotency_key="key", by=by)).id
+        for by in (portal, other, person, ada, bob)
+    }
+    again = await submitted(app, 3, idempotency_key="key", by=replace(portal, origin="10.0.0.9"))
+
+    assert len(set(jobs.values())) == 4
+    assert jobs["ada", COMMAND_LINE, None] == jobs["bob", COMMAND_LINE, None]
+    assert again.id == jobs["key:portal", "10.0.0.1", "one"]
+
+
+async def test_a_retry_s_key_that_comes_with_another_reason_is_refused(app: App) -> None:
+    job = await submitted(app, 5)
+    await pause_job(app, job.id, by=SOMEBODY)
+    waiting = [TargetStatus.WAITING]
+    await retry_job(app, job.id, statuses=waiting, by=SOMEBODY, reason="CHG-1", idempotency_key="key")
+
+    with pytest.raises(IdempotencyConflict):
+        await retry_job(app, job.id, statuses=waiting, by=SOMEBODY, reason="CHG-2", idempotency_key="key")
+
+
 async def test_the_report_has_one_row_for_every_row_of_the_input(app: App, graph: SimulatedGraph) -> None:
     good = device_ids(4)
     graph.refuse(good[1], 404)
@@ -279,6 +335,9 @@ async def test_pausing_twice_is_pausing_once_and_what_ended_moves_no_more(app: A
     for move in (pause_job, resume_job):
         with pytest.raises(IllegalMove):
             await move(app, job.id, by=SOMEBODY)
+    with pytest.raises(IllegalMove, match="A cancelled job cannot become one of high priority"):
+        await reprioritise_job(app, job.id, Priority.HIGH, by=SOMEBODY)
+    assert (await describe_job(app, job.id)).job.priority is Priority.NORMAL
 
 
 async def test_what_waits_goes_on_in_a_retry_and_no_device_is_in_two_jobs(app: App, graph: SimulatedGraph) -> None:
@@ -324,6 +383,33 @@ async def test_a_retry_of_one_error_takes_its_devices_alone(app: App, graph: Sim
     retry = await retry_job(app, job.id, code="resourcenotfound", by=SOMEBODY)
 
     assert [target.device for target in await targets_of(app, retry)] == [devices[25]]
+
+
+async def test_a_retry_takes_the_devices_that_a_search_finds(app: App) -> None:
+    devices = device_ids(40)
+    job = await submitted(app, 40)
+    await cancel_job(app, job.id, by=SOMEBODY)
+    cancelled = [TargetStatus.CANCELLED]
+    part = devices[7][4:14]
+    limited = Asker("limited", "tests", Grant(Role.OPERATOR, 1))
+
+    retry = await retry_job(app, job.id, statuses=cancelled, search=part.upper(), by=limited)
+    with pytest.raises(WrongMoment, match="no cancelled target"):
+        await retry_job(app, job.id, statuses=cancelled, search="nothing like it", by=limited)
+
+    assert [target.device for target in await targets_of(app, retry)] == [devices[7]]
+    assert [each.device for each in await list_targets(app, job.id, search=part.upper(), limit=9)] == [devices[7]]
+
+
+async def test_a_retry_of_too_many_of_what_a_search_finds_changes_nothing(app: App) -> None:
+    job = await submitted(app, 40)
+    await pause_job(app, job.id, by=SOMEBODY)
+    limited = Asker("limited", "tests", Grant(Role.OPERATOR, 39))
+
+    with pytest.raises(NotPermitted, match="these are 40"):
+        await retry_job(app, job.id, statuses=[TargetStatus.WAITING], search="-", by=limited)
+
+    assert (await describe_job(app, job.id)).status is JobStatus.PAUSED
 
 
 async def test_doubtful_devices_that_wait_go_into_the_retry_too(app: App) -> None:

@@ -13,16 +13,21 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from orchestrator.domain.access import Role
+from orchestrator.domain.action import Action
 from orchestrator.domain.job import Priority
 from orchestrator.domain.rhythm import Cron
 from orchestrator.serving import admission
 from orchestrator.serving.front_door import Attempts
+from orchestrator.usecases.cancel_job import cancel_job
+from orchestrator.usecases.describe_jobs import list_jobs
+from orchestrator.usecases.describe_schedules import list_schedules
 from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.pause_schedule import pause_schedule
 from orchestrator.usecases.read_audit import read_audit
 from orchestrator.usecases.reprioritise_job import reprioritise_job
 from orchestrator.web.app import make_web
-from tests.support.apps import devices_csv, submitted
+from orchestrator.web.schedule_fields import fields_of
+from tests.support.apps import device_ids, devices_csv, submitted
 from tests.support.askers import SOMEBODY
 from tests.support.schedules import a_list, a_schedule
 from tests.support.web import Service, a_service, some_settings
@@ -380,6 +385,145 @@ async def test_many_devices_are_submitted_only_with_the_count_typed_back(service
         ]
 
     assert [answer.status_code for answer in answers] == [422, 422, 422, 303, 303]
+
+
+async def test_the_count_is_typed_back_before_many_devices_are_called_in_any_other_way(service: Service) -> None:
+    app = service.served.app
+    paused, left = [(await submitted(app, 11, action=Action.FULL_SCAN)).id for _ in range(2)]
+    for job in (paused, left):
+        await pause_job(app, job, by=SOMEBODY)
+    await a_list(app, 11)
+    await a_schedule(app, action=Action.FULL_SCAN)
+    harmless = fields_of((await a_schedule(app, "harmless")).schedule)
+    changed = {**harmless.model_dump(mode="json"), "action": "fullScan", "was": harmless.model_dump_json()}
+    asked = {
+        "/schedules": {"name": "weekly", "list": "fleet", "action": "fullScan", "reason": "<CHG-1>"},
+        "/schedules/harmless/change": {**changed, "reason": "<CHG-1>"},
+        "/schedules/nightly/run": {"reason": "<CHG-1>"},
+        f"/jobs/{paused}/resume": {"reason": "<CHG-1>"},
+        f"/jobs/{left}/retry": {"status": "waiting", "reason": "<CHG-1>"},
+    }
+    async with a_visitor(service, Role.OPERATOR) as client:
+        token = await csrf_of(client)
+
+        async def post_all(confirmed: str = "", **headers: str) -> list[httpx.Response]:
+            sent = {path: {"csrf": token, **fields, "confirmed": confirmed} for path, fields in asked.items()}
+            return [await client.post(path, headers=headers, data=data) for path, data in sent.items()]
+
+        bare, parts, wrong = await post_all(), await post_all(**{"HX-Request": "true"}), await post_all("10")
+        jobs, schedules = await list_jobs(app, limit=10), await list_schedules(app)
+        typed = await post_all(" 11 ")
+
+    assert {answer.status_code for answer in (*bare, *wrong)} == {422}
+    assert {view.status for view in jobs} == {"paused"}
+    assert [view.schedule.name for view in schedules] == ["harmless", "nightly"]
+    for answer in bare:
+        assert "Type <b>11</b> to confirm that so many devices are asked for fullScan" in answer.text
+        assert f'name="csrf" value="{token}"' in answer.text
+        assert 'name="reason" value="&lt;CHG-1&gt;"' in answer.text
+    for part in parts:
+        assert "Type <b>11</b>" in part.text
+        assert "<html" not in part.text
+    assert [answer.status_code for answer in typed] == [303] * 5
+
+
+async def test_a_button_that_is_pressed_twice_makes_one_job(service: Service) -> None:
+    await a_list(service.served.app)
+    await a_schedule(service.served.app)
+    upload = {"file": ("list.csv", devices_csv(3))}
+    async with a_visitor(service, Role.OPERATOR) as client:
+        headers = {"X-CSRF-Token": await csrf_of(client), "HX-Request": "true"}
+        asked = {"action": "quickScan"}
+
+        def key_on(page: httpx.Response) -> dict[str, str]:
+            (key,) = re.findall(r'name="once" value="([0-9a-f]{32})"', page.text)
+            return {"once": key}
+
+        async def twice(path: str, data: dict[str, str], **files: object) -> set[str]:
+            answers = [await client.post(path, headers=headers, data=data, **files) for _ in range(2)]  # type: ignore[arg-type] # as httpx takes them
+            return {answer.headers.get("HX-Redirect") or answer.headers["Location"] for answer in answers}
+
+        verdict = await client.post("/jobs/new/verdict", headers=headers, data=asked, files=upload)
+        jobs = await twice("/jobs/new", asked | key_on(verdict), files=upload)
+        job = next(iter(jobs))
+        another = await client.post(
+            "/jobs/new", headers=headers, data=asked | key_on(verdict) | {"name": "x"}, files=upload
+        )
+        await client.post(f"{job}/cancel", headers=headers)
+        retries = await twice(f"{job}/retry", {"status": "cancelled"} | key_on(await client.get(job)))
+        schedule = "/schedules/nightly"
+        runs = await twice(f"{schedule}/run", key_on(await client.get(schedule)))
+
+    assert "has made a job already" in another.text
+    assert len(jobs) == len(retries) == len(runs) == 1
+    assert len(await list_jobs(service.served.app, limit=10)) == 3
+
+
+async def test_devices_that_are_filtered_can_be_retried_as_they_are_shown(service: Service) -> None:
+    job = (await submitted(service.served.app, 5)).id
+    await cancel_job(service.served.app, job, by=SOMEBODY)
+    device = device_ids(5)[3]
+    async with a_visitor(service, Role.OPERATOR) as client, a_visitor(service, Role.VIEWER) as viewer:
+        fragment, asked = {"HX-Request": "true"}, f"/jobs/{job}/targets?status=cancelled&search={device[:13]}"
+        found = (await client.get(asked, headers=fragment)).text
+        seen = (await viewer.get(asked, headers=fragment)).text
+        everything = (await client.get(f"/jobs/{job}/targets", headers=fragment)).text
+        made = await client.post(
+            f"/jobs/{job}/retry",
+            headers={"X-CSRF-Token": await csrf_of(client)},
+            data={"status": "cancelled", "search": device[:13]},
+        )
+
+    (retry, _) = await list_jobs(service.served.app, limit=2)
+    assert f'data-statuses="cancelled" data-set-error="" data-set-search="{device[:13]}"' in found
+    assert ["data-opens" in page for page in (seen, everything)] == [False, False]
+    assert made.headers["Location"] == f"/jobs/{retry.job.id}"
+    assert retry.tally.total == 1
+
+
+async def test_why_a_list_was_kept_and_a_schedule_run_is_asked_for_on_their_pages(service: Service) -> None:
+    await a_list(service.served.app)
+    await a_schedule(service.served.app)
+    async with a_visitor(service, Role.OPERATOR) as client:
+        headers = {"X-CSRF-Token": await csrf_of(client)}
+        pages = [(await client.get(path)).text for path in ("/lists", "/schedules/nightly")]
+        await client.post("/schedules/nightly/run", headers=headers, data={"reason": "CHG-1"})
+        upload = {"file": ("list.csv", devices_csv(3))}
+        await client.post("/lists", headers=headers, data={"name": "fleet", "reason": "CHG-2"}, files=upload)
+
+    deeds = await read_audit(service.served.app, by=SOMEBODY, limit=2)
+    assert ['id="reason"' in pages[0], 'id="run-reason"' in pages[1]] == [True, True]
+    assert [(deed.what, deed.reason) for deed in deeds] == [("list.imported", "CHG-2"), ("job.submitted", "CHG-1")]
+
+
+async def test_a_verdict_s_form_is_another_one_than_the_last_verdict_s(service: Service) -> None:
+    async with a_visitor(service, Role.OPERATOR) as client:
+        headers = {"X-CSRF-Token": await csrf_of(client), "HX-Request": "true"}
+        upload = {"data": {"action": "quickScan"}, "files": {"file": ("list.csv", devices_csv(3))}}
+        verdicts = [
+            await client.post("/jobs/new/verdict", headers=headers, **upload)  # type: ignore[arg-type] # as httpx takes them
+            for _ in range(2)
+        ]
+
+    keys = [re.findall(r'name="once" value="([0-9a-f]{32})" hx-swap-oob="true"', each.text) for each in verdicts]
+    assert [len(found) for found in keys] == [1, 1]
+    assert keys[0] != keys[1]
+
+
+async def test_a_list_that_is_refused_names_its_bad_lines(service: Service) -> None:
+    bad = b"\n".join([b"Device ID", *(f"<b>{number}".encode() for number in range(203))])
+    async with a_visitor(service, Role.OPERATOR) as client:
+        headers = {"X-CSRF-Token": await csrf_of(client)}
+        kept = await client.post("/lists", headers=headers, data={"name": "fleet"}, files={"file": ("x.csv", bad)})
+        upload = {"data": {"action": "quickScan"}, "files": {"file": ("x.csv", bad)}}
+        submitted_ = await client.post("/jobs/new", headers={**headers, "HX-Request": "true"}, **upload)  # type: ignore[arg-type] # as httpx takes them
+
+    assert (kept.status_code, submitted_.status_code) == (422, 200)
+    for answer in (kept, submitted_):
+        assert re.findall(r'data-label="Line">(\d+)<', answer.text) == [str(line) for line in range(2, 202)]
+        assert "And 3 lines more." in answer.text
+        assert "&lt;b&gt;7" in answer.text
+        assert "<b>7" not in answer.text
 
 
 async def test_rows_that_would_not_be_called_can_be_downloaded(service: Service) -> None:

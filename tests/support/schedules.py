@@ -18,12 +18,18 @@ from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_schedules import ScheduleView, schedule_history
 from orchestrator.usecases.import_list import Imported, import_list
 from tests.support.apps import devices_csv
+from tests.support.askers import SOMEBODY
 
 NIGHTLY = Cron("0 2 * * *", "Europe/Berlin")
 
 
 async def a_list(
-    app: App, devices: int | bytes = 20, *, name: str = "fleet", via: Via = Via.MANAGED_DEVICES
+    app: App,
+    devices: int | bytes = 20,
+    *,
+    name: str = "fleet",
+    via: Via = Via.MANAGED_DEVICES,
+    by: Asker = SOMEBODY,
 ) -> Imported:
     """A saved list of so many devices."""
     content = devices_csv(devices) if isinstance(devices, int) else devices
@@ -34,7 +40,7 @@ async def a_list(
         via=via,
         file_name="devices.csv",
         options=IntakeOptions(),
-        by=Asker("tests", "tests"),
+        by=by,
     )
 
 
@@ -51,9 +57,7 @@ async def a_schedule(
 ) -> ScheduleView:
     """A schedule of the list."""
     order = Order(action, Via.MANAGED_DEVICES, "default", list_name)
-    return await add_schedule(
-        app, NewSchedule(name, rhythm, order, rules or Rules(), channels, blackouts), by=Asker("tests", "tests")
-    )
+    return await add_schedule(app, NewSchedule(name, rhythm, order, rules or Rules(), channels, blackouts), by=SOMEBODY)
 
 
 async def history_of(app: App, name: str = "nightly") -> list[MomentFacts]:

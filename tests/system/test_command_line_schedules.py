@@ -77,6 +77,23 @@ def test_a_list_has_versions_and_says_what_came_and_went(muster: CommandLine) ->
     assert [version["devices"] for version in shown["versions"]] == [4, 5]
 
 
+def test_every_change_of_a_list_or_schedule_takes_a_reason(muster: CommandLine) -> None:
+    for order in (
+        ("list", "import", "fleet", muster.write("a.csv", devices_csv(5))),
+        ("schedule", "add", "nightly", *BERLIN, *ORDER),
+        ("schedule", "pause", "nightly"),
+        ("schedule", "resume", "nightly"),
+        ("schedule", "run", "nightly"),
+        ("schedule", "remove", "nightly"),
+        ("list", "remove", "fleet"),
+    ):
+        assert muster.run(*order, "--reason", "CHG-4711").code == 0, order
+
+    deeds = muster.run("audit", "-o", "json").json
+    assert {deed["what"] for deed in deeds} >= {"list.imported", "job.submitted", "schedule.removed", "list.removed"}
+    assert {deed["reason"] for deed in deeds} == {"CHG-4711"}
+
+
 def test_a_service_is_a_clock_and_history_says_what_became_of_every_moment(
     muster: CommandLine, graph: SimulatedGraph
 ) -> None:

@@ -64,6 +64,16 @@
     if (copier) copy(copier);
   });
 
+  // A double click is one click: the browser would drop the answer to the first request, and show that to the second.
+  let sent = { form: null, at: 0 };
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    // What htmx sends, and what is downloaded, leaves the page where it is.
+    if (event.defaultPrevented || form.method !== "post" || event.submitter?.hasAttribute("formaction")) return;
+    if (sent.form === form && event.timeStamp - sent.at < 2000) event.preventDefault();
+    else sent = { form, at: event.timeStamp };
+  });
+
   async function copy(button) {
     const said = button.textContent;
     try {
