@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     BindParameter,
     Float,
     Select,
+    and_,
     bindparam,
     case,
     cast,
@@ -49,6 +51,9 @@ _TALLY = (
     BatchRow.uncertain,
     BatchRow.cancelled,
 )
+
+
+NO_STARTS: Mapping[JobNumber, float] = MappingProxyType({})
 
 
 class Jobs:
@@ -126,13 +131,10 @@ class Jobs:
         )
         return moved.rowcount == 1
 
-    async def rejoin(self, number: JobNumber, lane: LaneKey) -> None:
+    async def rejoin(self, number: JobNumber, lane: LaneKey, *, now: datetime) -> None:
         """Let a job (back) into the fair order of its lane, where it neither leads nor owes; it must prove itself."""
-        active = (JobStatus.QUEUED, JobStatus.RUNNING)
-        lowest = select(func.coalesce(func.min(JobRow.pass_value), 0.0)).where(
-            JobRow.lane == lane, JobRow.status.in_(active), JobRow.number != number
-        )
-        place = (await self._connection.execute(lowest)).scalar_one()
+        asked_now = {"lane": lane, "number": number, "now": now}
+        place = (await self._connection.execute(_place_to_join(), asked_now)).scalar_one()
         await self._connection.execute(
             update(JobRow).where(JobRow.number == number).values(pass_value=place, answered=False)
         )
@@ -249,10 +251,13 @@ class Jobs:
             for row in await self._connection.execute(_waiting_in(), {"lanes": list(lanes)})
         ]
 
-    async def serve(self, calls: Mapping[JobNumber, int]) -> list[Turn]:
-        """Count the calls that jobs are given now; answers with their places, for which others may have been served."""
+    async def serve(self, calls: Mapping[JobNumber, int], starts: Mapping[JobNumber, float] = NO_STARTS) -> list[Turn]:
+        """Count the calls that jobs are given now; answers with their places, for which others may have been served.
+
+        A job that stood before its start counts from there (domain/turn.py).
+        """
         # In one order, so that no two workers wait for each other.
-        rows = ({"number": job, "calls": count} for job, count in sorted(calls.items()))
+        rows = ({"number": job, "calls": count, "start": starts.get(job, 0.0)} for job, count in sorted(calls.items()))
         served = await self._connection.execute(_serve(self._connection.dialect.name), json_rows.payload(rows))
         return [_turn(row) for row in served]
 
@@ -307,13 +312,32 @@ def _waiting_in() -> Select[*tuple[Any, ...]]:
 
 
 @cache
+def _place_to_join() -> Select[float]:
+    # Where the least served job stands that has something to call. One that waits for a late retry, for its canaries or
+    # for Graph stands where it stood when it was last called, which may be hours ago.
+    now = bindparam("now", type_=UtcDateTime())
+    works = exists().where(
+        BatchRow.job_number == JobRow.number,
+        or_(and_(BatchRow.waiting > 0, BatchRow.due_at <= now), BatchRow.holder.is_not(None)),
+    )
+    return select(func.coalesce(func.min(JobRow.pass_value), 0.0)).where(
+        JobRow.lane == bindparam("lane"),
+        JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+        JobRow.number != bindparam("number"),
+        JobRow.probe_at.is_(None),
+        works,
+    )
+
+
+@cache
 def _serve(dialect: str) -> ReturningUpdate[int, float, str]:
     given = json_rows.table_of(dialect, _SERVED)
     weight = case({each: each.weight for each in Priority}, value=JobRow.priority, else_=Priority.NORMAL.weight)
+    start = case((JobRow.pass_value < given.c.start, given.c.start), else_=JobRow.pass_value)
     return (
         update(JobRow)
         .where(JobRow.number == given.c.number)
-        .values(pass_value=JobRow.pass_value + cast(given.c.calls, Float(53)) / weight)
+        .values(pass_value=start + cast(given.c.calls, Float(53)) / weight)
         .returning(JobRow.number, JobRow.pass_value, JobRow.priority)
     )
 
@@ -410,4 +434,4 @@ _TALLIES = (
     .group_by(BatchRow.job_number)
 )
 _STATUSES = select(JobRow.number, JobRow.status).where(JobRow.number.in_(bindparam("numbers", expanding=True)))
-_SERVED: json_rows.Columns = {"number": BigInteger(), "calls": BigInteger()}
+_SERVED: json_rows.Columns = {"number": BigInteger(), "calls": BigInteger(), "start": Float(53)}

@@ -36,7 +36,7 @@ async def resume_job(app: App, wanted: str, *, by: Asker, reason: str | None = N
             if not await tx.jobs.move(job.number, JobStatus.RUNNING, frm=_RESTING, reason=None, now=now):
                 raise IllegalMove(job.status, JobStatus.RUNNING)
             await tx.jobs.lift_window(job.number, now=now)
-            await tx.jobs.rejoin(job.number, job.lane)
+            await tx.jobs.rejoin(job.number, job.lane, now=now)
             await begin_anew(tx, job.number)
             await tx.targets.make_due(job.number, now=now)
             await tx.jobs.settle(job.number, now=now)
