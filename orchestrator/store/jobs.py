@@ -247,7 +247,16 @@ class Jobs:
     async def waiting_in(self, lanes: Collection[LaneKey]) -> list[Waiting]:
         """The jobs of these lanes that still have calls to make, in the order of their submission."""
         return [
-            Waiting(JobNumber(row.number), JobId(row.id), row.name, LaneKey(row.lane), row.priority, int(row.calls))
+            Waiting(
+                number=JobNumber(row.number),
+                id=JobId(row.id),
+                name=row.name,
+                lane=LaneKey(row.lane),
+                priority=row.priority,
+                calls=int(row.calls),
+                not_after=row.not_after,
+                probe_at=row.probe_at,
+            )
             for row in await self._connection.execute(_waiting_in(), {"lanes": list(lanes)})
         ]
 
@@ -304,7 +313,10 @@ def _waiting_in() -> Select[*tuple[Any, ...]]:
         .subquery()
     )
     return (
-        select(JobRow.number, JobRow.id, JobRow.name, JobRow.lane, JobRow.priority, left.c.calls)
+        select(
+            *(JobRow.number, JobRow.id, JobRow.name, JobRow.lane, JobRow.priority),
+            *(JobRow.not_after, JobRow.probe_at, left.c.calls),
+        )
         .join(left, left.c.job_number == JobRow.number)
         .where(in_lanes, is_active, left.c.calls > 0)
         .order_by(JobRow.number)
@@ -357,7 +369,10 @@ class DueJob:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job that still has calls to make, by its own count of targets."""
+    """A job that still has calls to make, by its own count of targets.
+
+    None of them leaves after `not_after`; where Graph is out for it, it is asked again at `probe_at`.
+    """
 
     number: JobNumber
     id: JobId
@@ -365,6 +380,8 @@ class Waiting:
     lane: LaneKey
     priority: str
     calls: int
+    not_after: datetime | None
+    probe_at: datetime | None
 
     @property
     def weight(self) -> int:
