@@ -172,12 +172,12 @@ class Jobs:
             update(JobRow).where(JobRow.number == number, JobRow.not_after <= now).values(not_after=None)
         )
 
-    async def carry_over(self, stopped: JobId, *, to: JobId, reason: str) -> bool:
-        """What waits in a stopped job is first in another one from now on; False where the job goes on again."""
+    async def carry_over(self, stopped: JobId, *, to: JobId, reason: str, now: datetime) -> bool:
+        """What waits in a stopped job is first in another one, and this one has ended; False where it goes on again."""
         carried = await self._connection.execute(
             update(JobRow)
             .where(JobRow.id == stopped, JobRow.status == JobStatus.STOPPED)
-            .values(carried_to=to, reason=reason)
+            .values(carried_to=to, reason=reason, finished_at=now)
         )
         return carried.rowcount == 1
 
