@@ -29,13 +29,18 @@ class Batching(StrEnum):
     OFF = "off"
 
 
+def most_together(limit: WriteLimit | None) -> int:
+    """How many calls leave together at most in a lane with this limit."""
+    return ENVELOPE if limit is None else max(1, min(ENVELOPE, limit.calls // _COSTLY))
+
+
 def together(batching: Batching, limit: WriteLimit | None, *, lanes: int, round_trip: float, at_once: int) -> int:
     """How many calls of a lane leave together; 1 where each goes singly.
 
     `lanes` are at work in this process, an answer takes `round_trip` seconds (0 while none came), and `at_once`
     requests of a lane may be on their way.
     """
-    most = ENVELOPE if limit is None else max(1, min(ENVELOPE, limit.calls // _COSTLY))
+    most = most_together(limit)
     match batching:
         case Batching.OFF:
             return 1

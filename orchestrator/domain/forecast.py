@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orchestrator.domain.batching import most_together
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.learning import share_at
 from orchestrator.domain.pacing import Pace, interval
@@ -12,15 +14,23 @@ from orchestrator.domain.pacing import Pace, interval
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """Calls that a job still has to make, and its weight beside the other jobs of the lane."""
+    """Calls that a job still has to make, and its weight beside the other jobs of the lane.
+
+    In seconds from now: none of them leaves before `starts_in`, nor from `ends_in` on.
+    """
 
     calls: int
     weight: int
+    starts_in: float = 0.0
+    ends_in: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """`seconds` from now until the end, None where nothing paces the lane; `ahead` calls of other jobs share it."""
+    """`seconds` from now until the end, None where nothing paces the lane; `ahead` calls of other jobs share it.
+
+    They are None as well where the job's window ends before.
+    """
 
     seconds: float | None
     per_second: float | None
@@ -43,10 +53,12 @@ def pace_of(limit: WriteLimit | None, pace: Pace, now: float, measured: float | 
     opens_in = max(0.0, pace.closed_until - now)
     if limit is None:
         return LanePace(measured or None, opens_in)
-    learned = share_at(pace.learned, now, limit.window.total_seconds()) / interval(limit)
+    # The last group may have left under a larger limit.
+    apart = interval(limit, min(pace.together, most_together(limit)))
+    learned = share_at(pace.learned, now, limit.window.total_seconds()) / apart
     if measured is not None and pace.learned.share < 1.0:
         # It climbs, is refused and is cut again: what came of that is a better guess than where it stands now.
-        learned = max(measured, pace.learned.share / interval(limit) / 2)
+        learned = max(measured, pace.learned.share / apart / 2)
     return LanePace(learned, opens_in)
 
 
@@ -55,7 +67,9 @@ def forecast(own: Ahead, others: Sequence[Ahead], lane: LanePace) -> Forecast:
     ahead = sum(other.calls for other in others)
     if lane.per_second is None:
         return Forecast(None, None, ahead)
-    return Forecast(lane.opens_in + _turns_until_done(own, others) / lane.per_second, lane.per_second, ahead)
+    begins_in = max(lane.opens_in, own.starts_in)
+    seconds = begins_in + _turns_until_done(own, others) / lane.per_second
+    return Forecast(seconds if seconds <= own.ends_in else None, lane.per_second, ahead)
 
 
 def _turns_until_done(own: Ahead, others: Sequence[Ahead]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from orchestrator.domain.batch import BATCH_SIZE
 from orchestrator.domain.ids import JobNumber
 
 
@@ -20,21 +21,44 @@ class Turn:
         """Its place after so many more."""
         return replace(self, served=self.served + calls / self.weight)
 
+    def not_before(self, start: float) -> Turn:
+        """Its place if it starts there: what it could not use before is not made up for."""
+        return replace(self, served=max(self.served, start))
+
 
 class Turns:
-    """The jobs of one lane that have something due, as this process last saw them."""
+    """The jobs of one lane that have something due, as this process last saw them.
+
+    Start-time fair queueing (Goyal, Vin, Cheng 1996): the lane stands where the job did that was served last, and a job
+    that had nothing due starts there. It would be served alone otherwise, until it had as much as all the others.
+    """
 
     def __init__(self) -> None:
         self._turns: dict[JobNumber, Turn] = {}
+        self._starts: dict[JobNumber, float] = {}
+        self._stands_at = 0.0
 
     def replace(self, turns: Iterable[Turn]) -> None:
         """These have something due, and no others."""
-        self._turns = {turn.job: turn for turn in turns}
+        due = list(turns)
+        # Nobody leads by more than one draw, which is from one batch: whoever is further behind had nothing due, even
+        # where this process was not there to see it.
+        lowest = max((turn.served - BATCH_SIZE / turn.weight for turn in due), default=0.0)
+        self._stands_at = max(self._stands_at, lowest)
+        self._starts = {
+            turn.job: max(lowest, self._starts[turn.job]) if turn.job in self._turns else self._stands_at
+            for turn in due
+        }
+        self._turns = {turn.job: turn.not_before(self._starts[turn.job]) for turn in due}
+
+    def start(self, job: JobNumber) -> float:
+        """Where the job started when it last had something due again; the least that it was served since."""
+        return self._starts.get(job, 0.0)
 
     def correct(self, turn: Turn) -> None:
         """Others were served too, or the job was given another weight."""
         if turn.job in self._turns:
-            self._turns[turn.job] = turn
+            self._turns[turn.job] = turn.not_before(self._starts[turn.job])
 
     def first(self) -> JobNumber | None:
         """The job that was served least; of those served alike, the one that was submitted first."""
@@ -43,6 +67,7 @@ class Turns:
     def note_served(self, job: JobNumber, calls: int) -> None:
         """The job was given so many calls."""
         if job in self._turns:
+            self._stands_at = max(self._stands_at, self._turns[job].served)
             self._turns[job] = self._turns[job].after(calls)
 
     def drop(self, job: JobNumber) -> None:

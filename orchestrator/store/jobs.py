@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     BindParameter,
     Float,
     Select,
+    and_,
     bindparam,
     case,
     cast,
@@ -49,6 +51,9 @@ _TALLY = (
     BatchRow.uncertain,
     BatchRow.cancelled,
 )
+
+
+NO_STARTS: Mapping[JobNumber, float] = MappingProxyType({})
 
 
 class Jobs:
@@ -126,13 +131,10 @@ class Jobs:
         )
         return moved.rowcount == 1
 
-    async def rejoin(self, number: JobNumber, lane: LaneKey) -> None:
+    async def rejoin(self, number: JobNumber, lane: LaneKey, *, now: datetime) -> None:
         """Let a job (back) into the fair order of its lane, where it neither leads nor owes; it must prove itself."""
-        active = (JobStatus.QUEUED, JobStatus.RUNNING)
-        lowest = select(func.coalesce(func.min(JobRow.pass_value), 0.0)).where(
-            JobRow.lane == lane, JobRow.status.in_(active), JobRow.number != number
-        )
-        place = (await self._connection.execute(lowest)).scalar_one()
+        asked_now = {"lane": lane, "number": number, "now": now}
+        place = (await self._connection.execute(_place_to_join(), asked_now)).scalar_one()
         await self._connection.execute(
             update(JobRow).where(JobRow.number == number).values(pass_value=place, answered=False)
         )
@@ -170,12 +172,12 @@ class Jobs:
             update(JobRow).where(JobRow.number == number, JobRow.not_after <= now).values(not_after=None)
         )
 
-    async def carry_over(self, stopped: JobId, *, to: JobId, reason: str) -> bool:
-        """What waits in a stopped job is first in another one from now on; False where the job goes on again."""
+    async def carry_over(self, stopped: JobId, *, to: JobId, reason: str, now: datetime) -> bool:
+        """What waits in a stopped job is first in another one, and this one has ended; False where it goes on again."""
         carried = await self._connection.execute(
             update(JobRow)
             .where(JobRow.id == stopped, JobRow.status == JobStatus.STOPPED)
-            .values(carried_to=to, reason=reason)
+            .values(carried_to=to, reason=reason, finished_at=now)
         )
         return carried.rowcount == 1
 
@@ -245,14 +247,26 @@ class Jobs:
     async def waiting_in(self, lanes: Collection[LaneKey]) -> list[Waiting]:
         """The jobs of these lanes that still have calls to make, in the order of their submission."""
         return [
-            Waiting(JobNumber(row.number), JobId(row.id), row.name, LaneKey(row.lane), row.priority, int(row.calls))
+            Waiting(
+                number=JobNumber(row.number),
+                id=JobId(row.id),
+                name=row.name,
+                lane=LaneKey(row.lane),
+                priority=row.priority,
+                calls=int(row.calls),
+                not_after=row.not_after,
+                probe_at=row.probe_at,
+            )
             for row in await self._connection.execute(_waiting_in(), {"lanes": list(lanes)})
         ]
 
-    async def serve(self, calls: Mapping[JobNumber, int]) -> list[Turn]:
-        """Count the calls that jobs are given now; answers with their places, for which others may have been served."""
+    async def serve(self, calls: Mapping[JobNumber, int], starts: Mapping[JobNumber, float] = NO_STARTS) -> list[Turn]:
+        """Count the calls that jobs are given now; answers with their places, for which others may have been served.
+
+        A job that stood before its start counts from there (domain/turn.py).
+        """
         # In one order, so that no two workers wait for each other.
-        rows = ({"number": job, "calls": count} for job, count in sorted(calls.items()))
+        rows = ({"number": job, "calls": count, "start": starts.get(job, 0.0)} for job, count in sorted(calls.items()))
         served = await self._connection.execute(_serve(self._connection.dialect.name), json_rows.payload(rows))
         return [_turn(row) for row in served]
 
@@ -299,7 +313,10 @@ def _waiting_in() -> Select[*tuple[Any, ...]]:
         .subquery()
     )
     return (
-        select(JobRow.number, JobRow.id, JobRow.name, JobRow.lane, JobRow.priority, left.c.calls)
+        select(
+            *(JobRow.number, JobRow.id, JobRow.name, JobRow.lane, JobRow.priority),
+            *(JobRow.not_after, JobRow.probe_at, left.c.calls),
+        )
         .join(left, left.c.job_number == JobRow.number)
         .where(in_lanes, is_active, left.c.calls > 0)
         .order_by(JobRow.number)
@@ -307,13 +324,32 @@ def _waiting_in() -> Select[*tuple[Any, ...]]:
 
 
 @cache
+def _place_to_join() -> Select[float]:
+    # Where the least served job stands that has something to call. One that waits for a late retry, for its canaries or
+    # for Graph stands where it stood when it was last called, which may be hours ago.
+    now = bindparam("now", type_=UtcDateTime())
+    works = exists().where(
+        BatchRow.job_number == JobRow.number,
+        or_(and_(BatchRow.waiting > 0, BatchRow.due_at <= now), BatchRow.holder.is_not(None)),
+    )
+    return select(func.coalesce(func.min(JobRow.pass_value), 0.0)).where(
+        JobRow.lane == bindparam("lane"),
+        JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+        JobRow.number != bindparam("number"),
+        JobRow.probe_at.is_(None),
+        works,
+    )
+
+
+@cache
 def _serve(dialect: str) -> ReturningUpdate[int, float, str]:
     given = json_rows.table_of(dialect, _SERVED)
     weight = case({each: each.weight for each in Priority}, value=JobRow.priority, else_=Priority.NORMAL.weight)
+    start = case((JobRow.pass_value < given.c.start, given.c.start), else_=JobRow.pass_value)
     return (
         update(JobRow)
         .where(JobRow.number == given.c.number)
-        .values(pass_value=JobRow.pass_value + cast(given.c.calls, Float(53)) / weight)
+        .values(pass_value=start + cast(given.c.calls, Float(53)) / weight)
         .returning(JobRow.number, JobRow.pass_value, JobRow.priority)
     )
 
@@ -333,7 +369,10 @@ class DueJob:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job that still has calls to make, by its own count of targets."""
+    """A job that still has calls to make, by its own count of targets.
+
+    None of them leaves after `not_after`; where Graph is out for it, it is asked again at `probe_at`.
+    """
 
     number: JobNumber
     id: JobId
@@ -341,6 +380,8 @@ class Waiting:
     lane: LaneKey
     priority: str
     calls: int
+    not_after: datetime | None
+    probe_at: datetime | None
 
     @property
     def weight(self) -> int:
@@ -410,4 +451,4 @@ _TALLIES = (
     .group_by(BatchRow.job_number)
 )
 _STATUSES = select(JobRow.number, JobRow.status).where(JobRow.number.in_(bindparam("numbers", expanding=True)))
-_SERVED: json_rows.Columns = {"number": BigInteger(), "calls": BigInteger()}
+_SERVED: json_rows.Columns = {"number": BigInteger(), "calls": BigInteger(), "start": Float(53)}

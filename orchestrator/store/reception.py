@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -166,9 +166,15 @@ class Reception:
 
     async def remove_oldest(self, *, before: datetime) -> JobId | None:
         """Remove one job that ended before then, with its input and targets; None if there is none left."""
+        is_over = or_(
+            JobRow.status.in_((JobStatus.FINISHED, JobStatus.CANCELLED)),
+            and_(JobRow.status == JobStatus.STOPPED, JobRow.carried_to.is_not(None)),
+        )
+        # An older version did not write down when a job ended whose rest was carried over.
+        ended_at = func.coalesce(JobRow.finished_at, JobRow.touched_at)
         old = (
             select(JobRow.number, JobRow.id)
-            .where(JobRow.status.in_((JobStatus.FINISHED, JobStatus.CANCELLED)), JobRow.finished_at < before)
+            .where(is_over, ended_at < before)
             .order_by(JobRow.number)
             .limit(1)
             .with_for_update(skip_locked=True)

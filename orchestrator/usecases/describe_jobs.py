@@ -131,7 +131,7 @@ async def _finish_times(app: App, jobs: Sequence[Job], beside: _Waiting | None) 
     paces = await lane_paces(app, beside.rates)
     waiting, now, asked = beside.jobs, beside.now, {job.number for job in jobs}
     found = {
-        each.number: forecast_waiting(each, waiting, paces[each.lane]).seconds
+        each.number: forecast_waiting(each, waiting, paces[each.lane], now).seconds
         for each in waiting
         if each.number in asked and each.lane in paces
     }

@@ -105,6 +105,6 @@ def _view(
 
 
 def _waiting(job: Waiting, waiting: Sequence[Waiting], pace: LanePace, now: datetime) -> WaitingJob:
-    seconds = forecast_waiting(job, waiting, pace).seconds
+    seconds = forecast_waiting(job, waiting, pace, now).seconds
     done_at = None if seconds is None else now + timedelta(seconds=seconds)
     return WaitingJob(job.id, job.name, job.priority, job.calls, done_at)

@@ -340,8 +340,9 @@ class Driver:
     async def _write(self, entry: Entry) -> Written:
         # News of what this entry holds: what it gives back to a target must not be overwritten by the target's outcome.
         news, unjudged = self._outages.take_news(), self._caution.unjudged()
+        starts = {job: self._turns[self._known[job].lane].start(job) for job in entry.served if job in self._known}
         try:
-            recorded = await record_outcomes(self._app, entry)
+            recorded = await record_outcomes(self._app, entry, starts)
         except BaseException as problem:
             self._outages.put_back(news)
             if not isinstance(problem, TryLater):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from orchestrator.domain.errors import TryLater
 from orchestrator.domain.forecast import Ahead, Forecast, LanePace, forecast, pace_of
 from orchestrator.domain.ids import LaneKey
-from orchestrator.domain.job import Priority
+from orchestrator.domain.job import WINDOW_MARGIN, Priority
 from orchestrator.domain.pacing import Keeper, Standing
 from orchestrator.domain.tenant import Tenant
 from orchestrator.store.database import Transaction
@@ -28,13 +29,23 @@ async def forecast_new(app: App, tenant: Tenant, calls: int, priority: Priority 
         waiting = await tx.jobs.waiting_in([tenant.lane])
         rates = await rates_of_late(tx, [tenant.lane])
     paces = await lane_paces(app, rates)
-    return forecast(Ahead(calls, priority.weight), [_ahead(each) for each in waiting], paces[tenant.lane])
+    others = [Ahead(each.calls, each.weight) for each in waiting]
+    return forecast(Ahead(calls, priority.weight), others, paces[tenant.lane])
 
 
-def forecast_waiting(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePace) -> Forecast:
+def forecast_waiting(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePace, now: datetime) -> Forecast:
     """The forecast for a job that is under way, among all that wait in its lane."""
-    others = [_ahead(each) for each in all_waiting if each.number != job.number and each.lane == job.lane]
-    return forecast(_ahead(job), others, lane)
+    own = Ahead(
+        job.calls,
+        job.weight,
+        # Where Graph is out: if it is back when it is asked next.
+        starts_in=0.0 if job.probe_at is None else (job.probe_at - now).total_seconds(),
+        ends_in=math.inf if job.not_after is None else (job.not_after - WINDOW_MARGIN - now).total_seconds(),
+    )
+    others = [
+        Ahead(each.calls, each.weight) for each in all_waiting if each.number != job.number and each.lane == job.lane
+    ]
+    return forecast(own, others, lane)
 
 
 async def rates_of_late(tx: Transaction, lanes: Iterable[LaneKey]) -> dict[LaneKey, float | None]:
@@ -62,7 +73,3 @@ async def look_at(app: App, lane: LaneKey) -> Standing:
         async with app.store.reading() as tx:
             at = (await tx.now()).timestamp()
             return Standing(await tx.lanes.pace(lane, now=at), at, Keeper.ROW)
-
-
-def _ahead(job: Waiting) -> Ahead:
-    return Ahead(job.calls, job.weight)

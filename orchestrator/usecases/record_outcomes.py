@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
 
-from orchestrator.domain.ids import BatchKey, LaneKey
+from orchestrator.domain.ids import BatchKey, JobNumber, LaneKey
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.pacing import Keeper
 from orchestrator.domain.retry import Halt
@@ -28,8 +29,8 @@ class Recorded:
     keepers: dict[LaneKey, Keeper]
 
 
-async def record_outcomes(app: App, entry: Entry) -> Recorded:
-    """Write it, less what another worker has taken over meanwhile."""
+async def record_outcomes(app: App, entry: Entry, starts: Mapping[JobNumber, float]) -> Recorded:
+    """Write it, less what another worker has taken over meanwhile; `starts` is where the jobs start that are served."""
     async with app.store.transaction() as tx:
         # Permits of the other keeper are worth nothing, whoever holds them: read where the intent is written.
         keepers = await tx.lanes.keepers(list(entry.keepers)) if entry.keepers else {}
@@ -39,7 +40,7 @@ async def record_outcomes(app: App, entry: Entry) -> Recorded:
     if len(kept) < len(entry.batches):
         log.warning("batch.taken_over", batches=len(entry.batches) - len(kept))
     changed = {lane: keeper for lane, keeper in keepers.items() if keeper is not entry.keepers[lane]}
-    return Recorded(Written(kept, frozenset(changed)), await _note_in_jobs(app, entry), changed)
+    return Recorded(Written(kept, frozenset(changed)), await _note_in_jobs(app, entry, starts), changed)
 
 
 async def _write(tx: Transaction, entry: Entry) -> set[BatchKey]:
@@ -59,7 +60,7 @@ async def _write(tx: Transaction, entry: Entry) -> set[BatchKey]:
     return kept
 
 
-async def _note_in_jobs(app: App, entry: Entry) -> list[Turn]:
+async def _note_in_jobs(app: App, entry: Entry, starts: Mapping[JobNumber, float]) -> list[Turn]:
     """What the entry means for whole jobs: whose turn it is now, and which have ended.
 
     Apart, because all workers of a job write to its row here: it must not be locked while outcomes are written. And
@@ -70,7 +71,7 @@ async def _note_in_jobs(app: App, entry: Entry) -> list[Turn]:
     if not entry.served and not exhausted:
         return []
     async with app.store.transaction() as tx:
-        turns = await tx.jobs.serve(entry.served) if entry.served else []
+        turns = await tx.jobs.serve(entry.served, starts) if entry.served else []
         # In one order, so that no two workers wait for each other.
         for job in sorted(exhausted):
             if await tx.jobs.settle(job, now=await tx.now()):

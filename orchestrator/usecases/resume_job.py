@@ -42,7 +42,7 @@ async def resume_job(
             if confirm is not None:
                 confirm(job.action, tally.waiting)
             await tx.jobs.lift_window(job.number, now=now)
-            await tx.jobs.rejoin(job.number, job.lane)
+            await tx.jobs.rejoin(job.number, job.lane, now=now)
             await begin_anew(tx, job.number)
             await tx.targets.make_due(job.number, now=now)
             await tx.jobs.settle(job.number, now=now)

@@ -79,7 +79,7 @@ async def start_moment(app: App, making: Making) -> Job:
             raise MomentLost(f"moment {making.at} of schedule {schedule.name} is another clock's by now")
         if left is not None:
             words = f"{(left.reason or 'Stopped.').removesuffix(_GOES_FIRST)} What it left is first in job {job.id}."
-            if not await tx.jobs.carry_over(left.id, to=job.id, reason=words):
+            if not await tx.jobs.carry_over(left.id, to=job.id, reason=words, now=now):
                 raise MomentLost(f"job {left.id} of schedule {schedule.name} goes on again")
 
     request = ListRequest(

@@ -31,7 +31,7 @@ class _Worker:
     async def _write(self, entry: Entry) -> Written:
         if self.is_cut_off:
             raise StoreUnavailable("away")
-        recorded = await record_outcomes(self.app, entry)
+        recorded = await record_outcomes(self.app, entry, {})
         self.leases.note_written(entry, recorded.written.kept)
         return recorded.written
 

@@ -522,6 +522,7 @@ async def test_what_is_carried_over_is_not_called_by_the_stopped_job_as_well(app
 
     assert (stopped.status, second.status) == (JobStatus.STOPPED, JobStatus.QUEUED)
     assert f"What it left is first in job {second.id}." in (stopped.reason or "")
+    assert stopped.finished_at == clock.now()
 
 
 async def test_a_job_that_goes_on_again_keeps_what_it_left(app: App, clock: ManualClock) -> None:
@@ -535,7 +536,7 @@ async def test_a_job_that_goes_on_again_keeps_what_it_left(app: App, clock: Manu
 
     await resume_job(app, first.id, by=Asker("tests", "tests"))
     async with app.store.transaction() as tx:
-        carried = await tx.jobs.carry_over(first.id, to=JobId("another"), reason="carried over")
+        carried = await tx.jobs.carry_over(first.id, to=JobId("another"), reason="carried over", now=await tx.now())
 
     assert not carried
     assert (await job_of(app, first.id)).status is JobStatus.RUNNING

@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.batch import POISONED_AFTER
+from orchestrator.domain.brake import Outage
 from orchestrator.domain.job import Job, JobStatus, Priority, Tally
 from orchestrator.domain.outcome import Deferred, GraphError
 from orchestrator.domain.target import LOST_CALL, TargetStatus
 from orchestrator.store.batches import FIRST_CALLS
 from orchestrator.store.database import Store, open_store
+from orchestrator.store.rows import BatchRow
 from orchestrator.usecases.recover_stalled import LEASE
 from tests.support.builders import AFTER_THE_LEASE, ALICE, BOB, LANE, NOW, StoreWorker, a_job, recovered, tally_of
 from tests.support.clock import ManualClock
@@ -189,7 +192,7 @@ async def test_a_resumed_job_must_prove_itself_again(store: Store) -> None:
     job = await a_job(store, 300)
 
     async with store.transaction() as tx:
-        await tx.jobs.rejoin(job.number, LANE)
+        await tx.jobs.rejoin(job.number, LANE, now=NOW)
     claim = await StoreWorker(store).claim(100)
 
     assert claim is not None
@@ -207,6 +210,31 @@ async def test_jobs_take_turns_by_what_they_were_served_over_their_weight(store:
     served = [claim.key.job for claim in claims if claim is not None]
     assert served.count(large.number) == 8  # sixteen parts to four
     assert served.count(small.number) == 2
+
+
+async def test_a_newcomer_joins_those_that_have_something_to_call(store: Store) -> None:
+    late, out, working = [await a_job(store, 20) for _ in range(3)]
+    async with store.transaction() as tx:
+        await tx.jobs.serve({working.number: 4000})
+        await tx.brakes.set_outage(out.number, Outage(NOW, 0, NOW + timedelta(seconds=30)), reason="Graph is out")
+        waits_for_later = update(BatchRow).where(BatchRow.job_number == late.number)
+        await tx.connection.execute(waits_for_later.values(due_at=NOW + timedelta(hours=1)))
+
+    new = await a_job(store, 20)
+
+    async with store.reading() as tx:
+        due = {each.turn.job: each.turn.served for each in await tx.jobs.due(worker=ALICE, now=NOW)}
+    assert due == {working.number: 1000.0, new.number: 1000.0}
+
+
+async def test_what_a_job_is_served_counts_from_its_start(store: Store) -> None:
+    behind, ahead = await a_job(store, 20), await a_job(store, 20)
+    async with store.transaction() as tx:
+        await tx.jobs.serve({ahead.number: 4000})
+
+        turns = await tx.jobs.serve({behind.number: 2, ahead.number: 2}, {behind.number: 800.0, ahead.number: 800.0})
+
+    assert {turn.job: turn.served for turn in turns} == {behind.number: 800.5, ahead.number: 1000.5}
 
 
 @pytest.mark.parametrize("status", [JobStatus.PAUSED, JobStatus.STOPPED, JobStatus.CANCELLED])

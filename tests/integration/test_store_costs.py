@@ -134,6 +134,11 @@ async def a_serving(tx: Transaction) -> object:
     return await tx.jobs.serve({job.number: 20})
 
 
+async def a_joining(tx: Transaction) -> None:
+    job = await tx.jobs.find("latest")
+    await tx.jobs.rejoin(job.number, job.lane, now=NOW)
+
+
 async def a_job_listing(tx: Transaction) -> object:
     jobs = await tx.jobs.newest(10)
     return await tx.jobs.tallies([job.number for job in jobs])
@@ -142,7 +147,9 @@ async def a_job_listing(tx: Transaction) -> object:
 Ask = Callable[[Transaction], Awaitable[object]]
 
 
-@pytest.mark.parametrize("ask", [a_claim, a_listing, a_tally, a_recovery, a_look, a_forecast, a_serving, a_job_listing])
+@pytest.mark.parametrize(
+    "ask", [a_claim, a_listing, a_tally, a_recovery, a_look, a_forecast, a_serving, a_joining, a_job_listing]
+)
 async def test_no_question_reads_a_whole_table_of_targets_or_batches(store: Store, ask: Ask) -> None:
     await backlog(store)
     with statements_of(store) as statements:

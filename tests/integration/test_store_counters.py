@@ -129,7 +129,7 @@ class Counters(RuleBasedStateMachine):
     async def _resume(self, job: Job) -> None:
         async with self.store.transaction() as tx:
             if await tx.jobs.move(job.number, JobStatus.RUNNING, frm=[JobStatus.PAUSED], reason=None, now=self.now):
-                await tx.jobs.rejoin(job.number, LANE)
+                await tx.jobs.rejoin(job.number, LANE, now=self.now)
                 await tx.jobs.note_answered(job.number)
                 await tx.targets.make_due(job.number, now=self.now)
 

@@ -99,7 +99,7 @@ async def a_job(
         await tx.reception.add_page(number, 0, (2, targets + 1), b"", now=now)
         await tx.reception.add_batches(number, 0, batches, now=now)
         if published:
-            await tx.jobs.rejoin(number, lane)
+            await tx.jobs.rejoin(number, lane, now=now)
             await tx.reception.publish(number, Intake(targets), total=targets, idempotency=None, now=now)
         if answered:
             await tx.jobs.note_answered(number)

@@ -39,6 +39,17 @@ def test_a_closed_lane_opens_first() -> None:
     assert forecast(Ahead(100, 4), [], LanePace(10.0, opens_in=30.0)).seconds == 40.0
 
 
+def test_an_outage_is_waited_out_until_the_next_probe() -> None:
+    assert forecast(Ahead(100, 4, starts_in=50.0), [], LanePace(10.0, opens_in=30.0)).seconds == 60.0
+
+
+@pytest.mark.parametrize(("ends_in", "seconds"), [(10.0, 10.0), (9.9, None)])
+def test_what_the_window_ends_before_is_not_promised(ends_in: float, seconds: float | None) -> None:
+    told = forecast(Ahead(100, 4, ends_in=ends_in), [], OPEN)
+
+    assert (told.seconds, told.per_second) == (seconds, 10.0)
+
+
 def test_where_nothing_paces_nothing_is_promised() -> None:
     assert forecast(Ahead(100, 4), [], LanePace(None)).seconds is None
 
@@ -70,6 +81,21 @@ def test_the_pace_is_what_was_learned_of_the_limit() -> None:
     assert pace_of(GRAPH_WRITE_LIMIT, held, AT, None).per_second == pytest.approx(0.5 / interval(GRAPH_WRITE_LIMIT))
     assert pace_of(GRAPH_WRITE_LIMIT, held, AT, 4.5).per_second == 4.5
     assert pace_of(GRAPH_WRITE_LIMIT, free, AT, 4.5).per_second == pytest.approx(1 / interval(GRAPH_WRITE_LIMIT))
+
+
+def test_envelopes_are_as_slow_as_they_are() -> None:
+    grouped = Pace(0.0, together=20)
+
+    paced = pace_of(GRAPH_WRITE_LIMIT, grouped, AT, None)
+
+    assert paced.per_second == pytest.approx(1 / interval(GRAPH_WRITE_LIMIT, 20))
+    assert paced.per_second == pytest.approx(0.905 / interval(GRAPH_WRITE_LIMIT))
+
+
+def test_a_limit_that_was_lowered_since_the_last_envelope_has_a_pace() -> None:
+    lowered = WriteLimit(10, timedelta(seconds=1))
+
+    assert pace_of(lowered, Pace(0.0, together=20), AT, None).per_second == pytest.approx(1 / interval(lowered))
 
 
 def test_without_a_limit_the_pace_is_what_was_measured() -> None:

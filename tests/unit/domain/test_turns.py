@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import combinations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.domain.batch import BATCH_SIZE
 from orchestrator.domain.batching import Batching, together
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT
@@ -42,6 +44,73 @@ def test_what_has_nothing_due_is_passed_over_until_it_has() -> None:
     turns.replace([one, other])
 
     assert (without, turns.first()) == (other.job, one.job)
+
+
+@given(
+    WEIGHTS,
+    st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.integers(1, 40)), max_size=60),
+    st.integers(1, 50),
+)
+def test_whoever_comes_back_shares_with_the_others_from_its_first_call_on(
+    weights: list[int], changes: list[tuple[int, bool, int]], block: int
+) -> None:
+    lane = _Lane(weights)
+
+    for job, is_due, calls in changes:
+        lane.look({job % len(weights): is_due})
+        for _ in range(calls):
+            lane.serve(block)
+
+        for one, other in combinations(lane.due, 2):
+            # However often others came and went meanwhile.
+            since = max(lane.due_since[one], lane.due_since[other])
+            shares = [lane.served(each, since=since) / weights[each] for each in (one, other)]
+            assert abs(shares[0] - shares[1]) <= block / weights[one] + block / weights[other] + 1e-6
+
+
+class _Lane:
+    """One lane as one process drives it, with what the database keeps of each job's place."""
+
+    def __init__(self, weights: list[int]) -> None:
+        self.due: set[int] = set()
+        self.due_since: dict[int, int] = {}
+        self._weights, self._places = weights, [0.0] * len(weights)
+        self._log: list[tuple[int, int]] = []
+        self._turns = Turns()
+        self.look(dict.fromkeys(range(len(weights)), True))
+
+    def look(self, changes: dict[int, bool]) -> None:
+        for job, is_due in changes.items():
+            if is_due and job not in self.due:
+                self.due_since[job] = len(self._log)
+            (self.due.add if is_due else self.due.discard)(job)
+        self._turns.replace(self._turn(job) for job in self.due)
+
+    def serve(self, calls: int) -> None:
+        job = self._turns.first()
+        if job is not None:
+            self._turns.note_served(job, calls)
+            self._places[job] = self._turn(job).not_before(self._turns.start(job)).after(calls).served
+            self._turns.correct(self._turn(job))
+            self._log.append((job, calls))
+
+    def served(self, job: int, *, since: int) -> int:
+        return sum(calls for each, calls in self._log[since:] if each == job)
+
+    def _turn(self, job: int) -> Turn:
+        return Turn(JobNumber(job), self._places[job], self._weights[job])
+
+
+def test_a_process_that_has_just_started_sees_by_the_others_who_had_nothing_due() -> None:
+    turns = Turns()
+    turns.replace([Turn(JobNumber(1), 20.0, 4), Turn(JobNumber(2), 100_000.0, 4)])
+    alone = 0
+
+    while turns.first() == 1:
+        turns.note_served(JobNumber(1), 20)
+        alone += 20
+
+    assert alone <= BATCH_SIZE + 20
 
 
 def test_another_weight_counts_from_the_next_call() -> None:
