@@ -136,6 +136,8 @@ class Outages:
         for row in self._rows.values():
             row.forget(now - _KEPT_FOR)
         self._rows = {job: row for job, row in self._rows.items() if row.met or job in jobs}
+        # Of a job that was stopped or cancelled meanwhile nobody will say that Graph is back.
+        self._out = {job: since for job, since in self._out.items() if job in self._news or job in jobs}
 
     def note(
         self, job: JobNumber, target: Target, outcome: Outcome, *, left_at: float, now: float, is_probe: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -121,6 +121,10 @@ class Recorder:
     def forget_answered(self, job: JobNumber) -> None:
         """The database says that no call of this job was answered yet."""
         self._known_answered.discard(job)
+
+    def keep(self, jobs: Collection[JobNumber]) -> None:
+        """Forget which others were answered: of one that is held again, the next answer says it anew."""
+        self._known_answered.intersection_update(jobs)
 
     def note_halt(self, job: JobNumber, halt: Halt) -> None:
         """No call of this job can work."""

@@ -121,7 +121,7 @@ class Brakes:
         )
 
     async def out_for(self, numbers: Collection[JobNumber]) -> dict[JobNumber, bool]:
-        """Whether Graph is out for each of these jobs."""
+        """Whether Graph is out for each of these jobs that is queued or running."""
         found = await self._connection.execute(_OUT_FOR, {"numbers": list(numbers)})
         return {JobNumber(number): bool(is_out) for number, is_out in found}
 
@@ -161,7 +161,7 @@ _OF_ACTIVE = select(JobRow.__table__).where(
 )
 _OF_ACTIVE_LOCKED = _OF_ACTIVE.with_for_update(of=JobRow)
 _OUT_FOR = select(JobRow.number, JobRow.probe_at.is_not(None)).where(
-    JobRow.number.in_(bindparam("numbers", expanding=True))
+    JobRow.number.in_(bindparam("numbers", expanding=True)), JobRow.status.in_(_ACTIVE)
 )
 
 FIRST_LOOK_WITHIN = timedelta(hours=1)

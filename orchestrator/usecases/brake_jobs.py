@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
@@ -126,6 +126,11 @@ class Brakeman:
             # What was not looked at now is looked at with the next outcome.
             log.warning("brake.waiting", reason=str(problem))
 
+    def keep(self, jobs: Collection[JobNumber]) -> None:
+        """Forget all others: of one that is held again, the next device that ends calls for a look."""
+        for job in self._seen.keys() - set(jobs):
+            del self._seen[job]
+
     def _calls_for_a_look(self, job: JobNumber) -> bool:
         seen = self._seen[job]
         waits_for_it = seen.ended > 0 and self._caution.is_cautious(job)
@@ -136,7 +141,7 @@ class Brakeman:
         if judged.brake is not None and not judged.stopped:
             self._note_judged(job, judged.brake)
             return
-        del self._seen[job]
+        self._seen.pop(job, None)
         if judged.stopped:
             self._forbid([job])
         else:

@@ -365,14 +365,17 @@ class Driver:
 
     async def _look_at_jobs(self) -> None:
         await self._leases.look()
-        held = {each.claim.key.job for each in self._leases.all()}
-        if jobs := held | self._outages.suspects:
+        seen: dict[JobNumber, bool] = {}
+        if jobs := self._leases.jobs() | self._outages.suspects:
             async with self._app.store.reading() as tx:
                 seen = await tx.brakes.out_for(jobs)
-            now = self._app.clock.monotonic()
-            self._outages.note_seen(seen, now)
-            self._outages.keep(held, now)
-        self._caution.keep(held)
+        now = self._app.clock.monotonic()
+        self._outages.note_seen(seen, now)
+        # As it is now: what was claimed during that look is not to be forgotten.
+        held = self._leases.jobs()
+        self._outages.keep(held | seen.keys(), now)
+        for each in (self._caution, self._recorder, self._brakeman):
+            each.keep(held)
         self._shed_what_may_not_leave()
         if self._outages.has_news:
             # Of a job that nothing is held of, nothing else may ever be written.

@@ -50,6 +50,10 @@ class Leases:
         """The batches that are held."""
         return [key for key, held in self._held.items() if not held.is_lost]
 
+    def jobs(self) -> set[JobNumber]:
+        """The jobs of which anything is held."""
+        return set(self._of_job)
+
     def of_job(self, job: JobNumber) -> list[HeldBatch]:
         """What is held of one job."""
         return [held for held in self._of_job.get(job, {}).values() if not held.is_lost]
@@ -137,7 +141,10 @@ class Leases:
 
     async def look(self) -> None:
         """See which of the jobs that we hold something of were paused, cancelled or stopped."""
-        jobs = {key.job for key in self._held}
+        jobs = self.jobs()
+        # The next claim on anything else finds it running.
+        self._resting &= jobs
+        self._halted &= jobs
         if not jobs:
             return
         asked_at = self._app.clock.monotonic()

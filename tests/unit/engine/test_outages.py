@@ -160,6 +160,20 @@ def test_what_was_met_long_ago_is_forgotten(outages: Outages) -> None:
     assert not any(fail(outages, 1, first=1000))
 
 
+def test_an_outage_is_forgotten_of_a_job_that_has_no_part_in_it_once_it_is_written_down(outages: Outages) -> None:
+    fail(outages, OUTAGE_AFTER)
+    fail(outages, OUTAGE_AFTER, job=OTHER)
+
+    outages.keep([], 20.0)
+    unwritten = outages.is_out(JOB)
+    outages.take_news()
+    outages.keep([OTHER], 20.0)
+
+    assert unwritten
+    assert not outages.is_out(JOB)
+    assert outages.is_out(OTHER)
+
+
 def test_a_late_answer_ends_it_too(outages: Outages) -> None:
     fail(outages, OUTAGE_AFTER)
 

@@ -337,3 +337,17 @@ async def test_outcomes_of_a_lost_term_are_not_written_into_the_next(
     (entry,) = book.entries
     assert [change.term for change in entry.batches] == [2]
     assert book.lines == [3]
+
+
+async def test_whose_calls_were_answered_is_kept_for_the_jobs_that_are_named(
+    recorder: Recorder, clock: ManualClock
+) -> None:
+    recorder.note_answered(JOB)
+    recorder.note_answered(JobNumber(2))
+    recorder.nudge()
+    await clock.run_for(seconds=1)
+
+    recorder.keep([JOB])
+
+    assert recorder.knows_answered(JOB)
+    assert not recorder.knows_answered(JobNumber(2))

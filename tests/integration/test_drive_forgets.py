@@ -1,0 +1,75 @@
+"""A worker that lives for months keeps nothing of the jobs that it is done with."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from orchestrator.domain.brake import BrakeOptions
+from orchestrator.domain.job import Job, JobStatus
+from orchestrator.engine.stop import StopSignal
+from orchestrator.simulator.app import SimulatedGraph
+from orchestrator.simulator.serving import serve
+from orchestrator.usecases.app import App
+from orchestrator.usecases.cancel_job import cancel_job
+from orchestrator.usecases.describe_jobs import JobView, describe_job
+from orchestrator.usecases.drive import Driver, open_driver
+from tests.support.apps import an_app, device_ids, submitted
+from tests.support.askers import SOMEBODY
+
+pytestmark = pytest.mark.enable_socket
+
+
+async def test_nothing_is_kept_of_jobs_that_have_ended(sqlite_url: str) -> None:
+    graph = SimulatedGraph(None)
+    async with (
+        serve(graph) as url,
+        an_app(sqlite_url, url) as app,
+        open_driver(app, StopSignal()) as driver,
+    ):
+        finished = [await at_rest(app, await submitted(app, 60)) for _ in range(4)]
+        graph.refuse(device_ids(60)[::2], 409)
+        braked = await at_rest(app, await submitted(app, 60, brake=BrakeOptions(share=25, sample=5)))
+        graph.behave()
+        graph.outage(seconds=60, status=503)
+        out = await submitted(app, 60)
+        await until_out(app, out)
+        await cancel_job(app, out.id, by=SOMEBODY)
+
+        async with asyncio.timeout(10):
+            while any(remembered(driver).values()):  # noqa: ASYNC110 - the driver's loops set no event
+                await asyncio.sleep(0.05)
+
+    assert {view.status for view in finished} == {JobStatus.FINISHED}
+    assert braked.status is JobStatus.STOPPED
+
+
+def remembered(driver: Driver) -> dict[str, int]:
+    """How many jobs each part of the driver still knows something of."""
+    leases, outages, caution = driver._leases, driver._outages, driver._caution
+    return {
+        "known": len(driver._known),
+        "ahead": len(driver._ahead),
+        "resting": len(leases._resting),
+        "halted": len(leases._halted),
+        "seen": len(driver._brakeman._seen),
+        "answered": len(driver._recorder._known_answered),
+        "out": len(outages._out),
+        # What was met of an outage is kept for some minutes, by its time alone.
+        "met": sum(not row.met for row in outages._rows.values()),
+        "cautious": len(caution._latest),
+    }
+
+
+async def at_rest(app: App, job: Job) -> JobView:
+    async with asyncio.timeout(30):
+        while not (view := await describe_job(app, job.id)).status.is_at_rest:  # noqa: ASYNC110 - the database tells nobody
+            await asyncio.sleep(0.02)
+    return view
+
+
+async def until_out(app: App, job: Job) -> None:
+    async with asyncio.timeout(30):
+        while (await describe_job(app, job.id)).job.reason is None:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.02)
