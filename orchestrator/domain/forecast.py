@@ -29,7 +29,7 @@ class Ahead:
 class Forecast:
     """`seconds` from now until the end, None where nothing paces the lane; `ahead` calls of other jobs share it.
 
-    They are None as well where the job's window ends before.
+    `seconds` is None as well where the job's window ends before.
     """
 
     seconds: float | None

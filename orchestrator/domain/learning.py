@@ -98,13 +98,16 @@ def counted_at(learned: Learned, now: float, window: float) -> float:
 def after_refusal(learned: Learned, now: float, wait: float, calls: int, window: float) -> Learned:
     """What is known after a refusal that closes the lane for `wait` seconds, under a limit of `calls`."""
     used = share_at(learned, now, window)
-    went_through = counted_at(learned, now, window) / calls * KEPT
     if learned.share >= 1.0:
         most = used * FIRST_CUT
     elif now - learned.held_since < HOLD * window:
         most = used * CUT
     else:
         most = used
+    went_through = most
+    if now - learned.counted_from < 2 * window:
+        went_through = counted_at(learned, now, window) / calls * KEPT
+    # Otherwise nobody was granted anything here: another keeper was, and knows what went through.
     share = max(min(went_through, most), used * DEEPEST_CUT, LEAST)
     return replace(learned, share=share, held_since=now + wait)
 

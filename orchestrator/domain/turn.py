@@ -31,9 +31,12 @@ class Turns:
 
     Start-time fair queueing (Goyal, Vin, Cheng 1996): the lane stands where the job did that was served last, and a job
     that had nothing due starts there. It would be served alone otherwise, until it had as much as all the others.
+    `lead` is how many calls a job of weight 1 may at most be given before those who serve the others see it: one batch
+    where a limit paces the lane, since then nobody draws more at a time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lead: int = BATCH_SIZE) -> None:
+        self._lead = lead
         self._turns: dict[JobNumber, Turn] = {}
         self._starts: dict[JobNumber, float] = {}
         self._stands_at = 0.0
@@ -41,9 +44,8 @@ class Turns:
     def replace(self, turns: Iterable[Turn]) -> None:
         """These have something due, and no others."""
         due = list(turns)
-        # Nobody leads by more than one draw, which is from one batch: whoever is further behind had nothing due, even
-        # where this process was not there to see it.
-        lowest = max((turn.served - BATCH_SIZE / turn.weight for turn in due), default=0.0)
+        # Whoever is further behind had nothing due, even where this process was not there to see it.
+        lowest = max((turn.served - self._lead / turn.weight for turn in due), default=0.0)
         self._stands_at = max(self._stands_at, lowest)
         self._starts = {
             turn.job: max(lowest, self._starts[turn.job]) if turn.job in self._turns else self._stands_at

@@ -92,16 +92,20 @@ class Flights:
         try:
             # Whatever may have to be waited for comes before the last look at whether they may leave.
             unready = await self._unready(held, group)
-            targets = self._leaving(held, group)
+            targets = self._leaving(held, group, is_ready=unready is None)
             if not targets:
                 return
             left_at, sent_at = self._ports.clock.monotonic(), self._ports.utc()
-            outcomes = [unready] * len(targets) if unready else await self._heard(held.claim, targets)
+            if unready is not None:
+                await self._take_in(held, targets, [unready] * len(targets), sent_at, left_at)
+                return
+            outcomes = await self._heard(held.claim, targets)
             if outcomes is None:
                 self._withdraw(held, targets)
                 return
             took = self._ports.clock.monotonic() - left_at
             self.round_trip = took if not self.round_trip else self.round_trip + (took - self.round_trip) / 8
+            self._count(outcomes, took)
             await self._take_in(held, targets, outcomes, sent_at, left_at)
         finally:
             self._slots.release()
@@ -128,11 +132,14 @@ class Flights:
             held.shed()
         self._ports.recorder.note(held)
 
-    def _leaving(self, held: HeldBatch, group: Group) -> list[Target]:
-        """Those that may still leave now; the others wait as if they had never been taken."""
+    def _leaving(self, held: HeldBatch, group: Group, *, is_ready: bool) -> list[Target]:
+        """Those that may still leave now; the others wait as if they had never been taken.
+
+        What cannot even leave needs no permit that still lives: it is to be known however long that took to find out.
+        """
         now = self._ports.clock.monotonic()
         may_leave = not self._stop.is_requested and self._closures.is_open and self._allows(held)
-        leaving = [target for target, permit in group if may_leave and now <= permit.latest]
+        leaving = [target for target, permit in group if may_leave and (now <= permit.latest or not is_ready)]
         self.came_late |= may_leave and not leaving
         # What was prepared before a job began to fare badly waits for its brake as what is drawn after that.
         leaving = leaving[: self._ports.caution.room(job := held.claim.key.job, self._in_air[job], len(leaving))]
@@ -202,8 +209,6 @@ class Flights:
             if refusal is not None:
                 refusals.append(refusal)
             self._ports.recorder.note(held, [held.apply(target, step, sent_at=sent_at)])
-        throttled = sum(_is_throttled(outcome) for outcome in outcomes)
-        self._count(len(outcomes), throttled, now - left_at)
         if refusals:
             # Of one envelope the longest wait counts for all: https://learn.microsoft.com/graph/throttling
             await self._closures.share(max(refusals, key=lambda refusal: refusal.wait or 0.0))
@@ -219,9 +224,9 @@ class Flights:
             ports.caution.note_good(job, len(targets))
         ports.recorder.note_answered(job)
         ports.recorder.note(held, held.accept(targets, ids, sent_at=sent_at))
-        self._count(len(targets), 0, ports.clock.monotonic() - left_at)
 
-    def _count(self, calls: int, throttled: int, took: float) -> None:
+    def _count(self, outcomes: Sequence[Outcome], took: float) -> None:
+        calls, throttled = len(outcomes), sum(_is_throttled(outcome) for outcome in outcomes)
         late = calls if self._travel.is_late(took, self._ports.clock.monotonic()) else 0
         self._ports.recorder.note_calls(self._lane.key, LaneCalls(calls, throttled, late))
 

@@ -166,13 +166,14 @@ end
 
 local function learn(closed)
   local used = share_now(window)
-  local went_through = counted_now() / calls * kept
   local most = used
   if pace.share >= 1 then
     most = used * first_cut
   elseif now - pace.held_since < hold * window then
     most = used * cut
   end
+  local went_through = most
+  if now - pace.counted_from < 2 * window then went_through = counted_now() / calls * kept end
   pace.share = math.max(math.min(went_through, most), used * deepest_cut, least)
   pace.held_since = now + closed
 end

@@ -126,8 +126,10 @@ class Jobs:
         values: dict[str, Any] = {"status": wanted, "reason": reason, "touched_at": now, "untold": untold}
         if wanted.is_final:
             values["finished_at"] = now
+        # What a stopped job left may be first in another one by now: to go on would call it twice.
+        is_whole = [JobRow.carried_to.is_(None)] if wanted is JobStatus.RUNNING else []
         moved = await self._connection.execute(
-            update(JobRow).where(JobRow.number == number, JobRow.status.in_(frm)).values(values)
+            update(JobRow).where(JobRow.number == number, JobRow.status.in_(frm), *is_whole).values(values)
         )
         return moved.rowcount == 1
 

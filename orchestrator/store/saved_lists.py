@@ -133,6 +133,14 @@ class SavedLists:
         """The list of this name as it was last imported; UnknownList where there is none."""
         return (await self.versions(name, limit=1))[0]
 
+    async def version(self, name: str, version: int) -> ListVersion:
+        """One version of the list of this name; UnknownList where there is none."""
+        query = _WHOLE.where(SavedListRow.name == name, ListVersionRow.version == version)
+        row = (await self._connection.execute(query)).one_or_none()
+        if row is None:
+            raise UnknownList(name)
+        return _version(row)
+
     async def versions(self, name: str, *, limit: int = 1000) -> list[ListVersion]:
         """The versions of a list, newest first; UnknownList where there is none."""
         query = _WHOLE.where(SavedListRow.name == name).order_by(ListVersionRow.version.desc()).limit(limit)

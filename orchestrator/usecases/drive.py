@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from orchestrator.domain.batch import Claim
+from orchestrator.domain.batch import BATCH_SIZE, Claim
 from orchestrator.domain.errors import CannotContinue, MusterError, TryLater
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.job import Job, shown_status
@@ -50,6 +50,10 @@ _FENCE = 0.25
 
 _LOW = 100
 """Targets in reserve below which more is asked for: with a limit of 200 in 20 s ten seconds' worth."""
+
+_LEAD = BATCH_SIZE
+_LEAD_UNPACED = 16 * BATCH_SIZE
+"""Calls that a job may be given before all workers see it: where nothing paces them, several draw whole batches."""
 
 _AT_ONCE = 64
 _AT_ONCE_PACED = 400
@@ -192,12 +196,18 @@ class Driver:
             turns.setdefault(each.lane, []).append(each.turn)
             tenants[each.lane] = each.tenant
         for lane, those in turns.items():
-            self._turns.setdefault(lane, Turns()).replace(those)
+            if lane not in self._turns:
+                self._turns[lane] = Turns(_LEAD if self._is_paced(tenants[lane]) else _LEAD_UNPACED)
+            self._turns[lane].replace(those)
         for lane, tenant in tenants.items():
             if lane not in self._running and not self._stop.is_requested:
                 task = asyncio.create_task(self._run_lane(lane, tenant), name=f"lane {lane}")
                 self._running[lane] = task
                 task.add_done_callback(partial(self._lane_ended, lane))
+
+    def _is_paced(self, tenant_name: str) -> bool:
+        tenant = self._app.tenants.get(tenant_name)
+        return tenant is None or tenant.write_limit is not None
 
     def _may_go_on(self, due: DueJob) -> bool:
         # What is held of a job that must prove itself is all there is for now; but it may be back in reserve.
@@ -383,7 +393,7 @@ class Driver:
 
     async def _look_at_lanes(self) -> None:
         """See what was closed by refusals that others heard: a group's permits may be granted a second ahead."""
-        if not self._running:
+        if not any(run.in_flight for run in self._runs.values()):
             return
         async with self._app.store.reading() as tx:
             now = (await tx.now()).timestamp()

@@ -77,7 +77,7 @@ async def import_list(
             await tx.lists.hold(name)
             await _refuse_beyond(by, tx, name, devices=len(keys))
             await tx.lists.publish(number, version, intake, devices=len(keys), added=len(added), removed=len(removed))
-            imported = await tx.lists.newest(name)
+            imported = await tx.lists.version(name, version)
             facts = {"version": version, "devices": len(keys), "added": len(added), "removed": len(removed)}
             await tx.audit.write(by, "list.imported", name, reason=reason, facts=facts, now=await tx.now())
     except BaseException:

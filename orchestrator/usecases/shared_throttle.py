@@ -7,13 +7,14 @@ other keeper are worth nothing, whoever holds them; whoever takes over waits unt
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.errors import QueueUnavailable, TryLater
+from orchestrator.domain.errors import QueueUnavailable, StoreUnavailable, TryLater
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.pacing import LEAD, Keeper, Permits, Refusal, Standing, unknown_past
@@ -70,12 +71,18 @@ class SharedThrottle:
         # What one keeper learns the other needs to know on the day that it takes over. Both at once: it takes seconds
         # to find out that Redis hangs, and the row may be the keeper already.
         for problem in await asyncio.gather(
-            self._redis.close(lane, refusal, limit), self._row.close(lane, refusal, limit), return_exceptions=True
+            self._close_in_redis(lane, refusal, limit), self._row.close(lane, refusal, limit), return_exceptions=True
         ):
             if isinstance(problem, QueueUnavailable):
                 log.info("throttle.closed_in_row_only", lane=lane)
             elif problem is not None:
                 raise problem
+
+    async def _close_in_redis(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
+        # Otherwise an emptied Redis would know of this refusal alone, and not of a longer closure before it.
+        with suppress(StoreUnavailable):
+            await self._redis.begin(lane, await self._row.look(lane))
+        await self._redis.close(lane, refusal, limit)
 
     async def look(self, lane: LaneKey) -> Standing:
         """Where the lane stands, and what its keeper's clock shows."""

@@ -542,6 +542,26 @@ async def test_a_job_that_goes_on_again_keeps_what_it_left(app: App, clock: Manu
     assert (await job_of(app, first.id)).status is JobStatus.RUNNING
 
 
+async def test_a_job_whose_rest_is_in_another_one_does_not_go_on_however_late_that_was_seen(
+    app: App, clock: ManualClock
+) -> None:
+    await a_list(app, 10)
+    await a_schedule(app, rules=Rules(until=time(6), carry_over=True))
+    night(clock)
+    await fire_schedules(app)
+    first = await job_of(app, (await history_of(app))[0].job)
+    clock.advance(hours=5)
+    await close_windows(app)
+
+    async with app.store.transaction() as tx:
+        now = await tx.now()
+        assert await tx.jobs.carry_over(first.id, to=JobId("another"), reason="carried over", now=now)
+        # As whoever resumes it does, who looked before that.
+        goes_on = await tx.jobs.move(first.number, JobStatus.RUNNING, frm=(JobStatus.STOPPED,), reason=None, now=now)
+
+    assert not goes_on
+
+
 async def test_a_person_may_let_a_job_go_on_beyond_its_window(app: App, clock: ManualClock) -> None:
     await a_list(app, 5)
     await a_schedule(app, rules=Rules(until=time(6)))

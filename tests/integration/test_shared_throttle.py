@@ -76,6 +76,21 @@ async def test_a_redis_that_was_emptied_begins_with_what_the_row_knows(
         assert standing.pace.learned.share < 1
 
 
+async def test_a_late_refusal_hides_no_longer_closure_from_a_redis_that_was_emptied(
+    store: Store, valkey_url: str, lane: LaneKey
+) -> None:
+    async with a_process(store, valkey_url) as throttle, redis.Redis.from_url(valkey_url) as client:
+        await throttle.take(lane, 1, LIMIT)
+        await throttle.close(lane, Refusal(60.0), LIMIT)
+        await client.delete(f"shared:pace:{lane}")
+        await throttle.close(lane, Refusal(None, ago=5.0), LIMIT)
+
+        permits = await throttle.take(lane, 5, LIMIT)
+
+        assert permits.each == ()
+        assert permits.closed_until - SystemClock().monotonic() > 50
+
+
 async def test_a_lane_that_nobody_knows_begins_with_an_unknown_past(
     store: Store, valkey_url: str, lane: LaneKey
 ) -> None:

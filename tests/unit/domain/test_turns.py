@@ -144,3 +144,22 @@ def test_envelopes_are_taken_where_they_pay(
     chosen = together(batching, limit, lanes=lanes, round_trip=round_trip, at_once=400)  # type: ignore[arg-type]
 
     assert chosen == expected
+
+
+def test_workers_that_draw_whole_batches_before_they_hear_of_each_other_keep_to_the_weights() -> None:
+    high, low = JobNumber(1), JobNumber(2)
+    weights, passed = {high: 16, low: 1}, {high: 0.0, low: 0.0}
+    served: Counter[JobNumber] = Counter()
+    workers = [Turns(16 * BATCH_SIZE) for _ in range(8)]
+
+    for _ in range(400):
+        draws = []
+        for turns in workers:
+            turns.replace(Turn(job, place, weights[job]) for job, place in passed.items())
+            if (job := turns.first()) is not None:
+                draws.append((turns, job))
+        for turns, job in draws:
+            passed[job] = max(passed[job], turns.start(job)) + BATCH_SIZE / weights[job]
+            served[job] += BATCH_SIZE
+
+    assert served[high] / served[low] == pytest.approx(16, rel=0.1)

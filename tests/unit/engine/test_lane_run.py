@@ -55,10 +55,13 @@ class Graph:
     calls: list[Call] = field(default_factory=list)
     envelopes: list[int] = field(default_factory=list)
     unready: Outcome | None = None
+    refused_after: float = 0.0
     token_at: float = 0.0
 
     async def ready(self) -> Outcome | None:
         await self.clock.sleep(max(0.0, self.token_at - self.clock.monotonic()))
+        if self.unready is not None:
+            await self.clock.sleep(self.refused_after)
         return self.unready
 
     async def trigger(self, call: Call) -> Outcome:
@@ -317,13 +320,19 @@ async def test_a_lane_that_was_closed_while_calls_waited_for_a_token_is_closed_f
     assert stage.graph.calls == []
 
 
-async def test_where_there_is_no_token_nothing_is_sent_and_the_job_stops(clock: ManualClock) -> None:
-    stage = Stage(clock, 5, limit=LIMIT)
+@pytest.mark.parametrize("devices", [1, 5, 100])
+@pytest.mark.parametrize("refused_after", [0.0, 0.3, 3.0])
+async def test_where_there_is_no_token_nothing_is_sent_and_the_job_stops(
+    clock: ManualClock, refused_after: float, devices: int
+) -> None:
+    stage = Stage(clock, devices, limit=LIMIT)
     stage.graph.unready = Barred(GraphError("SignInRefused", "no such app"), Bar.TOKEN_REFUSED)
+    stage.graph.refused_after = refused_after
 
-    await stage.for_seconds(5)
+    await stage.for_seconds(10)
 
     assert stage.graph.calls == []
+    assert stage.work.calls == LaneCalls()
     assert set(stage.work.halts.values()) == {Bar.TOKEN_REFUSED}
     assert stage.work.statuses.keys() <= {TargetStatus.WAITING}
 
