@@ -10,6 +10,7 @@ from orchestrator.engine.garbage import collect_seldom
 from orchestrator.engine.stop import StopSignal
 from orchestrator.settings import Settings
 from orchestrator.usecases.keep_time import keep_time
+from workers.watchdog import watched
 
 
 def run_worker(arguments: Sequence[str] = ()) -> int:
@@ -29,5 +30,5 @@ def run_worker(arguments: Sequence[str] = ()) -> int:
 
 async def run_clock(settings: Settings, stop: StopSignal) -> None:
     """Fire what is due and recover what stalled, until told to stop; any number may run."""
-    async with open_app(settings, kind="clock") as app:
+    async with open_app(settings, kind="clock") as app, watched(app.clock):
         await keep_time(app, stop)

@@ -1,16 +1,20 @@
-"""Ends a process whose driver moves no more: its supervisor starts another, and what it held runs out meanwhile.
+"""Ends a process that moves no more: its supervisor starts another, and what it held runs out meanwhile.
 
 A worker that is deaf to its broker goes on without: its driver looks into the database by itself. This is for the one
-whose loop stands still, of which nobody would hear: its port is open, and its process is there.
+whose loop stands still, worker or clock, of which nobody would hear: its port is open, and its process is there.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Protocol
+
+from orchestrator.domain.clock import Clock
 
 TICK = 5.0
 STILL_TICKS = 12
@@ -38,7 +42,7 @@ def watch(steps: Callable[[], int], stopping: Bell, end: Callable[[], None], *, 
 
 
 class Watchdog:
-    """Watches one driver from a thread of its own, for the loop cannot watch itself."""
+    """Watches from a thread of its own, for the loop cannot watch itself."""
 
     def __init__(self, steps: Callable[[], int]) -> None:
         self._stopping = threading.Event()
@@ -50,8 +54,27 @@ class Watchdog:
         self._stopping.set()
 
 
+@asynccontextmanager
+async def watched(clock: Clock) -> AsyncIterator[None]:
+    """A watchdog on the loop that this runs on, for as long as the block lasts."""
+    steps = 0
+
+    async def take_steps() -> None:
+        nonlocal steps
+        while True:
+            steps += 1
+            await clock.sleep(TICK / 2)
+
+    stepping, watchdog = asyncio.create_task(take_steps(), name="steps"), Watchdog(lambda: steps)
+    try:
+        yield
+    finally:
+        watchdog.close()
+        stepping.cancel()
+
+
 def _end() -> None:
     # Not through logging: whoever holds its lock may be what stands still.
-    sys.stderr.write("muster: this worker has taken no step for a minute and ends; its work is taken up by others.\n")
+    sys.stderr.write("muster: this process has taken no step for a minute and ends; its work is taken up by others.\n")
     sys.stderr.flush()
     os._exit(70)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
@@ -21,7 +21,7 @@ _CHANGES = frozenset({"PATCH", "PUT", "DELETE"})
 class TaggedRoute(APIRoute):
     """A route whose whole answers to GET carry an ETag, and are 304 where the caller has that one.
 
-    A change with `If-Match` is 412 where a GET of the same address is answered with another one by now.
+    Its changes take an `If-Match`; see `Unchanged`.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -32,8 +32,6 @@ class TaggedRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def tagged(request: Request) -> Response:
-            if request.method in _CHANGES and (seen := request.headers.get("if-match")) is not None:
-                await _refuse_stale(request, seen)
             response = await handle(request)
             if request.method != "GET" or response.status_code != 200 or isinstance(response, StreamingResponse):
                 return response
@@ -48,11 +46,18 @@ class TaggedRoute(APIRoute):
         return tagged
 
 
-async def _refuse_stale(request: Request, seen: str) -> None:
-    """412 where the address is answered otherwise than the caller saw; what cannot be seen is refused by the change."""
+async def _refuse_stale(request: Request) -> None:
+    seen = request.headers.get("if-match")
+    if seen is None:
+        return
     tag = await _tag_of(request)
     if tag is not None and not _knows(seen, tag):
         raise HTTPException(412, "It has changed since you looked. Get it again, and decide anew.")
+
+
+Unchanged = Annotated[None, Depends(_refuse_stale)]
+"""With `If-Match`, 412 where a GET of the same address is answered with another tag by now; what cannot be seen is
+refused by the change. It stands behind what looks at who asks."""
 
 
 async def _tag_of(request: Request) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from orchestrator.api.access import Operator, Viewer
-from orchestrator.api.etags import TaggedRoute
+from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.schemas import ListFacts, SavedList, SavedLists, WhyRemoved
 from orchestrator.serving.list_upload import list_received, list_schema
@@ -56,7 +56,7 @@ def list_routes(max_bytes: int) -> APIRouter:
         return ListFacts.model_validate(list_object(imported.version))
 
     @routes.delete("/{name}", status_code=204, responses=problem_responses(404))
-    async def drop(app: TheApp, by: Operator, name: str, reason: WhyRemoved = None) -> None:
+    async def drop(app: TheApp, by: Operator, _: Unchanged, name: str, reason: WhyRemoved = None) -> None:
         """Remove a list with its versions; schedules that refer to it are set aside when they are due."""
         await remove_list(app, name, by=by, reason=reason or None)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Response
 
 from orchestrator.api.access import Operator, Viewer
-from orchestrator.api.etags import TaggedRoute
+from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.idempotency import IdempotencyKey
 from orchestrator.api.paging import Limit
 from orchestrator.api.problems import created, problem_responses
@@ -112,7 +112,9 @@ def _add_moves(routes: APIRouter) -> None:
         return _facts(added)
 
     @routes.patch("/{name}", **_MOVING)
-    async def change(app: TheApp, by: Operator, name: str, wanted: ScheduleChangeRequest) -> ScheduleFacts:
+    async def change(
+        app: TheApp, by: Operator, _: Unchanged, name: str, wanted: ScheduleChangeRequest
+    ) -> ScheduleFacts:
         """Change what is named, and leave all else of it as it is; a job that runs goes on as it was submitted."""
         change = change_of(wanted.model_dump(exclude_unset=True))
         return _facts((await change_schedule(app, name, change, by=by)).view)
@@ -147,7 +149,7 @@ def _add_moves(routes: APIRouter) -> None:
         return JobFacts.model_validate(job_object(await describe_job(app, job.id)))
 
     @routes.delete("/{name}", status_code=204, responses=problem_responses(404))
-    async def remove(app: TheApp, by: Operator, name: str, reason: WhyRemoved = None) -> None:
+    async def remove(app: TheApp, by: Operator, _: Unchanged, name: str, reason: WhyRemoved = None) -> None:
         """Remove the schedule and its history; its jobs stay."""
         await remove_schedule(app, name, by=by, reason=reason or None)
 

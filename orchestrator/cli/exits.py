@@ -10,14 +10,7 @@ from typing import assert_never
 import click
 
 from orchestrator.cli.invocation import Format, Invocation
-from orchestrator.domain.errors import (
-    MOST_PROBLEMS,
-    CannotContinue,
-    IntakeFailed,
-    LineProblem,
-    RequestRejected,
-    TryLater,
-)
+from orchestrator.domain.errors import CannotContinue, IntakeFailed, LineProblem, RequestRejected, TryLater
 from orchestrator.domain.job import JobStatus, Tally
 
 DONE = 0
@@ -93,10 +86,7 @@ def name_lines(problems: tuple[LineProblem, ...]) -> None:
     for each in problems[:MOST_LINES]:
         click.echo(f"  line {each.line:,}: {each.reason}", err=True)
     if len(problems) > MOST_LINES:
-        more, named = f"{len(problems) - MOST_LINES:,} more", "them all"
-        if len(problems) >= MOST_PROBLEMS:
-            more, named = "more", f"the first {MOST_PROBLEMS:,}"
-        click.echo(f"  … and {more}; `-o csv` names {named}.", err=True)
+        click.echo(f"  … and {len(problems) - MOST_LINES:,} more; `-o csv` names them all.", err=True)
 
 
 def _name_lines(failed: IntakeFailed, output: Format) -> None:

@@ -48,6 +48,8 @@ def import_(
         take_all=take_all,
         max_rows=settings.max_rows,
         max_bytes=settings.max_bytes,
+        # Whoever runs a command has this process to themselves: all of them are named.
+        most_problems=settings.max_rows,
     )
     with opened_list(file) as stream:
         imported = invocation.ask(

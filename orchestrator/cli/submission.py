@@ -79,6 +79,8 @@ class Submission:
             take_all=self.take_all,
             max_rows=settings.max_rows,
             max_bytes=settings.max_bytes,
+            # Whoever runs a command has this process to themselves: all of them are named.
+            most_problems=settings.max_rows,
         )
 
     @property

@@ -156,7 +156,7 @@ class LineProblem:
 
 
 MOST_PROBLEMS = 100_000
-"""Bad lines of a file that are named; all are counted."""
+"""Bad lines of a file that a service names; all are counted."""
 
 
 class IntakeFailed(RequestRejected):

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import BinaryIO
 
 from orchestrator.domain.device import Via
-from orchestrator.domain.errors import IntakeFailed
+from orchestrator.domain.errors import MOST_PROBLEMS, IntakeFailed
 from orchestrator.intake.columns import BARE_COLUMN, find_bare_column, find_id_columns, is_device, names_an_id, shown
 from orchestrator.intake.csv_file import CsvFile, CsvRow
 from orchestrator.intake.eligibility import Eligibility
@@ -28,6 +28,7 @@ class IntakeOptions:
     take_all: bool = False
     max_rows: int = 1_000_000
     max_bytes: int = 1024**3
+    most_problems: int = MOST_PROBLEMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class DeviceList:
         self.report_via = header.report_via
         self.left_out = 0
         self._file, self._rows, self._options = file, rows, options
-        self._validation = Validation(header.layout, only_eligible=options.only_eligible)
+        self._validation = Validation(header.layout, options.most_problems, only_eligible=options.only_eligible)
 
     def pages(self, size: int = 10_000) -> Iterator[Page]:
         """The rows, once, in pages of at most `size`, fewer where they are long; bad rows do not end it.

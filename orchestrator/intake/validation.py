@@ -33,6 +33,7 @@ class Validation:
     """Judges the rows of one file in their order, and keeps count."""
 
     layout: Layout
+    most_problems: int = MOST_PROBLEMS
     only_eligible: bool = False
     good: int = 0
     duplicates: int = 0
@@ -75,7 +76,7 @@ class Validation:
     def _reject_bad(self, line: int, cells: tuple[str, ...], reason: str) -> InputRow:
         self.rejected += 1
         self.bad += 1
-        if len(self.problems) < MOST_PROBLEMS:
+        if len(self.problems) < self.most_problems:
             self.problems.append(LineProblem(line, reason))
         return InputRow(line, cells, RowVerdict.REJECTED, reason)
 

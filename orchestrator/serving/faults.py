@@ -34,6 +34,8 @@ class FaultsAnswered:
             await self._app(scope, receive, send_noting)
         except Exception:
             log.exception("request.broke", method=scope["method"], path=scope["path"])
+            # A part of a page says what is wrong with a status of its own; whoever counts counts a fault.
+            scope["fault"] = True
             if not has_begun:
                 request = Request(scope, receive)
                 await self._say(request, _what_to_look_for())(scope, receive, send)

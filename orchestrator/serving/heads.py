@@ -30,7 +30,7 @@ class HeadsAnswered:
                 return
             has_begun = True
             # For whoever counts the answer by its route.
-            scope["route"] = inner.get("route")
+            scope.update({name: inner[name] for name in ("route", "fault") if name in inner})
             await send(message)
             await send({"type": "http.response.body"})
             asking.cancel()

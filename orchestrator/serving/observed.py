@@ -52,9 +52,11 @@ class Observed:
 
 
 def _note(parts: Served, scope: Scope, status: int, seconds: float) -> None:
+    if "fault" in scope:
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
     method = scope["method"] if scope["method"] in _METHODS else "other"
     # The template and never the path: what is in a path is chosen by whoever asks.
     route = getattr(scope.get("route"), "path", "none")
-    parts.app.metrics.http.labels(method, route, str(status)).observe(seconds)
+    parts.app.metrics.http.labels(method, route, str(int(status))).observe(seconds)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request.refused", method=method, route=route, status=status)

@@ -11,6 +11,7 @@ from orchestrator.domain.access import Asker
 from orchestrator.domain.confirmation import Confirm
 from orchestrator.domain.device import Device
 from orchestrator.domain.errors import WrongMoment
+from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Intake, Job, JobStatus
 from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.intake.input_row import InputRow
@@ -67,6 +68,8 @@ async def retry_job(
             raise WrongMoment(f"Job {old.id} still has calls on their way. Ask again in a moment.")
         if not devices:
             raise _nothing(old, taken)
+        if code is not None or search:
+            await _refuse_to_cancel_others(app, old, code, search, waiting=tally.waiting)
         cancelled = await cancel_job(app, old.id, by=by, reason="its waiting targets go on in a retry")
         # Among them those that turned uncertain just now: they waited for another attempt.
         since = cancelled.job.finished_at
@@ -157,6 +160,16 @@ async def _count(
         return await tx.targets.count_fitting(old.number, statuses=statuses, code=code, search=search)
     tally = (await tx.jobs.tallies([old.number]))[old.number]
     return sum(getattr(tally, status.value) for status in set(statuses))
+
+
+async def _refuse_to_cancel_others(app: App, old: Job, code: str | None, search: str | None, *, waiting: int) -> None:
+    async with app.store.reading() as tx:
+        fit = await tx.targets.count_fitting(old.number, statuses=[TargetStatus.WAITING], code=code, search=search)
+    if fit < waiting:
+        raise WrongMoment(
+            f"In job {old.id} {plural(waiting, 'device')} wait and {fit:,} of them fit, but a retry of what waits "
+            "takes them all. Resume the job, or ask for those that have ended."
+        )
 
 
 def _nothing(old: Job, taken: Collection[TargetStatus]) -> WrongMoment:

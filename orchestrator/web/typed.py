@@ -12,6 +12,7 @@ from orchestrator.domain.confirmation import Confirm, asks_above
 from orchestrator.serving.served import Parts
 
 TYPED_FIELD = "confirmed"
+ACTION_FIELD = "confirmed_action"
 
 
 class Untyped(Exception):
@@ -29,11 +30,15 @@ def is_typed(text: str, count: int) -> bool:
 
 async def _typed(request: Request, parts: Parts) -> Confirm:
     sent = [(name, value) for name, value in (await request.form()).multi_items() if isinstance(value, str)]
-    typed = dict(sent).get(TYPED_FIELD, "")
+    fields = dict(sent)
+    typed, asked_for = fields.get(TYPED_FIELD, ""), fields.get(ACTION_FIELD)
 
     def confirm(action: Action, count: int) -> None:
-        if count > asks_above(action, parts.settings.confirm_above) and not is_typed(typed, count):
-            raise Untyped(action, count, [(name, value) for name, value in sent if name != TYPED_FIELD])
+        # The form may ask for something else by now than when it said how many devices that would be.
+        is_confirmed = is_typed(typed, count) and asked_for in {None, action.value}
+        if count > asks_above(action, parts.settings.confirm_above) and not is_confirmed:
+            others = [(name, value) for name, value in sent if name not in {TYPED_FIELD, ACTION_FIELD}]
+            raise Untyped(action, count, others)
 
     return confirm
 

@@ -95,7 +95,10 @@ async def test_a_fault_of_a_page_is_a_page_with_every_header(
     broken(monkeypatch)
 
     page = await anybody.get("/lanes", headers={"X-Request-Id": "portal-19"})
+    part = await anybody.get("/lanes", headers={"HX-Request": "true"})
+    head = await anybody.head("/lanes", headers={"HX-Request": "true"})
     told = logged()
+    figures = (await anybody.get("/metrics")).text
 
     assert page.status_code == 500
     assert "<h1>This is a fault of Muster</h1>" in page.text
@@ -103,7 +106,11 @@ async def test_a_fault_of_a_page_is_a_page_with_every_header(
     assert page.headers.get_list("X-Request-Id") == ["portal-19"]
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert page.headers.get_list("X-Content-Type-Options") == ["nosniff"]
-    assert [(line["event"], line["path"]) for line in told] == [("request.broke", "/lanes")]
+    assert [(line["event"], line["path"]) for line in told] == [("request.broke", "/lanes")] * 3
+    # A part of a page is shown with a status that htmx shows, and counted as what it is.
+    assert (part.status_code, head.status_code) == (200, 200)
+    assert 'method="GET",route="/lanes",status="500"} 2.0' in figures
+    assert 'method="HEAD",route="/lanes",status="500"} 1.0' in figures
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 

@@ -63,7 +63,14 @@ async def test_a_condition_opens_nothing(service: Service, client: httpx.AsyncCl
     async with httpx.AsyncClient(base_url=service.url) as stranger:
         closed = await stranger.patch(NIGHTLY, json={"priority": "high"}, headers=condition)
 
+    async with service.client(Role.VIEWER) as viewer:
+        refused = [
+            await viewer.patch(NIGHTLY, json={"priority": "high"}, headers=condition),
+            *[await viewer.delete(path, headers=condition) for path in (NIGHTLY, "/api/lists/fleet")],
+        ]
+
     assert (unknown.status_code, closed.status_code) == (404, 401)
+    assert [answer.status_code for answer in refused] == [403] * 3
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from random import Random
 from uuid import uuid4
 
@@ -49,13 +49,21 @@ async def a_process(store: Store, broker_url: str) -> AsyncIterator[SharedThrott
 async def a_redis_that_hangs() -> AsyncIterator[str]:
     """It takes every connection and says nothing, as a server that was stopped does."""
 
+    spoken_to: list[asyncio.StreamWriter] = []
+
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.read(1024):
-            pass
+        spoken_to.append(writer)
+        with suppress(ConnectionError):
+            while await reader.read(1024):
+                pass
         writer.close()
 
     async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
         yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+    for writer in spoken_to:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 async def test_a_redis_that_was_emptied_begins_with_what_the_row_knows(

@@ -401,6 +401,17 @@ async def test_a_retry_takes_the_devices_that_a_search_finds(app: App) -> None:
     assert [each.device for each in await list_targets(app, job.id, search=part.upper(), limit=9)] == [devices[7]]
 
 
+async def test_a_retry_of_some_that_wait_does_not_cancel_the_others(app: App) -> None:
+    job = await submitted(app, 40)
+    await pause_job(app, job.id, by=SOMEBODY)
+
+    with pytest.raises(WrongMoment, match="40 devices wait and 1 of them fit"):
+        await retry_job(app, job.id, statuses=[TargetStatus.WAITING], search=device_ids(40)[7][4:14], by=SOMEBODY)
+
+    assert (await describe_job(app, job.id)).status is JobStatus.PAUSED
+    assert (await retry_job(app, job.id, statuses=[TargetStatus.WAITING], search="-", by=SOMEBODY)).intake.rows == 40
+
+
 async def test_a_retry_of_too_many_of_what_a_search_finds_changes_nothing(app: App) -> None:
     job = await submitted(app, 40)
     await pause_job(app, job.id, by=SOMEBODY)

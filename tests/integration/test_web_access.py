@@ -19,7 +19,7 @@ from orchestrator.domain.rhythm import Cron
 from orchestrator.serving import admission
 from orchestrator.serving.front_door import Attempts
 from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.describe_jobs import list_jobs
+from orchestrator.usecases.describe_jobs import describe_job, list_jobs
 from orchestrator.usecases.describe_schedules import list_schedules
 from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.pause_schedule import pause_schedule
@@ -450,6 +450,10 @@ async def test_a_button_that_is_pressed_twice_makes_one_job(service: Service) ->
             "/jobs/new", headers=headers, data=asked | key_on(verdict) | {"name": "x"}, files=upload
         )
         await client.post(f"{job}/cancel", headers=headers)
+        async with asyncio.timeout(30):
+            # What a worker holds of it is cancelled as soon as it lets go.
+            while (await describe_job(service.served.app, job.rpartition("/")[2])).tally.cancelled < 3:  # noqa: ASYNC110 - the database tells nobody
+                await asyncio.sleep(0.05)
         retries = await twice(f"{job}/retry", {"status": "cancelled"} | key_on(await client.get(job)))
         schedule = "/schedules/nightly"
         runs = await twice(f"{schedule}/run", key_on(await client.get(schedule)))

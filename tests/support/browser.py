@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -174,7 +174,11 @@ class Browser:
     def _until(self, what: Callable[[], T], named: str) -> T:
         passing = (NoSuchElementException, StaleElementReferenceException, StopIteration, ValueError)
         waiting = WebDriverWait(self.driver, PATIENCE, poll_frequency=0.1, ignored_exceptions=passing)
-        return waiting.until(lambda _: what(), f"not seen: {named}")
+        try:
+            return waiting.until(lambda _: what())
+        except TimeoutException:
+            said = f"{self.driver.current_url} says instead: …{self.text()[-600:]}"
+            raise TimeoutException(f"not seen: {named}; {said}") from None
 
 
 def _program() -> str | None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.domain.errors import MOST_PROBLEMS
 from orchestrator.simulator.app import SimulatedGraph
 from tests.support.apps import device_ids, devices_csv
 from tests.support.command_line import CommandLine
@@ -30,6 +31,16 @@ def test_a_run_says_with_the_first_job_what_204_means_and_not_again(muster: Comm
 
     assert "CMGatewayNotificationWorker.log" in first.err
     assert "CMGatewayNotificationWorker.log" not in second.err
+
+
+def test_every_bad_line_is_named_as_csv_however_many_there_are(muster: CommandLine) -> None:
+    file = muster.write("devices.csv", b"Device ID\n" + b"x\n" * (MOST_PROBLEMS + 5))
+
+    refused = muster.run("run", file, *ACTION, "-o", "csv")
+
+    assert refused.code == 2
+    assert len(refused.rows) == MOST_PROBLEMS + 5
+    assert f"and {MOST_PROBLEMS - 15:,} more; `-o csv` names them all" in refused.err
 
 
 def test_standard_input_is_a_device_list_too(muster: CommandLine) -> None:

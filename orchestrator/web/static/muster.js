@@ -37,6 +37,10 @@
       zone.list.replaceChildren(...known.map((name) => new Option(name, name)));
     }
   });
+  // A page that the browser kept as it was, and shows again on the way back, has forms whose keys were used.
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted && !document.querySelector("form[data-upload]")) location.reload();
+  });
   document.addEventListener("htmx:afterSettle", (event) => settled(event.target.isConnected ? event.target : document));
   document.addEventListener("htmx:sseMessage", () => settled(document));
 

@@ -6,7 +6,6 @@ import pytest
 from orchestrator.cli.exits import code_of, code_of_job, explain
 from orchestrator.cli.invocation import Format, Invocation
 from orchestrator.domain.errors import (
-    MOST_PROBLEMS,
     IllegalMove,
     IntakeFailed,
     LineProblem,
@@ -104,12 +103,6 @@ def test_the_first_twenty_bad_lines_are_named_on_screen(capsys: pytest.CaptureFi
     assert captured.out == ""
     assert captured.err.count("  line ") == 20
     assert "and 5 more" in captured.err
-
-
-def test_where_not_all_bad_lines_are_named_it_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    explain(_bad_lines(MOST_PROBLEMS), Invocation())
-
-    assert "… and more; `-o csv` names the first 100,000.\n" in capsys.readouterr().err
 
 
 def test_all_bad_lines_are_named_as_csv(capfd: pytest.CaptureFixture[str]) -> None:
