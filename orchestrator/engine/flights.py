@@ -112,8 +112,8 @@ class Flights:
 
     async def _until(self, moment: float) -> None:
         """Until that moment and no sooner: a timer may ring early, by as much as its clock ticks (16 ms on Windows)."""
-        while (wait := moment - self._ports.clock.monotonic()) > 0:
-            await self._ports.clock.sleep(max(wait, _TICK))
+        while self._ports.clock.monotonic() < moment:
+            await sleep_until(self._ports, moment)
 
     async def _unready(self, held: HeldBatch, group: Group) -> Outcome | None:
         """What the calls come to that cannot even leave; None where they can."""
@@ -264,7 +264,7 @@ async def sleep_until(ports: Ports, moment: float) -> None:
     """Until that moment of the monotonic clock, or a little less: whoever waits looks again."""
     wait = moment - ports.clock.monotonic()
     if wait > 0:
-        await ports.clock.sleep(min(wait, _LONGEST_NAP))
+        await ports.clock.sleep(min(max(wait, _TICK), _LONGEST_NAP))
 
 
 def _is_throttled(outcome: Outcome) -> bool:

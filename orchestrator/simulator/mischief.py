@@ -65,12 +65,15 @@ class Mischief:
     def outage(
         self, *, seconds: float, status: int = 503, starts_in: float = 0.0, retry_after: str | None = None
     ) -> None:
-        """Answer every call and envelope with that error for a while; status 0 closes every connection."""
+        """Answer every call and envelope with that error for a while, whatever a device has of its own.
+
+        Status 0 closes every connection.
+        """
         since = self._clock() + starts_in
         fault = faults.closed_connection() if status == 0 else refusals.refusal(status, retry_after=retry_after)
         when = When(since=since, until=since + seconds)
-        self._script.add(fault, when)
-        self._script.add(fault, when, of="envelope")
+        self._script.add(fault, when, before_all=True)
+        self._script.add(fault, when, of="envelope", before_all=True)
 
     def answer_html(self, devices: Devices = None, *, status: int = 200, **when: Any) -> None:
         """Answer with a page."""

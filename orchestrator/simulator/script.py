@@ -44,15 +44,19 @@ class FaultScript:
         self._seed, self._clock = seed, clock
         self._random = Random(seed)
         self._written = 0
+        self._before_all: dict[Subject, list[Rule]] = {"call": [], "envelope": [], "token": []}
         self._everywhere: dict[Subject, list[Rule]] = {"call": [], "envelope": [], "token": []}
         self._by_device: dict[str, list[Rule]] = {}
 
-    def add(self, fault: Fault, when: When, *, of: Subject = "call") -> None:
-        """From now on this fault befalls those requests; rules are tried in the order they were added."""
+    def add(self, fault: Fault, when: When, *, of: Subject = "call", before_all: bool = False) -> None:
+        """From now on this fault befalls those requests; rules are tried in the order they were added.
+
+        Those of a device come before those of all devices, and those `before_all` come before both.
+        """
         self._written += 1
         rule = Rule(self._written, fault, when, inf if when.times is None else when.times)
         if when.devices is None:
-            self._everywhere[of].append(rule)
+            (self._before_all if before_all else self._everywhere)[of].append(rule)
         else:
             for device in when.devices:
                 # `times` counts for each device by itself, so each gets a rule of its own.
@@ -62,7 +66,7 @@ class FaultScript:
     def clear(self) -> None:
         """Behave again."""
         self._by_device.clear()
-        for rules in self._everywhere.values():
+        for rules in (*self._before_all.values(), *self._everywhere.values()):
             rules.clear()
 
     def pick(self, of: Subject, device: str, *, nth: int, total: int) -> tuple[Fault | None, float]:
@@ -70,12 +74,12 @@ class FaultScript:
 
         `nth` is how often the device was asked, `total` how many calls arrived, this one included.
         """
-        everywhere = self._everywhere[of]
+        before_all, everywhere = self._before_all[of], self._everywhere[of]
         own = self._by_device.get(device) if of == "call" and self._by_device else None
-        if not everywhere and not own:
+        if not before_all and not everywhere and not own:
             return None, 0.0
         delay, now = 0.0, self._clock()
-        for rule in (own or []) + everywhere:
+        for rule in [*before_all, *(own or ()), *everywhere]:
             if not self._strikes(rule, device, nth, total, now):
                 continue
             rule.left -= 1

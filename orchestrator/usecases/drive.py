@@ -384,8 +384,10 @@ class Driver:
         # As it is now: what was claimed during that look is not to be forgotten.
         held = self._leases.jobs()
         self._outages.keep(held | seen.keys(), now)
-        for each in (self._caution, self._recorder, self._brakeman):
-            each.keep(held)
+        self._caution.keep(held)
+        # Those that have something due are held again in a moment: what they were found to be need not be found anew.
+        for each in (self._recorder, self._brakeman):
+            each.keep(held | self._known.keys())
         self._shed_what_may_not_leave()
         if self._outages.has_news:
             # Of a job that nothing is held of, nothing else may ever be written.

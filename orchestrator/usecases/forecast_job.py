@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from orchestrator.domain.errors import TryLater
@@ -29,22 +30,18 @@ async def forecast_new(app: App, tenant: Tenant, calls: int, priority: Priority 
         waiting = await tx.jobs.waiting_in([tenant.lane])
         rates = await rates_of_late(tx, [tenant.lane])
     paces = await lane_paces(app, rates)
-    others = [Ahead(each.calls, each.weight) for each in waiting]
-    return forecast(Ahead(calls, priority.weight), others, paces[tenant.lane])
+    return forecast(Ahead(calls, priority.weight), [_ahead(each) for each in waiting], paces[tenant.lane])
 
 
 def forecast_waiting(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePace, now: datetime) -> Forecast:
     """The forecast for a job that is under way, among all that wait in its lane."""
-    own = Ahead(
-        job.calls,
-        job.weight,
+    own = replace(
+        _ahead(job),
         # Where Graph is out: if it is back when it is asked next.
         starts_in=0.0 if job.probe_at is None else (job.probe_at - now).total_seconds(),
         ends_in=math.inf if job.not_after is None else (job.not_after - WINDOW_MARGIN - now).total_seconds(),
     )
-    others = [
-        Ahead(each.calls, each.weight) for each in all_waiting if each.number != job.number and each.lane == job.lane
-    ]
+    others = [_ahead(each) for each in all_waiting if each.number != job.number and each.lane == job.lane]
     return forecast(own, others, lane)
 
 
@@ -73,3 +70,7 @@ async def look_at(app: App, lane: LaneKey) -> Standing:
         async with app.store.reading() as tx:
             at = (await tx.now()).timestamp()
             return Standing(await tx.lanes.pace(lane, now=at), at, Keeper.ROW)
+
+
+def _ahead(job: Waiting) -> Ahead:
+    return Ahead(job.calls, job.weight)

@@ -16,7 +16,7 @@ from tests.support.seeded_run import RunSummary, Totals, how_to_replay, run_seed
 FIRST, SEEDS = 1000, 305
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(900)
 def test_whatever_breaks_every_device_ends_with_one_true_outcome(sqlite_template: Path) -> None:
     totals = Totals()
     for run in _runs(sqlite_template):

@@ -506,13 +506,19 @@ async def test_at_the_end_of_its_window_a_job_stops_and_what_is_left_comes_first
     assert {target.status for target in await targets_of(app, job)} == {TargetStatus.ACCEPTED, TargetStatus.WAITING}
 
 
-async def test_what_is_carried_over_is_not_called_by_the_stopped_job_as_well(app: App, clock: ManualClock) -> None:
+async def stopped_at_the_end_of_its_window(app: App, clock: ManualClock) -> Job:
+    """The job of a first night, of which everything is left for the next."""
     await a_list(app, 10)
     await a_schedule(app, rules=Rules(until=time(6), carry_over=True))
     night(clock)
     await fire_schedules(app)
     clock.advance(hours=5)
     await close_windows(app)
+    return await job_of(app, (await history_of(app))[0].job)
+
+
+async def test_what_is_carried_over_is_not_called_by_the_stopped_job_as_well(app: App, clock: ManualClock) -> None:
+    await stopped_at_the_end_of_its_window(app, clock)
     night(clock)
     await fire_schedules(app)
 
@@ -526,13 +532,7 @@ async def test_what_is_carried_over_is_not_called_by_the_stopped_job_as_well(app
 
 
 async def test_a_job_that_goes_on_again_keeps_what_it_left(app: App, clock: ManualClock) -> None:
-    await a_list(app, 10)
-    await a_schedule(app, rules=Rules(until=time(6), carry_over=True))
-    night(clock)
-    await fire_schedules(app)
-    first = await job_of(app, (await history_of(app))[0].job)
-    clock.advance(hours=5)
-    await close_windows(app)
+    first = await stopped_at_the_end_of_its_window(app, clock)
 
     await resume_job(app, first.id, by=Asker("tests", "tests"))
     async with app.store.transaction() as tx:
@@ -545,13 +545,7 @@ async def test_a_job_that_goes_on_again_keeps_what_it_left(app: App, clock: Manu
 async def test_a_job_whose_rest_is_in_another_one_does_not_go_on_however_late_that_was_seen(
     app: App, clock: ManualClock
 ) -> None:
-    await a_list(app, 10)
-    await a_schedule(app, rules=Rules(until=time(6), carry_over=True))
-    night(clock)
-    await fire_schedules(app)
-    first = await job_of(app, (await history_of(app))[0].job)
-    clock.advance(hours=5)
-    await close_windows(app)
+    first = await stopped_at_the_end_of_its_window(app, clock)
 
     async with app.store.transaction() as tx:
         now = await tx.now()

@@ -145,6 +145,18 @@ async def test_an_outage_ends_by_itself(graph: Any, ask: Any, stepped: Any) -> N
     assert answers == [204, 503, 503, 503, 503, 503, 204]
 
 
+async def test_an_outage_strikes_devices_that_have_a_fault_of_their_own_too(graph: Any, ask: Any, stepped: Any) -> None:
+    graph.refuse(DEVICES[0], 404)
+    graph.outage(seconds=5)
+
+    answers = []
+    for _ in range(2):
+        answers.append((await ask(graph, DEVICES[0])).status_code)
+        stepped.advance(5)
+
+    assert answers == [503, 404]
+
+
 async def test_an_outage_strikes_envelopes_as_a_whole(graph: Any, ask: Any, stepped: Any) -> None:
     graph.outage(seconds=5, status=502)
     part = {"id": "1", "method": "POST", "url": "/deviceManagement"}
