@@ -29,8 +29,8 @@ CAREFUL_HORIZON = 0.12
 LEAD = 0.04
 """Seconds between a grant and its first departure: the time to write down the intent."""
 
-LONGEST_LEAD = 0.45
-"""The same at most, for a process that has so many lanes that writing takes longer."""
+LONGEST_LEAD = 1.0
+"""The same at most, where writing takes longer: a slow disk, a database far away, a process with very many lanes."""
 
 PROBE = 0.3
 """Seconds after a lane opens in which one call looks whether it really did."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import structlog
 
@@ -50,7 +51,6 @@ class LaneRun:
     async def _keep_calling(self) -> None:
         while not self._stop.is_requested:
             await self._flights.until_below(self._most_under_way)
-            await self._shift()
             await self._closures.share_again()
             if not self._closures.is_open:
                 await sleep_until(self._ports, self._closures.look_at)
@@ -59,11 +59,12 @@ class LaneRun:
                 # Before the permits are there: they do not live long enough to wait for what they are for.
                 if not await self._ports.ready(self._lane.key):
                     return
-                permits = await self._ports.throttle.take(
-                    self._lane.key, self._want, self._lane.limit, self._together, self._lead
-                )
-                self._closures.note_told(permits.closed_until)
-                if permits.each and not await self._use(permits):
+                async with self._in_line():
+                    if self._stop.is_requested:
+                        return
+                    permits = await self._take()
+                    is_used = not permits.each or await self._use(permits)
+                if not is_used:
                     await self._ports.clock.sleep(_PAUSE)
             except TryLater as problem:
                 log.warning("lane.waiting", lane=self._lane.key, reason=str(problem))
@@ -83,20 +84,22 @@ class LaneRun:
         """
         self._closures.note_told(self._ports.clock.monotonic() + min(left, _LONGEST_OUTSTANDING))
 
-    async def _shift(self) -> None:
-        """Where the intent of a group came too late, go on out of step with the other lanes that wrote just then.
-
-        With a thousand lanes in one process some moments are fuller than others, and a lane asks at equal distances: it
-        would meet the same crowd each time, and have half of what the others have.
-        """
-        if self._flights.came_late and self._lane.limit is not None and self._together > 1:
-            self._flights.came_late = False
-            apart = self._together * self._lane.limit.window.total_seconds() / self._lane.limit.calls
-            await self._ports.clock.sleep(min(apart, _LONGEST_SHIFT) * self._ports.chance.random())
-
     async def drain(self, patience: float) -> None:
         """Wait for the answers that are on their way; those that take longer count as never heard."""
         await self._flights.drain(patience)
+
+    def _in_line(self) -> AbstractAsyncContextManager[None]:
+        """First come, first served: permits live too short for all lanes of a busy process to prepare calls at once.
+
+        Those that wait hold none. Where nothing paces a lane, its permits do not run out.
+        """
+        return self._ports.preparing if self._lane.limit is not None else nullcontext()
+
+    async def _take(self) -> Permits:
+        lane = self._lane
+        permits = await self._ports.throttle.take(lane.key, self._want, lane.limit, self._together, self._lead)
+        self._closures.note_told(permits.closed_until)
+        return permits
 
     async def _use(self, permits: Permits) -> bool:
         """Take targets for these permits, write the intent down, and let their calls leave; False if none may."""
@@ -107,6 +110,8 @@ class LaneRun:
             # Of a grant that took too long to arrive nothing can be used, and nothing is to be written down.
             left = deque(permit for permit in permits.each if permit.earliest <= permit.latest)
         usable = len(left)
+        if not left:
+            self._flights.note_in_vain()
         while left and (drawn := self._ports.draw(self._lane.key, len(left))) is not None:
             held, targets = drawn
             pairs = [(target, left.popleft()) for target in targets]
@@ -162,9 +167,9 @@ class LaneRun:
 
     @property
     def _lead(self) -> float:
-        """How far away permits must be so that their intent can be written before: longer where many lanes write."""
+        """How far away permits must be so that their intent can be written before."""
         # The longest writes take some four times as long as most.
-        return min(max(LEAD, 4 * self._writing), LONGEST_LEAD) if self._together > 1 else LEAD
+        return min(max(LEAD, 4 * self._writing), LONGEST_LEAD)
 
     @property
     def _want(self) -> int:
@@ -184,5 +189,4 @@ _MOST_IN_FLIGHT = 1000
 _UNPACED_ENVELOPES = 2
 _PAUSE = 0.05
 _TICK = 0.001
-_LONGEST_SHIFT = 0.5
 _BLOCKS = 5

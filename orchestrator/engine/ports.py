@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -67,7 +68,8 @@ class Ports:
     """What a lane run needs of the world.
 
     `ready` holds something of the job whose turn it is, False where nothing in the lane can be held; `draw` takes up to
-    so many targets of it. `lanes` says how many lanes are at work in this process.
+    so many targets of it. `lanes` says how many lanes are at work in this process; `preparing` is held by those that
+    ask for permits and write their intents.
     """
 
     ready: Callable[[LaneKey], Awaitable[bool]]
@@ -79,6 +81,7 @@ class Ports:
     clock: Clock
     chance: Random
     utc: Callable[[], datetime]
+    preparing: asyncio.Semaphore
     lanes: Callable[[], int] = lambda: 1
     outages: Outages = field(default_factory=Outages)
     caution: Caution = field(default_factory=Caution)

@@ -17,6 +17,7 @@ from orchestrator.domain.ids import BatchKey, JobNumber, LaneKey
 from orchestrator.domain.lane import LaneCalls
 from orchestrator.domain.pacing import Keeper
 from orchestrator.domain.retry import Halt
+from orchestrator.domain.target import TargetStatus
 from orchestrator.engine.held_batch import HeldBatch
 
 log = structlog.get_logger()
@@ -26,6 +27,9 @@ GATHER = 0.05
 
 GATHER_INTENTS = 0.005
 """Seconds in which intents of several lanes gather; their calls wait for it."""
+
+_MOST_AT_ONCE = 2_000
+"""Outcomes in one write beside those that go with intents: the next intents wait for it, and their permits run out."""
 
 _TRIES = 5
 _LONGEST_PAUSE = 2.0
@@ -223,10 +227,10 @@ class Recorder:
         self._something.clear()
         self._urgent.clear()
         self._nudged = False
-        # Of a batch that was lost since, nothing: it may be ours again, in another term that knows nothing of this one.
-        landed = {key: each for key, each in self._landed.items() if not each[0].is_lost}
-        self._landed = {}
         intents, self._intents = self._intents, []
+        landed, self._landed = self._split({id(intent.held) for intent in intents})
+        if self._landed:
+            self._something.set()
         answered, self._answered = self._answered, set()
         halts, self._halts = self._halts, {}
         calls, self._calls = self._calls, {}
@@ -244,6 +248,27 @@ class Recorder:
             calls=calls,
         )
         return entry, landed, intents
+
+    def _split(self, urgent: AbstractSet[int]) -> tuple[_Landed, _Landed]:
+        """What is written now, and what with the next write, which follows at once: acceptances beyond _MOST_AT_ONCE.
+
+        Everything else is news for the brake and the outages, which count it as written with this entry.
+        """
+        now: _Landed = {}
+        later: _Landed = {}
+        room = _MOST_AT_ONCE
+        for key, (held, changes) in self._landed.items():
+            if held.is_lost:
+                # It may be ours again, in another term that knows nothing of this one.
+                continue
+            if key in urgent:
+                now[key] = held, changes
+            elif room > 0 or any(change.status is not TargetStatus.ACCEPTED for change in changes):
+                now[key] = held, changes
+                room -= len(changes)
+            else:
+                later[key] = held, changes
+        return now, later
 
     def _put_back(self, entry: Entry, landed: _Landed) -> None:
         # Snapshots are taken anew: what lands while we wait belongs to the next write of the same batch.

@@ -28,10 +28,12 @@ class RowThrottle:
             before = await tx.lanes.lock(lane)
             asked_at = self._clock.monotonic()
             now = (await tx.now()).timestamp()
+            # How long the commit takes says nothing about when the clock was looked at.
+            answered_at = self._clock.monotonic()
             pace, granted = pacing.grant(before or unknown_past(now), now, want, limit, together, lead=lead)
             await tx.lanes.keep(lane, pace)
-        # Localised after the commit: what was not written was not granted.
-        return pacing.localise(granted, granted_at=now, asked_at=asked_at, answered_at=self._clock.monotonic())
+        # Told after the commit: what was not written was not granted.
+        return pacing.localise(granted, granted_at=now, asked_at=asked_at, answered_at=answered_at)
 
     def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:
         """There is no other."""

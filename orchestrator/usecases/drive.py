@@ -55,6 +55,9 @@ _LEAD = BATCH_SIZE
 _LEAD_UNPACED = 16 * BATCH_SIZE
 """Calls that a job may be given before all workers see it: where nothing paces them, several draw whole batches."""
 
+_PREPARING = 64
+"""Lanes that prepare calls at once: enough for writes that pay, and few enough for their permits to live until then."""
+
 _AT_ONCE = 64
 _AT_ONCE_PACED = 400
 """Calls in flight where a limit paces them: slow answers must not let permits run out (200/20s, 30 s each: 300)."""
@@ -87,6 +90,7 @@ class Driver:
         self._runs: dict[LaneKey, LaneRun] = {}
         self._running: dict[LaneKey, asyncio.Task[None]] = {}
         self._desk = ClaimDesk(self._claim_of, MOST_AT_ONCE)
+        self._preparing = asyncio.Semaphore(_PREPARING)
         self._more_desk = ClaimDesk(self._claim_more, MOST_AT_ONCE)
         self._ahead: set[JobNumber] = set()
         self._turns: dict[LaneKey, Turns] = {}
@@ -255,6 +259,7 @@ class Driver:
             clock=app.clock,
             chance=app.chance,
             utc=self._leases.now,
+            preparing=self._preparing,
             lanes=lambda: len(self._running),
             outages=self._outages,
             caution=self._caution,

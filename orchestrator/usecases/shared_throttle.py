@@ -17,7 +17,7 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import QueueUnavailable, StoreUnavailable, TryLater
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import LEAD, Keeper, Permits, Refusal, Standing, unknown_past
+from orchestrator.domain.pacing import LEAD, LONGEST_LEAD, Keeper, Permits, Refusal, Standing, unknown_past
 from orchestrator.engine.throttle import Throttle
 from orchestrator.store.database import Store
 
@@ -107,7 +107,7 @@ class SharedThrottle:
             pace = before or unknown_past(now)
             if (await tx.lanes.keepers([lane]))[lane] is not Keeper.ROW:
                 # Until our word is committed others may still claim with permits from Redis, in groups perhaps.
-                last = max(pace.last_departure, unknown_past(now).last_departure + _HANDOVER)
+                last = max(pace.last_departure, unknown_past(now).last_departure + LONGEST_LEAD + _HANDOVER)
                 await tx.lanes.keep(lane, replace(pace, last_departure=last, reach=last - now))
                 await tx.lanes.give_to(lane, Keeper.ROW)
                 log.warning("throttle.fell_back", lane=lane)

@@ -7,14 +7,16 @@ from datetime import timedelta
 from random import Random
 
 import pytest
+from sqlalchemy import Connection, Engine, event
 
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import HORIZON, Refusal, grant, interval
+from orchestrator.domain.pacing import HORIZON, PERMIT_LIFE, Refusal, grant, interval
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.store.database import open_store
 from orchestrator.store.row_throttle import RowThrottle
 from tests.support.builders import LANE
+from tests.support.clock import ManualClock
 
 pytestmark = pytest.mark.enable_socket
 
@@ -54,6 +56,24 @@ async def test_permits_of_all_processes_stand_in_one_row(keepers: list[RowThrott
     assert len(moments) > 7 * 3
     assert moments[-1] - moments[0] == pytest.approx((len(moments) - 1) * interval(LIMIT), abs=0.1)
     assert len(moments) <= (HORIZON + took) / interval(LIMIT) + 1
+
+
+async def test_a_slow_disk_takes_nothing_of_a_permit_s_life(database_url: str, clock: ManualClock) -> None:
+    async with open_store(database_url, SystemClock()) as store:
+        keeper = RowThrottle(store, clock, Random(1))
+        await opened_lane(keeper)
+
+        def commit_slowly(_connection: Connection) -> None:
+            clock.advance(seconds=2 * PERMIT_LIFE)
+
+        event.listen(Engine, "commit", commit_slowly)
+        try:
+            granted = await keeper.take(LANE, 3, LIMIT)
+        finally:
+            event.remove(Engine, "commit", commit_slowly)
+
+    assert clock.monotonic() == 2 * PERMIT_LIFE
+    assert [permit.latest - permit.earliest for permit in granted.each] == pytest.approx([PERMIT_LIFE] * 3)
 
 
 async def test_a_process_that_waited_for_the_row_reads_the_clock_after_that(keepers: list[RowThrottle]) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from itertools import cycle
 from random import Random
+from statistics import mean
 
 import pytest
+from structlog.testing import capture_logs
 
 from orchestrator.domain import pacing
 from orchestrator.domain.batch import TargetChange
@@ -21,7 +24,7 @@ from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.lane import LaneCalls, WriteLimit
 from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
-from orchestrator.domain.pacing import TRAVEL_SPREAD, Keeper, Pace, Permits, Refusal, Standing
+from orchestrator.domain.pacing import PERMIT_LIFE, TRAVEL_SPREAD, Keeper, Pace, Permits, Refusal, Standing
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.engine.caution import Caution
@@ -36,6 +39,7 @@ from tests.support.builders import LANE, a_claim, a_target
 from tests.support.clock import ManualClock, settle
 
 LIMIT = WriteLimit(20, timedelta(seconds=2))
+LANES = 60
 GONE = Refused(GraphError("ResourceNotFound", "no such device", 404))
 THROTTLED = Deferred(GraphError("TooManyRequests", "later", 429), timedelta(seconds=30), closes_lane=True)
 NO_WAY = Deferred(GraphError("ConnectFailed", "no connection could be made"))
@@ -200,8 +204,8 @@ class Stage:
         *,
         limit: WriteLimit | None,
         envelopes: bool = False,
-        crowd: Callable[[], Awaitable[None]] | None = None,
-        chance: Random | None = None,
+        crowd: Callable[[], Awaitable[object]] | None = None,
+        preparing: asyncio.Semaphore | None = None,
     ) -> None:
         self.clock = clock
         self.crowd = crowd
@@ -220,8 +224,9 @@ class Stage:
             fence=self.work,
             policy=RetryPolicy(),
             clock=clock,
-            chance=chance or Random(1),
+            chance=Random(1),
             utc=clock.now,
+            preparing=preparing or asyncio.Semaphore(1),
             caution=self.work.caution,
         )
         batching = Batching.ON if envelopes else Batching.OFF
@@ -594,33 +599,93 @@ async def test_no_call_leaves_before_its_intent_is_written(clock: ManualClock) -
     await asyncio.gather(running, return_exceptions=True)
 
 
-@pytest.mark.parametrize("came_late", [True, False])
-async def test_lanes_that_come_too_late_together_part_and_others_keep_step(
-    clock: ManualClock, *, came_late: bool
+@pytest.mark.parametrize(("writing", "least"), [(0.1, 0.95), (0.3, 0.4), (0.9, 0.1)])
+async def test_a_database_that_writes_slowly_makes_calls_fewer_and_does_not_end_them(
+    clock: ManualClock, writing: float, least: float
 ) -> None:
-    writes = 0
+    stage = Stage(clock, 1_000, limit=LIMIT, crowd=partial(clock.sleep, writing))
 
-    async def crowd() -> None:
-        nonlocal writes
-        writes += 1
-        if came_late and writes == 1:
-            # Longer than a permit lives.
-            await clock.sleep(1.0)
+    async with stage.running():
+        await clock.run_for(seconds=60)
 
-    left_at: list[list[float]] = []
-    for seed in (1, 2):
-        writes, begun = 0, clock.monotonic()
-        limit = WriteLimit(200, timedelta(seconds=20))
-        stage = Stage(clock, 60, limit=limit, envelopes=True, crowd=crowd, chance=Random(seed))
-        stage.throttle.pace = Pace(last_departure=begun - 1000.0)
-        await stage.for_seconds(20)
-        assert stage.work.statuses == {TargetStatus.ACCEPTED: 60}
-        assert len(stage.graph.calls) == 60
-        left_at.append([moment - begun for moment in stage.graph.arrivals])
+    assert len(stage.graph.calls) > least * 60 / pacing.interval(LIMIT)
+    assert most_in_any_window(stage.graph.arrivals, 2.0) <= 20
 
-    apart = [abs(one - other) for one, other in zip(*left_at, strict=True)]
-    assert (min(apart) > 0.1) == came_late
-    assert (max(apart) > 0.1) == came_late
+
+@pytest.mark.parametrize("slow", ["database", "keeper"])
+async def test_where_no_permit_lives_until_its_call_can_leave_the_log_says_so(clock: ManualClock, slow: str) -> None:
+    stage = Stage(clock, 100, limit=LIMIT, crowd=partial(clock.sleep, 3.0) if slow == "database" else None)
+    if slow == "keeper":
+        stage.throttle.late = PERMIT_LIFE + 0.1
+
+    with capture_logs() as logs:
+        async with stage.running():
+            await clock.run_for(seconds=300)
+
+    assert stage.graph.calls == []
+    told = [each for each in logs if each["event"] == "lane.permits_run_out"]
+    assert 1 <= len(told) <= 100
+
+
+async def test_a_lane_asks_for_permits_when_those_before_it_have_written_their_intents(clock: ManualClock) -> None:
+    one_writes = asyncio.Event()
+    preparing = asyncio.Semaphore(1)
+    one = Stage(clock, 20, limit=LIMIT, crowd=one_writes.wait, preparing=preparing)
+    other = Stage(clock, 20, limit=LIMIT, preparing=preparing)
+    unpaced = Stage(clock, 20, limit=None, preparing=preparing)
+    untouched = other.throttle.pace
+
+    async with one.running(), other.running(), unpaced.running():
+        await clock.run_for(seconds=5.0)
+        assert other.throttle.pace == untouched
+        assert len(unpaced.graph.calls) == 20
+        one_writes.set()
+        await clock.run_for(seconds=10.0)
+
+    assert len(one.graph.calls) == len(other.graph.calls) == 20
+
+
+async def test_a_lane_that_is_told_to_stop_while_it_stands_in_line_asks_for_nothing(clock: ManualClock) -> None:
+    preparing = asyncio.Semaphore(1)
+    stage = Stage(clock, 20, limit=LIMIT, preparing=preparing)
+    untouched = stage.throttle.pace
+
+    async with preparing, stage.running():
+        await clock.run_for(seconds=1.0)
+        stage.stop.request()
+    await stage.for_seconds(1.0)
+
+    assert stage.throttle.pace == untouched
+    assert not preparing.locked()
+
+
+async def test_lanes_that_want_more_than_can_be_written_have_even_shares_as_few_of_them_prepare_at_once(
+    clock: ManualClock,
+) -> None:
+    few = await _calls_of_a_busy_process(clock, at_once=4)
+    all_of_them = await _calls_of_a_busy_process(clock, at_once=LANES)
+
+    assert min(few) > 0.9 * mean(few)
+    assert min(all_of_them) < 0.9 * mean(all_of_them)
+    # What does not leave in time was written in vain.
+    assert sum(few) > sum(all_of_them)
+
+
+async def _calls_of_a_busy_process(clock: ManualClock, *, at_once: int) -> list[int]:
+    """What each lane calls in 100 s where all together might send 26 envelopes a second, and 15 things are written."""
+    one_at_a_time, preparing = asyncio.Lock(), asyncio.Semaphore(at_once)
+
+    async def write() -> None:
+        async with one_at_a_time:
+            await clock.sleep(1 / 15)
+
+    limit = WriteLimit(200, timedelta(seconds=20))
+    lanes = [Stage(clock, 1_000, limit=limit, envelopes=True, crowd=write, preparing=preparing) for _ in range(LANES)]
+    async with AsyncExitStack() as running:
+        for lane in lanes:
+            await running.enter_async_context(lane.running())
+        await clock.run_for(seconds=100.0)
+    return [len(lane.graph.calls) for lane in lanes]
 
 
 async def test_what_was_answered_is_counted_for_the_lane(clock: ManualClock) -> None:

@@ -19,6 +19,7 @@ from tests.support.builders import LANE, NOW, a_claim, a_held_batch, a_target
 from tests.support.clock import ManualClock, settle
 
 JOB = JobNumber(1)
+GONE = GraphError("ResourceNotFound", "no such device", 404)
 
 
 @dataclass
@@ -337,6 +338,29 @@ async def test_outcomes_of_a_lost_term_are_not_written_into_the_next(
     (entry,) = book.entries
     assert [change.term for change in entry.batches] == [2]
     assert book.lines == [3]
+
+
+async def test_intents_do_not_wait_for_all_that_was_accepted_but_for_everything_else(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    accepted = [a_held_batch(a_claim(500, batch=number)) for number in range(6)]
+    for held in accepted:
+        for line in range(2, 502):
+            accept(held, line, recorder)
+    failed = a_held_batch(a_claim(1, batch=6))
+    recorder.note(failed, [failed.apply(a_target(2), Settle(TargetStatus.FAILED, GONE), sent_at=NOW)])
+    accept(called := a_held_batch(a_claim(3, batch=7)), 2, recorder)
+
+    asked = asyncio.create_task(recorder.intend(called, LANE, 2, None))
+    await settle()
+    await clock.run_for(seconds=GATHER_INTENTS)
+
+    first, second = ([change.key.batch for change in entry.batches] for entry in book.entries)
+    assert asked.result() is True
+    assert first == [0, 1, 2, 3, 6, 7]
+    assert second == [4, 5]
+    assert len(book.lines) == len(set(zip(book.lines, [c.key for e in book.entries for c in e.targets], strict=True)))
+    assert len(book.lines) == 3_002
 
 
 async def test_whose_calls_were_answered_is_kept_for_the_jobs_that_are_named(
