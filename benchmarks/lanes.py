@@ -51,8 +51,8 @@ def measure(folder: Path, _rounds: int) -> Section:
     return Section(
         "A thousand tenants",
         f"{TENANTS:,} lanes of 200 calls in 20 s each, a job in every one, one worker; {MEASURED:.0f} s of its work,\n"
-        "by the counts of the jobs. In envelopes their limits together would allow 8,850 a second, with thrice as much\n"
-        "each 26,550; the simulator and the servers share this machine's processors.",
+        "by the counts of the jobs. In envelopes their limits together would allow 8,850 a second, with thrice as\n"
+        "much each 26,550; the simulator and the servers share this machine's processors.",
         (
             *_figures(rates, ""),
             Figure("memory of the worker, a batch of every lane in it", highest.seen / _MEGABYTE, "MiB"),
