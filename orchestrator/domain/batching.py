@@ -17,6 +17,9 @@ ENVELOPE = 20
 MANY_LANES = 24
 """Lanes at work in one process from which on its own time is scarcer than a few per cent of their limits."""
 
+SLOW = 0.25
+"""Seconds to prepare calls from which on single ones cannot be prepared as fast as they may leave."""
+
 _COSTLY = 10
 """A group leaves early, which the interval pays for: a group of a tenth of the limit costs about a tenth of it."""
 
@@ -34,11 +37,19 @@ def most_together(limit: WriteLimit | None) -> int:
     return ENVELOPE if limit is None else max(1, min(ENVELOPE, limit.calls // _COSTLY))
 
 
-def together(batching: Batching, limit: WriteLimit | None, *, lanes: int, round_trip: float, at_once: int) -> int:
+def together(
+    batching: Batching,
+    limit: WriteLimit | None,
+    *,
+    lanes: int,
+    round_trip: float,
+    at_once: int,
+    preparing: float = 0.0,
+) -> int:
     """How many calls of a lane leave together; 1 where each goes singly.
 
     `lanes` are at work in this process, an answer takes `round_trip` seconds (0 while none came), and `at_once`
-    requests of a lane may be on their way.
+    requests of a lane may be on their way. To get permits and write an intent takes `preparing` seconds.
     """
     most = most_together(limit)
     match batching:
@@ -46,7 +57,7 @@ def together(batching: Batching, limit: WriteLimit | None, *, lanes: int, round_
             return 1
         case Batching.ON:
             return most
-        case Batching.AUTO if lanes >= MANY_LANES:
+        case Batching.AUTO if lanes >= MANY_LANES or preparing > SLOW:
             return most
         case Batching.AUTO if limit is None:
             # Nothing paces it: whatever saves round trips is faster. The first answers come singly, to be sure of them.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from orchestrator.domain import learning
+from orchestrator.domain.batching import most_together
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.learning import Learned
 
@@ -30,7 +31,13 @@ LEAD = 0.04
 """Seconds between a grant and its first departure: the time to write down the intent."""
 
 LONGEST_LEAD = 1.0
-"""The same at most, where writing takes longer: a slow disk, a database far away, a process with very many lanes."""
+"""The same at most for groups, where writing takes longer: a slow disk, a database far away, very many lanes."""
+
+LONGEST_LEAD_SINGLY = 0.3
+"""The same for single calls: one horizon of them must last for as long as writing takes."""
+
+LONGEST_REACH = HORIZON + LONGEST_LEAD - LEAD
+"""Seconds ahead that anybody may be granted a permit."""
 
 PROBE = 0.3
 """Seconds after a lane opens in which one call looks whether it really did."""
@@ -131,6 +138,13 @@ def interval(limit: WriteLimit, together: int = 1) -> float:
 def unknown_past(now: float) -> Pace:
     """The pace of a lane of which nothing is known: somebody may just have been granted all there was."""
     return Pace(last_departure=now + HORIZON)
+
+
+def forgotten_past(now: float, limit: WriteLimit | None) -> Pace:
+    """The same where the lane was at work a moment ago: its last group may be as large and as far ahead as any."""
+    together = most_together(limit)
+    early = (together - 1) * interval(limit, together) if limit else 0.0
+    return Pace(last_departure=now + LONGEST_REACH + early, reach=LONGEST_REACH + early)
 
 
 def grant(

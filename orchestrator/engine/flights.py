@@ -41,7 +41,6 @@ class Flights:
         self._slots = asyncio.Semaphore(lane.at_once)
         self._in_air: Counter[JobNumber] = Counter()
         self._travel = Travel()
-        self._in_vain = 0
         self.takes_envelopes = True
         self.round_trip = 0.0
 
@@ -55,13 +54,6 @@ class Flights:
         task = asyncio.create_task(self._fly(held, group))
         self._tasks.add(task)
         task.add_done_callback(self._landed)
-
-    def note_in_vain(self) -> None:
-        """Permits ran out before their calls could leave; a word in the log where that is all that happens."""
-        self._in_vain += 1
-        if self._in_vain % _NO_HICCUP == 0:
-            said = "the database or Redis takes longer to answer than permits live, so no call leaves"
-            log.warning("lane.permits_run_out", lane=self._lane.key, in_a_row=self._in_vain, reason=said)
 
     async def until_below(self, most: int) -> None:
         """Until no more than so many are under way, or somebody asks to stop."""
@@ -147,10 +139,6 @@ class Flights:
         now = self._ports.clock.monotonic()
         may_leave = not self._stop.is_requested and self._closures.is_open and self._allows(held)
         leaving = [target for target, permit in group if may_leave and (now <= permit.latest or not is_ready)]
-        if leaving:
-            self._in_vain = 0
-        elif may_leave:
-            self.note_in_vain()
         # What was prepared before a job began to fare badly waits for its brake as what is drawn after that.
         leaving = leaving[: self._ports.caution.room(job := held.claim.key.job, self._in_air[job], len(leaving))]
         if len(leaving) < len(group):
@@ -287,6 +275,5 @@ def _broken(problem: Exception) -> Uncertain:
     return Uncertain(GraphError("CallBroke", said), is_answer=True)
 
 
-_NO_HICCUP = 20
 _LONGEST_NAP = 1.0
 _TICK = 0.001

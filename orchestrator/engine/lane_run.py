@@ -11,7 +11,15 @@ import structlog
 
 from orchestrator.domain.batching import ENVELOPE, together
 from orchestrator.domain.errors import MusterError, TryLater
-from orchestrator.domain.pacing import HORIZON, LEAD, LONGEST_LEAD, PERMIT_LIFE, Permit, Permits
+from orchestrator.domain.pacing import (
+    LEAD,
+    LONGEST_LEAD,
+    LONGEST_LEAD_SINGLY,
+    LONGEST_REACH,
+    PERMIT_LIFE,
+    Permit,
+    Permits,
+)
 from orchestrator.domain.target import Target
 from orchestrator.engine.closures import Closures
 from orchestrator.engine.flights import Flights, Group, sleep_until
@@ -28,7 +36,8 @@ class LaneRun:
         self._lane, self._ports, self._stop = lane, ports, stop
         self._closures = Closures(lane, ports)
         self._flights = Flights(lane, ports, stop, self._closures)
-        self._writing = 0.0
+        self._preparing = 0.0
+        self._in_vain = 0
 
     @property
     def in_flight(self) -> int:
@@ -60,12 +69,10 @@ class LaneRun:
                 if not await self._ports.ready(self._lane.key):
                     return
                 async with self._in_line():
-                    if self._stop.is_requested:
-                        return
-                    permits = await self._take()
-                    is_used = not permits.each or await self._use(permits)
-                if not is_used:
+                    permits = await self._prepare()
+                if permits is None:
                     await self._ports.clock.sleep(_PAUSE)
+                    continue
             except TryLater as problem:
                 log.warning("lane.waiting", lane=self._lane.key, reason=str(problem))
                 await self._ports.clock.sleep(1.0)
@@ -95,35 +102,39 @@ class LaneRun:
         """
         return self._ports.preparing if self._lane.limit is not None else nullcontext()
 
-    async def _take(self) -> Permits:
-        lane = self._lane
+    async def _prepare(self) -> Permits | None:
+        """Take permits and use them; None where that is not to be done any more, or none of them could be used."""
+        if self._stop.is_requested or not self._closures.is_open:
+            return None
+        lane, asked_at = self._lane, self._ports.clock.monotonic()
         permits = await self._ports.throttle.take(lane.key, self._want, lane.limit, self._together, self._lead)
         self._closures.note_told(permits.closed_until)
-        return permits
+        return permits if not permits.each or await self._use(permits, asked_at) else None
 
-    async def _use(self, permits: Permits) -> bool:
-        """Take targets for these permits, write the intent down, and let their calls leave; False if none may."""
+    async def _use(self, permits: Permits, asked_at: float) -> bool:
+        """Take targets for permits that were asked for then, write the intent down, and let their calls leave.
+
+        False if none may.
+        """
         if self._lane.limit is None:
             # Nothing paces here: the permit only said that the lane is open.
             left = deque(Permit(permit.earliest, math.inf) for permit in permits.each)
         else:
-            # Of a grant that took too long to arrive nothing can be used, and nothing is to be written down.
+            # Of a grant that took too long to arrive nothing can be used.
             left = deque(permit for permit in permits.each if permit.earliest <= permit.latest)
         usable = len(left)
         if not left:
-            self._flights.note_in_vain()
+            self._note_prepared(asked_at, in_time=False)
         while left and (drawn := self._ports.draw(self._lane.key, len(left))) is not None:
             held, targets = drawn
             pairs = [(target, left.popleft()) for target in targets]
-            asked_at = self._ports.clock.monotonic()
             try:
                 may_leave = await self._ports.recorder.intend(held, self._lane.key, len(pairs), permits.keeper)
             except asyncio.CancelledError:
                 held.give_back(targets)
                 self._ports.recorder.note(held)
                 raise
-            took = self._ports.clock.monotonic() - asked_at
-            self._writing += (took - self._writing) / 4
+            self._note_prepared(asked_at, in_time=self._ports.clock.monotonic() <= pairs[-1][1].latest)
             if not may_leave:
                 held.give_back(targets)
                 self._ports.recorder.note(held)
@@ -131,6 +142,15 @@ class LaneRun:
             for group in self._groups(pairs):
                 self._flights.start(held, group)
         return len(left) < usable
+
+    def _note_prepared(self, asked_at: float, *, in_time: bool) -> None:
+        """Calls were prepared, and may leave in time or not; a word in the log where they never do."""
+        now = self._ports.clock.monotonic()
+        self._preparing += (now - asked_at - self._preparing) / 4
+        self._in_vain = 0 if in_time else self._in_vain + 1
+        if self._in_vain % _NO_HICCUP == _NO_HICCUP - 1:
+            said = "the database or Redis takes longer to answer than permits live, so no call leaves"
+            log.warning("lane.permits_run_out", lane=self._lane.key, in_a_row=self._in_vain + 1, reason=said)
 
     def _groups(self, pairs: list[tuple[Target, Permit]]) -> list[Group]:
         """What travels together: first attempts whose permits hold at one moment; a repeat always goes by itself."""
@@ -163,13 +183,15 @@ class LaneRun:
             lanes=self._ports.lanes(),
             round_trip=self._flights.round_trip,
             at_once=lane.at_once,
+            preparing=self._preparing,
         )
 
     @property
     def _lead(self) -> float:
         """How far away permits must be so that their intent can be written before."""
         # The longest writes take some four times as long as most.
-        return min(max(LEAD, 4 * self._writing), LONGEST_LEAD)
+        longest = LONGEST_LEAD if self._together > 1 else LONGEST_LEAD_SINGLY
+        return min(max(LEAD, 4 * self._preparing), longest)
 
     @property
     def _want(self) -> int:
@@ -183,10 +205,11 @@ class LaneRun:
         return self._lane.at_once * 2 if self._lane.limit is None else _MOST_IN_FLIGHT
 
 
-_LONGEST_OUTSTANDING = HORIZON + LONGEST_LEAD + PERMIT_LIFE
+_LONGEST_OUTSTANDING = LONGEST_REACH + PERMIT_LIFE
 _MOST_PERMITS = 200
 _MOST_IN_FLIGHT = 1000
 _UNPACED_ENVELOPES = 2
 _PAUSE = 0.05
 _TICK = 0.001
+_NO_HICCUP = 60
 _BLOCKS = 5

@@ -252,23 +252,21 @@ class Recorder:
     def _split(self, urgent: AbstractSet[int]) -> tuple[_Landed, _Landed]:
         """What is written now, and what with the next write, which follows at once: acceptances beyond _MOST_AT_ONCE.
 
-        Everything else is news for the brake and the outages, which count it as written with this entry.
+        Only of jobs of which everything was accepted: of any other the brake and the outages see all or nothing.
         """
-        now: _Landed = {}
-        later: _Landed = {}
+        # Of a batch that was lost since, nothing: it may be ours again, in another term that knows nothing of this one.
+        landed = {key: each for key, each in self._landed.items() if not each[0].is_lost}
         room = _MOST_AT_ONCE
-        for key, (held, changes) in self._landed.items():
-            if held.is_lost:
-                # It may be ours again, in another term that knows nothing of this one.
-                continue
-            if key in urgent:
-                now[key] = held, changes
-            elif room > 0 or any(change.status is not TargetStatus.ACCEPTED for change in changes):
-                now[key] = held, changes
+        if sum(len(changes) for _, changes in landed.values()) <= room:
+            return landed, {}
+        news = {held.claim.key.job for held, changes in landed.values() if not _is_all_accepted(changes)}
+        later: _Landed = {}
+        for key, (held, changes) in landed.items():
+            if changes and key not in urgent and held.claim.key.job not in news:
                 room -= len(changes)
-            else:
-                later[key] = held, changes
-        return now, later
+                if room < 0:
+                    later[key] = held, changes
+        return {key: each for key, each in landed.items() if key not in later}, later
 
     def _put_back(self, entry: Entry, landed: _Landed) -> None:
         # Snapshots are taken anew: what lands while we wait belongs to the next write of the same batch.
@@ -287,6 +285,10 @@ def _answer(intents: Iterable[_Intent], written: Written | None) -> None:
         if not intent.written.done():
             is_ours = written is not None and not intent.held.is_lost and intent.held.claim.key in written.kept
             intent.written.set_result(is_ours and written is not None and intent.lane not in written.refused)
+
+
+def _is_all_accepted(changes: Iterable[TargetChange]) -> bool:
+    return all(change.status is TargetStatus.ACCEPTED for change in changes)
 
 
 _Landed = dict[int, tuple[HeldBatch, list[TargetChange]]]

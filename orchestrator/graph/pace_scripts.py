@@ -202,6 +202,7 @@ BEGIN = (
 if not is_known then
   pace.closed_until, pace.closed_for, pace.refusals = now + tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
   pace.share, pace.held_since, pace.counted_from = tonumber(ARGV[4]), now + tonumber(ARGV[5]), now
+  pace.last_departure, pace.reach = now + tonumber(ARGV[6]), tonumber(ARGV[6])
   keep()
 end
 return {text(now)}

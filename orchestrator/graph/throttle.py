@@ -60,13 +60,14 @@ class RedisThrottle:
         return self._localised(_granted(answer, asked_at, together)) if answer else None
 
     async def begin(self, lane: LaneKey, standing: Standing) -> None:
-        """Let a lane of which Redis knows nothing begin with the closure and the share that another keeper knows of.
+        """Let a lane of which Redis knows nothing begin with the last departure, the closure and the share of this one.
 
-        Nothing changes where somebody else was faster. What was granted before is as unknown as ever.
+        Nothing changes where somebody else was faster.
         """
         pace, now = standing.pace, standing.now
         share, held_since = pace.learned.share, pace.learned.held_since
-        given = [pace.closed_until - now, pace.closed_for, pace.refusals, share, held_since - now]
+        rest = max(pace.last_departure - now, pacing.HORIZON)
+        given = [pace.closed_until - now, pace.closed_for, pace.refusals, share, held_since - now, rest]
         await self._begin.run(self._key(lane), [repr(number) for number in given])
 
     async def grant(

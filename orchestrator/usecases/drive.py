@@ -400,7 +400,7 @@ class Driver:
 
     async def _look_at_lanes(self) -> None:
         """See what was closed by refusals that others heard: a group's permits may be granted a second ahead."""
-        if not any(run.in_flight for run in self._runs.values()):
+        if not self._running and not any(run.in_flight for run in self._runs.values()):
             return
         async with self._app.store.reading() as tx:
             now = (await tx.now()).timestamp()

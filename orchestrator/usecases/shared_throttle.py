@@ -7,6 +7,7 @@ other keeper are worth nothing, whoever holds them; whoever takes over waits unt
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,7 +18,16 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import QueueUnavailable, StoreUnavailable, TryLater
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import LEAD, LONGEST_LEAD, Keeper, Permits, Refusal, Standing, unknown_past
+from orchestrator.domain.pacing import (
+    LEAD,
+    LONGEST_LEAD,
+    Keeper,
+    Permits,
+    Refusal,
+    Standing,
+    forgotten_past,
+    unknown_past,
+)
 from orchestrator.engine.throttle import Throttle
 from orchestrator.store.database import Store
 
@@ -32,6 +42,12 @@ _HANDOVER = 2.0
 _PROMPT = 0.25
 """Seconds within which a Redis that keeps a lane again must answer; it answers in one."""
 
+_AWAY = 2.0
+"""Seconds in which no lane asks a Redis that did not answer another."""
+
+_OUTSTANDING = 10.0
+"""Seconds after a grant in which a Redis that knows nothing of the lane was emptied, and permits may be outstanding."""
+
 _RETURN_AFTER = 10.0
 _RETURN_AGAIN_AFTER = 5.0
 
@@ -43,6 +59,8 @@ class SharedThrottle:
         self._redis, self._row, self._store, self._clock = redis, row, store, clock
         self._keepers: dict[LaneKey, Keeper] = {}
         self._return_at: dict[LaneKey, float] = {}
+        self._granted_at: dict[LaneKey, float] = {}
+        self._away_until = 0.0
 
     async def take(
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = LEAD
@@ -52,19 +70,37 @@ class SharedThrottle:
             await self._return_to_redis(lane)
         if self._keepers.get(lane) is not Keeper.ROW:
             try:
-                permits = await self._redis.take_known(lane, want, limit, together, lead)
-                if permits is None:
-                    # Redis was emptied, or never heard of the lane. The row knows what was refused in it.
-                    await self._redis.begin(lane, await self._row.look(lane))
-                    permits = await self._redis.take(lane, want, limit, together, lead)
-                return replace(permits, keeper=Keeper.REDIS)
+                return await self._take_of_redis(lane, want, limit, together, lead)
             except QueueUnavailable as away:
+                self._note_away(_AWAY)
                 try:
                     await self._fall_back(lane)
                 except TimeoutError:
                     # Not written in time, so nobody may count on it; the next question tries again.
                     raise away from None
         return replace(await self._row.take(lane, want, limit, together, lead), keeper=Keeper.ROW)
+
+    async def _take_of_redis(
+        self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int, lead: float
+    ) -> Permits:
+        if self._clock.monotonic() < self._away_until:
+            # It took somebody seconds to find out; a thousand lanes would need them one after the other.
+            raise QueueUnavailable("Redis did not answer a moment ago. See MUSTER_BROKER_URL.")
+        permits = await self._redis.take_known(lane, want, limit, together, lead)
+        if permits is None:
+            # Redis was emptied, or never heard of the lane. The row knows what was refused in it.
+            standing = await self._row.look(lane)
+            if self._clock.monotonic() - self._granted_at.get(lane, -math.inf) < _OUTSTANDING:
+                last = forgotten_past(standing.now, limit).last_departure
+                standing = replace(standing, pace=replace(standing.pace, last_departure=last))
+            await self._redis.begin(lane, standing)
+            permits = await self._redis.take(lane, want, limit, together, lead)
+        if permits.each:
+            self._granted_at[lane] = self._clock.monotonic()
+        return replace(permits, keeper=Keeper.REDIS)
+
+    def _note_away(self, seconds: float) -> None:
+        self._away_until = self._clock.monotonic() + seconds
 
     async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
         """Nobody calls in this lane for as long as the refusal says, whoever keeps it then."""
@@ -115,13 +151,17 @@ class SharedThrottle:
 
     async def _return_to_redis(self, lane: LaneKey) -> None:
         now = self._clock.monotonic()
-        if now < self._return_at.get(lane, 0.0):
+        if now < max(self._return_at.get(lane, 0.0), self._away_until):
             return
         self._return_at[lane] = now + _RETURN_AGAIN_AFTER
         try:
             # Before the row is locked, which everybody needs now: a Redis that hangs is not waited for.
-            async with asyncio.timeout(_PROMPT):
-                await self._redis.look(lane)
+            try:
+                async with asyncio.timeout(_PROMPT):
+                    await self._redis.look(lane)
+            except (QueueUnavailable, TimeoutError):
+                self._note_away(_RETURN_AGAIN_AFTER)
+                return
             async with asyncio.timeout(_HANDOVER), self._store.transaction() as tx:
                 pace = await tx.lanes.lock(lane)
                 at = (await tx.now()).timestamp()

@@ -13,13 +13,14 @@ import redis.asyncio as redis
 
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT
-from orchestrator.domain.pacing import HORIZON, Keeper, Refusal
+from orchestrator.domain.pacing import HORIZON, LONGEST_LEAD, Keeper, Refusal, forgotten_past
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.graph.throttle import open_redis_throttle
 from orchestrator.store.database import Store, open_store
 from orchestrator.store.row_throttle import RowThrottle
 from orchestrator.usecases import shared_throttle
 from orchestrator.usecases.shared_throttle import SharedThrottle
+from tests.support.clock import settle
 
 pytestmark = pytest.mark.enable_socket
 
@@ -60,6 +61,8 @@ async def a_redis_that_hangs() -> AsyncIterator[str]:
 
     async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
         yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+    # Whoever was let in at the last moment is heard of a moment later.
+    await settle()
     for writer in spoken_to:
         writer.close()
         with suppress(ConnectionError):
@@ -140,3 +143,51 @@ async def test_nobody_waits_for_the_row_while_one_looks_whether_redis_is_back(
         assert (await asking).keeper is Keeper.ROW
         async with asyncio.timeout(1.0):
             assert (await other.take(lane, 1, LIMIT)).keeper is Keeper.ROW
+
+
+async def test_a_thousand_lanes_do_not_find_out_one_after_the_other_that_redis_hangs(store: Store) -> None:
+    lanes = [LaneKey(f"global/{uuid4()}/a") for _ in range(60)]
+    async with a_redis_that_hangs() as broker_url, a_process(store, broker_url) as throttle:
+        in_line = asyncio.Semaphore(10)
+
+        async def take(lane: LaneKey) -> Keeper | None:
+            async with in_line:
+                return (await throttle.take(lane, 1, LIMIT)).keeper
+
+        # The first ten wait for two time-outs of two seconds.
+        async with asyncio.timeout(10.0):
+            assert {await taken for taken in asyncio.as_completed([take(lane) for lane in lanes])} == {Keeper.ROW}
+
+
+async def test_one_lane_looks_for_all_whether_redis_is_back(
+    store: Store, lane: LaneKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_throttle, "_RETURN_AFTER", 0.0)
+    others = [LaneKey(f"global/{uuid4()}/a") for _ in range(20)]
+    async with a_redis_that_hangs() as broker_url, a_process(store, broker_url) as throttle:
+        for each in (lane, *others):
+            throttle.note_keeper(each, Keeper.ROW)
+        await throttle.take(lane, 1, LIMIT)
+
+        # Each look would take a quarter of a second.
+        async with asyncio.timeout(2.5):
+            for each in others:
+                assert (await throttle.take(each, 1, LIMIT)).keeper is Keeper.ROW
+
+
+async def test_whoever_had_permits_of_a_redis_that_was_emptied_waits_until_all_have_run_out(
+    store: Store, valkey_url: str, lane: LaneKey
+) -> None:
+    async with a_process(store, valkey_url) as throttle, redis.Redis.from_url(valkey_url) as client:
+        await throttle.take(lane, 1, LIMIT)
+        await asyncio.sleep(HORIZON)
+        assert (await throttle.take(lane, 5, LIMIT, 1, LONGEST_LEAD)).each
+        await client.delete(f"shared:pace:{lane}")
+
+        permits = await throttle.take(lane, 1, LIMIT)
+
+        standing = await throttle.look(lane)
+        assert permits.each == ()
+        assert standing.keeper is Keeper.REDIS
+        rest = forgotten_past(0.0, LIMIT).last_departure
+        assert rest - 0.5 < standing.pace.last_departure - standing.now <= rest

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.domain.batching import most_together
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, WriteLimit
 from orchestrator.domain.learning import LEAST, Learned
 from orchestrator.domain.pacing import (
@@ -23,6 +24,7 @@ from orchestrator.domain.pacing import (
     Permit,
     Refusal,
     close,
+    forgotten_past,
     grant,
     localise,
     unknown_past,
@@ -105,7 +107,7 @@ class Lane:
     pace: Pace
     true_time: float = 0.0
     clock_behind: float = 0.0
-    may_group: bool = True
+    forgets: bool = False
     closed_until: float = -math.inf
     arrivals: list[float] = field(default_factory=list)
     granted_in_closure: list[float] = field(default_factory=list)
@@ -124,7 +126,7 @@ class Lane:
                 self.pace = close(self.pace, self.keeper_time, Refusal(wait, ago), self.limit, jitter)
                 self.closed_until = self.true_time + self.pace.closed_until - self.keeper_time
             case LoseState():
-                self.pace = unknown_past(self.keeper_time)
+                self.pace = forgotten_past(self.keeper_time, self.limit)
                 self.closed_until = -math.inf
             case PutClockBack(seconds):
                 self.clock_behind += seconds
@@ -136,8 +138,8 @@ class Lane:
             asked_at = self.true_time + offset
             self.true_time += event.round_trip / 2
             granted_at = self.keeper_time
-            together, lead = (min(event.together, self.limit.calls), event.lead) if self.may_group else (1, LEAD)
-            self.pace, granted = grant(self.pace, granted_at, event.want, self.limit, together, lead=lead)
+            together = min(event.together, most_together(self.limit) if self.forgets else self.limit.calls)
+            self.pace, granted = grant(self.pace, granted_at, event.want, self.limit, together, lead=event.lead)
             self.granted_in_closure += [
                 at for at in granted.departures if at + self.clock_behind < self.closed_until - 1e-6
             ]
@@ -160,8 +162,8 @@ class Lane:
 @example(WriteLimit(10, timedelta(seconds=4)), [LoseState(), Wait(0.16), Saturate(0.05, 0, 1, 0, 0, 0)] * 25)
 @example(WriteLimit(1, timedelta(seconds=4)), [Saturate(4, 0, 1, 1, 1, 0), Saturate(4, 1, 1, 0, 0, 0)] * 3)
 def test_no_window_ever_holds_more_than_the_limit(limit: WriteLimit, script: list[Event]) -> None:
-    # A keeper that forgets does not know how large the groups were that it granted last: docs/throttle.md names it.
-    lane = Lane(limit, unknown_past(0.0), may_group=not any(isinstance(event, LoseState) for event in script))
+    # A keeper that forgets takes the last group to be the largest that anybody chooses.
+    lane = Lane(limit, unknown_past(0.0), forgets=any(isinstance(event, LoseState) for event in script))
 
     for event in script:
         lane.face(event)

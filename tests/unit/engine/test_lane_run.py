@@ -204,6 +204,7 @@ class Stage:
         *,
         limit: WriteLimit | None,
         envelopes: bool = False,
+        batching: Batching | None = None,
         crowd: Callable[[], Awaitable[object]] | None = None,
         preparing: asyncio.Semaphore | None = None,
     ) -> None:
@@ -229,7 +230,7 @@ class Stage:
             preparing=preparing or asyncio.Semaphore(1),
             caution=self.work.caution,
         )
-        batching = Batching.ON if envelopes else Batching.OFF
+        batching = batching or (Batching.ON if envelopes else Batching.OFF)
         self.run = LaneRun(Lane(LANE, limit, self.graph, batching, at_once=64), ports, self.stop)
 
     async def _write(self, entry: Entry) -> Written:
@@ -599,17 +600,27 @@ async def test_no_call_leaves_before_its_intent_is_written(clock: ManualClock) -
     await asyncio.gather(running, return_exceptions=True)
 
 
-@pytest.mark.parametrize(("writing", "least"), [(0.1, 0.95), (0.3, 0.4), (0.9, 0.1)])
+@pytest.mark.parametrize(
+    ("writing", "batching", "least"),
+    [
+        (0.1, Batching.OFF, 0.95),
+        (0.2, Batching.OFF, 0.7),
+        (0.3, Batching.OFF, 0.4),
+        (0.3, Batching.AUTO, 0.8),
+        (0.9, Batching.AUTO, 0.8),
+    ],
+)
 async def test_a_database_that_writes_slowly_makes_calls_fewer_and_does_not_end_them(
-    clock: ManualClock, writing: float, least: float
+    clock: ManualClock, writing: float, batching: Batching, least: float
 ) -> None:
-    stage = Stage(clock, 1_000, limit=LIMIT, crowd=partial(clock.sleep, writing))
+    limit = WriteLimit(200, timedelta(seconds=20))
+    stage = Stage(clock, 2_000, limit=limit, batching=batching, crowd=partial(clock.sleep, writing))
 
     async with stage.running():
-        await clock.run_for(seconds=60)
+        await clock.run_for(seconds=100)
 
-    assert len(stage.graph.calls) > least * 60 / pacing.interval(LIMIT)
-    assert most_in_any_window(stage.graph.arrivals, 2.0) <= 20
+    assert len(stage.graph.calls) > least * 100 / pacing.interval(limit)
+    assert most_in_any_window(stage.graph.arrivals, 20.0) <= 200
 
 
 @pytest.mark.parametrize("slow", ["database", "keeper"])
@@ -620,11 +631,22 @@ async def test_where_no_permit_lives_until_its_call_can_leave_the_log_says_so(cl
 
     with capture_logs() as logs:
         async with stage.running():
-            await clock.run_for(seconds=300)
+            await clock.run_for(seconds=600)
 
     assert stage.graph.calls == []
     told = [each for each in logs if each["event"] == "lane.permits_run_out"]
     assert 1 <= len(told) <= 100
+
+
+async def test_where_graph_is_slow_the_log_does_not_blame_the_database(clock: ManualClock) -> None:
+    stage = Stage(clock, 3_000, limit=WriteLimit(400, timedelta(seconds=4)))
+    stage.graph.latency = 12.0
+
+    with capture_logs() as logs:
+        await stage.for_seconds(60)
+
+    assert stage.graph.calls
+    assert [each for each in logs if each["event"] == "lane.permits_run_out"] == []
 
 
 async def test_a_lane_asks_for_permits_when_those_before_it_have_written_their_intents(clock: ManualClock) -> None:
