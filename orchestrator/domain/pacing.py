@@ -174,6 +174,9 @@ def grant(
     more = max(together - pace.together, 0)
     first = max(pace.last_departure + gap + more * gap, pace.closed_until, now + lead)
     groups = int((now + horizon - first) / (together * gap)) + 1 if first <= now + horizon else 0
+    if not groups and first <= now + min(pace.reach, LONGEST_REACH):
+        # Somebody asks further ahead, and whoever does not would never find a slot.
+        groups = 1
     count = min(want, groups * together)
     if not count:
         return pace, Grant((), first - early, 0.0)

@@ -190,8 +190,11 @@ class LaneRun:
     def _lead(self) -> float:
         """How far away permits must be so that their intent can be written before."""
         # The longest writes take some four times as long as most.
-        longest = LONGEST_LEAD if self._together > 1 else LONGEST_LEAD_SINGLY
-        return min(max(LEAD, 4 * self._preparing), longest)
+        wanted = max(LEAD, 4 * self._preparing)
+        if self._together > 1:
+            return min(wanted, LONGEST_LEAD)
+        # Permits of single calls are many, and most of them live until then: the lead is for where they would not.
+        return min(wanted, LONGEST_LEAD_SINGLY) if self._preparing > PERMIT_LIFE else LEAD
 
     @property
     def _want(self) -> int:

@@ -17,6 +17,7 @@ _NAMED = {
     "horizon": pacing.HORIZON,
     "careful_horizon": pacing.CAREFUL_HORIZON,
     "lead": pacing.LEAD,
+    "longest_reach": pacing.LONGEST_REACH,
     "probe": pacing.PROBE,
     "settled": pacing.SETTLED,
     "longest_closure": pacing.LONGEST_CLOSURE,
@@ -136,6 +137,8 @@ else
     first = math.max(pace.last_departure + gap + further * gap, pace.closed_until, now + leading)
     if first <= now + ahead then
       count = math.min(want, (math.floor((now + ahead - first) / (together * gap)) + 1) * together)
+    elseif first <= now + math.min(pace.reach, longest_reach) then
+      count = math.min(want, together)
     end
     ask_again_at = first - early
     if count > 0 then

@@ -72,7 +72,6 @@ class SharedThrottle:
             try:
                 return await self._take_of_redis(lane, want, limit, together, lead)
             except QueueUnavailable as away:
-                self._note_away(_AWAY)
                 try:
                     await self._fall_back(lane)
                 except TimeoutError:
@@ -86,18 +85,25 @@ class SharedThrottle:
         if self._clock.monotonic() < self._away_until:
             # It took somebody seconds to find out; a thousand lanes would need them one after the other.
             raise QueueUnavailable("Redis did not answer a moment ago. See MUSTER_BROKER_URL.")
-        permits = await self._redis.take_known(lane, want, limit, together, lead)
+        try:
+            permits = await self._redis.take_known(lane, want, limit, together, lead)
+        except QueueUnavailable:
+            self._note_away(_AWAY)
+            raise
         if permits is None:
-            # Redis was emptied, or never heard of the lane. The row knows what was refused in it.
-            standing = await self._row.look(lane)
-            if self._clock.monotonic() - self._granted_at.get(lane, -math.inf) < _OUTSTANDING:
-                last = forgotten_past(standing.now, limit).last_departure
-                standing = replace(standing, pace=replace(standing.pace, last_departure=last))
-            await self._redis.begin(lane, standing)
+            await self._begin_in_redis(lane, limit)
             permits = await self._redis.take(lane, want, limit, together, lead)
         if permits.each:
             self._granted_at[lane] = self._clock.monotonic()
         return replace(permits, keeper=Keeper.REDIS)
+
+    async def _begin_in_redis(self, lane: LaneKey, limit: WriteLimit | None) -> None:
+        """Redis was emptied, or never heard of the lane: the row knows what was refused in it."""
+        standing = await self._row.look(lane)
+        if self._clock.monotonic() - self._granted_at.get(lane, -math.inf) < _OUTSTANDING:
+            last = forgotten_past(standing.now, limit).last_departure
+            standing = replace(standing, pace=replace(standing.pace, last_departure=last))
+        await self._redis.begin(lane, standing)
 
     def _note_away(self, seconds: float) -> None:
         self._away_until = self._clock.monotonic() + seconds
@@ -117,7 +123,7 @@ class SharedThrottle:
     async def _close_in_redis(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
         # Otherwise an emptied Redis would know of this refusal alone, and not of a longer closure before it.
         with suppress(StoreUnavailable):
-            await self._redis.begin(lane, await self._row.look(lane))
+            await self._begin_in_redis(lane, limit)
         await self._redis.close(lane, refusal, limit)
 
     async def look(self, lane: LaneKey) -> Standing:

@@ -10,6 +10,8 @@ from orchestrator.domain.pacing import (
     HORIZON,
     LEAD,
     LONGEST_CLOSURE,
+    LONGEST_LEAD,
+    LONGEST_REACH,
     PERMIT_LIFE,
     PROBE,
     SETTLED,
@@ -214,3 +216,29 @@ def test_one_call_in_a_long_window_is_paced_too() -> None:
 
     assert len(first.departures) == 1
     assert second.departures[0] - first.departures[0] > 20
+
+
+def test_whoever_asks_less_far_ahead_than_another_finds_a_slot_as_well() -> None:
+    pace = Pace(last_departure=0.0)
+    calls, now = {LEAD: 0, 0.3: 0}, 100.0
+    asks_at = dict.fromkeys(calls, now)
+
+    while now < 160.0:
+        lead = min(asks_at, key=lambda each: asks_at[each])
+        now = max(now, asks_at[lead])
+        pace, granted = grant(pace, now, 200, GRAPH_WRITE_LIMIT, lead=lead)
+        assert all(departure <= now + LONGEST_REACH for departure in granted.departures)
+        calls[lead] += len(granted.departures)
+        asks_at[lead] = max(granted.ask_again_at, now + 0.01)
+
+    assert calls[LEAD] > 30
+    assert sum(calls.values()) > 0.95 * 60 / interval(GRAPH_WRITE_LIMIT)
+
+
+def test_a_slow_moment_makes_nobody_reach_further_for_long() -> None:
+    pace, granted = grant(Pace(last_departure=0.0), 100.0, 200, GRAPH_WRITE_LIMIT, lead=LONGEST_LEAD)
+    for _ in range(10):
+        pace, granted = grant(pace, granted.ask_again_at, 200, GRAPH_WRITE_LIMIT)
+
+    assert granted.departures
+    assert pace.reach <= HORIZON

@@ -603,7 +603,7 @@ async def test_no_call_leaves_before_its_intent_is_written(clock: ManualClock) -
 @pytest.mark.parametrize(
     ("writing", "batching", "least"),
     [
-        (0.1, Batching.OFF, 0.95),
+        (0.1, Batching.OFF, 0.9),
         (0.2, Batching.OFF, 0.7),
         (0.3, Batching.OFF, 0.4),
         (0.3, Batching.AUTO, 0.8),
