@@ -148,9 +148,9 @@ class LaneRun:
         now = self._ports.clock.monotonic()
         self._preparing += (now - asked_at - self._preparing) / 4
         self._in_vain = 0 if in_time else self._in_vain + 1
-        if self._in_vain % _NO_HICCUP == _NO_HICCUP - 1:
+        if self._in_vain and self._in_vain % _NO_HICCUP == 0:
             said = "the database or Redis takes longer to answer than permits live, so no call leaves"
-            log.warning("lane.permits_run_out", lane=self._lane.key, in_a_row=self._in_vain + 1, reason=said)
+            log.warning("lane.permits_run_out", lane=self._lane.key, in_a_row=self._in_vain, reason=said)
 
     def _groups(self, pairs: list[tuple[Target, Permit]]) -> list[Group]:
         """What travels together: first attempts whose permits hold at one moment; a repeat always goes by itself."""

@@ -229,8 +229,6 @@ class Recorder:
         self._nudged = False
         intents, self._intents = self._intents, []
         landed, self._landed = self._split({id(intent.held) for intent in intents})
-        if self._landed:
-            self._something.set()
         answered, self._answered = self._answered, set()
         halts, self._halts = self._halts, {}
         calls, self._calls = self._calls, {}

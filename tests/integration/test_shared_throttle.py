@@ -145,7 +145,7 @@ async def test_nobody_waits_for_the_row_while_one_looks_whether_redis_is_back(
             assert (await other.take(lane, 1, LIMIT)).keeper is Keeper.ROW
 
 
-async def test_a_thousand_lanes_do_not_find_out_one_after_the_other_that_redis_hangs(store: Store) -> None:
+async def test_lanes_do_not_find_out_one_after_the_other_that_redis_hangs(store: Store) -> None:
     lanes = [LaneKey(f"global/{uuid4()}/a") for _ in range(60)]
     async with a_redis_that_hangs() as broker_url, a_process(store, broker_url) as throttle:
         in_line = asyncio.Semaphore(10)

@@ -672,13 +672,33 @@ async def test_a_lane_that_is_told_to_stop_while_it_stands_in_line_asks_for_noth
     stage = Stage(clock, 20, limit=LIMIT, preparing=preparing)
     untouched = stage.throttle.pace
 
-    async with preparing, stage.running():
+    await preparing.acquire()
+    async with stage.running() as running:
         await clock.run_for(seconds=1.0)
         stage.stop.request()
-    await stage.for_seconds(1.0)
+        preparing.release()
+        await clock.run_for(seconds=1.0)
+        assert running.done()
 
     assert stage.throttle.pace == untouched
     assert not preparing.locked()
+
+
+async def test_a_lane_that_closes_while_it_stands_in_line_asks_for_nothing_until_it_opens(clock: ManualClock) -> None:
+    preparing = asyncio.Semaphore(1)
+    stage = Stage(clock, 20, limit=LIMIT, preparing=preparing)
+    untouched = stage.throttle.pace
+
+    await preparing.acquire()
+    async with stage.running():
+        await clock.run_for(seconds=1.0)
+        stage.run.note_closed(1.0)
+        preparing.release()
+        await clock.run_for(seconds=0.9)
+        assert stage.throttle.pace == untouched
+        await clock.run_for(seconds=10.0)
+
+    assert len(stage.graph.calls) == 20
 
 
 async def test_lanes_that_want_more_than_can_be_written_have_even_shares_as_few_of_them_prepare_at_once(

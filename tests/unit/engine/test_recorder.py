@@ -372,6 +372,20 @@ async def test_intents_do_not_wait_for_all_that_was_accepted_of_other_jobs(
     assert len(book.lines) == 4_002
 
 
+async def test_what_a_write_in_quiet_left_for_later_is_written_without_anything_new(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    batches = [a_held_batch(a_claim(500, batch=number)) for number in range(6)]
+    async with recorder.quiet():
+        for held in batches:
+            accept_all(held, recorder)
+        await recorder.flush_in_quiet({batches[0].claim.key})
+        assert len(book.lines) == 2_000
+    await clock.run_for(seconds=1)
+
+    assert len(book.lines) == 3_000
+
+
 async def test_whose_calls_were_answered_is_kept_for_the_jobs_that_are_named(
     recorder: Recorder, clock: ManualClock
 ) -> None:
