@@ -52,7 +52,6 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
                 Watch(app, stop),
                 stop,
                 attempts=Attempts(app.clock),
-                departures=Attempts(app.clock, most=_DEPARTURES),
                 sampler=sampler,
                 health=RecentHealth(app),
                 driver=driver,
@@ -83,10 +82,6 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
     web.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     web.mount("/", pages)
     return web
-
-
-_DEPARTURES = 100
-"""Each asks Entra and is remembered, before anybody is known; a whole office may share an address in the morning."""
 
 
 class _Server(uvicorn.Server):

@@ -29,12 +29,36 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What a change concerns: actions, tenants, and the devices of the largest job or list that it touches."""
+
+    actions: frozenset[Action] = frozenset()
+    tenants: frozenset[str] = frozenset()
+    devices: int = 0
+
+    def __or__(self, other: Scope) -> Scope:
+        """The scope of a change that touches both."""
+        return Scope(self.actions | other.actions, self.tenants | other.tenants, max(self.devices, other.devices))
+
+
+def scope_of(action: Action, tenant: str, devices: int) -> Scope:
+    """The scope of a change of one job, or of one schedule."""
+    return Scope(frozenset({action}), frozenset({tenant}), devices)
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
-    """A role, and where its limits are: at most `ceiling` devices a job, and these actions only; None is no limit."""
+    """A role and its limits: at most `ceiling` devices a job, these actions and these tenants; None is no limit."""
 
     role: Role
     ceiling: int | None = None
     actions: frozenset[Action] | None = None
+    tenants: frozenset[str] | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether any limit narrows the role."""
+        return not (self.ceiling is None and self.actions is None and self.tenants is None)
 
     def refuse_below(self, role: Role) -> None:
         """NotPermitted where it takes a greater role."""
@@ -47,10 +71,38 @@ class Grant:
         if self.actions is not None and action not in self.actions:
             raise NotPermitted(f"You may ask for {', '.join(sorted(self.actions)) or 'no action'}, and not {action}.")
 
+    def refuse_tenant(self, tenant: str) -> None:
+        """NotPermitted where nothing of this tenant may be changed."""
+        self.refuse_below(Role.OPERATOR)
+        if self.tenants is not None and tenant not in self.tenants:
+            allowed = ", ".join(sorted(self.tenants)) or "none"
+            raise NotPermitted(f"You may change what belongs to these tenants: {allowed}. This belongs to {tenant}.")
+
     def refuse_devices(self, count: int) -> None:
         """NotPermitted where so many devices are too many for one job."""
         if self.ceiling is not None and count > self.ceiling:
             raise NotPermitted(f"You may ask {self.ceiling:,} devices in one job, and these are {count:,}.")
+
+    def refuse_change(self, scope: Scope) -> None:
+        """NotPermitted for a change of anything that the holder of this grant could not have created.
+
+        Every use case that creates, changes, steers or removes a job, a list, a schedule or a blackout asks this.
+        """
+        self.refuse_below(Role.OPERATOR)
+        for action in sorted(scope.actions):
+            self.refuse_action(action)
+        for tenant in sorted(scope.tenants):
+            self.refuse_tenant(tenant)
+        self.refuse_devices(scope.devices)
+
+    def covers(self, other: Grant) -> bool:
+        """Whether the holder of this grant may do everything that the other grant allows."""
+        return (
+            self.role.includes(other.role)
+            and (self.ceiling is None or (other.ceiling is not None and other.ceiling <= self.ceiling))
+            and (self.actions is None or (other.actions is not None and other.actions <= self.actions))
+            and (self.tenants is None or (other.tenants is not None and other.tenants <= self.tenants))
+        )
 
 
 FREE = Grant(Role.ADMIN)
@@ -92,13 +144,16 @@ class Limits:
 
     ceiling: int | None = None
     actions: frozenset[Action] | None = None
+    tenants: frozenset[str] | None = None
 
 
 def grant_of_person(person: Person, limits: Limits) -> Grant:
     """What a person may do by their greatest app role; NotPermitted where they have none of ours."""
     for role in reversed([*Role]):
         if APP_ROLES[role] in person.roles:
-            return Grant(role, limits.ceiling, limits.actions) if role is Role.OPERATOR else Grant(role)
+            if role is Role.OPERATOR:
+                return Grant(role, limits.ceiling, limits.actions, limits.tenants)
+            return Grant(role)
     raise NotPermitted(
         f"{person.name} has no role here. An administrator of the directory can assign one of "
         f"{', '.join(APP_ROLES.values())} to them in the app's users and groups."

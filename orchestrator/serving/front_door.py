@@ -24,20 +24,20 @@ class OneTimeLink:
 
 
 class Attempts:
-    """Sign-ins of late that failed, or were only begun, by where they came from."""
+    """One-time links of late that were wrong, by address. Keys and sign-ins through Entra ID are never locked out."""
 
     MOST = 10
     WITHIN = 300.0
     _MOST_ORIGINS = 10_000
 
-    def __init__(self, clock: Clock, most: int = MOST) -> None:
-        self._clock, self._most = clock, most
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._failed: OrderedDict[str, deque[float]] = OrderedDict()
 
     def wait_for(self, origin: str) -> float:
         """Seconds until it may try again; 0 where it may now."""
         failed = self._recent(origin)
-        if len(failed) < self._most:
+        if len(failed) < self.MOST:
             return 0.0
         return failed[0] + self.WITHIN - self._clock.monotonic()
 
@@ -51,7 +51,7 @@ class Attempts:
             self._failed.popitem(last=False)
 
     def _recent(self, origin: str) -> deque[float]:
-        failed = self._failed.get(origin) or deque(maxlen=self._most)
+        failed = self._failed.get(origin) or deque(maxlen=self.MOST)
         while failed and failed[0] + self.WITHIN <= self._clock.monotonic():
             failed.popleft()
         return failed

@@ -25,8 +25,7 @@ MOST_OF_A_BODY = 256 * 1024
 class Served:
     """One web process; `driver` is there where it also works, `link` where it is one person's own.
 
-    `sampler` shows by its looks that the process goes on. `attempts` are those that failed, `departures` those to a
-    provider, from which not everybody comes back.
+    `sampler` shows by its looks that the process goes on. `attempts` counts one-time links that were wrong, by address.
     """
 
     app: App
@@ -34,7 +33,6 @@ class Served:
     watch: Watch
     stop: StopSignal
     attempts: Attempts
-    departures: Attempts
     sampler: Sampler
     health: RecentHealth
     driver: Driver | None = None

@@ -193,6 +193,17 @@ class Schedules:
         query = select(BlackoutRow.__table__).where(BlackoutRow.schedule_number.is_(None)).order_by(BlackoutRow.starts)
         return [(row.tenant, _blackout(row)) for row in await self._connection.execute(query)]
 
+    async def owner_of_blackout(self, number: int) -> tuple[str | None, str | None]:
+        """The schedule and the tenant that a blackout holds for; neither where it holds for all, or is not there."""
+        query = (
+            select(ScheduleRow.name, BlackoutRow.tenant)
+            .select_from(BlackoutRow)
+            .outerjoin(ScheduleRow, ScheduleRow.number == BlackoutRow.schedule_number)
+            .where(BlackoutRow.number == number)
+        )
+        row = (await self._connection.execute(query)).one_or_none()
+        return (None, None) if row is None else (row[0], row[1])
+
     async def remove_blackout(self, number: int) -> bool:
         """Remove one; False where there is none of this number."""
         removed = await self._connection.execute(delete(BlackoutRow).where(BlackoutRow.number == number))

@@ -12,6 +12,9 @@ from orchestrator.domain.access import Grant
 from orchestrator.store.grants import grant_columns, grant_of
 from orchestrator.store.rows import KeyRow, SessionRow, SignInRow
 
+MOST_SIGN_INS = 10_000
+"""Sign-ins on their way to Entra that are kept at once: nobody is known yet, so nobody can be told to wait."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
@@ -66,8 +69,11 @@ class Sessions:
         return removed.rowcount == 1
 
     async def remember_sign_in(self, state_hash: str, flow: str, *, expires_at: datetime, now: datetime) -> None:
-        """Somebody was sent to Entra."""
+        """Somebody was sent to Entra; of too many sign-ins that did not come back, the oldest are forgotten."""
         await self._connection.execute(delete(SignInRow).where(SignInRow.expires_at < now))
+        newest = select(SignInRow.state_hash).order_by(SignInRow.expires_at.desc(), SignInRow.state_hash)
+        beyond = newest.offset(MOST_SIGN_INS).limit(1_000)
+        await self._connection.execute(delete(SignInRow).where(SignInRow.state_hash.in_(beyond)))
         await self._connection.execute(
             insert(SignInRow).values(state_hash=state_hash, flow=flow, expires_at=expires_at)
         )

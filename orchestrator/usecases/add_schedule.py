@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from orchestrator.domain.access import Asker
+from orchestrator.domain.access import Asker, scope_of
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.confirmation import Confirm
 from orchestrator.domain.errors import ScheduleInvalid
@@ -34,7 +34,7 @@ class NewSchedule:
 
 async def add_schedule(app: App, new: NewSchedule, *, by: Asker, confirm: Confirm | None = None) -> ScheduleView:
     """Store the schedule; what it lacks is said now and not at night."""
-    by.grant.refuse_action(new.order.action)
+    by.grant.refuse_change(scope_of(new.order.action, new.order.tenant, 0))
     refuse_bad_name(new.name, "a schedule")
     async with app.store.transaction() as tx:
         now = await tx.now()

@@ -9,6 +9,7 @@ from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import JobStatus
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_jobs import JobView, describe_job
+from orchestrator.usecases.scopes import scope_of_job
 
 log = structlog.get_logger()
 
@@ -20,6 +21,7 @@ async def cancel_job(app: App, wanted: str, *, by: Asker, reason: str | None = N
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
+        by.grant.refuse_change(await scope_of_job(tx, job))
         if job.status is not JobStatus.CANCELLED:
             frm = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.STOPPED)
             if not await tx.jobs.move(job.number, JobStatus.CANCELLED, frm=frm, reason=reason, now=await tx.now()):

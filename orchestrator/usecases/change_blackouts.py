@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from orchestrator.domain.access import Asker, Role
+from orchestrator.domain.access import Asker, Role, Scope
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.errors import RequestRejected
+from orchestrator.store.database import Transaction
 from orchestrator.usecases.app import App
+from orchestrator.usecases.scopes import scope_of_schedules
 
 log = structlog.get_logger()
 
@@ -35,6 +37,7 @@ async def add_blackouts(
         app.tenant(tenant)
     async with app.store.transaction() as tx:
         number = None if schedule is None else (await tx.schedules.by_name(schedule)).number
+        await _refuse_change(app, tx, by, schedule=schedule, tenant=tenant)
         await tx.schedules.add_blackouts(blackouts, schedule=number, tenant=tenant)
         facts = {"count": len(blackouts), "schedule": schedule, "tenant": tenant}
         await tx.audit.write(by, "blackout.added", schedule, facts=facts, now=await tx.now())
@@ -55,7 +58,23 @@ async def remove_blackout(app: App, number: int, *, by: Asker) -> None:
     """Remove one; RequestRejected where there is none of this number."""
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
+        if by.grant.is_limited:
+            whose = await tx.schedules.owner_of_blackout(number)
+            await _refuse_change(app, tx, by, schedule=whose[0], tenant=whose[1])
         if not await tx.schedules.remove_blackout(number):
             raise RequestRejected(f"There is no blackout {number}. `muster schedule blackout list` shows them.")
         await tx.audit.write(by, "blackout.removed", str(number), now=await tx.now())
     log.info("blackout.removed", number=number, by=by.name)
+
+
+async def _refuse_change(app: App, tx: Transaction, by: Asker, *, schedule: str | None, tenant: str | None) -> None:
+    """NotPermitted where the blackout would hold up, or let go on, a schedule that is beyond the grant."""
+    if not by.grant.is_limited:
+        return
+    if schedule is not None:
+        schedules = [await tx.schedules.by_name(schedule)]
+        tenants: frozenset[str] = frozenset()
+    else:
+        schedules = [each for each in await tx.schedules.all() if tenant is None or each.order.tenant == tenant]
+        tenants = frozenset(app.tenants) if tenant is None else frozenset({tenant})
+    by.grant.refuse_change(Scope(tenants=tenants) | await scope_of_schedules(tx, schedules))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from orchestrator.domain.access import Asker
+from orchestrator.domain.access import Asker, scope_of
 from orchestrator.domain.confirmation import Confirm
 from orchestrator.domain.errors import RequestRejected, ScheduleInvalid, UnknownSchedule
 from orchestrator.domain.rhythm import first_moments
@@ -17,6 +17,7 @@ from orchestrator.usecases.describe_schedules import ScheduleView, describe_sche
 from orchestrator.usecases.judge_schedule import refuse_bad_schedule
 from orchestrator.usecases.pass_over import pass_over
 from orchestrator.usecases.schedule_json import differences
+from orchestrator.usecases.scopes import scope_of_schedule
 
 log = structlog.get_logger()
 
@@ -45,8 +46,8 @@ async def change_schedule(
         if schedule is None:
             raise UnknownSchedule(name)
         wanted = changed(schedule, change, now=now)
-        for action in (schedule.order.action, wanted.order.action):
-            by.grant.refuse_action(action)
+        by.grant.refuse_change(await scope_of_schedule(tx, schedule))
+        by.grant.refuse_change(scope_of(wanted.order.action, wanted.order.tenant, 0))
         if (wanted.order.action, wanted.order.list_name) == (schedule.order.action, schedule.order.list_name):
             confirm = None  # it calls no other devices, and for nothing else
         await refuse_bad_schedule(app, tx, wanted, by=by, confirm=confirm)

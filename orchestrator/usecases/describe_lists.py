@@ -9,6 +9,7 @@ import structlog
 from orchestrator.domain.access import Asker, Role
 from orchestrator.store.saved_lists import ListVersion
 from orchestrator.usecases.app import App
+from orchestrator.usecases.scopes import refuse_list_change
 
 log = structlog.get_logger()
 
@@ -37,6 +38,7 @@ async def remove_list(app: App, name: str, *, by: Asker, reason: str | None = No
     """Remove a list; answers with the schedules that refer to it and will be set aside when they are due."""
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
+        await refuse_list_change(tx, by.grant, name)
         await tx.lists.remove(name)
         await tx.audit.write(by, "list.removed", name, reason=reason, now=await tx.now())
         schedules = await tx.schedules.names_of_list(name)

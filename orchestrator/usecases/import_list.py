@@ -12,15 +12,14 @@ import structlog
 
 from orchestrator.domain.access import Asker, Role
 from orchestrator.domain.device import Via
-from orchestrator.domain.errors import NotPermitted, RequestRejected, UnknownList
+from orchestrator.domain.errors import RequestRejected, UnknownList
 from orchestrator.domain.ids import ListNumber
 from orchestrator.domain.job import Intake
-from orchestrator.domain.schedule import ScheduleStatus
 from orchestrator.intake.device_list import IntakeOptions, Page, open_device_list
 from orchestrator.intake.pages import pack, pack_devices, unpack_devices
-from orchestrator.store.database import Transaction
 from orchestrator.store.saved_lists import ListPage, ListVersion
 from orchestrator.usecases.app import App
+from orchestrator.usecases.scopes import refuse_list_change
 from orchestrator.usecases.submit_job import refuse_if_bad
 
 log = structlog.get_logger()
@@ -75,7 +74,7 @@ async def import_list(
         added, removed = keys - before, before - keys
         async with app.store.transaction() as tx:
             await tx.lists.hold(name)
-            await _refuse_beyond(by, tx, name, devices=len(keys))
+            await refuse_list_change(tx, by.grant, name, devices=len(keys))
             await tx.lists.publish(number, version, intake, devices=len(keys), added=len(added), removed=len(removed))
             imported = await tx.lists.version(name, version)
             facts = {"version": version, "devices": len(keys), "added": len(added), "removed": len(removed)}
@@ -94,16 +93,6 @@ def refuse_bad_name(name: str, what: str) -> None:
         raise RequestRejected(
             f"{name!r} is no name for {what}; it takes letters, digits, '.', '_' and '-', 64 of them at most."
         )
-
-
-async def _refuse_beyond(by: Asker, tx: Transaction, name: str, *, devices: int) -> None:
-    by.grant.refuse_devices(devices)
-    for schedule in await tx.schedules.of_list(name):
-        if schedule.status is not ScheduleStatus.ENDED:
-            try:
-                by.grant.refuse_action(schedule.order.action)
-            except NotPermitted as refusal:
-                raise NotPermitted(f"Schedule {schedule.name!r} would call these devices. {refusal}") from None
 
 
 async def _devices_of_newest(app: App, name: str) -> set[str]:

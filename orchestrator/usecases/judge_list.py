@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from orchestrator.domain.access import scope_of
 from orchestrator.domain.target import RowVerdict
 from orchestrator.intake.device_list import IntakeOptions, Page, open_device_list
 from orchestrator.intake.input_row import InputRow
@@ -37,8 +38,8 @@ async def judge_list(
     odd: int = 200,
 ) -> Judgement:
     """Read the whole list and judge its rows; nothing is stored. IntakeFailed where it is wrong as a whole."""
-    request.by.grant.refuse_action(request.action)
     tenant = app.tenant(request.tenant)
+    request.by.grant.refuse_change(scope_of(request.action, tenant.name, 0))
     devices = await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=request.via, options=options)
     begin: list[InputRow] = []
     uncalled: list[InputRow] = []
@@ -56,8 +57,7 @@ async def odd_rows(
     app: App, request: JobRequest, stream: BinaryIO, *, file_name: str | None, options: IntakeOptions
 ) -> AsyncIterator[str]:
     """Every row that would not be called as CSV, in pieces; IntakeFailed at once where no device list can be read."""
-    request.by.grant.refuse_action(request.action)
-    app.tenant(request.tenant)
+    request.by.grant.refuse_change(scope_of(request.action, app.tenant(request.tenant).name, 0))
     devices = await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=request.via, options=options)
 
     async def pieces() -> AsyncIterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from orchestrator.domain.access import Asker
+from orchestrator.domain.access import Asker, scope_of
 from orchestrator.domain.confirmation import Confirm
 from orchestrator.domain.due import window_of
 from orchestrator.domain.errors import ScheduleInvalid, UnknownChannel
@@ -38,7 +38,7 @@ async def refuse_bad_schedule(
             f"List {version.name!r} was imported for --via {version.via}; say --via {version.via}, or import it "
             f"with --via {order.via}."
         )
-    by.grant.refuse_devices(version.devices)
+    by.grant.refuse_change(scope_of(order.action, order.tenant, version.devices))
     if rules.start_within < SHORTEST_START:
         raise ScheduleInvalid(
             "--start-within takes ten seconds at least: a clock looks once a second, and may be busy."

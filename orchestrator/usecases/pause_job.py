@@ -9,6 +9,7 @@ from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import JobStatus
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_jobs import JobView, describe_job
+from orchestrator.usecases.scopes import scope_of_job
 
 log = structlog.get_logger()
 
@@ -18,6 +19,7 @@ async def pause_job(app: App, wanted: str, *, by: Asker, reason: str | None = No
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
+        by.grant.refuse_change(await scope_of_job(tx, job))
         if job.status is not JobStatus.PAUSED:
             frm = (JobStatus.QUEUED, JobStatus.RUNNING)
             if not await tx.jobs.move(job.number, JobStatus.PAUSED, frm=frm, reason=reason, now=await tx.now()):

@@ -9,6 +9,7 @@ from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.schedule import ScheduleStatus
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_schedules import ScheduleView, describe_schedule
+from orchestrator.usecases.scopes import scope_of_schedule
 
 log = structlog.get_logger()
 
@@ -18,6 +19,7 @@ async def pause_schedule(app: App, name: str, *, by: Asker, reason: str | None =
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
         schedule = await tx.schedules.by_name(name)
+        by.grant.refuse_change(await scope_of_schedule(tx, schedule))
         if schedule.status is ScheduleStatus.ENDED:
             raise RequestRejected(f"Schedule {name!r} has ended: there is nothing to pause.")
         if schedule.status is not ScheduleStatus.PAUSED:

@@ -7,6 +7,7 @@ from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import Priority
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_jobs import JobView, describe_job
+from orchestrator.usecases.scopes import scope_of_job
 
 
 async def reprioritise_job(
@@ -15,8 +16,7 @@ async def reprioritise_job(
     """Give the job another priority; it counts from the next claim. IllegalMove where the job has ended."""
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
-        by.grant.refuse_action(job.action)
-        by.grant.refuse_devices((await tx.jobs.tallies([job.number]))[job.number].total)
+        by.grant.refuse_change(await scope_of_job(tx, job))
         if job.status.is_final:
             raise IllegalMove(job.status, f"one of {priority} priority")
         if job.priority is not priority:

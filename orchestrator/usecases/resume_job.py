@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from orchestrator.domain.access import Asker
+from orchestrator.domain.access import Asker, scope_of
 from orchestrator.domain.confirmation import Confirm
 from orchestrator.domain.errors import IllegalMove, WrongMoment
 from orchestrator.domain.job import JobStatus
@@ -26,9 +26,8 @@ async def resume_job(
     """
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
-        by.grant.refuse_action(job.action)
         tally = (await tx.jobs.tallies([job.number]))[job.number]
-        by.grant.refuse_devices(tally.total)
+        by.grant.refuse_change(scope_of(job.action, job.tenant, tally.total))
         if job.status not in {JobStatus.QUEUED, JobStatus.RUNNING}:
             now = await tx.now()
             carried_to = await tx.jobs.carried_to(job.number)

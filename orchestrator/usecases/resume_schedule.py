@@ -11,6 +11,7 @@ from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_schedules import ScheduleView, describe_schedule
 from orchestrator.usecases.judge_schedule import refuse_bad_schedule
 from orchestrator.usecases.pass_over import pass_over
+from orchestrator.usecases.scopes import scope_of_schedule
 
 log = structlog.get_logger()
 
@@ -22,7 +23,7 @@ async def resume_schedule(app: App, name: str, *, by: Asker, reason: str | None 
     """
     async with app.store.transaction() as tx:
         schedule = await tx.schedules.by_name(name)
-        by.grant.refuse_action(schedule.order.action)
+        by.grant.refuse_change(await scope_of_schedule(tx, schedule))
         if schedule.status is ScheduleStatus.ENDED:
             raise RequestRejected(f"Schedule {name!r} has ended. Add another for another time.")
         if schedule.status is not ScheduleStatus.ACTIVE:

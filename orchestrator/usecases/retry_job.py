@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.domain.access import Asker
+from orchestrator.domain.access import Asker, scope_of
 from orchestrator.domain.confirmation import Confirm
 from orchestrator.domain.device import Device
 from orchestrator.domain.errors import WrongMoment
@@ -46,9 +46,9 @@ async def retry_job(
     """
     async with app.store.reading() as tx:
         old = await tx.jobs.find(wanted)
-        by.grant.refuse_action(old.action)
+        by.grant.refuse_change(scope_of(old.action, old.tenant, 0))
         devices = await _count(tx, old, statuses, code, search)
-        by.grant.refuse_devices(devices)
+        by.grant.refuse_change(scope_of(old.action, old.tenant, devices))
         idempotency = None
         if idempotency_key is not None:
             request = ["retry", old.id, sorted(set(statuses)), code, search, reason]

@@ -13,6 +13,7 @@ from orchestrator.store.moments import MomentFacts
 from orchestrator.usecases.app import App
 from orchestrator.usecases.fire_schedules import running_job
 from orchestrator.usecases.idempotency import Idempotency, KeyTaken, job_of_key
+from orchestrator.usecases.scopes import scope_of_schedule
 from orchestrator.usecases.start_moment import MAKING, ByHand, Making, start_moment
 
 
@@ -32,9 +33,8 @@ async def run_schedule(
     idempotency = None if idempotency_key is None else Idempotency(by, idempotency_key, ["run", name, reason])
     async with app.store.transaction() as tx:
         schedule = await tx.schedules.by_name(name)
-        by.grant.refuse_action(schedule.order.action)
+        by.grant.refuse_change(await scope_of_schedule(tx, schedule))
         devices = (await tx.lists.newest(schedule.order.list_name)).devices
-        by.grant.refuse_devices(devices)
         await tx.schedules.locked(schedule.number)
         # Not before the lock: a request that came twice at once may have made it meanwhile.
         done = None if idempotency is None else await job_of_key(tx, idempotency)

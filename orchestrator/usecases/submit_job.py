@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import structlog
 
-from orchestrator.domain.access import Asker
+from orchestrator.domain.access import Asker, scope_of
 from orchestrator.domain.action import Action
 from orchestrator.domain.batch import BATCH_SIZE, split
 from orchestrator.domain.brake import BrakeOptions, canary_ranks
@@ -89,8 +89,8 @@ async def submit_job(
     `on_rows` hears how many rows were read so far; `confirm` is asked once everything is read, before it is published.
     With a key that was used for the same request before, the answer is that job.
     """
-    request.by.grant.refuse_action(request.action)
     tenant = app.tenant(request.tenant)
+    request.by.grant.refuse_change(scope_of(request.action, tenant.name, 0))
     devices = await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=request.via, options=options)
     async with receiving(app, _new(app, request, devices, file_name)) as reception:
         await _receive(reception, devices, options, on_rows)

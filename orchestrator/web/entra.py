@@ -11,7 +11,7 @@ from orchestrator.serving.served import Parts, Served, origin_of
 from orchestrator.usecases.person_sign_in import begin_person_sign_in, finish_person_sign_in
 from orchestrator.web.pages import Pages, query
 from orchestrator.web.session import is_foreign, is_state_of, remember_state
-from orchestrator.web.sign_in import begin, door, inside, too_many
+from orchestrator.web.sign_in import begin, door, inside
 
 _SEE_OTHER = 303
 _LOST = "This sign-in was begun in another browser, or too long ago. Begin again."
@@ -23,13 +23,9 @@ def entra_routes(pages: Pages) -> APIRouter:
 
     @routes.get("/sign-in/entra")
     async def to_entra(request: Request, parts: Parts, to: str = "/") -> Response:
-        # Another site may lead here as often as it likes: only who presses our button departs, and is counted.
+        # Another site may lead here as often as it likes: only a person who presses our button is sent to Entra.
         if parts.people is None or is_foreign(request):
             return RedirectResponse(f"/sign-in{query(to=inside(to))}", _SEE_OTHER)
-        origin = origin_of(request)
-        if (wait := max(parts.departures.wait_for(origin), parts.attempts.wait_for(origin))) > 0:
-            return door(pages, request, parts, to=to, problem=too_many(wait), status=429)
-        parts.departures.note(origin)
         try:
             where, state = await begin_person_sign_in(parts.app, parts.people, to=inside(to))
         except SignInRefused as problem:
@@ -42,18 +38,14 @@ def entra_routes(pages: Pages) -> APIRouter:
     async def from_entra(request: Request, parts: Parts) -> Response:
         origin = origin_of(request)
         answer = dict(request.query_params)
-        # Whoever comes back must be the browser that was sent: another's code signs nobody in here. It is not counted
-        # either, since any site can send a visitor's browser here.
+        # The browser that comes back must be the one that was sent: the code of another signs nobody in here.
         if parts.people is None or not is_state_of(request, answer.get("state", "")):
             return door(pages, request, parts, to="/", problem=_LOST, status=400)
-        if (wait := parts.attempts.wait_for(origin)) > 0:
-            return door(pages, request, parts, to="/", problem=too_many(wait), status=429)
         try:
             asker, to = await finish_person_sign_in(
                 parts.app, parts.people, answer, origin=origin, limits=_limits(parts)
             )
         except (SignInRefused, NotPermitted) as problem:
-            parts.attempts.note(origin)
             return door(pages, request, parts, to="/", problem=str(problem), status=403)
         return await begin(request, parts, asker, way="entra", to=to)
 

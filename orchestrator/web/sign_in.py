@@ -16,6 +16,7 @@ from orchestrator.web.pages import Pages
 from orchestrator.web.session import (
     cookie_name,
     forget,
+    is_foreign,
     keep,
     refuse_foreign,
     visitor_of,
@@ -36,8 +37,13 @@ def sign_in_routes(pages: Pages) -> APIRouter:
 
     @routes.get("/sign-in/link")
     async def by_link(request: Request, parts: Parts, token: str = "") -> Response:
-        # Not counted: nobody guesses it, and any site can let a visitor's browser try until their office has to wait.
+        origin = origin_of(request)
+        if (wait := parts.attempts.wait_for(origin)) > 0:
+            return door(pages, request, parts, to="/", problem=too_many(wait), status=429)
         if parts.link is None or not parts.link.take(token):
+            if not is_foreign(request):
+                # Any site can send a visitor's browser here: what it tries must not make their office wait.
+                parts.attempts.note(origin)
             return RedirectResponse("/sign-in?said=used", _SEE_OTHER)
         return await begin(request, parts, Asker(_owner(), origin_of(request)), way="link", to="/")
 
@@ -47,15 +53,17 @@ def sign_in_routes(pages: Pages) -> APIRouter:
     ) -> Response:
         await refuse_foreign(request, None)
         origin = origin_of(request)
-        wait = parts.attempts.wait_for(origin)
-        if wait > 0:
-            return door(pages, request, parts, to=to, problem=too_many(wait), status=429)
+        # No lockout: a key has 256 bits, so nobody guesses one, and an office shares its address.
         held = await holder_of(parts.app, key.strip(), origin=origin)
         if held is None:
-            parts.attempts.note(origin)
             return door(pages, request, parts, to=to, problem="This key opens nothing. Check it.", status=401)
         return await begin(request, parts, held, way="key", to=to)
 
+    _add_way_out(routes)
+    return routes
+
+
+def _add_way_out(routes: APIRouter) -> None:
     @routes.post("/sign-out")
     async def leave(request: Request, parts: Parts) -> Response:
         visitor = await visitor_of(request, parts)
@@ -65,8 +73,6 @@ def sign_in_routes(pages: Pages) -> APIRouter:
             await end_session(parts.app, request.cookies[cookie_name(request)], by=visitor.asker)
         forget(response, request)
         return response
-
-    return routes
 
 
 async def begin(request: Request, parts: Served, asker: Asker, *, way: str, to: str) -> Response:

@@ -191,11 +191,14 @@ async def test_an_operator_with_limits_stays_within_them(app: App) -> None:
     other = await submitted(app, 3, action=Action.FULL_SCAN)
     small = await submitted(app, 5, by=LIMITED)
     for job in (large, other, small):
-        await pause_job(app, job.id, by=LIMITED)
+        await pause_job(app, job.id, by=SOMEBODY)
 
     for attempt in (
         submitted(app, 6, by=LIMITED),
         submitted(app, 1, action=Action.FULL_SCAN, by=LIMITED),
+        pause_job(app, large.id, by=LIMITED),
+        cancel_job(app, large.id, by=LIMITED),
+        cancel_job(app, other.id, by=LIMITED),
         resume_job(app, large.id, by=LIMITED),
         resume_job(app, other.id, by=LIMITED),
         retry_job(app, large.id, statuses=[TargetStatus.WAITING], by=LIMITED),

@@ -10,12 +10,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from sqlalchemy import func, select
 
 from orchestrator.serving.front_door import Attempts
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.authorizing import Visitor
 from orchestrator.simulator.issuing import Registration
 from orchestrator.simulator.serving import Tls, serve_in_thread
+from orchestrator.store import sessions
+from orchestrator.store.rows import SignInRow
 from orchestrator.usecases.read_audit import read_audit
 from tests.support.apps import devices_csv
 from tests.support.askers import SOMEBODY
@@ -156,17 +159,6 @@ async def test_an_answer_to_another_question_is_not_taken(
     assert mixed.status_code == 403
 
 
-async def test_nobody_is_sent_to_entra_without_end(service: Service) -> None:
-    departures = service.served.departures
-    while departures.wait_for("127.0.0.1") == 0:
-        departures.note("127.0.0.1")
-    async with httpx.AsyncClient(base_url=service.url) as client:
-        waits = await client.get("/sign-in/entra")
-
-    assert waits.status_code == 429
-    assert "Too many tries." in waits.text
-
-
 async def test_another_site_sends_nobody_to_entra_and_makes_nobody_wait(service: Service) -> None:
     foreign = {"Sec-Fetch-Site": "cross-site"}
     async with httpx.AsyncClient(base_url=service.url) as client:
@@ -179,21 +171,32 @@ async def test_another_site_sends_nobody_to_entra_and_makes_nobody_wait(service:
     assert "/oauth2/v2.0/authorize" in own.headers["location"]
 
 
-async def test_who_tried_too_often_is_told_how_long_to_wait_before_an_answer_is_looked_at(
+async def test_nothing_that_others_try_at_an_address_keeps_a_person_from_coming_in_through_entra(
     service: Service, entra: SimulatedGraph, authority: Authority
 ) -> None:
-    entra.entra.visitor = Visitor("alex@contoso.example", ("Muster.Admin",))
     async with httpx.AsyncClient(base_url=service.url) as client:
-        answer = await sent_back(service, client, authority)
-        for n in range(Attempts.MOST):
+        entra.entra.visitor = Visitor("stranger@contoso.example")
+        for n in range(Attempts.MOST + 1):
             await client.post("/sign-in", data={"key": f"guess {n}"})
-        late = await client.get(answer)
-        waits = service.served.attempts.wait_for("127.0.0.1")
-        await client.get(answer)
+            await client.get("/sign-in/link", params={"token": f"guess {n}"})
+            await client.get(await sent_back(service, client, authority))
+        entra.entra.visitor = Visitor("alex@contoso.example", ("Muster.Admin",))
+        entered = await client.get(await sent_back(service, client, authority))
 
-    assert late.status_code == 429
-    assert "Too many tries. The next one counts in" in late.text
-    assert service.served.attempts.wait_for("127.0.0.1") <= waits
+    assert (entered.status_code, entered.headers["location"]) == (303, "/audit")
+
+
+async def test_of_the_sign_ins_that_never_come_back_the_oldest_are_forgotten(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "MOST_SIGN_INS", 3)
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        for _ in range(6):
+            await client.get("/sign-in/entra")
+    async with service.served.app.store.reading() as tx:
+        kept = (await tx.connection.execute(select(func.count()).select_from(SignInRow))).scalar_one()
+
+    assert kept == 4
 
 
 async def test_a_secret_that_was_renewed_in_its_file_counts_from_then_on(

@@ -101,7 +101,7 @@ async def test_whoever_may_not_ask_for_an_action_gives_no_devices_to_a_schedule_
     await a_list(app, 11, by=limited)
     await a_schedule(app, "scans", action=Action.QUICK_SCAN)
 
-    with pytest.raises(NotPermitted, match=r"Schedule 'scans' would call these devices.*not quickScan"):
+    with pytest.raises(NotPermitted, match=r"Schedule 'scans' calls the devices of this list.*not quickScan"):
         await a_list(app, 12, by=limited)
 
     assert [each.devices for each in (await describe_list(app, "fleet")).versions] == [11, 10]

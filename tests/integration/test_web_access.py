@@ -220,7 +220,7 @@ async def test_whoever_is_signed_out_is_led_from_a_live_page_to_the_door_and_bac
 
 
 async def test_a_stream_ends_soon_after_its_key_is_revoked(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "TRUSTED_FOR", 0.0)
+    monkeypatch.setattr(admission, "ASKED_EVERY", 0.0)
     job = (await submitted(service.served.app, 3)).id
     await pause_job(service.served.app, job, by=SOMEBODY)
     async with (
@@ -288,22 +288,40 @@ async def test_behind_tls_the_cookie_travels_no_other_way(sqlite_url: str) -> No
     assert "secure" in entered.headers["set-cookie"].lower()
 
 
-async def test_who_tries_too_often_waits(service: Service) -> None:
+async def test_wrong_keys_by_the_dozen_lock_nobody_out(service: Service) -> None:
     right = await service.key(Role.ADMIN)
+    link = service.served.link
+    assert link is not None
     async with httpx.AsyncClient(base_url=service.url) as client:
-        tries = [await client.post("/sign-in", data={"key": f"guess {n}"}) for n in range(Attempts.MOST + 1)]
+        tries = [await client.post("/sign-in", data={"key": f"guess {n}"}) for n in range(3 * Attempts.MOST)]
         late = await client.post("/sign-in", data={"key": right})
+        by_link = await client.get("/sign-in/link", params={"token": link.token})
 
-    assert [answer.status_code for answer in tries] == [401] * Attempts.MOST + [429]
+    assert {answer.status_code for answer in tries} == {401}
+    assert (late.status_code, by_link.status_code) == (303, 303)
+
+
+async def test_whoever_guesses_links_waits_and_signs_in_with_a_key_all_the_same(service: Service) -> None:
+    link = service.served.link
+    assert link is not None
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        for n in range(Attempts.MOST):
+            await client.get("/sign-in/link", params={"token": f"guess {n}"})
+        late = await client.get("/sign-in/link", params={"token": link.token})
+        by_key = await client.post("/sign-in", data={"key": await service.key(Role.ADMIN)})
+
     assert late.status_code == 429
+    assert "Too many tries. The next one counts in" in late.text
+    assert by_key.status_code == 303
 
 
 async def test_another_site_cannot_make_an_address_wait(service: Service) -> None:
     link = service.served.link
     assert link is not None
+    foreign = {"Sec-Fetch-Site": "cross-site"}
     async with httpx.AsyncClient(base_url=service.url) as client:
         for n in range(Attempts.MOST + 1):
-            await client.get("/sign-in/link", params={"token": f"guess {n}"})
+            await client.get("/sign-in/link", params={"token": f"guess {n}"}, headers=foreign)
             await client.get("/sign-in/done", params={"code": "x", "state": f"guess {n}"})
         by_key = await client.post("/sign-in", data={"key": await service.key(Role.ADMIN)})
         by_link = await client.get("/sign-in/link", params={"token": link.token})
