@@ -35,7 +35,7 @@ from orchestrator.domain.errors import (
     UnknownSchedule,
     WrongMoment,
 )
-from orchestrator.serving.faults import FaultsAnswered
+from orchestrator.serving.faults import FaultsAnswered, told_over_http
 
 log = structlog.get_logger()
 
@@ -163,7 +163,7 @@ async def _explain_ours(_: Request, problem: MusterError) -> Response:
     status = status_of(problem)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request.failed", status=status, reason=str(problem))
-    return answer(status, str(problem) + more, faults)
+    return answer(status, told_over_http(problem) + more, faults)
 
 
 async def _explain_sign_in(_: Request, __: NotSignedIn) -> Response:

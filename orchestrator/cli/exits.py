@@ -10,7 +10,14 @@ from typing import assert_never
 import click
 
 from orchestrator.cli.invocation import Format, Invocation
-from orchestrator.domain.errors import CannotContinue, IntakeFailed, LineProblem, RequestRejected, TryLater
+from orchestrator.domain.errors import (
+    CannotContinue,
+    IntakeFailed,
+    LineProblem,
+    RequestRejected,
+    StoreUnavailable,
+    TryLater,
+)
 from orchestrator.domain.job import JobStatus, Tally
 
 DONE = 0
@@ -105,4 +112,6 @@ def _sentence(problem: BaseException, code: int, *, debug: bool) -> str:
     if code == BROKEN:
         more = "" if debug else " Run it again as `muster --debug …` and report what it shows."
         return f"this is a fault of Muster: {type(problem).__name__}: {problem}.{more}"
+    if isinstance(problem, StoreUnavailable) and problem.place is not None:
+        return f"{problem} It is {problem.place}."
     return str(problem)

@@ -194,7 +194,11 @@ class UnknownKey(RequestRejected):
 
 
 class StoreUnavailable(TryLater):
-    """The database cannot be reached."""
+    """The database cannot be reached; `place` is its address without secrets, for the person at the terminal alone."""
+
+    def __init__(self, message: str, *, place: str | None = None) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class SchemaTooNew(TryLater):

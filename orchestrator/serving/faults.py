@@ -9,7 +9,21 @@ from fastapi import Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import get_contextvars
 
+from orchestrator.domain.errors import QueueUnavailable, StoreUnavailable
+
 log = structlog.get_logger()
+
+
+def told_over_http(problem: Exception) -> str:
+    """What a caller is told of a problem.
+
+    Of a database or a broker that is away no more than that: the caller may be a stranger, since who it is cannot be
+    looked up then, and the cause names hosts and accounts. The log has the cause.
+    """
+    return _AWAY if isinstance(problem, StoreUnavailable | QueueUnavailable) else str(problem)
+
+
+_AWAY = "Something that Muster needs is away at this moment: its database or its broker. Try again in some seconds."
 
 
 class FaultsAnswered:

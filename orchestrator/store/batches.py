@@ -38,6 +38,7 @@ from orchestrator.domain.job import WINDOW_MARGIN, JobStatus, Tally
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store import json_rows
 from orchestrator.store.errors_text import pack_errors, unpack_errors
+from orchestrator.store.job_locks import lock_jobs
 from orchestrator.store.many_claims import NOTHING, TARGET, Lines, ManyClaims, flying_of
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
 from orchestrator.store.times import UtcDateTime, first_of
@@ -114,8 +115,10 @@ class Batches:
         jobs = {JobNumber(row.number): row for row in await self._jobs(numbers, worker=worker, now=now)}
         claims: dict[JobNumber, Claim] = {}
         many = ManyClaims(self._connection)
-        if unsure := [number for number, job in jobs.items() if job.probe_at is not None or not job.answered]:
-            await many.lock(unsure)
+        # Whether somebody is their first is one question for all of them, and the queued ones are changed below.
+        unsure = (number for number, job in jobs.items() if job.probe_at is not None or not job.answered)
+        queued = (number for number, job in jobs.items() if job.status == JobStatus.QUEUED)
+        await lock_jobs(self._connection, {*unsure, *queued})
         for number, job in list(jobs.items()):
             if job.probe_at is not None or job.canaries is not None:
                 del jobs[number]

@@ -12,13 +12,12 @@ from typing import Any
 
 from sqlalchemy import event, func, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.errors import RequestRejected, SettingsInvalid, StoreUnavailable
+from orchestrator.domain.errors import RequestRejected, SettingsInvalid
 from orchestrator.store.audit import Audit
 from orchestrator.store.batches import Batches
 from orchestrator.store.brakes import Brakes
@@ -36,6 +35,7 @@ from orchestrator.store.saved_lists import SavedLists
 from orchestrator.store.schedules import Schedules
 from orchestrator.store.sessions import Sessions
 from orchestrator.store.targets import Targets
+from orchestrator.store.troubles import as_statement_failed, is_nul, is_outage, place_of, unavailable
 from orchestrator.store.whole import WholeOf
 from orchestrator.store.workers import Workers
 
@@ -116,7 +116,7 @@ class Store:
     @property
     def place(self) -> str:
         """Where it is, for people: without the password, and without the driver that nobody chose."""
-        return _place(self._engine.url)
+        return place_of(self._engine.url)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -133,16 +133,24 @@ class Store:
 
     @asynccontextmanager
     async def _opened(self, *, write: bool) -> AsyncIterator[Transaction]:
+        own: OSError | None = None
         try:
             async with (self._writing if write else self._reading).begin() as connection:
-                yield Transaction(connection, self._clock)
+                try:
+                    yield Transaction(connection, self._clock)
+                except OSError as problem:
+                    # Of the work in the transaction, such as a file that cannot be read; what a statement met comes
+                    # as StatementFailed. What goes wrong at the begin and the commit is raised beside this block.
+                    own = problem
+                    raise
         except Exception as problem:
-            if _is_nul(problem):
-                raise RequestRejected("It holds a NUL character, which nothing that is kept here has.") from problem
-            # What goes wrong while connecting comes as the driver raised it, untranslated by SQLAlchemy.
-            if not _is_outage(problem):
+            if problem is own:
                 raise
-            raise _unavailable(problem, self._engine.url) from problem
+            if is_nul(problem):
+                raise RequestRejected("It holds a NUL character, which nothing that is kept here has.") from problem
+            if not is_outage(problem):
+                raise
+            raise unavailable(problem, self._engine.url) from problem
 
 
 @asynccontextmanager
@@ -179,6 +187,7 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
                 },
             },
         )
+        event.listen(engine.sync_engine, "handle_error", as_statement_failed)
         event.listen(engine.sync_engine, "checkin", _note_use)
         event.listen(engine.sync_engine, "checkout", _ping_after_a_pause)
         return engine
@@ -198,7 +207,8 @@ def driver_url(url: str) -> URL:
     """The URL with the driver that we use; SettingsInvalid says what a URL looks like."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
+        # Not with its cause: where the password holds a "/" it is taken for a port, and named as such.
         raise SettingsInvalid("MUSTER_DATABASE_URL is no URL; write sqlite:///PATH or postgresql://…") from None
     match parsed.get_backend_name():
         case "sqlite":
@@ -238,61 +248,3 @@ def _begin_sqlite(connection: Any) -> None:
     # A write transaction that begins as a reader fails with SQLITE_BUSY at its first write, whatever the timeout.
     write = connection.get_execution_options().get("muster_write", True)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-def _unavailable(problem: Exception, url: URL) -> StoreUnavailable:
-    cause = str(getattr(problem, "orig", None) or problem or type(problem).__name__).strip().splitlines()
-    return StoreUnavailable(
-        f"The database {_place(url)} cannot be used: {cause[0] if cause else type(problem).__name__}. "
-        "Check MUSTER_DATABASE_URL and that the database is up; `muster doctor` tries it."
-    )
-
-
-def _place(url: URL) -> str:
-    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
-
-
-def _is_nul(problem: Exception) -> bool:
-    """Whether PostgreSQL was given text that no column of it takes; SQLite finds nothing like it, and says so."""
-    return isinstance(problem, DBAPIError) and "CharacterNotInRepertoire" in _signs(problem)
-
-
-def _is_outage(problem: Exception) -> bool:
-    if isinstance(problem, DBAPIError):
-        signs = _signs(problem)
-        return problem.connection_invalidated or any(sign in signs for sign in _OUTAGES)
-    if isinstance(problem, SQLAlchemyError):
-        return isinstance(problem, PoolTimeout)
-    is_of_driver = type(problem).__module__.partition(".")[0] in {"asyncpg", "sqlite3"}
-    return is_of_driver or isinstance(problem, OSError)
-
-
-def _signs(problem: DBAPIError) -> str:
-    # SQLAlchemy has one error for most of asyncpg's, and keeps what was raised as its cause.
-    return f"{type(problem.orig).__name__} {type(getattr(problem.orig, '__cause__', None)).__name__} {problem.orig}"
-
-
-_OUTAGES = (
-    "OperationalError",
-    "InterfaceError",
-    "ConnectionDoesNotExist",
-    "CannotConnectNow",
-    "AdminShutdown",
-    "CrashShutdown",
-    "TooManyConnections",
-    "InvalidPassword",
-    "InvalidCatalogName",
-    "InvalidAuthorization",
-    "ConnectionFailure",
-    "LockNotAvailable",
-    "DeadlockDetected",
-    "SerializationError",
-    "QueryCanceled",
-    "IdleInTransactionSessionTimeout",
-    "TimeoutError",
-    "database is locked",
-    "unable to open database file",
-    "file is not a database",
-    "disk is full",
-    "readonly database",
-)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     BindParameter,
     Float,
     Select,
+    Text,
     and_,
     bindparam,
     case,
@@ -39,6 +40,7 @@ from orchestrator.domain.target import TargetStatus
 from orchestrator.domain.turn import Turn
 from orchestrator.store import json_rows
 from orchestrator.store.batches import asked, may_ask, takable, within_window
+from orchestrator.store.job_locks import lock_jobs
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow
 from orchestrator.store.times import UtcDateTime
 
@@ -64,18 +66,23 @@ class Jobs:
 
     async def find(self, wanted: str) -> Job:
         """The job of this id, unambiguous prefix, or `latest`; UnknownJob or AmbiguousJob otherwise."""
-        query = select(JobRow.__table__).where(_VISIBLE)
+        prefix = wanted.lower()
         if wanted == "latest":
-            query = query.order_by(JobRow.number.desc()).limit(1)
+            rows = (await self._connection.execute(_LATEST)).all()
+        elif prefix.isascii() and prefix.isalnum():
+            # By the whole id first: pages that are watched ask so every second, and the unique index answers.
+            rows = (await self._connection.execute(_BY_ID, {"id": prefix})).all()
+            rows = (
+                rows
+                or (await self._connection.execute(_by_prefix(self._connection.dialect.name), _range(prefix))).all()
+            )
         else:
-            query = query.where(JobRow.id.startswith(wanted.lower(), autoescape=True)).order_by(JobRow.id).limit(5)
-        rows = (await self._connection.execute(query)).all() if wanted else []
+            rows = []
         if not rows:
             raise UnknownJob(wanted)
-        exact = [row for row in rows if row.id == wanted.lower()]
-        if len(rows) > 1 and not exact:
+        if len(rows) > 1:
             raise AmbiguousJob(wanted, tuple(row.id for row in rows))
-        return _job(exact[0] if exact else rows[0])
+        return _job(rows[0])
 
     async def by_number(self, number: JobNumber) -> Job:
         """The job of this number."""
@@ -233,6 +240,12 @@ class Jobs:
             query = query.where(JobRow.number == only)
         return [JobNumber(number) for number in (await self._connection.execute(query)).scalars()]
 
+    async def lock(self, numbers: Collection[JobNumber]) -> None:
+        """Lock the rows of these jobs in key order, before several of them are changed (job_locks.py)."""
+        # An update of one row locks it by itself.
+        if len(numbers) > 1:
+            await lock_jobs(self._connection, numbers)
+
     async def statuses(self, numbers: Sequence[JobNumber]) -> dict[JobNumber, JobStatus]:
         """The stored statuses of these jobs."""
         found = await self._connection.execute(_STATUSES, {"numbers": list(numbers)})
@@ -265,9 +278,8 @@ class Jobs:
     async def serve(self, calls: Mapping[JobNumber, int], starts: Mapping[JobNumber, float] = NO_STARTS) -> list[Turn]:
         """Count the calls that jobs are given now; answers with their places, for which others may have been served.
 
-        A job that stood before its start counts from there (domain/turn.py).
+        A job that stood before its start counts from there (domain/turn.py). To be called after `lock`.
         """
-        # In one order, so that no two workers wait for each other.
         rows = ({"number": job, "calls": count, "start": starts.get(job, 0.0)} for job, count in sorted(calls.items()))
         served = await self._connection.execute(_serve(self._connection.dialect.name), json_rows.payload(rows))
         return [_turn(row) for row in served]
@@ -425,6 +437,26 @@ def _job(row: AnyRow) -> Job:
     )
 
 
+def _range(prefix: str) -> dict[str, str]:
+    """The texts that begin with an ASCII prefix, compared byte by byte: from `first` on, and less than `beyond`."""
+    return {"first": prefix, "beyond": prefix[:-1] + chr(ord(prefix[-1]) + 1)}
+
+
+@cache
+def _by_prefix(dialect: str) -> Select[*tuple[Any, ...]]:
+    first, beyond = bindparam("first", type_=Text()), bindparam("beyond", type_=Text())
+    # PostgreSQL compares text by the locale of the database, where no range is the texts of a prefix; these operators,
+    # which ix_jobs_id_prefix serves, compare bytes, as SQLite does anyway.
+    in_range = (
+        (JobRow.id.op("~>=~")(first), JobRow.id.op("~<~")(beyond))
+        if dialect == "postgresql"
+        else (JobRow.id >= first, JobRow.id < beyond)
+    )
+    return select(JobRow.__table__).where(_VISIBLE, *in_range).order_by(JobRow.id).limit(5)
+
+
+_LATEST = select(JobRow.__table__).where(_VISIBLE).order_by(JobRow.number.desc()).limit(1)
+_BY_ID = select(JobRow.__table__).where(_VISIBLE, JobRow.id == bindparam("id"))
 _HAS_OPEN_BATCH = exists().where(BatchRow.job_number == JobRow.number, (BatchRow.waiting > 0) | (BatchRow.sending > 0))
 _HAS_FREE_BATCH = exists().where(BatchRow.job_number == JobRow.number, BatchRow.waiting > 0, BatchRow.holder.is_(None))
 _UNSETTLED = (

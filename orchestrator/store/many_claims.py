@@ -16,7 +16,7 @@ from orchestrator.domain.batch import POISONED_AFTER
 from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store import json_rows
-from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
+from orchestrator.store.rows import AnyRow, BatchRow, TargetRow
 from orchestrator.store.times import UtcDateTime
 
 Lines = Mapping[BatchKey, Collection[int]]
@@ -48,11 +48,6 @@ class ManyClaims:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-
-    async def lock(self, numbers: Collection[JobNumber]) -> None:
-        """Whether somebody is their first is one question for all; in one order, so that nobody waits in a circle."""
-        locked = select(JobRow.number).where(JobRow.number.in_(numbers)).order_by(JobRow.number).with_for_update()
-        await self._connection.execute(locked)
 
     async def unheld(self, numbers: Collection[JobNumber]) -> set[JobNumber]:
         """Those of which nobody holds anything; to be asked of locked ones."""

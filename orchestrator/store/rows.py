@@ -33,6 +33,7 @@ _BigKey = BigInteger().with_variant(Integer, "sqlite")
 
 _JOB_STATUSES = "'receiving','queued','running','paused','stopped','cancelled','finished'"
 _TARGET_STATUSES = "'waiting','accepted','failed','uncertain','cancelled'"
+_ACTIVE = text("status IN ('queued','running')")
 _FILLFACTOR: dict[str, Any] = {"postgresql_with": {"fillfactor": 80}}
 
 
@@ -69,9 +70,13 @@ class JobRow(Base):
         CheckConstraint(f"status IN ({_JOB_STATUSES})", name="status"),
         UniqueConstraint("id"),
         UniqueConstraint("idempotency_key"),
-        Index("ix_jobs_lane_active", "lane", "pass_value", postgresql_where=text("status IN ('queued','running')")),
+        # Not with `pass_value`, which changes with every write of outcomes: an update that changes an indexed column
+        # writes to every index of the table (PostgreSQL calls the cheap kind a HOT update).
+        Index("ix_jobs_active_lane", "lane", postgresql_where=_ACTIVE, sqlite_where=_ACTIVE),
+        Index("ix_jobs_id_prefix", "id", postgresql_ops={"id": "varchar_pattern_ops"}),
         Index("ix_jobs_status", "status"),
         Index("ix_jobs_untold", "number", postgresql_where=text("untold"), sqlite_where=text("untold")),
+        _FILLFACTOR,
     )
 
     number: Mapped[int] = mapped_column(_BigKey, Identity(), primary_key=True)
@@ -433,7 +438,7 @@ class DeedRow(Base):
     """One line of the audit log; nothing updates or removes it."""
 
     __tablename__ = "deeds"
-    __table_args__ = (Index("ix_deeds_subject", "subject"),)
+    __table_args__ = (Index("ix_deeds_subject_number", "subject", "number"),)
 
     number: Mapped[int] = mapped_column(_BigKey, Identity(), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)

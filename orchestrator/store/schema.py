@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.domain.errors import SchemaTooNew, StoreUnavailable
 from orchestrator.store.database import driver_url, make_engine
+from orchestrator.store.troubles import StatementFailed, unavailable
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision in migrations/; kept here so that a command need not load Alembic to see that all is well."""
 
 _ADVISORY_LOCK = 0x4D555354
@@ -51,8 +51,8 @@ async def upgrade(url: str, *, to: str = "head") -> bool:
                 _copy_beside(Path(parsed.database), there)
             await connection.run_sync(_run_alembic, to)
             return True
-    except (SQLAlchemyError, OSError, TimeoutError) as problem:
-        raise _unavailable(engine.url, problem) from problem
+    except (SQLAlchemyError, StatementFailed, OSError) as problem:
+        raise unavailable(problem, engine.url) from problem
     finally:
         await engine.dispose()
 
@@ -66,8 +66,8 @@ async def revision(url: str) -> str | None:
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(_revision)
-    except (SQLAlchemyError, OSError, TimeoutError) as problem:
-        raise _unavailable(engine.url, problem) from problem
+    except (SQLAlchemyError, StatementFailed, OSError) as problem:
+        raise unavailable(problem, engine.url) from problem
     finally:
         await engine.dispose()
 
@@ -104,15 +104,6 @@ def _revision(connection: Connection) -> str | None:
 def _is_missing(database: str | None) -> bool:
     # SQLite would make the file merely by looking.
     return bool(database) and database != ":memory:" and not Path(str(database)).exists()
-
-
-def _unavailable(url: URL, problem: Exception) -> StoreUnavailable:
-    cause = str(getattr(problem, "orig", None) or problem).strip() or type(problem).__name__
-    where = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
-    return StoreUnavailable(
-        f"The database {where} cannot be used: {cause.splitlines()[0]}. "
-        "Check MUSTER_DATABASE_URL and that the database is up."
-    )
 
 
 def _make_folder(file: Path) -> None:

@@ -33,7 +33,7 @@ from orchestrator.usecases.app import App
 from orchestrator.usecases.brake_jobs import Brakeman
 from orchestrator.usecases.claim_desk import ClaimDesk
 from orchestrator.usecases.leases import Leases
-from orchestrator.usecases.record_outcomes import record_outcomes
+from orchestrator.usecases.record_outcomes import JobNews, note_in_jobs, record_outcomes
 from orchestrator.usecases.recover_stalled import LEASE, recover_stalled
 
 log = structlog.get_logger()
@@ -96,6 +96,7 @@ class Driver:
         self._turns: dict[LaneKey, Turns] = {}
         self._closed: dict[LaneKey, float] = {}
         self._known: dict[JobNumber, DueJob] = {}
+        self._job_news = JobNews()
         self._loops: list[asyncio.Task[None]] = []
         self._looked_at = app.clock.monotonic()
         self._patience = PATIENCE if patience is None else patience
@@ -355,9 +356,8 @@ class Driver:
     async def _write(self, entry: Entry) -> Written:
         # News of what this entry holds: what it gives back to a target must not be overwritten by the target's outcome.
         news, unjudged = self._outages.take_news(), self._caution.unjudged()
-        starts = {job: self._turns[self._known[job].lane].start(job) for job in entry.served if job in self._known}
         try:
-            recorded = await record_outcomes(self._app, entry, starts)
+            recorded = await record_outcomes(self._app, entry)
         except BaseException as problem:
             self._outages.put_back(news)
             if not isinstance(problem, TryLater):
@@ -367,16 +367,36 @@ class Driver:
         self._leases.note_written(entry, recorded.written.kept)
         for lane, keeper in recorded.keepers.items():
             self._app.throttle.note_keeper(lane, keeper)
-        for turn in recorded.turns:
-            if turn.job in self._known:
-                known = self._known[turn.job] = replace(self._known[turn.job], turn=turn)
-                self._turns[known.lane].correct(turn)
-        await self._brakeman.look(entry, news)
+        self._job_news += JobNews.of(entry)
+        try:
+            await self._note_in_jobs()
+            await self._brakeman.look(entry, news)
+        except Exception:
+            # The entry is committed: an error that went on from here would make the recorder write it again.
+            log.exception("driver.after_write_broke", jobs=len({change.key.job for change in entry.batches}))
         self._caution.note_judged(unjudged)
         self._shed_what_may_not_leave()
         if unjudged or entry.answered or any(batch.released for batch in entry.batches):
             self._woken.set()
         return recorded.written
+
+    async def _note_in_jobs(self) -> None:
+        """Write what the outcomes mean for whole jobs; what cannot be written now goes with the next write."""
+        # Dropped by an error that is not an outage: recovery settles these jobs, and their turns are off by some calls.
+        news, self._job_news = self._job_news, JobNews()
+        if not news:
+            return
+        starts = {job: self._turns[self._known[job].lane].start(job) for job in news.served if job in self._known}
+        try:
+            turns = await note_in_jobs(self._app, news, starts)
+        except TryLater as problem:
+            self._job_news += news
+            log.warning("jobs.waiting", reason=str(problem), jobs=len(news.served.keys() | news.exhausted))
+            return
+        for turn in turns:
+            if turn.job in self._known:
+                known = self._known[turn.job] = replace(self._known[turn.job], turn=turn)
+                self._turns[known.lane].correct(turn)
 
     async def _look_at_jobs(self) -> None:
         await self._leases.look()

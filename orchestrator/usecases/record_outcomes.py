@@ -1,9 +1,14 @@
-"""Write down what is about to leave and what came of calls: one transaction for all that came up together."""
+"""Write down what is about to leave and what came of calls: one transaction for all that came up together.
+
+What that means for whole jobs is written in a second transaction, by `note_in_jobs`. An error of the second must never
+make the first be done again: its outcomes would be counted twice.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -22,15 +27,34 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What came of the entry, where the jobs stand that were served, and the lanes that somebody else keeps."""
+    """What came of the entry, and the lanes that somebody else keeps."""
 
     written: Written
-    turns: list[Turn]
     keepers: dict[LaneKey, Keeper]
 
 
-async def record_outcomes(app: App, entry: Entry, starts: Mapping[JobNumber, float]) -> Recorded:
-    """Write it, less what another worker has taken over meanwhile; `starts` is where the jobs start that are served."""
+@dataclass(frozen=True, slots=True)
+class JobNews:
+    """What committed entries mean for whole jobs: the calls that each was given, and those that may have ended."""
+
+    served: Mapping[JobNumber, int] = field(default_factory=dict)
+    exhausted: frozenset[JobNumber] = frozenset()
+
+    @staticmethod
+    def of(entry: Entry) -> JobNews:
+        """The news in one entry."""
+        exhausted = {change.key.job for change in entry.batches if change.released and not change.tally.waiting}
+        return JobNews(entry.served, frozenset(exhausted))
+
+    def __add__(self, other: JobNews) -> JobNews:
+        return JobNews(Counter(self.served) + Counter(other.served), self.exhausted | other.exhausted)
+
+    def __bool__(self) -> bool:
+        return bool(self.served or self.exhausted)
+
+
+async def record_outcomes(app: App, entry: Entry) -> Recorded:
+    """Write the entry, less what another worker has taken over meanwhile; to be followed by `note_in_jobs`."""
     async with app.store.transaction() as tx:
         # Permits of the other keeper are worth nothing, whoever holds them: read where the intent is written.
         keepers = await tx.lanes.keepers(list(entry.keepers)) if entry.keepers else {}
@@ -40,12 +64,29 @@ async def record_outcomes(app: App, entry: Entry, starts: Mapping[JobNumber, flo
     if len(kept) < len(entry.batches):
         log.warning("batch.taken_over", batches=len(entry.batches) - len(kept))
     changed = {lane: keeper for lane, keeper in keepers.items() if keeper is not entry.keepers[lane]}
-    return Recorded(Written(kept, frozenset(changed)), await _note_in_jobs(app, entry, starts), changed)
+    return Recorded(Written(kept, frozenset(changed)), changed)
+
+
+async def note_in_jobs(app: App, news: JobNews, starts: Mapping[JobNumber, float]) -> list[Turn]:
+    """Write whose turn it is now, and which jobs have ended; returns where the served jobs stand.
+
+    `starts` is where they start (domain/turn.py). In a transaction of its own, because all workers of a job write to
+    its row here: it must not be locked while outcomes are written. And after their commit: the last two batches of a
+    job may end in two processes at once, and one must see both.
+    """
+    async with app.store.transaction() as tx:
+        await tx.jobs.lock({*news.served, *news.exhausted})
+        turns = await tx.jobs.serve(news.served, starts) if news.served else []
+        for job in sorted(news.exhausted):
+            if await tx.jobs.settle(job, now=await tx.now()):
+                log.info("job.finished", job=job)
+    return turns
 
 
 async def _write(tx: Transaction, entry: Entry) -> set[BatchKey]:
     now = await tx.now()
     # Jobs before batches, as everybody who touches both: otherwise two could wait for each other.
+    await tx.jobs.lock(entry.answered | entry.halts.keys())
     for job in sorted(entry.answered):
         await tx.jobs.note_answered(job)
     for job, halt in sorted(entry.halts.items()):
@@ -58,25 +99,6 @@ async def _write(tx: Transaction, entry: Entry) -> set[BatchKey]:
     if entry.calls:
         await tx.lanes.count_calls(entry.calls, now=now)
     return kept
-
-
-async def _note_in_jobs(app: App, entry: Entry, starts: Mapping[JobNumber, float]) -> list[Turn]:
-    """What the entry means for whole jobs: whose turn it is now, and which have ended.
-
-    Apart, because all workers of a job write to its row here: it must not be locked while outcomes are written. And
-    after their commit: the last two batches of a job may end in two processes at once, and one must see both. What a
-    crash in between leaves uncounted is some calls of the fair order, and no device.
-    """
-    exhausted = {change.key.job for change in entry.batches if change.released and not change.tally.waiting}
-    if not entry.served and not exhausted:
-        return []
-    async with app.store.transaction() as tx:
-        turns = await tx.jobs.serve(entry.served, starts) if entry.served else []
-        # In one order, so that no two workers wait for each other.
-        for job in sorted(exhausted):
-            if await tx.jobs.settle(job, now=await tx.now()):
-                log.info("job.finished", job=job)
-    return turns
 
 
 def _reason(halt: Halt) -> str:

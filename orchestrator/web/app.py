@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
@@ -30,7 +31,7 @@ from orchestrator.domain.errors import (
     UnknownSchedule,
     WrongMoment,
 )
-from orchestrator.serving.faults import FaultsAnswered
+from orchestrator.serving.faults import FaultsAnswered, told_over_http
 from orchestrator.settings import Settings
 from orchestrator.web.access_pages import access_routes
 from orchestrator.web.entra import entra_routes
@@ -46,6 +47,8 @@ from orchestrator.web.schedule_pages import schedule_pages
 from orchestrator.web.session import SignInFirst
 from orchestrator.web.sign_in import sign_in_routes
 from orchestrator.web.typed import Untyped
+
+log = structlog.get_logger()
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -129,7 +132,7 @@ def _explain_problems(web: FastAPI, pages: Pages) -> None:
 
     async def ours(request: Request, problem: Exception) -> Response:
         status = next((each for kind, each in _STATUSES if isinstance(problem, kind)), HTTPStatus.UNPROCESSABLE_ENTITY)
-        said = _USED if isinstance(problem, IdempotencyConflict) else str(problem)
+        said = _told(problem, status)
         lines = problem.problems if isinstance(problem, IntakeFailed) else ()
         return say(request, status, _TITLES.get(status, "That did not work"), said, lines=lines)
 
@@ -183,6 +186,12 @@ async def _sign_in_first(request: Request, _: Exception) -> Response:
     if is_fragment(request):
         return Response(headers={"HX-Redirect": where})
     return RedirectResponse(where, HTTPStatus.SEE_OTHER)
+
+
+def _told(problem: Exception, status: int) -> str:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("request.failed", status=status, reason=str(problem))
+    return _USED if isinstance(problem, IdempotencyConflict) else told_over_http(problem)
 
 
 def _what_is_wrong(problem: Exception) -> str:

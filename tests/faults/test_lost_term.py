@@ -13,7 +13,7 @@ from orchestrator.engine.recorder import Entry, Recorder, Written
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_jobs import describe_job
 from orchestrator.usecases.leases import Leases
-from orchestrator.usecases.record_outcomes import record_outcomes
+from orchestrator.usecases.record_outcomes import JobNews, note_in_jobs, record_outcomes
 from orchestrator.usecases.recover_stalled import LEASE, recover_stalled
 from tests.support.apps import an_app, submitted, targets_of
 from tests.support.clock import ManualClock
@@ -31,8 +31,9 @@ class _Worker:
     async def _write(self, entry: Entry) -> Written:
         if self.is_cut_off:
             raise StoreUnavailable("away")
-        recorded = await record_outcomes(self.app, entry, {})
+        recorded = await record_outcomes(self.app, entry)
         self.leases.note_written(entry, recorded.written.kept)
+        await note_in_jobs(self.app, JobNews.of(entry), {})
         return recorded.written
 
     async def claim(self, job: Job) -> HeldBatch | None:

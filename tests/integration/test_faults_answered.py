@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import NoReturn
 
 import httpx
 import pytest
 import structlog
 
 from orchestrator.domain.access import Role
+from orchestrator.domain.errors import StoreUnavailable
+from orchestrator.store.database import Store
 from tests.support.apps import submitted
 from tests.support.web import Service, a_service, some_settings
 
@@ -51,6 +54,25 @@ def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], list[dic
 
     yield read
     structlog.reset_defaults()
+
+
+async def test_nobody_is_told_over_http_where_a_database_is_that_is_away(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> NoReturn:
+        raise StoreUnavailable("The database cannot be used: no host 'db7'.", place="postgresql://muster:***@db7/jobs")
+
+    async with a_service(some_settings(sqlite_url)) as service, service.client(Role.VIEWER) as client:
+        for name in ("reading", "transaction"):
+            monkeypatch.setattr(Store, name, away)
+        answers = [
+            await client.get(path) for path in ("/api/jobs", "/api/jobs/abc", "/metrics", "/", "/jobs", "/sign-in")
+        ]
+        answers.append(await client.post("/sign-in", data={"key": "muster_2_abc"}))
+        monkeypatch.undo()
+
+    assert 503 in {answer.status_code for answer in answers}
+    assert "db7" not in "".join(answer.text for answer in answers)
 
 
 def broken(monkeypatch: pytest.MonkeyPatch) -> None:

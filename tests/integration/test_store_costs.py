@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.errors import UnknownJob
+from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job_filter import EVERY_JOB
 from orchestrator.store.database import Store, Transaction, open_store
+from orchestrator.store.rows import Base
 from orchestrator.usecases.app import App
 from orchestrator.usecases.recover_stalled import LEASE
 from tests.support.apps import an_app, submitted
@@ -164,6 +171,80 @@ async def test_no_question_reads_a_whole_table_of_targets_or_batches(store: Stor
         assert not reads_all_of(plan, "targets"), plan
         if ask is not a_look:  # every lane with work is asked about at once, and that may well be every batch
             assert not reads_all_of(plan, "batches"), plan
+
+
+SOME_ID = "000000000000"
+SOME_JOBS = [JobNumber(1), JobNumber(2)]
+
+NEWEST_FIRST: dict[str, Ask] = {
+    "the latest job": lambda tx: tx.jobs.find("latest"),
+    "the newest jobs": lambda tx: tx.job_search.newest(EVERY_JOB, limit=10),
+    "newest running jobs": lambda tx: tx.jobs.newest(10, statuses=[JobStatus.RUNNING]),
+    "newest deeds": lambda tx: tx.audit.newest(10),
+    "newest notices": lambda tx: tx.notices.newest(limit=10),
+}
+"""Pages: read in the order of the key, as far as they go."""
+
+LOOKED_UP: dict[str, Ask] = {
+    "a job by its id": lambda tx: tx.jobs.find(SOME_ID),
+    "a job by a part of its id": lambda tx: tx.jobs.find("0"),
+    "a job by its idempotency key": lambda tx: tx.jobs.by_idempotency_key("key"),
+    "job statuses": lambda tx: tx.jobs.statuses(SOME_JOBS),
+    "job errors": lambda tx: tx.jobs.errors_of(SOME_JOBS),
+    "job tallies": lambda tx: tx.jobs.tallies(SOME_JOBS),
+    "jobs by number": lambda tx: tx.jobs.by_numbers(SOME_JOBS),
+    "ends to tell of": lambda tx: tx.jobs.any_untold(),
+    "active jobs of a lane": lambda tx: tx.jobs.active_in(LANE),
+    "what waits in a lane": lambda tx: tx.jobs.waiting_in([LANE]),
+    "outages": lambda tx: tx.brakes.out_for(SOME_JOBS),
+    "samples": lambda tx: tx.samples.of(SOME_JOBS[0]),
+    "deeds of a job": lambda tx: tx.audit.newest(10, subject=SOME_ID),
+    "due notices": lambda tx: tx.notices.any_due(now=NOW),
+    "due schedules": lambda tx: tx.schedules.due(NOW, limit=10),
+    "calls of a lane": lambda tx: tx.lanes.per_second(LANE, since=NOW - timedelta(minutes=3), now=NOW),
+    "a page of targets": lambda tx: tx.targets.page(SOME_JOBS[0], JobId(SOME_ID), after_line=5, limit=10),
+}
+
+
+async def test_every_question_of_the_read_side_is_served_by_an_index(postgresql_url: str) -> None:
+    bad = {}
+    async with open_store(postgresql_url, ManualClock()) as store:
+        await backlog(store)
+        for name, ask in (NEWEST_FIRST | LOOKED_UP).items():
+            with statements_of(store) as statements:
+                async with store.reading() as tx:
+                    with suppress(UnknownJob):
+                        await ask(tx)
+            assert any(each.is_work for each in statements), name
+            async with store.transaction() as tx:
+                # Tables of this size are read whole where nothing forbids it, whether an index serves or not.
+                await tx.connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+                plans = [await plan_of(tx.connection, each) for each in statements if each.is_work]
+            in_key_order = name in NEWEST_FIRST
+            if whole := [plan for plan in plans if goes_through_a_table(plan, in_key_order=in_key_order)]:
+                bad[name] = whole
+
+    assert bad == {}
+
+
+def goes_through_a_table(plan: str, *, in_key_order: bool) -> bool:
+    """Whether a table is read whole: as it lies, or along an index in which nothing is looked up."""
+    return any(_reads_whole(each["Plan"], in_key_order) for each in json.loads(plan))
+
+
+def _reads_whole(node: dict[str, Any], in_key_order: bool) -> bool:  # noqa: FBT001 - called by itself alone
+    is_walk = "Index" in node["Node Type"] and "Index Cond" not in node and node["Index Name"] not in _PARTIAL
+    if node["Node Type"] == "Seq Scan" or (is_walk and not in_key_order):
+        return True
+    return any(_reads_whole(each, in_key_order) for each in node.get("Plans", ()))
+
+
+_PARTIAL = {
+    index.name
+    for table in Base.metadata.tables.values()
+    for index in table.indexes
+    if index.dialect_options["postgresql"]["where"] is not None
+}
 
 
 def reads_all_of(plan: str, table: str) -> bool:

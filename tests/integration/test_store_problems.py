@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from sqlalchemy import text
 
-from orchestrator.domain.errors import RequestRejected, StoreUnavailable
+from orchestrator.domain.errors import RequestRejected, SettingsInvalid, StoreUnavailable
 from orchestrator.engine.system_clock import SystemClock
-from orchestrator.store.database import open_store
+from orchestrator.store.database import Store, driver_url, open_store
 
 pytestmark = pytest.mark.enable_socket
 
@@ -36,7 +38,65 @@ async def test_text_that_no_column_takes_is_the_callers_to_change(postgresql_url
     async with open_store(postgresql_url, SystemClock()) as store:
         with pytest.raises(RequestRejected, match="NUL"):
             async with store.reading() as tx:
-                await tx.jobs.find("a\0b")
+                await tx.jobs.by_idempotency_key("a\0b")
+
+
+async def test_an_error_of_the_work_in_a_transaction_is_no_outage(database_url: str) -> None:
+    async with open_store(database_url, SystemClock()) as store:
+        for problem in (FileNotFoundError(2, "No such file"), TimeoutError(), ConnectionResetError()):
+            with pytest.raises(type(problem)) as raised:
+                async with store.transaction():
+                    raise problem
+            assert raised.value is problem
+
+
+async def test_a_statement_that_the_server_does_not_answer_is_an_outage(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.store.database._PATIENCE", 0.2)
+
+    async with open_store(postgresql_url, SystemClock()) as store:
+        with pytest.raises(StoreUnavailable):
+            async with store.transaction() as tx:
+                await tx.connection.execute(text("SELECT pg_sleep(60)"))
+
+
+async def test_a_deadlock_is_not_told_as_a_database_that_cannot_be_used(postgresql_url: str) -> None:
+    locks = text("SELECT pg_advisory_xact_lock(:number)")
+
+    async def lock(store: Store, first: int, second: int, both: asyncio.Barrier) -> None:
+        async with store.transaction() as tx:
+            await tx.connection.execute(locks, {"number": first})
+            await both.wait()
+            await tx.connection.execute(locks, {"number": second})
+
+    async with open_store(postgresql_url, SystemClock()) as store:
+        both = asyncio.Barrier(2)
+        found = await asyncio.gather(lock(store, 1, 2, both), lock(store, 2, 1, both), return_exceptions=True)
+
+    (problem,) = [each for each in found if each is not None]
+    assert isinstance(problem, StoreUnavailable)
+    assert str(problem) == "Somebody else holds what this would change in the database. Try again."
+
+
+async def test_an_address_is_told_at_the_terminal_alone_and_without_its_password() -> None:
+    url = "postgresql://muster:hunter2@127.0.0.1:1/jobs?password=hunter3"
+    async with open_store(url, SystemClock()) as store:
+        with pytest.raises(StoreUnavailable) as raised:
+            async with store.reading() as tx:
+                await tx.now()
+
+    assert raised.value.place == "postgresql://muster:***@127.0.0.1:1/jobs"
+    assert "://" not in str(raised.value)
+    assert "hunter" not in f"{raised.value}{store.place}"
+
+
+def test_a_password_that_is_taken_for_a_port_is_not_told() -> None:
+    with pytest.raises(SettingsInvalid) as raised:
+        driver_url("postgresql://muster:an@and:hunter@db/jobs")
+
+    assert "hunter" not in str(raised.value)
+    assert raised.value.__suppress_context__
 
 
 async def test_what_a_statement_was_given_is_not_in_what_it_raises(postgresql_url: str) -> None:

@@ -1,0 +1,111 @@
+"""Writes that fail half-way, and writes of several processes over the same jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
+
+from orchestrator.domain.errors import StoreUnavailable
+from orchestrator.domain.ids import JobNumber
+from orchestrator.domain.job import Tally
+from orchestrator.domain.turn import Turn
+from orchestrator.simulator.app import SimulatedGraph
+from orchestrator.simulator.serving import serve
+from orchestrator.usecases import drive
+from orchestrator.usecases.app import App
+from orchestrator.usecases.record_outcomes import JobNews, note_in_jobs
+from tests.support.apps import an_app, driven, submitted
+from tests.support.builders import a_job
+
+pytestmark = pytest.mark.enable_socket
+
+
+async def test_outcomes_are_counted_once_though_what_they_mean_for_jobs_cannot_be_written_at_first(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    troubles = [StoreUnavailable("away"), ZeroDivisionError("a fault"), StoreUnavailable("away")]
+
+    async def note(app: App, news: JobNews, starts: Mapping[JobNumber, float]) -> list[Turn]:
+        if troubles:
+            raise troubles.pop()
+        return await note_in_jobs(app, news, starts)
+
+    monkeypatch.setattr(drive, "note_in_jobs", note)
+    with capture_logs() as logs:
+        async with serve(SimulatedGraph(None)) as url, an_app(sqlite_url, url) as app:
+            job = await submitted(app, 60)
+            view = await driven(app, job)
+            async with app.store.reading() as tx:
+                calls = await tx.lanes.calls_since(datetime.fromtimestamp(0, UTC))
+
+    assert troubles == []
+    assert view.tally == Tally(accepted=60)
+    assert [each.calls for each in calls.values()] == [60]
+    assert settled_of(app) == 60
+    assert "batch.taken_over" not in {each["event"] for each in logs}
+
+
+def settled_of(app: App) -> float:
+    return sum(
+        sample.value
+        for metric in app.metrics.settled.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    )
+
+
+async def test_several_jobs_are_locked_in_the_order_of_their_numbers_whatever_the_plan(postgresql_url: str) -> None:
+    async with an_app(postgresql_url, "http://127.0.0.1:1") as app:
+        jobs = [(await a_job(app.store)).number for _ in range(3)]
+        first, second, third = jobs
+        async with app.store.transaction() as tx:
+            # Without nested loops the plan reads the table as it lies, and an update moves a row to its end.
+            database = (await tx.connection.execute(text("SELECT current_database()"))).scalar_one()
+            await tx.connection.execute(text(f'ALTER DATABASE "{database}" SET enable_nestloop = off'))
+            await tx.jobs.serve({first: 1})
+    async with an_app(postgresql_url, "http://127.0.0.1:1") as app:
+        async with app.store.transaction() as holder:
+            await holder.jobs.serve({second: 1})
+            noting = asyncio.create_task(note_in_jobs(app, JobNews(dict.fromkeys(reversed(jobs), 1)), {}))
+            await until_somebody_waits(app)
+            free = await free_of(app, jobs)
+        await noting
+
+    assert free == {third}
+
+
+async def until_somebody_waits(app: App) -> None:
+    waits = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(60):
+        while True:
+            async with app.store.transaction() as tx:
+                if (await tx.connection.execute(waits)).scalar_one():
+                    return
+            await asyncio.sleep(0.01)
+
+
+async def free_of(app: App, jobs: list[JobNumber]) -> set[int]:
+    """Those that nobody has locked."""
+    free = text("SELECT number FROM jobs WHERE number = ANY(:jobs) FOR UPDATE SKIP LOCKED")
+    async with app.store.transaction() as tx:
+        return set((await tx.connection.execute(free, {"jobs": jobs})).scalars())
+
+
+async def test_a_place_in_the_fair_order_changes_without_a_write_to_any_index(postgresql_url: str) -> None:
+    updates = text("SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = 'jobs'")
+    async with an_app(postgresql_url, "http://127.0.0.1:1") as app:
+        job = await a_job(app.store)
+        async with app.store.transaction() as tx:
+            before = (await tx.connection.execute(updates)).one()
+            for _ in range(5):
+                await tx.jobs.serve({job.number: 1})
+            after = (await tx.connection.execute(updates)).one()
+
+    assert [then - earlier for then, earlier in zip(after, before, strict=True)] == [5, 5]
