@@ -465,6 +465,23 @@ class SessionRow(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class NewKeyRow(Base):
+    """A key that was just made in a session of the dashboard, and not shown yet.
+
+    The text of the key follows from `nonce` and from the session's own secret, of which only the hash is kept: who
+    reads this table cannot tell the text.
+    """
+
+    __tablename__ = "new_keys"
+
+    key_id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    session_hash: Mapped[str] = mapped_column(
+        String(64), ForeignKey("sessions.secret_hash", ondelete="CASCADE"), index=True
+    )
+    nonce: Mapped[str] = mapped_column(String(64))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class SignInRow(Base):
     """A sign-in that was sent to Entra and has not come back yet."""
 

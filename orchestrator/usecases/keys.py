@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from orchestrator.domain.access import ApiKey, Asker, Grant, Role
+from orchestrator.domain.confirmation import Facts, key_facts, refuse_outdated
 from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.ids import ID_ALPHABET, ID_LENGTH
 from orchestrator.usecases.app import App
 
 log = structlog.get_logger()
@@ -36,20 +38,35 @@ async def create_key(
     expires_in_days: int | None = None,
     by: Asker,
     reason: str | None = None,
+    secret: str | None = None,
+    to_show: tuple[str, str, timedelta] | None = None,
 ) -> NewKey:
-    """Make a key; RequestRejected where it would open nothing."""
+    """Make a key; RequestRejected where it would open nothing.
+
+    `secret` is its secret where that is derived from something else (43 characters); `to_show` is the hash of the
+    session that is shown the key later, the nonce that it is derived from, and how long it may be shown.
+    """
     by.grant.refuse_below(Role.ADMIN)
     if grant.role is not Role.OPERATOR and not (grant.ceiling is None and grant.actions is None):
         raise RequestRejected("A ceiling and a list of actions are for operators: viewers submit nothing.")
-    key_id, secret = "".join(secrets.choice(_ALPHABET) for _ in range(12)), secrets.token_urlsafe(32)
+    key_id = "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
+    secret = secret or secrets.token_urlsafe(32)
     async with app.store.transaction() as tx:
         now = await tx.now()
         expires_at = None if expires_in_days is None else now + timedelta(days=expires_in_days)
         key = ApiKey(key_id, name or grant.role, grant, by.name, now, expires_at)
         await tx.keys.add(key, _hash(secret))
+        if to_show is not None:
+            session_hash, nonce, within = to_show
+            await tx.keys.keep_to_show(key.id, session_hash, nonce, expires_at=now + within, now=now)
         await tx.audit.write(by, "key.created", key.id, reason=reason, facts=_facts(key), now=now)
     log.info("key.created", key=key.id, role=grant.role, by=by.name)
-    return NewKey(key, f"muster_{key_id}_{secret}")
+    return NewKey(key, key_text(key_id, secret))
+
+
+def key_text(key_id: str, secret: str) -> str:
+    """The key as its owner sends it."""
+    return f"muster_{key_id}_{secret}"
 
 
 async def list_keys(app: App) -> tuple[list[ApiKey], datetime]:
@@ -58,12 +75,16 @@ async def list_keys(app: App) -> tuple[list[ApiKey], datetime]:
         return await tx.keys.all(), await tx.now()
 
 
-async def revoke_key(app: App, wanted: str, *, by: Asker, reason: str | None = None) -> ApiKey:
+async def revoke_key(
+    app: App, wanted: str, *, by: Asker, reason: str | None = None, shown: Facts | None = None
+) -> ApiKey:
     """Let a key open nothing from now on; revoking twice is once."""
     by.grant.refuse_below(Role.ADMIN)
     async with app.store.transaction() as tx:
         key = await tx.keys.find(wanted)
         now = await tx.now()
+        if key.revoked_at is None:
+            refuse_outdated(shown, key_facts(key, key.status(now)))
         if await tx.keys.revoke(key.id, now=now):
             await tx.audit.write(by, "key.revoked", key.id, reason=reason, facts={"name": key.name}, now=now)
             log.info("key.revoked", key=key.id, by=by.name)
@@ -105,5 +126,4 @@ def _facts(key: ApiKey) -> dict[str, object]:
     return facts
 
 
-_ALPHABET = "23456789bcdfghjkmnpqrstvwxz"
-_KEY = re.compile(rf"muster_(?P<id>[{_ALPHABET}]{{12}})_(?P<secret>[\w-]{{43}})", re.ASCII)
+_KEY = re.compile(rf"muster_(?P<id>[{ID_ALPHABET}]{{{ID_LENGTH}}})_(?P<secret>[\w-]{{43}})", re.ASCII)

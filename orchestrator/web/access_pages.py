@@ -9,13 +9,16 @@ from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.action import Action
+from orchestrator.domain.confirmation import key_facts
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.serving.served import MOST_OF_A_BODY, TheApp
-from orchestrator.usecases.keys import create_key, list_keys, revoke_key
+from orchestrator.usecases.keys import list_keys, revoke_key
 from orchestrator.usecases.read_audit import read_audit
+from orchestrator.usecases.show_key_once import create_key_to_show, take_new_keys
 from orchestrator.web.move_forms import said
 from orchestrator.web.pages import Before, Pages, is_fragment, query
 from orchestrator.web.session import Admin
+from orchestrator.web.shown import Shown, shown_text
 
 DEEDS_SHOWN = 50
 
@@ -25,14 +28,23 @@ def access_routes(pages: Pages) -> APIRouter:
     routes = APIRouter(max_body_size=MOST_OF_A_BODY)
 
     @routes.get("/keys")
-    async def keys(request: Request, app: TheApp, _: Admin) -> Response:
+    async def keys(request: Request, app: TheApp, visitor: Admin) -> Response:
+        made = await take_new_keys(app, session=visitor.secret)
         found, now = await list_keys(app)
-        return pages.show(request, "keys.html", keys=found, now=now, made=None, roles=[*Role], actions=[*Action])
+        return pages.show(
+            request,
+            "keys.html",
+            keys=found,
+            now=now,
+            made=made,
+            roles=[*Role],
+            actions=[*Action],
+            shown={key.id: shown_text(key_facts(key, key.status(now))) for key in found},
+        )
 
     @routes.post("/keys")
     async def make_key(
         *,
-        request: Request,
         app: TheApp,
         visitor: Admin,
         role: Annotated[Role, Form()],
@@ -45,18 +57,23 @@ def access_routes(pages: Pages) -> APIRouter:
         grant = Grant(role)
         if role is Role.OPERATOR:
             grant = Grant(role, _count(ceiling, "ceiling"), frozenset(action) if action else None)
-        made = await create_key(
-            app, grant, name=said(name), expires_in_days=_count(days, "days"), by=visitor.asker, reason=said(reason)
+        await create_key_to_show(
+            app,
+            grant,
+            session=visitor.secret,
+            name=said(name),
+            expires_in_days=_count(days, "days"),
+            by=visitor.asker,
+            reason=said(reason),
         )
-        found, now = await list_keys(app)
-        # No redirect: the key is shown this once, and only here.
-        return pages.show(request, "keys.html", keys=found, now=now, made=made, roles=[*Role], actions=[*Action])
+        # A redirect, so that a reload makes no second key; the page that follows shows the text of this one, once.
+        return RedirectResponse("/keys", 303)
 
     @routes.post("/keys/{key_id}/revoke")
     async def revoke(
-        app: TheApp, visitor: Admin, key_id: str, reason: Annotated[str, Form(max_length=2000)] = ""
+        app: TheApp, visitor: Admin, shown: Shown, key_id: str, reason: Annotated[str, Form(max_length=2000)] = ""
     ) -> Response:
-        await revoke_key(app, key_id, by=visitor.asker, reason=said(reason))
+        await revoke_key(app, key_id, by=visitor.asker, reason=said(reason), shown=shown)
         return RedirectResponse("/keys", 303)
 
     @routes.get("/audit")
