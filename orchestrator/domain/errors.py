@@ -2,7 +2,7 @@
 
 MusterError
 ├── RequestRejected        the caller must change something         exit code 2
-│   ├── UnknownJob, AmbiguousJob, UnknownTenant, UnknownLane
+│   ├── UnknownJob (IdNotWhole), AmbiguousJob, UnknownTenant, UnknownLane
 │   ├── IllegalMove, IdempotencyConflict
 │   ├── NotPermitted, UnknownKey, WrongMoment, ConfirmationOutdated
 │   ├── SettingsInvalid
