@@ -8,6 +8,7 @@ import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from random import SystemRandom
@@ -100,6 +101,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             batching=Batching(settings.batching),
             started_at=clock.now(),
             keep_days=settings.keep_days,
+            longest_key=timedelta(days=settings.key_max_days),
             metrics=metrics,
             messenger=_messenger(settings, clock),
         )

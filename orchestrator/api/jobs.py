@@ -30,7 +30,6 @@ from orchestrator.domain.job_filter import JobFilter
 from orchestrator.domain.target import RowVerdict, TargetStatus
 from orchestrator.serving.served import MOST_OF_A_BODY, Parts, TheApp
 from orchestrator.serving.uploads import FIELDS_ROOM, received, upload_schema
-from orchestrator.serving.whole_ids import WholeJobId
 from orchestrator.serving.wire import Text
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.describe_jobs import JobView, describe_job, list_jobs, list_targets
@@ -220,22 +219,22 @@ def _add_moves(routes: APIRouter) -> None:
     moving: dict[str, Any] = {"responses": problem_responses(400, 404, 409, 413)}
 
     @routes.post("/{job_id}/pause", **moving)
-    async def pause(app: TheApp, by: Operator, job_id: WholeJobId, why: _Reason = _NO_REASON) -> JobFacts:
+    async def pause(app: TheApp, by: Operator, job_id: str, why: _Reason = _NO_REASON) -> JobFacts:
         """Let no new call of the job leave; pausing twice is once."""
         return _facts(await pause_job(app, job_id, by=by, reason=why.reason))
 
     @routes.post("/{job_id}/resume", **moving)
-    async def resume(app: TheApp, by: Operator, job_id: WholeJobId, why: _Reason = _NO_REASON) -> JobFacts:
+    async def resume(app: TheApp, by: Operator, job_id: str, why: _Reason = _NO_REASON) -> JobFacts:
         """Go on with a job that was paused or stopped."""
         return _facts(await resume_job(app, job_id, by=by, reason=why.reason))
 
     @routes.post("/{job_id}/cancel", **moving)
-    async def cancel(app: TheApp, by: Operator, job_id: WholeJobId, why: _Reason = _NO_REASON) -> JobFacts:
+    async def cancel(app: TheApp, by: Operator, job_id: str, why: _Reason = _NO_REASON) -> JobFacts:
         """End the job: what was not sent never will be."""
         return _facts(await cancel_job(app, job_id, by=by, reason=why.reason))
 
     @routes.post("/{job_id}/priority", **moving)
-    async def priority(app: TheApp, by: Operator, job_id: WholeJobId, wanted: PriorityRequest) -> JobFacts:
+    async def priority(app: TheApp, by: Operator, job_id: str, wanted: PriorityRequest) -> JobFacts:
         """Weigh the job otherwise among the others of its lane, at once."""
         return _facts(await reprioritise_job(app, job_id, wanted.priority, by=by, reason=wanted.reason))
 
@@ -245,7 +244,7 @@ def _add_moves(routes: APIRouter) -> None:
         app: TheApp,
         by: Operator,
         response: Response,
-        job_id: WholeJobId,
+        job_id: str,
         wanted: Annotated[RetryRequest, Body()] = RetryRequest(),  # noqa: B008 - FastAPI copies it
         key: IdempotencyKey = None,
     ) -> JobFacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
@@ -10,12 +11,22 @@ from orchestrator.api.access import Admin
 from orchestrator.api.etags import TaggedRoute
 from orchestrator.api.paging import Cursor, Limit, cursor_after, read_cursor
 from orchestrator.api.problems import problem_responses
-from orchestrator.api.schemas import AuditPage, KeyFacts, KeyList, KeyRequest, NewKeyFacts, Why
+from orchestrator.api.schemas import (
+    AuditPage,
+    KeyList,
+    KeyRequest,
+    KeyWithCreations,
+    NewKeyFacts,
+    RevokeRequest,
+    RotateRequest,
+)
+from orchestrator.domain.keys import ApiKey, Creations
 from orchestrator.serving.served import MOST_OF_A_BODY, TheApp
 from orchestrator.serving.wire import Text
-from orchestrator.usecases.access_json import deed_object, key_object
-from orchestrator.usecases.keys import create_key, list_keys, revoke_key
+from orchestrator.usecases.access_json import creations_object, deed_object, key_object
+from orchestrator.usecases.keys import NewKey, create_key, describe_key, list_keys, rotate_key
 from orchestrator.usecases.read_audit import read_audit
+from orchestrator.usecases.revoke_key import revoke_key
 
 
 def key_routes() -> APIRouter:
@@ -32,17 +43,45 @@ def key_routes() -> APIRouter:
     async def make_key(app: TheApp, by: Admin, response: Response, wanted: KeyRequest) -> NewKeyFacts:
         """Make a key; its text is shown this once."""
         made = await create_key(
-            app, wanted.grant, name=wanted.name, expires_in_days=wanted.expires_in_days, by=by, reason=wanted.reason
+            app,
+            wanted.grant,
+            name=wanted.name,
+            lifetime=_days(wanted.expires_in_days),
+            by=by,
+            reason=wanted.reason,
         )
-        # Nobody between here and there may keep what is shown only once.
-        response.headers["Cache-Control"] = "no-store"
-        return NewKeyFacts.model_validate({**key_object(made.key, made.key.created_at), "key": made.text})
+        return _shown_once(made, response)
+
+    @routes.get("/keys/{key_id}", tags=["keys"], responses=problem_responses(404))
+    async def key(app: TheApp, _: Admin, key_id: str) -> KeyWithCreations:
+        """One key, and what it created that is still in force."""
+        view = await describe_key(app, key_id)
+        return _with_creations(view.key, view.created, view.now)
+
+    @routes.post(
+        "/keys/{key_id}/rotate", tags=["keys"], status_code=201, responses=problem_responses(400, 404, 409, 413)
+    )
+    async def rotate(
+        app: TheApp, by: Admin, response: Response, key_id: str, wanted: Annotated[RotateRequest, Body()] = _AS_USUAL
+    ) -> NewKeyFacts:
+        """Make a key that takes the place of this one, which stays valid for the overlap; it is shown this once."""
+        made = await rotate_key(
+            app,
+            key_id,
+            overlap=timedelta(days=wanted.overlap_days),
+            lifetime=_days(wanted.expires_in_days),
+            by=by,
+            reason=wanted.reason,
+        )
+        return _shown_once(made, response)
 
     @routes.post("/keys/{key_id}/revoke", tags=["keys"], responses=problem_responses(400, 404, 413))
-    async def revoke(app: TheApp, by: Admin, key_id: str, why: Annotated[Why, Body()] = _NO_REASON) -> KeyFacts:
-        """Let a key open nothing from now on; revoking twice is once."""
-        revoked = await revoke_key(app, key_id, by=by, reason=why.reason)
-        return KeyFacts.model_validate(key_object(revoked, revoked.created_at))
+    async def revoke(
+        app: TheApp, by: Admin, key_id: str, wanted: Annotated[RevokeRequest, Body()] = _ALONE
+    ) -> KeyWithCreations:
+        """Let a key open nothing from now on; revoking twice is once. `created` is what it created, ended or not."""
+        revoked = await revoke_key(app, key_id, with_created=wanted.with_created, by=by, reason=wanted.reason)
+        return _with_creations(revoked.key, revoked.created, revoked.now)
 
     @routes.get("/audit", tags=["audit"], responses=problem_responses())
     async def audit(
@@ -75,4 +114,19 @@ def key_routes() -> APIRouter:
     return routes
 
 
-_NO_REASON = Why()
+def _days(count: int | None) -> timedelta | None:
+    return None if count is None else timedelta(days=count)
+
+
+def _shown_once(made: NewKey, response: Response) -> NewKeyFacts:
+    # Nobody between here and there may keep what is shown only once.
+    response.headers["Cache-Control"] = "no-store"
+    return NewKeyFacts.model_validate({**key_object(made.key, made.key.created_at), "key": made.text})
+
+
+def _with_creations(key: ApiKey, created: Creations, now: datetime) -> KeyWithCreations:
+    return KeyWithCreations.model_validate({**key_object(key, now), "created": creations_object(created)})
+
+
+_ALONE = RevokeRequest()
+_AS_USUAL = RotateRequest()

@@ -159,12 +159,17 @@ class PriorityRequest(Why):
     priority: Priority
 
 
+_DAYS = Field(
+    default=None, ge=1, le=36_500, description="Days until it expires: 90 without it, `MUSTER_KEY_MAX_DAYS` at most."
+)
+
+
 class PlainKeyRequest(Why):
     """A key to be made for somebody who only looks, or who may do everything."""
 
     role: Literal[Role.VIEWER, Role.ADMIN]
     name: Text | None = None
-    expires_in_days: int | None = Field(default=None, ge=1, le=36_500)
+    expires_in_days: int | None = _DAYS
 
     @property
     def grant(self) -> Grant:
@@ -179,12 +184,14 @@ class OperatorKeyRequest(Why):
     name: Text | None = None
     ceiling: int | None = Field(default=None, ge=1, le=10**12, description="Devices in one job at most.")
     actions: list[Action] | None = Field(default=None, description="The only actions it may ask for.")
-    expires_in_days: int | None = Field(default=None, ge=1, le=36_500)
+    tenants: list[Text] | None = Field(default=None, description="The only tenants whose devices it may ask.")
+    expires_in_days: int | None = _DAYS
 
     @property
     def grant(self) -> Grant:
         """What it will allow."""
-        return Grant(self.role, self.ceiling, None if self.actions is None else frozenset(self.actions))
+        actions = None if self.actions is None else frozenset(self.actions)
+        return Grant(self.role, self.ceiling, actions, None if self.tenants is None else frozenset(self.tenants))
 
 
 KeyRequest = Annotated[PlainKeyRequest | OperatorKeyRequest, Field(discriminator="role")]
@@ -198,18 +205,51 @@ class KeyFacts(Wire):
     role: Role
     ceiling: int | None
     actions: list[Action] | None
+    tenants: list[str] | None
     status: str
     created_by: str
     created_at: str
     expires_at: str | None
     last_used_at: str | None
+    last_used_from: str | None
     revoked_at: str | None
+    replaced_by: str | None
+    end_by_upgrade: bool
 
 
 class KeyList(Wire):
     """Every key there is or was."""
 
     items: list[KeyFacts]
+
+
+class CreationsFacts(Wire):
+    """What a key created and is still in force: valid keys, schedules, unfinished jobs."""
+
+    keys: list[str]
+    schedules: list[str]
+    jobs: list[str]
+
+
+class KeyWithCreations(KeyFacts):
+    """A key and what it created, also by way of keys that it created."""
+
+    created: CreationsFacts
+
+
+class RevokeRequest(Why):
+    """Whether what the key created ends with it: its keys revoked, its schedules and unfinished jobs paused."""
+
+    with_created: bool = False
+
+
+class RotateRequest(Why):
+    """How long the old key still opens the API, and when the new one expires."""
+
+    overlap_days: int = Field(default=7, ge=0, le=365, description="Days that the old key is still valid.")
+    expires_in_days: int | None = Field(
+        default=None, ge=1, le=36_500, description="Days until the new key expires: as the old one's without it."
+    )
 
 
 class NewKeyFacts(KeyFacts):

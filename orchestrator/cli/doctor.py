@@ -48,6 +48,7 @@ def doctor(invocation: Invocation) -> int:
 def _checks(invocation: Invocation) -> list[Check]:
     from orchestrator import __version__
     from orchestrator.usecases.check_health import Check, check_health
+    from orchestrator.usecases.check_keys import check_keys
     from orchestrator.usecases.check_schedules import check_schedules
 
     version = f"{__version__} on Python {'.'.join(map(str, sys.version_info[:3]))}"
@@ -60,7 +61,12 @@ def _checks(invocation: Invocation) -> list[Check]:
     checks.append(Check("settings", ok=True, detail=read))
 
     async def look(app: App) -> list[Check]:
-        return [*await check_health(app), *await check_schedules(app), *await _tenants(app, settings)]
+        return [
+            *await check_health(app),
+            *await check_schedules(app),
+            *await check_keys(app),
+            *await _tenants(app, settings),
+        ]
 
     try:
         return [*checks, *invocation.ask(look)]

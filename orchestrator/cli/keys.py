@@ -1,6 +1,8 @@
-"""`muster key create`, `list` and `revoke`: what opens the API."""
+"""`muster key create`, `list`, `show`, `rotate` and `revoke`: what opens the API."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,19 +10,44 @@ from orchestrator.cli.invocation import Format, Invocation, asker, output_option
 from orchestrator.cli.submission import Spelled
 from orchestrator.domain.action import Action
 
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from orchestrator.domain.keys import Creations
+    from orchestrator.usecases.app import App
+    from orchestrator.usecases.keys import NewKey
+
 _ROLES = ("viewer", "operator", "admin")
-_COLUMNS = ("id", "name", "role", "status", "ceiling", "actions", "createdAt", "expiresAt", "lastUsedAt")
+_COLUMNS = (
+    "id",
+    "name",
+    "role",
+    "status",
+    "expiresAt",
+    "lastUsedAt",
+    "lastUsedFrom",
+    "createdBy",
+    "ceiling",
+    "actions",
+)
+
+expires_option = click.option(
+    "--expires",
+    metavar="SPAN|DATE",
+    help="When it expires: 30d, 12h, a number of days, or a date. 90 days without it; MUSTER_KEY_MAX_DAYS at most.",
+)
 
 
 @click.group()
 def key() -> None:
-    """API keys: make, list and revoke them."""
+    """API keys: make, list, rotate and revoke them."""
 
 
 @key.command()
 @click.option("--role", required=True, type=Spelled(_ROLES), help="What its holder may do.")
 @click.option("--name", metavar="TEXT", help="Whose it is, or what for; the audit log will say so.")
-@click.option("--expires-in", "days", type=click.IntRange(1, 36_500), metavar="DAYS", help="Days that it is valid.")
+@expires_option
+@click.option("--expires-in", "days", type=click.IntRange(1, 36_500), metavar="DAYS", help="The same, in days.")
 @click.option("--ceiling", type=click.IntRange(1), metavar="N", help="Devices in one job at most.")
 @click.option(
     "--action",
@@ -28,6 +55,13 @@ def key() -> None:
     multiple=True,
     type=Spelled(action.value for action in Action),
     help="An action that may be asked for; may be given several times, all of them without it.",
+)
+@click.option(
+    "--tenant",
+    "tenants",
+    multiple=True,
+    metavar="NAME",
+    help="A tenant whose devices may be asked; may be given several times, all of them without it.",
 )
 @reason_option
 @output_option
@@ -37,27 +71,29 @@ def create(
     *,
     role: str,
     name: str | None,
+    expires: str | None,
     days: int | None,
     ceiling: int | None,
     actions: tuple[str, ...],
+    tenants: tuple[str, ...],
     reason: str | None,
 ) -> None:
     """Make a key; it is shown this once."""
-    from orchestrator.cli.output import show_facts
     from orchestrator.domain.access import Grant, Role
     from orchestrator.usecases.keys import create_key
 
-    grant = Grant(Role(role), ceiling, frozenset(map(Action, actions)) if actions else None)
-    made = invocation.ask(
-        lambda app: create_key(app, grant, name=name, expires_in_days=days, by=asker(), reason=reason)
-    )
-    if invocation.output is Format.TABLE:
-        click.echo(made.text)
-        click.echo(
-            f"Key {made.key.id} ({role}). It is shown this once: send it as `Authorization: Bearer …`.", err=True
+    if expires is not None and days is not None:
+        raise click.UsageError("Give one of --expires and --expires-in.")
+    wanted = expires if days is None else str(days)
+    limits = frozenset(map(Action, actions)) if actions else None
+    grant = Grant(Role(role), ceiling, limits, frozenset(tenants) or None)
+
+    async def make(app: App) -> NewKey:
+        return await create_key(
+            app, grant, name=name, lifetime=_lifetime(wanted, app.clock.now()), by=asker(), reason=reason
         )
-        return
-    show_facts({"id": made.key.id, "key": made.text, "role": made.key.grant.role.value}, invocation.output)
+
+    _show_new(invocation, invocation.ask(make))
 
 
 @key.command("list")
@@ -74,23 +110,115 @@ def list_(invocation: Invocation) -> None:
         click.echo("No keys yet. `muster key create --role viewer` makes one.", err=True)
         return
     show_rows([key_object(each, now) for each in keys], invocation.output, columns=_COLUMNS)
+    given = [each for each in keys if each.end_by_upgrade and each.is_valid(now)]
+    if given and invocation.output is Format.TABLE:
+        names = ", ".join(f"{each.name} ({each.id})" for each in given)
+        click.echo(
+            f"The upgrade gave an end to keys that had none: {names}. `muster key rotate ID` before that day.", err=True
+        )
 
 
 @key.command()
 @click.argument("wanted", metavar="ID")
+@output_option
+@pass_invocation
+def show(invocation: Invocation, wanted: str) -> None:
+    """One key, and what it created: keys, schedules and unfinished jobs."""
+    from orchestrator.cli.output import show_facts
+    from orchestrator.usecases.access_json import creations_object, key_object
+    from orchestrator.usecases.keys import describe_key
+
+    view = invocation.ask(lambda app: describe_key(app, wanted))
+    show_facts({**key_object(view.key, view.now), "created": creations_object(view.created)}, invocation.output)
+
+
+@key.command()
+@click.argument("wanted", metavar="ID")
+@click.option(
+    "--overlap",
+    default="7d",
+    show_default=True,
+    metavar="SPAN",
+    help="How long the old key is valid beside the new one.",
+)
+@expires_option
 @reason_option
 @output_option
 @pass_invocation
-def revoke(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
+def rotate(invocation: Invocation, wanted: str, *, overlap: str, expires: str | None, reason: str | None) -> None:
+    """Make a key that takes the place of another: its name, its limits, and what it created.
+
+    The old key is valid until the overlap is over, so that programs can be given the new one in the meantime.
+    """
+    from orchestrator.domain.rhythm import parse_span
+    from orchestrator.usecases.keys import rotate_key
+
+    both = parse_span(overlap)
+
+    async def make(app: App) -> NewKey:
+        lifetime = _lifetime(expires, app.clock.now())
+        return await rotate_key(app, wanted, overlap=both, lifetime=lifetime, by=asker(), reason=reason)
+
+    _show_new(invocation, invocation.ask(make))
+
+
+@key.command()
+@click.argument("wanted", metavar="ID")
+@click.option(
+    "--with-created",
+    is_flag=True,
+    help="End what it created too: revoke its keys, pause its schedules and its unfinished jobs.",
+)
+@reason_option
+@output_option
+@pass_invocation
+def revoke(invocation: Invocation, wanted: str, *, with_created: bool, reason: str | None) -> None:
     """Let a key open nothing any more; sessions that were opened with it end too."""
-    from datetime import UTC, datetime
-
     from orchestrator.cli.output import show_facts
-    from orchestrator.usecases.access_json import key_object
-    from orchestrator.usecases.keys import revoke_key
+    from orchestrator.usecases.access_json import creations_object, key_object
+    from orchestrator.usecases.revoke_key import revoke_key
 
-    revoked = invocation.ask(lambda app: revoke_key(app, wanted, by=asker(), reason=reason))
+    revoked = invocation.ask(lambda app: revoke_key(app, wanted, with_created=with_created, by=asker(), reason=reason))
     if invocation.output is Format.TABLE:
-        click.echo(f"Key {revoked.id} ({revoked.name}) opens nothing any more.", err=True)
+        click.echo(f"Key {revoked.key.id} ({revoked.key.name}) opens nothing any more.", err=True)
+        _say_created(revoked.created, is_ended=with_created)
         return
-    show_facts(key_object(revoked, datetime.now(UTC)), invocation.output)
+    created = creations_object(revoked.created)
+    show_facts({**key_object(revoked.key, revoked.now), "created": created}, invocation.output)
+
+
+def _lifetime(text: str | None, now: datetime) -> timedelta | None:
+    from orchestrator.domain.keys import parse_lifetime
+
+    return None if text is None else parse_lifetime(text, now)
+
+
+def _show_new(invocation: Invocation, made: NewKey) -> None:
+    from orchestrator.cli.output import show_facts
+    from orchestrator.domain.figures import rfc3339
+
+    role = made.key.grant.role.value
+    if invocation.output is Format.TABLE:
+        click.echo(made.text)
+        click.echo(
+            f"Key {made.key.id} ({role}), valid until {made.key.expires_at:%Y-%m-%d %H:%M} UTC. It is shown this once: "
+            "send it as `Authorization: Bearer …`.",
+            err=True,
+        )
+        return
+    facts = {"id": made.key.id, "key": made.text, "role": role, "expiresAt": rfc3339(made.key.expires_at)}
+    show_facts(facts, invocation.output)
+
+
+def _say_created(created: Creations, *, is_ended: bool) -> None:
+    if not created:
+        click.echo("It created nothing that is still in force.", err=True)
+        return
+    ends = ("revoked", "paused", "paused") if is_ended else ("still valid", "set aside when next due", "going on")
+    for what, found, end in zip(
+        ("keys", "schedules", "unfinished jobs"), (created.keys, created.schedules, created.jobs), ends, strict=True
+    ):
+        if found:
+            click.echo(f"It created {what}: {', '.join(found)} ({end}).", err=True)
+    if not is_ended:
+        click.echo("`muster key revoke ID --with-created` ends these as well; it can still be given now.", err=True)

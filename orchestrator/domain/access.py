@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.errors import NotPermitted
+from orchestrator.domain.errors import NotPermitted, SignInTooOld
 
 
 class Role(StrEnum):
@@ -109,25 +109,54 @@ FREE = Grant(Role.ADMIN)
 """Whoever can write to the database anyway: the command line, a clock."""
 
 
+FRESH_SIGN_IN = timedelta(minutes=10)
+"""How old a sign-in may be for what outlives the session, such as a key."""
+
+
 COMMAND_LINE = "command line"
 """Where somebody asks from who can reach the database itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Somebody who asks, as the audit log will name them; `key_id` is the API key that they came with."""
+    """Somebody who asks, as the audit log will name them; `key_id` is the API key that they came with.
+
+    `person_id` is the directory's tenant id and object id of a person ("TENANT/OBJECT"): names change, these do not.
+    `signed_in_at` is when a person last proved who they are; a key and the command line prove it with each request.
+    """
 
     name: str
     origin: str
     grant: Grant = FREE
     key_id: str | None = None
+    person_id: str | None = None
+    signed_in_at: datetime | None = None
+
+    def refuse_stale_sign_in(self, now: datetime) -> None:
+        """SignInTooOld where a person signed in more than ten minutes ago: what they make now outlives the session."""
+        if self.signed_in_at is not None and now - self.signed_in_at > FRESH_SIGN_IN:
+            raise SignInTooOld(
+                "Creating or changing a key takes a sign-in that is younger than ten minutes. Sign in again, then "
+                "repeat it."
+            )
 
     @property
     def caller(self) -> str:
         """Whom nobody else is taken for; keys may share a name, and the command line is one, whoever types there."""
         if self.origin == COMMAND_LINE:
             return COMMAND_LINE
-        return f"person {self.name}" if self.key_id is None else f"key {self.key_id}"
+        return f"person {self.person_id or self.name}" if self.key_id is None else caller_of_key(self.key_id)
+
+
+def caller_of_key(key_id: str) -> str:
+    """The caller that a key is, as schedules, jobs and keys keep it for their creator."""
+    return f"{_KEY} {key_id}"
+
+
+def key_of_caller(caller: str | None) -> str | None:
+    """The id of the key that a caller is; None where the caller is no key."""
+    kind, _, key_id = (caller or "").partition(" ")
+    return key_id if kind == _KEY else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,30 +203,6 @@ class Deed:
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """A key as everybody but its owner knows it: without its secret."""
-
-    id: str
-    name: str
-    grant: Grant
-    created_by: str
-    created_at: datetime
-    expires_at: datetime | None = None
-    last_used_at: datetime | None = None
-    revoked_at: datetime | None = None
-
-    def is_valid(self, now: datetime) -> bool:
-        """Whether it opens anything at that moment."""
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
-
-    def status(self, now: datetime) -> str:
-        """valid, expired or revoked."""
-        if self.revoked_at is not None:
-            return "revoked"
-        return "valid" if self.is_valid(now) else "expired"
-
-
 APP_ROLES = {Role.VIEWER: "Muster.Viewer", Role.OPERATOR: "Muster.Operator", Role.ADMIN: "Muster.Admin"}
 """What the app roles are called that an app registration gives to people."""
 
@@ -207,3 +212,4 @@ _DESCRIPTIONS = {
     Role.OPERATOR: "also submits jobs and steers them",
     Role.ADMIN: "also makes keys and reads the audit log",
 }
+_KEY = "key"

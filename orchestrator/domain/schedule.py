@@ -78,7 +78,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A rhythm, an order and rules under a name; `next_at` is the first moment that nothing was decided for yet."""
+    """A rhythm, an order and rules under a name; `next_at` is the first moment that nothing was decided for yet.
+
+    `creator` is the caller (domain/access.py) in whose right it calls devices.
+    """
 
     number: ScheduleNumber
     name: str
@@ -91,6 +94,7 @@ class Schedule:
     created_by: str
     created_at: datetime
     next_at: datetime | None
+    creator: str | None = None
 
     def jitter_at(self, moment: datetime) -> timedelta:
         """How much later than its moment a job starts: spread by chance, and the same for whoever asks."""

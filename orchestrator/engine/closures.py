@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import structlog
 
-from orchestrator.domain.brake import UNREACHABLE_PATIENCE
 from orchestrator.domain.errors import TryLater
-from orchestrator.domain.outcome import Bar, Barred, Deferred, GraphError, Outcome, is_cut_off
+from orchestrator.domain.outcome import Bar, Barred, Deferred, Outcome
 from orchestrator.domain.pacing import Refusal
 from orchestrator.engine.ports import Lane, Ports
 
 log = structlog.get_logger()
+
+HOPELESS = 5
+"""Closures in a row, with nothing ever answered, after which a job stops: what it should call is not there."""
 
 
 class Closures:
@@ -19,7 +21,7 @@ class Closures:
     def __init__(self, lane: Lane, ports: Ports) -> None:
         self._lane, self._ports = lane, ports
         self._in_a_row = 0
-        self._cut_off_since: float | None = None
+        self._answered = False
         self._unshared: tuple[Refusal, float] | None = None
         self.until = 0.0
 
@@ -39,29 +41,23 @@ class Closures:
         """
         if is_answer(outcome):
             self.note_answered()
-        now = self._ports.clock.monotonic()
-        if is_cut_off(outcome) or (isinstance(outcome, Deferred) and outcome.never_arrived):
-            # The way from here is broken, perhaps only from here: the others go on.
-            self._in_a_row += now >= self.until
-            self.until = max(self.until, now + min(2.0**self._in_a_row, _LONGEST_OUTAGE_NAP))
-            return self._given_up(outcome.error, now) or outcome, None
-        if not isinstance(outcome, Deferred) or not outcome.closes_lane:
+        if not isinstance(outcome, Deferred) or not (outcome.closes_lane or outcome.never_left):
             return outcome, None
+        now = self._ports.clock.monotonic()
         self._in_a_row += now >= self.until
+        if outcome.never_left:
+            # The way from here is broken, perhaps only from here: the others go on.
+            self.until = max(self.until, now + min(2.0**self._in_a_row, _LONGEST_OUTAGE_NAP))
+            if not self._answered and self._in_a_row >= HOPELESS:
+                return Barred(outcome.error, Bar.UNREACHABLE), None
+            return outcome, None
         wait = outcome.retry_after.total_seconds() if outcome.retry_after is not None else None
         self.until = max(self.until, now + (_UNNAMED if wait is None else wait))
         return outcome, Refusal(wait, ago)
 
     def note_answered(self) -> None:
         """Graph answers the caller."""
-        self._in_a_row, self._cut_off_since = 0, None
-
-    def _given_up(self, error: GraphError, now: float) -> Barred | None:
-        """The end of a job whose calls have not reached Graph for too long; None while it waits."""
-        if self._cut_off_since is None:
-            self._cut_off_since = now
-        is_over = now - self._cut_off_since > UNREACHABLE_PATIENCE.total_seconds()
-        return Barred(error, Bar.UNREACHABLE) if is_over else None
+        self._answered, self._in_a_row = True, 0
 
     async def share(self, refusal: Refusal) -> None:
         """Close the lane for everybody; what cannot be said now is offered again by `share_again`."""
@@ -95,8 +91,6 @@ class Closures:
 def is_answer(outcome: Outcome) -> bool:
     """Whether Graph answered the caller, be it with a no to the device."""
     match outcome:
-        case _ if is_cut_off(outcome):
-            return False
         case Barred() | Deferred(closes_lane=True):
             return False
         case Deferred(error):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from orchestrator.domain.outcome import NOT_FROM_GRAPH, GraphError
+from orchestrator.domain.outcome import GraphError
 
 
 class Meaning(NamedTuple):
@@ -79,8 +79,7 @@ _THROTTLED = Meaning(
     "Other apps share the tenant's limit: lower MUSTER_WRITE_LIMIT or run at another time, then `job retry`.",
 )
 _NOT_CONNECTED = (
-    "Check the network, the proxy variables (HTTPS_PROXY, NO_PROXY) and MUSTER_GRAPH_URL; `muster doctor` goes the way"
-    " that a call goes."
+    "Check the network, the proxy variables (HTTPS_PROXY, NO_PROXY) and MUSTER_GRAPH_URL; `doctor` tries it."
 )
 
 _BY_BOTH = {
@@ -110,10 +109,6 @@ _BY_CODE = {
     "tlsfailed": Meaning(
         "The certificate of what answered for Graph is not trusted.",
         "Where a proxy inspects TLS, name its certificates in MUSTER_CA_BUNDLE.",
-    ),
-    NOT_FROM_GRAPH.casefold(): Meaning(
-        "Something between here and Graph answered in Graph's place: a proxy, a filter or a sign-in page.",
-        f"It is no verdict on the device. {_NOT_CONNECTED}",
     ),
     "answertimedout": Meaning(
         "The call was sent, and no answer came in time: it may have happened.", _MAY_HAVE_HAPPENED

@@ -44,6 +44,7 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
         batching=reading.take("batching", values.one_of("auto", "on", "off"), _DEFAULTS.batching),
         attempts=reading.take("attempts", values.whole_number(1, 100), _DEFAULTS.attempts),
         keep_days=reading.take("keep_days", values.whole_number(1, 36_500), _DEFAULTS.keep_days),
+        key_max_days=reading.take("key_max_days", values.whole_number(1, 36_500), _DEFAULTS.key_max_days),
         max_rows=reading.take("max_rows", values.whole_number(1, 10**9), _DEFAULTS.max_rows),
         max_bytes=reading.take("max_bytes", values.whole_number(1, 10**15), _DEFAULTS.max_bytes),
         confirm_above=reading.take("confirm_above", values.whole_number(0, 10**9), _DEFAULTS.confirm_above),

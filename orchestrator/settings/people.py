@@ -21,6 +21,7 @@ PEOPLE = (
     "sign_in_authority",
     "operator_ceiling",
     "operator_actions",
+    "operator_tenants",
 )
 
 
@@ -40,6 +41,7 @@ def take_people(reading: Reading) -> People:
     authority = reading.take("sign_in_authority", values.authority, None, nothing="by cloud")
     ceiling = reading.take("operator_ceiling", values.whole_number(1, 10**9), None, nothing="none")
     actions = reading.take("operator_actions", action_names, None, nothing="all")
+    tenants = reading.take("operator_tenants", tenant_names, None, nothing="all")
     given = {
         "MUSTER_SIGN_IN_TENANT_ID": tenant_id,
         "MUSTER_SIGN_IN_CLIENT_ID": client_id,
@@ -58,6 +60,7 @@ def take_people(reading: Reading) -> People:
         authority=authority,
         operator_ceiling=ceiling,
         operator_actions=actions,
+        operator_tenants=tenants,
     )
     return People(settings, address)
 
@@ -78,6 +81,14 @@ def action_names(given: Given) -> frozenset[Action]:
     if not words or None in actions:
         raise given.refused(f"is {given.text!r}; it takes names of actions between commas: {', '.join(Action)}")
     return frozenset(action for action in actions if action is not None)
+
+
+def tenant_names(given: Given) -> frozenset[str]:
+    """Some names of tenants between commas."""
+    words = [word.strip() for word in given.text.split(",") if word.strip()]
+    if not words:
+        raise given.refused(f"is {given.text!r}; it takes names of tenants between commas, as `muster tenant list` has")
+    return frozenset(words)
 
 
 def _secret(reading: Reading) -> Given | None:

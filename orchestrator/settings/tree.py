@@ -71,6 +71,7 @@ class PeopleSettings:
     authority: str | None = None
     operator_ceiling: int | None = None
     operator_actions: frozenset[Action] | None = None
+    operator_tenants: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ class Settings:
     batching: Literal["auto", "on", "off"] = "auto"
     attempts: int = 6
     keep_days: int = 90
+    key_max_days: int = 365
     max_rows: int = 1_000_000
     max_bytes: int = 1024**3
     confirm_above: int = 1_000

@@ -19,6 +19,7 @@ GENERAL = (
     "batching",
     "attempts",
     "keep_days",
+    "key_max_days",
     "max_rows",
     "max_bytes",
     "confirm_above",

@@ -75,9 +75,9 @@ class Mischief:
         self._script.add(fault, when, before_all=True)
         self._script.add(fault, when, of="envelope", before_all=True)
 
-    def answer_html(self, devices: Devices = None, *, status: int = 200, title: str = "Sign in", **when: Any) -> None:
-        """Answer with the page of a proxy, a filter or a portal, as something between the caller and Graph does."""
-        self._add(faults.html(status, title), devices, when)
+    def answer_html(self, devices: Devices = None, *, status: int = 200, **when: Any) -> None:
+        """Answer with a page."""
+        self._add(faults.html(status), devices, when)
 
     def answer_success(self, devices: Devices = None, *, status: int = 200, effect: bool = False, **when: Any) -> None:
         """Answer with a 2xx that is not 204."""

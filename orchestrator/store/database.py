@@ -21,6 +21,7 @@ from orchestrator.domain.errors import RequestRejected, SettingsInvalid
 from orchestrator.store.audit import Audit
 from orchestrator.store.batches import Batches
 from orchestrator.store.brakes import Brakes
+from orchestrator.store.creations import Creations
 from orchestrator.store.inputs import Inputs
 from orchestrator.store.job_search import JobSearch
 from orchestrator.store.jobs import Jobs
@@ -65,6 +66,7 @@ class Transaction:
         self.workers = Workers(connection)
         self.job_search = JobSearch(connection)
         self.keys = Keys(connection)
+        self.creations = Creations(connection)
         self.audit = Audit(connection)
         self.sessions = Sessions(connection)
         self.samples = Samples(connection)

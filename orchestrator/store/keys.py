@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from orchestrator.domain.access import ApiKey
 from orchestrator.domain.errors import UnknownKey
+from orchestrator.domain.keys import KEY_LIFETIME, ApiKey
 from orchestrator.store.grants import grant_columns, grant_of
-from orchestrator.store.rows import AnyRow, KeyRow, NewKeyRow
+from orchestrator.store.rows import AnyRow, KeyRow
 
 
 class Keys:
@@ -27,6 +27,7 @@ class Keys:
                 secret_hash=secret_hash,
                 name=key.name,
                 created_by=key.created_by,
+                creator=key.creator,
                 created_at=key.created_at,
                 expires_at=key.expires_at,
                 **grant_columns(key.grant),
@@ -50,9 +51,22 @@ class Keys:
         row = (await self._connection.execute(select(KeyRow.__table__).where(KeyRow.id == key_id))).one_or_none()
         return None if row is None else (_key(row), row.secret_hash)
 
-    async def note_used(self, key_id: str, *, now: datetime) -> None:
-        """It opened something just now."""
-        await self._connection.execute(update(KeyRow).where(KeyRow.id == key_id).values(last_used_at=now))
+    async def all_hashes(self) -> list[tuple[ApiKey, str]]:
+        """Every key that was not revoked, with the hash of its secret."""
+        query = select(KeyRow.__table__).where(KeyRow.revoked_at.is_(None))
+        return [(_key(row), row.secret_hash) for row in await self._connection.execute(query)]
+
+    async def note_used(self, key_id: str, *, origin: str, now: datetime) -> None:
+        """Records that the key was used, when and from which address."""
+        await self._connection.execute(
+            update(KeyRow).where(KeyRow.id == key_id).values(last_used_at=now, last_used_from=origin)
+        )
+
+    async def replace(self, key_id: str, *, by: str, ends_at: datetime) -> None:
+        """Records which key takes the place of this one, and lets this one expire at that moment."""
+        await self._connection.execute(
+            update(KeyRow).where(KeyRow.id == key_id).values(replaced_by=by, expires_at=ends_at)
+        )
 
     async def revoke(self, key_id: str, *, now: datetime) -> bool:
         """Let it open nothing any more; False where that was so already."""
@@ -60,29 +74,6 @@ class Keys:
             update(KeyRow).where(KeyRow.id == key_id, KeyRow.revoked_at.is_(None)).values(revoked_at=now)
         )
         return revoked.rowcount == 1
-
-    async def keep_to_show(
-        self, key_id: str, session_hash: str, nonce: str, *, expires_at: datetime, now: datetime
-    ) -> None:
-        """Keep what the text of a new key follows from, until its session takes it; forget what nobody took in time."""
-        await self._connection.execute(delete(NewKeyRow).where(NewKeyRow.expires_at < now))
-        await self._connection.execute(
-            insert(NewKeyRow).values(key_id=key_id, session_hash=session_hash, nonce=nonce, expires_at=expires_at)
-        )
-
-    async def any_to_show(self, session_hash: str) -> bool:
-        """Whether a key was made in this session and not shown yet."""
-        query = select(NewKeyRow.key_id).where(NewKeyRow.session_hash == session_hash).limit(1)
-        return (await self._connection.execute(query)).first() is not None
-
-    async def take_to_show(self, session_hash: str, *, now: datetime) -> list[tuple[str, str]]:
-        """Remove what was kept for this session; answers with (key id, nonce) of what is not too old to be shown."""
-        taken = await self._connection.execute(
-            delete(NewKeyRow)
-            .where(NewKeyRow.session_hash == session_hash)
-            .returning(NewKeyRow.key_id, NewKeyRow.nonce, NewKeyRow.expires_at)
-        )
-        return [(row.key_id, row.nonce) for row in taken if row.expires_at > now]
 
 
 def _key(row: AnyRow) -> ApiKey:
@@ -92,7 +83,12 @@ def _key(row: AnyRow) -> ApiKey:
         grant=grant_of(row),
         created_by=row.created_by,
         created_at=row.created_at,
-        expires_at=row.expires_at,
+        # A process of the release before, which still runs beside this one, makes keys without an end.
+        expires_at=row.expires_at or row.created_at + KEY_LIFETIME,
         last_used_at=row.last_used_at,
         revoked_at=row.revoked_at,
+        creator=row.creator,
+        last_used_from=row.last_used_from,
+        replaced_by=row.replaced_by,
+        end_by_upgrade=row.end_by_upgrade,
     )

@@ -38,6 +38,7 @@ class NewJob:
     schedule: str | None = None
     not_after: datetime | None = None
     not_after_reason: str | None = None
+    submitter: str | None = None
 
 
 class Reception:
@@ -65,6 +66,7 @@ class Reception:
             "file_name": job.file_name,
             "input_columns": json.dumps(job.input_columns),
             "submitted_by": job.submitted_by,
+            "submitter": job.submitter,
             "submit_reason": job.submit_reason,
             "submitted_at": now,
             "touched_at": now,

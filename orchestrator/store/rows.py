@@ -99,6 +99,7 @@ class JobRow(Base):
     file_name: Mapped[str | None] = mapped_column(Text)
     input_columns: Mapped[str] = mapped_column(Text)
     submitted_by: Mapped[str] = mapped_column(Text)
+    submitter: Mapped[str | None] = mapped_column(Text)
     submit_reason: Mapped[str | None] = mapped_column(Text)
     submitted_at: Mapped[datetime] = mapped_column(UtcDateTime)
     touched_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -334,6 +335,7 @@ class ScheduleRow(Base):
     list_name: Mapped[str] = mapped_column(String(200))
     definition: Mapped[str] = mapped_column(Text)
     created_by: Mapped[str] = mapped_column(Text)
+    creator: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -417,7 +419,11 @@ class NoticeRow(Base):
 
 
 class KeyRow(Base):
-    """An API key: of its secret only the hash."""
+    """An API key: of its secret only the hash.
+
+    `creator` names the caller (domain/access.py) who made it. `end_by_upgrade` marks an end that nobody chose: the
+    upgrade to the release in which keys expire gave it.
+    """
 
     __tablename__ = "keys"
 
@@ -427,11 +433,16 @@ class KeyRow(Base):
     role: Mapped[str] = mapped_column(String(10))
     ceiling: Mapped[int | None] = mapped_column(BigInteger)
     actions: Mapped[str | None] = mapped_column(Text)
+    tenants: Mapped[str | None] = mapped_column(Text)
     created_by: Mapped[str] = mapped_column(Text)
+    creator: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_from: Mapped[str | None] = mapped_column(Text)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    replaced_by: Mapped[str | None] = mapped_column(String(12))
+    end_by_upgrade: Mapped[bool] = mapped_column(Boolean, server_default=false())
 
 
 class DeedRow(Base):
@@ -460,25 +471,9 @@ class SessionRow(Base):
     role: Mapped[str] = mapped_column(String(10))
     ceiling: Mapped[int | None] = mapped_column(BigInteger)
     actions: Mapped[str | None] = mapped_column(Text)
+    tenants: Mapped[str | None] = mapped_column(Text)
     key_id: Mapped[str | None] = mapped_column(String(12))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class NewKeyRow(Base):
-    """A key that was just made in a session of the dashboard, and not shown yet.
-
-    The text of the key follows from `nonce` and from the session's own secret, of which only the hash is kept: who
-    reads this table cannot tell the text.
-    """
-
-    __tablename__ = "new_keys"
-
-    key_id: Mapped[str] = mapped_column(String(12), primary_key=True)
-    session_hash: Mapped[str] = mapped_column(
-        String(64), ForeignKey("sessions.secret_hash", ondelete="CASCADE"), index=True
-    )
-    nonce: Mapped[str] = mapped_column(String(64))
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

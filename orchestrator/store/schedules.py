@@ -35,6 +35,7 @@ class Schedules:
         channels: tuple[str, ...],
         *,
         by: str,
+        creator: str | None = None,
         now: datetime,
     ) -> Schedule:
         """A new schedule, active, with nothing decided yet; NameTaken where there is one of this name."""
@@ -44,6 +45,7 @@ class Schedules:
             "list_name": order.list_name,
             "definition": pack_definition(rhythm, order, rules, channels),
             "created_by": by,
+            "creator": creator,
             "created_at": now,
         }
         try:
@@ -126,6 +128,10 @@ class Schedules:
         await self._connection.execute(
             update(ScheduleRow).where(ScheduleRow.number == number).values(status=status, reason=reason)
         )
+
+    async def put_creator(self, number: ScheduleNumber, creator: str) -> None:
+        """Let the schedule call devices in the right of another caller from now on."""
+        await self._connection.execute(update(ScheduleRow).where(ScheduleRow.number == number).values(creator=creator))
 
     async def put_reason(self, number: ScheduleNumber, reason: str | None) -> None:
         """Say otherwise, or nothing, about why the schedule stands as it does."""
@@ -227,6 +233,7 @@ def _schedule(row: AnyRow) -> Schedule:
         created_by=row.created_by,
         created_at=row.created_at,
         next_at=row.next_at,
+        creator=row.creator,
     )
 
 

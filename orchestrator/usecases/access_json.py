@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from orchestrator.domain.access import ApiKey, Deed
+from orchestrator.domain.access import Deed
 from orchestrator.domain.figures import rfc3339
+from orchestrator.domain.keys import ApiKey, Creations
 
 
 def key_object(key: ApiKey, now: datetime) -> dict[str, Any]:
@@ -18,13 +19,22 @@ def key_object(key: ApiKey, now: datetime) -> dict[str, Any]:
         "role": grant.role.value,
         "ceiling": grant.ceiling,
         "actions": None if grant.actions is None else sorted(action.value for action in grant.actions),
+        "tenants": None if grant.tenants is None else sorted(grant.tenants),
         "status": key.status(now),
         "createdBy": key.created_by,
         "createdAt": rfc3339(key.created_at),
         "expiresAt": rfc3339(key.expires_at),
         "lastUsedAt": rfc3339(key.last_used_at),
+        "lastUsedFrom": key.last_used_from,
         "revokedAt": rfc3339(key.revoked_at),
+        "replacedBy": key.replaced_by,
+        "endByUpgrade": key.end_by_upgrade,
     }
+
+
+def creations_object(created: Creations) -> dict[str, Any]:
+    """What a key or a person created and is still in force."""
+    return {"keys": [*created.keys], "schedules": [*created.schedules], "jobs": [*created.jobs]}
 
 
 def deed_object(deed: Deed) -> dict[str, Any]:

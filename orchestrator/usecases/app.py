@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from random import Random
 from typing import Protocol
@@ -80,6 +80,7 @@ class App:
     batching: Batching
     started_at: datetime
     keep_days: int = 90
+    longest_key: timedelta = timedelta(days=365)
     metrics: Metrics = field(default_factory=Metrics)
     messenger: Messenger = field(default_factory=Messenger)
 

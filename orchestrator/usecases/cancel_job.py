@@ -5,7 +5,6 @@ from __future__ import annotations
 import structlog
 
 from orchestrator.domain.access import Asker, Role
-from orchestrator.domain.confirmation import Facts, job_facts, refuse_outdated
 from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import JobStatus
 from orchestrator.usecases.app import App
@@ -17,19 +16,13 @@ log = structlog.get_logger()
 _BATCHES_A_PAGE = 10
 
 
-async def cancel_job(
-    app: App, wanted: str, *, by: Asker, reason: str | None = None, shown: Facts | None = None
-) -> JobView:
-    """Cancel the job: what was never sent is `cancelled`, the rest keeps its outcome; cancelling twice is once.
-
-    ConfirmationOutdated where the job is not as it was `shown`.
-    """
+async def cancel_job(app: App, wanted: str, *, by: Asker, reason: str | None = None) -> JobView:
+    """Cancel the job: what was never sent is `cancelled`, the rest keeps its outcome; cancelling twice is once."""
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
         by.grant.refuse_change(await scope_of_job(tx, job))
         if job.status is not JobStatus.CANCELLED:
-            refuse_outdated(shown, job_facts(job, (await tx.jobs.tallies([job.number]))[job.number]))
             frm = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.STOPPED)
             if not await tx.jobs.move(job.number, JobStatus.CANCELLED, frm=frm, reason=reason, now=await tx.now()):
                 raise IllegalMove(job.status, JobStatus.CANCELLED)

@@ -10,7 +10,7 @@ import structlog
 
 from orchestrator.domain.access import Asker
 from orchestrator.domain.due import Pass, Start, Wait, come, decide
-from orchestrator.domain.errors import CannotContinue, RequestRejected, TryLater
+from orchestrator.domain.errors import CannotContinue, RequestRejected, ScheduleInvalid, TryLater
 from orchestrator.domain.ids import JobId, ScheduleNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.notice import Event, notice_of_schedule
@@ -19,6 +19,7 @@ from orchestrator.store.database import Transaction
 from orchestrator.store.moments import MomentFacts
 from orchestrator.usecases.app import App
 from orchestrator.usecases.last_job import last_job
+from orchestrator.usecases.revoke_key import refusal_of_creator
 from orchestrator.usecases.start_moment import MAKING, ByHand, Making, MomentLost, start_moment
 from orchestrator.usecases.tell import tell
 
@@ -74,6 +75,7 @@ async def _decide_due(app: App, number: ScheduleNumber) -> Making | None:
         schedule = await tx.schedules.locked(number)
         if schedule is None or schedule.status is not ScheduleStatus.ACTIVE or schedule.next_at is None:
             return None
+        await _refuse_without_creator(tx, schedule, now=now)
         open_moments = await tx.moments.open_of(number)
         if any(each.status is MomentStatus.STARTING for each in open_moments):
             # One at a time: whether its job still runs can be asked once it is there.
@@ -101,6 +103,8 @@ async def _decide_again(app: App, number: ScheduleNumber, at: datetime) -> Makin
         moment = next((each for each in await tx.moments.open_of(number) if each.at == at), None)
         if schedule is None or moment is None or schedule.status is ScheduleStatus.PAUSED:
             return None
+        if moment.by is None:
+            await _refuse_without_creator(tx, schedule, now=now)
         blackouts = await tx.schedules.blackouts(schedule)
         running = await running_job(tx, number)
         decision = decide(
@@ -126,6 +130,13 @@ async def _decide_again(app: App, number: ScheduleNumber, at: datetime) -> Makin
                 # By hand there is no window: a person wants it now. What they may was looked at when they asked.
                 by_hand = None if moment.by is None else ByHand(Asker(moment.by, "clock"))
                 return Making(schedule, at, None if by_hand else window, cancels, app.worker, by_hand)
+
+
+async def _refuse_without_creator(tx: Transaction, schedule: Schedule, *, now: datetime) -> None:
+    """ScheduleInvalid, which sets the schedule aside, where the key that created it was revoked or has expired."""
+    refusal = await refusal_of_creator(tx, schedule.creator, now=now)
+    if refusal is not None:
+        raise ScheduleInvalid(refusal.replace("NAME", schedule.name))
 
 
 async def running_job(tx: Transaction, number: ScheduleNumber) -> JobId | None:

@@ -1,4 +1,4 @@
-"""API keys: made, listed, revoked, and what a presented one opens."""
+"""API keys: created, rotated, listed, and the caller that a presented one stands for."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from orchestrator.domain.access import ApiKey, Asker, Grant, Role
-from orchestrator.domain.confirmation import Facts, key_facts, refuse_outdated
-from orchestrator.domain.errors import RequestRejected
-from orchestrator.domain.ids import ID_ALPHABET, ID_LENGTH
+from orchestrator.domain.access import Asker, Grant, Role
+from orchestrator.domain.errors import NotPermitted, RequestRejected, UnknownTenant, WrongMoment
+from orchestrator.domain.figures import rfc3339
+from orchestrator.domain.keys import ApiKey, Creations, end_of_key
+from orchestrator.store.database import Transaction
 from orchestrator.usecases.app import App
+from orchestrator.usecases.revoke_key import creations_of
 
 log = structlog.get_logger()
 
+OVERLAP = timedelta(days=7)
+"""How long a rotated key still opens the API where nobody says otherwise."""
+
 _USE_NOTED_EVERY = timedelta(minutes=1)
+_MOVE_NOTED_EVERY = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,43 +36,74 @@ class NewKey:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """A key, what it created and is still in force, and the moment by which the key is judged."""
+
+    key: ApiKey
+    created: Creations
+    now: datetime
+
+
 async def create_key(
     app: App,
     grant: Grant,
     *,
     name: str | None,
-    expires_in_days: int | None = None,
+    lifetime: timedelta | None = None,
     by: Asker,
     reason: str | None = None,
-    secret: str | None = None,
-    to_show: tuple[str, str, timedelta] | None = None,
 ) -> NewKey:
-    """Make a key; RequestRejected where it would open nothing.
+    """Make a key, for 90 days where no lifetime is given.
 
-    `secret` is its secret where that is derived from something else (43 characters); `to_show` is the hash of the
-    session that is shown the key later, the nonce that it is derived from, and how long it may be shown.
+    RequestRejected where it would open nothing or live too long, NotPermitted where it would allow more, or live
+    longer, than the key that creates it, SignInTooOld where the person signed in more than ten minutes ago.
     """
     by.grant.refuse_below(Role.ADMIN)
-    if grant.role is not Role.OPERATOR and not (grant.ceiling is None and grant.actions is None):
-        raise RequestRejected("A ceiling and a list of actions are for operators: viewers submit nothing.")
-    key_id = "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
-    secret = secret or secrets.token_urlsafe(32)
+    if grant.role is not Role.OPERATOR and grant.is_limited:
+        raise RequestRejected("A ceiling, actions and tenants are limits of operators: viewers submit nothing.")
+    for tenant in grant.tenants or ():
+        if tenant not in app.tenants:
+            raise UnknownTenant(tenant, tuple(app.tenants))
     async with app.store.transaction() as tx:
         now = await tx.now()
-        expires_at = None if expires_in_days is None else now + timedelta(days=expires_in_days)
-        key = ApiKey(key_id, name or grant.role, grant, by.name, now, expires_at)
-        await tx.keys.add(key, _hash(secret))
-        if to_show is not None:
-            session_hash, nonce, within = to_show
-            await tx.keys.keep_to_show(key.id, session_hash, nonce, expires_at=now + within, now=now)
-        await tx.audit.write(by, "key.created", key.id, reason=reason, facts=_facts(key), now=now)
-    log.info("key.created", key=key.id, role=grant.role, by=by.name)
-    return NewKey(key, key_text(key_id, secret))
+        by.refuse_stale_sign_in(now)
+        return await _add(app, tx, grant, name=name or grant.role, lifetime=lifetime, by=by, reason=reason, now=now)
 
 
-def key_text(key_id: str, secret: str) -> str:
-    """The key as its owner sends it."""
-    return f"muster_{key_id}_{secret}"
+async def rotate_key(
+    app: App,
+    wanted: str,
+    *,
+    overlap: timedelta = OVERLAP,
+    lifetime: timedelta | None = None,
+    by: Asker,
+    reason: str | None = None,
+) -> NewKey:
+    """Make a key that takes the place of another: the same name, limits and, without `lifetime`, the same lifetime.
+
+    The old key opens the API until the overlap is over, or until its own end where that comes first. What the old key
+    created belongs to the new one. WrongMoment where the old key opens nothing any more or was rotated before; else as
+    `create_key`.
+    """
+    by.grant.refuse_below(Role.ADMIN)
+    async with app.store.transaction() as tx:
+        now = await tx.now()
+        by.refuse_stale_sign_in(now)
+        old = await tx.keys.find(wanted)
+        if not old.is_valid(now) or old.replaced_by is not None:
+            status = old.status(now) if old.replaced_by is None else f"replaced by key {old.replaced_by}"
+            raise WrongMoment(f"Key {old.id} is {status}: there is nothing to rotate. `muster key create` makes a key.")
+        if lifetime is None and by.key_id is None and not old.end_by_upgrade:
+            lifetime = min(old.expires_at - old.created_at, app.longest_key)
+        made = await _add(app, tx, old.grant, name=old.name, lifetime=lifetime, by=by, reason=reason, now=now)
+        ends_at = min(old.expires_at, now + overlap)
+        await tx.keys.replace(old.id, by=made.key.id, ends_at=ends_at)
+        await tx.creations.hand_over(old.id, to=made.key.id)
+        facts: dict[str, object] = {"name": old.name, "replacedBy": made.key.id, "expiresAt": rfc3339(ends_at)}
+        await tx.audit.write(by, "key.rotated", old.id, reason=reason, facts=facts, now=now)
+    log.info("key.rotated", key=old.id, replaced_by=made.key.id, by=by.name)
+    return made
 
 
 async def list_keys(app: App) -> tuple[list[ApiKey], datetime]:
@@ -75,40 +112,65 @@ async def list_keys(app: App) -> tuple[list[ApiKey], datetime]:
         return await tx.keys.all(), await tx.now()
 
 
-async def revoke_key(
-    app: App, wanted: str, *, by: Asker, reason: str | None = None, shown: Facts | None = None
-) -> ApiKey:
-    """Let a key open nothing from now on; revoking twice is once."""
-    by.grant.refuse_below(Role.ADMIN)
-    async with app.store.transaction() as tx:
-        key = await tx.keys.find(wanted)
-        now = await tx.now()
-        if key.revoked_at is None:
-            refuse_outdated(shown, key_facts(key, key.status(now)))
-        if await tx.keys.revoke(key.id, now=now):
-            await tx.audit.write(by, "key.revoked", key.id, reason=reason, facts={"name": key.name}, now=now)
-            log.info("key.revoked", key=key.id, by=by.name)
-        return await tx.keys.find(key.id)
+async def describe_key(app: App, wanted: str) -> KeyView:
+    """One key and what it created, also by way of keys that it created; UnknownKey where there is none."""
+    async with app.store.reading() as tx:
+        key, now = await tx.keys.find(wanted), await tx.now()
+        return KeyView(key, await creations_of(tx, key.id, now=now), now)
 
 
 async def holder_of(app: App, text: str, *, origin: str) -> Asker | None:
-    """Who presents this key, None where it opens nothing."""
-    parts = _KEY.fullmatch(text)
+    """The caller that presents this key; None where the key opens nothing. Records when and from where it is used."""
+    parts = key_parts(text)
     if parts is None:
         return None
+    key_id, secret = parts
     async with app.store.reading() as tx:
-        found = await tx.keys.with_hash(parts["id"])
-        if found is None:
-            return None
-        key, secret_hash = found
-        # Every request asks: only where the moment decides is the clock that all agree on worth another question.
-        now = app.clock.now() if key.expires_at is None else await tx.now()
-    if not hmac.compare_digest(secret_hash, _hash(parts["secret"])) or not key.is_valid(now):
+        found = await tx.keys.with_hash(key_id)
+        now = await tx.now()
+    if found is None or not opens(found, secret, now):
         return None
-    if key.last_used_at is None or now - key.last_used_at >= _USE_NOTED_EVERY:
+    key, _ = found
+    used = timedelta.max if key.last_used_at is None else now - key.last_used_at
+    if used >= _USE_NOTED_EVERY or (key.last_used_from != origin and used >= _MOVE_NOTED_EVERY):
         async with app.store.transaction() as tx:
-            await tx.keys.note_used(key.id, now=now)
+            await tx.keys.note_used(key.id, origin=origin, now=now)
     return Asker(f"key:{key.name}", origin, key.grant, key.id)
+
+
+def key_parts(text: str) -> tuple[str, str] | None:
+    """The id and the secret of a key; None for a text that is no key."""
+    parts = _KEY.fullmatch(text)
+    return None if parts is None else (parts["id"], parts["secret"])
+
+
+def opens(found: tuple[ApiKey, str], secret: str, now: datetime) -> bool:
+    """Whether this secret is that of the stored key, and the key is valid at that moment."""
+    key, secret_hash = found
+    return hmac.compare_digest(secret_hash, _hash(secret)) and key.is_valid(now)
+
+
+async def _add(
+    app: App,
+    tx: Transaction,
+    grant: Grant,
+    *,
+    name: str,
+    lifetime: timedelta | None,
+    by: Asker,
+    reason: str | None,
+    now: datetime,
+) -> NewKey:
+    if not by.grant.covers(grant):
+        raise NotPermitted("A key makes no key that may do more than it may itself.")
+    creator_ends = None if by.key_id is None else (await tx.keys.find(by.key_id)).expires_at
+    end = end_of_key(lifetime, longest=app.longest_key, creator_ends=creator_ends, now=now)
+    key_id, secret = "".join(secrets.choice(_ALPHABET) for _ in range(12)), secrets.token_urlsafe(32)
+    key = ApiKey(key_id, name, grant, by.name, now, end, creator=by.caller)
+    await tx.keys.add(key, _hash(secret))
+    await tx.audit.write(by, "key.created", key.id, reason=reason, facts=_facts(key), now=now)
+    log.info("key.created", key=key.id, role=grant.role, by=by.name)
+    return NewKey(key, f"muster_{key_id}_{secret}")
 
 
 def _hash(secret: str) -> str:
@@ -118,12 +180,15 @@ def _hash(secret: str) -> str:
 
 def _facts(key: ApiKey) -> dict[str, object]:
     grant = key.grant
-    facts: dict[str, object] = {"name": key.name, "role": grant.role}
+    facts: dict[str, object] = {"name": key.name, "role": grant.role, "expiresAt": rfc3339(key.expires_at)}
     if grant.ceiling is not None:
         facts["ceiling"] = grant.ceiling
     if grant.actions is not None:
         facts["actions"] = sorted(grant.actions)
+    if grant.tenants is not None:
+        facts["tenants"] = sorted(grant.tenants)
     return facts
 
 
-_KEY = re.compile(rf"muster_(?P<id>[{ID_ALPHABET}]{{{ID_LENGTH}}})_(?P<secret>[\w-]{{43}})", re.ASCII)
+_ALPHABET = "23456789bcdfghjkmnpqrstvwxz"
+_KEY = re.compile(rf"muster_(?P<id>[{_ALPHABET}]{{12}})_(?P<secret>[\w-]{{43}})", re.ASCII)

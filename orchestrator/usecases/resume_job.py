@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from orchestrator.domain.access import Asker, scope_of
-from orchestrator.domain.confirmation import Confirm, Facts, job_facts, refuse_outdated
+from orchestrator.domain.confirmation import Confirm
 from orchestrator.domain.errors import IllegalMove, WrongMoment
 from orchestrator.domain.job import JobStatus
 from orchestrator.usecases.app import App
@@ -18,18 +18,11 @@ _RESTING = (JobStatus.PAUSED, JobStatus.STOPPED)
 
 
 async def resume_job(
-    app: App,
-    wanted: str,
-    *,
-    by: Asker,
-    reason: str | None = None,
-    confirm: Confirm | None = None,
-    shown: Facts | None = None,
+    app: App, wanted: str, *, by: Asker, reason: str | None = None, confirm: Confirm | None = None
 ) -> JobView:
     """Set the job running again; a running one stays as it is.
 
-    IllegalMove where it has ended, WrongMoment where another job has taken over what it left, ConfirmationOutdated
-    where it is not as it was `shown`.
+    IllegalMove where it has ended, WrongMoment where another job has taken over what it left.
     """
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
@@ -37,7 +30,6 @@ async def resume_job(
         by.grant.refuse_change(scope_of(job.action, job.tenant, tally.total))
         if job.status not in {JobStatus.QUEUED, JobStatus.RUNNING}:
             now = await tx.now()
-            refuse_outdated(shown, job_facts(job, tally))
             carried_to = await tx.jobs.carried_to(job.number)
             if carried_to is not None:
                 raise WrongMoment(

@@ -84,6 +84,7 @@ async def retry_job(
         priority=old.priority,
         input_columns=old.input_columns,
         submitted_by=by.name,
+        submitter=by.caller,
         submit_reason=reason,
         file_name=old.intake.file_name,
         retry_of=old.id,

@@ -33,7 +33,7 @@ async def begin_session(app: App, asker: Asker, *, way: str) -> str:
     async with app.store.transaction() as tx:
         now = await tx.now()
         session = StoredSession(asker.name, asker.grant, now + LIFETIME, asker.key_id)
-        await tx.sessions.add(hash_of_session(secret), session, now=now)
+        await tx.sessions.add(_hash(secret), session, now=now)
         await tx.audit.write(asker, "session.begun", None, facts={"way": way, "role": asker.grant.role}, now=now)
     log.info("session.begun", who=asker.name, role=asker.grant.role, way=way)
     return secret
@@ -42,7 +42,7 @@ async def begin_session(app: App, asker: Asker, *, way: str) -> str:
 async def session_of(app: App, secret: str, *, origin: str) -> Signed | None:
     """Who is signed in with this secret, None where nobody is (any more)."""
     async with app.store.reading() as tx:
-        session = await tx.sessions.find(hash_of_session(secret), now=await tx.now())
+        session = await tx.sessions.find(_hash(secret), now=await tx.now())
     if session is None:
         return None
     return Signed(Asker(session.name, origin, session.grant, session.key_id), session)
@@ -51,11 +51,10 @@ async def session_of(app: App, secret: str, *, origin: str) -> Signed | None:
 async def end_session(app: App, secret: str, *, by: Asker) -> None:
     """Sign somebody out; doing it twice is doing it once."""
     async with app.store.transaction() as tx:
-        if await tx.sessions.remove(hash_of_session(secret)):
+        if await tx.sessions.remove(_hash(secret)):
             await tx.audit.write(by, "session.ended", None, now=await tx.now())
             log.info("session.ended", who=by.name)
 
 
-def hash_of_session(secret: str) -> str:
-    """What the database keeps of a session's secret."""
+def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -18,7 +18,7 @@ from orchestrator.domain.brake import BrakeOptions, canary_ranks
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed, LineProblem, RequestRejected
 from orchestrator.domain.forecast import Forecast
-from orchestrator.domain.ids import ID_ALPHABET, ID_LENGTH, JobId, JobNumber
+from orchestrator.domain.ids import JobId, JobNumber
 from orchestrator.domain.job import Intake, Job, Priority
 from orchestrator.intake.device_list import DeviceList, IntakeOptions, Page, open_device_list
 from orchestrator.intake.input_row import InputRow
@@ -68,7 +68,6 @@ class Preview:
     problems: tuple[LineProblem, ...]
     bad: int
     forecast: Forecast
-    sha256: str
 
 
 class NotConfirmed(RequestRejected):
@@ -144,7 +143,6 @@ def preview_of(devices: DeviceList, report: IntakeReport, forecast: Forecast) ->
         problems=report.problems,
         bad=report.bad,
         forecast=forecast,
-        sha256=report.sha256,
     )
 
 
@@ -197,8 +195,8 @@ async def begin_reception(app: App, new: NewJob) -> Reception:
 
 
 def new_job_id(app: App) -> JobId:
-    """A new random id, which people can read out."""
-    return JobId("".join(app.chance.choice(ID_ALPHABET) for _ in range(ID_LENGTH)))
+    """Twelve characters that people can read out: no vowels that spell, no characters that look alike."""
+    return JobId("".join(app.chance.choice(_ALPHABET) for _ in range(12)))
 
 
 async def publish_reception(
@@ -251,6 +249,7 @@ def _new(app: App, request: JobRequest, devices: DeviceList, file_name: str | No
         priority=request.priority,
         input_columns=tuple(devices.columns),
         submitted_by=request.by.name,
+        submitter=request.by.caller,
         submit_reason=request.reason,
         file_name=file_name,
         retry_of=request.retry_of,
@@ -336,3 +335,6 @@ def _idempotency(request: JobRequest, options: IntakeOptions, sha256: str) -> Id
     brake = [request.canary, request.brake.share, request.brake.sample]
     taken = [options.column, options.skip_invalid, options.only_eligible, options.take_all]
     return Idempotency(request.by, request.idempotency_key, ["submit", *asked, *brake, *taken, sha256])
+
+
+_ALPHABET = "23456789bcdfghjkmnpqrstvwxz"

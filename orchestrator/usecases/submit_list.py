@@ -69,6 +69,7 @@ async def submit_list(
         priority=order.priority,
         input_columns=version.columns,
         submitted_by=request.by.name,
+        submitter=request.by.caller,
         submit_reason=request.reason or order.reason,
         file_name=version.label,
         schedule=request.schedule,

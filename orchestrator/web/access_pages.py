@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.action import Action
-from orchestrator.domain.confirmation import key_facts
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.serving.served import MOST_OF_A_BODY, TheApp
-from orchestrator.usecases.keys import list_keys, revoke_key
+from orchestrator.usecases.app import App
+from orchestrator.usecases.keys import OVERLAP, NewKey, create_key, describe_key, list_keys, rotate_key
 from orchestrator.usecases.read_audit import read_audit
-from orchestrator.usecases.show_key_once import create_key_to_show, take_new_keys
+from orchestrator.usecases.revoke_key import revoke_key
 from orchestrator.web.move_forms import said
 from orchestrator.web.pages import Before, Pages, is_fragment, query
 from orchestrator.web.session import Admin
-from orchestrator.web.shown import Shown, shown_text
 
 DEEDS_SHOWN = 50
 
@@ -26,25 +26,30 @@ DEEDS_SHOWN = 50
 def access_routes(pages: Pages) -> APIRouter:
     """Keys and audit."""
     routes = APIRouter(max_body_size=MOST_OF_A_BODY)
+    _add_keys(routes, pages)
+    _add_audit(routes, pages)
+    return routes
+
+
+def _add_keys(routes: APIRouter, pages: Pages) -> None:
+    async def shown(request: Request, app: App, made: NewKey | None) -> Response:
+        found, now = await list_keys(app)
+        facts: dict[str, Any] = {
+            "roles": [*Role],
+            "actions": [*Action],
+            "tenants": [*app.tenants],
+            "longest": app.longest_key.days,
+        }
+        return pages.show(request, "keys.html", keys=found, now=now, made=made, longest=app.longest_key.days, **facts)
 
     @routes.get("/keys")
-    async def keys(request: Request, app: TheApp, visitor: Admin) -> Response:
-        made = await take_new_keys(app, session=visitor.secret)
-        found, now = await list_keys(app)
-        return pages.show(
-            request,
-            "keys.html",
-            keys=found,
-            now=now,
-            made=made,
-            roles=[*Role],
-            actions=[*Action],
-            shown={key.id: shown_text(key_facts(key, key.status(now))) for key in found},
-        )
+    async def keys(request: Request, app: TheApp, _: Admin) -> Response:
+        return await shown(request, app, None)
 
     @routes.post("/keys")
     async def make_key(
         *,
+        request: Request,
         app: TheApp,
         visitor: Admin,
         role: Annotated[Role, Form()],
@@ -52,30 +57,53 @@ def access_routes(pages: Pages) -> APIRouter:
         days: Annotated[str, Form(max_length=6)] = "",
         ceiling: Annotated[str, Form(max_length=12)] = "",
         action: Annotated[list[Action] | None, Form()] = None,
+        tenant: Annotated[list[str] | None, Form()] = None,
         reason: Annotated[str, Form(max_length=2000)] = "",
     ) -> Response:
         grant = Grant(role)
         if role is Role.OPERATOR:
-            grant = Grant(role, _count(ceiling, "ceiling"), frozenset(action) if action else None)
-        await create_key_to_show(
-            app,
-            grant,
-            session=visitor.secret,
-            name=said(name),
-            expires_in_days=_count(days, "days"),
-            by=visitor.asker,
-            reason=said(reason),
+            limits = frozenset(action) if action else None
+            grant = Grant(role, _count(ceiling, "ceiling"), limits, frozenset(tenant) if tenant else None)
+        made = await create_key(
+            app, grant, name=said(name), lifetime=_days(days), by=visitor.asker, reason=said(reason)
         )
-        # A redirect, so that a reload makes no second key; the page that follows shows the text of this one, once.
-        return RedirectResponse("/keys", 303)
+        # No redirect: the key is shown this once, and only here.
+        return await shown(request, app, made)
+
+    @routes.get("/keys/{key_id}")
+    async def key(request: Request, app: TheApp, _: Admin, key_id: str) -> Response:
+        view = await describe_key(app, key_id)
+        return pages.show(request, "key.html", key=view.key, created=view.created, now=view.now)
+
+    @routes.post("/keys/{key_id}/rotate")
+    async def rotate(
+        *,
+        request: Request,
+        app: TheApp,
+        visitor: Admin,
+        key_id: str,
+        overlap: Annotated[str, Form(max_length=6)] = "",
+        days: Annotated[str, Form(max_length=6)] = "",
+        reason: Annotated[str, Form(max_length=2000)] = "",
+    ) -> Response:
+        both = OVERLAP if not overlap.strip() else timedelta(days=_number(overlap, "days", least=0))
+        made = await rotate_key(app, key_id, overlap=both, lifetime=_days(days), by=visitor.asker, reason=said(reason))
+        return await shown(request, app, made)
 
     @routes.post("/keys/{key_id}/revoke")
     async def revoke(
-        app: TheApp, visitor: Admin, shown: Shown, key_id: str, reason: Annotated[str, Form(max_length=2000)] = ""
+        *,
+        app: TheApp,
+        visitor: Admin,
+        key_id: str,
+        with_created: Annotated[bool, Form()] = False,
+        reason: Annotated[str, Form(max_length=2000)] = "",
     ) -> Response:
-        await revoke_key(app, key_id, by=visitor.asker, reason=said(reason), shown=shown)
-        return RedirectResponse("/keys", 303)
+        await revoke_key(app, key_id, with_created=with_created, by=visitor.asker, reason=said(reason))
+        return RedirectResponse(f"/keys/{key_id}", 303)
 
+
+def _add_audit(routes: APIRouter, pages: Pages) -> None:
     @routes.get("/audit")
     async def audit(
         *,
@@ -100,16 +128,24 @@ def access_routes(pages: Pages) -> APIRouter:
             fields=fields,
             older=older,
             kinds=["job", "schedule", "list", "key", "session"],
-            places={"job": "/jobs/", "schedule": "/schedules/", "list": "/lists/"},
+            places={"job": "/jobs/", "schedule": "/schedules/", "list": "/lists/", "key": "/keys/"},
         )
-
-    return routes
 
 
 def _count(text: str, what: str) -> int | None:
     digits = text.strip().replace(",", "")
     if not digits:
         return None
-    if not digits.isascii() or not digits.isdigit() or int(digits) < 1:
+    return _number(digits, what, least=1)
+
+
+def _days(text: str) -> timedelta | None:
+    days = _count(text, "days")
+    return None if days is None else timedelta(days=days)
+
+
+def _number(text: str, what: str, *, least: int) -> int:
+    digits = text.strip()
+    if not digits.isascii() or not digits.isdigit() or int(digits) < least:
         raise RequestRejected(f"{text!r} is no number for {what}.")
     return int(digits)

@@ -54,4 +54,8 @@ def entra_routes(pages: Pages) -> APIRouter:
 
 def _limits(parts: Served) -> Limits:
     people = parts.settings.people
-    return Limits() if people is None else Limits(people.operator_ceiling, people.operator_actions)
+    return (
+        Limits()
+        if people is None
+        else Limits(people.operator_ceiling, people.operator_actions, people.operator_tenants)
+    )

@@ -9,7 +9,6 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from orchestrator.domain.access import Role
 from orchestrator.domain.action import Action, parse_action
-from orchestrator.domain.confirmation import priority_facts
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import JobStatus, Priority
 from orchestrator.domain.job_filter import JobFilter
@@ -24,7 +23,6 @@ from orchestrator.web.chart import draw
 from orchestrator.web.once import new_once
 from orchestrator.web.pages import After, Before, Pages, is_fragment, query
 from orchestrator.web.session import Viewer, Visitor
-from orchestrator.web.shown import shown_text
 
 JOBS_SHOWN = 25
 TARGETS_SHOWN = 50
@@ -160,7 +158,6 @@ async def standing_facts(app: App, view: JobView) -> dict[str, Any]:
         "now": app.clock.now(),
         "retriable": {status: getattr(tally, status) for status in _RETRIABLE},
         "can": _can(view),
-        "shown": shown_text(priority_facts(view.job, tally)),
     }
 
 

@@ -10,7 +10,6 @@ from fastapi.responses import RedirectResponse
 from orchestrator.domain.job import Priority
 from orchestrator.domain.target import TargetStatus
 from orchestrator.serving.served import MOST_OF_A_BODY, TheApp
-from orchestrator.serving.whole_ids import WholeJobId
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.describe_jobs import JobView
 from orchestrator.usecases.pause_job import pause_job
@@ -19,7 +18,6 @@ from orchestrator.usecases.resume_job import resume_job
 from orchestrator.usecases.retry_job import retry_job
 from orchestrator.web.once import Once
 from orchestrator.web.session import Operator
-from orchestrator.web.shown import Shown, ShownIfAny
 from orchestrator.web.typed import Typed
 
 _Reason = Annotated[str, Form(max_length=2000)]
@@ -30,34 +28,24 @@ def move_routes() -> APIRouter:
     routes = APIRouter(max_body_size=MOST_OF_A_BODY)
 
     @routes.post("/jobs/{job_id}/pause")
-    async def pause(
-        app: TheApp, visitor: Operator, shown: ShownIfAny, job_id: WholeJobId, reason: _Reason = ""
-    ) -> RedirectResponse:
-        return _to(await pause_job(app, job_id, by=visitor.asker, reason=said(reason), shown=shown))
+    async def pause(app: TheApp, visitor: Operator, job_id: str, reason: _Reason = "") -> RedirectResponse:
+        return _to(await pause_job(app, job_id, by=visitor.asker, reason=said(reason)))
 
     @routes.post("/jobs/{job_id}/resume")
     async def resume(
-        *, app: TheApp, visitor: Operator, typed: Typed, shown: Shown, job_id: WholeJobId, reason: _Reason = ""
+        app: TheApp, visitor: Operator, typed: Typed, job_id: str, reason: _Reason = ""
     ) -> RedirectResponse:
-        return _to(await resume_job(app, job_id, by=visitor.asker, reason=said(reason), confirm=typed, shown=shown))
+        return _to(await resume_job(app, job_id, by=visitor.asker, reason=said(reason), confirm=typed))
 
     @routes.post("/jobs/{job_id}/cancel")
-    async def cancel(
-        app: TheApp, visitor: Operator, shown: Shown, job_id: WholeJobId, reason: _Reason = ""
-    ) -> RedirectResponse:
-        return _to(await cancel_job(app, job_id, by=visitor.asker, reason=said(reason), shown=shown))
+    async def cancel(app: TheApp, visitor: Operator, job_id: str, reason: _Reason = "") -> RedirectResponse:
+        return _to(await cancel_job(app, job_id, by=visitor.asker, reason=said(reason)))
 
     @routes.post("/jobs/{job_id}/priority")
     async def priority(
-        *,
-        app: TheApp,
-        visitor: Operator,
-        shown: Shown,
-        job_id: WholeJobId,
-        priority: Annotated[Priority, Form()],
-        reason: _Reason = "",
+        app: TheApp, visitor: Operator, job_id: str, priority: Annotated[Priority, Form()], reason: _Reason = ""
     ) -> RedirectResponse:
-        return _to(await reprioritise_job(app, job_id, priority, by=visitor.asker, reason=said(reason), shown=shown))
+        return _to(await reprioritise_job(app, job_id, priority, by=visitor.asker, reason=said(reason)))
 
     @routes.post("/jobs/{job_id}/retry")
     async def retry(
@@ -65,7 +53,7 @@ def move_routes() -> APIRouter:
         app: TheApp,
         visitor: Operator,
         typed: Typed,
-        job_id: WholeJobId,
+        job_id: str,
         status: Annotated[list[TargetStatus], Form()],
         error: Annotated[str, Form(max_length=200)] = "",
         search: Annotated[str, Form(max_length=200)] = "",

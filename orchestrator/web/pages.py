@@ -17,7 +17,6 @@ from orchestrator import __version__
 from orchestrator.domain.figures import plural
 from orchestrator.domain.spans import span
 from orchestrator.web import formatting
-from orchestrator.web.page_words import in_page_words
 from orchestrator.web.session import Visitor
 
 HERE = Path(__file__).parent
@@ -44,7 +43,6 @@ class Pages:
             moment=formatting.moment,
             span=span,
             per_second=formatting.per_second,
-            in_page_words=in_page_words,
         )
         self._templates.globals.update(
             plural=plural,

@@ -23,7 +23,6 @@ from orchestrator.usecases.change_schedule import change_schedule
 from orchestrator.usecases.describe_lists import list_lists
 from orchestrator.usecases.describe_schedules import (
     describe_schedule,
-    facts_of_view,
     list_schedules,
     preview_all,
     preview_rhythm,
@@ -43,16 +42,12 @@ from orchestrator.web.pages import Pages, go_to
 from orchestrator.web.schedule_fields import (
     ChangedFields,
     Kind,
-    NewFields,
     ScheduleFields,
     change_between,
     fields_from,
     fields_of,
-    lists_text,
-    refuse_if_changed,
 )
 from orchestrator.web.session import Operator, Viewer, Visitor
-from orchestrator.web.shown import Shown, ShownIfAny, shown_text
 from orchestrator.web.typed import Typed
 
 _MOST_IN_CALENDAR = 3_000
@@ -109,7 +104,6 @@ def _add_reading(routes: APIRouter, pages: Pages) -> None:
             history=[history_object(moment, described) for moment in past],
             weeks=await _calendar(app, name),
             once=new_once(app),
-            shown=shown_text(facts_of_view(view)),
         )
 
 
@@ -118,14 +112,12 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
         request: Request, parts: Served, visitor: Visitor, fields: ScheduleFields, was: str | None
     ) -> Response:
         allowed = visitor.asker.grant.actions
-        lists = await list_lists(parts.app)
         return pages.show(
             request,
             "schedule_form.html",
             fields=fields,
             was=was,
-            lists=lists,
-            lists_text=lists_text(lists),
+            lists=await list_lists(parts.app),
             actions=[action for action in Action if allowed is None or action in allowed],
             overlaps=[*Overlap],
             priorities=[*Priority],
@@ -145,10 +137,10 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
 
     @routes.post("")
     async def add(
-        request: Request, parts: Parts, visitor: Operator, typed: Typed, fields: Annotated[NewFields, Form()]
+        request: Request, parts: Parts, visitor: Operator, typed: Typed, fields: Annotated[ScheduleFields, Form()]
     ) -> Response:
         new = fields.new().read(parts.settings, now=parts.app.clock.now())
-        added = await add_schedule(parts.app, new, by=visitor.asker, confirm=typed, shown_list=fields.shown_list)
+        added = await add_schedule(parts.app, new, by=visitor.asker, confirm=typed)
         return go_to(request, f"/schedules/{added.schedule.name}")
 
     @routes.post("/{name}/change")
@@ -163,16 +155,7 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
     ) -> Response:
         # Whoever pressed the button without touching anything wants to go back, and not to hear of it.
         if wanted := fields.change:
-            was = fields_from(fields.was)
-            await change_schedule(
-                app,
-                name,
-                wanted,
-                by=visitor.asker,
-                confirm=typed,
-                shown_list=fields.shown_list,
-                refuse_if_outdated=lambda schedule: refuse_if_changed(schedule, was),
-            )
+            await change_schedule(app, name, wanted, by=visitor.asker, confirm=typed)
         return go_to(request, f"/schedules/{name}")
 
 
@@ -210,27 +193,26 @@ def _add_moments(routes: APIRouter, pages: Pages) -> None:
 
 def _add_moves(routes: APIRouter) -> None:
     @routes.post("/{name}/pause")
-    async def pause(app: TheApp, visitor: Operator, shown: ShownIfAny, name: str, reason: _Text = "") -> Response:
-        await pause_schedule(app, name, by=visitor.asker, reason=said(reason), shown=shown)
+    async def pause(app: TheApp, visitor: Operator, name: str, reason: _Text = "") -> Response:
+        await pause_schedule(app, name, by=visitor.asker, reason=said(reason))
         return RedirectResponse(f"/schedules/{name}", 303)
 
     @routes.post("/{name}/resume")
-    async def resume(app: TheApp, visitor: Operator, shown: Shown, name: str, reason: _Text = "") -> Response:
-        await resume_schedule(app, name, by=visitor.asker, reason=said(reason), shown=shown)
+    async def resume(app: TheApp, visitor: Operator, name: str, reason: _Text = "") -> Response:
+        await resume_schedule(app, name, by=visitor.asker, reason=said(reason))
         return RedirectResponse(f"/schedules/{name}", 303)
 
     @routes.post("/{name}/remove")
-    async def remove(app: TheApp, visitor: Operator, shown: Shown, name: str, reason: _Text = "") -> Response:
-        await remove_schedule(app, name, by=visitor.asker, reason=said(reason), shown=shown)
+    async def remove(app: TheApp, visitor: Operator, name: str, reason: _Text = "") -> Response:
+        await remove_schedule(app, name, by=visitor.asker, reason=said(reason))
         return RedirectResponse("/schedules", 303)
 
     @routes.post("/{name}/run")
     async def run(
-        *, app: TheApp, visitor: Operator, typed: Typed, shown: Shown, name: str, reason: _Text = "", once: Once = ""
+        *, app: TheApp, visitor: Operator, typed: Typed, name: str, reason: _Text = "", once: Once = ""
     ) -> Response:
-        key, why = said(once), said(reason)
         job = await run_schedule(
-            app, name, by=visitor.asker, reason=why, idempotency_key=key, confirm=typed, shown=shown
+            app, name, by=visitor.asker, reason=said(reason), idempotency_key=said(once), confirm=typed
         )
         return RedirectResponse(f"/jobs/{job.id}", 303)
 

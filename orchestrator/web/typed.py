@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -11,21 +10,17 @@ from fastapi import Depends, Request
 from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import Confirm, asks_above
 from orchestrator.serving.served import Parts
-from orchestrator.web.shown import SHOWN_FIELD, Fields, sent_fields
 
 TYPED_FIELD = "confirmed"
-TYPED_FOR_FIELD = "confirmed_for"
+ACTION_FIELD = "confirmed_action"
 
 
 class Untyped(Exception):
-    """These are so many devices that their number is typed first; `fields` are what the form was sent with.
+    """These are so many devices that their number is typed first; `fields` are what the form was sent with."""
 
-    `token` names what the number is asked for: the action, the count, and the fields.
-    """
-
-    def __init__(self, action: Action, count: int, fields: Fields, token: str) -> None:
+    def __init__(self, action: Action, count: int, fields: Sequence[tuple[str, str]]) -> None:
         super().__init__(f"{count} devices are not confirmed")
-        self.action, self.count, self.fields, self.token = action, count, fields, token
+        self.action, self.count, self.fields = action, count, fields
 
 
 def is_typed(text: str, count: int) -> bool:
@@ -34,28 +29,19 @@ def is_typed(text: str, count: int) -> bool:
 
 
 async def _typed(request: Request, parts: Parts) -> Confirm:
-    sent = await sent_fields(request)
+    sent = [(name, value) for name, value in (await request.form()).multi_items() if isinstance(value, str)]
     fields = dict(sent)
-    others = [(name, value) for name, value in sent if name not in {TYPED_FIELD, TYPED_FOR_FIELD}]
+    typed, asked_for = fields.get(TYPED_FIELD, ""), fields.get(ACTION_FIELD)
 
     def confirm(action: Action, count: int) -> None:
-        if count <= asks_above(action, parts.settings.confirm_above):
-            return
-        # A number that was typed for one thing confirms no other: the form may ask for something else by now.
-        token = _token(request.url.path, action, count, others)
-        if not is_typed(fields.get(TYPED_FIELD, ""), count) or fields.get(TYPED_FOR_FIELD) != token:
-            raise Untyped(action, count, others, token)
+        # The form may ask for something else by now than when it said how many devices that would be.
+        is_confirmed = is_typed(typed, count) and asked_for in {None, action.value}
+        if count > asks_above(action, parts.settings.confirm_above) and not is_confirmed:
+            others = [(name, value) for name, value in sent if name not in {TYPED_FIELD, ACTION_FIELD}]
+            raise Untyped(action, count, others)
 
     return confirm
 
-
-def _token(path: str, action: Action, count: int, fields: Fields) -> str:
-    said = sorted((name, value) for name, value in fields if name not in _BESIDES)
-    return hashlib.sha256(json.dumps([path, action, count, said]).encode()).hexdigest()[:32]
-
-
-_BESIDES = frozenset({"csrf", "once", "reason", SHOWN_FIELD})
-"""They change nothing of what is called; whether what was shown still holds is compared by itself."""
 
 Typed = Annotated[Confirm, Depends(_typed)]
 """Asked by a use case, it lets the form be shown again with a field for the number."""

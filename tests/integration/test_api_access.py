@@ -50,6 +50,8 @@ NEEDED = {
     "GET /metrics": Role.VIEWER,
     "GET /api/keys": Role.ADMIN,
     "POST /api/keys": Role.ADMIN,
+    "GET /api/keys/{key_id}": Role.ADMIN,
+    "POST /api/keys/{key_id}/rotate": Role.ADMIN,
     "POST /api/keys/{key_id}/revoke": Role.ADMIN,
     "GET /api/audit": Role.ADMIN,
     "GET /api/health/live": NOBODY,

@@ -7,6 +7,7 @@ import multiprocessing
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Column, Connection, inspect, text
+from sqlalchemy import Column, Connection, inspect, select, text
 
 from orchestrator.domain.errors import SchemaTooNew, StoreUnavailable
 from orchestrator.store.database import make_engine
-from orchestrator.store.rows import Base
+from orchestrator.store.rows import Base, DeedRow, KeyRow, ScheduleRow
 from orchestrator.store.schema import HEAD, alembic_config, revision, upgrade
 from tests.support.databases import sqlite_url
 
@@ -167,3 +168,32 @@ def test_eight_processes_upgrade_one_database_at_once(
 
 def upgraded(url: str) -> bool:
     return asyncio.run(upgrade(url))
+
+
+async def test_keys_without_an_end_get_one_and_creators_are_found_in_the_audit_log(empty_url: str) -> None:
+    await upgrade(empty_url, to="0008")
+    keys = "INSERT INTO keys (id, secret_hash, name, role, created_by, created_at, revoked_at) VALUES"
+    await execute(empty_url, f"{keys} ('first', 'x', 'portal', 'admin', 'ada', '2026-01-01', NULL)")
+    await execute(empty_url, f"{keys} ('second', 'x', 'tool', 'viewer', 'key:portal', '2026-01-01', '2026-02-01')")
+    schedule = "INSERT INTO schedules (name, status, list_name, definition, created_by, created_at) VALUES"
+    await execute(empty_url, f"{schedule} ('nightly', 'active', 'fleet', '{{}}', 'key:portal', '2026-01-01')")
+    for what, subject in (("schedule.added", "nightly"), ("key.created", "second")):
+        deed = "INSERT INTO deeds (at, who, origin, what, subject, facts) VALUES ('2026-01-01', 'key:portal', 'x'"
+        await execute(empty_url, f"""{deed}, '{what}', '{subject}', '{{"name": "tool", "key": "first"}}')""")
+
+    await upgrade(empty_url)
+
+    engine = make_engine(empty_url)
+    async with engine.connect() as connection:
+        found = (await connection.execute(select(KeyRow.__table__).order_by(KeyRow.id))).all()
+        creator = (await connection.execute(select(ScheduleRow.creator))).scalar_one()
+        deeds = (await connection.execute(select(DeedRow.what, DeedRow.subject).order_by(DeedRow.number))).all()
+    await engine.dispose()
+    assert [(key.id, key.end_by_upgrade, key.creator) for key in found] == [
+        ("first", True, None),
+        ("second", False, "key first"),
+    ]
+    assert timedelta(days=89) < found[0].expires_at - datetime.now(UTC) < timedelta(days=91)
+    assert found[1].expires_at is None
+    assert creator == "key first"
+    assert tuple(deeds[-1]) == ("key.end_given", "first")

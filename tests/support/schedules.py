@@ -54,10 +54,11 @@ async def a_schedule(
     action: Action = Action.REFRESH_USER_POLICY,
     channels: tuple[str, ...] = (),
     blackouts: tuple[Blackout, ...] = (),
+    by: Asker = SOMEBODY,
 ) -> ScheduleView:
     """A schedule of the list."""
     order = Order(action, Via.MANAGED_DEVICES, "default", list_name)
-    return await add_schedule(app, NewSchedule(name, rhythm, order, rules or Rules(), channels, blackouts), by=SOMEBODY)
+    return await add_schedule(app, NewSchedule(name, rhythm, order, rules or Rules(), channels, blackouts), by=by)
 
 
 async def history_of(app: App, name: str = "nightly") -> list[MomentFacts]:
