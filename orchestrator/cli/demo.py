@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from contextlib import ExitStack
 from pathlib import Path
@@ -103,9 +104,10 @@ def _submission(devices: Path, report: Path) -> Submission:
 
 
 def _introduce(url: str) -> None:
-    from rich.console import Console
     from rich.panel import Panel
     from rich.text import Text
+
+    from orchestrator.cli.terminal import console
 
     words = Text.assemble(
         (f"{DEVICES} simulated devices", "bold"),
@@ -114,7 +116,7 @@ def _introduce(url: str) -> None:
         (f"The limit here is {LIMIT}", "bold"),
         " so that you need not wait: Microsoft's is 200 in 20 seconds, ten times slower.",
     )
-    Console(stderr=True, highlight=False).print(Panel(words, title="muster demo", border_style="dim", expand=False))
+    console(sys.stderr).print(Panel(words, title="muster demo", border_style="dim", expand=False))
 
 
 def _tell(graph: Any) -> None:

@@ -9,7 +9,9 @@ import click
 
 from orchestrator.cli import exits
 from orchestrator.cli.invocation import Format, Invocation, output_option, pass_invocation
+from orchestrator.cli.terminal import Styled, say
 from orchestrator.domain.errors import MusterError
+from orchestrator.domain.plain_text import shown
 
 if TYPE_CHECKING:
     from orchestrator.settings import Settings
@@ -105,6 +107,6 @@ def _say(check: Check) -> None:
         mark.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
         mark = "ok" if check.ok else "no"
-    click.echo(f"{click.style(mark, fg=colour)} {check.name}: {check.detail}")
+    say(Styled(mark, fg=colour), f" {check.name}: {shown(check.detail)}")
     if check.mend and not check.ok:
-        click.echo(f"    {check.mend}")
+        say(f"    {shown(check.mend)}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import traceback
 from typing import assert_never
 
@@ -42,8 +40,6 @@ def code_of(problem: BaseException) -> int:
             return problem.code if isinstance(problem.code, int) else DONE
         case KeyboardInterrupt() | click.Abort():
             return INTERRUPTED
-        case BrokenPipeError():
-            return DONE
         case RequestRejected() | click.ClickException():
             return REJECTED
         case CannotContinue():
@@ -69,10 +65,6 @@ def code_of_job(status: JobStatus, tally: Tally, *, interrupted: bool) -> int:
 def explain(problem: BaseException, invocation: Invocation) -> int:
     """Say what is wrong on stderr, data about it on stdout; the exit code."""
     code = code_of(problem)
-    if isinstance(problem, BrokenPipeError):
-        # Whoever read our output has enough; what is still buffered must not complain on the way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return code
     if isinstance(problem, click.exceptions.Exit | SystemExit):
         return code
     if invocation.debug:

@@ -92,22 +92,28 @@ async def follow_started(app: App, interrupt: Interrupt, job: Job, ending: Endin
 
 
 async def conclude(app: App, job: Job, ending: Ending, *, interrupted: bool) -> int:
-    """Say how the job stands, write its report, and the exit code."""
+    """Write the report of the job, then say how the job stands; the exit code.
+
+    The report comes first: whoever reads the output may leave, and printing may fail.
+    """
     view = await describe_job(app, job.id)
     code = exits.code_of_job(view.status, view.tally, interrupted=interrupted)
+    written: Path | TryLater | None = None
+    if ending.report is not None and code != exits.INTERRUPTED:
+        try:
+            written = await write_report(report_text(app, job.id), ending.report, job=job.id)
+        except TryLater as problem:
+            written = problem
     if ending.aside is not None:
         ending.aside()
     show_job(view, ending.output, is_quiet=ending.is_quiet)
     if code == exits.INTERRUPTED:
         _say_how_to_go_on(view)
-        return code
-    if ending.report is not None:
-        try:
-            await write_report(report_text(app, job.id), ending.report, job=job.id)
-        except TryLater as problem:
-            click.echo(f"muster: {problem}", err=True)
-            return code or exits.UNAVAILABLE
-        click.echo(f"\nReport: {ending.report.absolute()}", err=ending.output is not Format.TABLE)
+    elif isinstance(written, TryLater):
+        click.echo(f"muster: {written}", err=True)
+        return code or exits.UNAVAILABLE
+    elif written is not None:
+        _say_where(written, ending)
     return code
 
 
@@ -121,6 +127,15 @@ def show_job(view: JobView, output: Format, *, is_quiet: bool = False) -> None:
         case Format.TABLE:
             if not is_quiet:
                 say_summary(view)
+
+
+def _say_where(written: Path, ending: Ending) -> None:
+    if written != ending.report:
+        click.echo(
+            f"{ending.report} could not be replaced, so the report has a second name. Is it open in another program?",
+            err=True,
+        )
+    click.echo(f"\nReport: {written.absolute()}", err=ending.output is not Format.TABLE)
 
 
 def report_path(job: str, wanted: Path | None) -> Path:

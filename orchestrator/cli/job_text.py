@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.progress import standing
+from orchestrator.cli.terminal import Styled, say
 from orchestrator.domain.figures import local, plural
+from orchestrator.domain.plain_text import shown
 from orchestrator.domain.spans import span
 
 if TYPE_CHECKING:
@@ -30,12 +32,11 @@ def say_summary(view: JobView) -> None:
     job = view.job
     click.echo(f"Job {job.id} is {view.status}: {job.action} on {plural(view.tally.total, 'device')}{_took(job)}.")
     if job.reason:
-        click.echo(f"  {job.reason}")
+        say(f"  {shown(job.reason)}")
     for name, colour, meaning in _COUNTS:
         count = getattr(view.tally, name)
         if count or name == "accepted":
-            shown = click.style(f"{count:>9,}", fg=colour or None)
-            click.echo(f"{shown}  {name:<9}  {click.style(meaning, dim=True)}")
+            say(Styled(f"{count:>9,}", fg=colour or None), f"  {name:<9}  ", Styled(meaning, dim=True))
     rows = job.intake
     if rows.duplicates or rows.rejected:
         left_out = f"{plural(rows.duplicates, 'duplicate')}, {rows.rejected:,} rejected"
@@ -48,11 +49,11 @@ def say_errors(errors: Sequence[ErrorView]) -> None:
     for error in errors:
         head = f"{error.count:,} {error.status}: {error.http_status or ''} {error.code}".replace("  ", " ")
         click.echo("")
-        click.secho(head, bold=True)
-        click.echo(f"  {error.meaning}")
-        click.echo(f"  {error.hint}")
+        say(Styled(head, bold=True))
+        say(f"  {shown(error.meaning)}")
+        say(f"  {shown(error.hint)}")
         if error.example_request_id:
-            click.secho(f"  example request id {error.example_request_id}", dim=True)
+            say(Styled(f"  example request id {error.example_request_id}", dim=True))
 
 
 def facts_of(view: JobView) -> dict[str, str | None]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _STATUSES = tuple(status.value for status in TargetStatus)
 _TARGET_COLUMNS = ("line", "device", "status", "httpStatus", "errorCode", "errorMessage", "attempts")
+_LIST_RANK = ("id", "status", "action", "failed", "uncertain", "accepted", "devices", "left", "name", "submitted")
+_TARGET_RANK = ("device", "status", "line", "errorCode", "httpStatus", "errorMessage", "attempts")
 _PAGE = 1000
 
 
@@ -41,7 +43,8 @@ def list_(invocation: Invocation, *, limit: int) -> None:
         case Format.TABLE if not views:
             click.echo("No jobs yet. `muster run FILE --action ACTION` makes one.", err=True)
         case Format.TABLE:
-            show_rows([_line(view, local(view.job.submitted_at)) for view in views], Format.TABLE)
+            lines = [_line(view, local(view.job.submitted_at)) for view in views]
+            show_rows(lines, Format.TABLE, rank=_LIST_RANK, folds={"name"})
 
 
 @click.command()
@@ -104,6 +107,7 @@ def targets(
 ) -> None:
     """Every device of a job, in the order of the input, and what became of it."""
     from orchestrator.cli.output import show_rows, stream_rows
+    from orchestrator.cli.terminal import has_reader
     from orchestrator.usecases.describe_jobs import list_targets
     from orchestrator.usecases.job_json import target_object
 
@@ -112,7 +116,7 @@ def targets(
 
     async def pages(app: App, add: Callable[[list[dict[str, Any]]], None]) -> None:
         last, left = after_line, most
-        while left:
+        while left and has_reader():
             page = await list_targets(
                 app, wanted, statuses=statuses, code=code, search=search, after_line=last, limit=min(_PAGE, left)
             )
@@ -127,7 +131,7 @@ def targets(
         return
     found: list[dict[str, Any]] = []
     invocation.ask(lambda app: pages(app, found.extend))
-    show_rows(found, Format.TABLE, columns=_TARGET_COLUMNS)
+    show_rows(found, Format.TABLE, columns=_TARGET_COLUMNS, rank=_TARGET_RANK)
     if len(found) == most:
         click.echo(f"There may be more: --after {found[-1]['line']} goes on, --limit takes more at once.", err=True)
 
@@ -141,6 +145,7 @@ def report(invocation: Invocation, wanted: str, *, status: str | None, path: Pat
     """The report: every row of the input with what became of it, as CSV."""
     from orchestrator.cli.output import write
     from orchestrator.cli.report_file import refuse_unwritable, write_report
+    from orchestrator.cli.terminal import has_reader
     from orchestrator.usecases.write_report import report_text
 
     statuses = words_of(status, (*_STATUSES, *(verdict.value for verdict in RowVerdict)))
@@ -150,14 +155,21 @@ def report(invocation: Invocation, wanted: str, *, status: str | None, path: Pat
     async def pour(pieces: AsyncIterator[str]) -> None:
         async for piece in pieces:
             write(piece)
+            if not has_reader():
+                return
 
     async def work(app: App) -> None:
         pieces = report_text(app, wanted, statuses=statuses)
         if path is None:
             await pour(pieces)
         else:
-            await write_report(pieces, path, job=wanted)
-            click.echo(f"Report: {path}", err=True)
+            written = await write_report(pieces, path, job=wanted)
+            if written != path:
+                click.echo(
+                    f"{path} could not be replaced, so the report has a second name. Is it open in another program?",
+                    err=True,
+                )
+            click.echo(f"Report: {written}", err=True)
 
     invocation.ask(work)
 

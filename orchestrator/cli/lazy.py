@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import click
 
+from orchestrator.domain.plain_text import ControlCharacter, plain_text
+
 
 class Named(NamedTuple):
     """Where a command is, and what the list of commands says about it."""
@@ -24,6 +26,36 @@ def load(target: str) -> Any:
     """
     module, _, attribute = target.partition(":")
     return getattr(import_module(module), attribute)
+
+
+class PlainText(click.ParamType[str]):
+    """Text on one line, without control characters."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text, or a usage error that names the option."""
+        try:
+            return plain_text(value)
+        except ControlCharacter as problem:
+            self.fail(str(problem), param, ctx)
+
+
+def refuse_control_characters(command: click.Command) -> None:
+    """Let every option and argument of the command that takes any text take plain text only.
+
+    Here and not at each option: one that is added later is covered too. What may hold anything, as a path may, has a
+    type of its own (`click.Path`, `click.UNPROCESSED`).
+    """
+    for parameter in command.params:
+        if parameter.type is click.STRING:
+            parameter.type = _PLAIN_TEXT
+    if isinstance(command, click.Group) and not isinstance(command, LazyGroup):
+        for each in command.commands.values():
+            refuse_control_characters(each)
+
+
+_PLAIN_TEXT = PlainText()
 
 
 class LazyGroup(click.Group):
@@ -44,6 +76,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self._table:
             return None
         command: click.Command = load(self._table[cmd_name].target)
+        refuse_control_characters(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from orchestrator import __version__
-from orchestrator.cli import exits
+from orchestrator.cli import exits, terminal
 from orchestrator.cli.invocation import Invocation
 from orchestrator.cli.lazy import LazyGroup, Named
 
@@ -121,7 +121,11 @@ def notify() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; the exit code is the contract's."""
-    _speak_utf8()
+    with terminal.guarded_streams():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
     invocation = Invocation()
     try:
         code = muster.main(list(arguments), prog_name="muster", standalone_mode=False, obj=invocation)
@@ -132,13 +136,6 @@ def run(arguments: Sequence[str]) -> int:
         # A prompt may still hold standard input in a thread that nothing can wake.
         _leave(code)
     return code if isinstance(code, int) else exits.DONE
-
-
-def _speak_utf8() -> None:
-    """Redirected output on Windows would be in a code page that knows few names; a terminal takes what it can."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace", **({} if stream.isatty() else {"encoding": "utf-8"}))
 
 
 def _leave(code: int) -> None:

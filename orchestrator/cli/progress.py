@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from orchestrator.cli.terminal import console, filtered_stderr, say
+from orchestrator.domain.plain_text import shown
 from orchestrator.domain.spans import span
 
 if TYPE_CHECKING:
@@ -91,11 +93,11 @@ def open_progress(*, is_quiet: bool = False) -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield _Lines()
         return
-    from rich.console import Console
     from rich.live import Live
 
     with (
-        Live(console=Console(stderr=True, highlight=False), refresh_per_second=4, transient=True) as live,
+        Live(console=console(sys.stderr), refresh_per_second=4, transient=True, redirect_stdout=False) as live,
+        filtered_stderr(),
         _logs_above(),
     ):
         yield _Live(live)
@@ -117,7 +119,7 @@ class _Lines:
         if (reason := waits_for(view)) != self._reason:
             self._reason = reason
             if reason is not None:
-                click.echo(reason, err=True)
+                say(shown(reason), err=True)
         if view.status == self._status and now - self._said_at < _EVERY:
             return
         self._said_at, self._status = now, view.status
@@ -163,7 +165,7 @@ class _Live:
         if view.status not in {"running", "finished"}:
             counts.append(f"  {view.status}", style="yellow")
         reason = waits_for(view)
-        self._live.update(Group(top, counts, *([Text(reason, style="yellow")] if reason else [])))
+        self._live.update(Group(top, counts, *([Text(shown(reason), style="yellow")] if reason else [])))
 
 
 @contextmanager

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation, reason_option
-from orchestrator.cli.submission import STDIN, intake_options, opened_list
+from orchestrator.cli.submission import file_name_of, intake_options, opened_list
 from orchestrator.domain.device import Via
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("import")
 @click.argument("name", metavar="NAME")
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", type=click.Path())
 @intake_options
 @reason_option
 @output_option
@@ -58,7 +57,7 @@ def import_(
                 name,
                 stream,
                 via=Via(via),
-                file_name=_file_name(file),
+                file_name=file_name_of(file),
                 options=options,
                 by=asker(),
                 reason=reason,
@@ -124,10 +123,6 @@ def remove(invocation: Invocation, name: str, *, reason: str | None) -> None:
     click.echo(f"List {name} is removed.", err=True)
     if schedules:
         click.echo(f"Schedules that refer to it, and cannot run without it: {', '.join(schedules)}.", err=True)
-
-
-def _file_name(file: str) -> str | None:
-    return None if file == STDIN else Path(file).name
 
 
 def _say(imported: Imported) -> None:

@@ -17,6 +17,7 @@ from orchestrator.domain.brake import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed, TryLater, UnknownTenant
 from orchestrator.domain.job import Priority
+from orchestrator.domain.plain_text import shown
 
 if TYPE_CHECKING:
     from orchestrator.intake.device_list import IntakeOptions
@@ -86,11 +87,16 @@ class Submission:
     @property
     def file_name(self) -> str | None:
         """The name of the list, without its folder."""
-        return None if self.file == STDIN else Path(self.file).name
+        return file_name_of(self.file)
 
     def stream(self) -> AbstractContextManager[BinaryIO]:
         """The bytes of the list."""
         return opened_list(self.file)
+
+
+def file_name_of(file: str) -> str | None:
+    """The name of a device list as it is kept: without its folder, with symbols for control characters."""
+    return None if file == STDIN else shown(Path(file).name)
 
 
 @contextmanager
@@ -205,7 +211,7 @@ INTAKE_OPTIONS = (
 """How a list is read: a saved list takes these too."""
 
 _OPTIONS = (
-    click.argument("file", metavar="FILE"),
+    click.argument("file", metavar="FILE", type=click.Path()),
     *REQUEST_OPTIONS,
     *INTAKE_OPTIONS,
     click.option("--yes", "-y", is_flag=True, help="Ask no question, however many devices there are."),

@@ -17,6 +17,7 @@ from orchestrator.domain.action import Action, parse_action
 from orchestrator.domain.brake import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import Priority
+from orchestrator.domain.plain_text import shown
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.serving.wire import Text, Wire
 from orchestrator.settings import Settings
@@ -163,7 +164,8 @@ def _texts(form: FormData) -> dict[str, str]:
 
 def _name_of(file: UploadFile) -> str | None:
     # Some browsers of old send the whole path.
-    return (file.filename or "").replace("\\", "/").rpartition("/")[2][:255].replace("\x00", "") or None
+    name = (file.filename or "").replace("\\", "/").rpartition("/")[2][:255].replace("\x00", "")
+    return shown(name) or None
 
 
 def _spelled(text: str, names: list[str]) -> str:

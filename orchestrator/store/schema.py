@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +9,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.domain.errors import SchemaTooNew, StoreUnavailable
+from orchestrator.domain.errors import SchemaTooNew
 from orchestrator.store.database import driver_url, make_engine
+from orchestrator.store.sqlite_file import copy_beside, make_private
 from orchestrator.store.troubles import StatementFailed, unavailable
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ async def upgrade(url: str, *, to: str = "head") -> bool:
     """
     parsed = driver_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
-        _make_folder(Path(parsed.database))
+        make_private(Path(parsed.database))
     engine = make_engine(url, pool_size=1)
     try:
         async with engine.begin() as connection:
@@ -48,7 +47,7 @@ async def upgrade(url: str, *, to: str = "head") -> bool:
                     "or point MUSTER_DATABASE_URL at another database."
                 )
             if there is not None and parsed.get_backend_name() == "sqlite" and parsed.database:
-                _copy_beside(Path(parsed.database), there)
+                copy_beside(Path(parsed.database), there)
             await connection.run_sync(_run_alembic, to)
             return True
     except (SQLAlchemyError, StatementFailed, OSError) as problem:
@@ -104,16 +103,3 @@ def _revision(connection: Connection) -> str | None:
 def _is_missing(database: str | None) -> bool:
     # SQLite would make the file merely by looking.
     return bool(database) and database != ":memory:" and not Path(str(database)).exists()
-
-
-def _make_folder(file: Path) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise StoreUnavailable(f"The folder {file.parent} cannot be made: {problem.strerror}.") from problem
-
-
-def _copy_beside(file: Path, there: str) -> None:
-    # SQLite's own backup reads through the write-ahead log, which a copy of the file would miss.
-    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(f"{file}.before-{there}")) as copy:
-        source.backup(copy)

@@ -11,6 +11,8 @@ from typing import Any
 import structlog
 from structlog.typing import Processor
 
+from orchestrator.domain.plain_text import shown_lines
+
 
 def set_up_logs(*, as_json: bool, level: str) -> None:
     """Send the events of this process, and what its libraries log, to stderr as JSON lines or as text for people."""
@@ -48,7 +50,7 @@ def set_up_logs(*, as_json: bool, level: str) -> None:
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Hide what stands under the name of a secret, and what looks like a token wherever it stands."""
+    """Hide what stands under the name of a secret and what looks like a token; control characters become symbols."""
     for name, value in list(event.items()):
         event[name] = _shown(name, value, depth=0)
     return event
@@ -58,7 +60,7 @@ def _shown(name: str, value: Any, *, depth: int) -> Any:
     if _SECRET_NAME.search(name) and not isinstance(value, bool | None):
         return _HIDDEN
     if isinstance(value, str):
-        return _BEARER.sub(r"\1" + _HIDDEN, _JWT.sub(_HIDDEN, value))
+        return shown_lines(_BEARER.sub(r"\1" + _HIDDEN, _JWT.sub(_HIDDEN, value)))
     if not isinstance(value, Mapping | list | tuple):
         return value
     if depth == _DEEPEST:
@@ -73,7 +75,8 @@ def _renderer(*, as_json: bool) -> Processor:
         return structlog.processors.JSONRenderer(default=str)
     # Locals in a traceback are where tokens live.
     plain = structlog.dev.plain_traceback
-    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+    # Without colours: on a terminal every escape sequence is shown as symbols, since an event may quote anything.
+    return structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)
 
 
 _SHARED: list[Processor] = [

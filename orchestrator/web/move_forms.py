@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.job import Priority
+from orchestrator.domain.plain_text import plain_text
 from orchestrator.domain.target import TargetStatus
 from orchestrator.serving.served import MOST_OF_A_BODY, TheApp
 from orchestrator.usecases.cancel_job import cancel_job
@@ -77,8 +78,8 @@ def move_routes() -> APIRouter:
 
 
 def said(reason: str) -> str | None:
-    """What was written, None where nothing was."""
-    return reason.replace("\x00", "").strip() or None
+    """What was written, on one line, or None; ControlCharacter for a character that does not belong there."""
+    return plain_text(reason.replace("\x00", "").strip()) or None
 
 
 def _to(view: JobView) -> RedirectResponse:

@@ -17,8 +17,9 @@ from orchestrator.domain.rhythm import Cron, Every, Rhythm
 from orchestrator.domain.schedule import Overlap, Schedule
 from orchestrator.domain.schedule_change import ScheduleChange
 from orchestrator.serving.schedule_form import ScheduleForm, change_of
+from orchestrator.serving.wire import Plain
 
-Written = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$", strip_whitespace=True)]
+Written = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$", strip_whitespace=True), Plain]
 Kind = Literal["cron", "every", "at"]
 
 _MAY_BE_BARE = ("until", "job_name", "reason")

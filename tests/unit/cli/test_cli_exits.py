@@ -39,7 +39,7 @@ from orchestrator.domain.job import JobStatus, Tally
         (click.Abort(), 130),
         (click.exceptions.Exit(3), 3),
         (SystemExit(2), 2),
-        (BrokenPipeError(), 0),
+        (BrokenPipeError(), 4),
         (ZeroDivisionError(), 70),
     ],
 )
