@@ -195,7 +195,6 @@ def _lifetime(text: str | None, now: datetime) -> timedelta | None:
 
 def _show_new(invocation: Invocation, made: NewKey) -> None:
     from orchestrator.cli.output import show_facts
-    from orchestrator.domain.figures import rfc3339
 
     role = made.key.grant.role.value
     if invocation.output is Format.TABLE:
@@ -206,8 +205,7 @@ def _show_new(invocation: Invocation, made: NewKey) -> None:
             err=True,
         )
         return
-    facts = {"id": made.key.id, "key": made.text, "role": role, "expiresAt": rfc3339(made.key.expires_at)}
-    show_facts(facts, invocation.output)
+    show_facts({"id": made.key.id, "key": made.text, "role": role}, invocation.output)
 
 
 def _say_created(created: Creations, *, is_ended: bool) -> None:

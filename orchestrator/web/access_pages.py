@@ -34,12 +34,7 @@ def access_routes(pages: Pages) -> APIRouter:
 def _add_keys(routes: APIRouter, pages: Pages) -> None:
     async def shown(request: Request, app: App, made: NewKey | None) -> Response:
         found, now = await list_keys(app)
-        facts: dict[str, Any] = {
-            "roles": [*Role],
-            "actions": [*Action],
-            "tenants": [*app.tenants],
-            "longest": app.longest_key.days,
-        }
+        facts: dict[str, Any] = {"roles": [*Role], "actions": [*Action], "tenants": [*app.tenants]}
         return pages.show(request, "keys.html", keys=found, now=now, made=made, longest=app.longest_key.days, **facts)
 
     @routes.get("/keys")
