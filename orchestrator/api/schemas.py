@@ -16,6 +16,7 @@ from orchestrator.domain.errors import MOST_PROBLEMS
 from orchestrator.domain.job import JobStatus, Priority
 from orchestrator.domain.schedule import MomentStatus, Overlap, ScheduleStatus
 from orchestrator.domain.target import TargetStatus
+from orchestrator.domain.waiting import WaitKind
 from orchestrator.serving.wire import Text, Wire
 
 
@@ -52,6 +53,14 @@ class ErrorFacts(Wire):
     example_request_id: str | None
 
 
+class WaitingForFacts(Wire):
+    """Why a job under way makes no calls, or fewer than its limit allows; `until` is null where nobody knows."""
+
+    kind: WaitKind
+    message: str
+    until: str | None
+
+
 class JobFacts(Wire):
     """A job, as `muster job show -o json` gives it too."""
 
@@ -73,6 +82,7 @@ class JobFacts(Wire):
     errors: list[ErrorFacts]
     retry_of: str | None
     schedule: str | None
+    waiting_for: WaitingForFacts | None
 
 
 class JobPage(Wire):

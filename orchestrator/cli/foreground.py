@@ -38,6 +38,9 @@ log = structlog.get_logger()
 
 _WORKING = frozenset({"serve", "worker"})
 
+_PROMPT = 1.5
+"""Seconds within which a database says how a job stands, unless it is slow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -146,14 +149,27 @@ def report_path(job: str, wanted: Path | None) -> Path:
 async def _show_until_at_rest(app: App, job: Job, progress: Progress, stop: StopSignal) -> None:
     while not stop.is_requested:
         try:
-            view = await describe_job(app, job.id)
+            view = await _seen(app, job, progress)
         except TryLater as problem:
             log.warning("job.not_seen", job=job.id, reason=str(problem))
+            progress.show_unseen(str(problem))
         else:
             progress.show(view)
             if view.status.is_at_rest:
                 return
         await _told_within(stop, LOOK)
+
+
+async def _seen(app: App, job: Job, progress: Progress) -> JobView:
+    """The job as it stands; a database that takes long to say so is named meanwhile."""
+    looking = asyncio.ensure_future(describe_job(app, job.id))
+    try:
+        await asyncio.wait([looking], timeout=_PROMPT)
+        if not looking.done():
+            progress.show_unseen(f"The database has not answered for {_PROMPT:g} s: how the job stands cannot be seen.")
+        return await looking
+    finally:
+        looking.cancel()
 
 
 async def _told_within(stop: StopSignal, seconds: float) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.progress import standing
+from orchestrator.cli.progress import standing, waits_for
 from orchestrator.cli.terminal import Styled, say
 from orchestrator.domain.figures import local, plural
 from orchestrator.domain.plain_text import shown
@@ -31,8 +31,8 @@ def say_summary(view: JobView) -> None:
     """How the job stands, its counts and its error groups, to stdout."""
     job = view.job
     click.echo(f"Job {job.id} is {view.status}: {job.action} on {plural(view.tally.total, 'device')}{_took(job)}.")
-    if job.reason:
-        say(f"  {shown(job.reason)}")
+    if reason := waits_for(view) or job.reason:
+        say(f"  {shown(reason)}")
     for name, colour, meaning in _COUNTS:
         count = getattr(view.tally, name)
         if count or name == "accepted":

@@ -34,11 +34,18 @@ class Progress(Protocol):
         """The job stands like this now."""
         ...
 
+    def show_unseen(self, reason: str) -> None:
+        """How the job stands cannot be seen, for this reason; what was shown last may be old."""
+        ...
+
 
 class Silence:
     """Shows nothing."""
 
     def show(self, view: JobView) -> None:
+        """Nothing."""
+
+    def show_unseen(self, reason: str) -> None:
         """Nothing."""
 
 
@@ -58,6 +65,28 @@ class Rate:
         return (settled - before) / (moment - since) if moment > since else None
 
 
+class Reasons:
+    """Which reasons are worth a line of their own; pure but for what it remembers.
+
+    One of another kind is said at once, and one that only counts on (a share, a next try) every few seconds.
+    """
+
+    def __init__(self, every: float = 5.0) -> None:
+        self._every = every
+        self._kind, self._reason, self._said_at = "", "", -every
+
+    def news(self, moment: float, kind: str, reason: str | None) -> str | None:
+        """The reason to say at this moment; None where there is none, or where it was said."""
+        if reason is None:
+            self._kind, self._reason = "", ""
+            return None
+        is_due = kind != self._kind or moment - self._said_at >= self._every
+        if reason == self._reason or not is_due:
+            return None
+        self._kind, self._reason, self._said_at = kind, reason, moment
+        return reason
+
+
 def standing(tally: Tally) -> str:
     """The counts that are not nothing: "981 accepted, 8 failed, 10 waiting"."""
     counts = (
@@ -71,17 +100,34 @@ def standing(tally: Tally) -> str:
     return ", ".join(f"{count:,} {word}" for count, word in counts if count) or "nothing yet"
 
 
-def pace(tally: Tally, rate: float | None) -> str:
-    """How fast, and how long still: "9.9/s, 58 s left"."""
+def pace(tally: Tally, rate: float | None, seconds_left: float | None) -> str:
+    """How fast, and how long still: "9.9/s, 58 s left".
+
+    The time left is the lane's forecast, so that a pause behind us does not stretch it. Only where nothing paces the
+    lane it is what is left at the rate of late.
+    """
     left = tally.waiting + tally.sending
-    if rate is None or not left:
+    if not left:
         return ""
-    return f"{rate:.1f}/s, {span(left / rate)} left" if rate > 0 else "waiting"
+    if seconds_left is None and rate:
+        seconds_left = left / rate
+    speed = f"{rate:.1f}/s" if rate else ""
+    return ", ".join(part for part in (speed, f"{span(seconds_left)} left" if seconds_left is not None else "") if part)
+
+
+def pace_of(view: JobView, rate: float | None) -> str:
+    """The same for a job as it was seen; no time left while nobody can know it."""
+    cause = view.waiting_for
+    if cause is not None and cause.kind.has_no_forecast:
+        return "waiting" if view.tally.waiting else ""
+    return pace(view.tally, rate, view.seconds_left)
 
 
 def waits_for(view: JobView) -> str | None:
-    """Why a job that runs calls nothing; why one came to rest is said at its end."""
-    return None if view.status.is_at_rest else view.job.reason
+    """Why a job that is under way calls nothing, or less than it might; why one came to rest is said at its end."""
+    if view.status.is_at_rest:
+        return None
+    return view.job.reason if view.waiting_for is None else view.waiting_for.in_full
 
 
 @contextmanager
@@ -110,21 +156,27 @@ class _Lines:
         self._rate = Rate(30.0)
         self._said_at = time.monotonic()
         self._status = ""
-        self._reason: str | None = None
+        self._reasons = Reasons()
+
+    def show_unseen(self, reason: str) -> None:
+        """Say that it cannot be seen, once."""
+        self._say_reason("unseen", reason)
 
     def show(self, view: JobView) -> None:
         """Say it if there is something to say."""
         now = time.monotonic()
         rate = self._rate.after(now, view.tally.settled)
-        if (reason := waits_for(view)) != self._reason:
-            self._reason = reason
-            if reason is not None:
-                say(shown(reason), err=True)
+        kind = "" if view.waiting_for is None else view.waiting_for.kind.value
+        self._say_reason(kind, waits_for(view))
         if view.status == self._status and now - self._said_at < _EVERY:
             return
         self._said_at, self._status = now, view.status
-        parts = (f"{view.status}: {standing(view.tally)}", pace(view.tally, rate))
+        parts = (f"{view.status}: {standing(view.tally)}", pace_of(view, rate))
         click.echo("; ".join(part for part in parts if part), err=True)
+
+    def _say_reason(self, kind: str, reason: str | None) -> None:
+        if (line := self._reasons.news(time.monotonic(), kind, reason)) is not None:
+            say(shown(line), err=True)
 
 
 class _Live:
@@ -133,6 +185,7 @@ class _Live:
     def __init__(self, live: Any) -> None:
         self._live = live
         self._rate = Rate()
+        self._shown: tuple[Any, ...] = ()
 
     def show(self, view: JobView) -> None:
         """Draw it anew."""
@@ -151,7 +204,7 @@ class _Live:
             bar,
             Text(f"{share:4.0%}"),
             Text(f"{tally.settled:,} of {tally.total:,}"),
-            Text(pace(tally, rate), style="dim"),
+            Text(pace_of(view, rate), style="dim"),
         )
         counts = Text.assemble(
             (f"{tally.accepted:,} accepted", "green"),
@@ -165,7 +218,15 @@ class _Live:
         if view.status not in {"running", "finished"}:
             counts.append(f"  {view.status}", style="yellow")
         reason = waits_for(view)
+        self._shown = (top, counts)
         self._live.update(Group(top, counts, *([Text(shown(reason), style="yellow")] if reason else [])))
+
+    def show_unseen(self, reason: str) -> None:
+        """Draw what was shown last, with the reason below it."""
+        from rich.console import Group
+        from rich.text import Text
+
+        self._live.update(Group(*self._shown, Text(shown(reason), style="yellow")))
 
 
 @contextmanager

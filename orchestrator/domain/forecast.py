@@ -16,12 +16,11 @@ from orchestrator.domain.pacing import Pace, interval
 class Ahead:
     """Calls that a job still has to make, and its weight beside the other jobs of the lane.
 
-    In seconds from now: none of them leaves before `starts_in`, nor from `ends_in` on.
+    None of them leaves later than `ends_in` seconds from now.
     """
 
     calls: int
     weight: int
-    starts_in: float = 0.0
     ends_in: float = math.inf
 
 
@@ -67,8 +66,7 @@ def forecast(own: Ahead, others: Sequence[Ahead], lane: LanePace) -> Forecast:
     ahead = sum(other.calls for other in others)
     if lane.per_second is None:
         return Forecast(None, None, ahead)
-    begins_in = max(lane.opens_in, own.starts_in)
-    seconds = begins_in + _turns_until_done(own, others) / lane.per_second
+    seconds = lane.opens_in + _turns_until_done(own, others) / lane.per_second
     return Forecast(seconds if seconds <= own.ends_in else None, lane.per_second, ahead)
 
 

@@ -7,6 +7,7 @@ docs/throttle.md says what the figures were chosen by.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 HOLD = 2.5
@@ -69,6 +70,14 @@ def share_at(learned: Learned, now: float, window: float) -> float:
     # The exponent is bounded because an idle lane may be as old as the clock.
     grown: float = 2.0 ** min((beyond - TRIAL) / DOUBLING, 10.0)
     return min(1.0, learned.share * MORE * grown)
+
+
+def whole_at(learned: Learned, window: float) -> float:
+    """When the whole limit is used again, if nothing is refused before; the inverse of `share_at`."""
+    if learned.share * MORE >= 1.0:
+        return learned.held_since + HOLD * window
+    doublings = math.log2(1.0 / (learned.share * MORE))
+    return learned.held_since + (HOLD + TRIAL + DOUBLING * doublings) * window
 
 
 def note_departures(learned: Learned, count: int, now: float, window: float) -> Learned:

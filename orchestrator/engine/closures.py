@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import structlog
 
 from orchestrator.domain.errors import TryLater
-from orchestrator.domain.outcome import Bar, Barred, Deferred, Outcome
+from orchestrator.domain.outcome import Bar, Barred, Deferred, GraphError, Outcome
 from orchestrator.domain.pacing import Refusal
+from orchestrator.domain.waiting import LaneWait, WaitKind, clock_time
 from orchestrator.engine.ports import Lane, Ports
 
 log = structlog.get_logger()
@@ -23,12 +26,24 @@ class Closures:
         self._in_a_row = 0
         self._answered = False
         self._unshared: tuple[Refusal, float] | None = None
+        self._unreachable: tuple[GraphError, datetime] | None = None
         self.until = 0.0
 
     @property
     def is_open(self) -> bool:
         """Whether calls may leave, as far as this process knows."""
         return self._ports.clock.monotonic() >= self.until
+
+    @property
+    def wait(self) -> LaneWait | None:
+        """Why no call of this process can leave for Graph: no connection, or no token; None where calls can."""
+        left = self.until - self._ports.clock.monotonic()
+        # A try may take as long as it takes to connect. A lane in which nothing is tried any more says nothing.
+        if self._unreachable is None or left < -_LONGEST_TRY:
+            return None
+        error, since = self._unreachable
+        until = self._ports.utc() + timedelta(seconds=left)
+        return unreachable_wait(error, since=since, until=until if left > 0 else None)
 
     def note_told(self, until: float) -> None:
         """Whoever keeps the pace says that the lane is closed."""
@@ -48,6 +63,7 @@ class Closures:
         if outcome.never_left:
             # The way from here is broken, perhaps only from here: the others go on.
             self.until = max(self.until, now + min(2.0**self._in_a_row, _LONGEST_OUTAGE_NAP))
+            self._unreachable = outcome.error, self._unreachable[1] if self._unreachable else self._ports.utc()
             if not self._answered and self._in_a_row >= HOPELESS:
                 return Barred(outcome.error, Bar.UNREACHABLE), None
             return outcome, None
@@ -57,7 +73,7 @@ class Closures:
 
     def note_answered(self) -> None:
         """Graph answers the caller."""
-        self._answered, self._in_a_row = True, 0
+        self._answered, self._in_a_row, self._unreachable = True, 0, None
 
     async def share(self, refusal: Refusal) -> None:
         """Close the lane for everybody; what cannot be said now is offered again by `share_again`."""
@@ -88,6 +104,15 @@ class Closures:
         return min(self.until, self._ports.clock.monotonic() + _TELL_AGAIN)
 
 
+def unreachable_wait(error: GraphError, *, since: datetime, until: datetime | None) -> LaneWait:
+    """What is reported of a call that could not even leave; pure."""
+    no_token = error.code == "SignInUnreachable"
+    kind = WaitKind.SIGN_IN if no_token else WaitKind.GRAPH_UNREACHABLE
+    what = "No token can be had" if no_token else "Graph cannot be reached"
+    tried = f"tried again at {clock_time(until)}" if until else "being tried again now"
+    return LaneWait(kind, f"{what} since {clock_time(since)} ({error.message.rstrip('.')}); {tried}.", until)
+
+
 def is_answer(outcome: Outcome) -> bool:
     """Whether Graph answered the caller, be it with a no to the device."""
     match outcome:
@@ -102,4 +127,5 @@ def is_answer(outcome: Outcome) -> bool:
 
 _UNNAMED = 1.0
 _TELL_AGAIN = 0.2
+_LONGEST_TRY = 30.0
 _LONGEST_OUTAGE_NAP = 60.0

@@ -41,6 +41,7 @@ class Flights:
         self._slots = asyncio.Semaphore(lane.at_once)
         self._in_air: Counter[JobNumber] = Counter()
         self._travel = Travel()
+        self._without_token: list[datetime] = []
         self.takes_envelopes = True
         self.round_trip = 0.0
 
@@ -48,6 +49,11 @@ class Flights:
     def count(self) -> int:
         """Requests that wait for their departure or their answer."""
         return len(self._tasks)
+
+    @property
+    def token_awaited_since(self) -> datetime | None:
+        """Since when the first call waits that needs a token; None where every call has one."""
+        return self._without_token[0] if self._without_token else None
 
     def start(self, held: HeldBatch, group: Group) -> None:
         """Let a group leave at its departure."""
@@ -116,6 +122,7 @@ class Flights:
 
     async def _unready(self, held: HeldBatch, group: Group) -> Outcome | None:
         """What the calls come to that cannot even leave; None where they can."""
+        self._without_token.append(since := self._ports.utc())
         try:
             return await self._lane.caller.ready()
         except asyncio.CancelledError:
@@ -124,6 +131,8 @@ class Flights:
         except Exception as problem:
             log.exception("call.broke", job=held.claim.job, lines=[target.line for target, _ in group])
             return Deferred(GraphError("CallBroke", f"an error in Muster ({type(problem).__name__}, see the log)"))
+        finally:
+            self._without_token.remove(since)
 
     def _withdraw(self, held: HeldBatch, targets: Iterable[Target]) -> None:
         held.give_back(targets)

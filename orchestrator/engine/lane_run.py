@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections import deque
 from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import timedelta
 
 import structlog
 
@@ -21,6 +22,7 @@ from orchestrator.domain.pacing import (
     Permits,
 )
 from orchestrator.domain.target import Target
+from orchestrator.domain.waiting import LaneWait, WaitKind, clock_time
 from orchestrator.engine.closures import Closures
 from orchestrator.engine.flights import Flights, Group, sleep_until
 from orchestrator.engine.ports import Lane, Ports
@@ -38,14 +40,32 @@ class LaneRun:
         self._flights = Flights(lane, ports, stop, self._closures)
         self._preparing = 0.0
         self._in_vain = 0
+        self._is_running = False
 
     @property
     def in_flight(self) -> int:
         """Requests that wait for their departure or their answer."""
         return self._flights.count
 
+    @property
+    def wait(self) -> LaneWait | None:
+        """Why no call of this process leaves in the lane, as far as nobody else can see it; None where calls leave."""
+        since = self._flights.token_awaited_since
+        if since is not None and self._ports.utc() - since > _PROMPT:
+            return LaneWait(WaitKind.SIGN_IN, f"The sign-in has not answered since {clock_time(since)}.")
+        if self._is_running and self._in_vain >= _NO_ACCIDENT:
+            return LaneWait(WaitKind.DATABASE_SLOW, f"No call can leave at present: {_RUN_OUT}.")
+        return self._closures.wait
+
     async def run(self) -> None:
         """Hold, and call, until nothing is due, or until told to stop."""
+        self._is_running = True
+        try:
+            await self._run()
+        finally:
+            self._is_running = False
+
+    async def _run(self) -> None:
         if self._lane.limit is not None:
             await self._keep_calling()
             return
@@ -149,8 +169,7 @@ class LaneRun:
         self._preparing += (now - asked_at - self._preparing) / 4
         self._in_vain = 0 if in_time else self._in_vain + 1
         if self._in_vain and self._in_vain % _NO_HICCUP == 0:
-            said = "the database or Redis takes longer to answer than permits live, so no call leaves"
-            log.warning("lane.permits_run_out", lane=self._lane.key, in_a_row=self._in_vain, reason=said)
+            log.warning("lane.permits_run_out", lane=self._lane.key, in_a_row=self._in_vain, reason=_RUN_OUT)
 
     def _groups(self, pairs: list[tuple[Target, Permit]]) -> list[Group]:
         """What travels together: first attempts whose permits hold at one moment; a repeat always goes by itself."""
@@ -215,4 +234,7 @@ _UNPACED_ENVELOPES = 2
 _PAUSE = 0.05
 _TICK = 0.001
 _NO_HICCUP = 60
+_NO_ACCIDENT = 3
+_PROMPT = timedelta(seconds=1)
+_RUN_OUT = "the database or Redis takes longer to answer than permits live"
 _BLOCKS = 5

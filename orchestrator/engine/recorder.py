@@ -87,6 +87,7 @@ class Recorder:
         self._urgent = asyncio.Event()
         self._closed = self._nudged = False
         self._writing = asyncio.Lock()
+        self._writing_since: float | None = None
 
     async def intend(self, held: HeldBatch, lane: LaneKey, calls: int, keeper: Keeper | None) -> bool:
         """Write down that calls of this batch are about to leave; False where they must not.
@@ -175,8 +176,20 @@ class Recorder:
     def _has_news(self) -> bool:
         return bool(self._landed or self._intents or self._nudged)
 
+    @property
+    def writing_for(self) -> float:
+        """Seconds that the write under way has taken so far; 0 where nothing is being written."""
+        return 0.0 if self._writing_since is None else self._clock.monotonic() - self._writing_since
+
     async def _write_down(self) -> None:
         """Write what has landed by now, and what lands until it can be written."""
+        self._writing_since = self._clock.monotonic()
+        try:
+            await self._write_until_written()
+        finally:
+            self._writing_since = None
+
+    async def _write_until_written(self) -> None:
         pause, broken = 0.2, 0
         while True:
             entry, landed, intents = self._take()

@@ -26,6 +26,7 @@ from orchestrator.store.inputs import Inputs
 from orchestrator.store.job_search import JobSearch
 from orchestrator.store.jobs import Jobs
 from orchestrator.store.keys import Keys
+from orchestrator.store.lane_waits import LaneWaits
 from orchestrator.store.lanes import Lanes
 from orchestrator.store.moments import Moments
 from orchestrator.store.notices import Notices
@@ -64,6 +65,7 @@ class Transaction:
         self.recovery = Recovery(connection)
         self.lanes = Lanes(connection)
         self.workers = Workers(connection)
+        self.lane_waits = LaneWaits(connection)
         self.job_search = JobSearch(connection)
         self.keys = Keys(connection)
         self.creations = Creations(connection)

@@ -271,6 +271,10 @@ class Jobs:
                 calls=int(row.calls),
                 not_after=row.not_after,
                 probe_at=row.probe_at,
+                outage_since=row.outage_since,
+                canaries=len(json.loads(row.canaries or "[]")),
+                touched_at=row.touched_at,
+                next_due_at=None if row.held else row.due_at,
             )
             for row in await self._connection.execute(_waiting_in(), {"lanes": list(lanes)})
         ]
@@ -318,7 +322,12 @@ def _waiting_in() -> Select[*tuple[Any, ...]]:
     in_lanes = JobRow.lane.in_(bindparam("lanes", expanding=True))
     is_active = JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
     left = (
-        select(BatchRow.job_number, func.sum(BatchRow.waiting + BatchRow.sending).label("calls"))
+        select(
+            BatchRow.job_number,
+            func.sum(BatchRow.waiting + BatchRow.sending).label("calls"),
+            func.min(BatchRow.due_at).label("due_at"),
+            func.count(BatchRow.holder).label("held"),
+        )
         .where(
             or_(BatchRow.waiting > 0, BatchRow.holder.is_not(None)),
             BatchRow.job_number.in_(select(JobRow.number).where(in_lanes, is_active)),
@@ -329,7 +338,8 @@ def _waiting_in() -> Select[*tuple[Any, ...]]:
     return (
         select(
             *(JobRow.number, JobRow.id, JobRow.name, JobRow.lane, JobRow.priority),
-            *(JobRow.not_after, JobRow.probe_at, left.c.calls),
+            *(JobRow.not_after, JobRow.outage_since, JobRow.probe_at, JobRow.canaries, JobRow.touched_at),
+            *(left.c.calls, left.c.due_at, left.c.held),
         )
         .join(left, left.c.job_number == JobRow.number)
         .where(in_lanes, is_active, left.c.calls > 0)
@@ -385,7 +395,9 @@ class DueJob:
 class Waiting:
     """A job that still has calls to make, by its own count of targets.
 
-    None of them leaves after `not_after`; where Graph is out for it, it is asked again at `probe_at`.
+    None of them leaves after `not_after`; where Graph is out for it, since `outage_since`, it is asked again at
+    `probe_at`. `canaries` go first and are not judged yet. The job was moved or re-weighed last at `touched_at`. While
+    no worker holds anything of it, its next target is due at `next_due_at`.
     """
 
     number: JobNumber
@@ -396,6 +408,10 @@ class Waiting:
     calls: int
     not_after: datetime | None
     probe_at: datetime | None
+    outage_since: datetime | None = None
+    canaries: int = 0
+    touched_at: datetime | None = None
+    next_due_at: datetime | None = None
 
     @property
     def weight(self) -> int:

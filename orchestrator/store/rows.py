@@ -264,6 +264,20 @@ class WorkerRow(Base):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class LaneWaitRow(Base):
+    """What keeps one worker from calling in one lane, as that worker reported it last: others cannot see it."""
+
+    __tablename__ = "lane_waits"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    worker: Mapped[str] = mapped_column(String(120), primary_key=True)
+    lane: Mapped[str] = mapped_column(String(200), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    message: Mapped[str] = mapped_column(Text)
+    until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class SavedListRow(Base):
     """A device list under a name; its devices are in its versions."""
 

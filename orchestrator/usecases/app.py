@@ -16,6 +16,7 @@ from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.notice import Channel, Delivery, Notice
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.tenant import Tenant
+from orchestrator.engine.known_waits import KnownWaits
 from orchestrator.engine.ports import Caller
 from orchestrator.engine.throttle import Throttle
 from orchestrator.queueing.bell import Bell
@@ -82,6 +83,7 @@ class App:
     keep_days: int = 90
     longest_key: timedelta = timedelta(days=365)
     metrics: Metrics = field(default_factory=Metrics)
+    waits: KnownWaits = field(default_factory=KnownWaits)
     messenger: Messenger = field(default_factory=Messenger)
 
     def tenant(self, name: str) -> Tenant:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
@@ -12,11 +12,13 @@ from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
 from orchestrator.domain.job_filter import EVERY_JOB, JobFilter
 from orchestrator.domain.outcome import GraphError
 from orchestrator.domain.target import TargetFacts, TargetStatus
+from orchestrator.domain.waiting import WaitingFor
 from orchestrator.graph.meanings import meaning
 from orchestrator.store.database import Transaction
 from orchestrator.store.jobs import Waiting
 from orchestrator.usecases.app import App
-from orchestrator.usecases.forecast_job import forecast_waiting, lane_paces, rates_of_late
+from orchestrator.usecases.explain_waiting import Surroundings, explain, look_around
+from orchestrator.usecases.forecast_job import finish_time, lane_paces, lane_standings, rates_of_late
 
 _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
@@ -36,13 +38,18 @@ class ErrorView:
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job as people see it; `status` is the shown one, and the counts add up at every moment."""
+    """A job as people see it; `status` is the shown one, and the counts add up at every moment.
+
+    `seconds_left` is the time from this look to `estimated_finish_at`.
+    """
 
     job: Job
     status: JobStatus
     tally: Tally
     errors: tuple[ErrorView, ...]
     estimated_finish_at: datetime | None
+    waiting_for: WaitingFor | None = None
+    seconds_left: float | None = None
 
 
 async def describe_job(app: App, wanted: str) -> JobView:
@@ -52,8 +59,8 @@ async def describe_job(app: App, wanted: str) -> JobView:
         tally = (await tx.jobs.tallies([job.number]))[job.number]
         errors = await tx.jobs.errors(job.number)
         waiting = await _waiting_beside(tx, [job])
-    done_at = await _finish_times(app, [job], waiting)
-    return _shown(job, tally, errors, done_at.get(job.number))
+    outlook = await _outlook(app, [job], {job.number: tally}, waiting)
+    return _shown(job, tally, errors, outlook.get(job.number, _NO_OUTLOOK))
 
 
 async def list_jobs(app: App, *, limit: int, before: int | None = None, wanted: JobFilter = EVERY_JOB) -> list[JobView]:
@@ -93,14 +100,25 @@ async def list_targets(
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """What waits in the lanes of some jobs at a moment."""
+    """What waits in the lanes of some jobs at a moment, and who works."""
 
     jobs: Sequence[Waiting]
     rates: Mapping[LaneKey, float | None]
-    now: datetime
+    around: Surroundings
 
 
-_Seen = tuple[Sequence[Job], dict[JobNumber, Tally], _Waiting | None]
+@dataclass(frozen=True, slots=True)
+class _Outlook:
+    """When a job will be done, and what holds it back now."""
+
+    seconds_left: float | None
+    finish_at: datetime | None
+    waiting_for: WaitingFor | None
+
+
+_NO_OUTLOOK = _Outlook(None, None, None)
+_Tallies = Mapping[JobNumber, Tally]
+_Seen = tuple[Sequence[Job], _Tallies, _Waiting | None]
 
 
 async def _seen(tx: Transaction, jobs: Sequence[Job]) -> _Seen:
@@ -112,42 +130,53 @@ async def _waiting_beside(tx: Transaction, jobs: Sequence[Job]) -> _Waiting | No
     # A job that has ended is asked about most, and nothing is forecast for it.
     if not lanes:
         return None
-    return _Waiting(await tx.jobs.waiting_in(lanes), await rates_of_late(tx, lanes), await tx.now())
+    return _Waiting(await tx.jobs.waiting_in(lanes), await rates_of_late(tx, lanes), await look_around(tx, lanes))
 
 
 async def _views(app: App, seen: _Seen) -> list[JobView]:
     jobs, tallies, waiting = seen
-    done_at = await _finish_times(app, jobs, waiting)
-    return [_shown(job, tallies[job.number], {}, done_at.get(job.number)) for job in jobs]
+    outlook = await _outlook(app, jobs, tallies, waiting)
+    return [_shown(job, tallies[job.number], {}, outlook.get(job.number, _NO_OUTLOOK)) for job in jobs]
 
 
-async def _finish_times(app: App, jobs: Sequence[Job], beside: _Waiting | None) -> dict[JobNumber, datetime]:
-    """When each of the jobs that are under way will be done, where something paces it.
+async def _outlook(
+    app: App, jobs: Sequence[Job], tallies: _Tallies, beside: _Waiting | None
+) -> dict[JobNumber, _Outlook]:
+    """When each of the jobs that are under way will be done, where something paces it, and what it waits for.
 
     Outside the transaction that saw them: whoever asks for a connection while he holds one may wait for himself.
     """
     if beside is None:
         return {}
-    paces = await lane_paces(app, beside.rates)
-    waiting, now, asked = beside.jobs, beside.now, {job.number for job in jobs}
-    found = {
-        each.number: forecast_waiting(each, waiting, paces[each.lane], now).seconds
-        for each in waiting
-        if each.number in asked and each.lane in paces
-    }
-    return {number: now + timedelta(seconds=left) for number, left in found.items() if left is not None}
+    standings = await lane_standings(app, beside.rates)
+    paces = lane_paces(app, standings, beside.rates)
+    left = {each.number: each for each in beside.jobs}
+    now = beside.around.now
+    worked_on = [each for each in beside.jobs if beside.around.is_worked_on(app, each.number)]
+    found: dict[JobNumber, _Outlook] = {}
+    for job in jobs:
+        if job.status not in _ACTIVE or (own := left.get(job.number)) is None:
+            continue
+        standing = standings.get(job.lane)
+        cause = explain(app, job, tallies[job.number], own, standing=standing, around=beside.around)
+        is_open_ended = cause is not None and cause.kind.has_no_forecast
+        at = None
+        if job.lane in paces and not is_open_ended:
+            at = finish_time(own, worked_on, paces[job.lane], now)
+        found[job.number] = _Outlook(None if at is None else (at - now).total_seconds(), at, cause)
+    return found
 
 
-def _shown(
-    job: Job, tally: Tally, errors: dict[ErrorGroup, ErrorCount], estimated_finish_at: datetime | None
-) -> JobView:
+def _shown(job: Job, tally: Tally, errors: dict[ErrorGroup, ErrorCount], outlook: _Outlook) -> JobView:
     ordered = sorted(errors.items(), key=lambda item: -item[1].count)
     return JobView(
         job=job,
         status=shown_status(job.status, tally),
         tally=tally,
         errors=tuple(_error_view(group, count) for group, count in ordered),
-        estimated_finish_at=estimated_finish_at,
+        estimated_finish_at=outlook.finish_at,
+        waiting_for=outlook.waiting_for,
+        seconds_left=outlook.seconds_left,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.domain.errors import UnknownLane
@@ -15,12 +15,13 @@ from orchestrator.domain.learning import counted_at, share_at
 from orchestrator.domain.pacing import Keeper, Standing
 from orchestrator.store.jobs import Waiting
 from orchestrator.usecases.app import App
-from orchestrator.usecases.forecast_job import forecast_waiting, look_at
+from orchestrator.usecases.explain_waiting import Surroundings, look_around
+from orchestrator.usecases.forecast_job import finish_time, look_at
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingJob:
-    """A job that shares the lane: its calls that are still to be made, and when it will be done."""
+    """A job that shares the lane: its calls that are still to be made, and when it will be done, if anybody knows."""
 
     id: JobId
     name: str | None
@@ -43,10 +44,15 @@ class LaneView:
     keeper: Keeper
     in_use: int | None
     learned_share: float
-    per_second: float | None
+    pace: LanePace
     closed_until: datetime | None
     last_hour: LaneCalls
     waiting: tuple[WaitingJob, ...]
+
+    @property
+    def per_second(self) -> float | None:
+        """Calls a second that the lane makes while it is open; None where nothing paces it."""
+        return self.pace.per_second
 
 
 async def list_lanes(app: App) -> list[LaneView]:
@@ -55,6 +61,7 @@ async def list_lanes(app: App) -> list[LaneView]:
     async with app.store.reading() as tx:
         now = await tx.now()
         waiting = await tx.jobs.waiting_in(lanes)
+        around = await look_around(tx, lanes)
         last_hour = await tx.lanes.calls_since(now - timedelta(hours=1))
         measured = {lane: await tx.lanes.per_second(lane, since=now - timedelta(minutes=3), now=now) for lane in lanes}
     standings = await asyncio.gather(*(look_at(app, lane) for lane in lanes))
@@ -62,7 +69,8 @@ async def list_lanes(app: App) -> list[LaneView]:
     for lane, standing in zip(lanes, standings, strict=True):
         here = [each for each in waiting if each.lane == lane]
         calls = last_hour.get(lane, LaneCalls())
-        views.append(_view(app, lane, standing, measured=measured[lane], last_hour=calls, waiting=here, now=now))
+        view = _view(app, lane, standing, measured=measured[lane], last_hour=calls)
+        views.append(replace(view, waiting=_waiting_in(app, here, around, view.pace)))
     return views
 
 
@@ -82,8 +90,6 @@ def _view(
     *,
     measured: float | None,
     last_hour: LaneCalls,
-    waiting: Sequence[Waiting],
-    now: datetime,
 ) -> LaneView:
     tenants = tuple(sorted(name for name, tenant in app.tenants.items() if tenant.lane == lane))
     limit = app.tenants[tenants[0]].write_limit
@@ -97,14 +103,19 @@ def _view(
         keeper=standing.keeper,
         in_use=round(counted_at(standing.pace.learned, standing.now, window)) if limit else None,
         learned_share=share_at(standing.pace.learned, standing.now, window) if limit else 1.0,
-        per_second=paced.per_second,
+        pace=paced,
         closed_until=datetime.fromtimestamp(standing.pace.closed_until, UTC) if is_closed else None,
         last_hour=last_hour,
-        waiting=tuple(_waiting(each, waiting, paced, now) for each in waiting),
+        waiting=(),
     )
 
 
-def _waiting(job: Waiting, waiting: Sequence[Waiting], pace: LanePace, now: datetime) -> WaitingJob:
-    seconds = forecast_waiting(job, waiting, pace, now).seconds
-    done_at = None if seconds is None else now + timedelta(seconds=seconds)
-    return WaitingJob(job.id, job.name, job.priority, job.calls, done_at)
+def _waiting_in(app: App, waiting: Sequence[Waiting], around: Surroundings, pace: LanePace) -> tuple[WaitingJob, ...]:
+    """Everybody who waits; what nobody works on delays no other, and has no end that anybody knows."""
+    worked_on = [each for each in waiting if around.is_worked_on(app, each.number)]
+    ends = {
+        each.number: finish_time(each, worked_on, pace, around.now)
+        for each in waiting
+        if around.is_soon_worked_on(app, each)
+    }
+    return tuple(WaitingJob(each.id, each.name, each.priority, each.calls, ends.get(each.number)) for each in waiting)

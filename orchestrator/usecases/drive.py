@@ -35,6 +35,7 @@ from orchestrator.usecases.claim_desk import ClaimDesk
 from orchestrator.usecases.leases import Leases
 from orchestrator.usecases.record_outcomes import JobNews, note_in_jobs, record_outcomes
 from orchestrator.usecases.recover_stalled import LEASE, recover_stalled
+from orchestrator.usecases.report_waits import WaitReporter
 
 log = structlog.get_logger()
 
@@ -98,6 +99,7 @@ class Driver:
         self._known: dict[JobNumber, DueJob] = {}
         self._job_news = JobNews()
         self._loops: list[asyncio.Task[None]] = []
+        self._reporter = WaitReporter(app, self._recorder, self._runs)
         self._looked_at = app.clock.monotonic()
         self._patience = PATIENCE if patience is None else patience
         self.looks = 0
@@ -121,6 +123,7 @@ class Driver:
 
     def start(self) -> None:
         """Begin to look, to beat and to sweep."""
+        self._app.waits.begin_work(self._only)
         self._loops = [
             asyncio.create_task(self._recorder.run(), name="recorder"),
             *(
@@ -130,6 +133,7 @@ class Driver:
                     ("sweep", _SWEEP, self._sweep),
                     ("fence", _FENCE, self._look_at_jobs),
                     ("closures", _FENCE, self._look_at_lanes),
+                    ("waits", _FENCE, self._reporter.report),
                 )
             ),
             asyncio.create_task(self._looking(), name="looking"),
@@ -137,6 +141,7 @@ class Driver:
 
     async def close(self) -> None:
         """No new call; the answers on their way are waited for, everything is written, and what is held is let go."""
+        self._app.waits.end_work()
         self._stop.request()
         self._woken.set()
         until = self._app.clock.monotonic() + self._patience
@@ -161,6 +166,7 @@ class Driver:
         try:
             async with asyncio.timeout(self._patience / 5), self._app.store.transaction() as tx:
                 await tx.workers.leave(self._app.worker)
+                await tx.lane_waits.report(self._app.worker, {}, now=await tx.now())
         except (TryLater, TimeoutError):
             log.warning("worker.left_silently")
 
@@ -224,11 +230,13 @@ class Driver:
             tenant = self._app.tenants.get(tenant_name)
             if tenant is None or tenant.lane != key:
                 log.warning("lane.unknown", lane=key, tenant=tenant_name)
+                self._reporter.note_unknown(key, tenant_name)
                 await self._app.clock.sleep(_LOOK * 5)
                 return
-            caller = await self._app.connect(tenant)
-            if not await admit_lane(self._app, caller, key, only=self._only):
-                return
+            with self._reporter.opening(key):
+                caller = await self._app.connect(tenant)
+                if not await admit_lane(self._app, caller, key, only=self._only):
+                    return
             at_once = _AT_ONCE if tenant.write_limit is None else _AT_ONCE_PACED
             lane = Lane(key, tenant.write_limit, caller, self._app.batching, at_once)
             self._runs[key] = LaneRun(lane, self._ports(), self._stop)
@@ -242,6 +250,7 @@ class Driver:
             return
         problem = task.exception()
         if isinstance(problem, MusterError):
+            self._reporter.note_problem(key, problem)
             log.warning("lane.waiting", lane=key, reason=str(problem))
         elif problem is not None:
             log.error("lane.broke", lane=key, exc_info=problem)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from orchestrator.domain.tenant import Tenant
 from orchestrator.store.database import Transaction
 from orchestrator.store.jobs import Waiting
 from orchestrator.usecases.app import App
+from orchestrator.usecases.explain_waiting import look_around
 
 _PATIENCE = 1.0
 """Seconds that a look at the lane may take: who asks how a job stands does not wait for a server that is away."""
@@ -27,22 +28,28 @@ _MEASURED = timedelta(minutes=3)
 async def forecast_new(app: App, tenant: Tenant, calls: int, priority: Priority = Priority.NORMAL) -> Forecast:
     """The forecast for a job that would be submitted now."""
     async with app.store.reading() as tx:
-        waiting = await tx.jobs.waiting_in([tenant.lane])
+        waiting = await worked_on(app, tx, [tenant.lane])
         rates = await rates_of_late(tx, [tenant.lane])
-    paces = await lane_paces(app, rates)
-    return forecast(Ahead(calls, priority.weight), [_ahead(each) for each in waiting], paces[tenant.lane])
+    pace = lane_paces(app, await lane_standings(app, [tenant.lane]), rates)[tenant.lane]
+    return forecast(Ahead(calls, priority.weight), [_ahead(each) for each in waiting], pace)
+
+
+async def worked_on(app: App, tx: Transaction, lanes: Collection[LaneKey]) -> list[Waiting]:
+    """The jobs of these lanes that have calls to make and that any process takes: the others delay nobody."""
+    around = await look_around(tx, lanes)
+    return [each for each in await tx.jobs.waiting_in(lanes) if around.is_worked_on(app, each.number)]
 
 
 def forecast_waiting(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePace, now: datetime) -> Forecast:
-    """The forecast for a job that is under way, among all that wait in its lane."""
+    """The forecast for a job that is under way, among all that wait in its lane; without an end while Graph is out."""
     own = replace(
         _ahead(job),
-        # Where Graph is out: if it is back when it is asked next.
-        starts_in=0.0 if job.probe_at is None else (job.probe_at - now).total_seconds(),
         ends_in=math.inf if job.not_after is None else (job.not_after - WINDOW_MARGIN - now).total_seconds(),
     )
     others = [_ahead(each) for each in all_waiting if each.number != job.number and each.lane == job.lane]
-    return forecast(own, others, lane)
+    found = forecast(own, others, lane)
+    # Nobody knows when Graph will be back.
+    return found if job.probe_at is None else replace(found, seconds=None)
 
 
 async def rates_of_late(tx: Transaction, lanes: Iterable[LaneKey]) -> dict[LaneKey, float | None]:
@@ -51,14 +58,24 @@ async def rates_of_late(tx: Transaction, lanes: Iterable[LaneKey]) -> dict[LaneK
     return {lane: await tx.lanes.per_second(lane, since=now - _MEASURED, now=now) for lane in sorted(lanes)}
 
 
-async def lane_paces(app: App, rates: Mapping[LaneKey, float | None]) -> dict[LaneKey, LanePace]:
-    """The pace of each of these lanes that a tenant in the settings leads to, with the rates of late.
+async def lane_standings(app: App, lanes: Iterable[LaneKey]) -> dict[LaneKey, Standing]:
+    """Where each of these lanes stands that a tenant in the settings leads to."""
+    known = {tenant.lane for tenant in app.tenants.values()}
+    return {lane: await look_at(app, lane) for lane in lanes if lane in known}
 
-    Where its keeper does not answer, it is the one that the limit allows.
-    """
+
+def lane_paces(
+    app: App, standings: Mapping[LaneKey, Standing], rates: Mapping[LaneKey, float | None]
+) -> dict[LaneKey, LanePace]:
+    """The pace of each of these lanes, with the rates of late."""
     limits = {tenant.lane: tenant.write_limit for tenant in app.tenants.values()}
-    standings = {lane: await look_at(app, lane) for lane in rates if lane in limits}
     return {lane: pace_of(limits[lane], at.pace, at.now, rates[lane]) for lane, at in standings.items()}
+
+
+def finish_time(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePace, now: datetime) -> datetime | None:
+    """When a job that is under way will be done; None where nothing paces it, or its window ends before."""
+    seconds = forecast_waiting(job, all_waiting, lane, now).seconds
+    return None if seconds is None else now + timedelta(seconds=seconds)
 
 
 async def look_at(app: App, lane: LaneKey) -> Standing:

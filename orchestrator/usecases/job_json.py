@@ -8,6 +8,7 @@ from orchestrator.domain.figures import rfc3339
 
 if TYPE_CHECKING:
     from orchestrator.domain.target import TargetFacts
+    from orchestrator.domain.waiting import WaitingFor
     from orchestrator.usecases.describe_jobs import ErrorView, JobView
     from orchestrator.usecases.submit_job import Preview
 
@@ -48,7 +49,13 @@ def job_object(view: JobView) -> dict[str, Any]:
         "errors": [error_object(error) for error in view.errors],
         "retryOf": job.retry_of,
         "schedule": job.schedule,
+        "waitingFor": None if view.waiting_for is None else waiting_object(view.waiting_for),
     }
+
+
+def waiting_object(waiting: WaitingFor) -> dict[str, Any]:
+    """What holds a job back."""
+    return {"kind": waiting.kind.value, "message": waiting.message, "until": rfc3339(waiting.until)}
 
 
 def error_object(error: ErrorView) -> dict[str, Any]:
@@ -86,7 +93,8 @@ def job_row(view: JobView) -> dict[str, Any]:
     whole = job_object(view)
     counts, intake = whole.pop("counts"), whole.pop("intake")
     whole.pop("errors")
-    return {**whole, **counts, **intake}
+    waiting = whole.pop("waitingFor")
+    return {**whole, **counts, **intake, "waitingFor": waiting and waiting["message"]}
 
 
 def preview_object(preview: Preview) -> dict[str, Any]:

@@ -133,4 +133,4 @@ class _Topic(Generic[T]):
 
 def _timeless(view: JobView) -> JobView:
     """The forecast moves with the clock alone: that is no news."""
-    return replace(view, estimated_finish_at=None)
+    return replace(view, estimated_finish_at=None, seconds_left=None)

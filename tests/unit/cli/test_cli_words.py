@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.cli.invocation import asker
 from orchestrator.cli.jobs import words_of
-from orchestrator.cli.progress import Rate, pace, standing
+from orchestrator.cli.progress import Rate, Reasons, pace, standing
 from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import asks_above
 from orchestrator.domain.errors import RequestRejected
@@ -58,16 +58,38 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tally", "rate", "words"),
+    ("tally", "rate", "left", "words"),
     [
-        (Tally(waiting=100), 10.0, "10.0/s, 10 s left"),
-        (Tally(waiting=100), 0.0, "waiting"),
-        (Tally(waiting=100), None, ""),
-        (Tally(accepted=100), 10.0, ""),
+        (Tally(waiting=100), 2.0, 58.0, "2.0/s, 58 s left"),
+        (Tally(waiting=100), 10.0, None, "10.0/s, 10 s left"),
+        (Tally(waiting=100), 0.0, 12.0, "12 s left"),
+        (Tally(waiting=100), None, None, ""),
+        (Tally(accepted=100), 10.0, None, ""),
     ],
 )
-def test_the_pace_says_how_long_still(tally: Tally, rate: float | None, words: str) -> None:
-    assert pace(tally, rate) == words
+def test_the_time_left_is_the_lanes_forecast_whatever_the_rate_was(
+    tally: Tally, rate: float | None, left: float | None, words: str
+) -> None:
+    assert pace(tally, rate, left) == words
+
+
+def test_a_reason_is_said_at_once_and_one_that_only_counts_on_seldom() -> None:
+    reasons = Reasons(every=5)
+
+    said = [
+        reasons.news(moment, kind, reason)
+        for moment, kind, reason in (
+            (0.0, "adapted", "50 %"),
+            (0.5, "adapted", "51 %"),
+            (1.0, "rateLimited", "429"),
+            (1.5, "rateLimited", "429"),
+            (2.0, "", None),
+            (2.5, "rateLimited", "429"),
+            (7.5, "rateLimited", "429, later"),
+        )
+    ]
+
+    assert said == ["50 %", None, "429", None, None, "429", "429, later"]
 
 
 @pytest.mark.parametrize(

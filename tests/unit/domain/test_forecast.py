@@ -39,10 +39,6 @@ def test_a_closed_lane_opens_first() -> None:
     assert forecast(Ahead(100, 4), [], LanePace(10.0, opens_in=30.0)).seconds == 40.0
 
 
-def test_an_outage_is_waited_out_until_the_next_probe() -> None:
-    assert forecast(Ahead(100, 4, starts_in=50.0), [], LanePace(10.0, opens_in=30.0)).seconds == 60.0
-
-
 @pytest.mark.parametrize(("ends_in", "seconds"), [(10.0, 10.0), (9.9, None)])
 def test_what_the_window_ends_before_is_not_promised(ends_in: float, seconds: float | None) -> None:
     told = forecast(Ahead(100, 4, ends_in=ends_in), [], OPEN)

@@ -8,8 +8,9 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
 from orchestrator.domain.target import TargetFacts, TargetStatus
+from orchestrator.domain.waiting import WaitingFor, WaitKind
 from orchestrator.usecases.describe_jobs import ErrorView, JobView
-from orchestrator.usecases.job_json import job_object, job_row, target_object
+from orchestrator.usecases.job_json import job_object, job_row, target_object, waiting_object
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -51,6 +52,17 @@ def test_a_job_is_the_object_of_the_contract() -> None:
         ],
         "retryOf": None,
         "schedule": None,
+        "waitingFor": None,
+    }
+
+
+def test_what_a_job_waits_for_has_its_kind_and_its_end() -> None:
+    cause = WaitingFor(WaitKind.RATE_LIMITED, "Graph answered 429.", NOON, hint="for the terminal alone")
+
+    assert waiting_object(cause) == {
+        "kind": "rateLimited",
+        "message": "Graph answered 429.",
+        "until": "2026-03-02T12:00:00.000Z",
     }
 
 
