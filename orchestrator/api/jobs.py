@@ -19,6 +19,7 @@ from orchestrator.api.schemas import (
     JobPage,
     PreviewFacts,
     PriorityRequest,
+    ResumeRequest,
     RetryRequest,
     TargetPage,
     Why,
@@ -224,9 +225,14 @@ def _add_moves(routes: APIRouter) -> None:
         return _facts(await pause_job(app, job_id, by=by, reason=why.reason))
 
     @routes.post("/{job_id}/resume", **moving)
-    async def resume(app: TheApp, by: Operator, job_id: str, why: _Reason = _NO_REASON) -> JobFacts:
+    async def resume(
+        app: TheApp,
+        by: Operator,
+        job_id: str,
+        wanted: Annotated[ResumeRequest, Body()] = ResumeRequest(),  # noqa: B008 - FastAPI copies it
+    ) -> JobFacts:
         """Go on with a job that was paused or stopped."""
-        return _facts(await resume_job(app, job_id, by=by, reason=why.reason))
+        return _facts(await resume_job(app, job_id, by=by, reason=wanted.reason, rebind=wanted.rebind))
 
     @routes.post("/{job_id}/cancel", **moving)
     async def cancel(app: TheApp, by: Operator, job_id: str, why: _Reason = _NO_REASON) -> JobFacts:

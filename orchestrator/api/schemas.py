@@ -163,6 +163,12 @@ class RetryRequest(Why):
     search: Text | None = Field(default=None, description="Only devices whose id contains it.")
 
 
+class ResumeRequest(Why):
+    """Whether what waits may move to the lane that the tenant's settings lead to now."""
+
+    rebind: bool = False
+
+
 class PriorityRequest(Why):
     """The job's new weight."""
 

@@ -19,13 +19,15 @@ from orchestrator.cli.job_text import say_summary
 from orchestrator.cli.output import as_csv, as_json, write
 from orchestrator.cli.progress import LOOK, Progress, open_progress
 from orchestrator.cli.report_file import write_report
-from orchestrator.domain.errors import IllegalMove, NobodyWorking, TryLater
+from orchestrator.domain.errors import IllegalMove, NobodyWorking, TenantChanged, TryLater
+from orchestrator.domain.waiting import WaitKind
 from orchestrator.engine.garbage import collect_seldom
 from orchestrator.usecases.describe_jobs import JobView, describe_job
 from orchestrator.usecases.drive import PATIENCE, drive
 from orchestrator.usecases.job_json import job_object, job_row
 from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.send_notices import tell_now
+from orchestrator.usecases.settle_lane import rebind_hint
 from orchestrator.usecases.who_works import who_works
 from orchestrator.usecases.write_report import report_text
 
@@ -77,7 +79,7 @@ async def work_through(app: App, interrupt: Interrupt, job: Job, ending: Ending)
 async def follow(app: App, interrupt: Interrupt, job: Job, ending: Ending, *, pauses: bool) -> int:
     """Watch until the job is at rest; `pauses` says whether Ctrl-C pauses it, or only ends the watching."""
     with open_progress(is_quiet=ending.is_quiet) as progress, interrupt.gently() as stop:
-        await _show_until_at_rest(app, job, progress, stop)
+        await _show_until_at_rest(app, job, progress, stop, is_ours=pauses)
         if stop.is_requested and pauses:
             await _pause_when_told(app, job, stop)
             await _let_go(app, job)
@@ -146,7 +148,10 @@ def report_path(job: str, wanted: Path | None) -> Path:
     return wanted or Path(f"muster-{job}.csv")
 
 
-async def _show_until_at_rest(app: App, job: Job, progress: Progress, stop: StopSignal) -> None:
+async def _show_until_at_rest(
+    app: App, job: Job, progress: Progress, stop: StopSignal, *, is_ours: bool = False
+) -> None:
+    """Show the job until it rests; TenantChanged where no worker can call the devices of one that was started here."""
     while not stop.is_requested:
         try:
             view = await _seen(app, job, progress)
@@ -157,6 +162,8 @@ async def _show_until_at_rest(app: App, job: Job, progress: Progress, stop: Stop
             progress.show(view)
             if view.status.is_at_rest:
                 return
+            if is_ours and view.waiting_for is not None and view.waiting_for.kind is WaitKind.TENANT_CHANGED:
+                raise TenantChanged(f"{view.waiting_for.message} {rebind_hint(job.id)}")
         await _told_within(stop, LOOK)
 
 

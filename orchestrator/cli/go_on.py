@@ -12,6 +12,7 @@ from orchestrator.cli.foreground import Ending, follow, follow_started, report_p
 from orchestrator.cli.invocation import Invocation, asker
 from orchestrator.cli.launch import with_app
 from orchestrator.cli.report_file import refuse_unwritable
+from orchestrator.domain.errors import IllegalMove, RequestRejected, TenantChanged, UnknownTenant
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job
 from orchestrator.domain.target import TargetStatus
@@ -34,13 +35,18 @@ def launch_follow(invocation: Invocation, wanted: str, *, is_quiet: bool) -> int
     return with_app(settings, work, kind="ask")
 
 
-def launch_resume(invocation: Invocation, wanted: str, *, reason: str | None, report: Path | None) -> int:
+def launch_resume(
+    invocation: Invocation, wanted: str, *, reason: str | None, report: Path | None, rebind: bool = False
+) -> int:
     """Go on with a job: here, unless others take it."""
     settings = invocation.settings()
     refuse_unwritable(report or Path("muster-report.csv"))
 
     async def work(app: App, interrupt: Interrupt) -> int:
-        job = (await resume_job(app, wanted, by=asker(), reason=reason)).job
+        try:
+            job = (await resume_job(app, wanted, by=asker(), reason=reason, rebind=rebind)).job
+        except IllegalMove as refusal:
+            raise await _what_else(app, wanted, refusal) from None
         return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
 
     return with_app(settings, work, kind="run" if settings.is_embedded else "ask")
@@ -74,11 +80,30 @@ def launch_schedule(invocation: Invocation, name: str, *, reason: str | None, re
     refuse_unwritable(report or Path("muster-report.csv"))
 
     async def work(app: App, interrupt: Interrupt) -> int:
-        job = await run_schedule(app, name, by=asker(), reason=reason)
+        try:
+            job = await run_schedule(app, name, by=asker(), reason=reason)
+        except UnknownTenant as lost:
+            # The schedule knew it: the settings changed since, and nothing about this command is wrong.
+            raise TenantChanged(str(lost)) from lost
         click.echo(f"Job {job.id} of schedule {name} is submitted.", err=True)
         return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
 
     return with_app(settings, work, kind="run" if settings.is_embedded else "ask")
+
+
+async def _what_else(app: App, wanted: str, refusal: IllegalMove) -> RequestRejected:
+    """What to do with a job that has ended, in place of going on with it."""
+    view = await describe_job(app, wanted)
+    left = [status for status in ("failed", "uncertain", "cancelled") if getattr(view.tally, status)]
+    if not view.status.is_final:
+        return refusal
+    if not left:
+        return RequestRejected(f"Job {view.job.id} is {view.status}, and nothing of it is left to call.")
+    which = "" if left == ["failed"] else f" --status {','.join(left)}"
+    return RequestRejected(
+        f"Job {view.job.id} is {view.status}: it does not go on. `muster job retry {view.job.id}{which}` makes a new "
+        f"job of the devices that are {' or '.join(left)}."
+    )
 
 
 async def _see_through(app: App, interrupt: Interrupt, job: Job, settings: Settings, ending: Ending) -> int:

@@ -63,15 +63,16 @@ def priority(invocation: Invocation, wanted: str, *, priority: str, reason: str 
 
 @click.command()
 @click.argument("wanted", metavar="ID")
+@click.option("--rebind", is_flag=True, help="Move what waits to the lane that the tenant's settings lead to now.")
 @reason_option
 @_report
 @output_option
 @pass_invocation
-def resume(invocation: Invocation, wanted: str, *, reason: str | None, report: Path | None) -> int:
+def resume(invocation: Invocation, wanted: str, *, rebind: bool, reason: str | None, report: Path | None) -> int:
     """Go on with a job that was paused, stopped or interrupted: here, unless a service takes it."""
     from orchestrator.cli.go_on import launch_resume
 
-    return launch_resume(invocation, wanted, reason=reason, report=report)
+    return launch_resume(invocation, wanted, reason=reason, report=report, rebind=rebind)
 
 
 @click.command()

@@ -10,7 +10,7 @@ MusterError
 │   ├── ScheduleInvalid, ScheduleUnreadable, NameTaken, StillRunning
 │   └── IntakeFailed       (with every bad line)
 ├── TryLater               somebody else is unwell                  exit code 4
-│   └── StoreUnavailable, QueueUnavailable, SignInUnreachable, SchemaTooNew, NobodyWorking
+│   └── StoreUnavailable, QueueUnavailable, SignInUnreachable, SchemaTooNew, NobodyWorking, TenantChanged
 └── CannotContinue         nothing like this will work              exit code 3
     └── SignInRefused, PermissionMissing
 """
@@ -227,6 +227,10 @@ class SignInUnreachable(TryLater):
 
 class NobodyWorking(TryLater):
     """The job is stored, and no process is there to run it."""
+
+
+class TenantChanged(TryLater):
+    """The settings no longer lead to the lane that the job was submitted for."""
 
 
 class SignInRefused(CannotContinue):

@@ -56,7 +56,7 @@ class WaitingFor:
 
 @dataclass(frozen=True, slots=True)
 class LaneWait:
-    """What keeps one process from calling in a lane: only that process knows, and it reports it for others to read."""
+    """The cause that keeps one process from calling in a lane; the process reports it, since no other can see it."""
 
     kind: WaitKind
     message: str
@@ -177,6 +177,6 @@ def _going_slowly(job: JobSituation) -> WaitingFor | None:
     return None
 
 
-def clock_time(moment: datetime) -> str:
+def clock_time(at: datetime) -> str:
     """The time of day in UTC, to the second."""
-    return f"{moment:%H:%M:%S} UTC"
+    return f"{at:%H:%M:%S} UTC"

@@ -17,11 +17,11 @@ class KnownWaits:
         self._only: JobNumber | None = None
 
     def begin_work(self, only: JobNumber | None) -> None:
-        """This process takes calls from now on: of this job, or of any."""
+        """Notes that this process calls devices from now on: of the job `only`, or of any job."""
         self._is_at_work, self._only = True, only
 
     def end_work(self) -> None:
-        """This process takes no further calls."""
+        """Notes that this process starts no further call."""
         self._is_at_work = False
         self._waits = {}
 
@@ -34,5 +34,5 @@ class KnownWaits:
         self._waits = dict(waits)
 
     def of(self, lane: LaneKey) -> LaneWait | None:
-        """What keeps this process from calling in the lane."""
+        """The cause that keeps this process from calling in the lane; None where nothing does."""
         return self._waits.get(lane)

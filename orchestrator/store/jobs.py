@@ -148,6 +148,10 @@ class Jobs:
             update(JobRow).where(JobRow.number == number).values(pass_value=place, answered=False)
         )
 
+    async def rebind(self, number: JobNumber, lane: LaneKey) -> None:
+        """Lets the job's waiting targets be called in another lane."""
+        await self._connection.execute(update(JobRow).where(JobRow.number == number).values(lane=lane))
+
     async def note_answered(self, number: JobNumber) -> None:
         """Graph gave this job a first answer that is no refusal of the caller: it may go at full pace."""
         await self._connection.execute(

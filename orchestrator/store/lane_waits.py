@@ -38,12 +38,12 @@ class LaneWaits:
         await self._connection.execute(insert(LaneWaitRow), rows)
 
     async def reported_since(
-        self, moment: datetime, lanes: Collection[LaneKey]
+        self, earliest: datetime, lanes: Collection[LaneKey]
     ) -> dict[LaneKey, dict[WorkerId, LaneWait]]:
-        """What each worker reported of these lanes since then; an older report says nothing any more."""
+        """The reports on these lanes that were written since then; an older one is no longer true."""
         query = (
             select(LaneWaitRow.__table__)
-            .where(LaneWaitRow.lane.in_(lanes), LaneWaitRow.reported_at >= moment)
+            .where(LaneWaitRow.lane.in_(lanes), LaneWaitRow.reported_at >= earliest)
             .order_by(LaneWaitRow.lane, LaneWaitRow.worker)
         )
         found: dict[LaneKey, dict[WorkerId, LaneWait]] = {}

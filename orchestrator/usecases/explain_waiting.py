@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.domain.ids import JobNumber, LaneKey, WorkerId
@@ -11,7 +11,15 @@ from orchestrator.domain.job import WINDOW_MARGIN, Job, Tally
 from orchestrator.domain.lane_change import tenant_problem
 from orchestrator.domain.learning import share_at, whole_at
 from orchestrator.domain.pacing import Standing
-from orchestrator.domain.waiting import JobSituation, LaneStanding, LaneWait, OutageSeen, WaitingFor, waiting_for
+from orchestrator.domain.waiting import (
+    JobSituation,
+    LaneStanding,
+    LaneWait,
+    OutageSeen,
+    WaitingFor,
+    WaitKind,
+    waiting_for,
+)
 from orchestrator.queueing.bell import SilentBell
 from orchestrator.store.database import Transaction
 from orchestrator.store.jobs import Waiting
@@ -27,23 +35,23 @@ _FIRST_BEAT = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What was seen of the processes at work at a moment, and what they report of some lanes."""
+    """The processes that were alive at `now`, and their reports on some lanes."""
 
     workers: Sequence[WorkerSeen]
     reports: Mapping[LaneKey, Mapping[WorkerId, LaneWait]]
     now: datetime
 
     def is_worked_on(self, app: App, job: JobNumber) -> bool:
-        """Whether this process or another one takes calls of this job."""
+        """Whether this process or another one calls the devices of the job."""
         return app.waits.work_on(job) or bool(self.work_on(job))
 
     def is_soon_worked_on(self, app: App, job: Waiting) -> bool:
-        """The same, or the job was submitted or resumed so lately that its process may not have reported itself."""
+        """Whether a process calls its devices, or the job is so new that this process may not have reported itself."""
         is_new = job.touched_at is None or self.now - job.touched_at < _FIRST_BEAT
         return is_new or self.is_worked_on(app, job.number)
 
     def work_on(self, job: JobNumber) -> list[WorkerSeen]:
-        """The processes that take calls of this job."""
+        """The processes that call the devices of the job."""
         return [
             each
             for each in self.workers
@@ -61,7 +69,7 @@ async def look_around(tx: Transaction, lanes: Collection[LaneKey]) -> Surroundin
 def explain(
     app: App, job: Job, tally: Tally, left: Waiting, *, standing: Standing | None, around: Surroundings
 ) -> WaitingFor | None:
-    """What the job waits for; `left` is what it still has to call, `standing` where its lane stands."""
+    """The cause that holds the job back; `left` counts its calls still to be made, `standing` is its lane's."""
     at_work = around.work_on(job.number)
     is_ours = app.waits.work_on(job.number)
     # Where others work, their settings count and not ours: a command may know the database alone.
@@ -91,8 +99,17 @@ def _reported(app: App, lane: LaneKey, at_work: Sequence[WorkerSeen], around: Su
     if own is not None:
         return own
     reports = around.reports.get(lane, {})
-    living = [reports[worker.id] for worker in at_work if worker.id in reports and worker.id != app.worker]
-    return living[0] if living else None
+    kept = [reports[worker.id] for worker in at_work if worker.id in reports and worker.id != app.worker]
+    if not kept:
+        return None
+    if len(kept) == len(at_work):
+        return kept[0]
+    # While a worker with the right settings is there, the others do not matter.
+    others = [wait for wait in kept if wait.kind is not WaitKind.TENANT_CHANGED]
+    if not others:
+        return None
+    said = f"{others[0].message} ({len(others)} of {len(at_work)} processes at work.)"
+    return replace(others[0], message=said)
 
 
 def _outage(job: Job, left: Waiting) -> OutageSeen | None:

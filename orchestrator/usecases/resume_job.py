@@ -11,6 +11,7 @@ from orchestrator.domain.job import JobStatus
 from orchestrator.usecases.app import App
 from orchestrator.usecases.brake_jobs import begin_anew
 from orchestrator.usecases.describe_jobs import JobView, describe_job
+from orchestrator.usecases.settle_lane import settle_lane
 
 log = structlog.get_logger()
 
@@ -18,12 +19,20 @@ _RESTING = (JobStatus.PAUSED, JobStatus.STOPPED)
 
 
 async def resume_job(
-    app: App, wanted: str, *, by: Asker, reason: str | None = None, confirm: Confirm | None = None
+    app: App,
+    wanted: str,
+    *,
+    by: Asker,
+    reason: str | None = None,
+    confirm: Confirm | None = None,
+    rebind: bool = False,
 ) -> JobView:
     """Set the job running again; a running one stays as it is.
 
-    IllegalMove where it has ended, WrongMoment where another job has taken over what it left.
+    IllegalMove where it has ended, WrongMoment where another job has taken over what it left, TenantChanged where the
+    settings lead to another lane than the job's, unless it may `rebind` (see `settle_lane`).
     """
+    await settle_lane(app, wanted, by=by, reason=reason, rebind=rebind)
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
         tally = (await tx.jobs.tallies([job.number]))[job.number]

@@ -21,6 +21,7 @@ from orchestrator.store.reception import NewJob
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.idempotency import Idempotency, KeyTaken, job_of_key
+from orchestrator.usecases.settle_lane import refuse_other_tenant
 from orchestrator.usecases.submit_job import Reception, new_job_id, publish_reception, receiving
 
 RETRIABLE = (TargetStatus.FAILED, TargetStatus.UNCERTAIN, TargetStatus.CANCELLED, TargetStatus.WAITING)
@@ -47,6 +48,7 @@ async def retry_job(
     async with app.store.reading() as tx:
         old = await tx.jobs.find(wanted)
         by.grant.refuse_change(scope_of(old.action, old.tenant, 0))
+        refuse_other_tenant(app, old)
         devices = await _count(tx, old, statuses, code, search)
         by.grant.refuse_change(scope_of(old.action, old.tenant, devices))
         idempotency = None

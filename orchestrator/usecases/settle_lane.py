@@ -1,0 +1,86 @@
+"""Refuse to go on with a job whose settings lead elsewhere now, or move its waiting devices to the present lane."""
+
+from __future__ import annotations
+
+import structlog
+
+from orchestrator.domain.access import Asker, scope_of
+from orchestrator.domain.errors import PermissionMissing, SignInRefused, TenantChanged
+from orchestrator.domain.ids import JobId
+from orchestrator.domain.job import Job
+from orchestrator.domain.lane_change import may_rebind, tenant_problem
+from orchestrator.queueing.bell import SilentBell
+from orchestrator.usecases.app import App, Permission
+from orchestrator.usecases.explain_waiting import look_around
+
+log = structlog.get_logger()
+
+
+async def settle_lane(app: App, wanted: str, *, by: Asker, reason: str | None, rebind: bool) -> None:
+    """Returns where calls of the job can leave, as far as this process's settings decide it.
+
+    TenantChanged where they lead to another lane than the job's, unless `rebind`: then the job moves to the tenant's
+    present lane, once the token there has the permission (PermissionMissing, SignInRefused, SignInUnreachable). Managed
+    device ids mean nothing in another Entra tenant, so a job never moves to one.
+    """
+    async with app.store.reading() as tx:
+        job = await tx.jobs.find(wanted)
+        tally = (await tx.jobs.tallies([job.number]))[job.number]
+        around = await look_around(tx, [job.lane])
+    tenant = app.tenants.get(job.tenant)
+    problem = tenant_problem(job.tenant, job.lane, tenant)
+    if problem is None or job.status.is_final:
+        return
+    # Where others do the work, their settings count: a command may know the database alone.
+    is_ours = app.waits.work_on(job.number) or (isinstance(app.bell, SilentBell) and not around.work_on(job.number))
+    if not rebind:
+        if is_ours:
+            raise TenantChanged(f"{problem} {_way_out(job, rebinds=may_rebind(job.lane, tenant))}")
+        return
+    by.grant.refuse_change(scope_of(job.action, job.tenant, tally.total))
+    if tenant is None or not may_rebind(job.lane, tenant):
+        raise TenantChanged(f"{problem} {_way_out(job, rebinds=False)}")
+    await _refuse_unfit_token(app, job)
+    async with app.store.transaction() as tx:
+        now = await tx.now()
+        await tx.jobs.rebind(job.number, tenant.lane)
+        await tx.jobs.rejoin(job.number, tenant.lane, now=now)
+        facts = {"from": job.lane, "to": tenant.lane}
+        await tx.audit.write(by, "job.rebound", job.id, reason=reason, facts=facts, now=now)
+    log.info("job.rebound", job=job.id, by=by.name, lane=tenant.lane)
+
+
+def refuse_other_tenant(app: App, job: Job) -> None:
+    """TenantChanged where the job's tenant is gone from the settings, or is another Entra tenant now.
+
+    A new job of the same devices may take another app, cloud or address, but the devices are of one Entra tenant.
+    """
+    tenant = app.tenants.get(job.tenant)
+    problem = tenant_problem(job.tenant, job.lane, tenant)
+    if problem is not None and not may_rebind(job.lane, tenant):
+        raise TenantChanged(f"{problem} Its devices cannot be called through other settings; put the tenant back.")
+
+
+async def _refuse_unfit_token(app: App, job: Job) -> None:
+    view = await (await app.connect(app.tenant(job.tenant))).token_view()
+    if not view.audience_fits:
+        raise SignInRefused(f"The token of tenant {job.tenant!r} is for {view.audience}, another cloud or API.")
+    if view.permission is Permission.MISSING:
+        raise PermissionMissing(
+            f"The token of tenant {job.tenant!r} lacks the permission for these actions, so job {job.id} stays where "
+            f"it is. `muster tenant check {job.tenant}` shows what the token carries."
+        )
+
+
+def rebind_hint(job: JobId) -> str:
+    """What to do about a job that other settings of the same Entra tenant could call."""
+    return (
+        f"Put the settings back, or let `muster job resume {job} --rebind` move the waiting devices to the tenant's "
+        "present lane."
+    )
+
+
+def _way_out(job: Job, *, rebinds: bool) -> str:
+    if rebinds:
+        return rebind_hint(job.id)
+    return f"Put the settings back, or end the job with `muster job cancel {job.id}`."
