@@ -26,7 +26,7 @@ class Closures:
         self._in_a_row = 0
         self._answered = False
         self._unshared: tuple[Refusal, float] | None = None
-        self._unreachable: tuple[GraphError, datetime] | None = None
+        self._unreachable: tuple[GraphError, datetime, datetime] | None = None
         self.until = 0.0
 
     @property
@@ -41,8 +41,7 @@ class Closures:
         # A try may take as long as it takes to connect. A lane in which nothing is tried any more says nothing.
         if self._unreachable is None or left < -_LONGEST_TRY:
             return None
-        error, since = self._unreachable
-        until = self._ports.utc() + timedelta(seconds=left)
+        error, since, until = self._unreachable
         return unreachable_wait(error, since=since, until=until if left > 0 else None)
 
     def note_told(self, until: float) -> None:
@@ -63,7 +62,7 @@ class Closures:
         if outcome.never_left:
             # The way from here is broken, perhaps only from here: the others go on.
             self.until = max(self.until, now + min(2.0**self._in_a_row, _LONGEST_OUTAGE_NAP))
-            self._unreachable = outcome.error, self._unreachable[1] if self._unreachable else self._ports.utc()
+            self._note_unreachable(outcome.error, now)
             if not self._answered and self._in_a_row >= HOPELESS:
                 return Barred(outcome.error, Bar.UNREACHABLE), None
             return outcome, None
@@ -74,6 +73,12 @@ class Closures:
     def note_answered(self) -> None:
         """Graph answers the caller."""
         self._answered, self._in_a_row, self._unreachable = True, 0, None
+
+    def _note_unreachable(self, error: GraphError, now: float) -> None:
+        utc = self._ports.utc()
+        since = self._unreachable[1] if self._unreachable else utc
+        # Worked out once: a report that changed with every look would be written with every look.
+        self._unreachable = error, since, utc + timedelta(seconds=self.until - now)
 
     async def share(self, refusal: Refusal) -> None:
         """Close the lane for everybody; what cannot be said now is offered again by `share_again`."""
