@@ -23,6 +23,7 @@ from orchestrator.store.batches import Batches
 from orchestrator.store.brakes import Brakes
 from orchestrator.store.creations import Creations
 from orchestrator.store.inputs import Inputs
+from orchestrator.store.inventory import Inventories
 from orchestrator.store.job_search import JobSearch
 from orchestrator.store.jobs import Jobs
 from orchestrator.store.keys import Keys
@@ -61,6 +62,7 @@ class Transaction:
         self.brakes = Brakes(connection)
         self.targets = Targets(connection)
         self.inputs = Inputs(connection)
+        self.inventories = Inventories(connection)
         self.reception = Reception(connection)
         self.recovery = Recovery(connection)
         self.lanes = Lanes(connection)
