@@ -36,9 +36,7 @@ def upgrade() -> None:
         sa.Column("touched_at", UtcDateTime(), nullable=False),
         sa.Column("figures", sa.Text(), nullable=True),
         sa.Column("changes", sa.Text(), nullable=True),
-        sa.CheckConstraint(
-            "status IN ('receiving','pending','current','old')", name=op.f("ck_inventories_status")
-        ),
+        sa.CheckConstraint("status IN ('receiving','pending','current','old')", name=op.f("ck_inventories_status")),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_inventories")),
     )
     op.create_index(

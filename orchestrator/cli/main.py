@@ -24,6 +24,7 @@ _COMMANDS = {
     "inventory": Named(
         f"{_HERE}.inventory:inventory", "what is known of a tenant's devices: names, serial numbers, ids"
     ),
+    "device": Named(f"{_HERE}.devices:device", "one device: what it is, and everything that was asked of it"),
     "notify": Named(f"{_HERE}.main:notify", "who is told how jobs end, and whether that works"),
     "tenant": Named(f"{_HERE}.tenants:tenant", "who we call Graph as, and whether that works"),
     "lane": Named(f"{_HERE}.lanes:lane", "how fast we may call, until when a lane is closed, and who waits"),

@@ -37,6 +37,7 @@ from orchestrator.store.samples import Samples
 from orchestrator.store.saved_lists import SavedLists
 from orchestrator.store.schedules import Schedules
 from orchestrator.store.sessions import Sessions
+from orchestrator.store.target_lookup import TargetLookup
 from orchestrator.store.targets import Targets
 from orchestrator.store.troubles import as_statement_failed, is_nul, is_outage, place_of, unavailable
 from orchestrator.store.whole import WholeOf
@@ -61,6 +62,7 @@ class Transaction:
         self.batches = Batches(connection)
         self.brakes = Brakes(connection)
         self.targets = Targets(connection)
+        self.target_lookup = TargetLookup(connection)
         self.inputs = Inputs(connection)
         self.inventories = Inventories(connection)
         self.reception = Reception(connection)

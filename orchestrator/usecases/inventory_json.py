@@ -9,6 +9,7 @@ from orchestrator.domain.figures import rfc3339
 if TYPE_CHECKING:
     from orchestrator.domain.inventory import InventoryDevice
     from orchestrator.store.inventory import Inventory
+    from orchestrator.usecases.device_history import DeviceHistory
 
 
 def inventory_object(tenant: str, inventory: Inventory, pending: Inventory | None = None) -> dict[str, Any]:
@@ -47,4 +48,29 @@ def device_object(device: InventoryDevice) -> dict[str, Any]:
         "managementAgent": device.management_agent,
         "lastContactAt": rfc3339(device.last_contact_at),
         "eligible": device.is_eligible,
+    }
+
+
+def device_history_object(history: DeviceHistory) -> dict[str, Any]:
+    """A device with everything that was asked of it, as `muster device show -o json` and `GET /api/devices` give it."""
+    return {
+        **device_object(history.device),
+        "tenant": history.tenant,
+        "inventoryAt": rfc3339(history.inventory_at),
+        "attempts": [
+            {
+                "job": call.job,
+                "jobName": call.job_name,
+                "action": call.action,
+                "at": rfc3339(call.at),
+                "status": call.status,
+                "httpStatus": call.http_status,
+                "errorCode": call.error_code,
+                "errorMessage": call.error_message,
+                "requestId": call.request_id,
+                "calls": call.attempts,
+                "submittedBy": call.submitted_by,
+            }
+            for call in history.calls
+        ],
     }

@@ -229,6 +229,7 @@ async def publish_reception(
         kept = None if idempotency is None else idempotency.kept
         if not await tx.reception.publish(reception.number, intake, total=reception.total, idempotency=kept, now=now):
             raise KeyTaken
+        await tx.target_lookup.enqueue(reception.number)
         published = await tx.jobs.by_number(reception.number)
         await _write_deed(tx, by, published, devices=reception.total, now=now)
         if together_with is not None:
