@@ -37,6 +37,8 @@ from orchestrator.domain.errors import (
     WrongMoment,
 )
 from orchestrator.serving.faults import FaultsAnswered, told_over_http
+from orchestrator.usecases.device_history import AmbiguousDevice, UnknownDevice
+from orchestrator.usecases.inventory import NoInventory
 
 log = structlog.get_logger()
 
@@ -49,6 +51,9 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (UnknownLane, 404),
     (UnknownSchedule, 404),
     (UnknownList, 404),
+    (UnknownDevice, 404),
+    (NoInventory, 404),
+    (AmbiguousDevice, 409),
     (StillRunning, 409),
     (AmbiguousJob, 409),
     (IllegalMove, 409),
