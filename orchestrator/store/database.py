@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
@@ -42,6 +43,8 @@ from orchestrator.store.targets import Targets
 from orchestrator.store.troubles import as_statement_failed, is_nul, is_outage, place_of, unavailable
 from orchestrator.store.whole import WholeOf
 from orchestrator.store.workers import Workers
+
+log = structlog.get_logger()
 
 _PATIENCE = 30
 """Seconds that a statement, a lock or SQLite's single writer is waited for."""
@@ -102,9 +105,12 @@ class Transaction:
         self._afterwards.append(act)
 
     async def committed(self) -> None:
-        """Called by the store alone."""
+        """Called by the store alone; an error of an act is logged, for what is committed must not look refused."""
         for act in self._afterwards:
-            await act()
+            try:
+                await act()
+            except Exception:
+                log.exception("store.after_commit_broke")
 
 
 class Store:
