@@ -6,14 +6,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import BinaryIO
 
 from orchestrator.domain.device import BadId, Via, parse_id
 from orchestrator.domain.errors import IntakeFailed
 from orchestrator.domain.inventory import Identifier, InventoryDevice, compare_key, name_of_agent, objection_to
-from orchestrator.intake.columns import find_id_columns, fold, is_device, shown
+from orchestrator.intake.columns import is_device, names_an_id
 from orchestrator.intake.csv_file import CsvFile, CsvRow
+from orchestrator.intake.header import ROWS_LOOKED_AT, Expected, read_header
+from orchestrator.intake.noise import bare, folded, shown
 
 
 @dataclass(slots=True)
@@ -107,9 +109,9 @@ class _Columns:
 
     @classmethod
     def of(cls, header: Sequence[str], id_column: int) -> _Columns:
-        folded = [fold(name) for name in header]
+        names = [folded(name) for name in header]
         found = {
-            field: tuple(place for alias in aliases for place, name in enumerate(folded) if name == alias)
+            field: tuple(place for alias in aliases for place, name in enumerate(names) if name == alias)
             for field, aliases in _ALIASES.items()
         }
         return cls(id_column, {field: places for field, places in found.items() if places})
@@ -137,38 +139,37 @@ class _Columns:
         )
 
     def _texts(self, cells: Sequence[str], field: str) -> list[str]:
-        return [cells[place] for place in self.places.get(field, ()) if place < len(cells) and cells[place].strip()]
+        return [cells[place] for place in self.places.get(field, ()) if place < len(cells) and bare(cells[place])]
 
     def _text(self, cells: Sequence[str], field: str) -> str | None:
         texts = self._texts(cells, field)
-        return texts[0].strip()[:_LONGEST] if texts else None
+        return bare(texts[0])[:_LONGEST] if texts else None
 
     def _guid(self, cells: Sequence[str], field: str, by: Identifier) -> str | None:
         return next((key for text in self._texts(cells, field) if (key := compare_key(by, text))), None)
 
 
 def _open(stream: BinaryIO, max_bytes: int) -> InventoryFile:
-    file = CsvFile(stream, max_bytes=max_bytes, is_header=_names_a_device)
+    file = CsvFile(
+        stream, max_bytes=max_bytes, is_header=lambda cells: names_an_id(cells, Via.MANAGED_DEVICES, column=None)
+    )
     rows = file.rows()
-    header = next(rows, None)
-    if header is None or is_device(header.cells):
+    first = list(islice(rows, ROWS_LOOKED_AT))
+    if not first or is_device(first[0].cells):
         raise IntakeFailed(f"The file has no header, so nothing says which column is which. {_EXPORT}")
-    id_columns = find_id_columns(header.cells, Via.MANAGED_DEVICES, column=None)
-    columns = _Columns.of(header.cells, id_columns.indexes[0])
+    header = read_header(first, Expected(Via.MANAGED_DEVICES, None, file.delimiter, file.object_type))
+    id_columns = header.layout.id_columns
+    columns = _Columns.of(header.columns, id_columns.indexes[0])
     if not {"name", "serial_number", "entra_device_id", "configmgr_id"} & columns.places.keys():
         raise IntakeFailed(
             "The file has managed device ids, and neither names nor serial numbers nor other ids beside them. "
             f"{_EXPORT}"
         )
-    first = next(rows, None)
-    if first is None:
+    devices = first[header.rows :]
+    if not devices:
         raise IntakeFailed("The file has a header and no rows: there is no device in it.")
     fields = tuple(field for field in _ALIASES if field in columns.places)
-    return InventoryFile(shown(id_columns.names[0]), fields, file, chain([first], rows), columns)
-
-
-def _names_a_device(cells: Sequence[str]) -> bool:
-    return any(fold(cell) in {"deviceid", "manageddeviceid", "intunedeviceid", "id"} for cell in cells)
+    return InventoryFile(shown(id_columns.names[0]), fields, file, chain(devices, rows), columns)
 
 
 # Folded headers: the admin center's export, `Export-Csv` of Get-MgDeviceManagementManagedDevice, and the export API's
