@@ -57,6 +57,7 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
                 driver=driver,
                 link=link,
                 people=people_of(settings, app.clock),
+                announce=on_ready,
             )
             sampling = asyncio.create_task(sampler.run(stop), name="samples")
             if on_ready is not None:

@@ -13,7 +13,6 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from orchestrator.api.health import health_routes
-from orchestrator.api.inventory import inventory_routes
 from orchestrator.api.jobs import job_routes, preview_routes
 from orchestrator.api.keys import key_routes
 from orchestrator.api.lanes import lane_routes
@@ -21,6 +20,7 @@ from orchestrator.api.lists import list_routes
 from orchestrator.api.metrics import metric_routes
 from orchestrator.api.problems import PlainRefusals, Problem, explain_problems, methods_at
 from orchestrator.api.schedules import moment_routes, schedule_routes
+from orchestrator.api.sessions import session_routes
 from orchestrator.settings import Settings
 
 _ABOUT = """\
@@ -65,8 +65,8 @@ def _routes(settings: Settings) -> list[APIRouter]:
         moment_routes(),
         list_routes(settings.max_bytes),
         lane_routes(),
-        inventory_routes(),
         key_routes(),
+        session_routes(),
         health_routes(),
         metric_routes(),
     ]

@@ -34,11 +34,10 @@ from orchestrator.domain.errors import (
     UnknownLane,
     UnknownList,
     UnknownSchedule,
+    UnknownSession,
     WrongMoment,
 )
 from orchestrator.serving.faults import FaultsAnswered, told_over_http
-from orchestrator.usecases.device_history import AmbiguousDevice, UnknownDevice
-from orchestrator.usecases.inventory import NoInventory
 
 log = structlog.get_logger()
 
@@ -48,12 +47,10 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (NotPermitted, 403),
     (UnknownJob, 404),
     (UnknownKey, 404),
+    (UnknownSession, 404),
     (UnknownLane, 404),
     (UnknownSchedule, 404),
     (UnknownList, 404),
-    (UnknownDevice, 404),
-    (NoInventory, 404),
-    (AmbiguousDevice, 409),
     (StillRunning, 409),
     (AmbiguousJob, 409),
     (IllegalMove, 409),

@@ -15,6 +15,7 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.errors import MOST_PROBLEMS
 from orchestrator.domain.job import JobStatus, Priority
 from orchestrator.domain.schedule import MomentStatus, Overlap, ScheduleStatus
+from orchestrator.domain.sessions import Way
 from orchestrator.domain.target import TargetStatus
 from orchestrator.domain.waiting import WaitKind
 from orchestrator.serving.wire import Text, Wire
@@ -141,7 +142,6 @@ class PreviewFacts(Wire):
     ineligible: int
     left_out: int
     id_columns: list[str]
-    ignored: list[str] = Field(description="What was found in the list that is no device and no error.")
     forecast: ForecastFacts
     problems: list[BadLine] = Field(description=f"The bad lines, or the first {MOST_PROBLEMS:,} of them.")
 
@@ -238,6 +238,29 @@ class KeyList(Wire):
     """Every key there is or was."""
 
     items: list[KeyFacts]
+
+
+class SessionFacts(Wire):
+    """A person who is signed in to the dashboard. `checkedAt` is when Entra ID last confirmed the role."""
+
+    id: str
+    name: str
+    person_id: str | None
+    key_id: str | None
+    role: Role
+    way: Way
+    from_: str = Field(alias="from")
+    created_at: str
+    signed_in_at: str
+    last_seen_at: str
+    checked_at: str | None
+    expires_at: str
+
+
+class SessionList(Wire):
+    """Every session that opens something, the newest first."""
+
+    items: list[SessionFacts]
 
 
 class CreationsFacts(Wire):

@@ -16,7 +16,6 @@ from orchestrator.cli.column_fit import FREE_TEXT, fit_columns
 from orchestrator.cli.invocation import Format
 from orchestrator.cli.terminal import Styled, console, say, write_data
 from orchestrator.domain.plain_text import escaped_json, shown, shown_lines
-from orchestrator.intake.formulas import defuse
 
 Row = Mapping[str, Any]
 
@@ -173,8 +172,7 @@ def write(text: str) -> None:
 
 def _plain(value: object) -> object:
     # As JSON has it: Python's True would be a third spelling.
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | tuple | bool) else value
-    return defuse(text) if isinstance(text, str) else text
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | tuple | bool) else value
 
 
 def _cell(value: object) -> str:

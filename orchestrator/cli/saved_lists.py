@@ -47,7 +47,6 @@ def import_(
         take_all=take_all,
         max_rows=settings.max_rows,
         max_bytes=settings.max_bytes,
-        max_columns=settings.max_columns,
         # Whoever runs a command has this process to themselves: all of them are named.
         most_problems=settings.max_rows,
     )
@@ -68,7 +67,6 @@ def import_(
         _say(imported)
     else:
         named = {"addedDevices": list(imported.added), "removedDevices": list(imported.removed)}
-        named["ignored"] = list(imported.ignored)
         show_facts({**list_object(imported.version), **named}, invocation.output)
 
 
@@ -137,8 +135,6 @@ def _say(imported: Imported) -> None:
             f" ({plural(version.intake.duplicates, 'duplicate')} and {version.intake.rejected:,} rejected left out)"
         )
     click.echo(f"List {version.name}, version {version.version}: {plural(version.devices, 'device')}{left_out}.")
-    if imported.ignored:
-        click.echo(f"Ignored: {'; '.join(imported.ignored)}.")
     if version.version > 1:
         click.echo(f"Added {version.added:,}, removed {version.removed:,} since version {version.version - 1}.")
         for mark, devices, count in (

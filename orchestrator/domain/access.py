@@ -161,10 +161,23 @@ def key_of_caller(caller: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody whom a directory knows, with the app roles that it gave them."""
+    """A person whom a directory knows, with the app roles that it gave them.
+
+    `id` is TENANT/OBJECT; `signed_in_at` is when the person last proved who they are, where the directory says so.
+    """
 
     name: str
     roles: frozenset[str]
+    id: str | None = None
+    signed_in_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """A person whom a directory signed in, and the token with which it can be asked about them again."""
+
+    person: Person
+    refresh_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

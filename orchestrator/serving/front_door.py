@@ -16,6 +16,10 @@ class OneTimeLink:
         self.token = secrets.token_urlsafe(32)
         self._is_used = False
 
+    def renew(self) -> None:
+        """Makes another token, good for one sign-in; the one before opens nothing any more."""
+        self.token, self._is_used = secrets.token_urlsafe(32), False
+
     def take(self, token: str) -> bool:
         """Whether this is the token, and nobody came with it before."""
         fits = not self._is_used and hmac.compare_digest(self.token.encode(), token.encode())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from orchestrator.domain.access import Limits
 from orchestrator.engine.stop import StopSignal
 from orchestrator.serving.front_door import Attempts, OneTimeLink
 from orchestrator.settings import Settings
@@ -15,6 +17,7 @@ from orchestrator.usecases.check_health import RecentHealth
 from orchestrator.usecases.drive import Driver
 from orchestrator.usecases.person_sign_in import Provider
 from orchestrator.usecases.sample_progress import Sampler
+from orchestrator.usecases.sign_in import Directory
 from orchestrator.usecases.watch import Watch
 
 MOST_OF_A_BODY = 256 * 1024
@@ -26,6 +29,7 @@ class Served:
     """One web process; `driver` is there where it also works, `link` where it is one person's own.
 
     `sampler` shows by its looks that the process goes on. `attempts` counts one-time links that were wrong, by address.
+    `announce` shows the link to whoever started the process.
     """
 
     app: App
@@ -38,6 +42,16 @@ class Served:
     driver: Driver | None = None
     link: OneTimeLink | None = None
     people: Provider | None = None
+    announce: Callable[[OneTimeLink], None] | None = None
+
+    @property
+    def directory(self) -> Directory:
+        """Through whom people sign in, and what the operators among them may do at most."""
+        given = self.settings.people
+        limits = Limits()
+        if given is not None:
+            limits = Limits(given.operator_ceiling, given.operator_actions, given.operator_tenants)
+        return Directory(self.people, limits)
 
 
 def origin_of(request: Request) -> str:

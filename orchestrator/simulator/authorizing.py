@@ -11,6 +11,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit
+from uuid import NAMESPACE_URL, uuid5
 
 from orchestrator.simulator.issuing import Registration
 from orchestrator.simulator.refusals import oauth_refusal
@@ -20,11 +21,23 @@ from orchestrator.simulator.tenant import Call
 
 @dataclass(slots=True)
 class Visitor:
-    """Who sits at the browser, with the app roles that the directory gave them; `declines` sends them back at once."""
+    """The person at the browser, with the app roles that the directory gave them; `declines` sends them back at once.
+
+    The person typed a password `typed_ago` seconds ago, and does so anew where `prompt=login` asks for it, unless
+    `types_no_password` (a browser that dropped the prompt). A `disabled` account gets nothing for a refresh token.
+    """
 
     name: str = "operator@contoso.example"
     roles: tuple[str, ...] = ()
     declines: bool = False
+    typed_ago: float = 0.0
+    types_no_password: bool = False
+    disabled: bool = False
+
+    @property
+    def object_id(self) -> str:
+        """The id of the person in the directory."""
+        return str(uuid5(NAMESPACE_URL, self.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,8 @@ class Authorization:
     nonce: str
     challenge: str
     visitor: Visitor
+    typed_ago: float = 0.0
+    tells_auth_time: bool = False
 
 
 class Authorizations:
@@ -43,6 +58,7 @@ class Authorizations:
 
     def __init__(self) -> None:
         self.visitor = Visitor()
+        self.people: dict[str, Visitor] = {}
         self._codes: dict[str, Authorization] = {}
         self._issued = 0
 
@@ -61,7 +77,18 @@ class Authorizations:
             self._issued += 1
             code = f"code-{self._issued}"
             nonce, challenge = asked.get("nonce", ""), asked.get("code_challenge", "")
-            self._codes[code] = Authorization(asked["client_id"], back_to, nonce, challenge, self.visitor)
+            typed_now = asked.get("prompt") == "login" and not self.visitor.types_no_password
+            self._codes[code] = Authorization(
+                asked["client_id"],
+                back_to,
+                nonce,
+                challenge,
+                self.visitor,
+                typed_ago=0.0 if typed_now else self.visitor.typed_ago,
+                # https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest: max_age asks for auth_time.
+                tells_auth_time="max_age" in asked,
+            )
+            self.people[self.visitor.name] = self.visitor
             answer["code"] = code
         return Reply(302, headers=(("location", f"{back_to}?{urlencode(answer)}"),))
 

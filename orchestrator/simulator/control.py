@@ -100,7 +100,12 @@ class Control:
         if "visitor" in asked:
             who = dict(asked["visitor"])
             entra.visitor = Visitor(
-                str(who.get("name", Visitor().name)), tuple(map(str, who.get("roles", ()))), bool(who.get("declines"))
+                str(who.get("name", Visitor().name)),
+                tuple(map(str, who.get("roles", ()))),
+                declines=bool(who.get("declines")),
+                typed_ago=float(who.get("typedAgo", 0)),
+                types_no_password=bool(who.get("typesNoPassword")),
+                disabled=bool(who.get("disabled")),
             )
 
 

@@ -49,6 +49,8 @@ class Entra:
     @visitor.setter
     def visitor(self, visitor: Visitor) -> None:
         self.grants.authorizations.visitor = visitor
+        # The directory changed: refresh tokens of this person are answered with the roles that they have now.
+        self.grants.authorizations.people[visitor.name] = visitor
 
     def forget_counts(self) -> None:
         """Count token requests from zero again."""

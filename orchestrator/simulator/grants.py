@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
-from orchestrator.simulator.authorizing import Authorizations
+from orchestrator.simulator.authorizing import Authorizations, Visitor
 from orchestrator.simulator.issuing import Mint, Registration, audience_of, client_info, proves
 from orchestrator.simulator.refusals import oauth_refusal
 from orchestrator.simulator.replies import Reply
@@ -54,6 +54,8 @@ class Grants:
         self._flows: dict[str, _DeviceFlow] = {}
         self._begun = 0
         self._refresh: dict[str, _DeviceFlow] = {}
+        self._refresh_of_people: dict[str, tuple[str, str]] = {}
+        self._wall = wall
 
     def grant(self, kind: str, form: dict[str, str], place: Place, call: Call) -> Reply:
         """Tokens, or the error that Entra would answer with."""
@@ -68,6 +70,8 @@ class Grants:
                 return self._begin(app, form, place)
             case "authorization_code":
                 return self._to_visitor(app, form, place, call)
+            case "refresh_token" if form.get("refresh_token", "") in self._refresh_of_people:
+                return self._renew(app, form, place, call)
             case "refresh_token":
                 flow = self._refresh.get(form.get("refresh_token", ""))
                 return (
@@ -99,24 +103,50 @@ class Grants:
         redeemed = self.authorizations.redeem(app, form, call)
         if isinstance(redeemed, Reply):
             return redeemed
-        token = self.mint.token(
-            tenant=place.tenant, app=app, audience=app.client_id, issuer=place.issuer, user=_OPERATOR
-        )
+        auth_time = self._wall() - redeemed.typed_ago if redeemed.tells_auth_time else None
+        return self._granted_to(app, redeemed.visitor, form, place, nonce=redeemed.nonce, auth_time=auth_time)
+
+    def _renew(self, app: Registration, form: dict[str, str], place: Place, call: Call) -> Reply:
+        """New tokens for a refresh token, with the roles that the directory gives the person now."""
+        if self.apps and not proves(app, form, audience=place.token_endpoint):
+            return oauth_refusal("invalid_client").reply_to(call)
+        client_id, name = self._refresh_of_people[form["refresh_token"]]
+        person = self.authorizations.people.get(name)
+        if client_id != app.client_id or person is None or person.disabled:
+            return oauth_refusal("invalid_grant").reply_to(call)
+        return self._granted_to(app, person, form, place)
+
+    def _granted_to(
+        self,
+        app: Registration,
+        person: Visitor,
+        form: dict[str, str],
+        place: Place,
+        *,
+        nonce: str | None = None,
+        auth_time: float | None = None,
+    ) -> Reply:
+        user = person.object_id
+        token = self.mint.token(tenant=place.tenant, app=app, audience=app.client_id, issuer=place.issuer, user=user)
+        refresh = f"refresh-token-of-a-person-{len(self._refresh_of_people) + 1}"
+        self._refresh_of_people[refresh] = (app.client_id, person.name)
         return Reply(
             200,
             {
                 **self.mint.granted(token),
                 "scope": form.get("scope", ""),
+                "refresh_token": refresh,
                 "id_token": self.mint.id_token(
                     tenant=place.tenant,
                     app=app,
                     issuer=place.issuer,
-                    user=_OPERATOR,
-                    name=redeemed.visitor.name,
-                    roles=redeemed.visitor.roles,
-                    nonce=redeemed.nonce,
+                    user=user,
+                    name=person.name,
+                    roles=person.roles,
+                    nonce=nonce,
+                    auth_time=auth_time,
                 ),
-                "client_info": client_info(place.tenant, _OPERATOR),
+                "client_info": client_info(place.tenant, user),
             },
         )
 

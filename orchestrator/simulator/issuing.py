@@ -83,6 +83,7 @@ class Mint:
         name: str = "operator@contoso.example",
         roles: tuple[str, ...] = (),
         nonce: str | None = None,
+        auth_time: float | None = None,
     ) -> str:
         """Who signed in, for the app itself; without app roles the claim is absent."""
         now = int(self.wall())
@@ -101,6 +102,8 @@ class Mint:
             claims["roles"] = list(roles)
         if nonce is not None:
             claims["nonce"] = nonce
+        if auth_time is not None:
+            claims["auth_time"] = int(auth_time)
         return jwt.encode(claims, _KEY, algorithm="HS256")
 
 

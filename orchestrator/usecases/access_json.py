@@ -8,6 +8,7 @@ from typing import Any
 from orchestrator.domain.access import Deed
 from orchestrator.domain.figures import rfc3339
 from orchestrator.domain.keys import ApiKey, Creations
+from orchestrator.domain.sessions import Session
 
 
 def key_object(key: ApiKey, now: datetime) -> dict[str, Any]:
@@ -35,6 +36,24 @@ def key_object(key: ApiKey, now: datetime) -> dict[str, Any]:
 def creations_object(created: Creations) -> dict[str, Any]:
     """What a key or a person created and is still in force."""
     return {"keys": [*created.keys], "schedules": [*created.schedules], "jobs": [*created.jobs]}
+
+
+def session_object(session: Session) -> dict[str, Any]:
+    """A session as an admin may see it; its id opens nothing."""
+    return {
+        "id": session.id,
+        "name": session.name,
+        "personId": session.person_id,
+        "keyId": session.key_id,
+        "role": session.grant.role.value,
+        "way": session.way.value,
+        "from": session.origin,
+        "createdAt": rfc3339(session.created_at),
+        "signedInAt": rfc3339(session.signed_in_at),
+        "lastSeenAt": rfc3339(session.seen_at),
+        "checkedAt": rfc3339(session.checked_at),
+        "expiresAt": rfc3339(session.expires_at),
+    }
 
 
 def deed_object(deed: Deed) -> dict[str, Any]:

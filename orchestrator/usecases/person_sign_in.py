@@ -1,35 +1,55 @@
-"""Signing a person in through a provider: sent there, and taken in when they come back with what we asked for."""
+"""Signing a person in through a provider: sent there, and let in when they come back with what was asked for."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
-from orchestrator.domain.access import Asker, Limits, Person, grant_of_person
+from orchestrator.domain.access import Asker, Identified, Limits, grant_of_person
 from orchestrator.domain.errors import SignInRefused
 from orchestrator.usecases.app import App
 
 _PATIENCE = timedelta(minutes=15)
 
 
-class Provider(Protocol):
-    """Who knows people."""
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A person who was let in, and the page that they wanted."""
 
-    async def begin(self) -> tuple[str, str, str]:
-        """Where to send a person, the state that they come back with, and what is to be remembered meanwhile."""
+    asker: Asker
+    to: str
+    refresh_token: str | None = field(default=None, repr=False)
+
+
+class Provider(Protocol):
+    """A directory of people."""
+
+    async def begin(self, *, again: bool) -> tuple[str, str, str]:
+        """Where to send a person, the state that they come back with, and what is to be remembered meanwhile.
+
+        `again` makes the person prove anew who they are, however long ago they signed in elsewhere.
+        """
         ...
 
-    async def finish(self, remembered: str, answer: Mapping[str, str]) -> Person:
+    async def finish(self, remembered: str, answer: Mapping[str, str]) -> Identified:
         """Who came back; SignInRefused or SignInUnreachable where nobody did."""
         ...
 
+    async def renew(self, refresh_token: str) -> Identified:
+        """The person with the roles that they have now.
 
-async def begin_person_sign_in(app: App, provider: Provider, *, to: str) -> tuple[str, str]:
+        SignInRefused where the directory lets them in no more, SignInUnreachable where it cannot be asked.
+        """
+        ...
+
+
+async def begin_person_sign_in(app: App, provider: Provider, *, to: str, again: bool = False) -> tuple[str, str]:
     """Where to send the person, and the state that their browser must bring back."""
-    where, state, remembered = await provider.begin()
+    where, state, remembered = await provider.begin(again=again)
     async with app.store.transaction() as tx:
         now = await tx.now()
         flow = json.dumps({"to": to, "flow": remembered})
@@ -39,15 +59,18 @@ async def begin_person_sign_in(app: App, provider: Provider, *, to: str) -> tupl
 
 async def finish_person_sign_in(
     app: App, provider: Provider, answer: Mapping[str, str], *, origin: str, limits: Limits
-) -> tuple[Asker, str]:
+) -> Entered:
     """Who came back and where they wanted to go; SignInRefused, or NotPermitted where they have no role here."""
     async with app.store.transaction() as tx:
         taken = await tx.sessions.take_sign_in(_hash(answer.get("state", "")), now=await tx.now())
     if taken is None:
         raise SignInRefused("This sign-in took too long, or was finished before. Begin again.")
     remembered = json.loads(taken)
-    person = await provider.finish(remembered["flow"], answer)
-    return Asker(person.name, origin, grant_of_person(person, limits)), str(remembered["to"])
+    identified = await provider.finish(remembered["flow"], answer)
+    person = identified.person
+    grant = grant_of_person(person, limits)
+    asker = Asker(person.name, origin, grant, person_id=person.id, signed_in_at=person.signed_in_at)
+    return Entered(asker, str(remembered["to"]), identified.refresh_token)
 
 
 def _hash(state: str) -> str:

@@ -1,59 +1,187 @@
-"""Sessions of people in the dashboard: begun, recognised and ended; of the secret only the hash is kept."""
+"""Sessions of people in the dashboard: begun, recognised, checked against the directory, and ended."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import structlog
 
-from orchestrator.domain.access import Asker
-from orchestrator.store.sessions import StoredSession
+from orchestrator.domain.access import Asker, Identified, Limits, grant_of_person
+from orchestrator.domain.errors import MusterError, NotPermitted, SignInRefused
+from orchestrator.domain.sessions import CHECKED_EVERY, LIFETIME, Session, Way
+from orchestrator.store.sealing import seal, unseal
+from orchestrator.store.sessions import ID_LENGTH
 from orchestrator.usecases.app import App
+from orchestrator.usecases.person_sign_in import Provider
 
 log = structlog.get_logger()
 
-LIFETIME = timedelta(hours=12)
-"""A working day: then a person signs in again, and their role is read anew."""
+_PATIENCE = 8.0
+"""Seconds that a request waits for the directory."""
+
+_LEASE = timedelta(seconds=15)
+_ASKED_AGAIN = timedelta(seconds=30)
+"""How soon the directory is asked again after it could not be reached."""
+
+_SEEN_NOTED_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """Somebody who is signed in."""
+class Directory:
+    """Through whom people sign in, and what the operators among them may do at most."""
 
-    asker: Asker
-    session: StoredSession
+    provider: Provider | None
+    limits: Limits = field(default_factory=Limits)
 
 
-async def begin_session(app: App, asker: Asker, *, way: str) -> str:
-    """Sign somebody in; the secret is for their browser alone."""
+async def begin_session(app: App, asker: Asker, *, way: Way, refresh_token: str | None = None) -> str:
+    """Sign a person in; the secret that is returned is for their browser alone.
+
+    The refresh token, with which the directory is asked about the role again, is kept sealed under the secret.
+    """
     secret = secrets.token_urlsafe(32)
     async with app.store.transaction() as tx:
         now = await tx.now()
-        session = StoredSession(asker.name, asker.grant, now + LIFETIME, asker.key_id)
-        await tx.sessions.add(_hash(secret), session, now=now)
-        await tx.audit.write(asker, "session.begun", None, facts={"way": way, "role": asker.grant.role}, now=now)
-    log.info("session.begun", who=asker.name, role=asker.grant.role, way=way)
+        is_checked = way is Way.ENTRA
+        session = Session(
+            id=_hash(secret)[:ID_LENGTH],
+            name=asker.name,
+            grant=asker.grant,
+            way=way,
+            origin=asker.origin,
+            created_at=now,
+            expires_at=now + LIFETIME,
+            signed_in_at=asker.signed_in_at or now,
+            seen_at=now,
+            key_id=asker.key_id,
+            person_id=asker.person_id,
+            checked_at=now if is_checked else None,
+            next_check_at=now + CHECKED_EVERY if is_checked else None,
+        )
+        sealed = None if refresh_token is None else seal(refresh_token, secret)
+        await tx.sessions.add(_hash(secret), session, sealed=sealed)
+        facts = {"way": way.value, "role": asker.grant.role}
+        await tx.audit.write(asker, "session.begun", None, facts=facts, now=now)
+    log.info("session.begun", who=asker.name, role=asker.grant.role, way=way.value)
     return secret
 
 
-async def session_of(app: App, secret: str, *, origin: str) -> Signed | None:
-    """Who is signed in with this secret, None where nobody is (any more)."""
+async def session_of(app: App, secret: str, *, directory: Directory) -> Session | None:
+    """The session of this secret; None where it has ended.
+
+    Where the last answer of the directory is older than ten minutes, the directory is asked first.
+    """
+    secret_hash = _hash(secret)
     async with app.store.reading() as tx:
-        session = await tx.sessions.find(_hash(secret), now=await tx.now())
-    if session is None:
+        now = await tx.now()
+        found = await tx.sessions.find(secret_hash, now=now)
+    if found is None:
         return None
-    return Signed(Asker(session.name, origin, session.grant, session.key_id), session)
+    session, sealed = found
+    if session.is_check_due(now):
+        async with app.store.transaction() as tx:
+            is_ours = await tx.sessions.claim_check(secret_hash, now=now, lease=_LEASE)
+        if is_ours:
+            token = None if sealed is None else unseal(sealed, secret)
+            return await _check(app, session, secret, token, directory)
+        if session.must_wait_for_check(now):
+            return await _checked_by_another(app, secret_hash)
+    elif session.is_out_of_grace(now):
+        await _end(app, secret_hash, session, "Entra ID could not be asked about the role for an hour")
+        return None
+    if now - session.seen_at >= _SEEN_NOTED_EVERY:
+        async with app.store.transaction() as tx:
+            await tx.sessions.note_seen(secret_hash, now=now)
+    return session
 
 
 async def end_session(app: App, secret: str, *, by: Asker) -> None:
-    """Sign somebody out; doing it twice is doing it once."""
+    """Sign a person out; doing it twice is doing it once."""
     async with app.store.transaction() as tx:
         if await tx.sessions.remove(_hash(secret)):
             await tx.audit.write(by, "session.ended", None, now=await tx.now())
             log.info("session.ended", who=by.name)
+
+
+async def _check(app: App, session: Session, secret: str, token: str | None, directory: Directory) -> Session | None:
+    """The session after the directory was asked; None where it no longer confirms the role."""
+    secret_hash = _hash(secret)
+    try:
+        renewed = await _renewed(directory.provider, token, session)
+        grant = grant_of_person(renewed.person, directory.limits)
+    except (SignInRefused, NotPermitted) as refusal:
+        await _end(app, secret_hash, session, str(refusal))
+        return None
+    except (MusterError, TimeoutError) as problem:
+        log.warning("session.unchecked", who=session.name, reason=str(problem) or "no answer in time")
+        return await _put_off(app, secret_hash, session)
+    async with app.store.transaction() as tx:
+        now = await tx.now()
+        sealed = seal(renewed.refresh_token or token or "", secret)
+        await tx.sessions.confirm(
+            secret_hash,
+            name=renewed.person.name,
+            grant=grant,
+            sealed=sealed,
+            now=now,
+            next_check_at=now + CHECKED_EVERY,
+        )
+        if grant != session.grant:
+            facts = {"from": session.grant.role, "to": grant.role}
+            await tx.audit.write(session.asker(session.origin), "session.role_changed", None, facts=facts, now=now)
+        found = await tx.sessions.find(secret_hash, now=now)
+    return None if found is None else found[0]
+
+
+async def _renewed(provider: Provider | None, token: str | None, session: Session) -> Identified:
+    """What the directory says of the person now; SignInRefused where it no longer lets them in."""
+    if provider is None or token is None:
+        raise SignInRefused("Entra ID can no longer be asked about the role: sign in again.")
+    async with asyncio.timeout(_PATIENCE):
+        renewed = await provider.renew(token)
+    if renewed.person.id != session.person_id:
+        raise SignInRefused("Entra ID answered for another person.")
+    return renewed
+
+
+async def _put_off(app: App, secret_hash: str, session: Session) -> Session | None:
+    async with app.store.transaction() as tx:
+        now = await tx.now()
+        await tx.sessions.put_off_check(secret_hash, until=now + _ASKED_AGAIN)
+    if session.is_out_of_grace(now):
+        await _end(app, secret_hash, session, "Entra ID could not be asked about the role for an hour")
+        return None
+    return session
+
+
+async def _checked_by_another(app: App, secret_hash: str) -> Session | None:
+    """The session once another request has asked the directory; as it is where that takes too long."""
+    until = app.clock.monotonic() + _PATIENCE + 1
+    while True:
+        async with app.store.reading() as tx:
+            now = await tx.now()
+            found = await tx.sessions.find(secret_hash, now=now)
+        if found is None:
+            return None
+        session, _ = found
+        if not session.is_check_due(now):
+            return session
+        if app.clock.monotonic() >= until:
+            return None if session.is_out_of_grace(now) else session
+        await app.clock.sleep(0.25)
+
+
+async def _end(app: App, secret_hash: str, session: Session, reason: str) -> None:
+    async with app.store.transaction() as tx:
+        if await tx.sessions.remove(secret_hash):
+            by = session.asker(session.origin)
+            now: datetime = await tx.now()
+            await tx.audit.write(by, "session.ended", None, reason=reason, facts={"way": session.way.value}, now=now)
+    log.info("session.ended", who=session.name, reason=reason)
 
 
 def _hash(secret: str) -> str:

@@ -16,6 +16,7 @@ from orchestrator.usecases.app import App
 from orchestrator.usecases.keys import OVERLAP, NewKey, create_key, describe_key, list_keys, rotate_key
 from orchestrator.usecases.read_audit import read_audit
 from orchestrator.usecases.revoke_key import revoke_key
+from orchestrator.usecases.sessions import end_sessions, list_sessions
 from orchestrator.web.move_forms import said
 from orchestrator.web.pages import Before, Pages, is_fragment, query
 from orchestrator.web.session import Admin
@@ -27,6 +28,7 @@ def access_routes(pages: Pages) -> APIRouter:
     """Keys and audit."""
     routes = APIRouter(max_body_size=MOST_OF_A_BODY)
     _add_keys(routes, pages)
+    _add_sessions(routes, pages)
     _add_audit(routes, pages)
     return routes
 
@@ -96,6 +98,28 @@ def _add_keys(routes: APIRouter, pages: Pages) -> None:
     ) -> Response:
         await revoke_key(app, key_id, with_created=with_created, by=visitor.asker, reason=said(reason))
         return RedirectResponse(f"/keys/{key_id}", 303)
+
+
+def _add_sessions(routes: APIRouter, pages: Pages) -> None:
+    @routes.get("/sessions")
+    async def sessions(request: Request, app: TheApp, visitor: Admin) -> Response:
+        found = await list_sessions(app, by=visitor.asker)
+        return pages.show(request, "sessions.html", sessions=found, own=visitor.session.id)
+
+    @routes.post("/sessions/end")
+    async def end(
+        app: TheApp,
+        visitor: Admin,
+        session: Annotated[str, Form(max_length=64)] = "",
+        person: Annotated[str, Form(max_length=400)] = "",
+        reason: Annotated[str, Form(max_length=2000)] = "",
+    ) -> Response:
+        if not session and not person:
+            raise RequestRejected("Say which session is to end, or whose.")
+        await end_sessions(
+            app, session_id=session or None, person=person or None, by=visitor.asker, reason=said(reason)
+        )
+        return RedirectResponse("/sessions", 303)
 
 
 def _add_audit(routes: APIRouter, pages: Pages) -> None:

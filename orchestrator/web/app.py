@@ -23,12 +23,14 @@ from orchestrator.domain.errors import (
     LineProblem,
     MusterError,
     NotPermitted,
+    SignInTooOld,
     StillRunning,
     TryLater,
     UnknownJob,
     UnknownKey,
     UnknownList,
     UnknownSchedule,
+    UnknownSession,
     WrongMoment,
 )
 from orchestrator.serving.faults import FaultsAnswered, told_over_http
@@ -42,7 +44,7 @@ from orchestrator.web.list_pages import list_pages
 from orchestrator.web.live import live_routes
 from orchestrator.web.move_forms import move_routes
 from orchestrator.web.new_job import new_job_routes
-from orchestrator.web.pages import HERE, Pages, is_fragment, query
+from orchestrator.web.pages import HERE, Pages, go_to, is_fragment, query
 from orchestrator.web.schedule_pages import schedule_pages
 from orchestrator.web.session import SignInFirst
 from orchestrator.web.sign_in import sign_in_routes
@@ -113,6 +115,7 @@ _STATUSES: tuple[tuple[type[MusterError], HTTPStatus], ...] = (
     (NotPermitted, HTTPStatus.FORBIDDEN),
     (UnknownJob, HTTPStatus.NOT_FOUND),
     (UnknownKey, HTTPStatus.NOT_FOUND),
+    (UnknownSession, HTTPStatus.NOT_FOUND),
     (UnknownSchedule, HTTPStatus.NOT_FOUND),
     (UnknownList, HTTPStatus.NOT_FOUND),
     (StillRunning, HTTPStatus.CONFLICT),
@@ -155,6 +158,7 @@ def _explain_problems(web: FastAPI, pages: Pages) -> None:
     def broken(request: Request, where: str) -> Response:
         return say(request, 500, "This is a fault of Muster", where)
 
+    web.add_exception_handler(SignInTooOld, _sign_in_again)  # type: ignore[arg-type] # it takes its own kind
     web.add_exception_handler(Untyped, untyped)  # type: ignore[arg-type] # it takes its own kind
     for kind, explain in (
         (MusterError, ours),
@@ -175,6 +179,10 @@ def _page_of(request: Request) -> str:
     else:
         path, asked = (request.url.path, request.url.query) if request.method == "GET" else ("/", "")
     return f"{path}?{asked}" if asked else path
+
+
+async def _sign_in_again(request: Request, _: SignInTooOld) -> Response:
+    return go_to(request, "/sign-in/again?to=/keys")
 
 
 async def _sign_in_first(request: Request, _: Exception) -> Response:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from orchestrator.domain.access import Limits
 from orchestrator.domain.errors import NotPermitted, SignInRefused
-from orchestrator.serving.served import Parts, Served, origin_of
+from orchestrator.domain.sessions import Way
+from orchestrator.serving.served import Parts, origin_of
 from orchestrator.usecases.person_sign_in import begin_person_sign_in, finish_person_sign_in
 from orchestrator.web.pages import Pages, query
 from orchestrator.web.session import is_foreign, is_state_of, remember_state
@@ -22,12 +22,12 @@ def entra_routes(pages: Pages) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/sign-in/entra")
-    async def to_entra(request: Request, parts: Parts, to: str = "/") -> Response:
+    async def to_entra(request: Request, parts: Parts, to: str = "/", again: bool = False) -> Response:  # noqa: FBT001, FBT002 - of the address
         # Another site may lead here as often as it likes: only a person who presses our button is sent to Entra.
         if parts.people is None or is_foreign(request):
             return RedirectResponse(f"/sign-in{query(to=inside(to))}", _SEE_OTHER)
         try:
-            where, state = await begin_person_sign_in(parts.app, parts.people, to=inside(to))
+            where, state = await begin_person_sign_in(parts.app, parts.people, to=inside(to), again=again)
         except SignInRefused as problem:
             return door(pages, request, parts, to=to, problem=str(problem), status=403)
         response = RedirectResponse(where, _SEE_OTHER)
@@ -42,20 +42,13 @@ def entra_routes(pages: Pages) -> APIRouter:
         if parts.people is None or not is_state_of(request, answer.get("state", "")):
             return door(pages, request, parts, to="/", problem=_LOST, status=400)
         try:
-            asker, to = await finish_person_sign_in(
-                parts.app, parts.people, answer, origin=origin, limits=_limits(parts)
+            entered = await finish_person_sign_in(
+                parts.app, parts.people, answer, origin=origin, limits=parts.directory.limits
             )
         except (SignInRefused, NotPermitted) as problem:
             return door(pages, request, parts, to="/", problem=str(problem), status=403)
-        return await begin(request, parts, asker, way="entra", to=to)
+        return await begin(
+            request, parts, entered.asker, way=Way.ENTRA, to=entered.to, refresh_token=entered.refresh_token
+        )
 
     return routes
-
-
-def _limits(parts: Served) -> Limits:
-    people = parts.settings.people
-    return (
-        Limits()
-        if people is None
-        else Limits(people.operator_ceiling, people.operator_actions, people.operator_tenants)
-    )

@@ -7,16 +7,18 @@ import hmac
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Response
 from structlog.contextvars import bind_contextvars
 
-from orchestrator.domain.access import Asker, Role
+from orchestrator.domain.access import FRESH_SIGN_IN, Asker, Role
 from orchestrator.domain.errors import NotPermitted
+from orchestrator.domain.sessions import LIFETIME, Session
 from orchestrator.serving.served import MOST_OF_A_BODY, Served, origin_of, served
-from orchestrator.usecases.sign_in import LIFETIME, session_of
+from orchestrator.usecases.sign_in import session_of
 
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "x-csrf-token"
@@ -35,6 +37,7 @@ class Visitor:
     asker: Asker
     secret: str = field(repr=False)
     csrf: str = field(repr=False)
+    session: Session
 
     @property
     def name(self) -> str:
@@ -46,6 +49,10 @@ class Visitor:
         """What they may do."""
         return self.asker.grant.role
 
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether they signed in so lately that they may create or change a key."""
+        return now - self.session.signed_in_at <= FRESH_SIGN_IN
+
     def may(self, role: str) -> bool:
         """Whether they may do what takes this role."""
         return self.role.includes(Role(role))
@@ -56,8 +63,8 @@ async def visitor_of(request: Request, parts: Served) -> Visitor | None:
     secret = request.cookies.get(cookie_name(request))
     if not secret:
         return None
-    signed = await session_of(parts.app, secret, origin=origin_of(request))
-    return None if signed is None else Visitor(signed.asker, secret, _csrf_of(secret))
+    session = await session_of(parts.app, secret, directory=parts.directory)
+    return None if session is None else Visitor(session.asker(origin_of(request)), secret, _csrf_of(secret), session)
 
 
 def _with(role: Role) -> Callable[[Request, Served], Awaitable[Visitor]]:

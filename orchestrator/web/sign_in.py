@@ -8,11 +8,12 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.access import Asker
+from orchestrator.domain.sessions import Way
 from orchestrator.domain.spans import span
 from orchestrator.serving.served import MOST_OF_A_BODY, Parts, Served, origin_of
 from orchestrator.usecases.keys import holder_of
 from orchestrator.usecases.sign_in import begin_session, end_session
-from orchestrator.web.pages import Pages
+from orchestrator.web.pages import Pages, query
 from orchestrator.web.session import (
     cookie_name,
     forget,
@@ -45,7 +46,7 @@ def sign_in_routes(pages: Pages) -> APIRouter:
                 # Any site can send a visitor's browser here: what it tries must not make their office wait.
                 parts.attempts.note(origin)
             return RedirectResponse("/sign-in?said=used", _SEE_OTHER)
-        return await begin(request, parts, Asker(_owner(), origin_of(request)), way="link", to="/")
+        return await begin(request, parts, Asker(_owner(), origin_of(request)), way=Way.LINK, to="/")
 
     @routes.post("/sign-in")
     async def by_key(
@@ -57,10 +58,23 @@ def sign_in_routes(pages: Pages) -> APIRouter:
         held = await holder_of(parts.app, key.strip(), origin=origin)
         if held is None:
             return door(pages, request, parts, to=to, problem="This key opens nothing. Check it.", status=401)
-        return await begin(request, parts, held, way="key", to=to)
+        return await begin(request, parts, held, way=Way.KEY, to=to)
 
+    _add_again(routes, pages)
     _add_way_out(routes)
     return routes
+
+
+def _add_again(routes: APIRouter, pages: Pages) -> None:
+    @routes.get("/sign-in/again")
+    async def again(request: Request, parts: Parts, to: str = "/keys") -> Response:
+        visitor = await visitor_of(request, parts)
+        if visitor is None or is_foreign(request):
+            return RedirectResponse(f"/sign-in{query(to=inside(to))}", _SEE_OTHER)
+        if visitor.session.way is Way.LINK and parts.link is not None and parts.announce is not None:
+            parts.link.renew()
+            parts.announce(parts.link)
+        return door(pages, request, parts, to=to, problem=_AGAIN[visitor.session.way], again=visitor.session.way)
 
 
 def _add_way_out(routes: APIRouter) -> None:
@@ -75,24 +89,40 @@ def _add_way_out(routes: APIRouter) -> None:
         return response
 
 
-async def begin(request: Request, parts: Served, asker: Asker, *, way: str, to: str) -> Response:
-    """Let somebody in, to where they wanted to go."""
-    secret = await begin_session(parts.app, asker, way=way)
+async def begin(
+    request: Request, parts: Served, asker: Asker, *, way: Way, to: str, refresh_token: str | None = None
+) -> Response:
+    """Let somebody in, to where they wanted to go; the session that their browser had before ends."""
+    before = request.cookies.get(cookie_name(request))
+    if before:
+        await end_session(parts.app, before, by=asker)
+    secret = await begin_session(parts.app, asker, way=way, refresh_token=refresh_token)
     response = RedirectResponse(inside(to), _SEE_OTHER)
     keep(response, request, secret)
     return response
 
 
-def door(pages: Pages, request: Request, parts: Served, *, to: str, problem: str | None, status: int = 200) -> Response:
-    """The page that is shown to whoever is not signed in."""
+def door(
+    pages: Pages,
+    request: Request,
+    parts: Served,
+    *,
+    to: str,
+    problem: str | None,
+    status: int = 200,
+    again: Way | None = None,
+) -> Response:
+    """The page that is shown to a person who is not signed in, or who must sign in again the way that they did."""
     return pages.show(
         request,
         "sign_in.html",
         status=status,
         to=inside(to),
         problem=problem,
-        has_link=parts.link is not None,
-        has_entra=parts.people is not None,
+        has_link=parts.link is not None and again in {None, Way.LINK},
+        has_entra=parts.people is not None and again in {None, Way.ENTRA},
+        has_key=again in {None, Way.KEY, Way.LINK},
+        is_again=again is not None,
     )
 
 
@@ -114,6 +144,12 @@ def _owner() -> str:
     return "owner"
 
 
+_AGAIN = {
+    Way.LINK: "Creating or changing a key takes a sign-in that is younger than ten minutes. The terminal in which "
+    "`muster serve` runs shows a new link now: open it. Or use `muster key create` there.",
+    Way.KEY: "Creating or changing a key takes a sign-in that is younger than ten minutes. Give your key again.",
+    Way.ENTRA: "Creating or changing a key takes a sign-in that is younger than ten minutes. Sign in again.",
+}
 _SAID = {
     "used": "This link was used before, or the service has started anew since. Its terminal has the latest one.",
     "out": "You are signed out.",

@@ -45,9 +45,6 @@ NEEDED = {
     "POST /api/lists": Role.OPERATOR,
     "GET /api/lists/{name}": Role.VIEWER,
     "DELETE /api/lists/{name}": Role.OPERATOR,
-    "GET /api/inventory": Role.VIEWER,
-    "GET /api/devices": Role.VIEWER,
-    "GET /api/devices/{device}": Role.VIEWER,
     "GET /api/lanes": Role.VIEWER,
     "GET /api/lanes/{tenant}": Role.VIEWER,
     "GET /metrics": Role.VIEWER,
@@ -57,6 +54,10 @@ NEEDED = {
     "POST /api/keys/{key_id}/rotate": Role.ADMIN,
     "POST /api/keys/{key_id}/revoke": Role.ADMIN,
     "GET /api/audit": Role.ADMIN,
+    "GET /api/sessions": Role.ADMIN,
+    "DELETE /api/sessions": Role.ADMIN,
+    "GET /api/sessions/{session_id}": Role.ADMIN,
+    "DELETE /api/sessions/{session_id}": Role.ADMIN,
     "GET /api/health/live": NOBODY,
     "GET /api/health/ready": NOBODY,
 }
@@ -76,7 +77,7 @@ async def service(sqlite_url: str) -> AsyncIterator[Service]:
 
 async def status_of(client: httpx.AsyncClient, route: str, job: str, headers: dict[str, str]) -> int:
     method, _, path = route.partition(" ")
-    url = path.format(job_id=job, key_id="nokeyofours", tenant="default", name="nothing", device="nothing")
+    url = path.format(job_id=job, key_id="nokeyofours", tenant="default", name="nothing", session_id="0" * 16)
     async with client.stream(method, url, headers=headers, **BODIES.get(route, {})) as response:  # type: ignore[arg-type] # as httpx takes them
         return response.status_code
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from orchestrator.serving.front_door import Attempts
 from orchestrator.simulator.app import SimulatedGraph
@@ -18,8 +19,9 @@ from orchestrator.simulator.authorizing import Visitor
 from orchestrator.simulator.issuing import Registration
 from orchestrator.simulator.serving import Tls, serve_in_thread
 from orchestrator.store import sessions
-from orchestrator.store.rows import SignInRow
+from orchestrator.store.rows import SessionRow, SignInRow
 from orchestrator.usecases.read_audit import read_audit
+from orchestrator.usecases.sessions import list_sessions
 from tests.support.apps import devices_csv
 from tests.support.askers import SOMEBODY
 from tests.support.tls import Authority
@@ -227,3 +229,54 @@ async def test_a_secret_that_was_renewed_in_its_file_counts_from_then_on(
     assert gone.status_code == 403
     assert "cannot be read" in gone.text
     assert str(tmp_path) not in gone.text
+
+
+async def again(service: Service, client: httpx.AsyncClient, authority: Authority) -> httpx.Response:
+    """The answer to a person who proves anew who they are."""
+    sent = await client.get("/sign-in/entra", params={"to": "/keys", "again": "true"})
+    async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=str(authority.bundle))) as browser:
+        back = await browser.get(sent.headers["location"])
+    return await client.get(back.headers["location"].replace(HERE, service.url))
+
+
+async def test_whoever_signs_in_again_types_their_password_and_a_browser_that_drops_the_question_is_refused(
+    service: Service, entra: SimulatedGraph, authority: Authority
+) -> None:
+    entra.entra.visitor = Visitor("alex@contoso.example", ("Muster.Admin",), typed_ago=3600)
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        await client.get(await sent_back(service, client, authority))
+        door = await client.get("/sign-in/again", params={"to": "/keys"})
+        typed = await again(service, client, authority)
+        (session,) = await list_sessions(service.served.app, by=SOMEBODY)
+        entra.entra.visitor = Visitor("alex@contoso.example", ("Muster.Admin",), typed_ago=3600, types_no_password=True)
+        dropped = await again(service, client, authority)
+
+    assert "/sign-in/entra?to=/keys&amp;again=true" in door.text
+    assert (typed.status_code, typed.headers["location"]) == (303, "/keys")
+    assert session.person_id == f"{TENANT}/{entra.entra.visitor.object_id}"
+    assert dropped.status_code == 403
+    assert "Entra did not ask who you are" in dropped.text
+
+
+async def test_a_role_that_is_taken_away_under_an_open_session_ends_it(
+    service: Service, entra: SimulatedGraph, authority: Authority
+) -> None:
+    entra.entra.visitor = Visitor("alex@contoso.example", ("Muster.Admin",))
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        await client.get(await sent_back(service, client, authority))
+        await let_a_quarter_of_an_hour_pass(service)
+        entra.entra.visitor = Visitor("alex@contoso.example", ("Muster.Viewer",))
+        lesser = [(await client.get(page)).status_code for page in ("/jobs", "/audit")]
+        await let_a_quarter_of_an_hour_pass(service)
+        entra.entra.visitor = Visitor("alex@contoso.example", ("Muster.Viewer",), disabled=True)
+        ended = await client.get("/jobs")
+
+    assert lesser == [200, 403]
+    assert (ended.status_code, ended.headers["location"]) == (303, "/sign-in?to=%2Fjobs")
+
+
+async def let_a_quarter_of_an_hour_pass(service: Service) -> None:
+    """Let every session look as if Entra had last been asked so long ago."""
+    async with service.served.app.store.transaction() as tx:
+        past = await tx.now() - timedelta(minutes=15)
+        await tx.connection.execute(update(SessionRow).values(checked_at=past, next_check_at=past))

@@ -20,8 +20,6 @@ CONTRACT = (
     "job",
     "schedule",
     "list",
-    "inventory",
-    "device",
     "notify",
     "tenant",
     "lane",
