@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
 
 from orchestrator.api.access import Operator, Viewer
 from orchestrator.api.etags import TaggedRoute, Unchanged
@@ -14,6 +16,8 @@ from orchestrator.serving.uploads import FIELDS_ROOM
 from orchestrator.usecases.describe_lists import describe_list, list_lists, remove_list
 from orchestrator.usecases.import_list import import_list
 from orchestrator.usecases.list_json import list_object
+
+_Force = Annotated[bool, Query(description="Remove it although schedules need it; each is set aside when it is due.")]
 
 
 def list_routes(max_bytes: int) -> APIRouter:
@@ -55,9 +59,11 @@ def list_routes(max_bytes: int) -> APIRouter:
         response.headers["Location"] = f"/api/lists/{imported.version.name}"
         return ListFacts.model_validate(list_object(imported.version))
 
-    @routes.delete("/{name}", status_code=204, responses=problem_responses(404))
-    async def drop(app: TheApp, by: Operator, _: Unchanged, name: str, reason: WhyRemoved = None) -> None:
-        """Remove a list with its versions; schedules that refer to it are set aside when they are due."""
-        await remove_list(app, name, by=by, reason=reason or None)
+    @routes.delete("/{name}", status_code=204, responses=problem_responses(404, 409))
+    async def drop(
+        *, app: TheApp, by: Operator, _: Unchanged, name: str, reason: WhyRemoved = None, force: _Force = False
+    ) -> None:
+        """Remove a list with its versions; refused while a schedule that has not ended refers to it."""
+        await remove_list(app, name, by=by, reason=reason or None, force=force)
 
     return routes

@@ -11,6 +11,7 @@ from orchestrator.cli.bridge import Interrupt
 from orchestrator.cli.foreground import Ending, follow, follow_started, report_path, somebody_works, work_through
 from orchestrator.cli.invocation import Invocation, asker
 from orchestrator.cli.launch import with_app
+from orchestrator.cli.questions import Agreement
 from orchestrator.cli.report_file import refuse_unwritable
 from orchestrator.domain.errors import IllegalMove, RequestRejected, TenantChanged, UnknownTenant
 from orchestrator.domain.figures import plural
@@ -36,7 +37,13 @@ def launch_follow(invocation: Invocation, wanted: str, *, is_quiet: bool) -> int
 
 
 def launch_resume(
-    invocation: Invocation, wanted: str, *, reason: str | None, report: Path | None, rebind: bool = False
+    invocation: Invocation,
+    wanted: str,
+    *,
+    reason: str | None,
+    report: Path | None,
+    yes: bool,
+    rebind: bool = False,
 ) -> int:
     """Go on with a job: here, unless others take it."""
     settings = invocation.settings()
@@ -44,9 +51,12 @@ def launch_resume(
 
     async def work(app: App, interrupt: Interrupt) -> int:
         try:
-            job = (await resume_job(app, wanted, by=asker(), reason=reason, rebind=rebind)).job
+            resumed = await _agreement(settings, interrupt, yes=yes).carry_out(
+                lambda confirm: resume_job(app, wanted, by=asker(), reason=reason, rebind=rebind, confirm=confirm)
+            )
         except IllegalMove as refusal:
             raise await _what_else(app, wanted, refusal) from None
+        job = resumed.job
         return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
 
     return with_app(settings, work, kind="run" if settings.is_embedded else "ask")
@@ -61,27 +71,34 @@ def launch_retry(
     search: str | None,
     reason: str | None,
     report: Path | None,
+    yes: bool,
 ) -> int:
     """Make the linked job, and see it through: here, unless others take it."""
     settings = invocation.settings()
     refuse_unwritable(report or Path("muster-report.csv"))
 
     async def work(app: App, interrupt: Interrupt) -> int:
-        job = await retry_job(app, wanted, statuses=statuses, code=code, search=search, by=asker(), reason=reason)
+        job = await _agreement(settings, interrupt, yes=yes).carry_out(
+            lambda confirm: retry_job(
+                app, wanted, statuses=statuses, code=code, search=search, by=asker(), reason=reason, confirm=confirm
+            )
+        )
         click.echo(f"Job {job.id} retries {plural(job.intake.rows, 'device')} of {job.retry_of}.", err=True)
         return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
 
     return with_app(settings, work, kind="run" if settings.is_embedded else "ask")
 
 
-def launch_schedule(invocation: Invocation, name: str, *, reason: str | None, report: Path | None) -> int:
+def launch_schedule(invocation: Invocation, name: str, *, reason: str | None, report: Path | None, yes: bool) -> int:
     """Make a job of a schedule now, and see it through: here, unless others take it."""
     settings = invocation.settings()
     refuse_unwritable(report or Path("muster-report.csv"))
 
     async def work(app: App, interrupt: Interrupt) -> int:
         try:
-            job = await run_schedule(app, name, by=asker(), reason=reason)
+            job = await _agreement(settings, interrupt, yes=yes).carry_out(
+                lambda confirm: run_schedule(app, name, by=asker(), reason=reason, confirm=confirm)
+            )
         except UnknownTenant as lost:
             # The schedule knew it: the settings changed since, and nothing about this command is wrong.
             raise TenantChanged(str(lost)) from lost
@@ -104,6 +121,10 @@ async def _what_else(app: App, wanted: str, refusal: IllegalMove) -> RequestReje
         f"Job {view.job.id} is {view.status}: it does not go on. `muster job retry {view.job.id}{which}` makes a new "
         f"job of the devices that are {' or '.join(left)}."
     )
+
+
+def _agreement(settings: Settings, interrupt: Interrupt, *, yes: bool) -> Agreement:
+    return Agreement(confirm_above=settings.confirm_above, is_agreed=yes, is_interrupted=lambda: interrupt.is_raised)
 
 
 async def _see_through(app: App, interrupt: Interrupt, job: Job, settings: Settings, ending: Ending) -> int:

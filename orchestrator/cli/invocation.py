@@ -98,6 +98,7 @@ def output_option(command: F) -> F:
     return option(command)
 
 
+yes_option = click.option("--yes", "-y", is_flag=True, help="Ask no question, however many devices there are.")
 reason_option = click.option("--reason", metavar="TEXT", help="Why; it is kept.")
 
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation, reason_option
+from orchestrator.cli.invocation import (
+    Format,
+    Invocation,
+    asker,
+    output_option,
+    pass_invocation,
+    reason_option,
+    yes_option,
+)
 from orchestrator.cli.jobs import words_of
 from orchestrator.domain.job import Priority
 from orchestrator.domain.target import TargetStatus
@@ -65,14 +73,17 @@ def priority(invocation: Invocation, wanted: str, *, priority: str, reason: str 
 @click.argument("wanted", metavar="ID")
 @click.option("--rebind", is_flag=True, help="Move what waits to the lane that the tenant's settings lead to now.")
 @reason_option
+@yes_option
 @_report
 @output_option
 @pass_invocation
-def resume(invocation: Invocation, wanted: str, *, rebind: bool, reason: str | None, report: Path | None) -> int:
+def resume(
+    invocation: Invocation, wanted: str, *, rebind: bool, reason: str | None, yes: bool, report: Path | None
+) -> int:
     """Go on with a job that was paused, stopped or interrupted: here, unless a service takes it."""
     from orchestrator.cli.go_on import launch_resume
 
-    return launch_resume(invocation, wanted, reason=reason, report=report, rebind=rebind)
+    return launch_resume(invocation, wanted, reason=reason, report=report, yes=yes, rebind=rebind)
 
 
 @click.command()
@@ -81,6 +92,7 @@ def resume(invocation: Invocation, wanted: str, *, rebind: bool, reason: str | N
 @click.option("--error", "code", metavar="CODE", help="Only those with this error code.")
 @click.option("--search", metavar="TEXT", help="Only devices whose id contains it.")
 @reason_option
+@yes_option
 @_report
 @output_option
 @pass_invocation
@@ -92,6 +104,7 @@ def retry(
     code: str | None,
     search: str | None,
     reason: str | None,
+    yes: bool,
     report: Path | None,
 ) -> int:
     """A new job of the devices of an old one that did not work out: here, unless a service takes it."""
@@ -99,7 +112,7 @@ def retry(
 
     statuses = tuple(TargetStatus(word) for word in words_of(status, _RETRIABLE))
     return launch_retry(
-        invocation, wanted, statuses=statuses, code=code, search=search or None, reason=reason, report=report
+        invocation, wanted, statuses=statuses, code=code, search=search or None, reason=reason, report=report, yes=yes
     )
 
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from orchestrator.domain.action import Action
+from orchestrator.domain.confirmation import Confirm, asks_above
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.figures import plural
 from orchestrator.domain.forecast_words import forecast_line
 from orchestrator.domain.spans import span
+from orchestrator.usecases.submit_job import NotConfirmed
 
 if TYPE_CHECKING:
     from orchestrator.usecases.submit_job import Preview
+
+T = TypeVar("T")
 
 
 def confirm_with(
@@ -29,15 +34,59 @@ def confirm_with(
         say_preview(action, preview)
         if is_agreed or preview.good <= above:
             return True
-        question = f"Ask {plural(preview.good, 'device')} for {action}?"
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise RequestRejected(
-                f"{question} There is no terminal to answer on: say --yes, which is wanted above {above:,} devices. "
-                "Nothing was submitted."
-            )
-        return _answer(f"{question} {action.effect[0].upper()}{action.effect[1:]}. [y/N] ", is_interrupted)
+        return _is_wanted(action, preview.good, above=above, is_interrupted=is_interrupted)
 
     return confirm
+
+
+class Agreement:
+    """Lets a change through for the number of devices that a person agreed to, and for no other."""
+
+    def __init__(self, *, confirm_above: int, is_agreed: bool, is_interrupted: Callable[[], bool]) -> None:
+        self._confirm_above, self._is_agreed, self._is_interrupted = confirm_above, is_agreed, is_interrupted
+        self._agreed: tuple[Action, int] | None = None
+
+    async def carry_out(self, change: Callable[[Confirm], Awaitable[T]]) -> T:
+        """The result of the change; NotConfirmed where the person says no.
+
+        The change is begun again after each question. So no transaction waits for an answer, and a number that
+        changed in the meantime is asked about again.
+        """
+        while True:
+            try:
+                return await change(self._confirm)
+            except _Unconfirmed as unconfirmed:
+                action, count = unconfirmed.action, unconfirmed.count
+            if self._agreed is not None:
+                click.echo(f"The number of devices changed meanwhile: {self._agreed[1]:,} before.", err=True)
+            above = asks_above(action, self._confirm_above)
+            if not await asyncio.to_thread(_is_wanted, action, count, above=above, is_interrupted=self._is_interrupted):
+                raise NotConfirmed("Nothing was done.")
+            self._agreed = (action, count)
+
+    def _confirm(self, action: Action, count: int) -> None:
+        is_asked_about = count > asks_above(action, self._confirm_above)
+        if is_asked_about and not self._is_agreed and self._agreed != (action, count):
+            raise _Unconfirmed(action, count)
+
+
+class _Unconfirmed(Exception):
+    """So many devices are asked about first."""
+
+    def __init__(self, action: Action, count: int) -> None:
+        super().__init__(f"{count} devices are not confirmed")
+        self.action, self.count = action, count
+
+
+def _is_wanted(action: Action, count: int, *, above: int, is_interrupted: Callable[[], bool]) -> bool:
+    """The answer to the question; RequestRejected where nobody is there to answer it."""
+    question = f"Ask {plural(count, 'device')} for {action}?"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise RequestRejected(
+            f"{question} There is no terminal to answer on: say --yes, which is wanted above {above:,} devices. "
+            "Nothing was done."
+        )
+    return _answer(f"{question} {action.effect[0].upper()}{action.effect[1:]}. [y/N] ", is_interrupted)
 
 
 def say_preview(action: Action, preview: Preview) -> None:

@@ -113,16 +113,17 @@ def show(invocation: Invocation, name: str) -> None:
 
 @click.command()
 @click.argument("name", metavar="NAME")
+@click.option("--force", is_flag=True, help="Remove it although schedules need it.")
 @reason_option
 @pass_invocation
-def remove(invocation: Invocation, name: str, *, reason: str | None) -> None:
-    """Remove a list with its versions; schedules that refer to it are set aside when they are due."""
+def remove(invocation: Invocation, name: str, *, force: bool, reason: str | None) -> None:
+    """Remove a list with its versions; refused while a schedule that has not ended refers to it."""
     from orchestrator.usecases.describe_lists import remove_list
 
-    schedules = invocation.ask(lambda app: remove_list(app, name, by=asker(), reason=reason))
+    schedules = invocation.ask(lambda app: remove_list(app, name, by=asker(), reason=reason, force=force))
     click.echo(f"List {name} is removed.", err=True)
     if schedules:
-        click.echo(f"Schedules that refer to it, and cannot run without it: {', '.join(schedules)}.", err=True)
+        click.echo(f"Schedules that cannot run without it: {', '.join(schedules)}.", err=True)
 
 
 def _say(imported: Imported) -> None:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation, reason_option
+from orchestrator.cli.invocation import (
+    Format,
+    Invocation,
+    asker,
+    output_option,
+    pass_invocation,
+    reason_option,
+    yes_option,
+)
 from orchestrator.cli.schedule_options import (
     RHYTHM_OPTIONS,
     OnlyGiven,
@@ -194,14 +202,15 @@ def resume(invocation: Invocation, name: str, *, reason: str | None) -> None:
 @click.command()
 @_NAME
 @reason_option
+@yes_option
 @click.option("--report", type=click.Path(path_type=Path), help="Where the report goes; muster-<job id>.csv else.")
 @output_option
 @pass_invocation
-def run(invocation: Invocation, name: str, *, reason: str | None, report: Path | None) -> int:
+def run(invocation: Invocation, name: str, *, reason: str | None, yes: bool, report: Path | None) -> int:
     """A job of the schedule now, outside its rhythm and its window: here, unless a service takes it."""
     from orchestrator.cli.go_on import launch_schedule
 
-    return launch_schedule(invocation, name, reason=reason, report=report)
+    return launch_schedule(invocation, name, reason=reason, report=report, yes=yes)
 
 
 @click.command()

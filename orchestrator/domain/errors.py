@@ -7,7 +7,7 @@ MusterError
 │   ├── NotPermitted (SignInTooOld), UnknownKey, UnknownSession, WrongMoment
 │   ├── SettingsInvalid
 │   ├── UnknownSchedule, UnknownList, UnknownZone, UnknownChannel
-│   ├── ScheduleInvalid, ScheduleUnreadable, NameTaken, StillRunning
+│   ├── ScheduleInvalid, ScheduleUnreadable, NameTaken, ListNeeded, StillRunning
 │   └── IntakeFailed       (with every bad line)
 ├── TryLater               somebody else is unwell                  exit code 4
 │   └── StoreUnavailable, QueueUnavailable, SignInUnreachable, SchemaTooNew, NobodyWorking, TenantChanged
@@ -141,6 +141,19 @@ class ScheduleUnreadable(RequestRejected):
 
 class NameTaken(RequestRejected):
     """The name is another one's already."""
+
+
+class ListNeeded(RequestRejected):
+    """Schedules that have not ended refer to the list, and could not run without it."""
+
+    def __init__(self, name: str, schedules: Sequence[str]) -> None:
+        there = _some(name, schedules)
+        which = f"Schedule {there} needs" if len(schedules) == 1 else f"Schedules {there} need"
+        super().__init__(
+            f"{which} list {name!r} and could not run without it. Give them another list, or remove them, first; "
+            "--force (`?force=true`) removes the list all the same."
+        )
+        self.name, self.schedules = name, tuple(schedules)
 
 
 class StillRunning(RequestRejected):

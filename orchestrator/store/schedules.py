@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,7 +16,7 @@ from orchestrator.domain.errors import NameTaken, ScheduleUnreadable, UnknownSch
 from orchestrator.domain.ids import ScheduleNumber
 from orchestrator.domain.rhythm import Rhythm
 from orchestrator.domain.schedule import Order, Rules, Schedule, ScheduleStatus
-from orchestrator.store.rows import AnyRow, BlackoutRow, ScheduleRow
+from orchestrator.store.rows import AnyRow, BlackoutRow, SavedListRow, ScheduleRow
 from orchestrator.store.schedule_text import pack_definition, unpack_definition
 
 
@@ -157,6 +157,12 @@ class Schedules:
         """Every schedule by name, with its status alone."""
         rows = await self._connection.execute(select(ScheduleRow.name, ScheduleRow.status))
         return {name: ScheduleStatus(status) for name, status in rows}
+
+    async def names_without_list(self) -> list[str]:
+        """The names of the schedules that have not ended and whose list is not there."""
+        is_there = exists().where(SavedListRow.name == ScheduleRow.list_name)
+        query = select(ScheduleRow.name).where(~is_there, ScheduleRow.status != ScheduleStatus.ENDED)
+        return list((await self._connection.execute(query.order_by(ScheduleRow.name))).scalars())
 
     async def names_of_list(self, list_name: str) -> list[str]:
         """The names of the schedules that refer to a list."""

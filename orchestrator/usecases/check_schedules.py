@@ -17,6 +17,7 @@ async def check_schedules(app: App) -> list[Check]:
     """One check for each that concerns this installation; none of them keeps jobs from running."""
     async with app.store.reading() as tx:
         statuses = await tx.schedules.statuses()
+        without_list = await tx.schedules.names_without_list()
         since = await tx.now() - _RECENTLY
         failed = await tx.notices.newest(limit=100, statuses=(NoticeStatus.FAILED,))
     checks = []
@@ -30,6 +31,10 @@ async def check_schedules(app: App) -> list[Check]:
         detail = f"set aside: {', '.join(bad)}" if bad else f"{len(statuses)} there, none set aside"
         mend = "`muster schedule show NAME` says why; then `muster schedule resume NAME`."
         checks.append(Check("schedules", ok=not bad, detail=detail, mend=mend, is_needed=False))
+    if without_list:
+        detail = f"the list is not there that is named by {', '.join(without_list)}"
+        mend = "Import the list again (`muster list import`), or `muster schedule change NAME --list …`."
+        checks.append(Check("lists of schedules", ok=False, detail=detail, mend=mend, is_needed=False))
     if app.messenger.channels:
         lost = sorted({each.channel for each in failed if each.created_at >= since})
         detail = f"not taken by {', '.join(lost)}" if lost else f"{len(app.messenger.channels)} channels"

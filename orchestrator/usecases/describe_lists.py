@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import structlog
 
 from orchestrator.domain.access import Asker, Role
+from orchestrator.domain.errors import ListNeeded
+from orchestrator.domain.schedule import ScheduleStatus
 from orchestrator.store.saved_lists import ListVersion
 from orchestrator.usecases.app import App
 from orchestrator.usecases.scopes import refuse_list_change
@@ -34,13 +36,25 @@ async def describe_list(app: App, name: str) -> ListView:
         return ListView(tuple(await tx.lists.versions(name)), tuple(await tx.schedules.names_of_list(name)))
 
 
-async def remove_list(app: App, name: str, *, by: Asker, reason: str | None = None) -> list[str]:
-    """Remove a list; answers with the schedules that refer to it and will be set aside when they are due."""
+async def remove_list(app: App, name: str, *, by: Asker, reason: str | None = None, force: bool = False) -> list[str]:
+    """Remove a list with its versions.
+
+    ListNeeded where a schedule that has not ended refers to it. With `force` it is removed all the same, and the
+    answer is those schedules: each is set aside when it is due.
+    """
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
+        # A schedule that is added at this moment holds the list until its commit.
+        await tx.lists.hold(name)
         await refuse_list_change(tx, by.grant, name)
+        statuses = await tx.schedules.statuses()
+        needing = [
+            each for each in await tx.schedules.names_of_list(name) if statuses[each] is not ScheduleStatus.ENDED
+        ]
+        if needing and not force:
+            raise ListNeeded(name, needing)
         await tx.lists.remove(name)
-        await tx.audit.write(by, "list.removed", name, reason=reason, now=await tx.now())
-        schedules = await tx.schedules.names_of_list(name)
-    log.info("list.removed", schedules=len(schedules))
-    return schedules
+        facts = {"schedules": needing} if needing else None
+        await tx.audit.write(by, "list.removed", name, reason=reason, facts=facts, now=await tx.now())
+    log.info("list.removed", schedules=len(needing))
+    return needing

@@ -100,7 +100,7 @@ async def preview_schedule(
 
     def preview() -> list[MomentView]:
         found: list[MomentView] = []
-        for view in islice(_views(schedule, begin, blackouts, forecast), count):
+        for view in islice(_views(schedule, begin, blackouts, forecast, lacks_list=version is None), count):
             if within is not None and found and view.at >= found[0].at + within:
                 break
             found.append(view)
@@ -119,7 +119,7 @@ async def preview_all(
     def coming(view: ScheduleView) -> list[MomentView] | None:
         # What should have run long ago and did not is no matter of the coming weeks.
         begin = _just_before(max(now, view.upcoming[0].at))
-        told = takewhile(lambda each: each.at < until, _views(view.schedule, begin, view.blackouts, view.forecast))
+        told = takewhile(lambda each: each.at < until, _coming(view, begin))
         found = list(islice(told, most + 1))
         return found if len(found) <= most else None
 
@@ -153,9 +153,12 @@ async def _view(app: App, seen: _Seen, count: int) -> ScheduleView:
         forecast = await _forecast(app, schedule, version)
         if schedule.status is ScheduleStatus.ACTIVE and schedule.next_at is not None:
             # From what nothing was decided for yet, even if that has passed: nobody may be up.
-            upcoming = list(islice(_views(schedule, _just_before(schedule.next_at), blackouts, forecast), count))
+            views = _views(schedule, _just_before(schedule.next_at), blackouts, forecast, lacks_list=version is None)
+            upcoming = list(islice(views, count))
     except RequestRejected as rejected:
         problem = str(rejected)
+    if version is None and schedule.status is not ScheduleStatus.ENDED:
+        problem = problem or f"{_no_list(schedule)}. Import it again, or name another list."
     return ScheduleView(schedule, version, blackouts, tuple(upcoming), last, forecast, problem)
 
 
@@ -173,11 +176,25 @@ async def _forecast(app: App, schedule: Schedule, version: ListVersion | None) -
     return await forecast_new(app, tenant, version.devices, schedule.order.priority)
 
 
+def _coming(view: ScheduleView, begin: datetime) -> Iterator[MomentView]:
+    return _views(view.schedule, begin, view.blackouts, view.forecast, lacks_list=view.version is None)
+
+
 def _views(
-    schedule: Schedule, after: datetime, blackouts: Sequence[Blackout], forecast: Forecast | None
+    schedule: Schedule,
+    after: datetime,
+    blackouts: Sequence[Blackout],
+    forecast: Forecast | None,
+    *,
+    lacks_list: bool,
 ) -> Iterator[MomentView]:
+    lack = [_no_list(schedule)] if lacks_list else []
     for moment in schedule.rhythm.moments(after):
-        yield _marked(schedule.rhythm, moment, _marks(schedule, moment, blackouts, forecast))
+        yield _marked(schedule.rhythm, moment, [*_marks(schedule, moment, blackouts, forecast), *lack])
+
+
+def _no_list(schedule: Schedule) -> str:
+    return f"no list: there is no list {schedule.order.list_name!r}"
 
 
 def _marks(schedule: Schedule, moment: Moment, blackouts: Sequence[Blackout], forecast: Forecast | None) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.domain.access import Asker, scope_of
+from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import Confirm
 from orchestrator.domain.device import Device
 from orchestrator.domain.errors import WrongMoment
@@ -58,8 +59,7 @@ async def retry_job(
             done = await job_of_key(tx, idempotency)
             if done is not None:
                 return done
-    if confirm is not None:
-        confirm(old.action, devices)
+    _confirm(confirm, old.action, devices)
     taken, since = set(statuses), None
     if TargetStatus.WAITING in taken and not old.status.is_final:
         if old.status not in {JobStatus.PAUSED, JobStatus.STOPPED}:
@@ -95,6 +95,9 @@ async def retry_job(
         async with receiving(app, new) as reception:
             rows = await _receive(app, reception, old, _Wanted(frozenset(taken), code, search, since))
             by.grant.refuse_devices(rows)
+            if since is None:
+                # Of a job that still runs more may have failed since they were counted.
+                _confirm(confirm, old.action, rows)
             async with app.store.reading() as tx:
                 brake = await tx.brakes.options(old.number)
             intake = Intake(rows, file_name=old.intake.file_name)
@@ -112,6 +115,11 @@ async def retry_job(
             idempotency_key=idempotency_key,
             confirm=confirm,
         )
+
+
+def _confirm(confirm: Confirm | None, action: Action, devices: int) -> None:
+    if confirm is not None:
+        confirm(action, devices)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ async def run_schedule(
     async with app.store.transaction() as tx:
         schedule = await tx.schedules.by_name(name)
         by.grant.refuse_change(await scope_of_schedule(tx, schedule))
-        devices = (await tx.lists.newest(schedule.order.list_name)).devices
+        version = await tx.lists.newest(schedule.order.list_name)
         await tx.schedules.locked(schedule.number)
         # Not before the lock: a request that came twice at once may have made it meanwhile.
         done = None if idempotency is None else await job_of_key(tx, idempotency)
@@ -43,10 +43,10 @@ async def run_schedule(
         now = await tx.now()
         cancels = await _in_its_way(tx, schedule)
         if confirm is not None:
-            confirm(schedule.order.action, devices)
+            confirm(schedule.order.action, version.devices)
         starting = MomentFacts(schedule.number, now, MomentStatus.STARTING, None, now, by=by.name)
         await tx.moments.note([starting], holder=app.worker, lease_until=now + MAKING)
-    making = Making(schedule, now, None, cancels, app.worker, ByHand(by, reason, idempotency))
+    making = Making(schedule, now, None, cancels, app.worker, ByHand(by, reason, idempotency, version.version))
     try:
         return await _started(app, making, idempotency)
     except BaseException as problem:

@@ -12,7 +12,7 @@ import structlog
 
 from orchestrator.domain.access import Asker
 from orchestrator.domain.due import Window
-from orchestrator.domain.errors import IllegalMove, MusterError, TryLater
+from orchestrator.domain.errors import IllegalMove, MusterError, TryLater, WrongMoment
 from orchestrator.domain.forecast import Forecast
 from orchestrator.domain.ids import JobId, WorkerId
 from orchestrator.domain.job import Job, JobStatus
@@ -41,11 +41,12 @@ class MomentLost(MusterError):
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """Who wants a job of a schedule outside its rhythm, and why."""
+    """Who wants a job of a schedule outside its rhythm, and why; `version` is that of the list that was agreed to."""
 
     by: Asker
     reason: str | None = None
     idempotency: Idempotency | None = None
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ async def start_moment(app: App, making: Making) -> Job:
     async with app.store.reading() as tx:
         version = await tx.lists.newest(schedule.order.list_name)
         left = await _left(tx, schedule) if schedule.rules.carry_over else None
+    if by_hand is not None and by_hand.version not in {None, version.version}:
+        raise WrongMoment(f"List {version.name!r} was imported anew just now. Look at it, and run the schedule again.")
     if making.cancels is not None:
         await _cancel(app, making.cancels, schedule)
     order = schedule.order

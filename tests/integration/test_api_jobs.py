@@ -206,6 +206,17 @@ async def test_why_a_list_or_schedule_came_and_went_is_kept(idle: Service) -> No
     ]
 
 
+async def test_a_list_that_a_schedule_needs_is_removed_by_force_only(idle: Service) -> None:
+    await a_list(idle.served.app)
+    await a_schedule(idle.served.app)
+    async with idle.client() as client:
+        refused = await client.delete("/api/lists/fleet")
+        forced = await client.delete("/api/lists/fleet?force=true")
+
+    assert (refused.status_code, forced.status_code) == (409, 204)
+    assert "nightly" in refused.json()["detail"]
+
+
 async def test_a_schedule_that_is_run_twice_with_one_key_makes_one_job(idle: Service) -> None:
     await a_list(idle.served.app)
     await a_schedule(idle.served.app)

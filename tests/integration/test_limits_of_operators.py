@@ -50,7 +50,7 @@ CHANGES: dict[str, Change] = {
     "weigh a job": lambda app, job, by: reprioritise_job(app, job, Priority.HIGH, by=by),
     "retry a job": lambda app, job, by: retry_job(app, job, statuses=[TargetStatus.WAITING], by=by),
     "import a list": lambda app, _, by: a_list(app, 1, by=by),
-    "remove a list": lambda app, _, by: remove_list(app, "fleet", by=by),
+    "remove a list": lambda app, _, by: remove_list(app, "fleet", by=by, force=True),
     "change a schedule": lambda app, _, by: change_schedule(app, "nightly", {"timezone": "UTC"}, by=by),
     "pause a schedule": lambda app, _, by: pause_schedule(app, "nightly", by=by),
     "resume a schedule": lambda app, _, by: resume_schedule(app, "nightly", by=by),

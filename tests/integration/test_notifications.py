@@ -248,7 +248,7 @@ async def test_a_missed_run_and_a_schedule_set_aside_are_told_to_whom_they_conce
         await a_schedule(app, "hourly", rhythm=Every(timedelta(hours=2), START), channels=("team",))
         clock.advance(hours=9, minutes=30)
         await fire_schedules(app)
-        await remove_list(app, "fleet", by=Asker("tests", "tests"))
+        await remove_list(app, "fleet", by=Asker("tests", "tests"), force=True)
         clock.advance(hours=1)
         await fire_schedules(app)
         await send_notices(app)

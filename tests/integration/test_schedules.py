@@ -14,6 +14,7 @@ from orchestrator.domain.access import Asker
 from orchestrator.domain.blackout import parse_blackout
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import (
+    ListNeeded,
     NameTaken,
     RequestRejected,
     ScheduleInvalid,
@@ -30,9 +31,10 @@ from orchestrator.domain.target import TargetStatus
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.change_blackouts import add_blackouts
+from orchestrator.usecases.check_schedules import check_schedules
 from orchestrator.usecases.close_windows import close_windows
 from orchestrator.usecases.describe_jobs import describe_job, list_jobs
-from orchestrator.usecases.describe_lists import remove_list
+from orchestrator.usecases.describe_lists import list_lists, remove_list
 from orchestrator.usecases.describe_schedules import (
     describe_schedule,
     list_schedules,
@@ -45,7 +47,8 @@ from orchestrator.usecases.remove_schedule import remove_schedule
 from orchestrator.usecases.resume_job import resume_job
 from orchestrator.usecases.resume_schedule import resume_schedule
 from orchestrator.usecases.run_schedule import run_schedule
-from orchestrator.usecases.start_moment import MAKING, Making, MomentLost, start_moment
+from orchestrator.usecases.schedule_json import schedule_row
+from orchestrator.usecases.start_moment import MAKING, ByHand, Making, MomentLost, start_moment
 from orchestrator.usecases.tell import tell_of_ends
 from tests.support.apps import an_app, device_ids, targets_of
 from tests.support.clock import START, ManualClock
@@ -262,7 +265,7 @@ async def test_a_schedule_whose_list_is_gone_is_set_aside_alone_and_goes_on_when
     await a_list(app, name="other")
     await a_schedule(app, "bad", list_name="other")
     await a_schedule(app, "good")
-    referring = await remove_list(app, "other", by=Asker("tests", "tests"))
+    referring = await remove_list(app, "other", by=Asker("tests", "tests"), force=True)
 
     night(clock)
     await fire_schedules(app)
@@ -280,6 +283,63 @@ async def test_a_schedule_whose_list_is_gone_is_set_aside_alone_and_goes_on_when
     assert (mended.schedule.status, mended.schedule.reason) == (ScheduleStatus.ACTIVE, None)
     assert await statuses_of(app, "bad") == [MomentStatus.FAILED, MomentStatus.STARTED]
     assert (await statuses_of(app, "good"))[0] is MomentStatus.STARTED
+
+
+async def test_a_list_is_not_removed_from_under_a_schedule_unless_somebody_insists(app: App) -> None:
+    by = Asker("tests", "tests")
+    await a_list(app)
+    await a_schedule(app, "nightly")
+    await a_schedule(app, "weekly")
+
+    with pytest.raises(ListNeeded, match=r"nightly, weekly need .*--force"):
+        await remove_list(app, "fleet", by=by)
+    assert [each.name for each in await list_lists(app)] == ["fleet"]
+
+    assert await remove_list(app, "fleet", by=by, force=True) == ["nightly", "weekly"]
+    assert await list_lists(app) == []
+
+
+async def test_a_schedule_without_its_list_is_marked_wherever_it_is_shown(app: App) -> None:
+    await a_list(app)
+    await a_schedule(app, "nightly")
+    await remove_list(app, "fleet", by=Asker("tests", "tests"), force=True)
+
+    listed = (await list_schedules(app))[0]
+    moments = await preview_schedule(app, "nightly", after=None, count=2)
+    checks = {check.name: check for check in await check_schedules(app)}
+
+    assert "no list 'fleet'" in (listed.problem or "")
+    assert "no list 'fleet'" in schedule_row(listed)["reason"]
+    assert all("no list: there is no list 'fleet'" in moment.marks for moment in (*moments, *listed.upcoming))
+    assert not checks["lists of schedules"].ok
+    assert "nightly" in checks["lists of schedules"].detail
+
+    await a_list(app)
+    assert (await list_schedules(app))[0].problem is None
+    assert "lists of schedules" not in {check.name for check in await check_schedules(app)}
+
+
+async def test_a_schedule_that_has_ended_needs_no_list(app: App, clock: ManualClock) -> None:
+    await a_list(app)
+    await a_schedule(app, "once", rhythm=Once(datetime(2026, 3, 3, 2, 0), "Europe/Berlin"))  # noqa: DTZ001 - local
+    night(clock)
+    await fire_schedules(app)
+
+    assert (await describe_schedule(app, "once")).schedule.status is ScheduleStatus.ENDED
+    assert await remove_list(app, "fleet", by=Asker("tests", "tests")) == []
+
+
+async def test_a_list_that_is_imported_between_the_question_and_the_job_is_not_called(app: App) -> None:
+    await a_list(app, 3)
+    await a_schedule(app, "nightly")
+    schedule = (await describe_schedule(app, "nightly")).schedule
+    by_hand = ByHand(Asker("tests", "tests"), version=1)
+    await a_list(app, 20)
+
+    with pytest.raises(WrongMoment, match="imported anew"):
+        await start_moment(app, Making(schedule, TWO_O_CLOCK, None, None, app.worker, by_hand))
+
+    assert await list_jobs(app, limit=5) == []
 
 
 @pytest.mark.parametrize(
