@@ -15,6 +15,7 @@ from orchestrator.queueing.celery_queue import WORK_QUEUE
 from orchestrator.queueing.messages import QUEUE
 from orchestrator.settings import Settings, load_settings
 from workers.process import WorkerProcess
+from workers.transport import TRANSPORT
 
 celery = Celery("workers", include=["workers.tasks"])
 process = WorkerProcess()
@@ -24,6 +25,9 @@ def _configuration() -> dict[str, Any]:
     settings = _settings()
     return {
         "broker_url": settings.broker_url,
+        # What is no message of ours, or stands under the queue's name without being a queue, ends no worker.
+        "broker_transport": TRANSPORT,
+        "broker_channel_error_retry": True,
         # A worker that starts before its broker waits for it; it works from the database meanwhile.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from orchestrator.api.health import health_routes
+from orchestrator.api.inventory import inventory_routes
 from orchestrator.api.jobs import job_routes, preview_routes
 from orchestrator.api.keys import key_routes
 from orchestrator.api.lanes import lane_routes
@@ -65,6 +66,7 @@ def _routes(settings: Settings) -> list[APIRouter]:
         moment_routes(),
         list_routes(settings.max_bytes),
         lane_routes(),
+        inventory_routes(),
         key_routes(),
         session_routes(),
         health_routes(),

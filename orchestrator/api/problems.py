@@ -39,6 +39,8 @@ from orchestrator.domain.errors import (
     WrongMoment,
 )
 from orchestrator.serving.faults import FaultsAnswered, told_over_http
+from orchestrator.usecases.device_history import AmbiguousDevice, UnknownDevice
+from orchestrator.usecases.inventory import NoInventory
 
 log = structlog.get_logger()
 

@@ -21,6 +21,10 @@ _COMMANDS = {
     "job": Named(f"{_HERE}.main:job", "look at jobs, and pause, resume, cancel or retry them"),
     "schedule": Named(f"{_HERE}.main:schedule", "jobs that are submitted by themselves"),
     "list": Named(f"{_HERE}.main:list_", "saved device lists, which schedules refer to by name"),
+    "inventory": Named(
+        f"{_HERE}.inventory:inventory", "what is known of a tenant's devices: names, serial numbers, ids"
+    ),
+    "device": Named(f"{_HERE}.devices:device", "one device: what it is, and everything that was asked of it"),
     "notify": Named(f"{_HERE}.main:notify", "who is told how jobs end, and whether that works"),
     "tenant": Named(f"{_HERE}.tenants:tenant", "who we call Graph as, and whether that works"),
     "lane": Named(f"{_HERE}.lanes:lane", "how fast we may call, until when a lane is closed, and who waits"),

@@ -16,6 +16,7 @@ from orchestrator.cli.column_fit import FREE_TEXT, fit_columns
 from orchestrator.cli.invocation import Format
 from orchestrator.cli.terminal import Styled, console, say, write_data
 from orchestrator.domain.plain_text import escaped_json, shown, shown_lines
+from orchestrator.intake.formulas import defuse
 
 Row = Mapping[str, Any]
 
@@ -172,7 +173,8 @@ def write(text: str) -> None:
 
 def _plain(value: object) -> object:
     # As JSON has it: Python's True would be a third spelling.
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | tuple | bool) else value
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | tuple | bool) else value
+    return defuse(text) if isinstance(text, str) else text
 
 
 def _cell(value: object) -> str:

@@ -99,6 +99,8 @@ def say_preview(action: Action, preview: Preview) -> None:
     if preview.left_out:
         parts.append(f"{preview.left_out:,} of the report need no other try")
     click.echo(f"{action}: {', '.join(parts)}; ids from {', '.join(preview.id_columns)}.", err=True)
+    if preview.ignored:
+        click.echo(f"Ignored: {'; '.join(preview.ignored)}.", err=True)
     # Left out already, they are among the rejected.
     if preview.ineligible and preview.rejected == preview.bad:
         click.echo(

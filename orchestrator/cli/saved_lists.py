@@ -47,6 +47,7 @@ def import_(
         take_all=take_all,
         max_rows=settings.max_rows,
         max_bytes=settings.max_bytes,
+        max_columns=settings.max_columns,
         # Whoever runs a command has this process to themselves: all of them are named.
         most_problems=settings.max_rows,
     )
@@ -67,6 +68,7 @@ def import_(
         _say(imported)
     else:
         named = {"addedDevices": list(imported.added), "removedDevices": list(imported.removed)}
+        named["ignored"] = list(imported.ignored)
         show_facts({**list_object(imported.version), **named}, invocation.output)
 
 
@@ -136,6 +138,8 @@ def _say(imported: Imported) -> None:
             f" ({plural(version.intake.duplicates, 'duplicate')} and {version.intake.rejected:,} rejected left out)"
         )
     click.echo(f"List {version.name}, version {version.version}: {plural(version.devices, 'device')}{left_out}.")
+    if imported.ignored:
+        click.echo(f"Ignored: {'; '.join(imported.ignored)}.")
     if version.version > 1:
         click.echo(f"Added {version.added:,}, removed {version.removed:,} since version {version.version - 1}.")
         for mark, devices, count in (

@@ -80,6 +80,7 @@ class Submission:
             take_all=self.take_all,
             max_rows=settings.max_rows,
             max_bytes=settings.max_bytes,
+            max_columns=settings.max_columns,
             # Whoever runs a command has this process to themselves: all of them are named.
             most_problems=settings.max_rows,
         )

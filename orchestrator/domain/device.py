@@ -67,11 +67,24 @@ def parse_id(column: str, text: str) -> str | BadId:
 def _parse_guid(text: str) -> str | BadId:
     bare = text[1:-1] if text[0] == "{" and text[-1] == "}" else text
     if not _GUID.fullmatch(bare):
-        return BadId("is not a GUID")
+        return BadId(f"is not a GUID{_likeness(text)}")
     guid = bare.lower()
     if guid == _NIL:
         return BadId("is the nil GUID, which no device has")
     return guid
+
+
+def _likeness(text: str) -> str:
+    """Which known id a text is that is no GUID, as a clause; nothing where none is recognised."""
+    if _DEFENDER_ID.fullmatch(text):
+        return ", but a device id of Microsoft Defender"
+    if text[:5].upper() == "GUID:":
+        return ", but a client id of ConfigMgr"
+    digits = "".join(letter for letter in text if letter.isalnum())
+    if len(digits) == _GUID_DIGITS and len(text) <= _LONGEST_LIKENESS and _HEX.fullmatch(digits):
+        guid = "-".join(digits[start:end].lower() for start, end in _GUID_PARTS)
+        return f" as it is written; if {guid} is meant, write that"
+    return ""
 
 
 def _parse_opaque(text: str) -> str | BadId:
@@ -87,6 +100,11 @@ def _parse_opaque(text: str) -> str | BadId:
 
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+_DEFENDER_ID = re.compile(r"[0-9a-fA-F]{40}", re.ASCII)
+_HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
+_GUID_DIGITS = 32
+_GUID_PARTS = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
+_LONGEST_LIKENESS = 50
 _NIL = "00000000-0000-0000-0000-000000000000"
 _LONGEST_OPAQUE = 256
 _OPAQUE = frozenset(

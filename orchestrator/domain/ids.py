@@ -25,6 +25,10 @@ ListNumber = NewType("ListNumber", int)
 """What the tables call a saved list."""
 
 
+InventoryNumber = NewType("InventoryNumber", int)
+"""The key of one inventory in the tables."""
+
+
 class BatchKey(NamedTuple):
     """One batch: its job and its place in it."""
 

@@ -14,6 +14,7 @@ from orchestrator.domain import learning
 from orchestrator.domain.batching import most_together
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.learning import Learned
+from orchestrator.domain.pace_bounds import are_believable
 
 PERMIT_LIFE = 0.15
 """Seconds after its departure time in which a permit may be used; enforced where the call leaves."""
@@ -147,6 +148,23 @@ def forgotten_past(now: float, limit: WriteLimit | None) -> Pace:
     return Pace(last_departure=now + LONGEST_REACH + early, reach=LONGEST_REACH + early)
 
 
+def lost_past(now: float, limit: WriteLimit | None) -> Pace:
+    """The pace of a lane whose stored pace cannot be right: closed for one window.
+
+    A whole window may have been granted just before; to go on from now would grant another one into it.
+    """
+    if limit is None:
+        return unknown_past(now)
+    closed_for = limit.window.total_seconds() + PERMIT_LIFE + TRAVEL_SPREAD
+    return replace(unknown_past(now), closed_until=now + closed_for, closed_for=closed_for)
+
+
+def is_believable(pace: Pace, now: float) -> bool:
+    """Whether this can be the pace of a lane at that moment."""
+    own = {name: getattr(pace, name) for name in OWN_FIELDS}
+    return are_believable(own | {name: getattr(pace.learned, name) for name in LEARNED_FIELDS}, now)
+
+
 def grant(
     pace: Pace, now: float, want: int, limit: WriteLimit | None, together: int = 1, *, lead: float = LEAD
 ) -> tuple[Pace, Grant]:
@@ -154,7 +172,7 @@ def grant(
 
     The first is `lead` seconds away at least, and the horizon is as much further as that is more than LEAD.
     """
-    pace = _within_bounds(pace, now)
+    pace = _within_bounds(pace, now, limit)
     if pace.closed_until > now:
         return pace, Grant((), pace.closed_until, pace.closed_until)
     if pace.refusals and now < pace.closed_until + PROBE:
@@ -193,7 +211,7 @@ def departures(first: float, count: int, gap: float, together: int) -> tuple[flo
 
 def close(pace: Pace, now: float, refusal: Refusal, limit: WriteLimit | None, jitter: float) -> Pace:
     """The pace after a refusal of the whole lane; `jitter` in 0..1 spreads a wait that nobody named."""
-    pace = _within_bounds(pace, now)
+    pace = _within_bounds(pace, now, limit)
     if now - refusal.ago < pace.closed_until:
         # Its call left before the lane last opened: it tells nothing new, but for how long to wait.
         until = 0.0 if refusal.wait is None else now + min(refusal.wait, LONGEST_CLOSURE)
@@ -229,7 +247,9 @@ def localise(granted: Grant, *, granted_at: float, asked_at: float, answered_at:
     return Permits(each, answered_at + granted.ask_again_at - granted_at, closed_until)
 
 
-def _within_bounds(pace: Pace, now: float) -> Pace:
+def _within_bounds(pace: Pace, now: float, limit: WriteLimit | None) -> Pace:
+    if not is_believable(pace, now):
+        return lost_past(now, limit)
     if pace.closed_until > now + pace.closed_for:
         # The clock that we share went back; nobody asked for more than this.
         pace = replace(pace, closed_until=now + pace.closed_for)
@@ -238,5 +258,9 @@ def _within_bounds(pace: Pace, now: float) -> Pace:
         pace = replace(pace, last_departure=now + pace.reach)
     return replace(pace, learned=learning.within_bounds(pace.learned, max(now, pace.closed_until)))
 
+
+OWN_FIELDS = ("last_departure", "reach", "closed_until", "closed_for", "refusals", "together")
+LEARNED_FIELDS = ("share", "held_since", "counted_from", "counted", "counted_before")
+"""The fields of a pace and of what it has learned, as they are named where they are stored."""
 
 _ROUNDING = 0.001

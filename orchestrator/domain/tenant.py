@@ -20,3 +20,8 @@ class Tenant:
     tenant_id: str | None = None
     client_id: str | None = None
     is_foreground_only: bool = False
+
+    @property
+    def directory(self) -> str:
+        """Cloud and Entra tenant without the app: whose devices these are, whichever app calls them."""
+        return self.lane.rpartition("/")[0]

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 
-from orchestrator.domain import learning, pacing
+from orchestrator.domain import learning, pace_bounds, pacing
 
 # The longest that anything here can matter: a closure to its end, and what was learned until it is forgotten.
 _KEPT_FOR = math.ceil(pacing.LONGEST_CLOSURE + pacing.HORIZON)
+
+_BOUNDS = tuple(pace_bounds.LEAST_AND_MOST.items())
 
 _NAMED = {
     "horizon": pacing.HORIZON,
@@ -33,21 +35,12 @@ _NAMED = {
     "deepest_cut": learning.DEEPEST_CUT,
     "least": learning.LEAST,
     "kept_for": _KEPT_FOR,
+    "far": pace_bounds.FAR,
+    "permit_life": pacing.PERMIT_LIFE,
+    "travel_spread": pacing.TRAVEL_SPREAD,
 }
 
-FIELDS = (
-    "last_departure",
-    "reach",
-    "closed_until",
-    "closed_for",
-    "refusals",
-    "together",
-    "share",
-    "held_since",
-    "counted_from",
-    "counted",
-    "counted_before",
-)
+FIELDS = pacing.OWN_FIELDS + pacing.LEARNED_FIELDS
 """What is kept of a lane, each under the name that it has in `domain/`."""
 
 _PACE = "\n".join(
@@ -56,23 +49,43 @@ _PACE = "\n".join(
         "local time = redis.call('TIME')",
         "local now = tonumber(time[1]) + tonumber(time[2]) / 1000000",
         "local fields = {" + ", ".join(f"'{name}'" for name in FIELDS) + "}",
+        "local lowest, highest = {}, {}",
+        *(f"lowest.{name}, highest.{name} = 0, now + far" for name in pace_bounds.TIMES),
+        *(f"lowest.{name}, highest.{name} = {low!r}, {high!r}" for name, (low, high) in _BOUNDS),
+        # A hash is forgotten an hour after it was last written, with every grant: no departure in it is a day old.
+        "lowest.last_departure = now - far",
         """
 local function text(number) return string.format('%.17g', number) end
 
-local found, pace, is_known = redis.call('HMGET', KEYS[1], unpack(fields)), {}, true
-for each, name in ipairs(fields) do pace[name] = tonumber(found[each] or '') end
-for _, name in ipairs(fields) do
-  if not pace[name] then
-    is_known = false
-    pace = {
-      last_departure = now + horizon, reach = horizon, closed_until = 0, closed_for = 0, refusals = 0, together = 1,
-      share = 1, held_since = 0, counted_from = 0, counted = 0, counted_before = 0,
-    }
-    break
+local kind, is_lost, pace = redis.call('TYPE', KEYS[1]).ok, false, {}
+if kind == 'hash' then
+  local found = redis.call('HMGET', KEYS[1], unpack(fields))
+  for each, name in ipairs(fields) do
+    local value = tonumber(found[each] or '')
+    -- Not a number compares false with everything.
+    if not (value and value >= lowest[name] and value <= highest[name]) then is_lost = true end
+    pace[name] = value
+  end
+else
+  is_lost = kind ~= 'none'
+end
+local is_known = kind == 'hash' and not is_lost
+if not is_known then
+  pace = {
+    last_departure = now + horizon, reach = horizon, closed_until = 0, closed_for = 0, refusals = 0, together = 1,
+    share = 1, held_since = 0, counted_from = 0, counted = 0, counted_before = 0,
+  }
+end
+
+local function close_if_lost(window)
+  if is_lost and window > 0 then
+    pace.closed_for = window + permit_life + travel_spread
+    pace.closed_until = now + pace.closed_for
   end
 end
 
 local function keep()
+  if is_lost then redis.call('DEL', KEYS[1]) end
   local kept = {}
   for _, name in ipairs(fields) do kept[#kept + 1] = name; kept[#kept + 1] = text(pace[name]) end
   redis.call('HSET', KEYS[1], unpack(kept))
@@ -103,7 +116,7 @@ TAKE = (
     + """
 local base_gap, want = tonumber(ARGV[1]), tonumber(ARGV[2])
 local window, together, leading = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-if not is_known and ARGV[6] == 'known' then return {} end
+if not is_known and not is_lost and ARGV[6] == 'known' then return {} end
 
 local function note_departures(count)
   if pace.share < 1 and now - pace.held_since >= forget * window then pace.share = 1 end
@@ -117,6 +130,7 @@ local function note_departures(count)
   end
 end
 
+close_if_lost(window)
 within_bounds()
 local first, count, gap, ask_again_at, closed = now, 0, 0, now, 0
 local is_probing = pace.refusals ~= 0 and now < pace.closed_until + probe
@@ -181,6 +195,7 @@ local function learn(closed)
   pace.held_since = now + closed
 end
 
+close_if_lost(window)
 within_bounds()
 if now - ago < pace.closed_until then
   local latest = wait and now + math.min(wait, longest_closure) or 0
@@ -202,7 +217,7 @@ return {text(now)}
 BEGIN = (
     _PACE
     + """
-if not is_known then
+if not is_known and not is_lost then
   pace.closed_until, pace.closed_for, pace.refusals = now + tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
   pace.share, pace.held_since, pace.counted_from = tonumber(ARGV[4]), now + tonumber(ARGV[5]), now
   pace.last_departure, pace.reach = now + tonumber(ARGV[6]), tonumber(ARGV[6])

@@ -10,6 +10,7 @@ from icalendar import Calendar
 
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.errors import ScheduleInvalid
+from orchestrator.intake.calendar_bounds import MOST_STEPS, steps_of
 
 HORIZON = timedelta(days=5 * 366)
 """How far ahead an event that repeats without end is spelled out."""
@@ -23,7 +24,17 @@ def read_calendar(content: bytes, *, now: datetime, name: str) -> list[Blackout]
     if len(content) > MOST_BYTES:
         raise ScheduleInvalid(f"{name} is larger than any calendar: {MOST_BYTES:,} bytes are taken.")
     try:
-        calendar = Calendar.from_ical(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise ScheduleInvalid(f"{name} is no iCalendar file that can be read: it is not UTF-8.") from problem
+    # Looked at before it is parsed: the rules of time zones are expanded while the library reads them.
+    if (steps := steps_of(text, until=now + HORIZON)) > MOST_STEPS:
+        raise ScheduleInvalid(
+            f"{name} has events that repeat some {steps:,} times within five years, and {MOST_EVENTS:,} are taken. "
+            "An event that repeats every second or minute keeps nothing dark that one long event does not."
+        )
+    try:
+        calendar = Calendar.from_ical(text)
         events = recurring_ical_events.of(calendar).between(now - timedelta(days=1), now + HORIZON)
     except Exception as problem:
         # The library raises whatever its parts raise: for us each of them says that the file is no calendar.

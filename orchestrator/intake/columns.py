@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed
-from orchestrator.intake.entra import ENTRA_IDS, refuse_entra_ids, refuse_group_template
+from orchestrator.intake.id_signs import (
+    ENTRA_IDS,
+    INSTEAD,
+    Surroundings,
+    overruling,
+    refuse_group_template,
+    refuse_other_ids,
+    refuse_unless_intune,
+)
+from orchestrator.intake.noise import bare, folded, shown
 
 BARE_COLUMN = "id"
 """What the only column of a file without a header is called in its report."""
@@ -22,45 +31,52 @@ class IdColumns:
     names: tuple[str, ...]
 
 
-def fold(name: str) -> str:
-    """A column's name without letter case, blanks and `_`, which people spell as they like."""
-    return "".join(name.casefold().replace("_", "").split())
-
-
-def shown(text: str) -> str:
-    """What a file says, fit to be shown in a message: one line, not too long, and nothing that moves a cursor."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text.strip()[:_LONGEST_SHOWN])
-
-
 def is_device(cells: Sequence[str]) -> bool:
     """Whether a first row is no header but already a device: nobody calls a column by a GUID."""
-    return any(_GUID.fullmatch(cell.strip()) for cell in cells)
+    return any(_GUID.fullmatch(bare(cell)) for cell in cells)
+
+
+def columns_of_guids(rows: Iterable[Sequence[str]]) -> frozenset[int]:
+    """The places of the cells that are a GUID in any of these rows."""
+    return frozenset(place for cells in rows for place, cell in enumerate(cells) if _GUID.fullmatch(bare(cell)))
 
 
 def names_an_id(cells: Sequence[str], via: Via, *, column: str | None) -> bool:
     """Whether these cells could be the header of a list for this way of addressing."""
-    wanted = {fold(name) for name in (*ALIASES, *via.columns, *ENTRA_IDS, column or "managedDeviceId")}
-    return any(fold(cell) in wanted for cell in cells)
+    wanted = {folded(name) for name in (*ALIASES, *via.columns, *ENTRA_IDS, column or "managedDeviceId")}
+    return any(folded(cell) in wanted for cell in cells)
 
 
-def find_id_columns(header: Sequence[str], via: Via, *, column: str | None) -> IdColumns:
-    """The id columns for this way of addressing devices; IntakeFailed says what is wrong and what to do."""
-    folded = [fold(name) for name in header]
+def find_id_columns(
+    header: Sequence[str],
+    via: Via,
+    *,
+    column: str | None,
+    object_type: str | None = None,
+    with_guids: Collection[int] | None = None,
+) -> IdColumns:
+    """The id columns for this way of addressing devices; IntakeFailed says what is wrong and what to do.
+
+    `object_type` is what a `#TYPE` line names; `with_guids` are the columns that hold GUIDs, None if nobody looked.
+    """
+    names = [folded(name) for name in header]
     if len(via.columns) > 1:
-        return _find_all(header, folded, via, column)
+        return _find_all(header, names, via, column)
     if column is not None:
-        return _take(header, [_find_named(header, folded, column)])
+        return _take(header, [_find_named(header, names, column)])
     refuse_group_template(header)
+    around = Surroundings(header, object_type, with_guids)
     for alias in ALIASES:
-        places = [place for place, name in enumerate(folded) if name == fold(alias)]
+        places = [place for place, name in enumerate(names) if name == folded(alias)]
         if places:
-            refuse_entra_ids(folded, taken=fold(alias))
-            return _take(header, [_only(header, places)])
-    refuse_entra_ids(folded, taken=None)
+            place = _only(header, places)
+            refuse_unless_intune(place, around)
+            return _take(header, [place])
+    refuse_other_ids(around)
     wanted = ", ".join(f"`{alias}`" for alias in ALIASES)
     raise IntakeFailed(
-        f"No column holds the managed device id: none is called {wanted}. There {_there_are(header)}. "
-        "`--column NAME` says which one it is."
+        f"No column holds the managed device id: none is called {wanted}. There {_there_are(header)}. {INSTEAD}"
+        f"{overruling(around, range(len(header)))}"
     )
 
 
@@ -73,7 +89,7 @@ def find_bare_column(cells: Sequence[str], via: Via, *, column: str | None) -> I
         )
     if len(via.columns) > 1:
         raise IntakeFailed(f"The file has no header. `--via {via}` needs one with {_listed(via.columns)}.")
-    if any(cell.strip() for cell in cells[1:]):
+    if any(bare(cell) for cell in cells[1:]):
         raise IntakeFailed(
             "The file has no header: its first row is already a device. Only one bare column of ids works without; "
             "with several, put a header above them that calls the id `managedDeviceId`."
@@ -81,38 +97,42 @@ def find_bare_column(cells: Sequence[str], via: Via, *, column: str | None) -> I
     return IdColumns((0,), (BARE_COLUMN,))
 
 
-def _find_all(header: Sequence[str], folded: list[str], via: Via, column: str | None) -> IdColumns:
+def _find_all(header: Sequence[str], names: list[str], via: Via, column: str | None) -> IdColumns:
     if column is not None:
         raise IntakeFailed(
             f"`--column` names one column, and `--via {via}` needs {len(via.columns)}: {_listed(via.columns)}. "
             "Leave it out and give the columns these names."
         )
-    missing = [name for name in via.columns if fold(name) not in folded]
+    missing = [name for name in via.columns if folded(name) not in names]
     if missing:
         raise IntakeFailed(
             f"`--via {via}` needs the columns {_listed(via.columns)}, and {_listed(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} missing. There {_there_are(header)}."
         )
-    wanted = [[place for place, name in enumerate(folded) if name == fold(each)] for each in via.columns]
-    return _take(header, [_only(header, places) for places in wanted])
+    wanted = [[place for place, name in enumerate(names) if name == folded(each)] for each in via.columns]
+    return _take(header, [_only(header, places, may_be_named=False) for places in wanted])
 
 
-def _find_named(header: Sequence[str], folded: list[str], column: str) -> int:
-    as_spelled = [place for place, name in enumerate(header) if name.strip() == column.strip()]
-    places = as_spelled or [place for place, name in enumerate(folded) if name == fold(column)]
+def _find_named(header: Sequence[str], names: list[str], column: str) -> int:
+    as_spelled = [place for place, name in enumerate(header) if bare(name) == bare(column)]
+    places = as_spelled or [place for place, name in enumerate(names) if name == folded(column)]
     if not places:
         raise IntakeFailed(f"There is no column {column!r}. There {_there_are(header)}.")
     return _only(header, places)
 
 
-def _only(header: Sequence[str], places: list[int]) -> int:
+def _only(header: Sequence[str], places: list[int], *, may_be_named: bool = True) -> int:
     if len(places) > 1:
         some = places[:_MOST_SHOWN]
         more = f" and {len(places) - len(some)} more" if len(places) > len(some) else ""
         numbers = ", ".join(str(place + 1) for place in some)
+        differ = len({bare(header[place]) for place in places}) == len(places)
+        advice = "Name the right one with `--column` as it is spelled, or rename the others."
+        if not (may_be_named and differ):
+            advice = "Rename all of them but the right one."
         raise IntakeFailed(
             f"Several columns could hold the id: {_listed([header[place] for place in some])}, the columns {numbers}"
-            f"{more}. Name the right one with `--column` as it is spelled, or rename the others."
+            f"{more}. {advice}"
         )
     return places[0]
 
@@ -135,5 +155,4 @@ ALIASES = ("managedDeviceId", "IntuneDeviceId", "Device ID", "Id")
 """Where the managed device id stands; the first of this list wins, wherever it is in the file."""
 
 _MOST_SHOWN = 60
-_LONGEST_SHOWN = 80
 _GUID = re.compile(r"\{?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?", re.ASCII | re.IGNORECASE)

@@ -13,10 +13,14 @@ from orchestrator.domain.errors import IntakeFailed
 from orchestrator.intake.byte_stream import ByteStream
 from orchestrator.intake.dialect import detect_dialect
 from orchestrator.intake.encoding import BROKEN_BYTES, detect_encoding
-from orchestrator.intake.file_kind import refuse_other_formats
+from orchestrator.intake.file_kind import refuse_other_formats, refuse_printed_output
+from orchestrator.intake.noise import Noise
 
 LONGEST_ROW = 1024 * 1024
 """Characters in one row; what is longer is no row but a quote that was never closed, or no device list."""
+
+MOST_COLUMNS = 1000
+"""Columns of a list, unless the settings say otherwise: the report pads every row to the width of the header."""
 
 
 class CsvRow(NamedTuple):
@@ -31,7 +35,15 @@ class CsvRow(NamedTuple):
 class CsvFile:
     """A file that is being read; `sha256` and `bytes_read` are of the whole once its rows are at an end."""
 
-    def __init__(self, stream: BinaryIO, *, max_bytes: int, is_header: Callable[[Sequence[str]], bool] = bool) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        *,
+        max_bytes: int,
+        max_columns: int = MOST_COLUMNS,
+        is_header: Callable[[Sequence[str]], bool] = bool,
+    ) -> None:
+        self._max_columns = max_columns
         self._bytes = ByteStream(stream, max_bytes=max_bytes)
         head = self._bytes.peek(_HEAD)
         refuse_other_formats(head)
@@ -39,6 +51,7 @@ class CsvFile:
         sample = head.decode(self.encoding, BROKEN_BYTES)
         if not sample.strip("\ufeff\0 \t\r\n"):
             raise IntakeFailed("The file is empty. Give a CSV file with one device a row.")
+        refuse_printed_output(sample)
         self._dialect = detect_dialect(sample, is_header=is_header)
         buffered = io.BufferedReader(self._bytes, _READ_AT_ONCE)
         self._lines = _Lines(io.TextIOWrapper(buffered, self.encoding, BROKEN_BYTES, newline=""))
@@ -47,6 +60,16 @@ class CsvFile:
     def delimiter(self) -> str:
         """What stands between two cells."""
         return self._dialect.delimiter
+
+    @property
+    def object_type(self) -> str | None:
+        """The type of the objects that were exported, where a `#TYPE` line before the header names it."""
+        return self._dialect.object_type
+
+    @property
+    def preamble(self) -> tuple[tuple[int, Noise], ...]:
+        """The lines for programs that stand before the header, with their numbers."""
+        return self._dialect.noise
 
     @property
     def sha256(self) -> str:
@@ -60,8 +83,7 @@ class CsvFile:
 
     def rows(self) -> Iterator[CsvRow]:
         """Every row that is not blank, the header among them; a line for a program (`sep=;`, `#TYPE …`) is no row."""
-        if self._dialect.has_preamble:
-            self._lines.skip_preamble()
+        self._lines.skip(self._dialect.preamble)
         while True:
             try:
                 yield from self._readable_rows()
@@ -88,7 +110,19 @@ class CsvFile:
             if not text or text.isspace():
                 continue
             problem = "contains a NUL byte" if "\0" in text else None
+            if len(cells) > self._max_columns:
+                cells, problem = self._narrowed(cells, problem)
             yield CsvRow(lines.row_starts_at, cells, len(text), problem)
+
+    def _narrowed(self, cells: list[str], problem: str | None) -> tuple[list[str], str | None]:
+        """As many cells as a list may have columns, and what is wrong with the row if more of them hold anything."""
+        most = self._max_columns
+        if any(cell.strip() for cell in cells[most:]):
+            problem = (
+                f"has {len(cells):,} columns, and at most {most:,} are taken: leave out those that are not needed, or "
+                "raise MUSTER_MAX_COLUMNS"
+            )
+        return cells[:most], problem
 
     def _give_up(self, error: Exception) -> CsvRow:
         """The row at hand as a bad one; what comes after the line that its quote opened on will be read again."""
@@ -96,14 +130,14 @@ class CsvFile:
         if len(lines.held) == 1:
             if isinstance(error, _RowTooLong):
                 return CsvRow(lines.row_starts_at, [], problem=_ROW_TOO_LONG)
-            return CsvRow(lines.row_starts_at, self._leniently(lines.held), problem=_reason(error))
+            return _unreadable(lines.row_starts_at, self._leniently(lines.held), _reason(error))
         opened = self._opening_line(lines.held if lines.is_at_end else lines.held[:-1])
         line = lines.row_starts_at + opened
         *cells, last = self._leniently(lines.held[: opened + 1]) or [""]
         cells.append(last.rstrip("\r\n"))
         lines.go_back_to(opened + 1)
         reason = f"{_NOT_CLOSED}; its row starts at line {lines.row_starts_at}" if opened else _NOT_CLOSED
-        return CsvRow(line, cells, problem=reason)
+        return _unreadable(line, cells, reason)
 
     def _opening_line(self, held: list[str]) -> int:
         """Where among the lines of an unfinished row its last cell began."""
@@ -113,7 +147,8 @@ class CsvFile:
     def _leniently(self, held: list[str]) -> list[str]:
         dialect = self._dialect
         try:
-            return next(csv.reader(held, delimiter=dialect.delimiter, skipinitialspace=dialect.skips_blank), [])
+            reader = csv.reader(held, delimiter=dialect.delimiter, skipinitialspace=dialect.skips_blank)
+            return next(reader, [])[: self._max_columns]
         except csv.Error:  # a cell beyond the field limit of the csv module: nothing of it is worth keeping
             return []
 
@@ -142,9 +177,10 @@ class _Lines:
         self._again.extendleft(reversed(back))
         self.number -= len(back)
 
-    def skip_preamble(self) -> None:
-        while not next(self, "x").strip():
-            pass
+    def skip(self, count: int) -> None:
+        for _ in range(count):
+            self.begin_row()
+            next(self, None)
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -179,6 +215,10 @@ class _Unreadable(Exception):
     def __init__(self, row: CsvRow) -> None:
         super().__init__()
         self.row = row
+
+
+def _unreadable(line: int, cells: list[str], reason: str) -> CsvRow:
+    return CsvRow(line, cells, sum(map(len, cells)), reason)
 
 
 def _reason(error: Exception) -> str:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import BinaryIO
 
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import MOST_PROBLEMS, IntakeFailed
-from orchestrator.intake.columns import BARE_COLUMN, find_bare_column, find_id_columns, is_device, names_an_id, shown
-from orchestrator.intake.csv_file import CsvFile, CsvRow
-from orchestrator.intake.eligibility import Eligibility
+from orchestrator.intake.columns import names_an_id
+from orchestrator.intake.csv_file import MOST_COLUMNS, CsvFile, CsvRow
+from orchestrator.intake.header import ROWS_LOOKED_AT, Expected, Header, read_header
 from orchestrator.intake.input_row import InputRow
-from orchestrator.intake.own_report import TAKEN_AGAIN, name_in_input, own_columns, recognise, restore_id
+from orchestrator.intake.noise import Noise, shown
+from orchestrator.intake.own_report import TAKEN_AGAIN, restore_id
 from orchestrator.intake.report import IntakeReport
-from orchestrator.intake.validation import Layout, Validation
+from orchestrator.intake.validation import Validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class IntakeOptions:
     take_all: bool = False
     max_rows: int = 1_000_000
     max_bytes: int = 1024**3
+    max_columns: int = MOST_COLUMNS
     most_problems: int = MOST_PROBLEMS
 
 
@@ -47,7 +49,9 @@ class DeviceList:
         self.report_via = header.report_via
         self.left_out = 0
         self._file, self._rows, self._options = file, rows, options
+        self._width = len(header.columns)
         self._validation = Validation(header.layout, options.most_problems, only_eligible=options.only_eligible)
+        self._note_noise_above(header)
 
     def pages(self, size: int = 10_000) -> Iterator[Page]:
         """The rows, once, in pages of at most `size`, fewer where they are long; bad rows do not end it.
@@ -57,8 +61,12 @@ class DeviceList:
         page: list[InputRow] = []
         room = _PAGE_ROOM
         for row in self._wanted_rows():
-            page.append(self._validation.judge(row))
-            room -= row.size + _CELL_COST * len(row.cells)
+            judged = self._validation.judge(row)
+            if judged is None:
+                continue
+            page.append(judged)
+            # A report pads every row to the width of the header, so that is what a row costs at least.
+            room -= row.size + _CELL_COST * max(len(row.cells), self._width)
             if len(page) >= size or room <= 0:
                 yield Page(page)
                 page, room = [], _PAGE_ROOM
@@ -76,10 +84,20 @@ class DeviceList:
             bad=found.bad,
             ineligible=found.ineligible,
             left_out=self.left_out,
+            ignored=found.ignored.sentences(),
             problems=tuple(found.problems),
             sha256=self._file.sha256,
             bytes=self._file.bytes_read,
         )
+
+    def _note_noise_above(self, header: Header) -> None:
+        ignored = self._validation.ignored
+        for line, noise in self._file.preamble:
+            ignored.add(noise, line)
+        for title in header.titles:
+            ignored.add(Noise.TITLE, title.line)
+        if header.has_marks:
+            ignored.add(Noise.MARKS, header.line)
 
     def _wanted_rows(self) -> Iterator[CsvRow]:
         count = 0
@@ -107,15 +125,6 @@ class DeviceList:
         return self._options.take_all or row.problem is not None or status in TAKEN_AGAIN
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What the first row says: the input's columns, where the ids are, and whose report it is, if it is one of ours."""
-
-    columns: tuple[str, ...]
-    layout: Layout
-    report_via: Via | None = None
-
-
 def open_device_list(stream: BinaryIO, *, file_name: str | None, via: Via, options: IntakeOptions) -> DeviceList:
     """The device list in a binary stream, seekable or not; IntakeFailed for what is wrong with it as a whole."""
     try:
@@ -128,41 +137,15 @@ def _open(stream: BinaryIO, via: Via, options: IntakeOptions) -> DeviceList:
     file = CsvFile(
         stream,
         max_bytes=options.max_bytes,
+        max_columns=options.max_columns,
         is_header=lambda cells: names_an_id(cells, via, column=options.column),
     )
     rows = file.rows()
-    first = next(rows, None)
-    if first is None:
+    first = list(islice(rows, ROWS_LOOKED_AT))
+    if not first:
         raise IntakeFailed("The file is empty. Give a CSV file with one device a row.")
-    if first.problem is not None:
-        raise IntakeFailed(f"Line {first.line}, which should be the header, {first.problem}.")
-    if is_device(first.cells):
-        header = _without_header(first.cells, via, options)
-        rows = chain([first], rows)
-    else:
-        header = _read_header(first.cells, via, options)
-        rows = _with_a_first(rows)
-    return DeviceList(file, rows, header, options)
-
-
-def _without_header(cells: list[str], via: Via, options: IntakeOptions) -> Header:
-    id_columns = find_bare_column(cells, via, column=options.column)
-    columns = (BARE_COLUMN, *(cell.strip() for cell in cells[1:]))
-    return Header(columns, Layout(via, id_columns, len(columns), Eligibility()))
-
-
-def _read_header(cells: list[str], via: Via, options: IntakeOptions) -> Header:
-    eligibility = Eligibility.of(cells)
-    report_via = recognise(cells)
-    if report_via is None:
-        id_columns = find_id_columns(cells, via, column=options.column)
-        return Header(tuple(cells), Layout(via, id_columns, len(cells), eligibility))
-    own = len(own_columns(report_via))
-    # Its own ids come first: columns of its input that are called alike have not been read since.
-    has_ids = options.column is None and set(via.columns) <= set(report_via.columns)
-    id_columns = find_id_columns(cells[:own] if has_ids else cells, via, column=options.column)
-    columns = tuple(name_in_input(name, report_via) for name in cells[own:])
-    return Header(columns, Layout(via, id_columns, len(cells), eligibility, own), report_via)
+    header = read_header(first, Expected(via, options.column, file.delimiter, file.object_type))
+    return DeviceList(file, _with_a_first(chain(first[header.rows :], rows)), header, options)
 
 
 def _with_a_first(rows: Iterator[CsvRow]) -> Iterator[CsvRow]:

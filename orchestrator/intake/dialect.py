@@ -9,44 +9,75 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from orchestrator.intake.noise import Noise, object_type, trimmed, without_marks
+
 DELIMITERS = ",;\t"
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """The delimiter, whether a blank follows each, and whether a line for programs stands before the header."""
+    """The delimiter, whether a blank follows each, and the lines for programs that stand before the header.
+
+    `preamble` is how many physical lines come before the list; `noise` are those of them that are not blank.
+    """
 
     delimiter: str
     skips_blank: bool = False
-    has_preamble: bool = False
+    preamble: int = 0
+    noise: tuple[tuple[int, Noise], ...] = ()
+    object_type: str | None = None
 
 
 def detect_dialect(sample: str, *, is_header: Callable[[Sequence[str]], bool] = bool) -> Dialect:
     """The dialect of a file that starts with this text; `is_header` tells whether cells make sense as its header."""
-    first, *rest = _LINE_END.split(sample.lstrip("\r\n"), maxsplit=1)
-    declared = _DECLARATION.fullmatch(first)
-    has_preamble = declared is not None or first.startswith(_TYPE_OF_OBJECTS)
-    if has_preamble:
-        sample = "".join(rest)
-    delimiter = declared["delimiter"] if declared else _detect_delimiter(sample, is_header)
-    return Dialect(delimiter, _skips_blank(sample, delimiter), has_preamble)
+    declared: str | None = None
+    named_type: str | None = None
+    noise: list[tuple[int, Noise]] = []
+    lines = starts = 0
+    # Matched at its place: a search in a text without line ends would take quadratic time.
+    while (match := _LINE.match(sample, starts)) is not None:
+        text = without_marks(match["text"])
+        declaration = _DECLARATION.fullmatch(text)
+        if declaration is not None:
+            declared = declaration["delimiter"]
+            noise.append((lines + 1, Noise.SEPARATOR))
+        elif text.lstrip('"')[:6].casefold() == "#type ":
+            named_type = object_type(text)
+            noise.append((lines + 1, Noise.OBJECT_TYPE))
+        elif text.strip():
+            break
+        lines, starts = lines + 1, match.end()
+    sample = sample[starts:]
+    delimiter = declared or _detect_delimiter(sample, is_header)
+    return Dialect(delimiter, _skips_blank(sample, delimiter), lines, tuple(noise), named_type)
+
+
+def split_line(line: str, delimiter: str) -> list[str]:
+    """The cells of one line; none where it cannot be read."""
+    return next(_rows(line, delimiter), [])
 
 
 def _detect_delimiter(sample: str, is_header: Callable[[Sequence[str]], bool]) -> str:
     # The library is asked only among delimiters that split the header: on one column it guesses letters or nothing,
     # and a comma inside names can outnumber the semicolons between cells.
     rows = {delimiter: list(islice(_rows(sample, delimiter), _ROWS_LOOKED_AT)) for delimiter in DELIMITERS}
-    fitting = [delimiter for delimiter in DELIMITERS if rows[delimiter] and len(rows[delimiter][0]) > 1]
+    headers = {delimiter: _header_of(rows[delimiter], is_header) for delimiter in DELIMITERS}
+    fitting = [delimiter for delimiter in DELIMITERS if len(headers[delimiter]) > 1]
     if len(fitting) < 2:
         return fitting[0] if fitting else ","
     sniffed = _sniff(sample, "".join(fitting))
 
     def fit(delimiter: str) -> tuple[bool, bool, bool, int]:
-        header, *others = rows[delimiter]
-        is_widest = all(len(row) <= len(header) for row in others)
+        header = headers[delimiter]
+        is_widest = all(len(trimmed(row)) <= len(header) for row in rows[delimiter])
         return is_header(header), is_widest, delimiter == sniffed, len(header)
 
     return max(fitting, key=fit)
+
+
+def _header_of(rows: list[list[str]], is_header: Callable[[Sequence[str]], bool]) -> list[str]:
+    """The first row that makes sense as a header, since lines of a title may stand before it; else the first."""
+    return next((row for row in rows[:_TITLES_LOOKED_PAST] if is_header(row)), rows[0] if rows else [])
 
 
 def _sniff(sample: str, delimiters: str) -> str | None:
@@ -71,7 +102,8 @@ def _skips_blank(sample: str, delimiter: str) -> bool:
 
 # Excel writes and reads `sep=;`; Export-Csv of Windows PowerShell 5.1 writes `#TYPE …` unless told not to.
 _DECLARATION = re.compile(r'"?sep=(?P<delimiter>[^\w\s"]|\t)"?[,;\t]*', re.IGNORECASE)
-_TYPE_OF_OBJECTS = ("#TYPE ", '"#TYPE ')
+_LINE = re.compile(r"(?P<text>[^\r\n]*)(?:\r\n|\r|\n)")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SNIFFED = 4096  # its patterns take quadratic time on stray quotes
 _ROWS_LOOKED_AT = 50
+_TITLES_LOOKED_PAST = 20

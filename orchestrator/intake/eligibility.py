@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from orchestrator.intake.columns import fold, shown
+from orchestrator.intake.noise import folded, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,10 @@ class Eligibility:
     @classmethod
     def of(cls, header: Sequence[str]) -> Eligibility:
         """The columns of this header that tell."""
-        folded = [fold(name) for name in header]
+        names = [folded(name) for name in header]
         return cls(
-            tuple(place for place, name in enumerate(folded) if name in _SYSTEM_COLUMNS),
-            tuple(place for place, name in enumerate(folded) if name in _MANAGER_COLUMNS),
+            tuple(place for place, name in enumerate(names) if name in _SYSTEM_COLUMNS),
+            tuple(place for place, name in enumerate(names) if name in _MANAGER_COLUMNS),
         )
 
     def objection(self, cells: Sequence[str]) -> str | None:
@@ -39,12 +39,12 @@ class Eligibility:
 @lru_cache(maxsize=1024)  # a fleet says the same few things a hundred thousand times
 def _objection(systems: tuple[str, ...], managers: tuple[str, ...]) -> str | None:
     for system in systems:
-        if fold(system).startswith(_OTHER_SYSTEMS):
+        if folded(system).startswith(_OTHER_SYSTEMS):
             return f"runs {shown(system)}: only Windows takes ConfigMgr actions"
-    folded = [fold(manager) for manager in managers]
-    if any(name in _WITH_CLIENT or any(word in name for word in _CLIENT_WORDS) for name in folded):
+    names = [folded(manager) for manager in managers]
+    if any(name in _WITH_CLIENT or any(word in name for word in _CLIENT_WORDS) for name in names):
         return None
-    without = [manager for manager, name in zip(managers, folded, strict=True) if name in _WITHOUT_CLIENT]
+    without = [manager for manager, name in zip(managers, names, strict=True) if name in _WITHOUT_CLIENT]
     return f"is managed by {shown(without[0])}: there is no ConfigMgr client to act" if without else None
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from itertools import islice
+
 from orchestrator.domain.errors import IntakeFailed
 
 
@@ -17,6 +20,25 @@ def refuse_other_formats(head: bytes) -> None:
         raise IntakeFailed("This is a web page or XML, not a CSV file. Download the export itself and give that.")
     if start.startswith((b'{"', b"[{", b'["')) or (start[:1] == b"{" and start[1:].lstrip().startswith(b'"')):
         raise IntakeFailed("This is JSON, not a CSV file. Write the device ids as CSV and give that.")
+
+
+def refuse_printed_output(sample: str) -> None:
+    """IntakeFailed, if this start of a text is what PowerShell prints for people and not what it exports."""
+    lines = [text for match in islice(_LINES.finditer(sample), _LINES_LOOKED_AT) if (text := match[0].strip())]
+    if _FORMAT_OBJECTS in sample[:_FIRST_OBJECTS].casefold():
+        raise IntakeFailed(
+            "This is the output of Format-Table or Format-List, exported: it holds how to print the devices and not "
+            f"the devices. {_EXPORT_OBJECTS}"
+        )
+    above = ""
+    for line in lines:
+        if above and _RULE.fullmatch(line) and len(line.split()) <= len(above.split()):
+            raise IntakeFailed(
+                f"This is the output of Format-Table, made to be read and not a CSV file. {_EXPORT_OBJECTS}"
+            )
+        above = line
+    if len(lines) > 1 and all(_LIST_LINE.match(line) for line in lines[:_LIST_LINES]):
+        raise IntakeFailed(f"This is the output of Format-List, made to be read and not a CSV file. {_EXPORT_OBJECTS}")
 
 
 def _is_workbook(head: bytes) -> bool:
@@ -36,3 +58,14 @@ _SENTENCES = (
     (b"%PDF", "This is a PDF document, not a CSV file. Export the device list as CSV and give that."),
     (b"SQLite format 3\x00", "This is a SQLite database, not a CSV file. Give the device list as CSV."),
 )
+_EXPORT_OBJECTS = (
+    "Put Select-Object and Export-Csv in its place: … | Select-Object Id, DeviceName, ManagementAgent | "
+    "Export-Csv devices.csv -NoTypeInformation -Encoding utf8."
+)
+_FORMAT_OBJECTS = "classid2e4f51ef21dd47e99d3c952918aff9cd"
+_FIRST_OBJECTS = 4096
+_LINES = re.compile(r"[^\r\n]+")
+_LINES_LOOKED_AT = 10
+_RULE = re.compile(r"-{2,}(?:\s+-+)*")
+_LIST_LINE = re.compile(r"[A-Za-z]\w* +: ")
+_LIST_LINES = 5

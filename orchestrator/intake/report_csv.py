@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from orchestrator.domain.device import Device, Via
 from orchestrator.domain.target import RowVerdict, TargetStatus
+from orchestrator.intake.formulas import defuse, defused
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.own_report import defuse_id, name_in_report, own_columns
 
@@ -36,7 +36,7 @@ class ReportTarget:
 def report_header(via: Via, columns: Sequence[str]) -> str:
     """The first line, with the byte-order mark by which Excel knows UTF-8."""
     names = (*own_columns(via), *(name_in_report(name, via) for name in columns))
-    return "\ufeff" + _as_csv([[_defuse(name) for name in names]])
+    return "\ufeff" + _as_csv([[defuse(name) for name in names]])
 
 
 def report_rows(
@@ -51,7 +51,21 @@ def report_rows(
 
     `statuses` keeps only rows of these target statuses and verdicts.
     """
-    lines = []
+    return _as_csv(_report_lines(rows, targets, via, columns, statuses))
+
+
+def rows_at_once(columns: int) -> int:
+    """How many rows of an input with so many columns may be written in one piece, in bounded memory."""
+    return max(1, _CELLS_AT_ONCE // (columns + 1))
+
+
+def _report_lines(
+    rows: Iterable[InputRow],
+    targets: Mapping[int, ReportTarget],
+    via: Via,
+    columns: int,
+    statuses: AbstractSet[str] | None,
+) -> Iterator[Sequence[str]]:
     for row in rows:
         status = row.verdict or targets[row.line].status
         if statuses is not None and status not in statuses:
@@ -59,18 +73,17 @@ def report_rows(
         facts = _target_facts(targets[row.line]) if row.verdict is None else _verdict_facts(row, row.verdict, via)
         # Rows may be longer than their header only where they were rejected for it; the report stays rectangular.
         blank = [""] * (columns - len(row.cells))
-        lines.append(_defused([str(row.line), *facts, *row.cells[:columns], *blank]))
-    return _as_csv(lines)
+        yield defused([str(row.line), *facts, *row.cells[:columns], *blank])
 
 
 def verdicts_header(columns: Sequence[str]) -> str:
     """The first line of what is said of rows before anything is called."""
-    return "\ufeff" + _as_csv([["line", "verdict", "reason", *_defused([*columns])]])
+    return "\ufeff" + _as_csv([["line", "verdict", "reason", *defused([*columns])]])
 
 
 def verdicts_rows(rows: Iterable[InputRow]) -> str:
     """Rows with their verdicts, for whoever mends the list."""
-    return _as_csv([str(row.line), row.verdict or "good", row.message or "", *_defused([*row.cells])] for row in rows)
+    return _as_csv(defused([str(row.line), row.verdict or "good", row.message or "", *row.cells]) for row in rows)
 
 
 def _target_facts(target: ReportTarget) -> list[str]:
@@ -100,25 +113,10 @@ def _moment(moment: datetime | None) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _defused(cells: list[str]) -> list[str]:
-    # One search over all cells at once, for few rows hold anything suspicious; a pattern that starts with a plain
-    # character is nine times as fast as one that may also match at the start.
-    return [_defuse(cell) for cell in cells] if _SUSPICIOUS.search("\x1f" + "\x1f".join(cells)) else cells
-
-
-def _defuse(cell: str) -> str:
-    return f"'{cell}" if cell[:1] in _STARTS_FORMULA and not _HARMLESS.fullmatch(cell) else cell
-
-
 def _as_csv(rows: Iterable[Sequence[str]]) -> str:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\r\n").writerows(rows)
     return text.getvalue()
 
 
-# What starts a formula in Excel, its full-width forms and the characters that Excel drops before one among them.
-# https://owasp.org/www-community/attacks/CSV_Injection
-_STARTS_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-_SUSPICIOUS = re.compile("\x1f[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]")
-# A negative number and a dash for "nothing" are what they look like.
-_HARMLESS = re.compile(r"-(?:\d+(?:[.,]\d+)?)?", re.ASCII)
+_CELLS_AT_ONCE = 200_000

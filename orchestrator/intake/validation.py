@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.domain.device import BadId, Device, Via, parse_id
-from orchestrator.domain.errors import MOST_PROBLEMS, LineProblem
+from orchestrator.domain.errors import MOST_PROBLEMS, IntakeFailed, LineProblem
 from orchestrator.domain.target import RowVerdict
-from orchestrator.intake.columns import IdColumns, shown
+from orchestrator.intake.columns import IdColumns, names_an_id
 from orchestrator.intake.csv_file import CsvRow
+from orchestrator.intake.dialect import DELIMITERS
 from orchestrator.intake.eligibility import Eligibility
 from orchestrator.intake.input_row import InputRow
+from orchestrator.intake.noise import Ignored, Noise, bare, has_marks, object_type, program_line, shown, trimmed
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What is known of a file from its header; the first `own` of its `width` columns are a report's own."""
+    """What is known of a file from its header; the first `own` of its `width` columns are a report's own.
+
+    `header` are the names of the columns without noise; `delimiter` is what stands between two cells,
+    and `object_type` what a `#TYPE` line names.
+    """
 
     via: Via
     id_columns: IdColumns
     width: int
     eligibility: Eligibility
     own: int = 0
+    header: Sequence[str] = ()
+    delimiter: str = ","
+    object_type: str | None = None
 
     def ids(self) -> tuple[tuple[str, int, str], ...]:
         """For each id its column of `Via.columns`, where it stands, and what the file calls it."""
@@ -41,23 +51,28 @@ class Validation:
     bad: int = 0
     ineligible: int = 0
     problems: list[LineProblem] = field(default_factory=list)
+    ignored: Ignored = field(default_factory=Ignored)
     _first_lines: dict[bytes | str, int] = field(default_factory=dict)
     _ids: tuple[tuple[str, int, str], ...] = field(init=False)
 
     def __post_init__(self) -> None:
         self._ids = self.layout.ids()
 
-    def judge(self, row: CsvRow) -> InputRow:
-        """The row with its device, or with its verdict and the reason."""
+    def judge(self, row: CsvRow) -> InputRow | None:
+        """The row with its device, or with its verdict and the reason; None where it is noise, which is counted."""
         layout = self.layout
         cells = tuple(row.cells[layout.own : layout.width])
         if row.problem is not None:
             return self._reject_bad(row.line, cells, row.problem)
-        if len(row.cells) > layout.width:
-            return self._reject_bad(row.line, cells, _too_wide(len(row.cells), layout.width))
+        if len(row.cells) > layout.width and any(bare(cell) for cell in row.cells[layout.width :]):
+            return self._noise_or_bad(row, cells, _too_wide(len(trimmed(row.cells)), layout.width))
         device = read_device(row.cells, self._ids)
         if isinstance(device, BadId):
-            return self._reject_bad(row.line, cells, device.reason)
+            return self._noise_or_bad(row, cells, self._explained(row.cells, device.reason))
+        if len(row.cells) > layout.width:
+            self.ignored.add(Noise.SURPLUS, row.line)
+        if any(place < len(row.cells) and has_marks(row.cells[place]) for _, place, _ in self._ids):
+            self.ignored.add(Noise.MARKS, row.line)
         # A rejected row is never called, so it is not what a later row could be a duplicate of.
         key = _compact(device)
         first = self._first_lines.get(key)
@@ -73,6 +88,35 @@ class Validation:
         self.good += 1
         return InputRow(row.line, cells, device=device)
 
+    def _noise_or_bad(self, row: CsvRow, cells: tuple[str, ...], reason: str) -> InputRow | None:
+        # Only rows that name no device can be noise, so the million others are not compared with the header.
+        noise = Noise.HEADER if self._is_header(row.cells) else program_line(row.cells)
+        if noise is Noise.OBJECT_TYPE and object_type(row.cells[0]) != self.layout.object_type:
+            raise _another_list(row.line)
+        if noise is None:
+            if not names_an_id(row.cells, self.layout.via, column=None):
+                return self._reject_bad(row.line, cells, reason)
+            # Its rows may have other ids under the same column, and --skip-invalid would call them.
+            raise _another_list(row.line)
+        self.ignored.add(noise, row.line)
+        return None
+
+    def _is_header(self, cells: Sequence[str]) -> bool:
+        header = self.layout.header
+        return bool(header) and [cell.casefold() for cell in trimmed(cells)] == [name.casefold() for name in header]
+
+    def _explained(self, cells: Sequence[str], reason: str) -> str:
+        """The reason, with what is wrong with the whole row where that can be told."""
+        text = cells[0] if len(trimmed(cells)) == 1 and self.layout.width > 1 else ""
+        if self.layout.delimiter in text:
+            return f"{reason}: the whole row stands in one pair of quotes"
+        other = next((each for each in DELIMITERS if each in text), None)
+        if other is None:
+            return reason
+        names = {"\t": "tabs", ";": "semicolons", ",": "commas"}
+        expected = names.get(self.layout.delimiter, repr(self.layout.delimiter))
+        return f"{reason}: its cells are separated by {names[other]}, and those of the header by {expected}"
+
     def _reject_bad(self, line: int, cells: tuple[str, ...], reason: str) -> InputRow:
         self.rejected += 1
         self.bad += 1
@@ -86,9 +130,9 @@ def read_device(cells: list[str], id_columns: tuple[tuple[str, int, str], ...]) 
     ids = []
     for column, place, name in id_columns:
         text = cells[place] if place < len(cells) else ""
-        canonical = parse_id(column, text)
+        canonical = parse_id(column, text if text.isascii() else bare(text))
         if isinstance(canonical, BadId):
-            found = f"{shown(name)} {_quoted(text)}" if text.strip() else shown(name)
+            found = f"{shown(name)} {_quoted(text)}" if bare(text) else shown(name)
             return BadId(f"{found} {canonical.reason}")
         ids.append(canonical)
     return Device(tuple(ids))
@@ -101,12 +145,19 @@ def _compact(device: Device) -> bytes | str:
     return device.key
 
 
+def _another_list(line: int) -> IntakeFailed:
+    return IntakeFailed(
+        f"At line {line:,} another list begins, with another header. Join lists that have the same columns, or give "
+        "each list by itself."
+    )
+
+
 def _too_wide(cells: int, width: int) -> str:
     return f"has {cells:,} cells, and the header has {width:,}"
 
 
 def _quoted(text: str) -> str:
-    text = text.strip()
+    text = bare(text)
     return repr(text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…")
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import structlog
@@ -19,6 +22,9 @@ log = structlog.get_logger()
 WORK_QUEUE = Queue(QUEUE, Exchange(""), routing_key=QUEUE)
 """Through the default exchange: a named exchange's bindings are a Redis set, and after a FLUSHALL what is published
 to it vanishes without an error (kombu 5.7)."""
+
+
+_THREADS = 2
 
 
 class CeleryBell:
@@ -38,20 +44,29 @@ class CeleryBell:
             task_publish_retry=False,
         )
         self._patience = patience
+        # Threads of its own: Celery blocks for seconds where Redis hangs, and files are parsed in the loop's own pool.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="bell")
+        self._ringing = 0
 
     async def ring(self, times: int = 1) -> None:
         """Wake up to `times` workers; bells that nobody has heard yet ring for this as well."""
+        if self._ringing >= _THREADS:
+            # Those that are under way wake whoever can be woken; where Redis hangs they take seconds.
+            return
+        self._ringing += 1
         try:
             async with asyncio.timeout(self._patience * 2):
-                await asyncio.to_thread(self._send, times)
-        except (OperationalError, OSError, TimeoutError) as problem:
+                await self._in_thread(partial(self._send, times))
+        except Exception as problem:  # noqa: BLE001 - whatever Redis holds: what was committed is found by looking
             log.warning("bell.unheard", reason=type(problem).__name__)
+        finally:
+            self._ringing -= 1
 
     async def check(self) -> None:
         """QueueUnavailable where the broker does not answer."""
         try:
             async with asyncio.timeout(self._patience * 2):
-                await asyncio.to_thread(self._look)
+                await self._in_thread(self._look)
         except (OperationalError, OSError, TimeoutError) as problem:
             raise QueueUnavailable(
                 "The broker does not answer. Check MUSTER_BROKER_URL and that Redis is up; `muster doctor` tries it."
@@ -64,7 +79,11 @@ class CeleryBell:
 
     def close(self) -> None:
         """Let go of the connections."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self._celery.close()
+
+    async def _in_thread(self, work: Callable[[], None]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _send(self, times: int) -> None:
         with self._celery.producer_or_acquire() as producer:

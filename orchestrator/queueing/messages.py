@@ -7,3 +7,6 @@ WORK = "muster.work"
 
 QUEUE = "muster"
 """The one queue that workers listen to."""
+
+ARGUMENTS: dict[str, tuple[type, ...]] = {WORK: ()}
+"""The arguments that each message carries, by their types; a message with others is dropped (message_form.py)."""

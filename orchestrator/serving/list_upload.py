@@ -55,6 +55,7 @@ async def list_received(
             take_all=form.all,
             max_rows=settings.max_rows,
             max_bytes=settings.max_bytes,
+            max_columns=settings.max_columns,
         )
         yield ListUpload(form.name, form.via, stream, file_name, options, form.reason)
 

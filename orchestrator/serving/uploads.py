@@ -95,6 +95,7 @@ class Upload:
             take_all=form.all,
             max_rows=settings.max_rows,
             max_bytes=settings.max_bytes,
+            max_columns=settings.max_columns,
         )
 
 

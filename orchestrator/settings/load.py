@@ -46,6 +46,7 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
         keep_days=reading.take("keep_days", values.whole_number(1, 36_500), _DEFAULTS.keep_days),
         key_max_days=reading.take("key_max_days", values.whole_number(1, 36_500), _DEFAULTS.key_max_days),
         max_rows=reading.take("max_rows", values.whole_number(1, 10**9), _DEFAULTS.max_rows),
+        max_columns=reading.take("max_columns", values.whole_number(1, 100_000), _DEFAULTS.max_columns),
         max_bytes=reading.take("max_bytes", values.whole_number(1, 10**15), _DEFAULTS.max_bytes),
         confirm_above=reading.take("confirm_above", values.whole_number(0, 10**9), _DEFAULTS.confirm_above),
         people=people.settings,

@@ -121,6 +121,7 @@ class Settings:
     keep_days: int = 90
     key_max_days: int = 365
     max_rows: int = 1_000_000
+    max_columns: int = 1_000
     max_bytes: int = 1024**3
     confirm_above: int = 1_000
     people: PeopleSettings | None = None

@@ -21,6 +21,7 @@ GENERAL = (
     "keep_days",
     "key_max_days",
     "max_rows",
+    "max_columns",
     "max_bytes",
     "confirm_above",
     "trusted_proxies",

@@ -5,22 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from random import Random
+from urllib.parse import parse_qsl
 
 from orchestrator.simulator import replies
 from orchestrator.simulator.bodies import BadBody, action_in
 from orchestrator.simulator.control import Control
 from orchestrator.simulator.courier import Courier
 from orchestrator.simulator.desk import Asked, Desk
+from orchestrator.simulator.directory import Directory
 from orchestrator.simulator.entra import Entra
 from orchestrator.simulator.envelope import Malformed, answer_parts, parts_of
-from orchestrator.simulator.exchange import Caller, CallerLeft, Receive, Scope, Send, TooLong, read_body, respond_json
+from orchestrator.simulator.exchange import (
+    Caller,
+    CallerLeft,
+    Receive,
+    Scope,
+    Send,
+    TooLong,
+    read_body,
+    respond,
+    respond_json,
+)
+from orchestrator.simulator.exports import DOWNLOADS, Exports
 from orchestrator.simulator.mischief import Mischief
 from orchestrator.simulator.paths import segments_of
+from orchestrator.simulator.reads import Read, Reads
 from orchestrator.simulator.replies import Reply
 from orchestrator.simulator.script import FaultScript
 from orchestrator.simulator.tenant import Call, Envelope, Tenant
 from orchestrator.simulator.throttling import Quota, Throttle
-from orchestrator.simulator.tokens import TokenGate
+from orchestrator.simulator.tokens import ANY_APP, TokenGate
 from orchestrator.simulator.world import World
 
 _VERSIONS = frozenset({"beta", "v1.0"})
@@ -50,6 +64,8 @@ class SimulatedGraph(Mischief):
         super().__init__(script, self.gate, clock=world.clock)
         self.entra = Entra(script, self._courier, wall=world.wall)
         self._desk = Desk(self.tenant, script, self.gate, seed=seed, clock=world.clock, wall=world.wall)
+        self.directory = Directory()
+        self.reads = Reads(self.directory, Exports(self.directory, wall=world.wall))
         self._control = Control(self)
         self._known_bodies: dict[bytes, str] = {}
         self.limit_writes(quota)
@@ -86,6 +102,10 @@ class SimulatedGraph(Mischief):
                 await (self._take_envelope if below in _BATCH else self._take_call)(version, below, caller)
             elif version == "_simulator":
                 await self._control.answer(below, caller)
+            elif version == DOWNLOADS:
+                query = dict(parse_qsl(caller.scope["query_string"].decode("latin-1")))
+                status, body = self.reads.exports.download(below, query, caller.header(b"authorization"))
+                await respond(caller, status, [(b"content-type", b"application/zip")], body)
             elif not await self.entra.answer(path, caller):
                 await self._take_call(version, below, caller)
         except TooLong:
@@ -97,6 +117,8 @@ class SimulatedGraph(Mischief):
     async def _take_call(self, version: str, below: str, caller: Caller) -> None:
         body = await read_body(caller)
         client_request_id = caller.header(b"client-request-id")
+        if await self._answer_read(version, below, body, caller):
+            return
         asked = Asked(
             caller.scope["method"],
             version,
@@ -113,6 +135,31 @@ class SimulatedGraph(Mischief):
             )
         finally:
             self.tenant.note_delivery(call, delivered=delivered)
+
+    async def _answer_read(self, version: str, below: str, body: bytes, caller: Caller) -> bool:
+        """Answer a read of the directory or a report; False for any other address."""
+        bearer = self.gate.bearer(caller.header(b"authorization"))
+        client_request_id = caller.header(b"client-request-id")
+        app = ANY_APP if bearer is None else bearer.app
+        call = Call(
+            self._world.clock(), self._world.wall(), "", "", "", app, self._desk.next_id(), client_request_id, None
+        )
+        read = Read(
+            call,
+            caller.scope["method"],
+            version,
+            segments_of("/" + below),
+            dict(parse_qsl(caller.scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+            f"{caller.scope.get('scheme', 'http')}://{caller.header(b'host')}",
+            caller.header(b"consistencylevel"),
+            None if bearer is None or not self.gate.check else bearer.claims,
+            body,
+        )
+        if not self.reads.answers(read):
+            return False
+        reply = self.gate.objection_to_read(call, bearer) or self.reads.answer(read)
+        await self._courier.deliver(reply, request_id=call.request_id, client_request_id=client_request_id, to=caller)
+        return True
 
     async def _take_envelope(self, version: str, _: str, caller: Caller) -> None:
         body = await read_body(caller)

@@ -69,7 +69,15 @@ class TokenGate:
         return bearer
 
     def objection(self, call: Call, bearer: Bearer | None) -> Reply | None:
-        """The refusal this token deserves, or None."""
+        """The refusal of a token that may not trigger an action, or None."""
+        objection = self.objection_to_read(call, bearer)
+        if objection is not None or bearer is None or bearer.claims is None or not self.check:
+            return objection
+        granted = {*bearer.claims.get("roles", ()), *str(bearer.claims.get("scp", "")).split()}
+        return None if PRIVILEGED in granted else replies.missing_scope(call)
+
+    def objection_to_read(self, call: Call, bearer: Bearer | None) -> Reply | None:
+        """The refusal of a token that is missing, refused, expired or for somebody else; permissions are not judged."""
         if bearer is None:
             return replies.invalid_token(call, "Access token is empty.")
         if self._still_to_refuse > 0 and bearer.token not in self._stale:
@@ -88,8 +96,7 @@ class TokenGate:
             return replies.invalid_token(call, "Access token validation failure. Invalid audience.")
         if float(claims.get("exp", inf)) <= self._wall():
             return replies.invalid_token(call, "Lifetime validation failed, the token is expired.")
-        granted = {*claims.get("roles", ()), *str(claims.get("scp", "")).split()}
-        return None if PRIVILEGED in granted else replies.missing_scope(call)
+        return None
 
 
 def _app_of(claims: dict[str, Any]) -> str:

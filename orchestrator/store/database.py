@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
@@ -23,6 +24,7 @@ from orchestrator.store.batches import Batches
 from orchestrator.store.brakes import Brakes
 from orchestrator.store.creations import Creations
 from orchestrator.store.inputs import Inputs
+from orchestrator.store.inventory import Inventories
 from orchestrator.store.job_search import JobSearch
 from orchestrator.store.jobs import Jobs
 from orchestrator.store.keys import Keys
@@ -36,10 +38,13 @@ from orchestrator.store.samples import Samples
 from orchestrator.store.saved_lists import SavedLists
 from orchestrator.store.schedules import Schedules
 from orchestrator.store.sessions import Sessions
+from orchestrator.store.target_lookup import TargetLookup
 from orchestrator.store.targets import Targets
 from orchestrator.store.troubles import as_statement_failed, is_nul, is_outage, place_of, unavailable
 from orchestrator.store.whole import WholeOf
 from orchestrator.store.workers import Workers
+
+log = structlog.get_logger()
 
 _PATIENCE = 30
 """Seconds that a statement, a lock or SQLite's single writer is waited for."""
@@ -60,7 +65,9 @@ class Transaction:
         self.batches = Batches(connection)
         self.brakes = Brakes(connection)
         self.targets = Targets(connection)
+        self.target_lookup = TargetLookup(connection)
         self.inputs = Inputs(connection)
+        self.inventories = Inventories(connection)
         self.reception = Reception(connection)
         self.recovery = Recovery(connection)
         self.lanes = Lanes(connection)
@@ -98,9 +105,12 @@ class Transaction:
         self._afterwards.append(act)
 
     async def committed(self) -> None:
-        """Called by the store alone."""
+        """Called by the store alone; an error of an act is logged, for what is committed must not look refused."""
         for act in self._afterwards:
-            await act()
+            try:
+                await act()
+            except Exception:
+                log.exception("store.after_commit_broke")
 
 
 class Store:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Insert, Text, bindparam, delete, func, select, update
+from sqlalchemy import BigInteger, Insert, Text, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import LaneCalls
 from orchestrator.domain.learning import Learned
-from orchestrator.domain.pacing import Keeper, Pace, unknown_past
+from orchestrator.domain.pace_bounds import FAR
+from orchestrator.domain.pacing import LEARNED_FIELDS, OWN_FIELDS, Keeper, Pace, is_believable, unknown_past
 from orchestrator.store import json_rows
 from orchestrator.store.rows import LaneMinuteRow, LaneRow
 
@@ -46,18 +48,21 @@ class Lanes:
     async def pace(self, lane: LaneKey, *, now: float) -> Pace:
         """Where the lane stands, for those who only look."""
         row = (await self._connection.execute(_FIND, {"lane": lane})).one_or_none()
-        return unknown_past(now) if row is None else _pace(row)
+        pace = None if row is None else _pace(row)
+        return unknown_past(now) if pace is None or not is_believable(pace, now) else pace
 
     async def closed(self, *, now: float) -> dict[LaneKey, float]:
         """The lanes that are closed by a refusal, each with the moment, on the database's clock, when it opens."""
-        query = select(LaneRow.key, LaneRow.closed_until).where(LaneRow.closed_until > now)
+        # A closure that cannot be right (pace_bounds.py) is lost with the rest of the pace once permits are asked for.
+        is_closed = and_(LaneRow.closed_until > now, LaneRow.closed_until <= now + FAR)
+        query = select(LaneRow.key, LaneRow.closed_until).where(is_closed)
         return {LaneKey(key): until for key, until in await self._connection.execute(query)}
 
     async def keepers(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Keeper]:
         """Who keeps each of these lanes; Redis, unless somebody wrote otherwise."""
         query = select(LaneRow.key, LaneRow.keeper).where(LaneRow.key.in_(lanes))
-        kept = {LaneKey(key): Keeper(keeper) for key, keeper in await self._connection.execute(query)}
-        return {lane: kept.get(lane, Keeper.REDIS) for lane in lanes}
+        kept = {LaneKey(key): keeper for key, keeper in await self._connection.execute(query)}
+        return {lane: Keeper.ROW if kept.get(lane) == Keeper.ROW else Keeper.REDIS for lane in lanes}
 
     async def give_to(self, lane: LaneKey, keeper: Keeper) -> None:
         """Who keeps the lane from this commit on."""
@@ -118,24 +123,25 @@ def _minute(moment: datetime) -> int:
 
 
 def _pace(row: Any) -> Pace:
+    """The pace as it is stored; one with a value that is no number is a pace that `is_believable` refuses."""
+    if not all(isinstance(value, int | float) for value in row):
+        return Pace(math.nan)
     departure, reach, until, closed_for, refusals, together, *learned = row
     return Pace(departure, reach, until, closed_for, refusals, together, Learned(*learned))
 
 
 def _columns(pace: Pace) -> dict[str, float | int]:
-    values = {name: getattr(pace, name) for name in _OWN}
-    return {**values, **{name: getattr(pace.learned, name) for name in _LEARNED}}
+    values = {name: getattr(pace, name) for name in OWN_FIELDS}
+    return {**values, **{name: getattr(pace.learned, name) for name in LEARNED_FIELDS}}
 
 
-_OWN = ("last_departure", "reach", "closed_until", "closed_for", "refusals", "together")
-_LEARNED = ("share", "held_since", "counted_from", "counted", "counted_before")
-_PACE = tuple(getattr(LaneRow, name) for name in (*_OWN, *_LEARNED))
+_PACE = tuple(getattr(LaneRow, name) for name in (*OWN_FIELDS, *LEARNED_FIELDS))
 _FIND = select(*_PACE).where(LaneRow.key == bindparam("lane"))
 _FIND_FOR_UPDATE = _FIND.with_for_update()
 _KEEP = (
     update(LaneRow)
     .where(LaneRow.key == bindparam("lane"))
-    .values({name: bindparam(name) for name in (*_OWN, *_LEARNED)})
+    .values({name: bindparam(name) for name in (*OWN_FIELDS, *LEARNED_FIELDS)})
 )
 _CALLS_BETWEEN = select(func.count(), func.sum(LaneMinuteRow.calls - LaneMinuteRow.throttled)).where(
     LaneMinuteRow.lane == bindparam("lane"), LaneMinuteRow.minute.between(bindparam("first"), bindparam("last"))

@@ -525,3 +525,106 @@ class SampleRow(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
     accepted: Mapped[int] = mapped_column(BigInteger)
     settled: Mapped[int] = mapped_column(BigInteger)
+
+
+class InventoryRow(Base):
+    """One reading of a tenant's devices: hidden while it is `receiving`, in force while it is `current`.
+
+    A refresh that removes too many devices is `pending` until a person accepts it. `tenant` is cloud and Entra tenant.
+    """
+
+    __tablename__ = "inventories"
+    __table_args__ = (
+        CheckConstraint("status IN ('receiving','pending','current','old')", name="status"),
+        Index(
+            "uq_inventories_current",
+            "tenant",
+            unique=True,
+            postgresql_where=text("status = 'current'"),
+            sqlite_where=text("status = 'current'"),
+        ),
+    )
+
+    number: Mapped[int] = mapped_column(_BigKey, Identity(), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(200))
+    status: Mapped[str] = mapped_column(String(12))
+    source: Mapped[str] = mapped_column(String(20))
+    file_name: Mapped[str | None] = mapped_column(Text)
+    read_by: Mapped[str] = mapped_column(Text)
+    read_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    touched_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    figures: Mapped[str | None] = mapped_column(Text)
+    changes: Mapped[str | None] = mapped_column(Text)
+
+
+class InventoryDeviceRow(Base):
+    """One device of an inventory; the `_key` columns hold the form in which two spellings are equal."""
+
+    __tablename__ = "inventory_devices"
+    __table_args__ = (
+        Index("ix_inventory_devices_name", "inventory", "name_key"),
+        Index(
+            "ix_inventory_devices_serial",
+            "inventory",
+            "serial_key",
+            postgresql_where=text("serial_key IS NOT NULL"),
+            sqlite_where=text("serial_key IS NOT NULL"),
+        ),
+        Index(
+            "ix_inventory_devices_entra",
+            "inventory",
+            "entra_device_id",
+            postgresql_where=text("entra_device_id IS NOT NULL"),
+            sqlite_where=text("entra_device_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_inventory_devices_configmgr",
+            "inventory",
+            "configmgr_id",
+            postgresql_where=text("configmgr_id IS NOT NULL"),
+            sqlite_where=text("configmgr_id IS NOT NULL"),
+        ),
+    )
+
+    inventory: Mapped[int] = mapped_column(
+        _BigKey, ForeignKey("inventories.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str | None] = mapped_column(Text)
+    name_key: Mapped[str | None] = mapped_column(Text)
+    serial_number: Mapped[str | None] = mapped_column(Text)
+    serial_key: Mapped[str | None] = mapped_column(Text)
+    entra_device_id: Mapped[str | None] = mapped_column(String(36))
+    configmgr_id: Mapped[str | None] = mapped_column(String(36))
+    user_id: Mapped[str | None] = mapped_column(String(36))
+    user_principal_name: Mapped[str | None] = mapped_column(Text)
+    os: Mapped[str | None] = mapped_column(Text)
+    management_agent: Mapped[str | None] = mapped_column(Text)
+    last_contact_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    objection: Mapped[str | None] = mapped_column(Text)
+
+
+class TargetLookupRow(Base):
+    """A device's targets across all jobs; `key` is the end of the device's id, so several devices may share one.
+
+    Written in the background, sorted, some thousand targets at a time: an index on `targets` itself would make storing
+    a job two to three times as slow. Rows of removed jobs are harmless, since a reader joins `targets`.
+    """
+
+    __tablename__ = "target_lookup"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    key: Mapped[str] = mapped_column(String(12), primary_key=True)
+    job_number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    line: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+class UnlistedJobRow(Base):
+    """A job whose targets after `line` are not in `target_lookup` yet; a reader looks through those one by one."""
+
+    __tablename__ = "unlisted_jobs"
+
+    job_number: Mapped[int] = mapped_column(
+        _BigKey, ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    line: Mapped[int] = mapped_column(BigInteger, server_default="0")

@@ -32,6 +32,7 @@ from orchestrator.usecases.admit_lane import admit_lane
 from orchestrator.usecases.app import App
 from orchestrator.usecases.brake_jobs import Brakeman
 from orchestrator.usecases.claim_desk import ClaimDesk
+from orchestrator.usecases.device_history import extend_lookup
 from orchestrator.usecases.leases import Leases
 from orchestrator.usecases.record_outcomes import JobNews, note_in_jobs, record_outcomes
 from orchestrator.usecases.recover_stalled import LEASE, recover_stalled
@@ -465,6 +466,7 @@ class Driver:
     async def _sweep(self) -> None:
         if await recover_stalled(self._app):
             self._woken.set()
+        await extend_lookup(self._app)
 
     async def _repeatedly(self, every: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Maintenance outlives every error: one that ended silently would be found out weeks later."""

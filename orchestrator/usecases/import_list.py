@@ -32,6 +32,7 @@ class Imported:
     version: ListVersion
     added: tuple[str, ...]
     removed: tuple[str, ...]
+    ignored: tuple[str, ...] = ()
 
 
 MOST_NAMED = 20
@@ -84,7 +85,7 @@ async def import_list(
         await asyncio.shield(_forget(app, number, version))
         raise
     log.info("list.imported", version=version, devices=len(keys), added=len(added), removed=len(removed))
-    return Imported(imported, tuple(sorted(added)[:MOST_NAMED]), tuple(sorted(removed)[:MOST_NAMED]))
+    return Imported(imported, tuple(sorted(added)[:MOST_NAMED]), tuple(sorted(removed)[:MOST_NAMED]), report.ignored)
 
 
 def refuse_bad_name(name: str, what: str) -> None:

@@ -64,7 +64,7 @@ async def odd_rows(
         yield verdicts_header(devices.columns)
         pages = devices.pages()
         while (page := await asyncio.to_thread(_next_page, pages)) is not None:
-            yield verdicts_rows(row for row in page.rows if row.verdict is not None)
+            yield await asyncio.to_thread(verdicts_rows, [row for row in page.rows if row.verdict is not None])
 
     return pieces()
 

@@ -22,10 +22,13 @@ from orchestrator.domain.pacing import (
     LEAD,
     LONGEST_LEAD,
     Keeper,
+    Pace,
     Permits,
     Refusal,
     Standing,
     forgotten_past,
+    is_believable,
+    lost_past,
     unknown_past,
 )
 from orchestrator.engine.throttle import Throttle
@@ -67,13 +70,13 @@ class SharedThrottle:
     ) -> Permits:
         """Up to `want` permits of whoever keeps the lane; QueueUnavailable or StoreUnavailable where nobody can."""
         if self._keepers.get(lane) is Keeper.ROW:
-            await self._return_to_redis(lane)
+            await self._return_to_redis(lane, limit)
         if self._keepers.get(lane) is not Keeper.ROW:
             try:
                 return await self._take_of_redis(lane, want, limit, together, lead)
             except QueueUnavailable as away:
                 try:
-                    await self._fall_back(lane)
+                    await self._fall_back(lane, limit)
                 except TimeoutError:
                     # Not written in time, so nobody may count on it; the next question tries again.
                     raise away from None
@@ -142,11 +145,11 @@ class SharedThrottle:
         self._keepers[lane] = keeper
         self._return_at[lane] = self._clock.monotonic() + _RETURN_AFTER
 
-    async def _fall_back(self, lane: LaneKey) -> None:
+    async def _fall_back(self, lane: LaneKey, limit: WriteLimit | None) -> None:
         async with asyncio.timeout(_HANDOVER), self._store.transaction() as tx:
             before = await tx.lanes.lock(lane)
             now = (await tx.now()).timestamp()
-            pace = before or unknown_past(now)
+            pace = _believed(before, now, limit)
             if (await tx.lanes.keepers([lane]))[lane] is not Keeper.ROW:
                 # Until our word is committed others may still claim with permits from Redis, in groups perhaps.
                 last = max(pace.last_departure, unknown_past(now).last_departure + LONGEST_LEAD + _HANDOVER)
@@ -155,7 +158,7 @@ class SharedThrottle:
                 log.warning("throttle.fell_back", lane=lane)
         self.note_keeper(lane, Keeper.ROW)
 
-    async def _return_to_redis(self, lane: LaneKey) -> None:
+    async def _return_to_redis(self, lane: LaneKey, limit: WriteLimit | None) -> None:
         now = self._clock.monotonic()
         if now < max(self._return_at.get(lane, 0.0), self._away_until):
             return
@@ -169,9 +172,9 @@ class SharedThrottle:
                 self._note_away(_RETURN_AGAIN_AFTER)
                 return
             async with asyncio.timeout(_HANDOVER), self._store.transaction() as tx:
-                pace = await tx.lanes.lock(lane)
+                before = await tx.lanes.lock(lane)
                 at = (await tx.now()).timestamp()
-                pace = pace or unknown_past(at)
+                pace = _believed(before, at, limit)
                 async with asyncio.timeout(_PROMPT):
                     await self._redis.begin(lane, Standing(pace, at, Keeper.ROW))
                     # Redis knows neither the permits that the row has granted nor what was closed meanwhile.
@@ -183,3 +186,10 @@ class SharedThrottle:
             return
         self._keepers[lane] = Keeper.REDIS
         log.warning("throttle.returned", lane=lane)
+
+
+def _believed(pace: Pace | None, now: float, limit: WriteLimit | None) -> Pace:
+    """The pace that a row holds; where that cannot be right, one that is closed for a window."""
+    if pace is None:
+        return unknown_past(now)
+    return pace if is_believable(pace, now) else lost_past(now, limit)

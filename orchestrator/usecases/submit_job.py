@@ -65,6 +65,7 @@ class Preview:
     ineligible: int
     left_out: int
     id_columns: tuple[str, ...]
+    ignored: tuple[str, ...]
     problems: tuple[LineProblem, ...]
     bad: int
     forecast: Forecast
@@ -121,9 +122,9 @@ def refuse_if_bad(report: IntakeReport, options: IntakeOptions) -> None:
     """IntakeFailed where lines are bad and nobody said to skip them, or where no device is left."""
     if report.bad and not options.skip_invalid:
         lines = "line is" if report.bad == 1 else "lines are"
+        skip = ", or take the good rows with --skip-invalid" if report.good else ""
         raise IntakeFailed(
-            f"{report.bad:,} {lines} bad, so nothing was submitted and nothing is called. "
-            "Mend the file, or take the good rows with --skip-invalid.",
+            f"{report.bad:,} {lines} bad, so nothing was submitted and nothing is called. Mend the file{skip}.",
             report.problems,
         )
     if not report.good:
@@ -140,6 +141,7 @@ def preview_of(devices: DeviceList, report: IntakeReport, forecast: Forecast) ->
         ineligible=report.ineligible,
         left_out=report.left_out,
         id_columns=devices.id_columns.names,
+        ignored=report.ignored,
         problems=report.problems,
         bad=report.bad,
         forecast=forecast,
@@ -227,6 +229,7 @@ async def publish_reception(
         kept = None if idempotency is None else idempotency.kept
         if not await tx.reception.publish(reception.number, intake, total=reception.total, idempotency=kept, now=now):
             raise KeyTaken
+        await tx.target_lookup.enqueue(reception.number)
         published = await tx.jobs.by_number(reception.number)
         await _write_deed(tx, by, published, devices=reception.total, now=now)
         if together_with is not None:

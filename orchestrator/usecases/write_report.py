@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from orchestrator.domain.device import Device
 from orchestrator.domain.target import TargetFacts
 from orchestrator.intake.pages import unpack
-from orchestrator.intake.report_csv import ReportTarget, report_header, report_rows
+from orchestrator.intake.report_csv import ReportTarget, report_header, report_rows, rows_at_once
 from orchestrator.usecases.app import App
 
 
@@ -26,13 +26,19 @@ async def report_text(app: App, wanted: str, *, statuses: Sequence[str] = ()) ->
             facts = await tx.targets.between(job.number, job.id, page.first_line, page.last_line)
         number = page.page
         rows = await asyncio.to_thread(unpack, page.payload)
-        yield report_rows(
-            rows,
-            {target.line: _for_report(target) for target in facts},
-            via=job.via,
-            columns=len(job.input_columns),
-            statuses=frozenset(statuses) if statuses else None,
-        )
+        targets = {target.line: _for_report(target) for target in facts}
+        columns = len(job.input_columns)
+        step = rows_at_once(columns)
+        for start in range(0, len(rows), step):
+            # On a thread, since a server does other things meanwhile; in pieces, since rows are padded to the header.
+            yield await asyncio.to_thread(
+                report_rows,
+                rows[start : start + step],
+                targets,
+                via=job.via,
+                columns=columns,
+                statuses=frozenset(statuses) if statuses else None,
+            )
 
 
 def _for_report(target: TargetFacts) -> ReportTarget:

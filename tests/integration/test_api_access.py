@@ -45,6 +45,9 @@ NEEDED = {
     "POST /api/lists": Role.OPERATOR,
     "GET /api/lists/{name}": Role.VIEWER,
     "DELETE /api/lists/{name}": Role.OPERATOR,
+    "GET /api/inventory": Role.VIEWER,
+    "GET /api/devices": Role.VIEWER,
+    "GET /api/devices/{device}": Role.VIEWER,
     "GET /api/lanes": Role.VIEWER,
     "GET /api/lanes/{tenant}": Role.VIEWER,
     "GET /metrics": Role.VIEWER,
@@ -77,7 +80,8 @@ async def service(sqlite_url: str) -> AsyncIterator[Service]:
 
 async def status_of(client: httpx.AsyncClient, route: str, job: str, headers: dict[str, str]) -> int:
     method, _, path = route.partition(" ")
-    url = path.format(job_id=job, key_id="nokeyofours", tenant="default", name="nothing", session_id="0" * 16)
+    names = {"tenant": "default", "name": "nothing", "device": "nothing", "session_id": "0" * 16}
+    url = path.format(job_id=job, key_id="nokeyofours", **names)
     async with client.stream(method, url, headers=headers, **BODIES.get(route, {})) as response:  # type: ignore[arg-type] # as httpx takes them
         return response.status_code
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from random import Random
 from uuid import uuid4
@@ -26,6 +27,7 @@ from orchestrator.domain.pacing import (
     close,
     grant,
     interval,
+    is_believable,
     unknown_past,
 )
 from orchestrator.graph.pace_scripts import FIELDS
@@ -227,6 +229,63 @@ async def test_what_cannot_be_read_is_an_unknown_past(
     found, _, _ = await throttle.grant(lane, 100, GRAPH_WRITE_LIMIT)
 
     assert found.departures == ()
+
+
+def _set(field: str, value: str) -> Callable[[redis.Redis, str], Awaitable[object]]:
+    return lambda client, key: client.hset(key, field, value)
+
+
+POISON: dict[str, Callable[[redis.Redis, str], Awaitable[object]]] = {
+    **{
+        f"{field} {value}": _set(field, value)
+        for field in FIELDS
+        for value in ("nan", "inf", "-inf", "1e300", "-7", "soon", "")
+    },
+    "a time in a month": _set("closed_until", repr(time.time() + 30 * 86400)),
+    "a time that is long over": _set("last_departure", "1"),
+    "a field less": lambda client, key: client.hdel(key, "reach"),
+    "a string": lambda client, key: client.set(key, "text"),
+    "a sorted set": lambda client, key: client.zadd(key, {"a": 1.0}),
+}
+
+
+@pytest.mark.parametrize("poison", POISON)
+async def test_a_pace_that_cannot_be_right_closes_the_lane_for_one_window_and_no_longer(
+    throttle: RedisThrottle, client: redis.Redis, stored: Stored, lane: LaneKey, poison: str
+) -> None:
+    window = GRAPH_WRITE_LIMIT.window.total_seconds() + PERMIT_LIFE + TRAVEL_SPREAD
+    await throttle.grant(lane, 1, GRAPH_WRITE_LIMIT)
+    if poison in {"a string", "a sorted set"}:
+        await stored.forget()
+    await POISON[poison](client, throttle._key(lane))
+
+    looked = await throttle.look(lane)
+    permits = await throttle.take_known(lane, 100, GRAPH_WRITE_LIMIT, 1, LEAD)
+    after = await stored.pace()
+    await stored.let_pass(window + 0.5)
+    later, _, _ = await throttle.grant(lane, 100, GRAPH_WRITE_LIMIT)
+
+    assert is_believable(looked.pace, looked.now)
+    assert permits is not None
+    assert permits.each == ()
+    assert after is not None
+    assert after.closed_for == pytest.approx(window)
+    assert later.departures
+
+
+@pytest.mark.parametrize("poison", ["closed_until 1e300", "share nan", "a string"])
+async def test_a_refusal_in_a_lane_whose_pace_cannot_be_right_closes_it_for_one_window_at_least(
+    throttle: RedisThrottle, client: redis.Redis, stored: Stored, lane: LaneKey, poison: str
+) -> None:
+    if poison != "a string":
+        await throttle.grant(lane, 1, GRAPH_WRITE_LIMIT)
+    await POISON[poison](client, throttle._key(lane))
+
+    await throttle.close(lane, Refusal(1.0), GRAPH_WRITE_LIMIT)
+    after = await stored.pace()
+
+    assert after is not None
+    assert after.closed_for == pytest.approx(GRAPH_WRITE_LIMIT.window.total_seconds() + PERMIT_LIFE + TRAVEL_SPREAD)
 
 
 async def test_a_server_that_lost_its_scripts_is_asked_once_more_by_all_who_waited(

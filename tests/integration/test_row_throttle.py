@@ -7,11 +7,12 @@ from datetime import timedelta
 from random import Random
 
 import pytest
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, text
 
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.pacing import HORIZON, PERMIT_LIFE, Refusal, grant, interval
+from orchestrator.domain.pace_bounds import FAR
+from orchestrator.domain.pacing import HORIZON, PERMIT_LIFE, TRAVEL_SPREAD, Keeper, Refusal, grant, interval
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.store.database import open_store
 from orchestrator.store.row_throttle import RowThrottle
@@ -93,6 +94,34 @@ async def test_a_process_that_waited_for_the_row_reads_the_clock_after_that(keep
     assert permits.each
     # Nothing that was granted by the one is granted again to the other.
     assert after.last_departure - pace.last_departure >= len(permits.each) * interval(LIMIT) - 0.001
+
+
+async def test_a_row_that_cannot_be_right_closes_the_lane_for_one_window_and_breaks_no_look(
+    keepers: list[RowThrottle],
+) -> None:
+    keeper = keepers[0]
+    await opened_lane(keeper)
+    window = LIMIT.window.total_seconds() + PERMIT_LIFE + TRAVEL_SPREAD
+    is_sqlite = "sqlite" in keeper._store.place
+    numbers = ("1e300", "-7", "'soon'", "9e999") if is_sqlite else ("1e300", "-7", "'NaN'", "'Infinity'")
+    poison = [(column, value) for column in ("last_departure", "reach", "closed_until", "share") for value in numbers]
+    poison += [(column, "-7") for column in ("refusals", "together", "counted")]
+
+    for column, value in poison:
+        async with keeper._store.transaction() as tx:
+            poisoning = f"UPDATE lanes SET keeper = 'nobody', {column} = {value}"  # noqa: S608 - from the lists above
+            await tx.connection.execute(text(poisoning))
+        looked = await keeper.look(LANE)
+        async with keeper._store.reading() as tx:
+            closed = await tx.lanes.closed(now=looked.now)
+            assert await tx.lanes.keepers([LANE]) == {LANE: Keeper.REDIS}
+        permits = await keeper.take(LANE, 100, LIMIT)
+        after = (await keeper.look(LANE)).pace
+
+        assert (column, value, looked.pace.closed_until) == (column, value, 0.0)
+        assert all(until <= looked.now + FAR for until in closed.values())
+        assert permits.each == ()
+        assert after.closed_for == pytest.approx(window)
 
 
 async def test_a_closed_lane_is_closed_for_everybody_and_no_other_lane_is(keepers: list[RowThrottle]) -> None:

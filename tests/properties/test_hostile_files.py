@@ -51,6 +51,7 @@ HOSTILE: dict[str, bytes] = {
     "a page": b"<!DOCTYPE html><html><script>alert(1)</script></html>",
     "a program": b"\x7fELF" + bytes(range(256)) * 10,
     "JSON": b'{"value": [{"id": "' + GUID.encode() + b'"}]}',
+    "formulas behind what splits a cell": b"Device ID,Note\n" + GUID.encode() + b',"x;=1\t@2\r\n+3;""-4-4"""\n',
     "a separator that is none": b"sep=\nDevice ID\n" + GUID.encode(),
     "a separator of letters": b"sep=DeviceID\nDevice ID\n" + GUID.encode(),
     "digits of another script": ("Device ID\n" + GUID.replace("1", "\u0661")).encode(),
@@ -115,6 +116,8 @@ def _judge_report(rows: list[InputRow], via: Via) -> None:
     harmless = re.compile(r"-(?:\d+(?:[.,]\d+)?)?", re.ASCII)
     cells = (cell for row in read[1:] for cell in row)
     assert not [cell for cell in cells if FORMULA.match(cell) and not harmless.fullmatch(cell)]
+    parts = [part.lstrip(' "') for row in read for cell in row for part in re.split(r"[;\t\r\n]", cell)[1:]]
+    assert not [part for part in parts if FORMULA.match(part) and not harmless.fullmatch(part)]
 
 
 @pytest.mark.parametrize("skip_invalid", [False, True], ids=["strict", "skipping"])

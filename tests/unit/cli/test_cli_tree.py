@@ -20,6 +20,8 @@ CONTRACT = (
     "job",
     "schedule",
     "list",
+    "inventory",
+    "device",
     "notify",
     "tenant",
     "lane",

@@ -84,3 +84,40 @@ def test_free_and_cancelled_events_keep_nothing_dark() -> None:
 def test_what_is_no_calendar_or_keeps_nothing_dark_is_refused_in_one_sentence(content: bytes) -> None:
     with pytest.raises(ScheduleInvalid, match=r"x\.ics"):
         read_calendar(content, now=NOW, name="x.ics")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=SECONDLY",
+        "FREQ=MINUTELY",
+        "FREQ=SECONDLY;COUNT=100000000",
+        "FREQ=SECONDLY;COUNT=1;BYMONTH=2",
+        "FREQ=DAILY;BYHOUR=0,1,2,3,4,5;BYMINUTE=" + ",".join(map(str, range(60))),
+        "freq=minutely;until=20310101T000000Z",
+        "FREQ=MINUTELY;\n INTERVAL=2",
+    ],
+)
+def test_an_event_that_repeats_without_bounds_is_refused_before_it_is_expanded(rule: str) -> None:
+    content = a_calendar("SUMMARY:Beat\nDTSTART:20261201T000000Z\nRRULE:" + rule)
+
+    with pytest.raises(ScheduleInvalid, match=r"x\.ics has events that repeat"):
+        read_calendar(content, now=NOW, name="x.ics")
+
+
+def test_the_rules_of_a_time_zone_are_bounded_as_well() -> None:
+    zone = (
+        b"BEGIN:VTIMEZONE\r\nTZID:Own\r\nBEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nRRULE:FREQ=MINUTELY\r\n"
+        b"TZOFFSETFROM:+0100\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\nBEGIN:VEVENT"
+    )
+    content = a_calendar("SUMMARY:Dark\nDTSTART;VALUE=DATE:20261226").replace(b"BEGIN:VEVENT", zone)
+
+    with pytest.raises(ScheduleInvalid, match=r"x\.ics has events that repeat"):
+        read_calendar(content, now=NOW, name="x.ics")
+
+
+@pytest.mark.parametrize("rule", ["FREQ=SECONDLY;COUNT=3", "FREQ=DAILY;COUNT=1000000000", "FREQ=DAILY;BYDAY=MO,TU"])
+def test_an_event_that_repeats_within_bounds_is_taken(rule: str) -> None:
+    content = a_calendar("SUMMARY:Beat\nDTSTART:20261201T000000Z\nDTEND:20261201T010000Z\nRRULE:" + rule)
+
+    assert len(read_calendar(content, now=NOW, name="x.ics")) >= 3

@@ -53,15 +53,15 @@ def test_a_device_that_comes_again_in_another_form_is_a_duplicate_of_its_first_l
 
 
 def test_every_bad_line_is_named_with_its_reason_and_the_others_are_still_read() -> None:
-    text = f"Id,Name\n{A},x\nserial-1,x\n,x\n{NIL},x\n{B},x,y\n{C},\0\n{B}\n"
+    text = f"Device ID,Name\n{A},x\nserial-1,x\n,x\n{NIL},x\n{B},x,y\n{C},\0\n{B}\n"
     device_list = opened(text)
 
     rows = rows_of(device_list)
 
     assert device_list.report().problems == (
-        LineProblem(3, "Id 'serial-1' is not a GUID"),
-        LineProblem(4, "Id is empty"),
-        LineProblem(5, f"Id '{NIL}' is the nil GUID, which no device has"),
+        LineProblem(3, "Device ID 'serial-1' is not a GUID"),
+        LineProblem(4, "Device ID is empty"),
+        LineProblem(5, f"Device ID '{NIL}' is the nil GUID, which no device has"),
         LineProblem(6, "has 3 cells, and the header has 2"),
         LineProblem(7, "contains a NUL byte"),
     )
@@ -70,7 +70,9 @@ def test_every_bad_line_is_named_with_its_reason_and_the_others_are_still_read()
 
 
 def test_a_rejected_row_is_not_what_a_later_one_is_a_duplicate_of() -> None:
-    rows = rows_of(opened(f"Id,OS\n{A},iOS\n{A},Windows\n{B},x,y\n{B},x\n", options=IntakeOptions(only_eligible=True)))
+    rows = rows_of(
+        opened(f"Device ID,OS\n{A},iOS\n{A},Windows\n{B},x,y\n{B},x\n", options=IntakeOptions(only_eligible=True))
+    )
 
     assert [row.verdict for row in rows] == [RowVerdict.REJECTED, None, RowVerdict.REJECTED, None]
 
@@ -122,10 +124,15 @@ def test_several_ids_make_one_device() -> None:
 
 @pytest.mark.parametrize(
     ("header", "delimiter"),
-    [("Device ID;Last, first;OS", ";"), ("Name, with comma;Id", ";"), ("Id,a;b;c", ","), ("x;y;z\tDevice_ID", "\t")],
+    [
+        ("Device ID;Last, first;OS", ";"),
+        ("Name, with comma;Device ID", ";"),
+        ("Device ID,a;b;c", ","),
+        ("x;y;z\tDevice ID", "\t"),
+    ],
 )
 def test_of_several_possible_delimiters_the_one_that_shows_an_id_is_taken(header: str, delimiter: str) -> None:
-    row = header.replace("Device ID", A).replace("Device_ID", A).replace("Id", A)
+    row = header.replace("Device ID", A)
 
     device_list = opened(f"{header}\n{row}\n")
 
@@ -152,7 +159,7 @@ def test_pages_have_the_size_asked_for() -> None:
 
 
 def test_pages_of_long_rows_are_shorter() -> None:
-    text = "Id,Note\n" + "".join(f"{number:08x}{A[8:]},{'x' * 100_000}\n" for number in range(400))
+    text = "Device ID,Note\n" + "".join(f"{number:08x}{A[8:]},{'x' * 100_000}\n" for number in range(400))
 
     sizes = [len(page.rows) for page in opened(text).pages()]
 

@@ -1,0 +1,120 @@
+"""Routes of the inventory, and of single devices."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from orchestrator.api.access import Viewer
+from orchestrator.api.etags import TaggedRoute
+from orchestrator.api.problems import problem_responses
+from orchestrator.serving.served import Parts
+from orchestrator.serving.wire import Wire
+from orchestrator.usecases.device_history import describe_devices
+from orchestrator.usecases.inventory import describe_inventory, search_inventory
+from orchestrator.usecases.inventory_json import device_history_object, device_object, inventory_object
+
+TenantName = Annotated[str | None, Query(description="Whose devices; the usual tenant if not given.")]
+
+
+class InventoryChangeCounts(Wire):
+    """The difference from the inventory before, in devices."""
+
+    new: int
+    gone: int
+    renamed: int
+    no_longer_eligible: int
+
+
+class InventoryFacts(Wire):
+    """An inventory in figures."""
+
+    tenant: str
+    source: str
+    read_at: str
+    devices: int
+    eligible: int
+    by_management_agent: dict[str, int]
+    by_os: dict[str, int]
+    file_name: str | None
+    read_by: str
+    changes: InventoryChangeCounts
+    pending: InventoryFacts | None
+
+
+class DeviceFacts(Wire):
+    """A device of the inventory."""
+
+    id: str
+    name: str | None
+    serial_number: str | None
+    entra_device_id: str | None
+    config_mgr_id: str | None
+    user_principal_name: str | None
+    os: str | None
+    management_agent: str | None
+    last_contact_at: str | None
+    eligible: bool
+
+
+class DeviceList(Wire):
+    """Devices that a search found, by name."""
+
+    items: list[DeviceFacts]
+
+
+class AttemptFacts(Wire):
+    """What one job asked of a device, and how it stands there."""
+
+    job: str
+    job_name: str | None
+    action: str
+    at: str
+    status: str
+    http_status: int | None
+    error_code: str | None
+    error_message: str | None
+    request_id: str | None
+    calls: int
+    submitted_by: str
+
+
+class DeviceHistoryFacts(DeviceFacts):
+    """A device and everything that was asked of it, the newest job first."""
+
+    tenant: str
+    inventory_at: str | None
+    attempts: list[AttemptFacts]
+
+
+def inventory_routes() -> APIRouter:
+    """Everything below /api/inventory and /api/devices."""
+    routes = APIRouter(prefix="/api", tags=["inventory"], route_class=TaggedRoute)
+
+    @routes.get("/inventory", responses=problem_responses(404))
+    async def inventory(parts: Parts, _: Viewer, tenant: TenantName = None) -> InventoryFacts:
+        """The inventory of a tenant in figures: how many devices, from where, and how old."""
+        name = tenant or parts.settings.usual_tenant
+        return InventoryFacts.model_validate(inventory_object(name, *await describe_inventory(parts.app, name)))
+
+    @routes.get("/devices", responses=problem_responses(404))
+    async def devices(
+        parts: Parts,
+        _: Viewer,
+        search: Annotated[str, Query(min_length=1, description="Part of a name, a serial number, a user or an id.")],
+        tenant: TenantName = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    ) -> DeviceList:
+        """Devices of the inventory that a text fits."""
+        found = await search_inventory(parts.app, tenant or parts.settings.usual_tenant, search, limit=limit)
+        return DeviceList.model_validate({"items": [*map(device_object, found)]})
+
+    @routes.get("/devices/{device}", responses=problem_responses(404, 409))
+    async def device(parts: Parts, _: Viewer, device: str, tenant: TenantName = None) -> DeviceHistoryFacts:
+        """One device by id, name or serial number: what it is, and everything that was asked of it."""
+        name = tenant or parts.settings.usual_tenant
+        [history] = await describe_devices(parts.app, name, device, allow_several=False)
+        return DeviceHistoryFacts.model_validate(device_history_object(history))
+
+    return routes

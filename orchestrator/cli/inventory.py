@@ -1,0 +1,126 @@
+"""`muster inventory import`, `show` and `search`: what is known of a tenant's devices."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation, reason_option
+
+if TYPE_CHECKING:
+    from orchestrator.usecases.inventory import ImportedInventory
+
+_tenant_option = click.option("--tenant", metavar="NAME", help="Whose devices; the usual tenant if not given.")
+
+
+@click.group()
+def inventory() -> None:
+    """What is known of a tenant's devices: their names, serial numbers and other ids.
+
+    Lists of names are matched against it, and pages and reports show names from it.
+    """
+
+
+@inventory.command("import")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@_tenant_option
+@reason_option
+@output_option
+@pass_invocation
+def import_(invocation: Invocation, files: tuple[str, ...], *, tenant: str | None, reason: str | None) -> None:
+    """Replace the inventory by the devices of an export.
+
+    FILE is the admin center's *All devices* export, an `Export-Csv` of Get-MgDeviceManagementManagedDevice, or a report
+    of the export API. Several files are joined by managed device id: where one leaves a field empty, another fills it.
+    """
+    from orchestrator.cli.output import show_facts
+    from orchestrator.cli.submission import STDIN, chosen_tenant, opened_list
+    from orchestrator.usecases.inventory import InventorySource, import_inventory
+    from orchestrator.usecases.inventory_json import inventory_object
+
+    settings = invocation.settings()
+    name = chosen_tenant(settings, tenant)
+    with ExitStack() as opened:
+        sources = [
+            InventorySource(opened.enter_context(opened_list(file)), None if file == STDIN else Path(file).name)
+            for file in files
+        ]
+        imported = invocation.ask(
+            lambda app: import_inventory(app, name, sources, by=asker(), reason=reason, max_bytes=settings.max_bytes)
+        )
+    if invocation.output is Format.TABLE:
+        _say(name, imported)
+    else:
+        counts = {"rows": imported.rows, "skipped": imported.skipped, "fields": list(imported.fields)}
+        show_facts({**inventory_object(name, imported.inventory), **counts}, invocation.output)
+
+
+@inventory.command()
+@_tenant_option
+@output_option
+@pass_invocation
+def show(invocation: Invocation, *, tenant: str | None) -> None:
+    """The inventory in figures: how many devices, from where, how old, and what changed last."""
+    from orchestrator.cli.output import show_facts
+    from orchestrator.cli.submission import chosen_tenant
+    from orchestrator.usecases.inventory import describe_inventory
+    from orchestrator.usecases.inventory_json import inventory_object
+
+    name = chosen_tenant(invocation.settings(), tenant)
+    current, pending = invocation.ask(lambda app: describe_inventory(app, name))
+    facts = inventory_object(name, current, pending)
+    if invocation.output is Format.TABLE:
+        for key in ("byManagementAgent", "byOs", "changes"):
+            facts[key] = ", ".join(f"{name} {count:,}" for name, count in facts[key].items())
+        facts["pending"] = None if pending is None else f"{pending.summary.devices:,} devices wait to be accepted"
+    show_facts(facts, invocation.output)
+
+
+@inventory.command()
+@click.argument("text", metavar="TEXT")
+@_tenant_option
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Devices at most.")
+@output_option
+@pass_invocation
+def search(invocation: Invocation, text: str, *, tenant: str | None, limit: int) -> None:
+    """Devices whose name, serial number, user or id contains TEXT."""
+    from orchestrator.cli.output import show_rows
+    from orchestrator.cli.submission import chosen_tenant
+    from orchestrator.usecases.inventory import search_inventory
+    from orchestrator.usecases.inventory_json import device_object
+
+    name = chosen_tenant(invocation.settings(), tenant)
+    found = invocation.ask(lambda app: search_inventory(app, name, text, limit=limit))
+    if invocation.output is Format.TABLE and not found:
+        click.echo(f"No device of tenant {name} fits {text!r}.", err=True)
+        return
+    columns = ("name", "serialNumber", "id", "managementAgent", "os", "userPrincipalName", "lastContactAt")
+    show_rows([device_object(device) for device in found], invocation.output, columns=columns)
+    if invocation.output is Format.TABLE and len(found) == limit:
+        click.echo(f"These are the first {limit:,}; --limit shows more.", err=True)
+
+
+def _say(tenant: str, imported: ImportedInventory) -> None:
+    from orchestrator.domain.figures import plural
+
+    summary, changes = imported.inventory.summary, imported.inventory.changes
+    click.echo(
+        f"Inventory of tenant {tenant}: {plural(summary.devices, 'device')}, {summary.eligible:,} of them can take a "
+        "ConfigMgr action."
+    )
+    click.echo(
+        f"Since the one before: {changes.new:,} new, {changes.gone:,} gone, {changes.renamed:,} renamed, "
+        f"{changes.no_longer_eligible:,} can no longer take a ConfigMgr action."
+    )
+    if imported.skipped and imported.first_skipped is not None:
+        line, why = imported.first_skipped
+        click.echo(
+            f"{plural(imported.skipped, 'row')} left out for want of a managed device id; the first is line {line}: "
+            f"{why}.",
+            err=True,
+        )
+    if "serial_number" not in imported.fields:
+        click.echo("The file has no serial numbers, so lists of serial numbers cannot be matched.", err=True)

@@ -1,0 +1,276 @@
+"""What is known of a tenant's devices, and which device a name, a serial number or another id stands for; pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Identifier(StrEnum):
+    """By what a row of a list, or a person, names a device; the values stand in the report's column `matchedBy`."""
+
+    ID = "id"
+    NAME = "name"
+    SERIAL = "serial"
+    ENTRA = "entra"
+    CONFIGMGR = "configmgr"
+
+    @property
+    def label(self) -> str:
+        """The identifier as a sentence names it: "serial number"."""
+        return _LABELS[self]
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryDevice:
+    """One device as Intune knows it; a field is None where the source does not tell it."""
+
+    id: str
+    name: str | None = None
+    serial_number: str | None = None
+    entra_device_id: str | None = None
+    configmgr_id: str | None = None
+    user_id: str | None = None
+    user_principal_name: str | None = None
+    os: str | None = None
+    management_agent: str | None = None
+    last_contact_at: datetime | None = None
+    objection: str | None = None
+
+    @property
+    def is_eligible(self) -> bool:
+        """Whether nothing is known that keeps the device from taking a ConfigMgr action."""
+        return self.objection is None
+
+    def filled_from(self, other: InventoryDevice) -> InventoryDevice:
+        """This device, its empty fields taken from another source's record of the same device."""
+        return InventoryDevice(
+            **{name: getattr(self, name) or getattr(other, name) for name in _FIELDS},
+            # The eligible record wins: a device without an MDM agent in one report may be tenant-attached in another.
+            objection=self.objection and other.objection,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InventorySummary:
+    """An inventory in figures."""
+
+    devices: int
+    eligible: int
+    by_management_agent: dict[str, int]
+    by_os: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryChanges:
+    """The difference from the inventory before: counts of devices."""
+
+    new: int = 0
+    gone: int = 0
+    renamed: int = 0
+    no_longer_eligible: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """The one device that an identifier stands for; `is_newest` where the last contact decided between several."""
+
+    device: InventoryDevice
+    by: Identifier
+    is_newest: bool = False
+
+    @property
+    def matched_by(self) -> str:
+        """The value of the report's column `matchedBy`."""
+        return f"{self.by}+newest" if self.is_newest else str(self.by)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The inventory has no device of this identifier; a placeholder serial number never has one."""
+
+    by: Identifier
+    is_placeholder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """Several devices that can take the action have this identifier."""
+
+    by: Identifier
+    candidates: tuple[InventoryDevice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotEligible:
+    """Devices have this identifier, and none of them can take a ConfigMgr action."""
+
+    by: Identifier
+    candidates: tuple[InventoryDevice, ...]
+
+
+Match = Matched | Unknown | Ambiguous | NotEligible
+
+
+def compare_key(by: Identifier, text: str) -> str | None:
+    """The form in which two spellings of one identifier are equal; None where the text identifies no device.
+
+    Names and serial numbers are compared without letter case and outer blanks, ids also without braces and ConfigMgr's
+    `GUID:`. A serial number that manufacturers leave in place of one is no identifier.
+    """
+    key = text.strip().strip(_INVISIBLE).strip().casefold()
+    if by is Identifier.SERIAL:
+        return None if not key or is_placeholder(key) else key
+    if by is Identifier.NAME:
+        return key or None
+    if by is Identifier.CONFIGMGR:
+        key = key.removeprefix("guid:").strip()
+    key = key[1:-1] if key[:1] == "{" and key[-1:] == "}" else key
+    return None if not _GUID.fullmatch(key) or key == _NIL else key
+
+
+def is_placeholder(serial_number: str) -> bool:
+    """Whether many machines share this serial number because nobody gave them one.
+
+    Seen in the field: https://github.com/MSEndpointMgr/CloudLAPS/issues/58, https://github.com/fleetdm/fleet/issues/44916
+    """
+    folded = " ".join(serial_number.casefold().split())
+    return folded in _PLACEHOLDERS or not folded.strip("0.- ") or not folded.strip("x.- ")
+
+
+def choose(by: Identifier, candidates: Sequence[InventoryDevice], *, prefer_newest: bool = False) -> Match:
+    """The device that an identifier stands for, of all that have it, or the reason why there is no single one.
+
+    Devices that cannot take a ConfigMgr action are no candidates. `prefer_newest` takes the candidate that was in
+    contact last; where two were last at the same time, or the time of any is unknown, they stay ambiguous.
+    """
+    if not candidates:
+        return Unknown(by)
+    eligible = [device for device in candidates if device.is_eligible]
+    if not eligible:
+        return NotEligible(by, tuple(candidates))
+    if len(eligible) == 1:
+        return Matched(eligible[0], by)
+    if prefer_newest:
+        times = [device.last_contact_at for device in eligible]
+        known = [time for time in times if time is not None]
+        if len(known) == len(times) and times.count(max(known)) == 1:
+            return Matched(eligible[times.index(max(known))], by, is_newest=True)
+    return Ambiguous(by, tuple(eligible))
+
+
+def has_collapsed(before: int, *, removed: int) -> bool:
+    """Whether a refresh removes so much of an inventory that a person has to accept it: more than a tenth."""
+    return removed * 10 > before
+
+
+def summarise(rows: Iterable[tuple[str | None, str | None, bool, int]]) -> InventorySummary:
+    """The figures of an inventory from rows of (operating system, management agent, eligible, devices)."""
+    agents: Counter[str] = Counter()
+    systems: Counter[str] = Counter()
+    eligible = 0
+    for system, agent, is_eligible, count in rows:
+        agents[agent or "unknown"] += count
+        systems[system or "unknown"] += count
+        eligible += count if is_eligible else 0
+    return InventorySummary(agents.total(), eligible, dict(agents.most_common()), dict(systems.most_common()))
+
+
+def name_of_agent(text: str) -> str | None:
+    """The management agent as Graph spells it, from its number in a report, its label in a portal or its own name.
+
+    https://learn.microsoft.com/graph/api/resources/intune-devices-managementagenttype?view=graph-rest-beta
+    """
+    text = text.strip()
+    return _AGENTS.get(text.casefold().replace(" ", ""), text) or None
+
+
+def objection_to(os: str | None, agents: Collection[str | None]) -> str | None:
+    """The reason why a device cannot take a ConfigMgr action, as a clause; None where nothing known forbids it.
+
+    `os` is the operating system, `agents` are Graph's names of what manages the device (`name_of_agent`).
+    """
+    if os and not os.casefold().startswith("windows"):
+        return f"runs {os}: only Windows takes ConfigMgr actions"
+    if os and os.casefold().replace(" ", "").startswith(("windowsphone", "windowsmobile", "windows10mobile")):
+        return f"runs {os}: only Windows on computers takes ConfigMgr actions"
+    known = [agent for agent in agents if agent is not None]
+    if any(agent in WITH_CONFIGMGR for agent in known):
+        return None
+    without = next((agent for agent in known if agent in _WITHOUT_CONFIGMGR), None)
+    return f"is managed by {without}: there is no ConfigMgr client to act" if without else None
+
+
+WITH_CONFIGMGR = frozenset(
+    {"configurationManagerClient", "configurationManagerClientMdm", "configurationManagerClientMdmEas"}
+)
+"""Management agents whose devices have a ConfigMgr client."""
+
+_WITHOUT_CONFIGMGR = frozenset(
+    {
+        *("eas", "mdm", "easMdm", "intuneClient", "easIntuneClient", "jamf", "googleCloudDevicePolicyController"),
+        *("microsoft365ManagedMdm", "msSense", "intuneAosp", "google"),
+    }
+)
+_NUMBERS = {
+    1: "eas",
+    2: "mdm",
+    3: "easMdm",
+    4: "intuneClient",
+    5: "easIntuneClient",
+    8: "configurationManagerClient",
+    10: "configurationManagerClientMdm",
+    11: "configurationManagerClientMdmEas",
+    16: "unknown",
+    32: "jamf",
+    64: "googleCloudDevicePolicyController",
+    258: "microsoft365ManagedMdm",
+    1024: "msSense",
+    2048: "intuneAosp",
+    8192: "google",
+}
+_AGENT_LABELS = {
+    "co-managed": "configurationManagerClientMdm",
+    "comanaged": "configurationManagerClientMdm",
+    "configmgr": "configurationManagerClient",
+    "configurationmanager": "configurationManagerClient",
+    "sccm": "configurationManagerClient",
+    "intune": "mdm",
+    "microsoftintune": "mdm",
+    "mdm/configmgragent": "configurationManagerClientMdm",
+    "mdm/eas": "easMdm",
+    "eas/mdm": "easMdm",
+    "mde": "msSense",
+    "microsoftdefenderforendpoint": "msSense",
+}
+_AGENTS = {
+    **{str(number): name for number, name in _NUMBERS.items()},
+    **{name.casefold(): name for name in _NUMBERS.values()},
+    **_AGENT_LABELS,
+}
+_PLACEHOLDERS = frozenset(
+    {
+        *("default string", "system serial number", "to be filled by o.e.m.", "to be filled by o.e.m", "unknown"),
+        *("none", "n/a", "na", "null", "not specified", "not available", "not applicable", "not set", "oem", "o.e.m."),
+        *("serial number", "chassis serial number", "base board serial number", "invalid", "empty", "undefined"),
+        *("0123456789", "123456789", "1234567890", "123456", "1234567", "12345678", "sn", "s/n", "."),
+    }
+)
+_LABELS = {
+    Identifier.ID: "managed device id",
+    Identifier.NAME: "name",
+    Identifier.SERIAL: "serial number",
+    Identifier.ENTRA: "Entra device id",
+    Identifier.CONFIGMGR: "ConfigMgr id",
+}
+_FIELDS = (
+    *("id", "name", "serial_number", "entra_device_id", "configmgr_id", "user_id", "user_principal_name", "os"),
+    *("management_agent", "last_contact_at"),
+)
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00a0"
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_NIL = "00000000-0000-0000-0000-000000000000"

@@ -1,0 +1,86 @@
+"""How much the repeating events of an iCalendar file come to, estimated from its text before anything is expanded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+MOST_STEPS = 200_000
+"""Occurrences that a file may come to from its first day on: each is computed, past ones too."""
+
+
+def steps_of(text: str, *, until: datetime) -> int:
+    """An upper estimate of the occurrences of all events up to a moment; rules of time zones count as well."""
+    starts: list[datetime | None] = []
+    rules: list[list[str]] = []
+    total = 0
+    for name, value in _properties(text):
+        if name == "BEGIN":
+            starts.append(None)
+            rules.append([])
+        elif name == "END" and starts:
+            start = starts.pop()
+            total += sum(_steps(rule, start, until) for rule in rules.pop())
+        elif name == "DTSTART" and starts:
+            starts[-1] = _moment(value)
+        elif name in {"RRULE", "EXRULE"} and rules:
+            rules[-1].append(value)
+    return total
+
+
+def _properties(text: str) -> Iterator[tuple[str, str]]:
+    # A long line goes on in the next one behind a blank.
+    for line in re.sub(r"\r?\n[ \t]", "", text).splitlines():
+        name, _, value = line.partition(":")
+        yield name.partition(";")[0].strip().upper(), value.strip()
+
+
+def _steps(rule: str, start: datetime | None, until: datetime) -> int:
+    parts = {
+        name.strip().upper(): value.strip() for name, _, value in (part.partition("=") for part in rule.split(";"))
+    }
+    seconds = _SECONDS.get(parts.get("FREQ", "").upper())
+    if seconds is None:
+        return 0
+    ends = min(until, _moment(parts.get("UNTIL", "")) or until)
+    # Without a first day that can be read, the time since 1970 is taken.
+    length = max((ends - (start or _EPOCH)).total_seconds(), 0.0)
+    periods = length / (seconds * max(_whole(parts.get("INTERVAL", "")) or 1, 1)) + 1
+    filters = [name for name in parts if name.startswith("BY")]
+    each = 1
+    for name, longer_than in _FINER.items():
+        if name in parts and seconds > longer_than:
+            each *= parts[name].count(",") + 1
+    if seconds > _DAY and not _OF_DAYS.isdisjoint(filters):
+        each *= seconds // _DAY
+    count = _whole(parts.get("COUNT", ""))
+    # With a filter, many periods may pass before the last of so many occurrences.
+    return min(int(periods * each), count) if count is not None and not filters else int(periods * each)
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        # The day is enough for an estimate.
+        return datetime.strptime(text[:8], "%Y%m%d").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = 86_400
+_SECONDS = {
+    "SECONDLY": 1,
+    "MINUTELY": 60,
+    "HOURLY": 3_600,
+    "DAILY": _DAY,
+    "WEEKLY": 7 * _DAY,
+    "MONTHLY": 30 * _DAY,
+    "YEARLY": 365 * _DAY,
+}
+_FINER = {"BYSECOND": 1, "BYMINUTE": 60, "BYHOUR": 3_600}
+_OF_DAYS = {"BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO"}

@@ -1,0 +1,127 @@
+"""Celery's way to Redis, made to outlive whatever stands there under the names that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import Empty
+from typing import Any
+
+import structlog
+from kombu.transport import redis as kombu_redis
+from kombu.transport import virtual
+from redis import Redis
+from redis.exceptions import ConnectionError as ConnectionLost
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeout
+
+from orchestrator.queueing.message_form import LONGEST_MESSAGE, NotOurs, rebuilt
+
+log = structlog.get_logger()
+
+TRANSPORT = "workers.transport:Transport"
+"""For Celery's setting `broker_transport`."""
+
+
+class _MemoryQoS(kombu_redis.QoS):
+    """Which messages are being worked on, known to this process alone.
+
+    kombu's own keeps them in Redis too, to give them to others after an hour, and reads there what others wrote. A
+    message that is lost costs a second (queueing/messages.py).
+    """
+
+    restore_at_shutdown = False
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """The message is being worked on."""
+        virtual.QoS.append(self, message, delivery_tag)
+
+    def ack(self, delivery_tag: str) -> None:
+        """It is done."""
+        virtual.QoS.ack(self, delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - kombu's signature
+        """It is not wanted; never given back, for whoever refused it would get it again."""
+        virtual.QoS.ack(self, delivery_tag)
+
+    def restore_visible(self, *_: Any, **__: Any) -> None:
+        """Nothing is kept for others."""
+
+    def restore_unacked(self, *_: Any, **__: Any) -> None:
+        """Likewise."""
+
+
+class _BoundedClient(Redis):
+    """Drops what is too long to be a message before anybody parses it."""
+
+    def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
+        """An answer of Redis."""
+        answer = super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]
+        if command_name == "BRPOP" and isinstance(answer, list | tuple) and len(answer[1]) > LONGEST_MESSAGE:
+            return (answer[0], b"null")
+        return answer
+
+
+class _Channel(kombu_redis.Channel):
+    """Reads the queue; what cannot be read is dropped, and a key of another type is removed."""
+
+    QoS = _MemoryQoS
+
+    def _get_client(self) -> type[Redis]:
+        super()._get_client()  # type: ignore[misc] # kombu's types lack what its transports override
+        return _BoundedClient
+
+    def _brpop_read(self, **options: Any) -> bool:
+        try:
+            return bool(super()._brpop_read(**options))  # type: ignore[misc] # as above
+        except (Empty, OSError, ConnectionLost, RedisTimeout):
+            raise
+        except ResponseError as problem:
+            if not _is_wrong_type(problem):
+                raise
+            self._remove_other_types()
+        except Exception as problem:  # noqa: BLE001 - one message must not end the worker
+            _note_dropped(type(problem).__name__)
+        return True
+
+    def _size(self, queue: str) -> int:
+        try:
+            return int(super()._size(queue))
+        except ResponseError as problem:
+            if not _is_wrong_type(problem):
+                raise
+            self._remove_other_types(queue)
+            return 0
+
+    def _remove_other_types(self, *queues: str) -> None:
+        """Remove what is no list under the names of the queues: while it stands there, nobody can be woken."""
+        key_of: Callable[[str, int], str] = self._q_for_pri  # type: ignore[attr-defined] # as above
+        keys = [key_of(queue, step) for queue in queues or self.active_queues for step in self.priority_steps]
+        with self.conn_or_acquire() as client:
+            for key in keys:
+                if client.type(key) not in {b"list", b"none"}:
+                    client.delete(key)
+                    log.warning("queue.key_removed", key=key)
+
+
+class Transport(kombu_redis.Transport):
+    """kombu's transport for Redis that hands on only messages of our form."""
+
+    Channel = _Channel
+
+    def _deliver(self, message: Any, queue: str | None) -> None:
+        try:
+            ours = rebuilt(message)
+        except NotOurs as problem:
+            _note_dropped(str(problem))
+            return
+        super()._deliver(ours, queue)
+
+
+def _is_wrong_type(problem: ResponseError) -> bool:
+    # Of a pipeline the number of the command stands before it.
+    return "WRONGTYPE" in str(problem)
+
+
+def _note_dropped(reason: str) -> None:
+    # Not with what it holds: it is a stranger's, and may be anything.
+    log.warning("message.dropped", reason=reason)
