@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from tests.support import databases, services
 from tests.support.clock import ManualClock
+from tests.support.stalls import Stalls, measured_stalls
 from tests.support.tls import Authority, make_authority
 
 # A law is tried for as long as it takes. CI tries the same examples each time: a red run means a change.
@@ -54,6 +55,13 @@ def _nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture
+def stalls() -> Iterator[Stalls]:
+    """How late this machine lets anything happen, measured for as long as the test lasts."""
+    with measured_stalls() as stalls:
+        yield stalls
 
 
 @pytest.fixture(scope="session")

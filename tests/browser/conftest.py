@@ -26,8 +26,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not item.path.is_relative_to(here):
             continue
         item.add_marker(pytest.mark.enable_socket)
-        # A person waits longer than a test of one seam may take.
-        item.add_marker(pytest.mark.timeout(240))
         if reason:
             item.add_marker(pytest.mark.skip(reason=reason))
 
@@ -57,7 +55,7 @@ class Installation:
         """Start the service; what is given back ends it."""
         started = ExitStack()
         started.enter_context(self.muster.started("serve", "--port", str(self.port)))
-        until(lambda: is_ready(self.url), 60)
+        until(lambda: is_ready(self.url))
         return started
 
 

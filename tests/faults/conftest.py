@@ -16,14 +16,6 @@ from tests.support.team import Team, a_team
 LIMIT = (400, 4.0)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A dozen processes on a busy machine may take longer than a test of one seam; what hangs has limits of its own."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here) and item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(300))
-
-
 @pytest.fixture
 def graph() -> SimulatedGraph:
     return SimulatedGraph(Quota(*LIMIT, window="sliding"))

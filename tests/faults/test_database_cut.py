@@ -20,8 +20,9 @@ from orchestrator.usecases.drive import open_driver
 from orchestrator.usecases.submit_job import JobRequest, submit_job
 from tests.support.apps import an_app, devices_csv
 from tests.support.askers import SOMEBODY
+from tests.support.waiting import PATIENCE
 
-DEVICES = 3000
+DEVICES = 1500
 CUT = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1"
 
 
@@ -40,6 +41,7 @@ async def _refuse_for_a_while(server: str, database: str, graph: SimulatedGraph)
             await asyncio.sleep(0.02)
         await connection.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false')
         cut: int = await connection.fetchval(CUT, database)
+        # How long it lasts is a part of the damage.
         await asyncio.sleep(3)
         await connection.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
         return cut
@@ -63,7 +65,7 @@ async def test_a_database_that_goes_away_loses_no_device(
             await opened.enter_async_context(open_driver(app, stop))
 
         cuts = await cut(postgres_url, postgresql_url.rsplit("/", 1)[1], graph)
-        async with asyncio.timeout(60), an_app(postgresql_url, url) as watching:
+        async with asyncio.timeout(PATIENCE), an_app(postgresql_url, url) as watching:
             while not (view := await describe_job(watching, job.id)).status.is_at_rest:  # noqa: ASYNC110 - other apps
                 await asyncio.sleep(0.2)
 

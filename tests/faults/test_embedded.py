@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -54,17 +53,14 @@ def test_a_run_that_was_killed_is_resumed_and_every_device_is_told_truly(
 ) -> None:
     graph.answer_within(0.05, 0.3)
     with muster.started("run", muster.write("devices.csv", devices_csv(DEVICES)), *ACTION) as run:
-        until(lambda: graph.tenant.total > 100, 30)
+        until(lambda: graph.tenant.total > 100)
         run.process.kill()
         run.process.wait(10)
-        killed_at, called = time.monotonic(), graph.tenant.total
 
     resumed = muster.run("job", "resume", "latest", "-o", "json")
-    first_again = graph.tenant.calls[called].arrived
     rows = muster.run("job", "report", "latest").rows
 
     assert resumed.code == 0
-    assert first_again - killed_at < 30
     assert [row["status"] for row in rows] == ["accepted"] * DEVICES
     assert_the_report_is_true(rows, graph)
     assert graph.tenant.peak(2.0) <= 200
@@ -74,7 +70,7 @@ def test_a_scan_that_was_killed_is_never_sent_again_by_itself(muster: CommandLin
     graph.answer_within(0.3, 0.6)
     scan = ("--action", "fullScan", "--yes")
     with muster.started("run", muster.write("devices.csv", devices_csv(DEVICES)), *scan) as run:
-        until(lambda: graph.tenant.total > 100, 30)
+        until(lambda: graph.tenant.total > 100)
         run.process.kill()
         run.process.wait(10)
 

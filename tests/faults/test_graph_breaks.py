@@ -35,11 +35,11 @@ def test_whatever_graph_does_every_device_is_told_truly(team: Team, graph: Simul
     team.worker()
     job = team.submit(DEVICES)
     # Thirty replies lost in a row look like an outage, and whether it is over may be asked of a device that hangs.
-    team.called(500, 90)
+    team.called(500)
     graph.outage(seconds=8.0, status=503)
     out_from, calls_before = time.monotonic(), graph.tenant.total
 
-    shown = team.finish(job, 110)
+    shown = team.finish(job)
     rows = {row["managedDeviceId"]: row for row in team.rows(job)}
     while_out = [call for call in graph.tenant.calls[calls_before:] if call.arrived < out_from + 8.0]
 

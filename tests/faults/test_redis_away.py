@@ -29,6 +29,7 @@ from orchestrator.usecases.submit_job import JobRequest, submit_job
 from tests.support.apps import an_app, devices_csv
 from tests.support.askers import SOMEBODY
 from tests.support.services import free_port
+from tests.support.waiting import PATIENCE
 
 LIMIT = parse_write_limit("100/1s")
 DEVICES = 900
@@ -90,7 +91,7 @@ async def test_the_limit_holds_while_redis_goes_away_and_comes_back(
 
 
 async def _until_accepted(app: App, job: str, count: int) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while (await describe_job(app, job)).tally.accepted < count:  # noqa: ASYNC110 - another process would not set an event
             await asyncio.sleep(0.1)
 

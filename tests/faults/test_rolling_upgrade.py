@@ -69,7 +69,7 @@ def test_both_work_side_by_side_and_no_device_is_lost_or_doubled(
         still_works = old.lives
         old.kill()
 
-        counts = [team.finish(each, 90)["counts"]["accepted"] for each in (job, later)]
+        counts = [team.finish(each)["counts"]["accepted"] for each in (job, later)]
         team.taken_up(old)
         evidence = team.evidence(limit=LIMIT)
         still_works = still_works and new.lives

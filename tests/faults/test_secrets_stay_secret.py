@@ -149,7 +149,7 @@ async def test_a_team_keeps_them_out_of_its_logs_its_tables_and_its_broker(
         worker = opened.enter_context(CommandLine(tmp_path, variables).started("worker"))
         muster = CommandLine(tmp_path, variables)
         muster.run("submit", muster.write("devices.csv", devices_csv(120)), *ACTION)
-        until(lambda: graph.tenant.total > 60, 60)
+        until(lambda: graph.tenant.total > 60)
         muster.run("job", "wait", "latest")
         messages = [repr(broker.dump(key)) + repr(key) for key in broker.keys("*")]
         worker.process.terminate()

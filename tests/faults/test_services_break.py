@@ -39,7 +39,7 @@ def test_postgres_restarted_under_load_costs_no_device(
             team.called(calls)
             restart()
 
-        counts = team.finish(job, 90)["counts"]
+        counts = team.finish(job)["counts"]
         evidence = team.evidence(limit=LIMIT)
 
     assert counts["accepted"] == 500
@@ -66,7 +66,7 @@ def test_redis_back_from_an_old_snapshot_lets_no_call_too_many_through(
         team.called(400)
         restart()
 
-        counts = team.finish(job, 90)["counts"]
+        counts = team.finish(job)["counts"]
         evidence = team.evidence(limit=LIMIT)
 
     assert snapshot
@@ -85,12 +85,13 @@ def test_a_worker_cut_off_from_each_of_what_it_needs_goes_on_when_it_can(
     for way in (team.way_to_graph, *lonely.ways.values()):
         team.called(graph.tenant.total + 50)
         getattr(way, harm)()
+        # How long it lasts is a part of the damage.
         time.sleep(2.0)
         way.mend()
         team.called(graph.tenant.total + 30)
         way.reset()
 
-    counts = team.finish(job, 120)["counts"]
+    counts = team.finish(job)["counts"]
 
     assert lonely.lives
     assert counts["accepted"] == 600
@@ -106,7 +107,7 @@ def test_what_strangers_put_into_the_queue_rings_the_bell_at_worst(
         broker.lpush("muster", message)
 
     job = team.submit(100)
-    counts = team.finish(job, 60)["counts"]
+    counts = team.finish(job)["counts"]
     broker_is_read = broker.llen("muster") == 0
 
     assert counts["accepted"] == 100

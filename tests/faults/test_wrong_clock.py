@@ -19,6 +19,7 @@ from orchestrator.usecases.drive import drive
 from orchestrator.usecases.submit_job import JobRequest, submit_job
 from tests.support.apps import an_app, device_ids, devices_csv
 from tests.support.askers import SOMEBODY
+from tests.support.waiting import PATIENCE
 
 
 class WrongClock(SystemClock):
@@ -43,7 +44,7 @@ async def test_a_machine_whose_clock_is_wrong_waits_no_longer_than_others(postgr
     ):
         request = JobRequest(Action.WAKE_UP_CLIENT, Via.MANAGED_DEVICES, "default", SOMEBODY)
         job = await submit_job(right, request, io.BytesIO(devices_csv(30)), file_name=None, options=IntakeOptions())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await drive(wrong, StopSignal(), only=job, until_idle=True)
         view = await describe_job(right, job.id)
         async with right.store.reading() as tx:

@@ -11,6 +11,7 @@ import pytest
 from orchestrator.domain.access import Role
 from orchestrator.domain.action import Action
 from tests.support.apps import devices_csv, submitted
+from tests.support.waiting import PATIENCE
 from tests.support.web import Service, a_service, some_settings
 
 pytestmark = pytest.mark.enable_socket
@@ -87,7 +88,7 @@ async def status_of(client: httpx.AsyncClient, route: str, job: str, headers: di
 
 
 async def test_the_table_knows_every_route(service: Service) -> None:
-    async with httpx.AsyncClient(base_url=service.url) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         document = (await client.get("/openapi.json")).json()
 
     routes = {
@@ -104,7 +105,7 @@ async def test_each_route_lets_in_who_may_and_nobody_else(service: Service) -> N
     job = (await submitted(service.served.app, 3)).id
     seen: dict[tuple[str, str], int] = {}
 
-    async with httpx.AsyncClient(base_url=service.url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         for role in Role:
             headers = {"Authorization": f"Bearer {await service.key(role)}"}
             for route in NEEDED:
@@ -150,7 +151,7 @@ async def test_a_stranger_s_upload_is_refused_before_it_is_read(service: Service
     head = "POST /api/jobs HTTP/1.1\r\nHost: muster\r\nContent-Type: multipart/form-data; boundary=x\r\n"
     writer.write(f"{head}Content-Length: 1000000\r\n\r\n--x\r\n".encode())
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         status = await reader.readline()
     writer.close()
 

@@ -19,6 +19,7 @@ from orchestrator.usecases.describe_jobs import describe_job
 from orchestrator.usecases.job_json import job_object
 from tests.support.apps import device_ids, devices_csv, submitted
 from tests.support.schedules import a_list, a_schedule
+from tests.support.waiting import PATIENCE
 from tests.support.web import Service, a_service, some_settings
 
 pytestmark = pytest.mark.enable_socket
@@ -60,7 +61,7 @@ async def post_job(client: httpx.AsyncClient, content: bytes, key: str | None = 
 
 async def finished(client: httpx.AsyncClient, job: str) -> dict[str, object]:
     """The last event of a job that ends."""
-    async with asyncio.timeout(60), client.stream("GET", f"/api/jobs/{job}/events") as response:
+    async with asyncio.timeout(PATIENCE), client.stream("GET", f"/api/jobs/{job}/events") as response:
         events = [json.loads(line[6:]) async for line in response.aiter_lines() if line.startswith("data: ")]
     last: dict[str, object] = events[-1]
     return last
@@ -385,7 +386,7 @@ async def test_watchers_hear_of_changes_and_are_let_go_when_the_process_ends(idl
                     data = json.loads(line[6:])
                     await into.put(data["items"][0]["status"] if "items" in data else data["status"])
 
-    async with idle.client() as client, asyncio.timeout(30):
+    async with idle.client() as client, asyncio.timeout(PATIENCE):
         paths = [f"/api/jobs/{job.id}/events", "/api/jobs/events"] * 10
         watching = [asyncio.create_task(watch(client, *each)) for each in zip(paths, heard, strict=True)]
         first = [await each.get() for each in heard]

@@ -17,6 +17,7 @@ from orchestrator.usecases.describe_jobs import JobView, describe_job
 from orchestrator.usecases.drive import Driver, open_driver
 from tests.support.apps import an_app, device_ids, submitted
 from tests.support.askers import SOMEBODY
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.enable_socket
 
@@ -37,7 +38,7 @@ async def test_nothing_is_kept_of_jobs_that_have_ended(sqlite_url: str) -> None:
         await until_out(app, out)
         await cancel_job(app, out.id, by=SOMEBODY)
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while any(remembered(driver).values()):  # noqa: ASYNC110 - the driver's loops set no event
                 await asyncio.sleep(0.05)
 
@@ -63,13 +64,13 @@ def remembered(driver: Driver) -> dict[str, int]:
 
 
 async def at_rest(app: App, job: Job) -> JobView:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not (view := await describe_job(app, job.id)).status.is_at_rest:  # noqa: ASYNC110 - the database tells nobody
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
     return view
 
 
 async def until_out(app: App, job: Job) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while (await describe_job(app, job.id)).job.reason is None:  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)

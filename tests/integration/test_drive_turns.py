@@ -20,7 +20,8 @@ from orchestrator.store.database import Transaction
 from orchestrator.store.rows import BatchRow
 from orchestrator.usecases.app import App
 from orchestrator.usecases.drive import open_driver
-from tests.support.apps import an_app, submitted
+from tests.support.apps import an_app, device_ids, devices_csv, submitted
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.enable_socket
 
@@ -49,31 +50,39 @@ async def out_of_an_outage(tx: Transaction, job: Job) -> None:
 @pytest.mark.parametrize(
     ("rest", "come_back"), [(in_backoff, out_of_backoff), (in_an_outage, out_of_an_outage)], ids=["backoff", "outage"]
 )
-@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize(
+    ("database_url", "restarted"),
+    [("sqlite", False), ("sqlite", True), ("postgresql", True)],
+    indirect=["database_url"],
+)
 async def test_a_job_that_comes_back_shares_the_lane_with_the_one_that_went_on(
     database_url: str, *, rest: Rest, come_back: ComeBack, restarted: bool
 ) -> None:
     graph = SimulatedGraph(None)
     async with serve(graph) as url, an_app(database_url, url, limit=LIMIT) as app:
-        back, going_on = await submitted(app, 1000), await submitted(app, 3000)
+        back, going_on = (
+            await submitted(app, devices_csv(1000, seed=1)),
+            await submitted(app, devices_csv(3000, seed=2)),
+        )
         async with app.store.transaction() as tx:
             for job in (back, going_on):
                 await tx.jobs.note_answered(job.number)
             await rest(tx, back, await tx.now() + timedelta(days=1))
             # It was served for hours meanwhile.
             await tx.jobs.serve({going_on.number: 50_000})
+        # Whoever has just started lets it make up for one batch, by which the other may have led.
+        calls = BATCH_SIZE + 200 if restarted else 200
         async with open_driver(app, StopSignal()):
             await until_accepted(app, going_on, 100)
             if not restarted:
                 await bring_back(app, back, come_back)
-                others = await accepted_beside(app, going_on, back, 200)
+                await until_accepted(app, back, calls)
         if restarted:
             await bring_back(app, back, come_back)
             async with open_driver(app, StopSignal()):
-                # Whoever has just started lets it make up for one batch, by which the other may have led.
-                others = await accepted_beside(app, going_on, back, BATCH_SIZE + 200)
+                await until_accepted(app, back, calls)
 
-    assert others >= 100
+    assert calls_beside(graph, set(device_ids(1000, seed=1)), calls) >= 100
 
 
 async def bring_back(app: App, job: Job, come_back: ComeBack) -> None:
@@ -81,12 +90,11 @@ async def bring_back(app: App, job: Job, come_back: ComeBack) -> None:
         await come_back(tx, job)
 
 
-async def accepted_beside(app: App, other: Job, job: Job, calls: int) -> int:
-    """Calls of the other while so many are made of the job, from its first one on."""
-    await until_accepted(app, job, 1)
-    before = await accepted(app, other)
-    await until_accepted(app, job, calls)
-    return await accepted(app, other) - before
+def calls_beside(graph: SimulatedGraph, devices: set[str], calls: int) -> int:
+    """Calls of others while so many are made of these devices, from the first of them on."""
+    order = [call.device in devices for call in graph.tenant.calls]
+    places = [place for place, is_ours in enumerate(order) if is_ours]
+    return order[places[0] : places[calls - 1]].count(False)
 
 
 async def accepted(app: App, job: Job) -> int:
@@ -95,6 +103,6 @@ async def accepted(app: App, job: Job) -> int:
 
 
 async def until_accepted(app: App, job: Job, calls: int) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while await accepted(app, job) < calls:  # noqa: ASYNC110 - the database tells nobody
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)

@@ -20,6 +20,7 @@ from orchestrator.usecases.check_health import RecentHealth
 from orchestrator.usecases.sample_progress import Sampler
 from tests.support.apps import an_app, submitted
 from tests.support.clock import ManualClock
+from tests.support.waiting import PATIENCE
 from tests.support.web import Service, a_service, some_settings
 
 pytestmark = pytest.mark.enable_socket
@@ -35,7 +36,7 @@ async def team(database_url: str, valkey_url: str) -> AsyncIterator[Service]:
 @pytest.fixture
 async def anybody(team: Service) -> AsyncIterator[httpx.AsyncClient]:
     """A supervisor: it has no key."""
-    async with httpx.AsyncClient(base_url=team.url) as client:
+    async with httpx.AsyncClient(base_url=team.url, timeout=PATIENCE) as client:
         yield client
 
 
@@ -101,7 +102,7 @@ async def test_a_team_is_ready_where_nothing_waits(anybody: httpx.AsyncClient) -
 async def test_a_stranger_learns_which_part_is_away_and_not_where_it_is(sqlite_url: str) -> None:
     settings = some_settings(sqlite_url, MUSTER_BROKER_URL="redis://:hunter2@127.0.0.1:1/0")
     async with a_service(settings) as service, service.client(Role.VIEWER) as viewer:
-        async with httpx.AsyncClient(base_url=service.url) as stranger:
+        async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as stranger:
             seen = await stranger.get("/api/health/ready")
             guess = await stranger.get("/api/health/ready", headers={"Authorization": "Bearer muster_2_a"})
         known = await viewer.get("/api/health/ready")

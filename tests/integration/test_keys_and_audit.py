@@ -60,6 +60,7 @@ async def test_the_text_of_a_key_is_kept_nowhere(app: App) -> None:
         found = await tx.keys.with_hash(made.key.id)
 
     assert found is not None
+    assert len(secret) > 20
     assert secret not in repr(found)
 
 

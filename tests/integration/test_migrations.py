@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import multiprocessing
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from orchestrator.domain.errors import SchemaTooNew, StoreUnavailable
 from orchestrator.store.database import make_engine
 from orchestrator.store.rows import Base, DeedRow, KeyRow, ScheduleRow
 from orchestrator.store.schema import HEAD, alembic_config, revision, upgrade
+from tests.support.command_line import CommandLine
 from tests.support.databases import sqlite_url
 
 pytestmark = pytest.mark.enable_socket
@@ -160,14 +159,15 @@ def test_eight_processes_upgrade_one_database_at_once(
 ) -> None:
     url = sqlite_url(tmp_path / "shared.db") if kind == "sqlite" else request.getfixturevalue("empty_postgres_url")
 
-    with multiprocessing.get_context("spawn").Pool(8) as processes:
-        done = processes.map(upgraded, [url] * 8, chunksize=1)
+    muster = [CommandLine(tmp_path / f"{number}", {"MUSTER_DATABASE_URL": url}) for number in range(8)]
+    with ExitStack() as opened:
+        for each in muster:
+            each.folder.mkdir()
+        started = [opened.enter_context(each.started("db", "upgrade")) for each in muster]
+        ended = [each.end() for each in started]
 
-    assert sorted(done) == [False] * 7 + [True]
-
-
-def upgraded(url: str) -> bool:
-    return asyncio.run(upgrade(url))
+    assert [each.code for each in ended] == [0] * 8, [each.err for each in ended]
+    assert sorted("already" in each.err for each in ended) == [False] + [True] * 7
 
 
 async def test_keys_without_an_end_get_one_and_creators_are_found_in_the_audit_log(empty_url: str) -> None:

@@ -44,6 +44,7 @@ from tests.support.clock import START, ManualClock
 from tests.support.hooks import a_hook
 from tests.support.mail import mail_server
 from tests.support.schedules import a_list, a_schedule
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.enable_socket
 
@@ -167,7 +168,7 @@ async def test_a_server_that_never_takes_it_is_given_up_after_a_day_and_that_is_
 async def test_what_is_no_acceptance_is_none(
     clock: ManualClock, monkeypatch: pytest.MonkeyPatch, answer: bytes | None, said: str, is_final: str
 ) -> None:
-    monkeypatch.setattr(http_post, "PATIENCE", 0.5)
+    monkeypatch.setattr(http_post, "PATIENCE", 0.5 if answer is hooks.HANGS else PATIENCE)
     async with a_hook(lambda _: answer) as hook:
         postman = a_postman(clock, {"ops": Address(hook.url)})
 
@@ -181,7 +182,7 @@ async def test_what_is_no_acceptance_is_none(
 
 
 async def test_an_endless_answer_is_read_no_further_than_its_beginning(clock: ManualClock) -> None:
-    async with a_hook(lambda _: hooks.ENDLESS) as hook, asyncio.timeout(5):
+    async with a_hook(lambda _: hooks.ENDLESS) as hook, asyncio.timeout(PATIENCE):
         delivery = await a_postman(clock, {"ops": Address(hook.url)}).deliver(a_channel(), NOTICE)
 
     assert delivery == Delivered()
@@ -208,7 +209,7 @@ async def test_a_success_that_says_it_failed_has_failed(
 async def test_a_channel_that_hangs_holds_up_no_other_and_touches_no_job(
     app: App, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_post, "PATIENCE", 1.0)
+    monkeypatch.setattr(http_post, "PATIENCE", PATIENCE)
     async with a_hook(lambda _: hooks.HANGS) as hanging, a_hook(lambda _: hooks.OK) as well:
         addresses = {"slow": Address(hanging.url), "ops": Address(well.url)}
         app = telling(app, a_postman(clock, addresses), a_channel(name="slow"), a_channel(name="ops"))
@@ -216,9 +217,10 @@ async def test_a_channel_that_hangs_holds_up_no_other_and_touches_no_job(
         view = await driven(app, job)
         await tell_of_ends(app)
         sending = asyncio.create_task(send_notices(app))
-        async with asyncio.timeout(0.9):
-            while not well.told:  # noqa: ASYNC110 - the hook tells nobody
+        async with asyncio.timeout(PATIENCE / 2):
+            while not (well.told and hanging.told):  # noqa: ASYNC110 - the hook tells nobody
                 await asyncio.sleep(0.01)
+        hanging.ended.set()
         await sending
 
     assert view.status is JobStatus.FINISHED

@@ -74,7 +74,17 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-async def test_what_graph_does_is_what_the_report_says(database_url: str, case: Case) -> None:
+async def test_what_graph_does_is_what_the_report_says(sqlite_url: str, case: Case) -> None:
+    await run_and_compare(sqlite_url, case)
+
+
+# One of each way in which an outcome is written; what Graph meant by it was decided before, whatever the database.
+@pytest.mark.parametrize("name", ["gone", "broken once", "broken, and costly to repeat", "reply lost"])
+async def test_postgresql_keeps_what_graph_did(postgresql_url: str, name: str) -> None:
+    await run_and_compare(postgresql_url, CASES[name])
+
+
+async def run_and_compare(database_url: str, case: Case) -> None:
     graph = SimulatedGraph(None)
     case.fault(graph)
     async with serve(graph) as url, an_app(database_url, url, attempts=3) as app:
@@ -103,12 +113,12 @@ async def test_what_graph_does_is_what_the_report_says(database_url: str, case: 
     ],
 )
 async def test_what_cannot_work_stops_the_job_with_twenty_devices_asked(
-    database_url: str, fault: Fault, word: str
+    sqlite_url: str, fault: Fault, word: str
 ) -> None:
     graph = SimulatedGraph(None)
     graph.answer_within(0.02, 0.05)
     fault(graph)
-    async with serve(graph) as url, an_app(database_url, url) as app:
+    async with serve(graph) as url, an_app(sqlite_url, url) as app:
         view = await run(app)
 
     assert view.status is JobStatus.STOPPED
@@ -118,10 +128,10 @@ async def test_what_cannot_work_stops_the_job_with_twenty_devices_asked(
     assert word in (view.job.reason or "")
 
 
-async def test_a_stopped_job_goes_on_once_a_person_mended_it(database_url: str) -> None:
+async def test_a_stopped_job_goes_on_once_a_person_mended_it(sqlite_url: str) -> None:
     graph = SimulatedGraph(None)
     graph.withdraw_consent()
-    async with serve(graph) as url, an_app(database_url, url) as app:
+    async with serve(graph) as url, an_app(sqlite_url, url) as app:
         stopped = await run(app)
         graph.behave()
         await resume_job(app, stopped.job.id, by=SOMEBODY)
@@ -135,11 +145,11 @@ async def test_a_stopped_job_goes_on_once_a_person_mended_it(database_url: str) 
     assert_the_report_is_true(rows, graph)
 
 
-async def test_envelopes_tell_the_same_as_single_calls(database_url: str) -> None:
+async def test_envelopes_tell_the_same_as_single_calls(sqlite_url: str) -> None:
     graph = SimulatedGraph(None)
     graph.refuse(ODD, 404)
     graph.lose_envelope(times=1)
-    async with serve(graph) as url, an_app(database_url, url, batching=Batching.ON) as app:
+    async with serve(graph) as url, an_app(sqlite_url, url, batching=Batching.ON) as app:
         view = await run(app)
         rows = await report(app, view)
 
@@ -148,10 +158,10 @@ async def test_envelopes_tell_the_same_as_single_calls(database_url: str) -> Non
     assert_the_report_is_true(rows, graph)
 
 
-async def test_a_graph_without_envelopes_is_called_singly(database_url: str) -> None:
+async def test_a_graph_without_envelopes_is_called_singly(sqlite_url: str) -> None:
     graph = SimulatedGraph(None)
     graph.refuse_envelopes(501)
-    async with serve(graph) as url, an_app(database_url, url, batching=Batching.ON) as app:
+    async with serve(graph) as url, an_app(sqlite_url, url, batching=Batching.ON) as app:
         view = await run(app)
         rows = await report(app, view)
 

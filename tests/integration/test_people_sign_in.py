@@ -25,6 +25,7 @@ from orchestrator.usecases.sessions import list_sessions
 from tests.support.apps import devices_csv
 from tests.support.askers import SOMEBODY
 from tests.support.tls import Authority
+from tests.support.waiting import PATIENCE
 from tests.support.web import Service, a_service, some_settings
 
 pytestmark = pytest.mark.enable_socket
@@ -84,7 +85,7 @@ async def test_an_app_role_becomes_ours(
     service: Service, entra: SimulatedGraph, authority: Authority, roles: tuple[str, ...], role: str
 ) -> None:
     entra.entra.visitor = Visitor("alex@contoso.example", roles)
-    async with httpx.AsyncClient(base_url=service.url) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         entered = await client.get(await sent_back(service, client, authority))
         page = await client.get("/jobs/new")
         again = await client.get("/sign-in")
@@ -102,7 +103,7 @@ async def test_an_operator_from_entra_has_the_limits_of_the_installation(
     service: Service, entra: SimulatedGraph, authority: Authority
 ) -> None:
     entra.entra.visitor = Visitor("alex@contoso.example", ("Muster.Operator",))
-    async with httpx.AsyncClient(base_url=service.url) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         await client.get(await sent_back(service, client, authority))
         page = await client.get("/jobs/new")
         (csrf,) = set(re.findall(r'name="csrf" value="([0-9a-f]+)"', page.text))
@@ -121,7 +122,7 @@ async def test_who_has_no_role_or_declines_stays_outside(
     service: Service, entra: SimulatedGraph, authority: Authority
 ) -> None:
     entra.entra.visitor = Visitor("alex@contoso.example", ("Other.Role",))
-    async with httpx.AsyncClient(base_url=service.url) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         stranger = await client.get(await sent_back(service, client, authority))
         entra.entra.visitor = Visitor(declines=True)
         declined = await client.get(await sent_back(service, client, authority))
@@ -136,7 +137,10 @@ async def test_an_answer_counts_once_and_for_the_browser_that_asked(
     service: Service, entra: SimulatedGraph, authority: Authority
 ) -> None:
     entra.entra.visitor = Visitor("alex@contoso.example", ("Muster.Admin",))
-    async with httpx.AsyncClient(base_url=service.url) as client, httpx.AsyncClient(base_url=service.url) as other:
+    async with (
+        httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client,
+        httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as other,
+    ):
         answer = await sent_back(service, client, authority)
         stolen = await other.get(answer)
         used = await client.get(answer)
@@ -150,7 +154,7 @@ async def test_an_answer_to_another_question_is_not_taken(
     service: Service, entra: SimulatedGraph, authority: Authority
 ) -> None:
     entra.entra.visitor = Visitor("alex@contoso.example", ("Muster.Admin",))
-    async with httpx.AsyncClient(base_url=service.url) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         first = await sent_back(service, client, authority)
         second = await sent_back(service, client, authority)
         code = parse_qs(urlsplit(first).query)["code"][0]
@@ -163,7 +167,7 @@ async def test_an_answer_to_another_question_is_not_taken(
 
 async def test_another_site_sends_nobody_to_entra_and_makes_nobody_wait(service: Service) -> None:
     foreign = {"Sec-Fetch-Site": "cross-site"}
-    async with httpx.AsyncClient(base_url=service.url) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         sent = [await client.get("/sign-in/entra?to=/audit", headers=foreign) for _ in range(101)]
         back = [await client.get("/sign-in/done?code=x&state=y", headers=foreign) for _ in range(Attempts.MOST + 1)]
         own = await client.get("/sign-in/entra", headers={"Sec-Fetch-Site": "same-origin"})
@@ -176,7 +180,7 @@ async def test_another_site_sends_nobody_to_entra_and_makes_nobody_wait(service:
 async def test_nothing_that_others_try_at_an_address_keeps_a_person_from_coming_in_through_entra(
     service: Service, entra: SimulatedGraph, authority: Authority
 ) -> None:
-    async with httpx.AsyncClient(base_url=service.url) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         entra.entra.visitor = Visitor("stranger@contoso.example")
         for n in range(Attempts.MOST + 1):
             await client.post("/sign-in", data={"key": f"guess {n}"})
@@ -192,7 +196,7 @@ async def test_of_the_sign_ins_that_never_come_back_the_oldest_are_forgotten(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "MOST_SIGN_INS", 3)
-    async with httpx.AsyncClient(base_url=service.url) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         for _ in range(6):
             await client.get("/sign-in/entra")
     async with service.served.app.store.reading() as tx:
@@ -216,7 +220,7 @@ async def test_a_secret_that_was_renewed_in_its_file_counts_from_then_on(
         MUSTER_SIGN_IN_AUTHORITY=entra_url,
         MUSTER_CA_BUNDLE=str(authority.bundle),
     )
-    async with a_service(settings) as service, httpx.AsyncClient(base_url=service.url) as client:
+    async with a_service(settings) as service, httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         before = await client.get(await sent_back(service, client, authority))
         entra.entra.register(Registration(CLIENT, secret="open barley"))
         file.write_text("open barley", encoding="utf-8")

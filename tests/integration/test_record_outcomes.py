@@ -21,6 +21,7 @@ from orchestrator.usecases.app import App
 from orchestrator.usecases.record_outcomes import JobNews, note_in_jobs
 from tests.support.apps import an_app, driven, submitted
 from tests.support.builders import a_job
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.enable_socket
 
@@ -83,7 +84,7 @@ async def until_somebody_waits(app: App) -> None:
     waits = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while True:
             async with app.store.transaction() as tx:
                 if (await tx.connection.execute(waits)).scalar_one():

@@ -21,6 +21,7 @@ from orchestrator.usecases.prune import prune
 from tests.support.apps import an_app
 from tests.support.builders import LANE, a_job
 from tests.support.clock import ManualClock
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.enable_socket
 
@@ -37,9 +38,9 @@ async def test_a_clock_removes_what_ended_too_long_ago_and_nothing_else(sqlite_u
             for days in (9, 1):
                 await tx.lanes.count_calls({LANE: LaneCalls(7, 1, 2)}, now=now - timedelta(days=days))
 
-        async with asyncio.timeout(20), ticking(replace(app, keep_days=30)):
+        async with asyncio.timeout(PATIENCE), ticking(replace(app, keep_days=30)):
             while await _is_there(app, old):  # noqa: ASYNC110 - the clock's hand sets no event
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
 
         for job in (recent, running):
             await describe_job(app, job.id)

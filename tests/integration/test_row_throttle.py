@@ -18,6 +18,7 @@ from orchestrator.store.database import open_store
 from orchestrator.store.row_throttle import RowThrottle
 from tests.support.builders import LANE
 from tests.support.clock import ManualClock
+from tests.support.stalls import Stalls
 
 pytestmark = pytest.mark.enable_socket
 
@@ -35,6 +36,7 @@ async def keepers(database_url: str) -> AsyncIterator[list[RowThrottle]]:
 async def opened_lane(keeper: RowThrottle) -> None:
     """The first question in a lane grants nothing, since its past is unknown; then it rests."""
     await keeper.take(LANE, 1, LIMIT)
+    # The database's clock counts, and nobody can turn it on.
     await asyncio.sleep(HORIZON)
 
 
@@ -44,7 +46,7 @@ async def test_a_lane_that_was_never_seen_may_just_have_been_used_up(keepers: li
     assert first.each == ()
 
 
-async def test_permits_of_all_processes_stand_in_one_row(keepers: list[RowThrottle]) -> None:
+async def test_permits_of_all_processes_stand_in_one_row(keepers: list[RowThrottle], stalls: Stalls) -> None:
     await opened_lane(keepers[0])
 
     began = SystemClock().monotonic()
@@ -55,7 +57,9 @@ async def test_permits_of_all_processes_stand_in_one_row(keepers: list[RowThrott
     # from the first to the last is that of one row, give or take such a time.
     moments = sorted(permit.latest for permits in granted for permit in permits.each)
     assert len(moments) > 7 * 3
-    assert moments[-1] - moments[0] == pytest.approx((len(moments) - 1) * interval(LIMIT), abs=0.1)
+    assert moments[-1] - moments[0] == pytest.approx(
+        (len(moments) - 1) * interval(LIMIT), abs=0.1 + stalls.allowance(0.1)
+    )
     assert len(moments) <= (HORIZON + took) / interval(LIMIT) + 1
 
 
@@ -83,6 +87,7 @@ async def test_a_process_that_waited_for_the_row_reads_the_clock_after_that(keep
         before = await tx.lanes.lock(LANE)
         assert before is not None
         waiting = group.create_task(keepers[0].take(LANE, 5, LIMIT))
+        # So late that a moment read before the lock would show.
         await asyncio.sleep(0.7)
         now = (await tx.now()).timestamp()
         pace, granted = grant(before, now, 5, LIMIT)
@@ -128,20 +133,22 @@ async def test_a_closed_lane_is_closed_for_everybody_and_no_other_lane_is(keeper
     one, other, third = keepers
     await opened_lane(one)
 
+    before = SystemClock().monotonic()
     await one.close(LANE, Refusal(30.0), LIMIT)
     permits = await asyncio.gather(one.take(LANE, 5, LIMIT), other.take(LANE, 5, LIMIT), third.take(LANE, 5, None))
     elsewhere = await other.take(LaneKey("global/other/app"), 5, None)
 
     now = SystemClock().monotonic()
     assert [each.each for each in permits] == [(), (), ()]
-    assert all(29 < each.closed_until - now <= 30.1 for each in permits)
+    assert all(before + 29.9 < each.closed_until <= now + 30.1 for each in permits)
     assert len(elsewhere.each) == 5
 
 
 async def test_a_shorter_closure_does_not_open_what_a_longer_one_closed(keepers: list[RowThrottle]) -> None:
+    before = SystemClock().monotonic()
     await keepers[0].close(LANE, Refusal(30.0), LIMIT)
     await keepers[1].close(LANE, Refusal(1.0), LIMIT)
 
     permits = await keepers[2].take(LANE, 5, LIMIT)
 
-    assert permits.closed_until - SystemClock().monotonic() > 29
+    assert permits.closed_until > before + 29.9

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from orchestrator.store.database import make_engine
 from tests.support.checkout import ROOT
+from tests.support.waiting import PATIENCE
 
 
 async def test_a_test_gets_a_migrated_database(database_url: str) -> None:
@@ -41,7 +42,7 @@ async def test_a_server_goes_with_whoever_started_it() -> None:
     starter.kill()
     await starter.wait()
 
-    await asyncio.wait_for(gone.wait(), 30)
+    await asyncio.wait_for(gone.wait(), PATIENCE)
 
 
 _STARTER = """

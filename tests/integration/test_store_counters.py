@@ -40,7 +40,7 @@ OUTCOMES: list[Outcome] = [
     Barred(GraphError("Forbidden", "no", 403), Bar.PERMISSION_MISSING),
 ]
 WORKERS = st.integers(0, 1)
-TURNS = settings(max_examples=25, stateful_step_count=30, suppress_health_check=list(HealthCheck))
+TURNS = settings(max_examples=15, stateful_step_count=30, suppress_health_check=list(HealthCheck))
 
 
 class Counters(RuleBasedStateMachine):

@@ -30,6 +30,7 @@ from orchestrator.web.schedule_fields import fields_of
 from tests.support.apps import device_ids, devices_csv, submitted
 from tests.support.askers import SOMEBODY
 from tests.support.schedules import a_list, a_schedule
+from tests.support.waiting import PATIENCE
 from tests.support.web import Service, a_service, some_settings
 
 pytestmark = pytest.mark.enable_socket
@@ -97,7 +98,7 @@ async def service(sqlite_url: str) -> AsyncIterator[Service]:
 @asynccontextmanager
 async def a_visitor(service: Service, role: Role | None) -> AsyncIterator[httpx.AsyncClient]:
     """A browser, signed in with a key of this role."""
-    async with httpx.AsyncClient(base_url=service.url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         if role is not None:
             entered = await client.post("/sign-in", data={"key": await service.key(role)})
             assert entered.status_code == 303
@@ -207,7 +208,7 @@ async def test_a_form_that_is_no_upload_is_never_read_into_memory(service: Servi
 
 
 async def test_whoever_is_signed_out_is_led_from_a_live_page_to_the_door_and_back(service: Service) -> None:
-    async with httpx.AsyncClient(base_url=service.url) as nobody:
+    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as nobody:
         events = await nobody.get("/jobs/live", headers={"Accept": "text/event-stream"})
         page = await nobody.get("/jobs?search=berlin")
         looked_at = {"HX-Request": "true", "HX-Current-URL": f"{service.url}/jobs/abc?x=1"}
@@ -233,7 +234,7 @@ async def test_a_stream_ends_soon_after_its_key_is_revoked(service: Service, mon
         service.client(Role.VIEWER) as client,
         service.client() as admin,
     ):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             async with (
                 page.stream("GET", f"/jobs/{job}/live") as shown,
                 client.stream("GET", "/api/jobs/events") as told,
@@ -258,7 +259,10 @@ async def test_a_cookie_opens_nothing_of_the_api(service: Service) -> None:
 async def test_the_printed_link_works_once_and_is_written_down(service: Service) -> None:
     link = service.served.link
     assert link is not None
-    async with httpx.AsyncClient(base_url=service.url) as first, httpx.AsyncClient(base_url=service.url) as second:
+    async with (
+        httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as first,
+        httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as second,
+    ):
         wrong = await second.get("/sign-in/link", params={"token": "guess"})
         entered = await first.get("/sign-in/link", params={"token": link.token})
         again = await second.get("/sign-in/link", params={"token": link.token})
@@ -275,7 +279,7 @@ async def test_the_printed_link_works_once_and_is_written_down(service: Service)
 
 
 async def test_the_cookie_is_for_the_browser_alone(service: Service) -> None:
-    async with httpx.AsyncClient(base_url=service.url) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         entered = await client.post("/sign-in", data={"key": await service.key(Role.VIEWER), "to": "//evil.example"})
 
     cookie = entered.headers["set-cookie"].lower()
@@ -286,7 +290,7 @@ async def test_the_cookie_is_for_the_browser_alone(service: Service) -> None:
 
 async def test_behind_tls_the_cookie_travels_no_other_way(sqlite_url: str) -> None:
     settings = some_settings(sqlite_url, MUSTER_PUBLIC_URL="https://muster.contoso.example")
-    async with a_service(settings) as service, httpx.AsyncClient(base_url=service.url) as client:
+    async with a_service(settings) as service, httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         entered = await client.post("/sign-in", data={"key": await service.key(Role.VIEWER)})
 
     assert entered.headers["set-cookie"].startswith("__Host-muster=")
@@ -297,7 +301,7 @@ async def test_wrong_keys_by_the_dozen_lock_nobody_out(service: Service) -> None
     right = await service.key(Role.ADMIN)
     link = service.served.link
     assert link is not None
-    async with httpx.AsyncClient(base_url=service.url) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         tries = [await client.post("/sign-in", data={"key": f"guess {n}"}) for n in range(3 * Attempts.MOST)]
         late = await client.post("/sign-in", data={"key": right})
         by_link = await client.get("/sign-in/link", params={"token": link.token})
@@ -309,7 +313,7 @@ async def test_wrong_keys_by_the_dozen_lock_nobody_out(service: Service) -> None
 async def test_whoever_guesses_links_waits_and_signs_in_with_a_key_all_the_same(service: Service) -> None:
     link = service.served.link
     assert link is not None
-    async with httpx.AsyncClient(base_url=service.url) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         for n in range(Attempts.MOST):
             await client.get("/sign-in/link", params={"token": f"guess {n}"})
         late = await client.get("/sign-in/link", params={"token": link.token})
@@ -324,7 +328,7 @@ async def test_another_site_cannot_make_an_address_wait(service: Service) -> Non
     link = service.served.link
     assert link is not None
     foreign = {"Sec-Fetch-Site": "cross-site"}
-    async with httpx.AsyncClient(base_url=service.url) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         for n in range(Attempts.MOST + 1):
             await client.get("/sign-in/link", params={"token": f"guess {n}"}, headers=foreign)
             await client.get("/sign-in/done", params={"code": "x", "state": f"guess {n}"})
@@ -473,7 +477,7 @@ async def test_a_button_that_is_pressed_twice_makes_one_job(service: Service) ->
             "/jobs/new", headers=headers, data=asked | key_on(verdict) | {"name": "x"}, files=upload
         )
         await client.post(f"{job}/cancel", headers=headers)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             # What a worker holds of it is cancelled as soon as it lets go.
             while (await describe_job(service.served.app, job.rpartition("/")[2])).tally.cancelled < 3:  # noqa: ASYNC110 - the database tells nobody
                 await asyncio.sleep(0.05)

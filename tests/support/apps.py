@@ -41,9 +41,7 @@ from orchestrator.usecases.drive import drive
 from orchestrator.usecases.submit_job import JobRequest, submit_job
 from orchestrator.usecases.write_report import report_text
 from tests.support.askers import SOMEBODY
-
-_PATIENCE = 60.0
-"""Seconds after which a job that does not come to rest counts as hung."""
+from tests.support.waiting import PATIENCE
 
 
 @asynccontextmanager
@@ -127,7 +125,7 @@ async def submitted(
 
 async def driven(app: App, job: Job) -> JobView:
     """The job after this app has worked on it until it rests."""
-    async with asyncio.timeout(_PATIENCE):
+    async with asyncio.timeout(PATIENCE):
         await drive(app, StopSignal(), only=job, until_idle=True)
     return await describe_job(app, job.id)
 

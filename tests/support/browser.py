@@ -15,8 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-PATIENCE = 30
-"""Seconds that a page may take to show what it should; a loaded machine is slow and not broken."""
+from tests.support.waiting import PATIENCE
 
 T = TypeVar("T")
 

@@ -1,7 +1,8 @@
-"""`muster` as a person starts it: a process of its own, in a folder of its own."""
+"""`muster` as a person starts it: a process of its own, in a folder of its own (see `tests.support.fork_server`)."""
 
 from __future__ import annotations
 
+import atexit
 import csv
 import io
 import json
@@ -9,16 +10,17 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tests.support.checkout import ROOT
-
-PATIENCE = 60.0
-"""Seconds that a command may take before it counts as hung."""
+from tests.support.fork_server import CAN_FORK, Forked, ForkServer
+from tests.support.waiting import PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +51,61 @@ class CommandLine:
 
     def run(self, *arguments: str, stdin: bytes | None = None, **variables: str) -> Ended:
         """Run one command to its end."""
-        done = subprocess.run(
-            _command(arguments),
-            input=stdin if stdin is not None else b"",
-            capture_output=True,
-            cwd=self.folder,
-            env=self.environ(variables),
-            timeout=PATIENCE,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+        if not CAN_FORK or "PYTHONPATH" in variables:
+            done = subprocess.run(
+                _command(arguments),
+                input=stdin or b"",
+                capture_output=True,
+                cwd=self.folder,
+                env=self.environ(variables),
+                timeout=PATIENCE,
+                check=False,
+            )
+            return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as told:
+            given.write(stdin or b"")
+            given.seek(0)
+            process = _fork_server().start(
+                arguments,
+                folder=self.folder,
+                environ=self.environ(variables),
+                stdin=given.fileno(),
+                stderr=told.fileno(),
+            )
+            try:
+                out, _ = process.communicate(PATIENCE)
+            finally:
+                process.kill()
+            told.seek(0)
+            return Ended(process.wait(), out.decode(), told.read().decode())
 
     def started(self, *arguments: str, clock: float = 0.0, **variables: str) -> AbstractContextManager[Running]:
         """A command under way, gone after the block; `clock` is by how many seconds its machine's is wrong."""
+        if CAN_FORK and "PYTHONPATH" not in variables:
+            return self._forked(arguments, clock, variables)
         command = _command_by_wrong_clock(clock, arguments) if clock else _command(arguments)
         return self._started(command, arguments[0], variables)
 
     def started_module(self, module: str, *arguments: str) -> AbstractContextManager[Running]:
         """Another program under way, with the same variables."""
         return self._started([sys.executable, "-m", module, *arguments], module, {})
+
+    @contextmanager
+    def _forked(self, arguments: Sequence[str], clock: float, variables: dict[str, str]) -> Iterator[Running]:
+        with (self.folder / f"{arguments[0]}.err").open("w+b") as told, Path(os.devnull).open("rb") as nothing:
+            process = _fork_server().start(
+                arguments,
+                folder=self.folder,
+                environ=self.environ(variables),
+                stdin=nothing.fileno(),
+                stderr=told.fileno(),
+                clock=clock,
+            )
+            try:
+                yield Running(process, Path(told.name))
+            finally:
+                process.kill()
+                process.communicate(PATIENCE)
 
     @contextmanager
     def _started(self, command: list[str], name: str, variables: dict[str, str]) -> Iterator[Running]:
@@ -116,7 +154,7 @@ def embedded(folder: Path, graph_url: str, **variables: str) -> CommandLine:
 class Running:
     """A command under way."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     told: Path
 
     def interrupt(self) -> None:
@@ -126,7 +164,14 @@ class Running:
     def end(self) -> Ended:
         """Wait for it to end by itself."""
         out, _ = self.process.communicate(timeout=PATIENCE)
-        return Ended(self.process.returncode, out.decode(), self.told.read_text(encoding="utf-8"))
+        return Ended(self.process.wait(), out.decode(), self.told.read_text(encoding="utf-8"))
+
+
+@cache
+def _fork_server() -> ForkServer:
+    server = ForkServer()
+    atexit.register(server.close)
+    return server
 
 
 def _command_by_wrong_clock(clock: float, arguments: Sequence[str]) -> list[str]:

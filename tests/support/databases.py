@@ -13,6 +13,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from tests.support.waiting import PATIENCE
+
 
 def make_sqlite_template(folder: Path) -> Path:
     """A migrated file, closed, with nothing left in its write-ahead log."""
@@ -61,7 +63,7 @@ def _at(server: str, database: str) -> str:
 
 def _administer(server: str, statement: str) -> None:
     async def execute() -> None:
-        connection = await asyncpg.connect(server, timeout=10)
+        connection = await asyncpg.connect(server, timeout=PATIENCE)
         try:
             await connection.execute(statement)
         finally:

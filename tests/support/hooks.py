@@ -35,13 +35,14 @@ class Hook:
 
     url: str = ""
     told: list[Told] = field(default_factory=list)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    """Ends every answer that hangs."""
 
 
 @asynccontextmanager
 async def a_hook(answer: Callable[[int], bytes | None]) -> AsyncIterator[Hook]:
     """A server on a free port that gives the n-th request (from 1) this answer, None for none at all."""
     hook = Hook()
-    ended = asyncio.Event()
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -52,7 +53,7 @@ async def a_hook(answer: Callable[[int], bytes | None]) -> AsyncIterator[Hook]:
             hook.told.append(Told({name.lower(): value for name, value in original.items()}, body))
             given = answer(len(hook.told))
             if given is None:
-                await ended.wait()
+                await hook.ended.wait()
                 return
             writer.write(given)
             while given == ENDLESS:
@@ -68,5 +69,5 @@ async def a_hook(answer: Callable[[int], bytes | None]) -> AsyncIterator[Hook]:
     async with await asyncio.start_server(listen, "127.0.0.1", 0) as server:
         hook.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook?sig=hunter2"
         yield hook
-        ended.set()
+        hook.ended.set()
         server.close()

@@ -185,5 +185,5 @@ class Damage:
         self._team.graph.behave()
         self._team.worker()
         for job in self._team.jobs:
-            while self._team.finish(job, 600)["status"] in {"stopped", "paused"}:
+            while self._team.finish(job, patience=3600)["status"] in {"stopped", "paused"}:
                 self._team.muster.run("job", "resume", job.id, "-o", "json")

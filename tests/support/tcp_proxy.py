@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
+from tests.support.waiting import PATIENCE
+
 
 @dataclass(slots=True)
 class TcpProxy:
@@ -112,12 +114,12 @@ def open_proxy(url: str) -> Iterator[TcpProxy]:
     stop = asyncio.Event()
     thread = threading.Thread(target=lambda: loop.run_until_complete(proxy.serve(stop, ready)), daemon=True)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(PATIENCE)
     try:
         yield proxy
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(PATIENCE)
         _end(loop)
 
 

@@ -22,10 +22,12 @@ from orchestrator.simulator.serving import serve_in_thread
 from orchestrator.store.database import make_engine, open_store
 from tests.support.apps import device_ids, devices_csv
 from tests.support.command_line import CommandLine, Running
+from tests.support.fork_server import Forked
 from tests.support.guards import noted_by_guards, set_guards
 from tests.support.invariants import Evidence, JobEvidence
+from tests.support.stalls import measured_stalls
 from tests.support.tcp_proxy import TcpProxy, open_proxy
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 Part = Literal["database", "broker"]
 PARTS: tuple[Part, ...] = ("database", "broker")
@@ -41,7 +43,7 @@ class TeamWorker:
     died_at: float | None = None
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> subprocess.Popen[bytes] | Forked:
         return self.running.process
 
     @property
@@ -52,7 +54,7 @@ class TeamWorker:
         """SIGKILL, and gone."""
         self.died_at = time.monotonic()
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
     def freeze(self) -> None:
         """SIGSTOP."""
@@ -92,6 +94,7 @@ class Team:
         self.workers: list[TeamWorker] = []
         self.jobs: list[TeamJob] = []
         self.recoveries: list[float] = []
+        self.stalls = opened.enter_context(measured_stalls())
         self._folder, self._variables, self._opened = folder, variables, opened
         self._services = {part: variables[name] for part, name in _VARIABLES.items()}
 
@@ -131,9 +134,9 @@ class Team:
         assert sum(counts.values()) == 2 * counts["total"]
         return shown
 
-    def finish(self, job: TeamJob, patience: float) -> dict[str, Any]:
+    def finish(self, job: TeamJob, *, patience: float = PATIENCE) -> dict[str, Any]:
         """The job once it is at rest."""
-        until(lambda: asyncio.run(self._is_at_rest(job)), patience, self.last_words, pause=0.2)
+        until(lambda: asyncio.run(self._is_at_rest(job)), self.last_words, patience=patience, pause=0.2)
         return self.show(job)
 
     async def _is_at_rest(self, job: TeamJob) -> bool:
@@ -148,17 +151,14 @@ class Team:
         """Its report."""
         return self.muster.run("job", "report", job.id).rows
 
-    def called(self, more_than: int, patience: float = 40) -> None:
+    def called(self, more_than: int) -> None:
         """Until Graph has heard more calls than that."""
-        until(lambda: self.graph.tenant.total > more_than, patience, self.last_words)
+        until(lambda: self.graph.tenant.total > more_than, self.last_words)
 
-    def taken_up(self, dead: TeamWorker, *, since: float | None = None) -> float:
-        """Until nothing is held by a dead worker; how long that took."""
-        since = time.monotonic() if since is None else since
-        until(lambda: not self.holds(dead), 60, self.last_words)
-        took = time.monotonic() - since
-        self.recoveries.append(took)
-        return took
+    def taken_up(self, dead: TeamWorker) -> None:
+        """Wait until a dead worker holds nothing any more; note for the evidence how long after its death that was."""
+        until(lambda: not self.holds(dead), self.last_words, pause=0.25)
+        self.recoveries.append(time.monotonic() - (dead.died_at or 0.0))
 
     def holds(self, worker: TeamWorker) -> bool:
         """Whether the database still has it as the holder of anything."""
@@ -204,6 +204,7 @@ class Team:
             jobs,
             limit=limit,
             recoveries=self.recoveries,
+            allowance=self.stalls.allowance,
             stale_writes=asyncio.run(self._noted()),
             others=others,
         )
@@ -253,7 +254,7 @@ def ask(url: str, question: str, *parameters: object) -> Any:
     """One value from a PostgreSQL database."""
 
     async def fetch() -> Any:
-        connection = await asyncpg.connect(url, timeout=10)
+        connection = await asyncpg.connect(url, timeout=PATIENCE)
         try:
             return await connection.fetchval(question, *parameters)
         finally:

@@ -1,4 +1,4 @@
-"""Waiting for what happens in another process, which tells nobody."""
+"""Waiting for events of other processes, which notify nobody."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from collections.abc import Callable
 
 import httpx
 
+PATIENCE = 300.0
+"""Seconds after which a wait counts as hung. A test is over as soon as its event happened: this bound only has to be
+longer than the slowest machine takes."""
+
 
 def until(
-    is_so: Callable[[], object], patience: float = 30, last_words: Callable[[], str] = str, *, pause: float = 0.05
+    is_so: Callable[[], object], last_words: Callable[[], str] = str, *, patience: float = PATIENCE, pause: float = 0.05
 ) -> None:
-    """Wait for something in another process."""
+    """Return when `is_so` answers with something true; after `patience` seconds raise an error with `last_words`."""
     deadline = time.monotonic() + patience
     while not is_so():
         assert time.monotonic() < deadline, f"not within {patience} seconds\n{last_words()}"
@@ -19,8 +23,8 @@ def until(
 
 
 def is_ready(url: str) -> bool:
-    """Whether the service at this address says that it is."""
+    """Whether the service at this address answers that it is ready."""
     try:
-        return httpx.get(f"{url}/api/health/ready", timeout=2).status_code == 200
+        return httpx.get(f"{url}/api/health/ready", timeout=PATIENCE).status_code == 200
     except httpx.HTTPError:
         return False

@@ -19,6 +19,7 @@ from orchestrator.settings import Settings
 from orchestrator.settings.load import load_settings
 from orchestrator.usecases.keys import create_key
 from tests.support.askers import SOMEBODY
+from tests.support.waiting import PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Service:
     async def client(self, role: Role = Role.ADMIN, **limits: Any) -> AsyncIterator[httpx.AsyncClient]:
         """Somebody with a key of this role."""
         headers = {"Authorization": f"Bearer {await self.key(role, **limits)}"}
-        async with httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=self.url, headers=headers, timeout=PATIENCE) as client:
             yield client
 
 
@@ -64,7 +65,7 @@ async def a_service(settings: Settings) -> AsyncIterator[Service]:
     # Signals are for the process that runs the tests.
     serving = asyncio.create_task(server._serve())
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not server.started:
                 if serving.done():
                     await serving

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import socket
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.support.command_line import CommandLine, Running, embedded
+from tests.support.services import free_port
+from tests.support.waiting import PATIENCE, is_ready, until
 
 pytestmark = pytest.mark.enable_socket
 
@@ -22,13 +22,14 @@ def muster(tmp_path: Path) -> CommandLine:
 
 def told_link(running: Running) -> str:
     """The link that the service printed."""
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        found = re.search(r"Dashboard: (http://\S+)", running.told.read_text(encoding="utf-8"))
-        if found:
-            return found[1]
-        time.sleep(0.1)
-    pytest.fail("no link was printed within half a minute")
+    links: list[str] = []
+
+    def is_printed() -> list[str]:
+        links.extend(re.findall(r"Dashboard: (http://\S+)\n", running.told.read_text(encoding="utf-8")))
+        return links
+
+    until(is_printed, lambda: running.told.read_text(encoding="utf-8"))
+    return links[0]
 
 
 def test_keys_are_made_listed_and_revoked_and_all_of_it_is_written_down(muster: CommandLine) -> None:
@@ -49,11 +50,14 @@ def test_keys_are_made_listed_and_revoked_and_all_of_it_is_written_down(muster: 
 
 
 def test_an_embedded_service_prints_a_link_that_signs_in_once(muster: CommandLine) -> None:
-    with muster.started("serve", "--port", str(_free_port())) as serving:
+    with muster.started("serve", "--port", str(free_port())) as serving:
         link = told_link(serving)
-        with httpx.Client(follow_redirects=True) as first, httpx.Client(follow_redirects=True) as second:
-            until = time.monotonic() + 30
-            entered = _patiently(first, link, until)
+        with (
+            httpx.Client(follow_redirects=True, timeout=PATIENCE) as first,
+            httpx.Client(follow_redirects=True, timeout=PATIENCE) as second,
+        ):
+            until(lambda: is_ready(link.partition("/sign-in")[0]))
+            entered = first.get(link)
             again = second.get(link)
 
     assert "<h1>Jobs</h1>" in entered.text
@@ -61,26 +65,10 @@ def test_an_embedded_service_prints_a_link_that_signs_in_once(muster: CommandLin
 
 
 def test_an_embedded_service_listens_nowhere_else_until_people_can_sign_in(muster: CommandLine) -> None:
-    refused = muster.run("serve", "--host", "0.0.0.0", "--port", str(_free_port()))
+    refused = muster.run("serve", "--host", "0.0.0.0", "--port", str(free_port()))
     half = muster.run("serve", MUSTER_SIGN_IN_TENANT_ID="contoso.example")
 
     assert refused.code == 2
     assert "MUSTER_SIGN_IN_TENANT_ID" in refused.err
     assert half.code == 2
     assert "MUSTER_SIGN_IN_CLIENT_ID and MUSTER_SIGN_IN_CLIENT_SECRET and MUSTER_PUBLIC_URL" in half.err
-
-
-def _patiently(client: httpx.Client, url: str, until: float) -> httpx.Response:
-    while True:
-        try:
-            return client.get(url)
-        except httpx.TransportError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.1)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port

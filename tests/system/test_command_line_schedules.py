@@ -8,6 +8,7 @@ import pytest
 from orchestrator.simulator.app import SimulatedGraph
 from tests.support.apps import device_ids, devices_csv
 from tests.support.command_line import CommandLine
+from tests.support.services import free_port
 from tests.support.waiting import until
 
 BERLIN = ("--cron", "30 2 * * *", "--timezone", "Europe/Berlin")
@@ -100,7 +101,7 @@ def test_a_service_is_a_clock_and_history_says_what_became_of_every_moment(
     muster.run("list", "import", "fleet", muster.write("a.csv", devices_csv(20)))
     added = muster.run("schedule", "add", "often", "--every", "2s", *ORDER, "-o", "json")
 
-    with muster.started("serve", "--port", str(_free_port())):
+    with muster.started("serve", "--port", str(free_port())):
         until(lambda: len(_started(muster)) >= 2)
         muster.run("schedule", "pause", "often")
         jobs = _started(muster)
@@ -140,7 +141,7 @@ def test_doctor_names_a_schedule_that_is_set_aside(muster: CommandLine) -> None:
     muster.run("schedule", "add", "often", "--every", "1s", *ORDER)
     removed = muster.run("list", "remove", "fleet")
 
-    with muster.started("serve", "--port", str(_free_port())):
+    with muster.started("serve", "--port", str(free_port())):
         until(lambda: muster.run("schedule", "show", "often", "-o", "json").json["status"] == "set aside")
         doctor = muster.run("doctor", "-o", "json").json
 
@@ -171,9 +172,3 @@ def test_blackouts_come_from_dates_and_calendars_and_show_in_the_preview(muster:
 def _started(muster: CommandLine) -> list[str]:
     history = json.loads(muster.run("schedule", "history", "often", "-o", "json").out)
     return [row["job"] for row in history if row["status"] == "started"]
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port

