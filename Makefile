@@ -6,11 +6,13 @@ READY := $(VENV)/.ready
 UV ?= uv
 # Tests in so many processes at once, each with servers of its own; half of them wait for somebody else's timers.
 PROCESSES ?= 3
-PYTEST := $(BIN)/python -m pytest -q -n $(PROCESSES) --dist worksteal
+# The order of the tests and all chance in them: `make test CHANCE=…` runs them once more as that number says.
+CHANCE := $(shell date +%s)
+PYTEST := $(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadgroup --randomly-seed=$(CHANCE) --hypothesis-seed=$(CHANCE)
 SOURCES := orchestrator workers migrations tests $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks format static check test chaos zones demo bench dev lock wheel clean
+.PHONY: help setup hooks format static check fast test chaos zones demo bench dev lock wheel clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -50,14 +52,17 @@ static: $(READY) ## format, lint, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: static ## before every commit: static, unit, properties, architecture
+check: $(READY) ## before every commit, under a minute: static, unit, properties, architecture
+	@$(MAKE) --no-print-directory -j 2 static fast
+
+fast: $(READY)
 	$(PYTEST) tests/unit tests/properties tests/architecture
 
-test: static ## everything: check, then integration, system and faults
-	$(PYTEST)
+test: static ## before every merge, six minutes: check, then integration, system, browser and faults
+	$(PYTEST) --costs 20
 
 # SEED=… plays one simulated run again, with its log; docs/faults.md has more.
-chaos: $(READY) ## break things at random: SECONDS=60 SEED=… KIND=simulation|processes KILLS=…
+chaos: $(READY) ## break things at random for longer than a test may: SECONDS=60 SEED=… KIND=simulation|processes KILLS=…
 	@SECONDS=$(SECONDS) SEED=$(SEED) KIND=$(KIND) KILLS=$(KILLS) $(BIN)/python -m tests.support.chaos
 
 zones: $(READY) ## compare when schedules are due with an oracle, around every transition of every time zone

@@ -20,14 +20,22 @@ settings.register_profile("muster", deadline=None, derandomize="CI" in os.enviro
 settings.load_profile("muster")
 
 _WITHOUT_SOCKETS = {"unit", "properties"}
+_LONGEST = {"browser", "faults"}
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Nothing in unit/ and properties/ reaches outside the process."""
+    """Nothing in unit/ and properties/ reaches outside the process; the longest tests begin first, in random order."""
     tests = Path(__file__).parent
+
+    def folder(item: pytest.Item) -> str:
+        return item.path.relative_to(tests).parts[0] if item.path.is_relative_to(tests) else ""
+
     for item in items:
-        if item.path.is_relative_to(tests) and item.path.relative_to(tests).parts[0] in _WITHOUT_SOCKETS:
+        if folder(item) in _WITHOUT_SOCKETS:
             item.add_marker(pytest.mark.disable_socket)
+    # Or one process would wait at the end for a test of a minute that another has just begun.
+    items.sort(key=lambda item: folder(item) not in _LONGEST)
 
 
 def pytest_collection_finish() -> None:

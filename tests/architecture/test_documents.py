@@ -10,9 +10,10 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 from tests.support.checkout import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+WITH_PYTHON = [document for document in DOCUMENTS if "```python" in document.read_text(encoding="utf-8")]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("document", WITH_PYTHON, ids=lambda file: file.relative_to(ROOT).as_posix())
 def test_the_python_in_a_document_runs(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
@@ -28,6 +29,16 @@ def test_every_link_inside_the_checkout_leads_somewhere(document: Path) -> None:
     broken = [link for link in links if not _leads_somewhere(document, link)]
 
     assert broken == []
+
+
+def test_the_page_about_tests_names_only_tests_that_there_are() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "tests.md").read_text(encoding="utf-8")))
+    defined = {
+        name for file in ROOT.glob("tests/**/*.py") for name in re.findall(r"def (test_\w+)", file.read_text("utf-8"))
+    }
+
+    assert named
+    assert named - defined == set()
 
 
 def _leads_somewhere(document: Path, link: str) -> bool:

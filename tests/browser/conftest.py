@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from tests.support import databases
 from tests.support.apps import device_ids
 from tests.support.browser import Browser, open_browser, why_not
 from tests.support.command_line import CommandLine
+from tests.support.services import free_port
 from tests.support.waiting import is_ready, until
 
 
@@ -26,6 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not item.path.is_relative_to(here):
             continue
         item.add_marker(pytest.mark.enable_socket)
+        # All in one process: they share a browser and an installation.
+        item.add_marker(pytest.mark.xdist_group("browser"))
         if reason:
             item.add_marker(pytest.mark.skip(reason=reason))
 
@@ -81,7 +83,7 @@ def installation(
         )
         stack.enter_context(muster.started("worker"))
         stack.enter_context(muster.started("clock"))
-        made = Installation(muster, graph, _free_port(), stack)
+        made = Installation(muster, graph, free_port(), stack)
         made.processes = made.serve()
         stack.callback(_end, made)
         yield made
@@ -112,9 +114,3 @@ def admin(browser: Browser, installation: Installation) -> Browser:
 
 def _end(installation: Installation) -> None:
     installation.processes.close()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port

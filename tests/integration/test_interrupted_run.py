@@ -42,18 +42,8 @@ def test_it_leaves_no_worker_no_server_and_no_process_of_a_test(
     for each in range(max(processes, 1)):
         files.append(tmp_path / f"test_hangs_{each}.py")
         files[-1].write_text(_HANGING.format(number=each, folder=str(tmp_path)))
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:randomly",
-        "-p",
-        "no:cacheprovider",
-        "-n",
-        str(processes),
-    ]
+    settings = ["-c", str(ROOT / "pyproject.toml"), "-p", "no:randomly", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", *settings, "-n", str(processes)]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     with (tmp_path / "told").open("wb") as told:
         run = subprocess.Popen([*command, *map(str, files)], cwd=ROOT, env=environ, stdout=told, stderr=told)

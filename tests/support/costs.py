@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from tests.support.checkout import ROOT
 from tests.support.fork_server import ForkServer
 
 _PROPERTY = "processor_seconds"
+_PAGE = "docs/tests.md"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -60,13 +62,16 @@ class Costs:
         functions: dict[str, float] = defaultdict(float)
         for test, seconds in self._of_test.items():
             folders["/".join(Path(test.partition("::")[0]).parts[:2])] += seconds
-            functions[test.partition("[")[0]] += seconds
+            functions[test.partition("[")[0].partition("@")[0]] += seconds
+        described = (ROOT / _PAGE).read_text(encoding="utf-8")
         terminalreporter.section("processor time, child processes included")
         terminalreporter.write_line(f"{sum(folders.values()):8.1f} s  all tests")
         for folder, seconds in _most(folders):
             terminalreporter.write_line(f"{seconds:8.1f} s  {folder}")
         for function, seconds in _most(functions)[: config.getoption("--costs")]:
-            terminalreporter.write_line(f"{seconds:8.2f} s  {function}")
+            name = function.rpartition("::")[2]
+            note = "" if f"`{name}`" in described else f"  (what it alone proves is missing in {_PAGE})"
+            terminalreporter.write_line(f"{seconds:8.2f} s  {function}{note}")
 
 
 def _most(seconds: dict[str, float]) -> list[tuple[str, float]]:
