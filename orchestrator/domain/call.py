@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,6 +18,10 @@ class Call(NamedTuple):
     via: Via
     device: Device
     client_request_id: str
+
+
+MayLeave = Callable[[], bool]
+"""Whether a prepared call may still be sent; asked when there is a connection, right before it would be written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import structlog
 
 from orchestrator.domain.batch import Claim
 from orchestrator.domain.brake import is_true_error
-from orchestrator.domain.call import Call, EnvelopesRefused
+from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.ids import JobNumber, client_request_id
 from orchestrator.domain.lane import LaneCalls
 from orchestrator.domain.outcome import Accepted, Deferred, GraphError, Outcome, Uncertain
@@ -104,7 +104,7 @@ class Flights:
             if unready is not None:
                 await self._take_in(held, targets, [unready] * len(targets), sent_at, left_at)
                 return
-            outcomes = await self._heard(held.claim, targets)
+            outcomes = await self._heard(held, targets)
             if outcomes is None:
                 self._withdraw(held, targets)
                 return
@@ -159,12 +159,17 @@ class Flights:
         is_out = self._ports.outages.is_out(held.claim.key.job) and not held.claim.is_probe
         return not is_out and self._ports.fence.allows(held)
 
-    async def _heard(self, claim: Claim, targets: Sequence[Target]) -> list[Outcome] | None:
+    async def _heard(self, held: HeldBatch, targets: Sequence[Target]) -> list[Outcome] | None:
         """The outcomes of calls to these targets, an error of ours among them; None where nothing was done."""
+        claim = held.claim
         job = claim.key.job
         self._in_air[job] += len(targets)
         try:
-            outcomes = await self._send([self._named(claim, target) for target in targets])
+            outcomes = await self._send(
+                [self._named(claim, target) for target in targets],
+                # Making a connection can take ten seconds, in which a person may have paused the job.
+                may_leave=lambda: not self._stop.is_requested and self._closures.is_open and self._allows(held),
+            )
         except asyncio.CancelledError:
             # We end before the answer came. What we know is recorded: that it was sent.
             lost = Uncertain(GraphError("Interrupted", "sent, and the answer was not waited for"))
@@ -182,11 +187,12 @@ class Flights:
                 del self._in_air[job]
         return [lost] * len(targets)
 
-    async def _send(self, calls: list[Call]) -> list[Outcome] | None:
-        """The outcomes; None where envelopes are refused and nothing was done."""
+    async def _send(self, calls: list[Call], may_leave: MayLeave) -> list[Outcome] | None:
+        """The outcomes; None where nothing was done: they may not leave any more, or envelopes are refused."""
         if len(calls) == 1:
-            return [await self._lane.caller.trigger(calls[0])]
-        outcomes = await self._lane.caller.trigger_together(calls)
+            outcome = await self._lane.caller.trigger(calls[0], may_leave)
+            return None if outcome is None else [outcome]
+        outcomes = await self._lane.caller.trigger_together(calls, may_leave)
         if isinstance(outcomes, EnvelopesRefused):
             log.warning("lane.envelopes_refused", lane=self._lane.key, code=outcomes.error.code)
             self.takes_envelopes = False

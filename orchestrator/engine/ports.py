@@ -10,7 +10,7 @@ from random import Random
 from typing import Protocol
 
 from orchestrator.domain.batching import Batching
-from orchestrator.domain.call import Call, EnvelopesRefused
+from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.lane import WriteLimit
@@ -25,18 +25,20 @@ from orchestrator.engine.throttle import Throttle
 
 
 class Caller(Protocol):
-    """Whatever makes calls in the name of one tenant."""
+    """Makes calls in the name of one tenant."""
 
     async def ready(self) -> Outcome | None:
         """Wait until a call would leave at once; what every call would come to, where none can leave."""
         ...
 
-    async def trigger(self, call: Call) -> Outcome:
-        """One call."""
+    async def trigger(self, call: Call, may_leave: MayLeave) -> Outcome | None:
+        """One call; None where `may_leave` answered False once there was a connection, and nothing was sent."""
         ...
 
-    async def trigger_together(self, calls: Sequence[Call]) -> list[Outcome] | EnvelopesRefused:
-        """Several calls in one envelope, their outcomes in the same order."""
+    async def trigger_together(
+        self, calls: Sequence[Call], may_leave: MayLeave
+    ) -> list[Outcome] | EnvelopesRefused | None:
+        """Several calls in one envelope, their outcomes in the same order; None as above."""
         ...
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import httpx
 
-from orchestrator.domain.call import Call, EnvelopesRefused
+from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SignInRefused, SignInUnreachable
 from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
@@ -18,7 +18,7 @@ from orchestrator.graph.challenges import claims_wanted
 from orchestrator.graph.envelopes import read_envelope
 from orchestrator.graph.requests import Request, envelope_for, request_for
 from orchestrator.graph.responses import read_reply
-from orchestrator.graph.transport import Http, outcome_of_failure
+from orchestrator.graph.transport import Http, Withheld, always, outcome_of_failure
 
 
 class GraphClient:
@@ -38,17 +38,24 @@ class GraphClient:
         token = await self._token()
         return None if isinstance(token, str) else token
 
-    async def trigger(self, call: Call) -> Outcome:
-        """Ask Graph to perform the action on the device, once."""
-        reply = await self._send(request_for(call, self._user_agent), _SINGLE)
+    async def trigger(self, call: Call, may_leave: MayLeave = always) -> Outcome | None:
+        """Ask Graph to perform the action on the device, once.
+
+        `may_leave` is asked when there is a connection; None where it answers False, and nothing was sent.
+        """
+        reply = await self._send(request_for(call, self._user_agent), _SINGLE, may_leave)
         if not isinstance(reply, _Reply):
             return reply
         outcome = read_reply(reply.status, reply.headers, reply.body, self._clock.now())
         return await self._mind_token(outcome, reply.headers, reply.token)
 
-    async def trigger_together(self, calls: Sequence[Call]) -> list[Outcome] | EnvelopesRefused:
+    async def trigger_together(
+        self, calls: Sequence[Call], may_leave: MayLeave = always
+    ) -> list[Outcome] | EnvelopesRefused | None:
         """The same for up to 20 calls in one envelope; outcomes come in the order of the calls."""
-        reply = await self._send(envelope_for(calls, self._user_agent), _ENVELOPE)
+        reply = await self._send(envelope_for(calls, self._user_agent), _ENVELOPE, may_leave)
+        if reply is None:
+            return None
         if not isinstance(reply, _Reply):
             return [reply] * len(calls)
         if reply.status == 200 and not reply.is_whole:
@@ -64,7 +71,7 @@ class GraphClient:
         # All at once: twenty parts refused for one token share one renewal, and its failure too.
         return await asyncio.gather(*(self._mind_token(part.outcome, part.headers, reply.token) for part in parts))
 
-    async def _send(self, request: Request, most: _Most) -> _Reply | Outcome:
+    async def _send(self, request: Request, most: _Most, may_leave: MayLeave) -> _Reply | Outcome | None:
         token = await self._token()
         if not isinstance(token, str):
             return token
@@ -73,9 +80,11 @@ class GraphClient:
         headers = {**request.headers, "Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
         try:
             async with asyncio.timeout(_LONGEST_CALL):
-                response = await self._http.post(self._root + request.path, headers, request.body)
+                response = await self._http.post(self._root + request.path, headers, request.body, may_leave)
         except (httpx.HTTPError, TimeoutError) as failure:
             return outcome_of_failure(failure)
+        except Withheld:
+            return None
         body, is_whole = await _read(response, most)
         return _Reply(response.status_code, response.headers, body, token, is_whole=is_whole)
 

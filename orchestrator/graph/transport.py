@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, Self
 from urllib.request import getproxies, proxy_bypass
@@ -13,7 +14,32 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from orchestrator.domain.call import MayLeave
 from orchestrator.domain.outcome import Deferred, GraphError, Outcome, Uncertain
+
+
+def always() -> bool:
+    """A request may leave."""
+    return True
+
+
+class Withheld(Exception):
+    """There was a connection for a request that might not leave any more; it was not sent."""
+
+
+_MAY_LEAVE: ContextVar[MayLeave] = ContextVar("may_leave", default=always)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Asks once more before a request is written: making its connection may have taken seconds."""
+
+    async def connect(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> Any:  # noqa: ASYNC109 - aiohttp's
+        connection = await super().connect(req, traces, timeout)
+        if not _MAY_LEAVE.get()():
+            # It is as good as new, for the next call.
+            connection.release()
+            raise Withheld
+        return connection
 
 
 class Http:
@@ -30,8 +56,13 @@ class Http:
         self._pools: dict[str | None, AiohttpTransport] = {}
         self._latest_url, self._address = "", httpx.URL()
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> httpx.Response:
-        """Send, and answer as soon as the status is there; whoever asked reads and closes it. httpx.HTTPError."""
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, may_leave: MayLeave = always
+    ) -> httpx.Response:
+        """Send, and return the response as soon as its status is there; the caller reads and closes it.
+
+        httpx.HTTPError; Withheld where `may_leave` answers False when a connection is there.
+        """
         if url != self._latest_url:
             # All envelopes go to one address, and reading it takes as long as writing the request.
             self._latest_url, self._address = url, httpx.URL(url)
@@ -42,11 +73,14 @@ class Http:
         way = self._ways[host]
         if way not in self._pools:
             self._pools[way] = self._transport(way)
+        asking = _MAY_LEAVE.set(may_leave)
         try:
             return await self._pools[way].handle_async_request(request)
         except aiohttp.ClientError as failure:
             # What the transport does not translate: an answer that is no HTTP.
             raise httpx.RemoteProtocolError("the answer is no HTTP", request=request) from failure
+        finally:
+            _MAY_LEAVE.reset(asking)
 
     async def aclose(self) -> None:
         """Close the pools."""
@@ -73,7 +107,7 @@ def pooled_transport(trust: ssl.SSLContext, proxy: str | None = None, *, connect
 
     def session() -> aiohttp.ClientSession:
         # An idle connection is dropped well before any proxy or load balancer drops it under a call.
-        pool = aiohttp.TCPConnector(ssl=trust, limit=connections, keepalive_timeout=30.0)
+        pool = _Connector(ssl=trust, limit=connections, keepalive_timeout=30.0)
         # The environment is not its business: it would look into ~/.netrc for each call.
         return aiohttp.ClientSession(connector=pool, trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.domain.call import Call, EnvelopesRefused
+from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.outcome import Outcome
 from orchestrator.graph import tokens
 from orchestrator.graph.auth import SignIn
@@ -25,13 +25,15 @@ class TenantConnection:
         """Have a token at hand."""
         return await self.client.ready()
 
-    async def trigger(self, call: Call) -> Outcome:
-        """One call."""
-        return await self.client.trigger(call)
+    async def trigger(self, call: Call, may_leave: MayLeave) -> Outcome | None:
+        """One call; None where it may not leave any more once there is a connection."""
+        return await self.client.trigger(call, may_leave)
 
-    async def trigger_together(self, calls: Sequence[Call]) -> list[Outcome] | EnvelopesRefused:
+    async def trigger_together(
+        self, calls: Sequence[Call], may_leave: MayLeave
+    ) -> list[Outcome] | EnvelopesRefused | None:
         """Several calls in one envelope."""
-        return await self.client.trigger_together(calls)
+        return await self.client.trigger_together(calls, may_leave)
 
     async def token_view(self) -> TokenView:
         """Sign in and read the token."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.domain.call import Call, EnvelopesRefused
+from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.outcome import Outcome
 from orchestrator.telemetry.metrics import Metrics
@@ -25,20 +25,24 @@ class MeasuredConnection:
         """Have a token at hand; no part of how long Graph takes."""
         return await self.inner.ready()
 
-    async def trigger(self, call: Call) -> Outcome:
-        """One call."""
+    async def trigger(self, call: Call, may_leave: MayLeave) -> Outcome | None:
+        """One call; None where it may not leave any more once there is a connection."""
         began = self.clock.monotonic()
         with spanned("graph.trigger", action=call.action.value, client_request_id=call.client_request_id):
-            outcome = await self.inner.trigger(call)
-        self.metrics.graph.labels(type(outcome).__name__.lower()).observe(self.clock.monotonic() - began)
+            outcome = await self.inner.trigger(call, may_leave)
+        if outcome is not None:
+            self.metrics.graph.labels(type(outcome).__name__.lower()).observe(self.clock.monotonic() - began)
         return outcome
 
-    async def trigger_together(self, calls: Sequence[Call]) -> list[Outcome] | EnvelopesRefused:
+    async def trigger_together(
+        self, calls: Sequence[Call], may_leave: MayLeave
+    ) -> list[Outcome] | EnvelopesRefused | None:
         """Several calls in one envelope, timed as one."""
         began = self.clock.monotonic()
         with spanned("graph.trigger_together", calls=len(calls)):
-            outcomes = await self.inner.trigger_together(calls)
-        self.metrics.graph.labels("envelope").observe(self.clock.monotonic() - began)
+            outcomes = await self.inner.trigger_together(calls, may_leave)
+        if outcomes is not None:
+            self.metrics.graph.labels("envelope").observe(self.clock.monotonic() - began)
         return outcomes
 
     async def token_view(self) -> TokenView:

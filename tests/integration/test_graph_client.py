@@ -108,6 +108,24 @@ def refused(outcome: Outcome) -> Refused:
     return outcome
 
 
+async def test_what_may_not_leave_once_there_is_a_connection_is_not_sent_and_the_next_call_takes_the_connection(
+    client: GraphClient, graph: SimulatedGraph
+) -> None:
+    asked: list[int] = []
+
+    def no_more() -> bool:
+        asked.append(graph.tenant.total)
+        return False
+
+    withheld = await client.trigger(a_call(), no_more), await client.trigger_together([a_call(), a_call()], no_more)
+    sent = await client.trigger(a_call())
+
+    assert withheld == (None, None)
+    assert asked == [0, 0]
+    assert isinstance(sent, Accepted)
+    assert graph.tenant.total == 1
+
+
 async def test_once_ready_a_call_waits_for_no_sign_in(client: GraphClient, issuer: Issuer) -> None:
     assert await client.ready() is None
     issuer.issue = None  # type: ignore[assignment,method-assign] # whoever asks now fails

@@ -35,7 +35,9 @@ def pytest_configure(config: pytest.Config) -> None:
         )
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    # Once: a second one in the middle of the tearing down would leave behind what the first was about to end.
+    signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -19,7 +19,7 @@ import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.domain.batching import Batching
-from orchestrator.domain.call import Call, EnvelopesRefused
+from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import LaneKey, WorkerId
@@ -49,6 +49,7 @@ ANSWER_PATIENCE = 30.0
 """Seconds after which a call without an answer counts as unheard."""
 
 _TRAVEL = 0.05
+_NEW_CONNECTIONS = 0.001
 _SAMPLED = 0.05
 _BEARER = Bearer("opaque", None, ANY_APP)
 
@@ -185,7 +186,9 @@ class DirectGraph:
     async def ready(self) -> Outcome | None:
         return None
 
-    async def trigger(self, call: Call) -> Outcome:
+    async def trigger(self, call: Call, may_leave: MayLeave) -> Outcome | None:
+        if not await self._connected(may_leave):
+            return None
         self._world.note_departure(self._life)
         await asyncio.sleep(self._world.chance.uniform(0.002, _TRAVEL))
         if self._life.is_dead:
@@ -194,7 +197,11 @@ class DirectGraph:
         self._world.note_heard(self._life, [outcome])
         return outcome
 
-    async def trigger_together(self, calls: Sequence[Call]) -> list[Outcome] | EnvelopesRefused:
+    async def trigger_together(
+        self, calls: Sequence[Call], may_leave: MayLeave
+    ) -> list[Outcome] | EnvelopesRefused | None:
+        if not await self._connected(may_leave):
+            return None
         self._world.note_departure(self._life)
         await asyncio.sleep(self._world.chance.uniform(0.002, _TRAVEL))
         if self._life.is_dead:
@@ -205,6 +212,13 @@ class DirectGraph:
 
     async def token_view(self) -> TokenView:
         return TokenView(Permission.GRANTED)
+
+    async def _connected(self, may_leave: MayLeave) -> bool:
+        """A call in a thousand needs a new connection on a bad day; whether it may still leave when that is there."""
+        if self._world.chance.random() < _NEW_CONNECTIONS:
+            await asyncio.sleep(self._world.chance.uniform(0.1, 5.0))
+            await self._life.gate()
+        return may_leave()
 
     async def _answered(self, call: Call, envelope: str | None) -> Outcome:
         graph = self._world.graph

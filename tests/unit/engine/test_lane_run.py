@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from orchestrator.domain import pacing
 from orchestrator.domain.batch import TargetChange
 from orchestrator.domain.batching import Batching
-from orchestrator.domain.call import Call, EnvelopesRefused
+from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.lane import LaneCalls, WriteLimit
@@ -61,6 +61,7 @@ class Graph:
     unready: Outcome | None = None
     refused_after: float = 0.0
     token_at: float = 0.0
+    connects_in: float = 0.0
 
     async def ready(self) -> Outcome | None:
         await self.clock.sleep(max(0.0, self.token_at - self.clock.monotonic()))
@@ -68,12 +69,20 @@ class Graph:
             await self.clock.sleep(self.refused_after)
         return self.unready
 
-    async def trigger(self, call: Call) -> Outcome:
+    async def trigger(self, call: Call, may_leave: MayLeave) -> Outcome | None:
+        await self.clock.sleep(self.connects_in)
+        if not may_leave():
+            return None
         self._note(call)
         await self.clock.sleep(self.latency)
         return self.answer(call)
 
-    async def trigger_together(self, calls: Sequence[Call]) -> list[Outcome] | EnvelopesRefused:
+    async def trigger_together(
+        self, calls: Sequence[Call], may_leave: MayLeave
+    ) -> list[Outcome] | EnvelopesRefused | None:
+        await self.clock.sleep(self.connects_in)
+        if not may_leave():
+            return None
         self.envelopes.append(len(calls))
         if self.envelopes_refused:
             await self.clock.sleep(self.latency)
@@ -570,6 +579,26 @@ async def test_a_stop_does_not_wait_for_calls_that_hang(clock: ManualClock) -> N
     assert held.snapshot().tally.waiting == 300
 
 
+@pytest.mark.parametrize("envelopes", [False, True])
+async def test_a_call_whose_connection_is_made_while_its_job_is_paused_does_not_leave(
+    clock: ManualClock, *, envelopes: bool
+) -> None:
+    stage = Stage(clock, 40, limit=None, envelopes=envelopes)
+    stage.graph.connects_in = 3.0
+
+    async def pause() -> None:
+        await clock.sleep(1.0)
+        stage.work.forbidden = True
+
+    pausing = asyncio.create_task(pause())
+    await stage.for_seconds(10)
+    await pausing
+
+    assert stage.graph.calls == []
+    assert stage.graph.envelopes == []
+    assert stage.work.statuses == {}
+
+
 async def test_a_forbidden_job_makes_no_further_call(clock: ManualClock) -> None:
     stage = Stage(clock, 300, limit=None)
     stage.graph.latency = 1.0
@@ -774,7 +803,8 @@ async def test_an_error_of_ours_leaves_no_target_on_its_way(clock: ManualClock) 
 async def test_an_envelope_that_answers_for_too_few_is_uncertain_for_all(clock: ManualClock) -> None:
     stage = Stage(clock, 20, limit=None, envelopes=True)
 
-    async def too_few(calls: Sequence[Call]) -> list[Outcome] | EnvelopesRefused:
+    async def too_few(calls: Sequence[Call], may_leave: MayLeave) -> list[Outcome] | EnvelopesRefused | None:
+        assert may_leave()
         return [Accepted("request") for _ in calls[1:]]
 
     stage.graph.trigger_together = too_few  # type: ignore[method-assign] # the one thing that differs here
