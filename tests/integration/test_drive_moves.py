@@ -25,7 +25,8 @@ from orchestrator.store.rows import BatchRow
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.describe_jobs import JobView, describe_job
-from orchestrator.usecases.drive import PATIENCE, Driver, open_driver
+from orchestrator.usecases.drive import PATIENCE as ENDS_WITHIN
+from orchestrator.usecases.drive import Driver, open_driver
 from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.recover_stalled import LEASE
 from orchestrator.usecases.resume_job import resume_job
@@ -33,6 +34,7 @@ from tests.support.apps import an_app, driven, report_of, submitted
 from tests.support.askers import SOMEBODY
 from tests.support.stalls import Stalls
 from tests.support.truth import assert_the_report_is_true
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.enable_socket
 
@@ -226,7 +228,7 @@ async def test_an_end_does_not_wait_for_a_database_that_is_away(
         took = time.monotonic() - ending
 
     assert took < 6 + stalls.allowance(6)
-    assert PATIENCE == 10
+    assert ENDS_WITHIN == 10
 
 
 async def test_what_another_took_over_is_not_called_any_more_when_the_database_is_back(
