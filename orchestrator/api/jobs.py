@@ -27,10 +27,11 @@ from orchestrator.api.schemas import (
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import JobStatus
-from orchestrator.domain.job_filter import JobFilter
+from orchestrator.domain.job_filter import WITH_FAILURES, JobFilter, Standing
 from orchestrator.domain.target import RowVerdict, TargetStatus
 from orchestrator.serving.served import MOST_OF_A_BODY, Parts, TheApp
 from orchestrator.serving.uploads import FIELDS_ROOM, received, upload_schema
+from orchestrator.serving.whole_ids import WholeJobId
 from orchestrator.serving.wire import Text
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.describe_jobs import JobView, describe_job, list_jobs, list_targets
@@ -43,7 +44,7 @@ from orchestrator.usecases.submit_job import preview_job, submit_job
 from orchestrator.usecases.write_report import report_text
 
 _ROW_STATUSES = tuple(status.value for status in (*TargetStatus, *RowVerdict))
-_JOB_STATUSES = tuple(status.value for status in JobStatus if status is not JobStatus.RECEIVING)
+_JOB_STATUSES = (*(status.value for status in JobStatus if status is not JobStatus.RECEIVING), WITH_FAILURES)
 _NO_REASON = Why()
 
 _Reason = Annotated[Why, Body()]
@@ -51,7 +52,7 @@ _Reason = Annotated[Why, Body()]
 
 def _filter(
     *,
-    status: Annotated[list[JobStatus], Words, several(_JOB_STATUSES, "Only jobs that stand so.")] = [],  # noqa: B006 - FastAPI copies it
+    status: Annotated[list[Standing], Words, several(_JOB_STATUSES, "Only jobs that stand so.")] = [],  # noqa: B006 - FastAPI copies it
     action: Annotated[Action | None, Query(description="Only jobs of this action.")] = None,
     tenant: Annotated[Text | None, Query(description="Only jobs of this tenant.")] = None,
     submitted_by: Annotated[
@@ -220,7 +221,7 @@ def _add_moves(routes: APIRouter) -> None:
     moving: dict[str, Any] = {"responses": problem_responses(400, 404, 409, 413)}
 
     @routes.post("/{job_id}/pause", **moving)
-    async def pause(app: TheApp, by: Operator, job_id: str, why: _Reason = _NO_REASON) -> JobFacts:
+    async def pause(app: TheApp, by: Operator, job_id: WholeJobId, why: _Reason = _NO_REASON) -> JobFacts:
         """Let no new call of the job leave; pausing twice is once."""
         return _facts(await pause_job(app, job_id, by=by, reason=why.reason))
 
@@ -228,19 +229,19 @@ def _add_moves(routes: APIRouter) -> None:
     async def resume(
         app: TheApp,
         by: Operator,
-        job_id: str,
+        job_id: WholeJobId,
         wanted: Annotated[ResumeRequest, Body()] = ResumeRequest(),  # noqa: B008 - FastAPI copies it
     ) -> JobFacts:
         """Go on with a job that was paused or stopped."""
         return _facts(await resume_job(app, job_id, by=by, reason=wanted.reason, rebind=wanted.rebind))
 
     @routes.post("/{job_id}/cancel", **moving)
-    async def cancel(app: TheApp, by: Operator, job_id: str, why: _Reason = _NO_REASON) -> JobFacts:
+    async def cancel(app: TheApp, by: Operator, job_id: WholeJobId, why: _Reason = _NO_REASON) -> JobFacts:
         """End the job: what was not sent never will be."""
         return _facts(await cancel_job(app, job_id, by=by, reason=why.reason))
 
     @routes.post("/{job_id}/priority", **moving)
-    async def priority(app: TheApp, by: Operator, job_id: str, wanted: PriorityRequest) -> JobFacts:
+    async def priority(app: TheApp, by: Operator, job_id: WholeJobId, wanted: PriorityRequest) -> JobFacts:
         """Weigh the job otherwise among the others of its lane, at once."""
         return _facts(await reprioritise_job(app, job_id, wanted.priority, by=by, reason=wanted.reason))
 
@@ -250,7 +251,7 @@ def _add_moves(routes: APIRouter) -> None:
         app: TheApp,
         by: Operator,
         response: Response,
-        job_id: str,
+        job_id: WholeJobId,
         wanted: Annotated[RetryRequest, Body()] = RetryRequest(),  # noqa: B008 - FastAPI copies it
         key: IdempotencyKey = None,
     ) -> JobFacts:
@@ -258,7 +259,7 @@ def _add_moves(routes: APIRouter) -> None:
         made = await retry_job(
             app,
             job_id,
-            statuses=wanted.status,
+            statuses=wanted.status or (),
             code=wanted.error,
             search=wanted.search or None,
             by=by,

@@ -82,6 +82,7 @@ class JobFacts(Wire):
     estimated_finish_at: str | None
     errors: list[ErrorFacts]
     retry_of: str | None
+    retried_by: list[str]
     schedule: str | None
     waiting_for: WaitingForFacts | None
 
@@ -160,7 +161,11 @@ WhyRemoved = Annotated[Text | None, Query(alias="reason", description="Why; the 
 class RetryRequest(Why):
     """Which targets of the job go into a new one."""
 
-    status: list[TargetStatus] = Field(default=[TargetStatus.FAILED], min_length=1)
+    status: list[TargetStatus] | None = Field(
+        default=None,
+        min_length=1,
+        description="Without it and without `error`, the failures that another attempt may mend.",
+    )
     error: Text | None = Field(default=None, description="Only those with this error code.")
     search: Text | None = Field(default=None, description="Only devices whose id contains it.")
 

@@ -21,7 +21,7 @@ from orchestrator.settings import Settings
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_jobs import describe_job
 from orchestrator.usecases.resume_job import resume_job
-from orchestrator.usecases.retry_job import retry_job
+from orchestrator.usecases.retry_job import RetryWish, preview_retry, retry_job
 from orchestrator.usecases.run_schedule import run_schedule
 
 
@@ -84,6 +84,14 @@ def launch_retry(
             )
         )
         click.echo(f"Job {job.id} retries {plural(job.intake.rows, 'device')} of {job.retry_of}.", err=True)
+        wish = RetryWish(frozenset(statuses), code, search)
+        left_out = (await preview_retry(app, job.retry_of or wanted, wish)).left_out
+        if left_out:
+            click.echo(
+                f"Left out: {plural(left_out, 'device')} that failed for good (gone, or not able to take the action). "
+                f"`muster job retry {job.retry_of} --status failed` calls them all the same.",
+                err=True,
+            )
         return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
 
     return with_app(settings, work, kind="run" if settings.is_embedded else "ask")

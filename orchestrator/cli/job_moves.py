@@ -88,7 +88,11 @@ def resume(
 
 @click.command()
 @click.argument("wanted", metavar="ID")
-@click.option("--status", default="failed", show_default=True, metavar="STATUS,…", help=f"Of {', '.join(_RETRIABLE)}.")
+@click.option(
+    "--status",
+    metavar="STATUS,…",
+    help=f"Of {', '.join(_RETRIABLE)}. Without it and without --error: failures that another attempt may mend.",
+)
 @click.option("--error", "code", metavar="CODE", help="Only those with this error code.")
 @click.option("--search", metavar="TEXT", help="Only devices whose id contains it.")
 @reason_option
@@ -100,7 +104,7 @@ def retry(
     invocation: Invocation,
     wanted: str,
     *,
-    status: str,
+    status: str | None,
     code: str | None,
     search: str | None,
     reason: str | None,

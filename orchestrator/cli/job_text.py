@@ -71,6 +71,7 @@ def facts_of(view: JobView) -> dict[str, str | None]:
         "finished": local(job.finished_at),
         "done by": local(view.estimated_finish_at),
         "retry of": job.retry_of,
+        "retried by": ", ".join(view.retried_by),
     }
 
 

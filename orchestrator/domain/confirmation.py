@@ -1,13 +1,22 @@
-"""How many devices may be called without somebody saying the number themselves; pure."""
+"""What somebody confirms before a change is made: the number of devices, and the state that they were shown; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 
 from orchestrator.domain.action import Action
+from orchestrator.domain.errors import ConfirmationOutdated
+from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
+from orchestrator.domain.keys import ApiKey, Creations
+from orchestrator.domain.schedule import Schedule
 
 Confirm = Callable[[Action, int], None]
-"""Hears of how many devices an action is about to be asked; what it raises leaves everything as it is."""
+"""Is called with the action and the number of devices just before a change; an exception from it leaves all as it is.
+"""
+
+Facts = Mapping[str, str | int]
+"""What a page showed of the thing that is about to be changed, by the words that it used."""
 
 COSTLY_ABOVE = 10
 """Devices that a costly action may be asked of without a question: hours of disk and processor on each."""
@@ -16,3 +25,75 @@ COSTLY_ABOVE = 10
 def asks_above(action: Action, confirm_above: int) -> int:
     """The number of devices above which the count is asked about."""
     return min(COSTLY_ABOVE, confirm_above) if action.is_costly else confirm_above
+
+
+def refuse_outdated(shown: Facts | None, now: Facts) -> None:
+    """ConfirmationOutdated where a fact that was shown is another one by now, or where nothing was shown at all.
+
+    None means that the caller confirms nothing (the API, the command line). A fact that only one side has is not
+    compared: how many devices wait is known only while a job is at rest.
+    """
+    if shown is None:
+        return
+    common = [name for name in now if name in shown]
+    if not common or any(shown[name] != now[name] for name in common):
+        raise ConfirmationOutdated(shown, now)
+
+
+def job_facts(job: Job, tally: Tally) -> Facts:
+    """What the pages show of a job when somebody is about to steer it."""
+    status = shown_status(job.status, tally)
+    facts: dict[str, str | int] = {"status": _PHASES.get(status, status.value)}
+    if status in {JobStatus.PAUSED, JobStatus.STOPPED}:
+        facts["waiting devices"] = tally.waiting
+    return facts
+
+
+def priority_facts(job: Job, tally: Tally) -> Facts:
+    """The same with the priority, which alone is about to be changed."""
+    return {**job_facts(job, tally), "priority": job.priority.value}
+
+
+def schedule_facts(schedule: Schedule, version: int | None, devices: int | None) -> Facts:
+    """What the pages show of a schedule; `version` and `devices` are those of its list, None where there is no list."""
+    order = schedule.order
+    rules = repr((schedule.rhythm, order, schedule.rules, schedule.channels))
+    return {
+        "status": schedule.status.value,
+        "action": order.action.value,
+        "tenant": order.tenant,
+        "list": order.list_name,
+        "version of the list": "none" if version is None else version,
+        "devices": "none" if devices is None else devices,
+        "rules": hashlib.sha256(rules.encode()).hexdigest()[:16],
+    }
+
+
+def list_facts(version: int, devices: int, schedules: Sequence[str]) -> Facts:
+    """What the pages show of a saved list."""
+    return {"version": version, "devices": devices, "schedules that need it": ", ".join(sorted(schedules)) or "none"}
+
+
+def version_facts(version: int, devices: int) -> Facts:
+    """What a form shows of the list that somebody chooses in it."""
+    return {"version of the list": version, "devices": devices}
+
+
+def key_facts(key: ApiKey, status: str) -> Facts:
+    """What the list of keys shows of an API key."""
+    return {"name": key.name, "role": key.grant.role.value, "status": status}
+
+
+def whole_key_facts(key: ApiKey, status: str, created: Creations) -> Facts:
+    """What the page of a key shows: also what the key created and is still in force."""
+    made = ", ".join((*created.keys, *created.schedules, *created.jobs))
+    return {**key_facts(key, status), "what it created": made or "none"}
+
+
+_PHASES = {
+    JobStatus.QUEUED: "active",
+    JobStatus.RUNNING: "active",
+    JobStatus.PAUSING: "paused",
+    JobStatus.CANCELLING: "cancelled",
+}
+"""A job that moves from one of these statuses to the other by itself is the same thing to whoever steers it."""

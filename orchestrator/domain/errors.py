@@ -2,9 +2,9 @@
 
 MusterError
 ├── RequestRejected        the caller must change something         exit code 2
-│   ├── UnknownJob, AmbiguousJob, UnknownTenant, UnknownLane
+│   ├── UnknownJob (IdNotWhole), AmbiguousJob, UnknownTenant, UnknownLane
 │   ├── IllegalMove, IdempotencyConflict
-│   ├── NotPermitted (SignInTooOld), UnknownKey, UnknownSession, WrongMoment
+│   ├── NotPermitted (SignInTooOld), UnknownKey, UnknownSession, WrongMoment, ConfirmationOutdated
 │   ├── SettingsInvalid
 │   ├── UnknownSchedule, UnknownList, UnknownZone, UnknownChannel
 │   ├── ScheduleInvalid, ScheduleUnreadable, NameTaken, ListNeeded, StillRunning
@@ -17,7 +17,7 @@ MusterError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -200,6 +200,40 @@ class SignInTooOld(NotPermitted):
 
 class WrongMoment(RequestRejected):
     """The job does not stand so that this could be done."""
+
+
+class IdNotWhole(UnknownJob):
+    """A change over HTTP named a job by `latest` or by the beginning of its id."""
+
+    def __init__(self, wanted: str) -> None:
+        RequestRejected.__init__(
+            self,
+            f"{wanted!r} is not the whole id of a job, and a change over HTTP takes nothing else: "
+            "read the job first, and name the id that is in the answer.",
+        )
+        self.wanted = wanted
+
+
+class ConfirmationOutdated(RequestRejected):
+    """The thing is no longer what it was when somebody was asked to confirm a change of it.
+
+    `shown` are the facts that they saw, none where the request carries none; `now` are the present ones.
+    """
+
+    def __init__(self, shown: Mapping[str, str | int], now: Mapping[str, str | int]) -> None:
+        super().__init__(f"{_what_differs(shown, now)} Nothing was done.")
+        self.shown, self.now = shown, now
+
+
+def _what_differs(shown: Mapping[str, str | int], now: Mapping[str, str | int]) -> str:
+    different = [name for name in now if name in shown and shown[name] != now[name]]
+    if not different:
+        return "This request does not say what was confirmed."
+    told = [
+        f"{name} was {shown[name]} and is {now[name]}" if name != "rules" else "its rules were changed"
+        for name in different
+    ]
+    return f"It has changed since it was shown: {'; '.join(told)}."
 
 
 class UnknownKey(RequestRejected):

@@ -76,6 +76,11 @@ class Tally:
         return self.waiting + self.sending + self.settled
 
     @property
+    def called(self) -> int:
+        """Targets that were called and have ended; what was cancelled never was."""
+        return self.accepted + self.failed + self.uncertain
+
+    @property
     def settled(self) -> int:
         """Targets with a final status."""
         return self.accepted + self.failed + self.uncertain + self.cancelled
@@ -127,6 +132,13 @@ def shown_status(stored: JobStatus, tally: Tally) -> JobStatus:
     if stored is JobStatus.CANCELLED and (tally.sending or tally.waiting):
         return JobStatus.CANCELLING
     return stored
+
+
+def status_words(shown: JobStatus, tally: Tally) -> str:
+    """The status as people read it: an end with failures does not read as a success."""
+    if shown is JobStatus.FINISHED and (tally.failed or tally.uncertain):
+        return f"{shown.value} with failures"
+    return shown.value
 
 
 _LEGAL_MOVES: dict[JobStatus, frozenset[JobStatus]] = {

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.job import JobStatus
+
+WITH_FAILURES: Literal["finished-with-failures"] = "finished-with-failures"
+"""Finished jobs of which a device failed or is uncertain; `finished` has them too."""
+
+Standing = JobStatus | Literal["finished-with-failures"]
 
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
     """All that is given must fit; `statuses` are the shown ones, `text` is looked for in ids, names and reasons."""
 
-    statuses: tuple[JobStatus, ...] = ()
+    statuses: tuple[Standing, ...] = ()
     action: Action | None = None
     tenant: str | None = None
     submitted_by: str | None = None

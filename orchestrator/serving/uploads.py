@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypedDict, TypeVar
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -25,6 +25,13 @@ from orchestrator.usecases.submit_job import JobRequest
 
 F = TypeVar("F", bound=Wire)
 
+
+class _Limits(TypedDict):
+    max_files: int
+    max_fields: int
+    max_part_size: int
+
+
 FIELDS_ROOM = 1024 * 1024
 """Bytes that an upload may have besides its file."""
 
@@ -34,6 +41,7 @@ _MOST_OF_A_FIELD = 16 * 1024
 
 
 _BRAKE = BrakeOptions()
+_LIMITS: _Limits = {"max_files": 1, "max_fields": _MOST_FIELDS, "max_part_size": _MOST_OF_A_FIELD}
 
 
 class SubmissionForm(Wire):
@@ -68,6 +76,7 @@ class Upload:
     file_name: str | None
     form: SubmissionForm
     besides: Mapping[str, str] = field(default_factory=dict)
+    has_action: bool = True
 
     def request(self, settings: Settings, by: Asker, *, idempotency_key: str | None = None) -> JobRequest:
         """What is asked for, apart from the devices."""
@@ -100,11 +109,19 @@ class Upload:
 
 
 @asynccontextmanager
-async def received(request: Request, *, besides: Collection[str] = ()) -> AsyncIterator[Upload]:
-    """The upload of a request, with fields `besides` those of the form; RequestValidationError for what is wrong."""
+async def received(
+    request: Request, *, besides: Collection[str] = (), action_unless_chosen: Action | None = None
+) -> AsyncIterator[Upload]:
+    """The upload of a request, with fields `besides` those of the form; RequestValidationError for what is wrong.
+
+    `action_unless_chosen` stands in where no action was chosen yet, which `has_action` tells.
+    """
     async with file_and_texts(request) as (stream, file_name, texts):
         others = {name: texts.pop(name) for name in besides if name in texts}
-        yield Upload(stream, file_name, read_fields(SubmissionForm, texts), others)
+        has_action = bool(texts.get("action", "").strip())
+        if not has_action and action_unless_chosen is not None:
+            texts["action"] = action_unless_chosen.value
+        yield Upload(stream, file_name, read_fields(SubmissionForm, texts), others, has_action)
 
 
 @asynccontextmanager
@@ -114,14 +131,24 @@ async def file_and_texts(request: Request) -> AsyncIterator[tuple[BinaryIO, str 
     Asked for inside the route and not as its parameter: a parameter is read before anybody looks at the key.
     """
     # A form that is no multipart would be read into memory, whatever its size.
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if not is_upload(request):
         raise RequestValidationError([_missing("file", _THE_FILE)])
-    limits = {"max_files": 1, "max_fields": _MOST_FIELDS, "max_part_size": _MOST_OF_A_FIELD}
-    async with request.form(**limits) as form:
+    async with request.form(**_LIMITS) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise RequestValidationError([_missing("file", _THE_FILE)])
         yield file.file, _name_of(file), _texts(form)
+
+
+def is_upload(request: Request) -> bool:
+    """Whether the body is a form that is read to disk, part by part."""
+    return request.headers.get("content-type", "").startswith("multipart/form-data")
+
+
+async def upload_field(request: Request, name: str) -> str:
+    """One text field of an upload, empty where there is none; the form stays with the request, to be read once."""
+    given = (await request.form(**_LIMITS)).get(name)
+    return given if isinstance(given, str) else ""
 
 
 def read_fields(form: type[F], texts: Mapping[str, str]) -> F:

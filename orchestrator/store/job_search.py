@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
-from orchestrator.domain.job_filter import JobFilter
+from orchestrator.domain.job_filter import JobFilter, Standing
 from orchestrator.store.rows import BatchRow, JobRow
 
 
@@ -48,11 +48,14 @@ def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
     return found
 
 
-def _is_shown_as(status: JobStatus) -> ColumnElement[bool]:
+def _is_shown_as(status: Standing) -> ColumnElement[bool]:
     """As `shown_status` has it: paused and cancelled jobs are still letting go while anything of them moves."""
     moves = exists().where(BatchRow.job_number == JobRow.number, BatchRow.sending > 0)
     waits = exists().where(BatchRow.job_number == JobRow.number, BatchRow.waiting > 0)
+    went_wrong = exists().where(BatchRow.job_number == JobRow.number, or_(BatchRow.failed > 0, BatchRow.uncertain > 0))
     match status:
+        case "finished-with-failures":
+            return and_(JobRow.status == JobStatus.FINISHED, went_wrong)
         case JobStatus.PAUSED:
             return and_(JobRow.status == JobStatus.PAUSED, ~moves)
         case JobStatus.PAUSING:

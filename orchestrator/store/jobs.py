@@ -100,6 +100,11 @@ class Jobs:
         query = select(JobRow.__table__).where(JobRow.number.in_(numbers)).order_by(JobRow.number.desc())
         return [_job(row) for row in await self._connection.execute(query)]
 
+    async def by_ids(self, ids: Collection[JobId]) -> list[Job]:
+        """Those of these jobs that are there."""
+        query = select(JobRow.__table__).where(JobRow.id.in_(ids), _VISIBLE)
+        return [_job(row) for row in await self._connection.execute(query)]
+
     async def newest(self, limit: int, *, before: int | None = None, statuses: Sequence[JobStatus] = ()) -> list[Job]:
         """The newest jobs first; `before` is the number to go on from."""
         query = select(JobRow.__table__).where(_VISIBLE).order_by(JobRow.number.desc()).limit(limit)
@@ -230,6 +235,20 @@ class Jobs:
         """Jobs that are running although nothing of them waits or moves: whoever should settle them died."""
         found = await self._connection.execute(_UNSETTLED, {"most": limit})
         return [JobNumber(number) for number in found.scalars()]
+
+    async def is_held(self, number: JobNumber) -> bool:
+        """Whether a worker holds a part of the job: it may have targets in memory, or calls on their way."""
+        query = select(BatchRow.batch).where(BatchRow.job_number == number, BatchRow.holder.is_not(None)).limit(1)
+        return (await self._connection.execute(query)).first() is not None
+
+    async def retried_by(self, ids: Collection[JobId]) -> dict[JobId, tuple[JobId, ...]]:
+        """The retries of these jobs, oldest first; a job without any is left out."""
+        query = select(JobRow.retry_of, JobRow.id).where(JobRow.retry_of.in_(ids), _VISIBLE).order_by(JobRow.number)
+        found: dict[JobId, tuple[JobId, ...]] = {}
+        for old, new in await self._connection.execute(query):
+            retried = JobId(str(old))
+            found[retried] = (*found.get(retried, ()), JobId(new))
+        return found
 
     async def cancelled_but_waiting(self, *, limit: int) -> list[JobNumber]:
         """Cancelled jobs of which something still waits: it was held while the job was cancelled."""

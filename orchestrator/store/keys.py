@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.errors import UnknownKey
 from orchestrator.domain.keys import KEY_LIFETIME, ApiKey
 from orchestrator.store.grants import grant_columns, grant_of
-from orchestrator.store.rows import AnyRow, KeyRow
+from orchestrator.store.rows import AnyRow, KeyRow, NewKeyRow
 
 
 class Keys:
@@ -74,6 +74,29 @@ class Keys:
             update(KeyRow).where(KeyRow.id == key_id, KeyRow.revoked_at.is_(None)).values(revoked_at=now)
         )
         return revoked.rowcount == 1
+
+    async def keep_to_show(
+        self, key_id: str, session_hash: str, nonce: str, *, expires_at: datetime, now: datetime
+    ) -> None:
+        """Keep what the text of a new key follows from, until its session takes it; forget what nobody took in time."""
+        await self._connection.execute(delete(NewKeyRow).where(NewKeyRow.expires_at < now))
+        await self._connection.execute(
+            insert(NewKeyRow).values(key_id=key_id, session_hash=session_hash, nonce=nonce, expires_at=expires_at)
+        )
+
+    async def any_to_show(self, session_hash: str) -> bool:
+        """Whether a key was made in this session and not shown yet."""
+        query = select(NewKeyRow.key_id).where(NewKeyRow.session_hash == session_hash).limit(1)
+        return (await self._connection.execute(query)).first() is not None
+
+    async def take_to_show(self, session_hash: str, *, now: datetime) -> list[tuple[str, str]]:
+        """Remove what was kept for this session; answers with (key id, nonce) of what is not too old to be shown."""
+        taken = await self._connection.execute(
+            delete(NewKeyRow)
+            .where(NewKeyRow.session_hash == session_hash)
+            .returning(NewKeyRow.key_id, NewKeyRow.nonce, NewKeyRow.expires_at)
+        )
+        return [(row.key_id, row.nonce) for row in taken if row.expires_at > now]
 
 
 def _key(row: AnyRow) -> ApiKey:

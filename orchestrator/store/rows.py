@@ -75,6 +75,12 @@ class JobRow(Base):
         Index("ix_jobs_active_lane", "lane", postgresql_where=_ACTIVE, sqlite_where=_ACTIVE),
         Index("ix_jobs_id_prefix", "id", postgresql_ops={"id": "varchar_pattern_ops"}),
         Index("ix_jobs_status", "status"),
+        Index(
+            "ix_jobs_retry_of",
+            "retry_of",
+            postgresql_where=text("retry_of IS NOT NULL"),
+            sqlite_where=text("retry_of IS NOT NULL"),
+        ),
         Index("ix_jobs_untold", "number", postgresql_where=text("untold"), sqlite_where=text("untold")),
         _FILLFACTOR,
     )
@@ -502,6 +508,23 @@ class SessionRow(Base):
     next_check_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     check_lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     sealed: Mapped[str | None] = mapped_column(Text)
+
+
+class NewKeyRow(Base):
+    """A key that was just made in a session of the dashboard, and not shown yet.
+
+    The text of the key follows from `nonce` and from the session's own secret, of which only the hash is kept: who
+    reads this table cannot tell the text.
+    """
+
+    __tablename__ = "new_keys"
+
+    key_id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    session_hash: Mapped[str] = mapped_column(
+        String(64), ForeignKey("sessions.secret_hash", ondelete="CASCADE"), index=True
+    )
+    nonce: Mapped[str] = mapped_column(String(64))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class SignInRow(Base):

@@ -8,11 +8,12 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Integer, Text, Update, case, func, or_, select, update
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Integer, Text, Update, and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup, TargetChange
 from orchestrator.domain.ids import JobId, JobNumber, client_request_id
+from orchestrator.domain.mending import PERMANENT_STATUSES
 from orchestrator.domain.target import LOST_CALL, TargetFacts, TargetStatus
 from orchestrator.store import array_rows, json_rows
 from orchestrator.store.errors_text import pack_errors, unpack_errors
@@ -72,10 +73,21 @@ class Targets:
         return found[:limit]
 
     async def count_fitting(
-        self, number: JobNumber, *, statuses: Sequence[TargetStatus], code: str | None = None, search: str | None = None
+        self,
+        number: JobNumber,
+        *,
+        statuses: Sequence[TargetStatus],
+        code: str | None = None,
+        search: str | None = None,
+        permanent: bool | None = None,
     ) -> int:
-        """How many targets fit; what is on its way counts as waiting. It looks at every target of the job."""
+        """How many targets fit; what is on its way counts as waiting. It looks at every target of the job.
+
+        `permanent` keeps only failures that no further attempt mends, or (False) everything but those.
+        """
         query = select(func.count()).where(TargetRow.job_number == number, *_fitting(statuses, code, search))
+        if permanent is not None:
+            query = query.where(_IS_PERMANENT if permanent else ~_IS_PERMANENT)
         return int((await self._connection.execute(query)).scalar_one())
 
     async def between(self, number: JobNumber, job: JobId, first: int, last: int) -> list[TargetFacts]:
@@ -205,6 +217,12 @@ def _fitting(statuses: Sequence[TargetStatus], code: str | None, search: str | N
         yield func.lower(TargetRow.error_code) == code.lower()
     if search:
         yield func.lower(TargetRow.device).contains(search.lower(), autoescape=True)
+
+
+_IS_PERMANENT = and_(
+    TargetRow.status == TargetStatus.FAILED,
+    func.coalesce(TargetRow.http_status, 0).in_(PERMANENT_STATUSES),
+)
 
 
 def _stored(status: TargetStatus) -> TargetStatus:

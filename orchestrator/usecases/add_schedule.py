@@ -8,7 +8,7 @@ import structlog
 
 from orchestrator.domain.access import Asker, scope_of
 from orchestrator.domain.blackout import Blackout
-from orchestrator.domain.confirmation import Confirm
+from orchestrator.domain.confirmation import Confirm, Facts
 from orchestrator.domain.errors import ScheduleInvalid
 from orchestrator.domain.rhythm import Rhythm, first_moments
 from orchestrator.domain.schedule import Order, Rules
@@ -32,7 +32,9 @@ class NewSchedule:
     blackouts: tuple[Blackout, ...] = ()
 
 
-async def add_schedule(app: App, new: NewSchedule, *, by: Asker, confirm: Confirm | None = None) -> ScheduleView:
+async def add_schedule(
+    app: App, new: NewSchedule, *, by: Asker, confirm: Confirm | None = None, shown_list: Facts | None = None
+) -> ScheduleView:
     """Store the schedule; what it lacks is said now and not at night."""
     by.grant.refuse_change(scope_of(new.order.action, new.order.tenant, 0))
     refuse_bad_name(new.name, "a schedule")
@@ -45,7 +47,7 @@ async def add_schedule(app: App, new: NewSchedule, *, by: Asker, confirm: Confir
             new.name, new.rhythm, new.order, new.rules, new.channels, by=by.name, creator=by.caller, now=now
         )
         await tx.schedules.add_blackouts(new.blackouts, schedule=schedule.number)
-        await refuse_bad_schedule(app, tx, schedule, by=by, confirm=confirm)
+        await refuse_bad_schedule(app, tx, schedule, by=by, confirm=confirm, shown_list=shown_list)
         await tx.schedules.advance(schedule, first[0].at)
         facts = {"action": new.order.action, "list": new.order.list_name}
         await tx.audit.write(by, "schedule.added", new.name, reason=new.order.reason, facts=facts, now=now)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
 from orchestrator.domain.access import Asker, scope_of
-from orchestrator.domain.confirmation import Confirm
+from orchestrator.domain.confirmation import Confirm, Facts
 from orchestrator.domain.errors import RequestRejected, ScheduleInvalid, UnknownSchedule
 from orchestrator.domain.rhythm import first_moments
-from orchestrator.domain.schedule import ScheduleStatus
+from orchestrator.domain.schedule import Schedule, ScheduleStatus
 from orchestrator.domain.schedule_change import ScheduleChange, changed
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_schedules import ScheduleView, describe_schedule
@@ -31,12 +32,20 @@ class ChangedSchedule:
 
 
 async def change_schedule(
-    app: App, name: str, change: ScheduleChange, *, by: Asker, confirm: Confirm | None = None
+    app: App,
+    name: str,
+    change: ScheduleChange,
+    *,
+    by: Asker,
+    confirm: Confirm | None = None,
+    shown_list: Facts | None = None,
+    refuse_if_outdated: Callable[[Schedule], None] | None = None,
 ) -> ChangedSchedule:
     """Make it so for every moment that nothing was decided for yet; a job that runs goes on as it was submitted.
 
     It is looked at as a new one would be. Whether it is paused or set aside stays as it is; one that has ended goes on
-    with a new rhythm.
+    with a new rhythm. `refuse_if_outdated` sees the schedule as it is before the change, nobody else's to change by
+    then; an exception from it leaves the schedule as it is.
     """
     if not change:
         raise RequestRejected("Say what is to change: every option of `muster schedule add` can be given.")
@@ -45,12 +54,14 @@ async def change_schedule(
         schedule = await tx.schedules.locked((await tx.schedules.by_name(name)).number)
         if schedule is None:
             raise UnknownSchedule(name)
+        if refuse_if_outdated is not None:
+            refuse_if_outdated(schedule)
         wanted = changed(schedule, change, now=now)
         by.grant.refuse_change(await scope_of_schedule(tx, schedule))
         by.grant.refuse_change(scope_of(wanted.order.action, wanted.order.tenant, 0))
         if (wanted.order.action, wanted.order.list_name) == (schedule.order.action, schedule.order.list_name):
-            confirm = None  # it calls no other devices, and for nothing else
-        await refuse_bad_schedule(app, tx, wanted, by=by, confirm=confirm)
+            confirm = shown_list = None  # it calls no other devices, and for nothing else
+        await refuse_bad_schedule(app, tx, wanted, by=by, confirm=confirm, shown_list=shown_list)
         next_at, status = schedule.next_at, schedule.status
         if wanted.rhythm != schedule.rhythm:
             await pass_over(tx, schedule, "the schedule was given another rhythm", now=now)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
@@ -50,6 +50,7 @@ class JobView:
     estimated_finish_at: datetime | None
     waiting_for: WaitingFor | None = None
     seconds_left: float | None = None
+    retried_by: tuple[JobId, ...] = ()
 
 
 async def describe_job(app: App, wanted: str) -> JobView:
@@ -59,8 +60,10 @@ async def describe_job(app: App, wanted: str) -> JobView:
         tally = (await tx.jobs.tallies([job.number]))[job.number]
         errors = await tx.jobs.errors(job.number)
         waiting = await _waiting_beside(tx, [job])
+        retries = await tx.jobs.retried_by([job.id])
     outlook = await _outlook(app, [job], {job.number: tally}, waiting)
-    return _shown(job, tally, errors, outlook.get(job.number, _NO_OUTLOOK))
+    shown = _shown(job, tally, errors, outlook.get(job.number, _NO_OUTLOOK))
+    return replace(shown, retried_by=retries.get(job.id, ()))
 
 
 async def list_jobs(app: App, *, limit: int, before: int | None = None, wanted: JobFilter = EVERY_JOB) -> list[JobView]:
@@ -68,7 +71,15 @@ async def list_jobs(app: App, *, limit: int, before: int | None = None, wanted: 
     async with app.store.reading() as tx:
         numbers = await tx.job_search.newest(wanted, limit=limit, before=before)
         seen = await _seen(tx, await tx.jobs.by_numbers(numbers))
-    return await _views(app, seen)
+        retries = await tx.jobs.retried_by([job.id for job in seen[0]])
+    return [replace(view, retried_by=retries.get(view.job.id, ())) for view in await _views(app, seen)]
+
+
+async def standings_of(app: App, ids: Collection[JobId]) -> dict[JobId, JobView]:
+    """How these jobs stand, without their error groups; a job that was removed is left out."""
+    async with app.store.reading() as tx:
+        seen = await _seen(tx, await tx.jobs.by_ids(ids))
+    return {view.job.id: view for view in await _views(app, seen)}
 
 
 async def unfinished_jobs(app: App, *, other_than: JobId) -> list[JobView]:

@@ -10,6 +10,7 @@ from itertools import islice, takewhile
 from typing import NamedTuple
 
 from orchestrator.domain.blackout import Blackout, blackout_at
+from orchestrator.domain.confirmation import Facts, schedule_facts
 from orchestrator.domain.due import window_of
 from orchestrator.domain.errors import RequestRejected, UnknownList
 from orchestrator.domain.forecast import Forecast
@@ -62,6 +63,16 @@ async def describe_schedule(app: App, name: str, *, count: int = NEXT_SHOWN) -> 
     async with app.store.reading() as tx:
         seen = await _seen(tx, await tx.schedules.by_name(name))
     return await _view(app, seen, count)
+
+
+async def facts_shown(tx: Transaction, schedule: Schedule) -> Facts:
+    """What the pages show of a schedule when somebody is about to steer it."""
+    return _facts(schedule, await _newest(tx, schedule))
+
+
+def facts_of_view(view: ScheduleView) -> Facts:
+    """The same of a schedule that was read before."""
+    return _facts(view.schedule, view.version)
 
 
 async def list_schedules(app: App) -> list[ScheduleView]:
@@ -160,6 +171,12 @@ async def _view(app: App, seen: _Seen, count: int) -> ScheduleView:
     if version is None and schedule.status is not ScheduleStatus.ENDED:
         problem = problem or f"{_no_list(schedule)}. Import it again, or name another list."
     return ScheduleView(schedule, version, blackouts, tuple(upcoming), last, forecast, problem)
+
+
+def _facts(schedule: Schedule, version: ListVersion | None) -> Facts:
+    if version is None:
+        return schedule_facts(schedule, None, None)
+    return schedule_facts(schedule, version.version, version.devices)
 
 
 async def _newest(tx: Transaction, schedule: Schedule) -> ListVersion | None:

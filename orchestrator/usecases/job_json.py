@@ -48,6 +48,7 @@ def job_object(view: JobView) -> dict[str, Any]:
         "estimatedFinishAt": rfc3339(view.estimated_finish_at),
         "errors": [error_object(error) for error in view.errors],
         "retryOf": job.retry_of,
+        "retriedBy": list(view.retried_by),
         "schedule": job.schedule,
         "waitingFor": None if view.waiting_for is None else waiting_object(view.waiting_for),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from orchestrator.domain.access import Asker, scope_of
-from orchestrator.domain.confirmation import Confirm
+from orchestrator.domain.confirmation import Confirm, Facts, refuse_outdated, version_facts
 from orchestrator.domain.due import window_of
 from orchestrator.domain.errors import ScheduleInvalid, UnknownChannel
 from orchestrator.domain.rhythm import first_moments
@@ -18,11 +18,18 @@ SHORTEST_START = timedelta(seconds=10)
 
 
 async def refuse_bad_schedule(
-    app: App, tx: Transaction, schedule: Schedule, *, by: Asker, confirm: Confirm | None = None
+    app: App,
+    tx: Transaction,
+    schedule: Schedule,
+    *,
+    by: Asker,
+    confirm: Confirm | None = None,
+    shown_list: Facts | None = None,
 ) -> None:
     """RequestRejected says what of this schedule is not there, cannot be kept, or is more than the asker may.
 
-    A good one is confirmed by how many devices its list has.
+    A good one is confirmed by how many devices its list has; ConfirmationOutdated where the list is not as
+    `shown_list`.
     """
     order, rules = schedule.order, schedule.rules
     zone_of(schedule.rhythm.timezone)
@@ -49,5 +56,6 @@ async def refuse_bad_schedule(
         window = window_of(schedule, first.at, ())
         if window is not None and window.ends - first.at <= rules.jitter:
             raise ScheduleInvalid("--jitter may take a job beyond its window: give less of it, or a later --until.")
+    refuse_outdated(shown_list, version_facts(version.version, version.devices))
     if confirm is not None:
         confirm(order.action, version.devices)

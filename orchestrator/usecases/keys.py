@@ -6,14 +6,16 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
 from orchestrator.domain.access import Asker, Grant, Role
+from orchestrator.domain.confirmation import Facts, key_facts, refuse_outdated
 from orchestrator.domain.errors import NotPermitted, RequestRejected, UnknownTenant, WrongMoment
 from orchestrator.domain.figures import rfc3339
+from orchestrator.domain.ids import ID_ALPHABET, ID_LENGTH
 from orchestrator.domain.keys import ApiKey, Creations, end_of_key
 from orchestrator.store.database import Transaction
 from orchestrator.usecases.app import App
@@ -23,6 +25,9 @@ log = structlog.get_logger()
 
 OVERLAP = timedelta(days=7)
 """How long a rotated key still opens the API where nobody says otherwise."""
+
+SHOWN_WITHIN = timedelta(minutes=5)
+"""A browser follows a redirect at once; a key whose text was not shown by then is revoked and made again."""
 
 _USE_NOTED_EVERY = timedelta(minutes=1)
 _MOVE_NOTED_EVERY = timedelta(seconds=10)
@@ -34,6 +39,18 @@ class NewKey:
 
     key: ApiKey
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLater:
+    """How a key is made whose text a session of the dashboard takes once, in its next request.
+
+    `secret` (43 characters) is derived from the session's own secret and from `nonce`, which is kept until then.
+    """
+
+    session_hash: str
+    nonce: str = field(repr=False)
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +70,7 @@ async def create_key(
     lifetime: timedelta | None = None,
     by: Asker,
     reason: str | None = None,
+    shown_later: ShownLater | None = None,
 ) -> NewKey:
     """Make a key, for 90 days where no lifetime is given.
 
@@ -68,7 +86,17 @@ async def create_key(
     async with app.store.transaction() as tx:
         now = await tx.now()
         by.refuse_stale_sign_in(now)
-        return await _add(app, tx, grant, name=name or grant.role, lifetime=lifetime, by=by, reason=reason, now=now)
+        return await _add(
+            app,
+            tx,
+            grant,
+            name=name or grant.role,
+            lifetime=lifetime,
+            by=by,
+            reason=reason,
+            now=now,
+            shown_later=shown_later,
+        )
 
 
 async def rotate_key(
@@ -79,6 +107,8 @@ async def rotate_key(
     lifetime: timedelta | None = None,
     by: Asker,
     reason: str | None = None,
+    shown_later: ShownLater | None = None,
+    shown: Facts | None = None,
 ) -> NewKey:
     """Make a key that takes the place of another: the same name, limits and, without `lifetime`, the same lifetime.
 
@@ -91,12 +121,15 @@ async def rotate_key(
         now = await tx.now()
         by.refuse_stale_sign_in(now)
         old = await tx.keys.find(wanted)
+        refuse_outdated(shown, key_facts(old, old.status(now)))
         if not old.is_valid(now) or old.replaced_by is not None:
             status = old.status(now) if old.replaced_by is None else f"replaced by key {old.replaced_by}"
             raise WrongMoment(f"Key {old.id} is {status}: there is nothing to rotate. `muster key create` makes a key.")
         if lifetime is None and by.key_id is None and not old.end_by_upgrade:
             lifetime = min(old.expires_at - old.created_at, app.longest_key)
-        made = await _add(app, tx, old.grant, name=old.name, lifetime=lifetime, by=by, reason=reason, now=now)
+        made = await _add(
+            app, tx, old.grant, name=old.name, lifetime=lifetime, by=by, reason=reason, now=now, shown_later=shown_later
+        )
         ends_at = min(old.expires_at, now + overlap)
         await tx.keys.replace(old.id, by=made.key.id, ends_at=ends_at)
         await tx.creations.hand_over(old.id, to=made.key.id)
@@ -160,17 +193,27 @@ async def _add(
     by: Asker,
     reason: str | None,
     now: datetime,
+    shown_later: ShownLater | None,
 ) -> NewKey:
     if not by.grant.covers(grant):
         raise NotPermitted("A key makes no key that may do more than it may itself.")
     creator_ends = None if by.key_id is None else (await tx.keys.find(by.key_id)).expires_at
     end = end_of_key(lifetime, longest=app.longest_key, creator_ends=creator_ends, now=now)
-    key_id, secret = "".join(secrets.choice(_ALPHABET) for _ in range(12)), secrets.token_urlsafe(32)
+    key_id = "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
+    secret = secrets.token_urlsafe(32) if shown_later is None else shown_later.secret
     key = ApiKey(key_id, name, grant, by.name, now, end, creator=by.caller)
     await tx.keys.add(key, _hash(secret))
+    if shown_later is not None:
+        until = now + SHOWN_WITHIN
+        await tx.keys.keep_to_show(key.id, shown_later.session_hash, shown_later.nonce, expires_at=until, now=now)
     await tx.audit.write(by, "key.created", key.id, reason=reason, facts=_facts(key), now=now)
     log.info("key.created", key=key.id, role=grant.role, by=by.name)
-    return NewKey(key, f"muster_{key_id}_{secret}")
+    return NewKey(key, key_text(key_id, secret))
+
+
+def key_text(key_id: str, secret: str) -> str:
+    """The key as its owner sends it."""
+    return f"muster_{key_id}_{secret}"
 
 
 def _hash(secret: str) -> str:
@@ -190,5 +233,4 @@ def _facts(key: ApiKey) -> dict[str, object]:
     return facts
 
 
-_ALPHABET = "23456789bcdfghjkmnpqrstvwxz"
-_KEY = re.compile(rf"muster_(?P<id>[{_ALPHABET}]{{12}})_(?P<secret>[\w-]{{43}})", re.ASCII)
+_KEY = re.compile(rf"muster_(?P<id>[{ID_ALPHABET}]{{{ID_LENGTH}}})_(?P<secret>[\w-]{{43}})", re.ASCII)

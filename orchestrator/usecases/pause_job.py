@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from orchestrator.domain.access import Asker, Role
+from orchestrator.domain.confirmation import Facts, job_facts, refuse_outdated
 from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import JobStatus
 from orchestrator.usecases.app import App
@@ -14,13 +15,16 @@ from orchestrator.usecases.scopes import scope_of_job
 log = structlog.get_logger()
 
 
-async def pause_job(app: App, wanted: str, *, by: Asker, reason: str | None = None) -> JobView:
+async def pause_job(
+    app: App, wanted: str, *, by: Asker, reason: str | None = None, shown: Facts | None = None
+) -> JobView:
     """Pause the job; pausing a paused one changes nothing, IllegalMove where there is nothing to pause."""
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
         by.grant.refuse_change(await scope_of_job(tx, job))
         if job.status is not JobStatus.PAUSED:
+            refuse_outdated(shown, job_facts(job, (await tx.jobs.tallies([job.number]))[job.number]))
             frm = (JobStatus.QUEUED, JobStatus.RUNNING)
             if not await tx.jobs.move(job.number, JobStatus.PAUSED, frm=frm, reason=reason, now=await tx.now()):
                 raise IllegalMove(job.status, JobStatus.PAUSED)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import structlog
 
 from orchestrator.domain.access import Asker, Role
+from orchestrator.domain.confirmation import Facts, refuse_outdated
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.schedule import ScheduleStatus
 from orchestrator.usecases.app import App
-from orchestrator.usecases.describe_schedules import ScheduleView, describe_schedule
+from orchestrator.usecases.describe_schedules import ScheduleView, describe_schedule, facts_shown
 from orchestrator.usecases.scopes import scope_of_schedule
 
 log = structlog.get_logger()
 
 
-async def pause_schedule(app: App, name: str, *, by: Asker, reason: str | None = None) -> ScheduleView:
+async def pause_schedule(
+    app: App, name: str, *, by: Asker, reason: str | None = None, shown: Facts | None = None
+) -> ScheduleView:
     """Let no further moment become a job; a job that runs goes on."""
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
@@ -23,6 +26,7 @@ async def pause_schedule(app: App, name: str, *, by: Asker, reason: str | None =
         if schedule.status is ScheduleStatus.ENDED:
             raise RequestRejected(f"Schedule {name!r} has ended: there is nothing to pause.")
         if schedule.status is not ScheduleStatus.PAUSED:
+            refuse_outdated(shown, await facts_shown(tx, schedule))
             words = f"paused by {by.name}" if reason is None else f"paused by {by.name}: {reason}"
             await tx.schedules.put(schedule.number, ScheduleStatus.PAUSED, words)
             await tx.audit.write(by, "schedule.paused", name, reason=reason, now=await tx.now())

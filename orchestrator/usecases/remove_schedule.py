@@ -5,19 +5,25 @@ from __future__ import annotations
 import structlog
 
 from orchestrator.domain.access import Asker, Role
+from orchestrator.domain.confirmation import Facts, refuse_outdated
 from orchestrator.usecases.app import App
+from orchestrator.usecases.describe_schedules import facts_shown
 from orchestrator.usecases.scopes import scope_of_schedule
 
 log = structlog.get_logger()
 
 
-async def remove_schedule(app: App, name: str, *, by: Asker, reason: str | None = None) -> None:
+async def remove_schedule(
+    app: App, name: str, *, by: Asker, reason: str | None = None, shown: Facts | None = None
+) -> None:
     """Remove a schedule and its history; its jobs stay."""
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
         if by.grant.is_limited:
             # Whoever has no limits may also remove a schedule that cannot be read.
             by.grant.refuse_change(await scope_of_schedule(tx, await tx.schedules.by_name(name)))
+        if shown is not None:
+            refuse_outdated(shown, await facts_shown(tx, await tx.schedules.by_name(name)))
         await tx.schedules.remove(name)
         await tx.audit.write(by, "schedule.removed", name, reason=reason, now=await tx.now())
     log.info("schedule.removed", schedule=name, by=by.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.domain.access import Asker
+from orchestrator.domain.confirmation import Facts, priority_facts, refuse_outdated
 from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import Priority
 from orchestrator.usecases.app import App
@@ -11,15 +12,17 @@ from orchestrator.usecases.scopes import scope_of_job
 
 
 async def reprioritise_job(
-    app: App, wanted: str, priority: Priority, *, by: Asker, reason: str | None = None
+    app: App, wanted: str, priority: Priority, *, by: Asker, reason: str | None = None, shown: Facts | None = None
 ) -> JobView:
     """Give the job another priority; it counts from the next claim. IllegalMove where the job has ended."""
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
         by.grant.refuse_change(await scope_of_job(tx, job))
+        tally = (await tx.jobs.tallies([job.number]))[job.number]
         if job.status.is_final:
             raise IllegalMove(job.status, f"one of {priority} priority")
         if job.priority is not priority:
+            refuse_outdated(shown, priority_facts(job, tally))
             now = await tx.now()
             await tx.jobs.set_priority(job.number, priority, now=now)
             facts = {"from": job.priority, "to": priority}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from orchestrator.domain.access import Asker, scope_of
-from orchestrator.domain.confirmation import Confirm
+from orchestrator.domain.confirmation import Confirm, Facts, job_facts, refuse_outdated
 from orchestrator.domain.errors import IllegalMove, WrongMoment
 from orchestrator.domain.job import JobStatus
 from orchestrator.usecases.app import App
@@ -26,11 +26,13 @@ async def resume_job(
     reason: str | None = None,
     confirm: Confirm | None = None,
     rebind: bool = False,
+    shown: Facts | None = None,
 ) -> JobView:
     """Set the job running again; a running one stays as it is.
 
     IllegalMove where it has ended, WrongMoment where another job has taken over what it left, TenantChanged where the
-    settings lead to another lane than the job's, unless it may `rebind` (see `settle_lane`).
+    settings lead to another lane than the job's, unless it may `rebind` (see `settle_lane`), ConfirmationOutdated where
+    the job is not as it was `shown`.
     """
     await settle_lane(app, wanted, by=by, reason=reason, rebind=rebind)
     async with app.store.transaction() as tx:
@@ -39,6 +41,7 @@ async def resume_job(
         by.grant.refuse_change(scope_of(job.action, job.tenant, tally.total))
         if job.status not in {JobStatus.QUEUED, JobStatus.RUNNING}:
             now = await tx.now()
+            refuse_outdated(shown, job_facts(job, tally))
             carried_to = await tx.jobs.carried_to(job.number)
             if carried_to is not None:
                 raise WrongMoment(

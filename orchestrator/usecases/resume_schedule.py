@@ -5,10 +5,11 @@ from __future__ import annotations
 import structlog
 
 from orchestrator.domain.access import Asker
+from orchestrator.domain.confirmation import Facts, refuse_outdated
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.schedule import ScheduleStatus
 from orchestrator.usecases.app import App
-from orchestrator.usecases.describe_schedules import ScheduleView, describe_schedule
+from orchestrator.usecases.describe_schedules import ScheduleView, describe_schedule, facts_shown
 from orchestrator.usecases.judge_schedule import refuse_bad_schedule
 from orchestrator.usecases.pass_over import pass_over
 from orchestrator.usecases.revoke_key import refusal_of_creator
@@ -17,7 +18,9 @@ from orchestrator.usecases.scopes import scope_of_schedule
 log = structlog.get_logger()
 
 
-async def resume_schedule(app: App, name: str, *, by: Asker, reason: str | None = None) -> ScheduleView:
+async def resume_schedule(
+    app: App, name: str, *, by: Asker, reason: str | None = None, shown: Facts | None = None
+) -> ScheduleView:
     """Let a paused schedule, or one that was set aside, go on; moments that have passed are not made up for.
 
     What a schedule refers to is looked at again: one that is still bad stays as it is, and says why.
@@ -28,6 +31,7 @@ async def resume_schedule(app: App, name: str, *, by: Asker, reason: str | None 
         if schedule.status is ScheduleStatus.ENDED:
             raise RequestRejected(f"Schedule {name!r} has ended. Add another for another time.")
         if schedule.status is not ScheduleStatus.ACTIVE:
+            refuse_outdated(shown, await facts_shown(tx, schedule))
             now = await tx.now()
             await refuse_bad_schedule(app, tx, schedule, by=by)
             next_at = await pass_over(tx, schedule, f"the schedule was {schedule.status}", now=now)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from orchestrator.domain.access import Asker, scope_of
-from orchestrator.domain.action import Action
-from orchestrator.domain.confirmation import Confirm
+from orchestrator.domain.confirmation import Confirm, Facts, refuse_outdated
 from orchestrator.domain.device import Device
 from orchestrator.domain.errors import WrongMoment
 from orchestrator.domain.figures import plural
-from orchestrator.domain.job import Intake, Job, JobStatus
+from orchestrator.domain.job import Intake, Job, JobStatus, Tally
+from orchestrator.domain.mending import may_mend
 from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.pages import unpack
 from orchestrator.store.database import Transaction
 from orchestrator.store.reception import NewJob
 from orchestrator.usecases.app import App
-from orchestrator.usecases.cancel_job import cancel_job
+from orchestrator.usecases.cancel_job import cancel_rest
 from orchestrator.usecases.idempotency import Idempotency, KeyTaken, job_of_key
 from orchestrator.usecases.settle_lane import refuse_other_tenant
 from orchestrator.usecases.submit_job import Reception, new_job_id, publish_reception, receiving
@@ -28,61 +27,149 @@ from orchestrator.usecases.submit_job import Reception, new_job_id, publish_rece
 RETRIABLE = (TargetStatus.FAILED, TargetStatus.UNCERTAIN, TargetStatus.CANCELLED, TargetStatus.WAITING)
 
 
+@dataclass(frozen=True, slots=True)
+class RetryWish:
+    """Which targets go into a retry.
+
+    Without `statuses` and without a `code` these are the failures that another attempt may mend; `permanent` says
+    whether the others are taken too, and is derived where it is None.
+    """
+
+    statuses: frozenset[TargetStatus] = frozenset()
+    code: str | None = None
+    search: str | None = None
+    permanent: bool | None = None
+
+    @property
+    def wanted(self) -> frozenset[TargetStatus]:
+        """The statuses that are taken."""
+        return self.statuses or frozenset({TargetStatus.FAILED})
+
+    @property
+    def takes_permanent(self) -> bool:
+        """Whether failures that no further attempt mends are taken."""
+        return bool(self.statuses or self.code is not None) if self.permanent is None else self.permanent
+
+    def includes(self, target: TargetFacts) -> bool:
+        """Whether this target goes into the retry."""
+        if self.code is not None and (target.error_code or "").casefold() != self.code.casefold():
+            return False
+        if self.search is not None and self.search.lower() not in target.device.lower():
+            return False
+        if target.status not in self.wanted:
+            return False
+        return self.takes_permanent or may_mend(target.status, target.http_status)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPreview:
+    """How many devices a retry would call, and how many it leaves out because no further attempt mends them."""
+
+    job: Job
+    devices: int
+    left_out: int
+
+    @property
+    def facts(self) -> Facts:
+        """What a page shows of the retry when somebody is about to confirm it."""
+        return {"devices": self.devices}
+
+
+async def preview_retry(app: App, wanted: str, wish: RetryWish) -> RetryPreview:
+    """What a retry would take now; nothing is changed."""
+    async with app.store.reading() as tx:
+        old = await tx.jobs.find(wanted)
+        return await _counted(tx, old, wish)
+
+
 async def retry_job(
     app: App,
     wanted: str,
     *,
-    statuses: Sequence[TargetStatus] = (TargetStatus.FAILED,),
+    statuses: Sequence[TargetStatus] = (),
     code: str | None = None,
     search: str | None = None,
+    permanent: bool | None = None,
     by: Asker,
     reason: str | None = None,
     idempotency_key: str | None = None,
     confirm: Confirm | None = None,
+    shown: Facts | None = None,
 ) -> Job:
     """A linked job of the targets with these statuses (this error code, this in their id), under their old lines.
 
-    What still waits in a paused or stopped job is cancelled there, so that no device is in two jobs at once.
-    WrongMoment where no target fits, or where waiting ones are asked for while the job runs.
-    With a key that was used for the same request before, the answer is that job.
+    Which ones that are without statuses and code, and what `permanent` does: RetryWish. What still waits in a paused or
+    stopped job ends there in the commit that publishes the new job: no device is in two jobs, and none in neither.
+    WrongMoment where no target fits, or where waiting ones are asked for while the job runs; ConfirmationOutdated where
+    the number of devices is not as it was `shown`. With a key that was used for the same request before, the answer is
+    that job.
     """
+    wish = RetryWish(frozenset(statuses), code, search, permanent)
     async with app.store.reading() as tx:
         old = await tx.jobs.find(wanted)
         by.grant.refuse_change(scope_of(old.action, old.tenant, 0))
         refuse_other_tenant(app, old)
-        devices = await _count(tx, old, statuses, code, search)
-        by.grant.refuse_change(scope_of(old.action, old.tenant, devices))
+        counted = await _counted(tx, old, wish)
+        by.grant.refuse_change(scope_of(old.action, old.tenant, counted.devices))
+        tally = (await tx.jobs.tallies([old.number]))[old.number]
         idempotency = None
         if idempotency_key is not None:
-            request = ["retry", old.id, sorted(set(statuses)), code, search, reason]
-            idempotency = Idempotency(by, idempotency_key, request)
+            idempotency = Idempotency(by, idempotency_key, ["retry", old.id, *_request(wish), reason])
             done = await job_of_key(tx, idempotency)
             if done is not None:
                 return done
-    _confirm(confirm, old.action, devices)
-    taken, since = set(statuses), None
-    if TargetStatus.WAITING in taken and not old.status.is_final:
-        if old.status not in {JobStatus.PAUSED, JobStatus.STOPPED}:
-            raise WrongMoment(f"Job {old.id} is {old.status}: what waits in it will be called. Pause it first.")
+        ends_old = TargetStatus.WAITING in wish.wanted and not old.status.is_final
+        if ends_old:
+            await _refuse_to_end(tx, old, tally, wish)
+    if not counted.devices:
+        raise _nothing(counted, wish)
+    refuse_outdated(shown, counted.facts)
+    if confirm is not None:
+        confirm(old.action, counted.devices)
+    try:
+        made = await _made(
+            app,
+            old,
+            wish,
+            by=by,
+            reason=reason,
+            idempotency=idempotency,
+            ends=tally if ends_old else None,
+            counted=None if shown is None else counted.devices,
+            confirm=confirm,
+        )
+    except KeyTaken:
+        # The same request came twice at once, and the other was faster.
         async with app.store.reading() as tx:
-            tally = (await tx.jobs.tallies([old.number]))[old.number]
-        if tally.sending:
-            raise WrongMoment(f"Job {old.id} still has calls on their way. Ask again in a moment.")
-        if not devices:
-            raise _nothing(old, taken)
-        if code is not None or search:
-            await _refuse_to_cancel_others(app, old, code, search, waiting=tally.waiting)
-        cancelled = await cancel_job(app, old.id, by=by, reason="its waiting targets go on in a retry")
-        # Among them those that turned uncertain just now: they waited for another attempt.
-        since = cancelled.job.finished_at
-        taken.add(TargetStatus.CANCELLED)
+            done = None if idempotency is None else await job_of_key(tx, idempotency)
+        if done is None:
+            raise
+        return done
+    if ends_old:
+        await cancel_rest(app, old.number)
+    return made
+
+
+async def _made(
+    app: App,
+    old: Job,
+    wish: RetryWish,
+    *,
+    by: Asker,
+    reason: str | None,
+    idempotency: Idempotency | None,
+    ends: Tally | None,
+    counted: int | None,
+    confirm: Confirm | None,
+) -> Job:
+    tenant = app.tenant(old.tenant)
     new = NewJob(
         id=new_job_id(app),
         name=old.name,
         action=old.action,
         via=old.via,
-        tenant=app.tenant(old.tenant).name,
-        lane=app.tenant(old.tenant).lane,
+        tenant=tenant.name,
+        lane=tenant.lane,
         priority=old.priority,
         input_columns=old.input_columns,
         submitted_by=by.name,
@@ -91,58 +178,28 @@ async def retry_job(
         file_name=old.intake.file_name,
         retry_of=old.id,
     )
-    try:
-        async with receiving(app, new) as reception:
-            rows = await _receive(app, reception, old, _Wanted(frozenset(taken), code, search, since))
-            by.grant.refuse_devices(rows)
-            if since is None:
-                # Of a job that still runs more may have failed since they were counted.
-                _confirm(confirm, old.action, rows)
-            async with app.store.reading() as tx:
-                brake = await tx.brakes.options(old.number)
-            intake = Intake(rows, file_name=old.intake.file_name)
-            return await publish_reception(app, reception, intake, by=by, idempotency=idempotency, brake=brake)
-    except KeyTaken:
-        # The same request came twice at once, and the other was faster.
-        return await retry_job(
+    async with receiving(app, new) as reception:
+        rows = await _receive(app, reception, old, wish)
+        by.grant.refuse_devices(rows)
+        if counted is not None and rows != counted:
+            raise WrongMoment(f"Of job {old.id} {counted:,} devices fitted and by now it is {rows:,}. Ask again.")
+        if confirm is not None and ends is None:
+            # Of a job that still runs more may have failed since they were counted.
+            confirm(old.action, rows)
+        async with app.store.reading() as tx:
+            brake = await tx.brakes.options(old.number)
+        return await publish_reception(
             app,
-            wanted,
-            statuses=statuses,
-            code=code,
-            search=search,
+            reception,
+            Intake(rows, file_name=old.intake.file_name),
             by=by,
-            reason=reason,
-            idempotency_key=idempotency_key,
-            confirm=confirm,
+            idempotency=idempotency,
+            brake=brake,
+            together_with=None if ends is None else _ending(old, ends, by),
         )
 
 
-def _confirm(confirm: Confirm | None, action: Action, devices: int) -> None:
-    if confirm is not None:
-        confirm(action, devices)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Which targets go into the retry; `since` takes in what turned uncertain from then on as well."""
-
-    statuses: frozenset[TargetStatus]
-    code: str | None
-    search: str | None
-    since: datetime | None
-
-    def includes(self, target: TargetFacts) -> bool:
-        if self.code is not None and (target.error_code or "").casefold() != self.code.casefold():
-            return False
-        if self.search is not None and self.search.lower() not in target.device.lower():
-            return False
-        if target.status in self.statuses:
-            return True
-        just_now = self.since is not None and target.finished_at is not None and target.finished_at >= self.since
-        return just_now and target.status is TargetStatus.UNCERTAIN
-
-
-async def _receive(app: App, reception: Reception, old: Job, wanted_targets: _Wanted) -> int:
+async def _receive(app: App, reception: Reception, old: Job, wish: RetryWish) -> int:
     count, number = 0, -1
     while True:
         async with app.store.reading() as tx:
@@ -151,37 +208,83 @@ async def _receive(app: App, reception: Reception, old: Job, wanted_targets: _Wa
                 break
             facts = await tx.targets.between(old.number, old.id, page.first_line, page.last_line)
         number = page.page
-        wanted = {target.line: Device.from_key(target.device) for target in facts if wanted_targets.includes(target)}
+        wanted = {target.line: Device.from_key(target.device) for target in facts if wish.includes(target)}
         if wanted:
             stored = await asyncio.to_thread(unpack, page.payload)
             rows = [InputRow(row.line, row.cells, device=wanted[row.line]) for row in stored if row.line in wanted]
             await reception.add(rows)
             count += len(rows)
     if not count:
-        raise _nothing(old, wanted_targets.statuses)
+        raise WrongMoment(f"What was to be retried of job {old.id} has changed meanwhile. Ask again.")
     await reception.add([], is_last=True)
     return count
 
 
-async def _count(
-    tx: Transaction, old: Job, statuses: Sequence[TargetStatus], code: str | None, search: str | None
-) -> int:
+def _ending(old: Job, before: Tally, by: Asker) -> Callable[[Transaction, Job], Awaitable[None]]:
+    """Cancels the old job in the commit that publishes the new one, where nothing of the old one has moved since."""
+
+    async def end(tx: Transaction, new: Job) -> None:
+        now = await tx.now()
+        reason = f"its waiting targets go on in job {new.id}"
+        resting = (JobStatus.PAUSED, JobStatus.STOPPED)
+        # First, since it locks the row: what is looked at afterwards stays so until the commit.
+        is_at_rest = await tx.jobs.move(old.number, JobStatus.CANCELLED, frm=resting, reason=reason, now=now)
+        tally = (await tx.jobs.tallies([old.number]))[old.number]
+        if not is_at_rest or tally != before or await tx.jobs.is_held(old.number):
+            raise WrongMoment(f"Job {old.id} has moved meanwhile, so nothing was changed. Ask again in a moment.")
+        await tx.audit.write(by, "job.cancelled", old.id, reason=reason, now=now)
+
+    return end
+
+
+async def _counted(tx: Transaction, old: Job, wish: RetryWish) -> RetryPreview:
     """How many targets fit before anything is changed."""
-    if code is not None or search:
-        return await tx.targets.count_fitting(old.number, statuses=statuses, code=code, search=search)
-    tally = (await tx.jobs.tallies([old.number]))[old.number]
-    return sum(getattr(tally, status.value) for status in set(statuses))
+    statuses = sorted(wish.wanted)
+    if wish.code is not None or wish.search:
+        fits = await tx.targets.count_fitting(old.number, statuses=statuses, code=wish.code, search=wish.search)
+        permanent = await tx.targets.count_fitting(
+            old.number, statuses=statuses, code=wish.code, search=wish.search, permanent=True
+        )
+    else:
+        tally = (await tx.jobs.tallies([old.number]))[old.number]
+        fits = sum(getattr(tally, status.value) for status in statuses)
+        errors = await tx.jobs.errors(old.number)
+        groups = ((group, count.count) for group, count in errors.items() if group.status in wish.wanted)
+        permanent = sum(count for group, count in groups if not may_mend(group.status, group.http_status))
+    left_out = 0 if wish.takes_permanent else permanent
+    return RetryPreview(old, fits - left_out, left_out)
 
 
-async def _refuse_to_cancel_others(app: App, old: Job, code: str | None, search: str | None, *, waiting: int) -> None:
-    async with app.store.reading() as tx:
-        fit = await tx.targets.count_fitting(old.number, statuses=[TargetStatus.WAITING], code=code, search=search)
-    if fit < waiting:
+async def _refuse_to_end(tx: Transaction, old: Job, tally: Tally, wish: RetryWish) -> None:
+    """WrongMoment where the old job cannot be ended now, or where that would end more than what is asked for."""
+    if old.status not in {JobStatus.PAUSED, JobStatus.STOPPED}:
+        raise WrongMoment(f"Job {old.id} is {old.status}: what waits in it will be called. Pause it first.")
+    if tally.sending or await tx.jobs.is_held(old.number):
+        raise WrongMoment(f"Job {old.id} still has calls on their way. Ask again in a moment.")
+    if wish.code is None and not wish.search:
+        return
+    fit = await tx.targets.count_fitting(
+        old.number, statuses=[TargetStatus.WAITING], code=wish.code, search=wish.search
+    )
+    if 0 < fit < tally.waiting:
         raise WrongMoment(
-            f"In job {old.id} {plural(waiting, 'device')} wait and {fit:,} of them fit, but a retry of what waits "
-            "takes them all. Resume the job, or ask for those that have ended."
+            f"In job {old.id} {plural(tally.waiting, 'device')} wait and {fit:,} of them fit, but a retry of what "
+            "waits takes them all. Resume the job, or ask for those that have ended."
         )
 
 
-def _nothing(old: Job, taken: Collection[TargetStatus]) -> WrongMoment:
-    return WrongMoment(f"Job {old.id} has no {' or '.join(sorted(taken))} target to retry.")
+def _nothing(counted: RetryPreview, wish: RetryWish) -> WrongMoment:
+    old = counted.job
+    if counted.left_out:
+        return WrongMoment(
+            f"Job {old.id} has no target that another attempt may mend: {plural(counted.left_out, 'device')} failed "
+            f"for good (gone, or not able to take the action). `muster job retry {old.id} --status failed` calls them "
+            "all the same."
+        )
+    return WrongMoment(f"Job {old.id} has no {' or '.join(sorted(wish.wanted))} target to retry.")
+
+
+def _request(wish: RetryWish) -> list[object]:
+    """What tells one request from another under one idempotency key."""
+    said: list[object] = [sorted(wish.wanted), wish.code, wish.search]
+    return said if wish.takes_permanent else [*said, "what another attempt may mend"]

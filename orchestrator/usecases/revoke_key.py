@@ -8,6 +8,7 @@ from datetime import datetime
 import structlog
 
 from orchestrator.domain.access import Asker, Role, caller_of_key, key_of_caller
+from orchestrator.domain.confirmation import Facts, refuse_outdated, whole_key_facts
 from orchestrator.domain.errors import ScheduleUnreadable
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.keys import ApiKey, Creations
@@ -29,7 +30,13 @@ class Revoked:
 
 
 async def revoke_key(
-    app: App, wanted: str, *, with_created: bool = False, by: Asker, reason: str | None = None
+    app: App,
+    wanted: str,
+    *,
+    with_created: bool = False,
+    by: Asker,
+    reason: str | None = None,
+    shown: Facts | None = None,
 ) -> Revoked:
     """Let a key open nothing from now on; revoking twice is once. No fresh sign-in is asked for: it takes access away.
 
@@ -41,6 +48,8 @@ async def revoke_key(
         key = await tx.keys.find(wanted)
         now = await tx.now()
         created = await creations_of(tx, key.id, now=now)
+        if key.revoked_at is None or with_created:
+            refuse_outdated(shown, whole_key_facts(key, key.status(now), created))
         await _revoke(tx, key, by=by, reason=reason, now=now)
         if with_created:
             words = f"key {key.name} ({key.id}), which created it, was revoked"

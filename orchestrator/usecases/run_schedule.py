@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.domain.access import Asker
-from orchestrator.domain.confirmation import Confirm
+from orchestrator.domain.confirmation import Confirm, Facts, refuse_outdated
 from orchestrator.domain.errors import IdempotencyConflict, StillRunning
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job
@@ -11,6 +11,7 @@ from orchestrator.domain.schedule import MomentStatus, Overlap, Schedule
 from orchestrator.store.database import Transaction
 from orchestrator.store.moments import MomentFacts
 from orchestrator.usecases.app import App
+from orchestrator.usecases.describe_schedules import facts_shown
 from orchestrator.usecases.fire_schedules import running_job
 from orchestrator.usecases.idempotency import Idempotency, KeyTaken, job_of_key
 from orchestrator.usecases.scopes import scope_of_schedule
@@ -25,10 +26,12 @@ async def run_schedule(
     reason: str | None = None,
     idempotency_key: str | None = None,
     confirm: Confirm | None = None,
+    shown: Facts | None = None,
 ) -> Job:
     """The job, without a window, whatever the schedule's status; StillRunning where the last one has not ended.
 
-    With a key that was used for the same request before, the answer is that job.
+    With a key that was used for the same request before, the answer is that job. ConfirmationOutdated where the
+    schedule or its list is not as it was `shown`.
     """
     idempotency = None if idempotency_key is None else Idempotency(by, idempotency_key, ["run", name, reason])
     async with app.store.transaction() as tx:
@@ -40,6 +43,8 @@ async def run_schedule(
         done = None if idempotency is None else await job_of_key(tx, idempotency)
         if done is not None:
             return done
+        if shown is not None:
+            refuse_outdated(shown, await facts_shown(tx, schedule))
         now = await tx.now()
         cancels = await _in_its_way(tx, schedule)
         if confirm is not None:

@@ -48,7 +48,7 @@ async def begin_session(app: App, asker: Asker, *, way: Way, refresh_token: str 
         now = await tx.now()
         is_checked = way is Way.ENTRA
         session = Session(
-            id=_hash(secret)[:ID_LENGTH],
+            id=hash_of_session(secret)[:ID_LENGTH],
             name=asker.name,
             grant=asker.grant,
             way=way,
@@ -63,7 +63,7 @@ async def begin_session(app: App, asker: Asker, *, way: Way, refresh_token: str 
             next_check_at=now + CHECKED_EVERY if is_checked else None,
         )
         sealed = None if refresh_token is None else seal(refresh_token, secret)
-        await tx.sessions.add(_hash(secret), session, sealed=sealed)
+        await tx.sessions.add(hash_of_session(secret), session, sealed=sealed)
         facts = {"way": way.value, "role": asker.grant.role}
         await tx.audit.write(asker, "session.begun", None, facts=facts, now=now)
     log.info("session.begun", who=asker.name, role=asker.grant.role, way=way.value)
@@ -75,7 +75,7 @@ async def session_of(app: App, secret: str, *, directory: Directory) -> Session 
 
     Where the last answer of the directory is older than ten minutes, the directory is asked first.
     """
-    secret_hash = _hash(secret)
+    secret_hash = hash_of_session(secret)
     async with app.store.reading() as tx:
         now = await tx.now()
         found = await tx.sessions.find(secret_hash, now=now)
@@ -102,14 +102,14 @@ async def session_of(app: App, secret: str, *, directory: Directory) -> Session 
 async def end_session(app: App, secret: str, *, by: Asker) -> None:
     """Sign a person out; doing it twice is doing it once."""
     async with app.store.transaction() as tx:
-        if await tx.sessions.remove(_hash(secret)):
+        if await tx.sessions.remove(hash_of_session(secret)):
             await tx.audit.write(by, "session.ended", None, now=await tx.now())
             log.info("session.ended", who=by.name)
 
 
 async def _check(app: App, session: Session, secret: str, token: str | None, directory: Directory) -> Session | None:
     """The session after the directory was asked; None where it no longer confirms the role."""
-    secret_hash = _hash(secret)
+    secret_hash = hash_of_session(secret)
     try:
         renewed = await _renewed(directory.provider, token, session)
         grant = grant_of_person(renewed.person, directory.limits)
@@ -184,5 +184,6 @@ async def _end(app: App, secret_hash: str, session: Session, reason: str) -> Non
     log.info("session.ended", who=session.name, reason=reason)
 
 
-def _hash(secret: str) -> str:
+def hash_of_session(secret: str) -> str:
+    """What the database keeps of a session's secret."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -18,7 +18,7 @@ from orchestrator.domain.brake import BrakeOptions, canary_ranks
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed, LineProblem, RequestRejected
 from orchestrator.domain.forecast import Forecast
-from orchestrator.domain.ids import JobId, JobNumber
+from orchestrator.domain.ids import ID_ALPHABET, ID_LENGTH, JobId, JobNumber
 from orchestrator.domain.job import Intake, Job, Priority
 from orchestrator.intake.device_list import DeviceList, IntakeOptions, Page, open_device_list
 from orchestrator.intake.input_row import InputRow
@@ -69,6 +69,7 @@ class Preview:
     problems: tuple[LineProblem, ...]
     bad: int
     forecast: Forecast
+    sha256: str
 
 
 class NotConfirmed(RequestRejected):
@@ -145,6 +146,7 @@ def preview_of(devices: DeviceList, report: IntakeReport, forecast: Forecast) ->
         problems=report.problems,
         bad=report.bad,
         forecast=forecast,
+        sha256=report.sha256,
     )
 
 
@@ -197,8 +199,8 @@ async def begin_reception(app: App, new: NewJob) -> Reception:
 
 
 def new_job_id(app: App) -> JobId:
-    """Twelve characters that people can read out: no vowels that spell, no characters that look alike."""
-    return JobId("".join(app.chance.choice(_ALPHABET) for _ in range(12)))
+    """A new random id, which people can read out."""
+    return JobId("".join(app.chance.choice(ID_ALPHABET) for _ in range(ID_LENGTH)))
 
 
 async def publish_reception(
@@ -338,6 +340,3 @@ def _idempotency(request: JobRequest, options: IntakeOptions, sha256: str) -> Id
     brake = [request.canary, request.brake.share, request.brake.sample]
     taken = [options.column, options.skip_invalid, options.only_eligible, options.take_all]
     return Idempotency(request.by, request.idempotency_key, ["submit", *asked, *brake, *taken, sha256])
-
-
-_ALPHABET = "23456789bcdfghjkmnpqrstvwxz"

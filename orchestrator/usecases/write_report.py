@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from orchestrator.domain.device import Device
 from orchestrator.domain.target import TargetFacts
@@ -12,8 +12,13 @@ from orchestrator.intake.report_csv import ReportTarget, report_header, report_r
 from orchestrator.usecases.app import App
 
 
-async def report_text(app: App, wanted: str, *, statuses: Sequence[str] = ()) -> AsyncIterator[str]:
-    """The report in pieces, a page of input at a time: flat memory however long the input is."""
+async def report_text(
+    app: App, wanted: str, *, statuses: Sequence[str] = (), keep: Callable[[TargetFacts], bool] | None = None
+) -> AsyncIterator[str]:
+    """The report in pieces, a page of input at a time: flat memory however long the input is.
+
+    `keep` narrows it to the rows of these targets.
+    """
     async with app.store.reading() as tx:
         job = await tx.jobs.find(wanted)
     yield report_header(job.via, job.input_columns)
@@ -26,6 +31,9 @@ async def report_text(app: App, wanted: str, *, statuses: Sequence[str] = ()) ->
             facts = await tx.targets.between(job.number, job.id, page.first_line, page.last_line)
         number = page.page
         rows = await asyncio.to_thread(unpack, page.payload)
+        if keep is not None:
+            kept = {target.line for target in facts if keep(target)}
+            rows = [row for row in rows if row.line in kept]
         targets = {target.line: _for_report(target) for target in facts}
         columns = len(job.input_columns)
         step = rows_at_once(columns)

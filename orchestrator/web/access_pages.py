@@ -10,16 +10,18 @@ from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.action import Action
+from orchestrator.domain.confirmation import key_facts, whole_key_facts
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.serving.served import MOST_OF_A_BODY, TheApp
-from orchestrator.usecases.app import App
-from orchestrator.usecases.keys import OVERLAP, NewKey, create_key, describe_key, list_keys, rotate_key
+from orchestrator.usecases.keys import OVERLAP, create_key, describe_key, list_keys, rotate_key
 from orchestrator.usecases.read_audit import read_audit
 from orchestrator.usecases.revoke_key import revoke_key
 from orchestrator.usecases.sessions import end_sessions, list_sessions
+from orchestrator.usecases.show_key_once import shown_later, take_new_keys
 from orchestrator.web.move_forms import said
 from orchestrator.web.pages import Before, Pages, is_fragment, query
 from orchestrator.web.session import Admin
+from orchestrator.web.shown import Shown, shown_text
 
 DEEDS_SHOWN = 50
 
@@ -34,19 +36,17 @@ def access_routes(pages: Pages) -> APIRouter:
 
 
 def _add_keys(routes: APIRouter, pages: Pages) -> None:
-    async def shown(request: Request, app: App, made: NewKey | None) -> Response:
-        found, now = await list_keys(app)
-        facts: dict[str, Any] = {"roles": [*Role], "actions": [*Action], "tenants": [*app.tenants]}
-        return pages.show(request, "keys.html", keys=found, now=now, made=made, longest=app.longest_key.days, **facts)
-
     @routes.get("/keys")
-    async def keys(request: Request, app: TheApp, _: Admin) -> Response:
-        return await shown(request, app, None)
+    async def keys(request: Request, app: TheApp, visitor: Admin) -> Response:
+        made = await take_new_keys(app, session=visitor.secret)
+        found, now = await list_keys(app)
+        shown = {key.id: shown_text(key_facts(key, key.status(now))) for key in found}
+        facts: dict[str, Any] = {"roles": [*Role], "actions": [*Action], "tenants": [*app.tenants], "shown": shown}
+        return pages.show(request, "keys.html", keys=found, now=now, made=made, longest=app.longest_key.days, **facts)
 
     @routes.post("/keys")
     async def make_key(
         *,
-        request: Request,
         app: TheApp,
         visitor: Admin,
         role: Annotated[Role, Form()],
@@ -61,42 +61,59 @@ def _add_keys(routes: APIRouter, pages: Pages) -> None:
         if role is Role.OPERATOR:
             limits = frozenset(action) if action else None
             grant = Grant(role, _count(ceiling, "ceiling"), limits, frozenset(tenant) if tenant else None)
-        made = await create_key(
-            app, grant, name=said(name), lifetime=_days(days), by=visitor.asker, reason=said(reason)
+        await create_key(
+            app,
+            grant,
+            name=said(name),
+            lifetime=_days(days),
+            by=visitor.asker,
+            reason=said(reason),
+            shown_later=shown_later(visitor.secret),
         )
-        # No redirect: the key is shown this once, and only here.
-        return await shown(request, app, made)
+        # A redirect, so that a reload makes no second key; the page that follows shows the text of this one, once.
+        return RedirectResponse("/keys", 303)
 
     @routes.get("/keys/{key_id}")
     async def key(request: Request, app: TheApp, _: Admin, key_id: str) -> Response:
         view = await describe_key(app, key_id)
-        return pages.show(request, "key.html", key=view.key, created=view.created, now=view.now)
+        shown = shown_text(whole_key_facts(view.key, view.key.status(view.now), view.created))
+        return pages.show(request, "key.html", key=view.key, created=view.created, now=view.now, shown=shown)
 
     @routes.post("/keys/{key_id}/rotate")
     async def rotate(
         *,
-        request: Request,
         app: TheApp,
         visitor: Admin,
+        shown: Shown,
         key_id: str,
         overlap: Annotated[str, Form(max_length=6)] = "",
         days: Annotated[str, Form(max_length=6)] = "",
         reason: Annotated[str, Form(max_length=2000)] = "",
     ) -> Response:
         both = OVERLAP if not overlap.strip() else timedelta(days=_number(overlap, "days", least=0))
-        made = await rotate_key(app, key_id, overlap=both, lifetime=_days(days), by=visitor.asker, reason=said(reason))
-        return await shown(request, app, made)
+        await rotate_key(
+            app,
+            key_id,
+            overlap=both,
+            lifetime=_days(days),
+            by=visitor.asker,
+            reason=said(reason),
+            shown_later=shown_later(visitor.secret),
+            shown=shown,
+        )
+        return RedirectResponse("/keys", 303)
 
     @routes.post("/keys/{key_id}/revoke")
     async def revoke(
         *,
         app: TheApp,
         visitor: Admin,
+        shown: Shown,
         key_id: str,
         with_created: Annotated[bool, Form()] = False,
         reason: Annotated[str, Form(max_length=2000)] = "",
     ) -> Response:
-        await revoke_key(app, key_id, with_created=with_created, by=visitor.asker, reason=said(reason))
+        await revoke_key(app, key_id, with_created=with_created, by=visitor.asker, reason=said(reason), shown=shown)
         return RedirectResponse(f"/keys/{key_id}", 303)
 
 

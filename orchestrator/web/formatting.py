@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 
 from orchestrator.domain.figures import plural, rfc3339
-from orchestrator.domain.job import Tally
+from orchestrator.domain.job import JobStatus, Tally, status_words
 from orchestrator.domain.spans import span
 
 PARTS = ("accepted", "failed", "uncertain", "cancelled", "sending", "waiting")
@@ -53,8 +53,17 @@ def bar(tally: Tally) -> list[tuple[str, float, float]]:
 
 
 def headline(tally: Tally) -> str:
-    """How far it is, in one breath."""
-    return f"{number(tally.settled)} of {plural(tally.total, 'device')}"
+    """How many devices were called; of a cancelled job the others never will be."""
+    words = f"{number(tally.called)} of {plural(tally.total, 'device')}"
+    return f"{words} called" if tally.cancelled else words
+
+
+def standing(status: JobStatus, tally: Tally) -> tuple[str, str]:
+    """The kind of a job's badge, which gives the colour, and its words."""
+    words = status_words(status, tally)
+    if words == status.value:
+        return status.value, words
+    return ("failures" if tally.accepted else "failed"), words
 
 
 def left(finish_at: datetime | None, now: datetime) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -9,20 +10,24 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from orchestrator.domain.access import Role
 from orchestrator.domain.action import Action, parse_action
+from orchestrator.domain.confirmation import priority_facts
 from orchestrator.domain.errors import RequestRejected
-from orchestrator.domain.job import JobStatus, Priority
-from orchestrator.domain.job_filter import JobFilter
-from orchestrator.domain.target import RowVerdict, TargetStatus
+from orchestrator.domain.job import JobStatus, Priority, Tally
+from orchestrator.domain.job_filter import WITH_FAILURES, JobFilter, Standing
+from orchestrator.domain.mending import may_mend
+from orchestrator.domain.target import RowVerdict, TargetFacts, TargetStatus
 from orchestrator.serving.served import Parts, Served, TheApp
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_jobs import JobView, describe_job, list_jobs, list_targets
 from orchestrator.usecases.read_audit import deeds_on
+from orchestrator.usecases.retry_job import RetryWish, preview_retry
 from orchestrator.usecases.sample_progress import course_of
 from orchestrator.usecases.write_report import report_text
 from orchestrator.web.chart import draw
 from orchestrator.web.once import new_once
 from orchestrator.web.pages import After, Before, Pages, is_fragment, query
 from orchestrator.web.session import Viewer, Visitor
+from orchestrator.web.shown import shown_text
 
 JOBS_SHOWN = 25
 TARGETS_SHOWN = 50
@@ -41,7 +46,11 @@ def wanted_jobs(
     search: Annotated[str, Query(max_length=200)] = "",
 ) -> JobFilter:
     """What the fields above the list say; what makes no sense is as good as empty."""
-    statuses = (JobStatus(status),) if status in {*_SHOWN_STATUSES} else ()
+    statuses: tuple[Standing, ...] = ()
+    if status == WITH_FAILURES:
+        statuses = (WITH_FAILURES,)
+    elif status in {*_SHOWN_STATUSES}:
+        statuses = (JobStatus(status),)
     return JobFilter(
         statuses,
         parse_action(action),
@@ -58,7 +67,7 @@ Wanted = Annotated[JobFilter, Depends(wanted_jobs)]
 def fields_of(wanted: JobFilter) -> dict[str, Any]:
     """And back: the filter as the fields of a form."""
     return {
-        "status": wanted.statuses[0].value if wanted.statuses else "",
+        "status": str(wanted.statuses[0]) if wanted.statuses else "",
         "action": wanted.action.value if wanted.action else "",
         "tenant": wanted.tenant or "",
         "who": wanted.submitted_by or "",
@@ -88,7 +97,10 @@ def job_pages(pages: Pages) -> APIRouter:
             live=f"/jobs/live{query(**fields)}" if before is None else None,
             older=older,
             is_first=before is None,
-            statuses=[status.value for status in _SHOWN_STATUSES],
+            statuses=[
+                *((status.value, status.value) for status in _SHOWN_STATUSES),
+                (WITH_FAILURES, "finished with failures"),
+            ],
             actions=[action.value for action in Action],
             tenants=[*parts.app.tenants],
             now=parts.app.clock.now(),
@@ -110,6 +122,7 @@ def job_pages(pages: Pages) -> APIRouter:
             deeds=deeds,
             priorities=[*Priority],
             once=new_once(parts.app),
+            retry=await preview_retry(parts.app, view.job.id, RetryWish(frozenset({TargetStatus(facts["usual"])}))),
         )
 
     @routes.get("/jobs/{job_id}/targets")
@@ -132,13 +145,21 @@ def job_pages(pages: Pages) -> APIRouter:
         return pages.show(request, "targets.html", view=view, **found)
 
     @routes.get("/jobs/{job_id}/report.csv")
-    async def report(app: TheApp, _: Viewer, job_id: str, status: str = "") -> Response:
+    async def report(
+        *,
+        app: TheApp,
+        _: Viewer,
+        job_id: str,
+        status: str = "",
+        permanent: bool = False,
+        error: Annotated[str, Query(max_length=200)] = "",
+    ) -> Response:
         view = await describe_job(app, job_id)
         statuses = tuple(word for word in status.split(",") if word)
         if not set(statuses) <= {each.value for each in (*TargetStatus, *RowVerdict)}:
             raise RequestRejected(f"{status!r} is no status of a row.")
         return StreamingResponse(
-            report_text(app, view.job.id, statuses=statuses),
+            report_text(app, view.job.id, statuses=statuses, keep=_kept(error, permanent=permanent)),
             media_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="muster-{view.job.id}.csv"'},
         )
@@ -146,10 +167,25 @@ def job_pages(pages: Pages) -> APIRouter:
     return routes
 
 
+def _kept(error: str, *, permanent: bool) -> Callable[[TargetFacts], bool] | None:
+    """Which targets a report is narrowed to; None where all of them are in it."""
+    if not error and not permanent:
+        return None
+
+    def keep(target: TargetFacts) -> bool:
+        if error and (target.error_code or "").casefold() != error.casefold():
+            return False
+        return not permanent or not may_mend(target.status, target.http_status)
+
+    return keep
+
+
 async def standing_facts(app: App, view: JobView) -> dict[str, Any]:
     """What the part of a job's page shows that moves by itself."""
     course = await course_of(app, view.job.id)
     tally = view.tally
+    permanent = sum(each.count for each in view.errors if not may_mend(each.status, each.http_status))
+    usual, mendable = _usual_retry(tally, permanent)
     return {
         "view": view,
         "job": view.job,
@@ -158,6 +194,11 @@ async def standing_facts(app: App, view: JobView) -> dict[str, Any]:
         "now": app.clock.now(),
         "retriable": {status: getattr(tally, status) for status in _RETRIABLE},
         "can": _can(view),
+        "may_mend": may_mend,
+        "permanent": permanent,
+        "usual": usual,
+        "mendable": mendable,
+        "shown": shown_text(priority_facts(view.job, tally)),
     }
 
 
@@ -171,6 +212,18 @@ def _can(view: JobView) -> dict[str, bool]:
         "priority": not stands.is_final and stands is not JobStatus.CANCELLING,
         "retry": bool(tally.failed or tally.uncertain or (tally.cancelled and stands.is_final)),
     }
+
+
+def _usual_retry(tally: Tally, permanent: int) -> tuple[str, int]:
+    """The status of the devices that a retry is offered for first, and how many of them may work."""
+    for status, count in (
+        ("failed", tally.failed - permanent),
+        ("uncertain", tally.uncertain),
+        ("cancelled", tally.cancelled),
+    ):
+        if count:
+            return status, count
+    return "failed", 0
 
 
 def _retried(status: str) -> str:

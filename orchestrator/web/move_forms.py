@@ -4,49 +4,79 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.job import Priority
 from orchestrator.domain.plain_text import plain_text
 from orchestrator.domain.target import TargetStatus
 from orchestrator.serving.served import MOST_OF_A_BODY, TheApp
+from orchestrator.serving.whole_ids import WholeJobId
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.describe_jobs import JobView
 from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.reprioritise_job import reprioritise_job
 from orchestrator.usecases.resume_job import resume_job
-from orchestrator.usecases.retry_job import retry_job
+from orchestrator.usecases.retry_job import RetryWish, preview_retry, retry_job
 from orchestrator.web.once import Once
+from orchestrator.web.pages import Pages
 from orchestrator.web.session import Operator
+from orchestrator.web.shown import Shown, ShownIfAny
 from orchestrator.web.typed import Typed
 
 _Reason = Annotated[str, Form(max_length=2000)]
 
 
-def move_routes() -> APIRouter:
+def move_routes(pages: Pages) -> APIRouter:
     """Pause, resume, cancel, priority and retry."""
     routes = APIRouter(max_body_size=MOST_OF_A_BODY)
 
     @routes.post("/jobs/{job_id}/pause")
-    async def pause(app: TheApp, visitor: Operator, job_id: str, reason: _Reason = "") -> RedirectResponse:
-        return _to(await pause_job(app, job_id, by=visitor.asker, reason=said(reason)))
+    async def pause(
+        app: TheApp, visitor: Operator, shown: ShownIfAny, job_id: WholeJobId, reason: _Reason = ""
+    ) -> RedirectResponse:
+        return _to(await pause_job(app, job_id, by=visitor.asker, reason=said(reason), shown=shown))
 
     @routes.post("/jobs/{job_id}/resume")
     async def resume(
-        app: TheApp, visitor: Operator, typed: Typed, job_id: str, reason: _Reason = ""
+        *, app: TheApp, visitor: Operator, typed: Typed, shown: Shown, job_id: WholeJobId, reason: _Reason = ""
     ) -> RedirectResponse:
-        return _to(await resume_job(app, job_id, by=visitor.asker, reason=said(reason), confirm=typed))
+        return _to(await resume_job(app, job_id, by=visitor.asker, reason=said(reason), confirm=typed, shown=shown))
 
     @routes.post("/jobs/{job_id}/cancel")
-    async def cancel(app: TheApp, visitor: Operator, job_id: str, reason: _Reason = "") -> RedirectResponse:
-        return _to(await cancel_job(app, job_id, by=visitor.asker, reason=said(reason)))
+    async def cancel(
+        app: TheApp, visitor: Operator, shown: Shown, job_id: WholeJobId, reason: _Reason = ""
+    ) -> RedirectResponse:
+        return _to(await cancel_job(app, job_id, by=visitor.asker, reason=said(reason), shown=shown))
 
     @routes.post("/jobs/{job_id}/priority")
     async def priority(
-        app: TheApp, visitor: Operator, job_id: str, priority: Annotated[Priority, Form()], reason: _Reason = ""
+        *,
+        app: TheApp,
+        visitor: Operator,
+        shown: Shown,
+        job_id: WholeJobId,
+        priority: Annotated[Priority, Form()],
+        reason: _Reason = "",
     ) -> RedirectResponse:
-        return _to(await reprioritise_job(app, job_id, priority, by=visitor.asker, reason=said(reason)))
+        return _to(await reprioritise_job(app, job_id, priority, by=visitor.asker, reason=said(reason), shown=shown))
+
+    @routes.post("/jobs/{job_id}/retry/count")
+    async def count(
+        *,
+        request: Request,
+        app: TheApp,
+        _: Operator,
+        job_id: WholeJobId,
+        status: Annotated[list[TargetStatus] | None, Form()] = None,
+        permanent: Annotated[bool, Form()] = False,
+        error: Annotated[str, Form(max_length=200)] = "",
+        search: Annotated[str, Form(max_length=200)] = "",
+    ) -> Response:
+        """How many devices the form would retry as it is filled in now."""
+        wish = RetryWish(frozenset(status or ()), error or None, said(search), permanent=permanent)
+        preview = await preview_retry(app, job_id, wish) if status else None
+        return pages.show(request, "retry_count.html", retry=preview)
 
     @routes.post("/jobs/{job_id}/retry")
     async def retry(
@@ -54,8 +84,10 @@ def move_routes() -> APIRouter:
         app: TheApp,
         visitor: Operator,
         typed: Typed,
-        job_id: str,
+        job_id: WholeJobId,
         status: Annotated[list[TargetStatus], Form()],
+        shown: Shown,
+        permanent: Annotated[bool, Form()] = False,
         error: Annotated[str, Form(max_length=200)] = "",
         search: Annotated[str, Form(max_length=200)] = "",
         reason: _Reason = "",
@@ -67,10 +99,12 @@ def move_routes() -> APIRouter:
             statuses=status,
             code=error or None,
             search=said(search),
+            permanent=permanent,
             by=visitor.asker,
             reason=said(reason),
             idempotency_key=said(once),
             confirm=typed,
+            shown=shown,
         )
         return RedirectResponse(f"/jobs/{made.id}", 303)
 

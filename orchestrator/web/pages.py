@@ -17,7 +17,9 @@ from orchestrator import __version__
 from orchestrator.domain.figures import plural
 from orchestrator.domain.spans import span
 from orchestrator.web import formatting
+from orchestrator.web.page_words import in_page_words
 from orchestrator.web.session import Visitor
+from orchestrator.web.shown import shown_text
 
 HERE = Path(__file__).parent
 
@@ -43,12 +45,15 @@ class Pages:
             moment=formatting.moment,
             span=span,
             per_second=formatting.per_second,
+            in_page_words=in_page_words,
+            as_shown=shown_text,
         )
         self._templates.globals.update(
             plural=plural,
             percent=formatting.percent,
             bar=formatting.bar,
             headline=formatting.headline,
+            standing=formatting.standing,
             left=formatting.left,
             version=__version__,
             asset=asset,

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.brake import MOST_CANARIES, BrakeOptions
+from orchestrator.domain.confirmation import Facts, version_facts
 from orchestrator.domain.device import Via
 from orchestrator.domain.due import clock_time
-from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.errors import RequestRejected, WrongMoment
 from orchestrator.domain.job import Priority
 from orchestrator.domain.rhythm import Cron, Every, Rhythm
 from orchestrator.domain.schedule import Overlap, Schedule
 from orchestrator.domain.schedule_change import ScheduleChange
 from orchestrator.serving.schedule_form import ScheduleForm, change_of
 from orchestrator.serving.wire import Plain
+from orchestrator.store.saved_lists import ListVersion
 
 Written = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$", strip_whitespace=True), Plain]
 Kind = Literal["cron", "every", "at"]
 
 _MAY_BE_BARE = ("until", "job_name", "reason")
+_LABELS = {
+    "kind": "the kind of rhythm",
+    "when": "the rhythm",
+    "timezone": "the time zone",
+    "start_within": "the time within which it starts",
+    "carry_over": "the carrying over",
+    "notify": "the channels",
+    "via": "the way of addressing",
+    "job_name": "the name of its jobs",
+    "brake_share": "the share that stops it",
+    "canary": "the number of canaries",
+}
 
 
 class ScheduleFields(BaseModel):
@@ -30,7 +46,7 @@ class ScheduleFields(BaseModel):
 
     name: Written = ""
     list: Written = ""
-    action: Action = Action.REFRESH_MACHINE_POLICY
+    action: Annotated[Action | None, BeforeValidator(lambda given: given or None)] = None
     reason: Written = ""
     kind: Kind = "cron"
     when: Written = "0 2 * * *"
@@ -49,7 +65,9 @@ class ScheduleFields(BaseModel):
     brake_share: int = Field(default=BrakeOptions().share, ge=1, le=100)
 
     def new(self) -> ScheduleForm:
-        """The schedule that they ask for."""
+        """The schedule that they ask for; RequestRejected where no action was chosen."""
+        if self.action is None:
+            raise RequestRejected("Choose the action that the devices are asked for.")
         return ScheduleForm(
             name=self.name,
             action=self.action,
@@ -72,7 +90,18 @@ class ScheduleFields(BaseModel):
         )
 
 
-class ChangedFields(ScheduleFields):
+class NewFields(ScheduleFields):
+    """The same beside the lists as the form showed them."""
+
+    lists: str = Field(default="", max_length=200_000)
+
+    @property
+    def shown_list(self) -> Facts | None:
+        """What the form showed of the list that was chosen; None where it says nothing."""
+        return list_in(self.lists, self.list)
+
+
+class ChangedFields(NewFields):
     """The same beside what they were when the form was shown."""
 
     was: str = Field(default="", max_length=20_000)
@@ -81,6 +110,32 @@ class ChangedFields(ScheduleFields):
     def change(self) -> ScheduleChange:
         """What somebody changed, and nothing that another changed meanwhile."""
         return change_between(fields_from(self.was), self)
+
+
+def refuse_if_changed(schedule: Schedule, was: ScheduleFields) -> None:
+    """WrongMoment where the schedule is not as the form was filled with it; names each field that differs."""
+    then, now = was.model_dump(mode="json"), fields_of(schedule).model_dump(mode="json")
+    different = [f"{_LABELS.get(name, name)} was {_said(then[name])} and is {_said(now[name])}" for name in now]
+    told = [words for name, words in zip(now, different, strict=True) if then[name] != now[name]]
+    if told:
+        raise WrongMoment(
+            f"Schedule {schedule.name!r} was changed while this page was open: {'; '.join(told)}. Nothing was done. "
+            "Load the page again and make your change to the schedule as it is now."
+        )
+
+
+def lists_text(lists: Iterable[ListVersion]) -> str:
+    """What the form shows of each list, as the value of a hidden field."""
+    return json.dumps({each.name: [each.version, each.devices] for each in lists})
+
+
+def list_in(text: str, name: str) -> Facts | None:
+    """What such a field says of one list; None where it says nothing."""
+    try:
+        version, devices = json.loads(text)[name]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return version_facts(version, devices)
 
 
 def fields_of(schedule: Schedule) -> ScheduleFields:
@@ -136,6 +191,12 @@ def _written(rhythm: Rhythm) -> tuple[Kind, str]:
             return "every", _span(interval)
         case _:
             return "at", rhythm.wall.isoformat(timespec="minutes")
+
+
+def _said(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value in (None, "") else str(value)
 
 
 def _span(value: timedelta) -> str:

@@ -20,9 +20,11 @@ from orchestrator.serving.served import MOST_OF_A_BODY, Parts, Served, TheApp
 from orchestrator.usecases.add_schedule import add_schedule
 from orchestrator.usecases.app import App
 from orchestrator.usecases.change_schedule import change_schedule
+from orchestrator.usecases.describe_jobs import standings_of
 from orchestrator.usecases.describe_lists import list_lists
 from orchestrator.usecases.describe_schedules import (
     describe_schedule,
+    facts_of_view,
     list_schedules,
     preview_all,
     preview_rhythm,
@@ -42,12 +44,16 @@ from orchestrator.web.pages import Pages, go_to
 from orchestrator.web.schedule_fields import (
     ChangedFields,
     Kind,
+    NewFields,
     ScheduleFields,
     change_between,
     fields_from,
     fields_of,
+    lists_text,
+    refuse_if_changed,
 )
 from orchestrator.web.session import Operator, Viewer, Visitor
+from orchestrator.web.shown import Shown, ShownIfAny, shown_text
 from orchestrator.web.typed import Typed
 
 _MOST_IN_CALENDAR = 3_000
@@ -82,6 +88,7 @@ def _add_reading(routes: APIRouter, pages: Pages) -> None:
             request,
             "schedules.html",
             views=views,
+            jobs=await standings_of(app, {view.last.job for view in views if view.last and view.last.job}),
             unreadable=unreadable,
             words=rhythm_words,
             weeks=weeks_of(
@@ -102,8 +109,10 @@ def _add_reading(routes: APIRouter, pages: Pages) -> None:
             view=view,
             facts={key: value for key, value in schedule_facts(view).items() if value is not None},
             history=[history_object(moment, described) for moment in past],
+            jobs=await standings_of(app, {moment.job for moment in past if moment.job is not None}),
             weeks=await _calendar(app, name),
             once=new_once(app),
+            shown=shown_text(facts_of_view(view)),
         )
 
 
@@ -112,12 +121,14 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
         request: Request, parts: Served, visitor: Visitor, fields: ScheduleFields, was: str | None
     ) -> Response:
         allowed = visitor.asker.grant.actions
+        lists = await list_lists(parts.app)
         return pages.show(
             request,
             "schedule_form.html",
             fields=fields,
             was=was,
-            lists=await list_lists(parts.app),
+            lists=lists,
+            lists_text=lists_text(lists),
             actions=[action for action in Action if allowed is None or action in allowed],
             overlaps=[*Overlap],
             priorities=[*Priority],
@@ -137,10 +148,10 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
 
     @routes.post("")
     async def add(
-        request: Request, parts: Parts, visitor: Operator, typed: Typed, fields: Annotated[ScheduleFields, Form()]
+        request: Request, parts: Parts, visitor: Operator, typed: Typed, fields: Annotated[NewFields, Form()]
     ) -> Response:
         new = fields.new().read(parts.settings, now=parts.app.clock.now())
-        added = await add_schedule(parts.app, new, by=visitor.asker, confirm=typed)
+        added = await add_schedule(parts.app, new, by=visitor.asker, confirm=typed, shown_list=fields.shown_list)
         return go_to(request, f"/schedules/{added.schedule.name}")
 
     @routes.post("/{name}/change")
@@ -155,7 +166,16 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
     ) -> Response:
         # Whoever pressed the button without touching anything wants to go back, and not to hear of it.
         if wanted := fields.change:
-            await change_schedule(app, name, wanted, by=visitor.asker, confirm=typed)
+            was = fields_from(fields.was)
+            await change_schedule(
+                app,
+                name,
+                wanted,
+                by=visitor.asker,
+                confirm=typed,
+                shown_list=fields.shown_list,
+                refuse_if_outdated=lambda schedule: refuse_if_changed(schedule, was),
+            )
         return go_to(request, f"/schedules/{name}")
 
 
@@ -193,26 +213,27 @@ def _add_moments(routes: APIRouter, pages: Pages) -> None:
 
 def _add_moves(routes: APIRouter) -> None:
     @routes.post("/{name}/pause")
-    async def pause(app: TheApp, visitor: Operator, name: str, reason: _Text = "") -> Response:
-        await pause_schedule(app, name, by=visitor.asker, reason=said(reason))
+    async def pause(app: TheApp, visitor: Operator, shown: ShownIfAny, name: str, reason: _Text = "") -> Response:
+        await pause_schedule(app, name, by=visitor.asker, reason=said(reason), shown=shown)
         return RedirectResponse(f"/schedules/{name}", 303)
 
     @routes.post("/{name}/resume")
-    async def resume(app: TheApp, visitor: Operator, name: str, reason: _Text = "") -> Response:
-        await resume_schedule(app, name, by=visitor.asker, reason=said(reason))
+    async def resume(app: TheApp, visitor: Operator, shown: Shown, name: str, reason: _Text = "") -> Response:
+        await resume_schedule(app, name, by=visitor.asker, reason=said(reason), shown=shown)
         return RedirectResponse(f"/schedules/{name}", 303)
 
     @routes.post("/{name}/remove")
-    async def remove(app: TheApp, visitor: Operator, name: str, reason: _Text = "") -> Response:
-        await remove_schedule(app, name, by=visitor.asker, reason=said(reason))
+    async def remove(app: TheApp, visitor: Operator, shown: Shown, name: str, reason: _Text = "") -> Response:
+        await remove_schedule(app, name, by=visitor.asker, reason=said(reason), shown=shown)
         return RedirectResponse("/schedules", 303)
 
     @routes.post("/{name}/run")
     async def run(
-        *, app: TheApp, visitor: Operator, typed: Typed, name: str, reason: _Text = "", once: Once = ""
+        *, app: TheApp, visitor: Operator, typed: Typed, shown: Shown, name: str, reason: _Text = "", once: Once = ""
     ) -> Response:
+        key, why = said(once), said(reason)
         job = await run_schedule(
-            app, name, by=visitor.asker, reason=said(reason), idempotency_key=said(once), confirm=typed
+            app, name, by=visitor.asker, reason=why, idempotency_key=key, confirm=typed, shown=shown
         )
         return RedirectResponse(f"/jobs/{job.id}", 303)
 

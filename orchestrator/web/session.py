@@ -18,6 +18,7 @@ from orchestrator.domain.access import FRESH_SIGN_IN, Asker, Role
 from orchestrator.domain.errors import NotPermitted
 from orchestrator.domain.sessions import LIFETIME, Session
 from orchestrator.serving.served import MOST_OF_A_BODY, Served, origin_of, served
+from orchestrator.serving.uploads import is_upload, upload_field
 from orchestrator.usecases.sign_in import session_of
 
 CSRF_FIELD = "csrf"
@@ -91,17 +92,20 @@ Admin = Annotated[Visitor, Depends(_with(Role.ADMIN))]
 async def refuse_foreign(request: Request, visitor: Visitor | None) -> None:
     """NotPermitted for a change that another site asked for; of nobody's request only where it comes from is looked at.
 
-    An upload is not read for its field: it carries the token in a header, or in its address where a form was sent
-    without scripts.
+    The token is a header of what a script sends, and a field of what a form sends; an address never carries it, since
+    addresses are kept in histories and logs.
     """
     if is_foreign(request):
         raise NotPermitted("Another site asked for this in your name, so nothing was done.")
     if visitor is None:
         return
-    given = request.headers.get(CSRF_HEADER) or request.query_params.get(CSRF_FIELD)
+    given = request.headers.get(CSRF_HEADER)
     if given is None and _is_short_form(request):
         given = str((await request.form()).get(CSRF_FIELD, ""))
+    elif given is None and is_upload(request):
+        given = await upload_field(request, CSRF_FIELD)
     if not _is_csrf_of(visitor.secret, given or ""):
+        await request.close()
         raise NotPermitted("This page is older than your session, so nothing was done. Load it again.")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -10,17 +11,21 @@ from fastapi import Depends, Request
 from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import Confirm, asks_above
 from orchestrator.serving.served import Parts
+from orchestrator.web.shown import SHOWN_FIELD, Fields, sent_fields
 
 TYPED_FIELD = "confirmed"
-ACTION_FIELD = "confirmed_action"
+TYPED_FOR_FIELD = "confirmed_for"
 
 
 class Untyped(Exception):
-    """These are so many devices that their number is typed first; `fields` are what the form was sent with."""
+    """These are so many devices that their number is typed first; `fields` are what the form was sent with.
 
-    def __init__(self, action: Action, count: int, fields: Sequence[tuple[str, str]]) -> None:
+    `token` names what the number is asked for: the action, the count, and the fields.
+    """
+
+    def __init__(self, action: Action, count: int, fields: Fields, token: str) -> None:
         super().__init__(f"{count} devices are not confirmed")
-        self.action, self.count, self.fields = action, count, fields
+        self.action, self.count, self.fields, self.token = action, count, fields, token
 
 
 def is_typed(text: str, count: int) -> bool:
@@ -29,19 +34,28 @@ def is_typed(text: str, count: int) -> bool:
 
 
 async def _typed(request: Request, parts: Parts) -> Confirm:
-    sent = [(name, value) for name, value in (await request.form()).multi_items() if isinstance(value, str)]
+    sent = await sent_fields(request)
     fields = dict(sent)
-    typed, asked_for = fields.get(TYPED_FIELD, ""), fields.get(ACTION_FIELD)
+    others = [(name, value) for name, value in sent if name not in {TYPED_FIELD, TYPED_FOR_FIELD}]
 
     def confirm(action: Action, count: int) -> None:
-        # The form may ask for something else by now than when it said how many devices that would be.
-        is_confirmed = is_typed(typed, count) and asked_for in {None, action.value}
-        if count > asks_above(action, parts.settings.confirm_above) and not is_confirmed:
-            others = [(name, value) for name, value in sent if name not in {TYPED_FIELD, ACTION_FIELD}]
-            raise Untyped(action, count, others)
+        if count <= asks_above(action, parts.settings.confirm_above):
+            return
+        # A number that was typed for one thing confirms no other: the form may ask for something else by now.
+        token = _token(request.url.path, action, count, others)
+        if not is_typed(fields.get(TYPED_FIELD, ""), count) or fields.get(TYPED_FOR_FIELD) != token:
+            raise Untyped(action, count, others, token)
 
     return confirm
 
+
+def _token(path: str, action: Action, count: int, fields: Fields) -> str:
+    said = sorted((name, value) for name, value in fields if name not in _BESIDES)
+    return hashlib.sha256(json.dumps([path, action, count, said]).encode()).hexdigest()[:32]
+
+
+_BESIDES = frozenset({"csrf", "once", "reason", SHOWN_FIELD})
+"""They change nothing of what is called; whether what was shown still holds is compared by itself."""
 
 Typed = Annotated[Confirm, Depends(_typed)]
 """Asked by a use case, it lets the form be shown again with a field for the number."""

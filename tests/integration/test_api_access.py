@@ -81,8 +81,8 @@ async def service(sqlite_url: str) -> AsyncIterator[Service]:
 
 async def status_of(client: httpx.AsyncClient, route: str, job: str, headers: dict[str, str]) -> int:
     method, _, path = route.partition(" ")
-    names = {"tenant": "default", "name": "nothing", "device": "nothing", "session_id": "0" * 16}
-    url = path.format(job_id=job, key_id="nokeyofours", **names)
+    ids = {"job_id": job, "key_id": "nokeyofours", "session_id": "0" * 16}
+    url = path.format(**ids, tenant="default", name="nothing", device="nothing")
     async with client.stream(method, url, headers=headers, **BODIES.get(route, {})) as response:  # type: ignore[arg-type] # as httpx takes them
         return response.status_code
 

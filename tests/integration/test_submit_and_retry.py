@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import BinaryIO, cast
 
 import pytest
@@ -26,10 +28,12 @@ from orchestrator.domain.errors import (
     WrongMoment,
 )
 from orchestrator.domain.job import Job, JobStatus, Priority
+from orchestrator.domain.mending import may_mend
 from orchestrator.domain.target import TargetStatus
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
+from orchestrator.store.database import Store, Transaction
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.describe_jobs import describe_job, list_jobs, list_targets
@@ -38,8 +42,9 @@ from orchestrator.usecases.prune import prune
 from orchestrator.usecases.recover_stalled import recover_stalled
 from orchestrator.usecases.reprioritise_job import reprioritise_job
 from orchestrator.usecases.resume_job import resume_job
-from orchestrator.usecases.retry_job import retry_job
+from orchestrator.usecases.retry_job import RetryWish, preview_retry, retry_job
 from orchestrator.usecases.submit_job import JobRequest, NotConfirmed, submit_job
+from orchestrator.usecases.write_report import report_text
 from tests.support.apps import an_app, device_ids, devices_csv, driven, report_of, submitted, targets_of
 from tests.support.askers import SOMEBODY
 from tests.support.builders import a_job
@@ -437,3 +442,69 @@ async def test_doubtful_devices_that_wait_go_into_the_retry_too(app: App) -> Non
 
     assert (old.tally.uncertain, old.tally.cancelled) == (3, 37)
     assert (await describe_job(app, retry.id)).tally.waiting == 40
+
+
+class _DyingStore:
+    """A store whose process dies with the transaction after so many."""
+
+    def __init__(self, store: Store, lives: int) -> None:
+        self._store, self._lives = store, lives
+        self.reading = store.reading
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """The next one, while there is one."""
+        self._lives -= 1
+        if self._lives < 0:
+            raise _Died
+        async with self._store.transaction() as tx:
+            yield tx
+
+
+class _Died(Exception):
+    pass
+
+
+async def test_a_retry_that_dies_anywhere_loses_no_device_and_calls_none_twice(app: App) -> None:
+    for lives in count():
+        job = await submitted(app, 5)
+        await pause_job(app, job.id, by=SOMEBODY)
+        dying = replace(app, store=cast("Store", _DyingStore(app.store, lives)))
+        try:
+            await retry_job(dying, job.id, statuses=[TargetStatus.WAITING], by=SOMEBODY)
+            died = False
+        except _Died:
+            died = True
+
+        old = await describe_job(app, job.id)
+        assert len(old.retried_by) == (0 if old.job.status == "paused" else 1)
+        await recover_stalled(app)
+        tally = (await describe_job(app, job.id)).tally
+        made = [(await describe_job(app, retry)).tally for retry in old.retried_by]
+        assert (tally.waiting, *(each.waiting for each in made)) == ((0, 5) if made else (5,))
+        if not died:
+            break
+
+    assert lives > 3
+
+
+async def test_a_retry_leaves_out_what_no_attempt_mends_unless_it_is_asked_for(app: App, graph: SimulatedGraph) -> None:
+    gone, busy = device_ids(10)[:3], device_ids(10)[3:5]
+    graph.tenant.known_devices = set(device_ids(10)[3:])
+    for device in busy:
+        graph.refuse(device, 423, times=99)
+    job = await driven(app, await submitted(app, 10))
+    counted = await preview_retry(app, job.job.id, RetryWish())
+    everything = await preview_retry(app, job.job.id, RetryWish(frozenset({TargetStatus.FAILED})))
+    found = await preview_retry(app, job.job.id, RetryWish(search=gone[0]))
+    kept = report_text(app, job.job.id, keep=lambda target: not may_mend(target.status, target.http_status))
+    report = "".join([piece async for piece in kept])
+
+    retry = await retry_job(app, job.job.id, by=SOMEBODY)
+
+    assert (counted.devices, counted.left_out) == (2, 3)
+    assert (everything.devices, everything.left_out) == (5, 0)
+    assert (found.devices, found.left_out) == (0, 1)
+    assert report.count("ResourceNotFound") == 3
+    assert retry.intake.rows == 2
+    assert (await describe_job(app, job.job.id)).retried_by == (retry.id,)

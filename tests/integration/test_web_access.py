@@ -6,29 +6,37 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from sqlalchemy import select
 
-from orchestrator.domain.access import Role
+from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.action import Action
 from orchestrator.domain.job import Priority
 from orchestrator.domain.rhythm import Cron
 from orchestrator.serving import admission
 from orchestrator.serving.front_door import Attempts
+from orchestrator.store.rows import NewKeyRow
 from orchestrator.usecases.cancel_job import cancel_job
+from orchestrator.usecases.change_schedule import change_schedule
 from orchestrator.usecases.describe_jobs import describe_job, list_jobs
-from orchestrator.usecases.describe_schedules import list_schedules
+from orchestrator.usecases.describe_schedules import describe_schedule, list_schedules
+from orchestrator.usecases.keys import create_key, list_keys
 from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.pause_schedule import pause_schedule
 from orchestrator.usecases.read_audit import read_audit
 from orchestrator.usecases.reprioritise_job import reprioritise_job
+from orchestrator.usecases.resume_job import resume_job
+from orchestrator.usecases.revoke_key import revoke_key
 from orchestrator.web.app import make_web
 from orchestrator.web.schedule_fields import fields_of
 from tests.support.apps import device_ids, devices_csv, submitted
 from tests.support.askers import SOMEBODY
+from tests.support.forms import fields_on, form_on
 from tests.support.schedules import a_list, a_schedule
 from tests.support.waiting import PATIENCE
 from tests.support.web import Service, a_service, some_settings
@@ -58,6 +66,7 @@ NEEDED = {
     "POST /jobs/{job_id}/cancel": Role.OPERATOR,
     "POST /jobs/{job_id}/priority": Role.OPERATOR,
     "POST /jobs/{job_id}/retry": Role.OPERATOR,
+    "POST /jobs/{job_id}/retry/count": Role.OPERATOR,
     "GET /jobs/new": Role.OPERATOR,
     "POST /jobs/new": Role.OPERATOR,
     "POST /jobs/new/verdict": Role.OPERATOR,
@@ -178,8 +187,8 @@ async def test_the_token_of_a_page_is_another_one_each_time_and_good_for_that_se
         tokens = [await csrf_of(client), await csrf_of(client)]
         theirs = await csrf_of(other)
         answers = [
-            await client.post(f"/jobs/{job}/{move}", data={"csrf": token})
-            for move, token in (("pause", tokens[0]), ("resume", tokens[1]), ("pause", theirs), ("pause", ""))
+            await client.post(f"/jobs/{job}/pause", data={"csrf": token})
+            for token in (tokens[0], tokens[1], theirs, "")
         ]
 
     assert tokens[0] != tokens[1]
@@ -393,15 +402,13 @@ async def test_what_a_list_says_is_shown_as_text(service: Service) -> None:
 
 async def test_many_devices_are_submitted_only_with_the_count_typed_back(service: Service) -> None:
     async with a_visitor(service, Role.OPERATOR) as client:
-        token = await csrf_of(client)
+        headers = {"X-CSRF-Token": await csrf_of(client)}
 
         async def submit(count: int, action: str, confirmed: str) -> httpx.Response:
-            return await client.post(
-                "/jobs/new",
-                headers={"X-CSRF-Token": token},
-                data={"action": action, "confirmed": confirmed},
-                files={"file": ("list.csv", devices_csv(count))},
-            )
+            sent: dict[str, Any] = {"data": {"action": action}, "files": {"file": ("list.csv", devices_csv(count))}}
+            verdict = await client.post("/jobs/new/verdict", headers={**headers, "HX-Request": "true"}, **sent)
+            sent["data"] |= {**fields_on(verdict.text), "confirmed": confirmed}
+            return await client.post("/jobs/new", headers=headers, **sent)
 
         answers = [
             await submit(1001, "quickScan", ""),
@@ -412,6 +419,107 @@ async def test_many_devices_are_submitted_only_with_the_count_typed_back(service
         ]
 
     assert [answer.status_code for answer in answers] == [422, 422, 422, 303, 303]
+    assert "Type that number to confirm" in answers[0].text
+    assert 'value="quickScan" required checked' in answers[0].text
+
+
+async def test_what_is_submitted_is_what_was_judged(service: Service) -> None:
+    listed = devices_csv(11)
+    differs: dict[str, tuple[dict[str, str], bytes]] = {
+        "the action was fullScan and is quickScan": ({"action": "quickScan"}, listed),
+        "the options was none and is only_eligible True": ({"onlyEligible": "true"}, listed),
+        "the options was none and is canary 1": ({"canary": "1"}, listed),
+        "the way of addressing was managedDevices and is comanagedDevices": ({"via": "comanagedDevices"}, listed),
+        "the device list was list.csv": ({}, devices_csv(11, seed=2)),
+        "the number of devices was 11 and is 12": ({}, devices_csv(12)),
+        "does not say what was confirmed": ({"shown": ""}, listed),
+        "This request does not say": ({"shown": "{"}, listed),
+    }
+    async with a_visitor(service, Role.OPERATOR) as client:
+        headers = {"X-CSRF-Token": await csrf_of(client), "HX-Request": "true"}
+        judged = {"action": "fullScan"}
+
+        async def post(path: str, data: dict[str, str], content: bytes, **more: str) -> httpx.Response:
+            sent = {**headers, **more}
+            return await client.post(path, headers=sent, data=data, files={"file": ("list.csv", content)})
+
+        verdict = fields_on((await post("/jobs/new/verdict", judged, listed)).text)
+        judged |= verdict | {"confirmed": "11"}
+        parts = {words: await post("/jobs/new", judged | data, file) for words, (data, file) in differs.items()}
+        page = await post("/jobs/new", judged | {"action": "quickScan"}, listed, **{"HX-Request": "false"})
+        unchosen = await post("/jobs/new/verdict", {}, listed)
+        before = await list_jobs(service.served.app, limit=5)
+        done = await post("/jobs/new", judged | {"reason": "CHG-1", "name": "scan"}, listed)
+
+    assert before == []
+    for words, part in parts.items():
+        assert words in part.text
+        assert part.headers["HX-Retarget"] == "#verdict"
+        assert 'name="shown"' in part.text
+    assert 'id="confirmed"' not in parts["the action was fullScan and is quickScan"].text
+    assert page.status_code == 409
+    assert 'value="quickScan" required checked' in page.text
+    assert "Choose above what to ask of each device" in unchosen.text
+    assert "data-acts" not in unchosen.text
+    assert done.headers["HX-Redirect"].startswith("/jobs/")
+
+
+async def test_no_action_is_chosen_before_somebody_chooses_it(service: Service) -> None:
+    await a_list(service.served.app)
+    async with a_visitor(service, Role.OPERATOR) as client:
+        pages = [(await client.get(path)).text for path in ("/jobs/new", "/schedules/new")]
+        sent = form_on(pages[1], "/schedules") | {"name": "weekly", "list": "fleet", "action": ""}
+        refused = await client.post("/schedules", data=sent)
+
+    assert "checked" not in pages[0]
+    assert '<option value="">Choose an action</option>' in pages[1]
+    assert refused.status_code == 422
+    assert "Choose the action" in refused.text
+
+
+async def test_a_move_that_was_confirmed_is_refused_once_the_thing_has_changed(service: Service) -> None:
+    app = service.served.app
+    job = (await submitted(app, 5)).id
+    await pause_job(app, job, by=SOMEBODY)
+    await a_list(app)
+    await a_schedule(app)
+    key = (await create_key(app, Grant(Role.VIEWER), name="portal", by=SOMEBODY)).key.id
+    moves = {
+        f"/jobs/{job}": (f"/jobs/{job}/{move}" for move in ("cancel", "priority")),
+        "/schedules/nightly": ("/schedules/nightly/run", "/schedules/nightly/remove", "/schedules/nightly/resume"),
+    }
+    async with a_visitor(service, Role.ADMIN) as client:
+        opened = {path: (await client.get(path)).text for path in (*moves, "/keys", "/schedules/nightly/change")}
+        await reprioritise_job(app, job, Priority.HIGH, by=SOMEBODY)
+        await resume_job(app, job, by=SOMEBODY)
+        await a_list(app, 30)
+        await pause_schedule(app, "nightly", by=SOMEBODY)
+        await change_schedule(app, "nightly", {"priority": Priority.LOW}, by=SOMEBODY)
+        await revoke_key(app, key, by=SOMEBODY)
+        asked = {path: form_on(opened[page], path) for page, paths in moves.items() for path in paths}
+        asked[f"/jobs/{job}/priority"]["priority"] = "low"
+        change = form_on(opened["/schedules/nightly/change"], "/schedules/nightly/change")
+        asked["/schedules/nightly/change"] = change | {
+            "list": "fleet",
+            "action": "refreshUserPolicy",
+            "when": "0 5 * * *",
+        }
+        refused = {path: await client.post(path, data=fields) for path, fields in asked.items()}
+        bare = {path: await client.post(path, data={"csrf": change["csrf"], "priority": "low"}) for path in asked}
+        after = await describe_job(app, job), await describe_schedule(app, "nightly"), await list_jobs(app, limit=5)
+        again = form_on(refused["/schedules/nightly/run"].text, "/schedules/nightly/run")
+        done = await client.post("/schedules/nightly/run", data=again)
+
+    assert {path: answer.status_code for path, answer in refused.items()} == dict.fromkeys(asked, 409)
+    assert {path: answer.status_code for path, answer in bare.items()} == {
+        path: 422 if path.endswith("/change") else 409 for path in asked
+    }
+    assert "status was paused and is active" in refused[f"/jobs/{job}/cancel"].text
+    assert "priority was normal and is high" in refused[f"/jobs/{job}/priority"].text
+    assert "devices was 20 and is 30" in refused["/schedules/nightly/run"].text
+    assert "priority was normal and is low" in refused["/schedules/nightly/change"].text
+    assert (after[0].job.priority, after[1].schedule.status, len(after[2])) == ("high", "paused", 1)
+    assert done.status_code == 303
 
 
 async def test_the_count_is_typed_back_before_many_devices_are_called_in_any_other_way(service: Service) -> None:
@@ -420,28 +528,42 @@ async def test_the_count_is_typed_back_before_many_devices_are_called_in_any_oth
     for job in (paused, left):
         await pause_job(app, job, by=SOMEBODY)
     await a_list(app, 11)
+    await a_list(app, devices_csv(11, seed=2), name="other")
     await a_schedule(app, action=Action.FULL_SCAN)
     harmless = fields_of((await a_schedule(app, "harmless")).schedule)
     changed = {**harmless.model_dump(mode="json"), "action": "fullScan", "was": harmless.model_dump_json()}
-    asked = {
-        "/schedules": {"name": "weekly", "list": "fleet", "action": "fullScan", "reason": "<CHG-1>"},
-        "/schedules/harmless/change": {**changed, "reason": "<CHG-1>"},
-        "/schedules/nightly/run": {"reason": "<CHG-1>"},
-        f"/jobs/{paused}/resume": {"reason": "<CHG-1>"},
-        f"/jobs/{left}/retry": {"status": "waiting", "reason": "<CHG-1>"},
-    }
     async with a_visitor(service, Role.OPERATOR) as client:
         token = await csrf_of(client)
 
-        async def post_all(confirmed: str = "", **headers: str) -> list[httpx.Response]:
-            sent = {path: {"csrf": token, **fields, "confirmed": confirmed} for path, fields in asked.items()}
+        async def shown(page: str, path: str, **more: str) -> dict[str, Any]:
+            return {**form_on((await client.get(page)).text, path), "csrf": token, "reason": "<CHG-1>", **more}
+
+        run = await shown("/schedules/nightly", "/schedules/nightly/run")
+        asked: dict[str, dict[str, Any]] = {
+            "/schedules": {"csrf": token, "name": "weekly", "list": "fleet", "action": "fullScan", "reason": "<CHG-1>"},
+            "/schedules/harmless/change": {**changed, "csrf": token, "reason": "<CHG-1>"},
+            "/schedules/nightly/run": run,
+            f"/jobs/{paused}/resume": await shown(f"/jobs/{paused}", f"/jobs/{paused}/resume"),
+        }
+
+        async def post_all(more: dict[str, dict[str, str]], **headers: str) -> list[httpx.Response]:
+            sent = {path: {**fields, **more.get(path, {})} for path, fields in asked.items()}
             return [await client.post(path, headers=headers, data=data) for path, data in sent.items()]
 
-        bare, parts, wrong = await post_all(), await post_all(**{"HX-Request": "true"}), await post_all("10")
-        jobs, schedules = await list_jobs(app, limit=10), await list_schedules(app)
-        typed = await post_all(" 11 ")
+        def typed_on(answers: list[httpx.Response], text: str) -> dict[str, dict[str, str]]:
+            pages = zip(asked, answers, strict=True)
+            return {path: form_on(page.text, path) | {"confirmed": text} for path, page in pages}
 
-    assert {answer.status_code for answer in (*bare, *wrong)} == {422}
+        bare, parts = await post_all({}), await post_all({}, **{"HX-Request": "true"})
+        wrong = await post_all(typed_on(bare, "10"))
+        unasked = await post_all({path: {"confirmed": "11"} for path in asked})
+        # The number was typed for one list, and the form asks for another one of as many devices.
+        swapped = typed_on(bare, "11")["/schedules"] | {"list": "other"}
+        other = await client.post("/schedules", data=swapped)
+        jobs, schedules = await list_jobs(app, limit=10), await list_schedules(app)
+        typed = await post_all(typed_on(bare, " 11 "))
+
+    assert {answer.status_code for answer in (*bare, *wrong, *unasked, other)} == {422}
     assert {view.status for view in jobs} == {"paused"}
     assert [view.schedule.name for view in schedules] == ["harmless", "nightly"]
     for answer in bare:
@@ -451,7 +573,7 @@ async def test_the_count_is_typed_back_before_many_devices_are_called_in_any_oth
     for part in parts:
         assert "Type <b>11</b>" in part.text
         assert "<html" not in part.text
-    assert [answer.status_code for answer in typed] == [303] * 5
+    assert [answer.status_code for answer in typed] == [303] * 4
 
 
 async def test_a_button_that_is_pressed_twice_makes_one_job(service: Service) -> None:
@@ -471,19 +593,20 @@ async def test_a_button_that_is_pressed_twice_makes_one_job(service: Service) ->
             return {answer.headers.get("HX-Redirect") or answer.headers["Location"] for answer in answers}
 
         verdict = await client.post("/jobs/new/verdict", headers=headers, data=asked, files=upload)
-        jobs = await twice("/jobs/new", asked | key_on(verdict), files=upload)
+        jobs = await twice("/jobs/new", asked | fields_on(verdict.text), files=upload)
         job = next(iter(jobs))
         another = await client.post(
-            "/jobs/new", headers=headers, data=asked | key_on(verdict) | {"name": "x"}, files=upload
+            "/jobs/new", headers=headers, data=asked | fields_on(verdict.text) | {"name": "x"}, files=upload
         )
-        await client.post(f"{job}/cancel", headers=headers)
+        await client.post(f"{job}/cancel", data=form_on((await client.get(job)).text, f"{job}/cancel"))
         async with asyncio.timeout(PATIENCE):
             # What a worker holds of it is cancelled as soon as it lets go.
             while (await describe_job(service.served.app, job.rpartition("/")[2])).tally.cancelled < 3:  # noqa: ASYNC110 - the database tells nobody
                 await asyncio.sleep(0.05)
-        retries = await twice(f"{job}/retry", {"status": "cancelled"} | key_on(await client.get(job)))
+        ended = (await client.get(job)).text
+        retries = await twice(f"{job}/retry", form_on(ended, f"{job}/retry") | {"status": "cancelled"})
         schedule = "/schedules/nightly"
-        runs = await twice(f"{schedule}/run", key_on(await client.get(schedule)))
+        runs = await twice(f"{schedule}/run", form_on((await client.get(schedule)).text, f"{schedule}/run"))
 
     assert "has made a job already" in another.text
     assert len(jobs) == len(retries) == len(runs) == 1
@@ -499,10 +622,20 @@ async def test_devices_that_are_filtered_can_be_retried_as_they_are_shown(servic
         found = (await client.get(asked, headers=fragment)).text
         seen = (await viewer.get(asked, headers=fragment)).text
         everything = (await client.get(f"/jobs/{job}/targets", headers=fragment)).text
+        counted = await client.post(
+            f"/jobs/{job}/retry/count",
+            headers=fragment | {"X-CSRF-Token": await csrf_of(client)},
+            data={"status": "cancelled", "search": device[:13]},
+        )
+        more = await client.post(
+            f"/jobs/{job}/retry",
+            headers={"X-CSRF-Token": await csrf_of(client)},
+            data={"status": "cancelled"} | fields_on(counted.text),
+        )
         made = await client.post(
             f"/jobs/{job}/retry",
             headers={"X-CSRF-Token": await csrf_of(client)},
-            data={"status": "cancelled", "search": device[:13]},
+            data={"status": "cancelled", "search": device[:13]} | fields_on(counted.text),
         )
 
     (retry, _) = await list_jobs(service.served.app, limit=2)
@@ -510,6 +643,9 @@ async def test_devices_that_are_filtered_can_be_retried_as_they_are_shown(servic
     assert ["data-opens" in page for page in (seen, everything)] == [False, False]
     assert made.headers["Location"] == f"/jobs/{retry.job.id}"
     assert retry.tally.total == 1
+    assert "<b>1 device</b> fits" in counted.text
+    assert more.status_code == 409
+    assert "devices was 1 and is 5" in more.text
 
 
 async def test_why_a_list_was_kept_and_a_schedule_run_is_asked_for_on_their_pages(service: Service) -> None:
@@ -518,7 +654,8 @@ async def test_why_a_list_was_kept_and_a_schedule_run_is_asked_for_on_their_page
     async with a_visitor(service, Role.OPERATOR) as client:
         headers = {"X-CSRF-Token": await csrf_of(client)}
         pages = [(await client.get(path)).text for path in ("/lists", "/schedules/nightly")]
-        await client.post("/schedules/nightly/run", headers=headers, data={"reason": "CHG-1"})
+        run = form_on(pages[1], "/schedules/nightly/run") | {"reason": "CHG-1"}
+        await client.post("/schedules/nightly/run", data=run)
         upload = {"file": ("list.csv", devices_csv(3))}
         await client.post("/lists", headers=headers, data={"name": "fleet", "reason": "CHG-2"}, files=upload)
 
@@ -561,8 +698,8 @@ async def test_rows_that_would_not_be_called_can_be_downloaded(service: Service)
     listed = devices_csv(3) + b"\nnobody\n" + devices_csv(1)[10:] + b"\n"
     async with a_visitor(service, Role.OPERATOR) as client:
         odd = await client.post(
-            f"/jobs/new/odd.csv?csrf={await csrf_of(client)}",
-            data={"action": "quickScan"},
+            "/jobs/new/odd.csv",
+            data={"action": "quickScan", "csrf": await csrf_of(client)},
             files={"file": ("list.csv", listed)},
         )
 
@@ -611,3 +748,61 @@ async def test_the_calendar_of_all_schedules_shows_each_run_and_names_those_that
     assert [("weekly", "01:30 weekly"), ("nightly", "02:00 nightly")] in runs
     assert {name for day in runs for name, _ in day} == {"nightly", "weekly"}
     assert 'Not shown, since they run more than a few times a day: <a href="/schedules/often">' in page
+
+
+async def test_a_new_key_is_shown_once_and_only_in_the_session_that_made_it(service: Service) -> None:
+    async with a_visitor(service, Role.ADMIN) as client, a_visitor(service, Role.ADMIN) as other:
+        token = await csrf_of(client)
+        made = await client.post("/keys", data={"csrf": token, "role": "viewer", "name": "portal"})
+        async with service.served.app.store.reading() as tx:
+            stored = str((await tx.connection.execute(select(NewKeyRow.__table__))).all())
+        pages = [(await each.get("/keys")).text for each in (other, client, client)]
+        (text,) = re.findall(r">(muster_\w{12}_[\w-]{43})<", pages[1])
+        opened = await other.post("/sign-in", data={"key": text})
+
+    assert (made.status_code, made.headers["location"]) == (303, "/keys")
+    assert [page.count(text) > 0 for page in pages] == [False, True, False]
+    assert text.rpartition("_")[2] not in stored
+    assert text not in str(made.headers)
+    assert opened.status_code == 303
+    assert sum(key.name == "portal" for key in (await list_keys(service.served.app))[0]) == 1
+
+
+async def test_the_token_against_other_sites_is_in_no_address(service: Service) -> None:
+    await a_list(service.served.app)
+    upload = {"file": ("list.csv", devices_csv(3))}
+    async with a_visitor(service, Role.ADMIN) as client:
+        token = await csrf_of(client)
+        pages = [(await client.get(path)).text for path in ("/jobs/new", "/lists", "/lists/fleet", "/keys")]
+        by_address = await client.post(f"/lists?csrf={token}", data={"name": "mine"}, files=upload)
+        by_field = await client.post("/lists", data={"csrf": token, "name": "mine"}, files=upload)
+
+    assert not any(re.search(r"""[?&]csrf=""", page) for page in pages)
+    assert [by_address.status_code, by_field.status_code] == [403, 303]
+
+
+async def test_a_change_names_the_whole_id_of_a_job(service: Service) -> None:
+    job = (await submitted(service.served.app, 3)).id
+    moves: dict[str, dict[str, Any]] = {
+        "pause": {},
+        "resume": {},
+        "cancel": {},
+        "priority": {"priority": "high"},
+        "retry": {"status": ["failed"]},
+    }
+    async with a_visitor(service, Role.ADMIN) as page, service.client(Role.ADMIN) as program:
+        token = await csrf_of(page)
+        refused = [
+            answer
+            for move, fields in moves.items()
+            for wanted in ("latest", job[:8], f"{job}x")
+            for answer in (
+                await program.post(f"/api/jobs/{wanted}/{move}", json=fields),
+                await page.post(f"/jobs/{wanted}/{move}", data={"csrf": token, "shown": "{}", **fields}),
+            )
+        ]
+    view = await describe_job(service.served.app, job)
+
+    assert {answer.status_code for answer in refused} == {404}
+    assert "not the whole id" in refused[0].json()["detail"]
+    assert (view.job.priority, view.status.is_at_rest) == ("normal", False)

@@ -39,7 +39,7 @@
   });
   // A page that the browser kept as it was, and shows again on the way back, has forms whose keys were used.
   window.addEventListener("pageshow", (event) => {
-    if (event.persisted && !document.querySelector("form[data-upload]")) location.reload();
+    if (event.persisted && !document.querySelector("form[data-judged]")) location.reload();
   });
   document.addEventListener("htmx:afterSettle", (event) => settled(event.target.isConnected ? event.target : document));
   document.addEventListener("htmx:sseMessage", () => settled(document));
@@ -61,11 +61,60 @@
         if (opener.dataset.statuses) box.checked = opener.dataset.statuses.split(",").includes(box.value);
       }
       dialog.showModal();
+      const judged = dialog.querySelector("form[data-judged]");
+      if (judged) judge(judged, 0);
       return;
     }
     if (event.target.closest("[data-closes]")) event.target.closest("dialog").close();
     const copier = event.target.closest("[data-copy]");
     if (copier) copy(copier);
+  });
+
+  // What is confirmed is what was judged: with the first change the old verdict goes, with its button and the number that
+  // was typed for it, and an answer that is still on its way to the old question is not shown. `judge` asks anew.
+  const changes = new WeakMap();
+  const asked = new WeakMap();
+  const timers = new WeakMap();
+
+  function outdate(event) {
+    const form = event.target.closest("form[data-judged]");
+    if (!form || !event.target.closest(".judged")) return;
+    const isTyped = event.type === "input" && event.target.matches("input:not([type=checkbox], [type=radio], [type=file])");
+    judge(form, isTyped ? 600 : 50);
+  }
+  function judge(form, delay) {
+    changes.set(form, (changes.get(form) || 0) + 1);
+    htmx.trigger(form, "htmx:abort");
+    form.querySelector(form.dataset.judged).replaceChildren(Object.assign(document.createElement("p"), {
+      className: "quiet", textContent: "Something was changed, and is looked at again.",
+    }));
+    clearTimeout(timers.get(form));
+    timers.set(form, setTimeout(() => htmx.trigger(form, "judge"), delay));
+  }
+  for (const kind of ["input", "change"]) document.addEventListener(kind, outdate, true);
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const form = event.detail.elt.closest("form[data-judged]");
+    if (form) asked.set(event.detail.xhr, changes.get(form) || 0);
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const form = event.detail.target.closest("form[data-judged]");
+    const before = asked.get(event.detail.xhr);
+    if (form && before !== undefined && before !== (changes.get(form) || 0)) event.detail.shouldSwap = false;
+  });
+  // The browser may put old choices back into a page that it shows again: they have no verdict.
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-judged][data-upload]")) {
+      const file = form.querySelector("input[type=file]");
+      if (file.files.length || (form.querySelector("input[type=radio]:checked") && !form.querySelector("[data-acts]"))) {
+        file.dispatchEvent(new Event("change", { bubbles: true }));
+      }
+    }
+  });
+  // A number that was asked for is asked for anew once anything else of the form is changed.
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest("form[data-asks]");
+    const place = form && form.querySelector(form.dataset.asks);
+    if (place && !place.contains(event.target)) place.replaceChildren();
   });
 
   // A double click is one click: the browser would drop the answer to the first request, and show that to the second.

@@ -1,0 +1,107 @@
+"""Messages and hints in the words of the pages: what the command line calls an option is a field here; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+
+def in_page_words(text: object) -> str:
+    """The text without backticks, names of options and commands that have a place on the pages."""
+    said = str(text)
+    for pattern, words in _SENTENCES:
+        said = pattern.sub(words, said)
+    said = _COMMAND.sub(_place_of, said)
+    said = _OPTION.sub(_field_of, said)
+    return " ".join(said.replace("`", "").split())
+
+
+def _place_of(found: re.Match[str]) -> str:
+    # The longest name of a command that is known; what follows it are its arguments.
+    words = found["command"].split()
+    for length in range(len(words), 0, -1):
+        place = _PLACES.get(" ".join(words[:length]))
+        if place is not None:
+            return place
+    return f"the command {found['command']}" if words[:1] != ["muster"] else found["command"]
+
+
+def _field_of(found: re.Match[str]) -> str:
+    name, value = found["name"], found["value"]
+    label = _FIELDS.get(name, name.replace("-", " "))
+    return f"“{label}”" if value is None else f"“{label}” {value}"
+
+
+def _patterns() -> Iterator[tuple[re.Pattern[str], str]]:
+    for pattern, words in (
+        (r"Mend the file, or take the good rows with --skip-invalid", "Mend the file, or take the good rows"),
+        (r",? ?\(`?--only-eligible`?\)", " with “Leave out rows that cannot take a ConfigMgr action”"),
+        (r"Then go on with `muster job resume[^`]*`", "Then resume the job"),
+        (r"mend it, and go on with `muster job resume[^`]*`", "mend it, and resume the job"),
+        (r"See `muster job errors[^`]*`", "See what went wrong below"),
+        (r"`muster job pause[^`]*` or `cancel[^`]*` ends it sooner", "Pausing or cancelling the job ends it sooner"),
+        (
+            r"`(?:muster )?job retry --status uncertain[^`]*` sends it again",
+            "a retry of the uncertain devices sends it again",
+        ),
+        (r"`(?:muster )?job retry[^`]*` later", "retry it later"),
+        (r"then `(?:muster )?job retry[^`]*`", "then retry"),
+        (r"or `(?:muster )?job retry[^`]*`", "or retry"),
+        (r"then `(?:muster )?job resume[^`]*`", "then resume the job"),
+        (r"`muster job retry [^`]*` calls it all the same", "A retry of the waiting devices calls them all the same"),
+        (
+            r"`muster job watch [^`]*` follows it, `muster job cancel [^`]*` ends it",
+            "Its page follows it, and can cancel it",
+        ),
+        (r"every option of `muster schedule add` can be given", "every field of the form can be changed"),
+    ):
+        yield re.compile(pattern), words
+
+
+_SENTENCES = tuple(_patterns())
+_COMMAND = re.compile(r"`(?P<command>(?:muster )?[a-z][a-z ]*[^`]*)`")
+_OPTION = re.compile(r"(?<![\w-])--(?P<name>[a-z][a-z-]*)(?: (?P<value>[A-Z0-9][\w/.:-]*))?")
+_PLACES = {
+    "muster job list": "the page Jobs",
+    "muster job show": "the page of the job",
+    "muster job errors": "the page of the job",
+    "job retry": "a retry",
+    "muster job retry": "a retry",
+    "job resume": "Resume",
+    "muster job resume": "Resume",
+    "muster schedule list": "the page Schedules",
+    "muster schedule history": "the history of the schedule",
+    "muster schedule remove": "Remove",
+    "muster schedule resume": "Resume",
+    "muster list list": "the page Lists",
+    "muster list import": "the page Lists",
+    "muster key list": "the page Keys",
+    "muster lane list": "the page Lanes",
+    "muster audit": "the page Audit",
+    "doctor": "muster doctor at the command line",
+    "muster doctor": "muster doctor at the command line",
+    "tenant check": "muster tenant check at the command line",
+    "muster tenant check": "muster tenant check at the command line",
+    "muster tenant list": "muster tenant list at the command line",
+    "muster notify list": "muster notify list at the command line",
+}
+_FIELDS = {
+    "skip-invalid": "Take the good rows although others are bad",
+    "only-eligible": "Leave out rows that cannot take a ConfigMgr action",
+    "all": "Of a report of ours, take every row",
+    "column": "Column with the id",
+    "via": "Addressed via",
+    "until": "No call after",
+    "carry-over": "Call what a window left first next time",
+    "start-within": "If nobody was up, start within",
+    "jitter": "Begin up to so much later",
+    "timezone": "Time zone",
+    "overlap": "If the last job still runs",
+    "cron": "When",
+    "every": "When",
+    "at": "When",
+    "canary": "Canaries",
+    "brake-share": "Stop when more than so many percent fail",
+    "schedule": "schedule",
+    "tenant": "Tenant",
+}

@@ -1,0 +1,190 @@
+"""What a page says when something went wrong, whether all of it or a part of it was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from orchestrator.domain.errors import (
+    ConfirmationOutdated,
+    IdempotencyConflict,
+    IllegalMove,
+    IntakeFailed,
+    LineProblem,
+    ListNeeded,
+    MusterError,
+    NotPermitted,
+    SignInTooOld,
+    StillRunning,
+    TryLater,
+    UnknownJob,
+    UnknownKey,
+    UnknownList,
+    UnknownSchedule,
+    UnknownSession,
+    WrongMoment,
+)
+from orchestrator.serving.faults import FaultsAnswered, told_over_http
+from orchestrator.web.page_words import in_page_words
+from orchestrator.web.pages import Pages, go_to, is_fragment, query
+from orchestrator.web.session import SignInFirst
+from orchestrator.web.shown import SHOWN_FIELD, fields_sent, shown_text
+from orchestrator.web.typed import TYPED_FIELD, TYPED_FOR_FIELD, Untyped
+
+log = structlog.get_logger()
+
+
+def explain_problems(web: FastAPI, pages: Pages) -> None:
+    """Let every problem of the dashboard be said on a page."""
+    problems = _Problems(pages)
+    for kind, explain in (
+        (Untyped, problems.untyped),
+        (ConfirmationOutdated, problems.outdated),
+        (SignInTooOld, _sign_in_again),
+        (MusterError, problems.ours),
+        (SignInFirst, _sign_in_first),
+        (HTTPException, problems.of_http),
+        (RequestValidationError, problems.of_http),
+        (ClientDisconnect, problems.cut_off),
+    ):
+        web.add_exception_handler(kind, explain)  # type: ignore[arg-type] # each takes its own kind
+    web.add_middleware(FaultsAnswered, say=problems.broken)
+
+
+class _Problems:
+    """The pages that say what is wrong, by the kind of problem."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    async def ours(self, request: Request, problem: MusterError) -> Response:
+        """What a use case raised on purpose."""
+        status = next((each for kind, each in _STATUSES if isinstance(problem, kind)), HTTPStatus.UNPROCESSABLE_ENTITY)
+        said = _told(problem, status)
+        lines = problem.problems if isinstance(problem, IntakeFailed) else ()
+        return self._say(request, status, _TITLES.get(status, "That did not work"), said, lines=lines)
+
+    async def outdated(self, request: Request, problem: ConfirmationOutdated) -> Response:
+        """What was confirmed is otherwise by now: the present state is shown, to be confirmed instead."""
+        if is_fragment(request):
+            return await self.ours(request, problem)
+        return self._pages.show(
+            request,
+            "outdated.html",
+            status=HTTPStatus.CONFLICT,
+            title=_CHANGED if problem.shown else _UNSAID,
+            detail=str(problem),
+            fields=[(name, value) for name, value in fields_sent(request) if name not in _CONFIRMATIONS],
+            shown=shown_text(problem.now),
+            now=problem.now,
+            move=request.url.path.rpartition("/")[2],
+        )
+
+    async def untyped(self, request: Request, problem: Untyped) -> Response:
+        """So many devices that their number is typed first."""
+        facts: dict[str, Any] = {"action": problem.action, "count": problem.count, "token": problem.token}
+        if is_fragment(request):
+            return self._pages.show(request, "untyped_part.html", **facts)
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        return self._pages.show(request, "untyped.html", status=status, fields=problem.fields, **facts)
+
+    async def of_http(self, request: Request, problem: Exception) -> Response:
+        """What the framework refused: no such page, or a field that does not fit."""
+        status = problem.status_code if isinstance(problem, HTTPException) else HTTPStatus.UNPROCESSABLE_ENTITY
+        if status == HTTPStatus.NOT_FOUND:
+            nowhere = "The address may be mistyped, or the page has moved."
+            return self._say(request, status, "There is no such page", nowhere)
+        said = problem.detail if isinstance(problem, HTTPException) else _what_is_wrong(problem)
+        return self._say(request, status, "That did not work", said)
+
+    async def cut_off(self, request: Request, _: Exception) -> Response:
+        """The browser went away in the middle of an upload."""
+        said = "The upload was cut off; nothing was stored."
+        return self._say(request, HTTPStatus.BAD_REQUEST, "That did not work", said)
+
+    def broken(self, request: Request, where: str) -> Response:
+        """A fault of Muster itself."""
+        return self._say(request, HTTPStatus.INTERNAL_SERVER_ERROR, "This is a fault of Muster", where)
+
+    def _say(
+        self, request: Request, status: int, title: str, detail: str, *, lines: Sequence[LineProblem] = ()
+    ) -> Response:
+        template = "notice.html" if is_fragment(request) else "problem.html"
+        # htmx swaps only what went well; a fragment that says what is wrong is meant to be seen.
+        shown = HTTPStatus.OK if is_fragment(request) else status
+        bad = {"lines": lines[:_LINES_SHOWN], "unshown": max(0, len(lines) - _LINES_SHOWN)}
+        return self._pages.show(request, template, status=shown, title=title, detail=detail, code=status, **bad)
+
+
+def _page_of(request: Request) -> str:
+    """The page that somebody looks at, and not the part of it that asked."""
+    if is_fragment(request):
+        page = urlsplit(request.headers.get("hx-current-url", ""))
+        path, asked = page.path or "/", page.query
+    else:
+        path, asked = (request.url.path, request.url.query) if request.method == "GET" else ("/", "")
+    return f"{path}?{asked}" if asked else path
+
+
+async def _sign_in_again(request: Request, _: SignInTooOld) -> Response:
+    return go_to(request, "/sign-in/again?to=/keys")
+
+
+async def _sign_in_first(request: Request, _: Exception) -> Response:
+    there = _page_of(request)
+    where = f"/sign-in{query(to=there if there != '/' else None)}"
+    if request.headers.get("accept") == "text/event-stream":
+        # A browser would follow, find no events there, and never say so to the page.
+        return Response("event: leave\ndata: leave\n\n", media_type="text/event-stream")
+    if is_fragment(request):
+        return Response(headers={"HX-Redirect": where})
+    return RedirectResponse(where, HTTPStatus.SEE_OTHER)
+
+
+def _told(problem: Exception, status: int) -> str:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("request.failed", status=status, reason=str(problem))
+    return _USED if isinstance(problem, IdempotencyConflict) else in_page_words(told_over_http(problem))
+
+
+def _what_is_wrong(problem: Exception) -> str:
+    if not isinstance(problem, RequestValidationError):
+        return str(problem)
+    return "; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in problem.errors())
+
+
+_LINES_SHOWN = 200
+_CHANGED = "It has changed since you looked"
+_UNSAID = "Look at it first"
+_CONFIRMATIONS = frozenset({SHOWN_FIELD, TYPED_FIELD, TYPED_FOR_FIELD, "lists"})
+"""Fields that confirm something else than what is shown now."""
+_USED = "This form has made a job already. Load the page again to make another one."
+_TITLES = {
+    HTTPStatus.FORBIDDEN: "You may not do this",
+    HTTPStatus.NOT_FOUND: "There is no such thing",
+    HTTPStatus.CONFLICT: "Not now",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Something that is needed is away",
+}
+_STATUSES: tuple[tuple[type[MusterError], HTTPStatus], ...] = (
+    (NotPermitted, HTTPStatus.FORBIDDEN),
+    (ConfirmationOutdated, HTTPStatus.CONFLICT),
+    (UnknownJob, HTTPStatus.NOT_FOUND),
+    (UnknownKey, HTTPStatus.NOT_FOUND),
+    (UnknownSession, HTTPStatus.NOT_FOUND),
+    (ListNeeded, HTTPStatus.CONFLICT),
+    (UnknownSchedule, HTTPStatus.NOT_FOUND),
+    (UnknownList, HTTPStatus.NOT_FOUND),
+    (StillRunning, HTTPStatus.CONFLICT),
+    (IllegalMove, HTTPStatus.CONFLICT),
+    (WrongMoment, HTTPStatus.CONFLICT),
+    (TryLater, HTTPStatus.SERVICE_UNAVAILABLE),
+)
