@@ -85,6 +85,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
         connections = Connections(settings, clock, sign_in_prompt, metrics)
         if kind in _CALLING:
             load_what_calls()
+            connections.prepare()
         opened.push_async_callback(connections.close)
         yield App(
             store=store,
@@ -170,6 +171,15 @@ class Connections:
         if tenant.name not in self._made:
             self._made[tenant.name] = self._make(tenant)
         return self._made[tenant.name]
+
+    def prepare(self) -> None:
+        """Read now what every connection needs; SettingsInvalid where a service would wait for ever otherwise."""
+        from orchestrator.graph.proxies import proxy_for  # noqa: PLC0415
+        from orchestrator.graph.trust import trust_in  # noqa: PLC0415
+
+        self._trust = self._trust or trust_in(self._settings.ca_bundle)
+        for each in self._settings.tenants.values():
+            proxy_for(each.graph_url or addresses_of(each.cloud).root)
 
     async def close(self) -> None:
         """Close the pool."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.settings import Settings
     from orchestrator.usecases.app import App
     from orchestrator.usecases.check_health import Check
+    from orchestrator.usecases.check_tenant import WayCheck
 
 
 @click.command()
@@ -78,14 +80,35 @@ def _checks(invocation: Invocation) -> list[Check]:
 
 async def _tenants(app: App, settings: Settings) -> list[Check]:
     from orchestrator.usecases.check_health import Check
+    from orchestrator.usecases.check_tenant import check_way_of
 
     if not settings.tenants:
         mend = "Set MUSTER_TENANT_ID, MUSTER_CLIENT_ID and one way to sign in, such as MUSTER_CLIENT_SECRET."
         return [Check("tenant", ok=False, detail="none is set up", mend=mend)]
-    return [await _tenant(app, settings, name) for name in settings.tenants]
+    at_once = asyncio.Semaphore(_AT_ONCE)
+
+    async def both(name: str) -> list[Check]:
+        async with at_once:
+            found = await check_way_of(app, name)
+            return [await _tenant(app, settings, name, found), _way(name, found)]
+
+    found = await asyncio.gather(*(both(name) for name in settings.tenants))
+    return [check for checks in found for check in checks]
 
 
-async def _tenant(app: App, settings: Settings, name: str) -> Check:
+def _way(name: str, found: WayCheck) -> Check:
+    """Whether a call of the tenant would reach Graph, and how long a job waits where it does not."""
+    from orchestrator.domain.brake import UNREACHABLE_PATIENCE
+    from orchestrator.domain.spans import span
+    from orchestrator.usecases.check_health import Check
+
+    waits = f"a job waits up to {span(UNREACHABLE_PATIENCE.total_seconds())} for Graph, then it stops"
+    if found.ok:
+        return Check(f"way to Graph, {name}", ok=True, detail=f"{found.detail}; {waits}")
+    return Check(f"way to Graph, {name}", ok=False, detail=found.detail, mend=f"Meanwhile {waits}.")
+
+
+async def _tenant(app: App, settings: Settings, name: str, way: WayCheck) -> Check:
     from orchestrator.usecases.check_health import Check
     from orchestrator.usecases.check_tenant import check_tenant
 
@@ -93,12 +116,16 @@ async def _tenant(app: App, settings: Settings, name: str) -> Check:
     if settings.tenants[name].device_code:
         return Check(title, ok=True, detail="signs in with a device code: `muster tenant check` asks for it")
     try:
-        found = await check_tenant(app, name)
+        found = await check_tenant(app, name, way)
     except MusterError as problem:
         return Check(title, ok=False, detail=str(problem), mend=f"`muster tenant check {name}` tries it alone.")
     if found.is_usable:
         return Check(title, ok=True, detail=f"signs in; permission {found.permission.value}")
     return Check(title, ok=False, detail=f"signs in; permission {found.permission.value}", mend=found.advice[0])
+
+
+_AT_ONCE = 16
+"""Tenants that are looked at together: each may take half a minute to say that it cannot be reached."""
 
 
 def _say(check: Check) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -32,6 +33,7 @@ from orchestrator.domain.job import Job
 from orchestrator.settings import Settings
 from orchestrator.usecases.app import App
 from orchestrator.usecases.check_tenant import RELAY
+from orchestrator.usecases.check_way import check_way
 from orchestrator.usecases.describe_jobs import describe_job, list_jobs, unfinished_jobs
 from orchestrator.usecases.job_json import preview_object
 from orchestrator.usecases.submit_job import NotConfirmed, preview_job, submit_job
@@ -56,7 +58,7 @@ def run_list(
     async def work(app: App, interrupt: Interrupt) -> int:
         if submission.dry_run:
             return await _preview(app, settings, submission, output)
-        job = await _receive(app, interrupt, settings, submission)
+        job = await _receive(app, interrupt, settings, submission, calls_here=settings.is_embedded)
         await _say_submitted(app, job)
         ending = Ending(output, report_path(job.id, submission.report), aside=aside)
         through = work_through if settings.is_embedded else follow_started
@@ -100,7 +102,9 @@ def with_app(settings: Settings, work: Work, *, kind: str) -> int:
     return bridge.run(inside)
 
 
-async def _receive(app: App, interrupt: Interrupt, settings: Settings, submission: Submission) -> Job:
+async def _receive(
+    app: App, interrupt: Interrupt, settings: Settings, submission: Submission, *, calls_here: bool = False
+) -> Job:
     action = Action(submission.action)
     confirm = confirm_with(
         action,
@@ -112,7 +116,13 @@ async def _receive(app: App, interrupt: Interrupt, settings: Settings, submissio
     with submission.stream() as stream:
         try:
             return await submit_job(
-                app, request, stream, file_name=submission.file_name, options=options, confirm=confirm
+                app,
+                request,
+                stream,
+                file_name=submission.file_name,
+                options=options,
+                confirm=confirm,
+                check_way=partial(check_way, app, request.tenant) if calls_here else None,
             )
         except NotConfirmed:
             if interrupt.is_raised:

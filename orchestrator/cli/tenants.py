@@ -39,7 +39,7 @@ def list_(invocation: Invocation) -> None:
 @output_option
 @pass_invocation
 def check(invocation: Invocation, name: str | None) -> int:
-    """Fetch a token and read its permissions, before anybody calls a device."""
+    """Fetch a token, read its permissions, and go the way that a call goes, before anybody calls a device."""
     from orchestrator.usecases.check_tenant import check_tenant
 
     wanted = chosen_tenant(invocation.settings(), name)
@@ -48,7 +48,9 @@ def check(invocation: Invocation, name: str | None) -> int:
         _say(found)
     else:
         _show(found, invocation.output)
-    return exits.DONE if found.is_usable else exits.STOPPED
+    if not found.is_usable:
+        return exits.STOPPED
+    return exits.DONE if found.unreachable is None else exits.UNAVAILABLE
 
 
 def _say(found: TenantCheck) -> None:
@@ -65,6 +67,7 @@ def _show(found: TenantCheck, output: Format) -> None:
     facts = {
         "tenant": found.tenant.name,
         "usable": found.is_usable,
+        "reachable": found.unreachable is None,
         "permission": found.permission.value,
         "facts": dict(found.facts),
         "advice": list(found.advice),

@@ -13,7 +13,7 @@ from typing import TypeGuard
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.job import Tally
-from orchestrator.domain.outcome import Barred, Deferred, GraphError, Outcome, Uncertain
+from orchestrator.domain.outcome import NOT_FROM_GRAPH, Barred, Deferred, GraphError, Outcome, Uncertain, is_cut_off
 from orchestrator.domain.target import LOST_CALL, TargetStatus
 
 OUTAGE_AFTER = 10
@@ -21,6 +21,9 @@ OUTAGE_AFTER = 10
 
 OUTAGE_PATIENCE = timedelta(hours=4)
 """How long an outage is waited out before the job stops and a person decides."""
+
+UNREACHABLE_PATIENCE = OUTAGE_PATIENCE
+"""How long one process tries to reach Graph, if nothing of Graph's comes back, before the job stops."""
 
 DOUBTFUL_PATIENCE = timedelta(hours=1)
 """The same where Graph answers 500 and never accepted a device of the job: what is asked may be what it cannot do."""
@@ -45,7 +48,7 @@ class FailureClass(StrEnum):
     """Gone or unsupported: it colours the result and brakes nothing."""
 
     OURS = "ours"
-    """A crash or an end of ours swallowed the answer."""
+    """A crash or an end of ours swallowed the answer, or something between here and Graph wrote another."""
 
     ERROR = "error"
     """A true error: enough of them stop the job."""
@@ -107,7 +110,7 @@ def is_true_error(error: GraphError) -> bool:
 
 
 def window_of(tally: Tally, errors: Mapping[ErrorGroup, ErrorCount]) -> Window:
-    """What has ended in a job so far. What a crash of ours swallowed says nothing and is left out."""
+    """What has ended in a job so far. What `FailureClass.OURS` holds is left out."""
     by_class = dict.fromkeys(FailureClass, 0)
     for group, count in errors.items():
         by_class[failure_class(group)] += count.count
@@ -148,6 +151,9 @@ def canary_ranks(total: int, wanted: int) -> tuple[int, ...]:
 def is_unwell(outcome: Outcome) -> TypeGuard[Deferred | Uncertain]:
     """Whether Graph could not answer: a 5xx of the moment, or silence after the call had left."""
     match outcome:
+        case _ if is_cut_off(outcome):
+            # Not Graph's word: the lane waits until the way is there again.
+            return False
         case Deferred(error, closes_lane=False):
             return error.http_status is not None and error.http_status >= 500
         case Uncertain(error, is_answer=False):
@@ -159,6 +165,8 @@ def is_unwell(outcome: Outcome) -> TypeGuard[Deferred | Uncertain]:
 def is_word(outcome: Outcome) -> bool:
     """Whether Graph itself spoke about this device: then it is back."""
     match outcome:
+        case _ if is_cut_off(outcome):
+            return False
         case Barred() | Deferred(closes_lane=True):
             return False
         case Deferred(error):
@@ -200,4 +208,4 @@ _WINDOW = 1000
 _DEVICE_STATUSES = frozenset({404, 410, 501})
 _UNSUPPORTED = frozenset({"badrequest", "http400", "notsupported", "unsupportedoperation"})
 """What Intune says of a platform or a management agent that cannot take an action."""
-_OURS = frozenset({LOST_CALL.casefold(), "interrupted"})
+_OURS = frozenset({LOST_CALL.casefold(), "interrupted", NOT_FROM_GRAPH.casefold()})

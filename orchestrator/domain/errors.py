@@ -10,7 +10,8 @@ MusterError
 │   ├── ScheduleInvalid, ScheduleUnreadable, NameTaken, ListNeeded, StillRunning
 │   └── IntakeFailed       (with every bad line)
 ├── TryLater               somebody else is unwell                  exit code 4
-│   └── StoreUnavailable, QueueUnavailable, SignInUnreachable, SchemaTooNew, NobodyWorking, TenantChanged
+│   └── StoreUnavailable, QueueUnavailable, SignInUnreachable, GraphUnreachable, SchemaTooNew, NobodyWorking,
+│       TenantChanged
 └── CannotContinue         nothing like this will work              exit code 3
     └── SignInRefused, PermissionMissing
 """
@@ -112,7 +113,10 @@ class UnknownZone(RequestRejected):
     """No time zone has this name, or none any more."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"There is no time zone {name!r}. It takes an IANA name such as Europe/Berlin or UTC.")
+        super().__init__(
+            f"There is no time zone {name!r}. It takes an IANA name such as Europe/Berlin or "
+            "UTC, or Windows' own name such as W. Europe Standard Time."
+        )
         self.name = name
 
 
@@ -270,6 +274,10 @@ class QueueUnavailable(TryLater):
 
 class SignInUnreachable(TryLater):
     """The sign-in authority cannot be reached or is unwell."""
+
+
+class GraphUnreachable(TryLater):
+    """No call would reach Graph from here: no connection, or something in between that answers in Graph's place."""
 
 
 class NobodyWorking(TryLater):

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import TypeGuard
+
+NOT_FROM_GRAPH = "NotFromGraph"
+"""The code of a reply that something between here and Graph wrote: a proxy, a gateway, a sign-in page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,11 @@ class GraphError:
     http_status: int | None = None
     request_id: str | None = None
 
+    @property
+    def is_from_graph(self) -> bool:
+        """Whether Graph wrote the reply, as far as its shape says."""
+        return self.code != NOT_FROM_GRAPH
+
 
 class Bar(StrEnum):
     """Why no call of this job can work: each has its own way to mend it."""
@@ -24,6 +33,7 @@ class Bar(StrEnum):
     PERMISSION_MISSING = "permission-missing"
     APPROVAL_REQUIRED = "approval-required"
     WRONG_ENDPOINT = "wrong-endpoint"
+    TENANT_UNABLE = "tenant-unable"
     UNREACHABLE = "unreachable"
 
 
@@ -60,9 +70,10 @@ class Deferred:
     may_have_happened: bool = False
 
     @property
-    def never_left(self) -> bool:
-        """Whether nothing was sent at all: no connection, no token."""
-        return self.error.http_status is None and not self.may_have_happened
+    def never_arrived(self) -> bool:
+        """Whether nothing reached Graph: no connection, no token, or a refusal by something in between."""
+        is_graphs = self.error.http_status is not None and self.error.is_from_graph
+        return not is_graphs and not self.may_have_happened
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +96,18 @@ class Barred:
 
 
 Outcome = Accepted | Refused | Deferred | Uncertain | Barred
+
+
+def is_cut_off(outcome: Outcome) -> TypeGuard[Deferred | Uncertain]:
+    """Whether Graph cannot be reached from here: no connection, no token, or something in between that answers."""
+    match outcome:
+        case Deferred(error):
+            return (outcome.never_arrived and error.code not in _FAULTS_OF_OURS) or not error.is_from_graph
+        case Uncertain(error):
+            return not error.is_from_graph
+        case Accepted() | Refused() | Barred():
+            return False
+
+
+_FAULTS_OF_OURS = frozenset({"NoConnectionFree", "RequestInvalid", "CallBroke"})
+"""Codes of calls that did not leave for a reason in this process: they say nothing about the way to Graph."""

@@ -98,7 +98,7 @@ class RetryPolicy:
                     return Halt(Bar.PERMISSION_MISSING, error)
                 return Settle(no, error)
             case Deferred():
-                if outcome.never_left:
+                if outcome.never_arrived:
                     return Again(self._wait(used, None, jitter), outcome.error, counted=False)
                 if outcome.closes_lane and not outcome.may_have_happened:
                     return self._after_throttling(outcome, asked=asked, age=age, jitter=jitter, no=no)

@@ -153,8 +153,7 @@ def parse_cron(expression: str, timezone: str, *, now: datetime) -> Cron:
             f"{expression!r} is no cron expression: it has {len(fields)} fields and takes five, minute hour "
             "day-of-month month day-of-week, such as '0 2 * * *' for two o'clock every night."
         )
-    zone_of(timezone)
-    cron = Cron(" ".join(fields), timezone)
+    cron = Cron(" ".join(fields), zone_of(timezone).key)
     if next(cron.moments(now), None) is None:
         raise ScheduleInvalid(f"{expression!r} is never due: there is no such day.")
     return cron
@@ -165,8 +164,7 @@ def parse_every(text: str, timezone: str, *, now: datetime) -> Every:
     interval = parse_span(text)
     if interval < timedelta(seconds=1):
         raise ScheduleInvalid(f"{text!r} is no interval: it takes a second at least.")
-    zone_of(timezone)
-    return Every(interval, now.replace(microsecond=0), timezone)
+    return Every(interval, now.replace(microsecond=0), zone_of(timezone).key)
 
 
 def parse_once(text: str, timezone: str, *, now: datetime) -> Once:
@@ -177,7 +175,7 @@ def parse_once(text: str, timezone: str, *, now: datetime) -> Once:
     except ValueError:
         raise ScheduleInvalid(f"{text!r} is no time; it takes 2026-12-01T02:00, local in --timezone.") from None
     wall = given if given.tzinfo is None else wall_at(given.astimezone(UTC), zone)
-    once = Once(wall, timezone)
+    once = Once(wall, zone.key)
     if next(once.moments(now), None) is None:
         raise ScheduleInvalid(f"{text} ({timezone}) has passed.")
     return once

@@ -85,8 +85,7 @@ def _rhythm(rhythm: Rhythm, change: ScheduleChange, now: datetime) -> Rhythm:
         case Cron(expression):
             return parse_cron(expression, timezone, now=now)
         case Every(interval, beginning):
-            zone_of(timezone)
-            return Every(interval, beginning, timezone)
+            return Every(interval, beginning, zone_of(timezone).key)
         case Once(wall):
             return parse_once(wall.isoformat(), timezone, now=now)
         case _:

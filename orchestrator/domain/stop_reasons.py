@@ -25,16 +25,22 @@ _MEND = {
         "Graph does not know this address or method. Check MUSTER_CLOUD and MUSTER_GRAPH_URL; the action exists in the "
         "beta version only, and not in every cloud."
     ),
+    Bar.TENANT_UNABLE: (
+        "Graph says that this tenant cannot do this. No device is at fault: all that got this answer wait again. See "
+        "that the tenant has an active Intune licence, that Configuration Manager is attached to it (tenant attach or "
+        "co-management), and that the feature is on."
+    ),
     Bar.UNREACHABLE: (
-        "Graph or its sign-in could not be reached. Check the network, the proxy variables and MUSTER_GRAPH_URL; "
-        "`muster doctor` tries the way."
+        "Graph or its sign-in could not be reached for hours. Check the network, the proxy variables and "
+        "MUSTER_GRAPH_URL; `muster doctor` goes the way that a call goes."
     ),
 }
 
 
 def reason_for(bar: Bar, error: GraphError) -> str:
     """One paragraph: what happened, what to mend, what Graph said, and how to go on."""
-    return f"{_MEND[bar]} It said: {_quoted(error)}. Then go on with `muster job resume`."
+    said = "It said" if bar is not Bar.UNREACHABLE else "The last try"
+    return f"{_MEND[bar]} {said}: {_quoted(error)}. Then go on with `muster job resume`."
 
 
 def brake_reason(window: Window, options: BrakeOptions) -> str:

@@ -7,7 +7,12 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from tzlocal.windows_tz import win_tz
+
 from orchestrator.domain.errors import UnknownZone
+
+_FROM_WINDOWS = {name.casefold(): iana for name, iana in win_tz.items()}
+"""Unicode's table of the names that Windows and PowerShell show, such as `W. Europe Standard Time`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +30,9 @@ class ZoneChange:
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """The zone of this IANA name; UnknownZone where there is none, or none any more."""
+    """The zone of this IANA name, or of one of Windows' own; UnknownZone where there is none, or none any more."""
     try:
-        return ZoneInfo(name)
+        return ZoneInfo(_FROM_WINDOWS.get(name.strip().casefold(), name))
     except (ZoneInfoNotFoundError, ValueError, OSError) as problem:
         raise UnknownZone(name) from problem
 

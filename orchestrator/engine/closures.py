@@ -6,16 +6,14 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from orchestrator.domain.brake import UNREACHABLE_PATIENCE
 from orchestrator.domain.errors import TryLater
-from orchestrator.domain.outcome import Bar, Barred, Deferred, GraphError, Outcome
+from orchestrator.domain.outcome import Bar, Barred, Deferred, GraphError, Outcome, is_cut_off
 from orchestrator.domain.pacing import Refusal
 from orchestrator.domain.waiting import LaneWait, WaitKind, clock_time
 from orchestrator.engine.ports import Lane, Ports
 
 log = structlog.get_logger()
-
-HOPELESS = 5
-"""Closures in a row, with nothing ever answered, after which a job stops: what it should call is not there."""
 
 
 class Closures:
@@ -24,7 +22,7 @@ class Closures:
     def __init__(self, lane: Lane, ports: Ports) -> None:
         self._lane, self._ports = lane, ports
         self._in_a_row = 0
-        self._answered = False
+        self._cut_off_since: float | None = None
         self._unshared: tuple[Refusal, float] | None = None
         self._unreachable: tuple[GraphError, datetime, datetime] | None = None
         self.until = 0.0
@@ -55,30 +53,39 @@ class Closures:
         """
         if is_answer(outcome):
             self.note_answered()
-        if not isinstance(outcome, Deferred) or not (outcome.closes_lane or outcome.never_left):
-            return outcome, None
         now = self._ports.clock.monotonic()
-        self._in_a_row += now >= self.until
-        if outcome.never_left:
+        if is_cut_off(outcome) or (isinstance(outcome, Deferred) and outcome.never_arrived):
             # The way from here is broken, perhaps only from here: the others go on.
+            if now - self.until > _FORGOTTEN_AFTER:
+                # Nothing was tried meanwhile: how long the way has been lost is not known.
+                self._in_a_row, self._cut_off_since, self._unreachable = 0, None, None
+            self._in_a_row += now >= self.until
             self.until = max(self.until, now + min(2.0**self._in_a_row, _LONGEST_OUTAGE_NAP))
             self._note_unreachable(outcome.error, now)
-            if not self._answered and self._in_a_row >= HOPELESS:
-                return Barred(outcome.error, Bar.UNREACHABLE), None
+            return self._given_up(outcome.error, now) or outcome, None
+        if not isinstance(outcome, Deferred) or not outcome.closes_lane:
             return outcome, None
+        self._in_a_row += now >= self.until
         wait = outcome.retry_after.total_seconds() if outcome.retry_after is not None else None
         self.until = max(self.until, now + (_UNNAMED if wait is None else wait))
         return outcome, Refusal(wait, ago)
 
     def note_answered(self) -> None:
         """Graph answers the caller."""
-        self._answered, self._in_a_row, self._unreachable = True, 0, None
+        self._in_a_row, self._cut_off_since, self._unreachable = 0, None, None
 
     def _note_unreachable(self, error: GraphError, now: float) -> None:
         utc = self._ports.utc()
         since = self._unreachable[1] if self._unreachable else utc
         # Worked out once: a report that changed with every look would be written with every look.
         self._unreachable = error, since, utc + timedelta(seconds=self.until - now)
+
+    def _given_up(self, error: GraphError, now: float) -> Barred | None:
+        """The end of a job whose calls have not reached Graph for too long; None while it waits."""
+        if self._cut_off_since is None:
+            self._cut_off_since = now
+        is_over = now - self._cut_off_since > UNREACHABLE_PATIENCE.total_seconds()
+        return Barred(error, Bar.UNREACHABLE) if is_over else None
 
     async def share(self, refusal: Refusal) -> None:
         """Close the lane for everybody; what cannot be said now is offered again by `share_again`."""
@@ -121,6 +128,8 @@ def unreachable_wait(error: GraphError, *, since: datetime, until: datetime | No
 def is_answer(outcome: Outcome) -> bool:
     """Whether Graph answered the caller, be it with a no to the device."""
     match outcome:
+        case _ if is_cut_off(outcome):
+            return False
         case Barred() | Deferred(closes_lane=True):
             return False
         case Deferred(error):
@@ -132,5 +141,6 @@ def is_answer(outcome: Outcome) -> bool:
 
 _UNNAMED = 1.0
 _TELL_AGAIN = 0.2
+_FORGOTTEN_AFTER = 600.0
 _LONGEST_TRY = 30.0
 _LONGEST_OUTAGE_NAP = 60.0

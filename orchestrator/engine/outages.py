@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from orchestrator.domain.brake import OUTAGE_AFTER, is_unwell, is_word
 from orchestrator.domain.ids import JobNumber
-from orchestrator.domain.outcome import Deferred, GraphError, Outcome, Uncertain
+from orchestrator.domain.outcome import Deferred, GraphError, Outcome, Uncertain, is_cut_off
 from orchestrator.domain.pacing import TRAVEL_SPREAD
 from orchestrator.domain.target import Target
 
@@ -78,12 +78,24 @@ class _Row:
 
     word_left_at: float = -math.inf
     met: deque[_Met] = field(default_factory=lambda: deque(maxlen=_MOST_KEPT))
+    cut_off: dict[int, float] = field(default_factory=dict)
 
     def hear(self, left_at: float) -> None:
         """A word: what had left well before it met a device that is unwell."""
         if left_at > self.word_left_at:
             self.word_left_at = left_at
             self.forget(left_at - TRAVEL_SPREAD)
+
+    def cut_off_again(self, line: int, left_at: float) -> bool:
+        """Takes in that a device's call did not reach Graph; False where others did since that last befell the device.
+
+        Then the way is there, and something on it objects to this device alone.
+        """
+        before = self.cut_off.pop(line, None)
+        if len(self.cut_off) >= _MOST_KEPT:
+            del self.cut_off[next(iter(self.cut_off))]
+        self.cut_off[line] = left_at
+        return before is None or self.word_left_at <= before
 
     def forget(self, until: float) -> None:
         """What left by then says nothing any more."""
@@ -146,6 +158,11 @@ class Outages:
 
         A device that fails again and again is no sign of one: only devices that were never called before count.
         """
+        if is_cut_off(outcome):
+            # The lane waits for the way to Graph; a probe that did not arrive is tried again as one that failed.
+            if is_probe and job in self._out:
+                self._tell(job, News(StillOut(_wait(outcome), outcome.error)))
+            return self._row(job).cut_off_again(target.line, left_at)
         if not is_unwell(outcome):
             if is_word(outcome):
                 self.note_word(job, left_at=left_at, is_probe=is_probe)

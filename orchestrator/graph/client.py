@@ -12,13 +12,25 @@ import httpx
 from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SignInRefused, SignInUnreachable
-from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
+from orchestrator.domain.outcome import (
+    Accepted,
+    Bar,
+    Barred,
+    Deferred,
+    GraphError,
+    Outcome,
+    Refused,
+    Uncertain,
+    is_cut_off,
+)
 from orchestrator.graph.auth import SignIn
 from orchestrator.graph.challenges import claims_wanted
 from orchestrator.graph.envelopes import read_envelope
-from orchestrator.graph.requests import Request, envelope_for, request_for
+from orchestrator.graph.provenance import error_of_stranger, is_stranger_on_the_way
+from orchestrator.graph.replies import decode
+from orchestrator.graph.requests import VERSION_PATH, Request, envelope_for, request_for
 from orchestrator.graph.responses import read_reply
-from orchestrator.graph.transport import Http, Withheld, always, outcome_of_failure
+from orchestrator.graph.transport import Http, Withheld, always, error_of_failed_look, outcome_of_failure
 
 
 class GraphClient:
@@ -26,17 +38,42 @@ class GraphClient:
 
     def __init__(self, http: Http, sign_in: SignIn, root: str, user_agent: str, clock: Clock) -> None:
         self._http, self._sign_in, self._clock = http, sign_in, clock
-        self._root, self._user_agent = root.rstrip("/"), user_agent
+        self.root, self._user_agent = root.rstrip("/"), user_agent
         self._renewed: str | None = None
         self._worked: str | None = None
+        self._is_way_in_doubt = False
+        self._looking_at_way = asyncio.Lock()
 
     async def ready(self) -> Outcome | None:
         """Have a token that is valid; what every call comes to, where there is none to be had.
 
         After it a call leaves at once. Before it a call may wait for the authority, and many would then leave together.
+        Where the last reply was not Graph's, the way is looked at first: no device is called to find out.
         """
         token = await self._token()
-        return None if isinstance(token, str) else token
+        if not isinstance(token, str):
+            return token
+        if not self._is_way_in_doubt:
+            return None
+        async with self._looking_at_way:
+            # The others that waited here take the answer that the first one got.
+            return await self.look_at_way() if self._is_way_in_doubt else None
+
+    async def look_at_way(self) -> Deferred | None:
+        """Make a connection of the kind that a call makes, without a token and to no device; what keeps calls away."""
+        headers = {"User-Agent": self._user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
+        try:
+            async with asyncio.timeout(_LONGEST_LOOK):
+                response = await self._http.get(f"{self.root}{VERSION_PATH}", headers)
+                body, _ = await _read(response, _SINGLE)
+        except (httpx.HTTPError, TimeoutError) as failure:
+            return Deferred(error_of_failed_look(failure))
+        named = {name.casefold(): text for name, text in response.headers.items()}
+        decoded = decode(body, named)
+        if is_stranger_on_the_way(response.status_code, named, decoded):
+            return Deferred(error_of_stranger(response.status_code, named, decoded))
+        self._is_way_in_doubt = False
+        return None
 
     async def trigger(self, call: Call, may_leave: MayLeave = always) -> Outcome | None:
         """Ask Graph to perform the action on the device, once.
@@ -47,6 +84,7 @@ class GraphClient:
         if not isinstance(reply, _Reply):
             return reply
         outcome = read_reply(reply.status, reply.headers, reply.body, self._clock.now())
+        self._is_way_in_doubt = is_cut_off(outcome)
         return await self._mind_token(outcome, reply.headers, reply.token)
 
     async def trigger_together(
@@ -68,6 +106,7 @@ class GraphClient:
         if all(isinstance(outcome, Accepted) for outcome in outcomes):
             self._worked = reply.token
             return outcomes
+        self._is_way_in_doubt = any(is_cut_off(outcome) for outcome in outcomes)
         # All at once: twenty parts refused for one token share one renewal, and its failure too.
         return await asyncio.gather(*(self._mind_token(part.outcome, part.headers, reply.token) for part in parts))
 
@@ -80,9 +119,11 @@ class GraphClient:
         headers = {**request.headers, "Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
         try:
             async with asyncio.timeout(_LONGEST_CALL):
-                response = await self._http.post(self._root + request.path, headers, request.body, may_leave)
+                response = await self._http.post(self.root + request.path, headers, request.body, may_leave)
         except (httpx.HTTPError, TimeoutError) as failure:
-            return outcome_of_failure(failure)
+            outcome = outcome_of_failure(failure)
+            self._is_way_in_doubt = self._is_way_in_doubt or is_cut_off(outcome)
+            return outcome
         except Withheld:
             return None
         body, is_whole = await _read(response, most)
@@ -156,3 +197,4 @@ _ENVELOPE: _Most = 2 * 1024 * 1024
 # Above the sum of the timeouts of one call; it ends an answer whose headers drip.
 _LONGEST_CALL = 90.0
 _LONGEST_BODY = 30.0
+_LONGEST_LOOK = 12.0

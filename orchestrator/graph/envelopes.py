@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from orchestrator.domain.call import EnvelopesRefused
 from orchestrator.domain.outcome import Accepted, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
-from orchestrator.graph.replies import decode, one_line
-from orchestrator.graph.responses import LONGEST_ID, outcome_of
+from orchestrator.graph.plain_text import one_line
+from orchestrator.graph.provenance import is_from_graph
+from orchestrator.graph.replies import decode
+from orchestrator.graph.responses import LONGEST_ID, outcome_of, outcome_of_part
 
 
 class Part(NamedTuple):
@@ -26,8 +28,11 @@ def read_envelope(
     """A part for each of `count` calls, in their order; the parts of the answer come in any."""
     headers = {name.casefold(): text for name, text in headers.items()}
     if status != 200:
-        return _without_parts(count, outcome_of(status, headers, decode(body), now), headers)
-    answers = _answers(decode(body))
+        return _without_parts(count, outcome_of(status, headers, decode(body, headers), now), headers)
+    decoded = decode(body, headers)
+    answers = _answers(decoded)
+    if answers is None and not is_from_graph(status, headers, decoded):
+        return [Part(outcome_of(status, headers, decoded, now), headers)] * count
     if answers is None:
         error = GraphError("EnvelopeUnreadable", "the answer to the envelope makes no sense", status, _id_of(headers))
         return [Part(Uncertain(error, is_answer=True), headers)] * count
@@ -77,7 +82,7 @@ def _part(answers: list[dict[str, object]], envelope: Mapping[str, str], now: da
     decoded = decode(body.encode(errors="replace")) if isinstance(body, str) else body
     # A part that is not dated or named by itself is so by its envelope; a wait is only ever its own.
     dated = {"date": envelope["date"], **own} if "date" in envelope else own
-    return Part(_named(outcome_of(status, dated, decoded, now), _id_of(envelope)), own)
+    return Part(_named(outcome_of_part(status, dated, decoded, now), _id_of(envelope)), own)
 
 
 def _named(outcome: Outcome, request_id: str | None) -> Outcome:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from orchestrator.domain.errors import SignInRefused
 from orchestrator.graph.credentials import Secret
+from orchestrator.graph.tokens import plain_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,8 @@ class GivenToken:
 
 
 def checked(token: str) -> str:
-    """The token without blanks around it; SignInRefused where it cannot stand in a header."""
-    token = token.strip()
+    """The token without what was copied along with it; SignInRefused where it cannot stand in a header."""
+    token = plain_token(token)
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise SignInRefused("What should be an access token is none: it is empty or has blanks or line ends in it.")
     return token

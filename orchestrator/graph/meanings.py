@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from orchestrator.domain.outcome import GraphError
+from orchestrator.domain.outcome import NOT_FROM_GRAPH, GraphError
 
 
 class Meaning(NamedTuple):
@@ -79,7 +79,8 @@ _THROTTLED = Meaning(
     "Other apps share the tenant's limit: lower MUSTER_WRITE_LIMIT or run at another time, then `job retry`.",
 )
 _NOT_CONNECTED = (
-    "Check the network, the proxy variables (HTTPS_PROXY, NO_PROXY) and MUSTER_GRAPH_URL; `doctor` tries it."
+    "Check the network, the proxy variables (HTTPS_PROXY, NO_PROXY) and MUSTER_GRAPH_URL; `muster doctor` goes the way"
+    " that a call goes."
 )
 
 _BY_BOTH = {
@@ -104,11 +105,17 @@ _BY_CODE = {
     "connecttimedout": Meaning("No connection to Graph was made in time.", _NOT_CONNECTED),
     "namenotfound": Meaning("The name of Graph's host could not be resolved.", _NOT_CONNECTED),
     "proxyrefused": Meaning("The proxy made no connection to Graph.", _NOT_CONNECTED),
+    "noanswer": Meaning("A connection was made, and Graph did not answer.", _NOT_CONNECTED),
+    "proxyunreachable": Meaning("The proxy could not be reached.", _NOT_CONNECTED),
     "noconnectionfree": Meaning("All connections of this process were busy.", "Run more workers, or `job retry`."),
     "requestinvalid": Meaning("The request could not be written.", "This is a fault of Muster: please report it."),
     "tlsfailed": Meaning(
         "The certificate of what answered for Graph is not trusted.",
         "Where a proxy inspects TLS, name its certificates in MUSTER_CA_BUNDLE.",
+    ),
+    NOT_FROM_GRAPH.casefold(): Meaning(
+        "Something between here and Graph answered in Graph's place: a proxy, a filter or a sign-in page.",
+        f"It is no verdict on the device. {_NOT_CONNECTED}",
     ),
     "answertimedout": Meaning(
         "The call was sent, and no answer came in time: it may have happened.", _MAY_HAVE_HAPPENED

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from orchestrator.domain.errors import SignInRefused, SignInUnreachable
-from orchestrator.graph.replies import one_line
+from orchestrator.graph.plain_text import one_line
 
 
 def refusal_in(answer: Mapping[str, object], portal: str) -> SignInRefused | SignInUnreachable:

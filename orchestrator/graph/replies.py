@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from orchestrator.graph.plain_text import one_line
+from orchestrator.graph.web_pages import is_page, title_of
 
 LONGEST_MESSAGE = 500
 
@@ -25,9 +29,13 @@ class Told:
     text: str
 
 
-def decode(body: bytes) -> object:
-    """The JSON value of a body, or its text where it is none."""
-    text = body.decode("utf-8-sig", errors="replace")
+def decode(body: bytes, headers: Mapping[str, str] | None = None) -> object:
+    """The JSON value of a body, or its text where it is none; `headers` have names in lower case.
+
+    A call asks for no compression and no other encoding than UTF-8; a proxy may choose both all the same.
+    """
+    headers = headers or {}
+    text = _text_of(_unpacked(body, headers.get("content-encoding", "")), headers.get("content-type", ""))
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -49,13 +57,26 @@ def told_by(body: object) -> Told:
     )
 
 
-def one_line(text: str, longest: int) -> str:
-    """The text without control characters, line ends and halves of characters, cut to a length."""
-    if len(text) <= longest and text.isascii() and text.isprintable() and " " not in text:
-        return text
-    printable = "".join(char if char.isprintable() else " " for char in text[: longest * 4])
-    line = " ".join(printable.split())
-    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    if encoding.strip().casefold() not in {"gzip", "x-gzip", "deflate"}:
+        return body
+    try:
+        # Bounded: a small body may unfold into gigabytes. 47 reads both formats by their headers.
+        return zlib.decompressobj(wbits=47).decompress(body, _LONGEST_UNPACKED)
+    except zlib.error:
+        return body
+
+
+def _text_of(body: bytes, content_type: str) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    declared = _CHARSET.search(content_type)
+    try:
+        return body.decode(declared[1] if declared is not None else "utf-8", errors="replace")
+    except LookupError:
+        return body.decode(errors="replace")
 
 
 def _layers(body: object) -> Iterator[Mapping[str, Any]]:
@@ -120,13 +141,9 @@ def _without_backend(text: str) -> str:
 def _outside_json(body: object) -> str:
     if not isinstance(body, str) or not body.strip():
         return ""
-    start = body[:_LONGEST_TEXT]
-    if "<" not in start[:200]:
-        return one_line(start, LONGEST_MESSAGE)
-    lower = start.lower()
-    opening = lower.find(">", lower.find("<title")) if "<title" in lower else -1
-    closing = lower.find("</title", opening)
-    title = one_line(start[opening + 1 : closing], 200) if 0 <= opening < closing else ""
+    if not is_page(body):
+        return one_line(body[:_LONGEST_TEXT], LONGEST_MESSAGE)
+    title = title_of(body)
     return f"a page of HTML instead of JSON: {title}" if title else "a page of HTML instead of JSON"
 
 
@@ -149,6 +166,8 @@ _VAGUE = frozenset(
     }
 )
 _DEEPEST = 5
+_LONGEST_UNPACKED = 256 * 1024
+_CHARSET = re.compile(r"charset=[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _LONGEST_CODE = 100
 _LONGEST_TEXT = 4000
 _SUPPORT = re.compile(r" ?-? ?\b(?:Operation ID|Activity ID|Url) ?(?:\([^)]{0,60}\))?: ?\S+", re.IGNORECASE)

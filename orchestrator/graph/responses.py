@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
-from orchestrator.graph.replies import Told, decode, one_line, told_by
+from orchestrator.graph.plain_text import one_line
+from orchestrator.graph.provenance import error_of_stranger, is_from_graph, is_part_from_graph
+from orchestrator.graph.replies import Told, decode, told_by
 from orchestrator.graph.waits import longest_wait
 
 LONGEST_ID = 100
@@ -15,15 +17,41 @@ LONGEST_ID = 100
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Outcome:
     """The outcome of a single call."""
-    if status == 204:
-        # Nearly every reply: nothing else in it matters.
-        return Accepted(_request_id({name.casefold(): text for name, text in headers.items()}, None))
-    return outcome_of(status, headers, decode(body), now)
+    named = {name.casefold(): text for name, text in headers.items()}
+    # Nearly every reply is a 204, which has no body.
+    return outcome_of(status, named, "" if status == 204 else decode(body, named), now)
 
 
-def outcome_of(status: int, headers: Mapping[str, str], body: object, now: datetime) -> Outcome:
-    """The outcome of a reply, or of a part of an envelope, whose body is decoded already."""
-    named = {str(name).casefold(): str(text) for name, text in headers.items()}
+def outcome_of(status: int, named: Mapping[str, str], body: object, now: datetime) -> Outcome:
+    """The outcome of a reply whose body is decoded already; `named` are its headers, with names in lower case."""
+    if is_from_graph(status, named, body):
+        return _of_graph(status, named, body, now)
+    return _of_stranger(status, named, body, now)
+
+
+def outcome_of_part(status: int, named: Mapping[str, str], body: object, now: datetime) -> Outcome:
+    """The same for a part of an envelope."""
+    if is_part_from_graph(status, named, body):
+        return _of_graph(status, named, body, now)
+    return _of_stranger(status, named, body, now)
+
+
+def _of_stranger(status: int, named: Mapping[str, str], body: object, now: datetime) -> Outcome:
+    """What a reply says that something between here and Graph wrote: only whether the call may have gone on to Graph.
+
+    A redirect and a refusal stand in place of Graph's answer. Behind a page with 200 or a failed gateway Graph may have
+    acted.
+    """
+    error = error_of_stranger(status, named, body)
+    wait = longest_wait([named.get("retry-after")], date=named.get("date"), now=now)
+    if 300 <= status < 500:
+        return Deferred(error, wait)
+    if 500 <= status < 600:
+        return Deferred(error, wait, may_have_happened=True)
+    return Uncertain(error)
+
+
+def _of_graph(status: int, named: Mapping[str, str], body: object, now: datetime) -> Outcome:
     if status == 204:
         return Accepted(request_id=_request_id(named, None))
     told = told_by(body)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import ssl
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
+from orchestrator.domain.errors import SignInUnreachable
+from orchestrator.graph.provenance import describe_answer
+from orchestrator.graph.proxies import proxy_for
+from orchestrator.graph.replies import decode
+
 
 class _Adapter(HTTPAdapter):
     """Trusts one TLS context whatever the environment says, and waits for no answer for ever."""
 
-    def __init__(self, trust: ssl.SSLContext | None, retries: Retry | int) -> None:
-        self._trust = trust
+    def __init__(self, trust: ssl.SSLContext | None, retries: Retry | int, *, is_authority: bool) -> None:
+        self._trust, self._is_authority = trust, is_authority
         super().__init__(max_retries=retries)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -31,13 +37,40 @@ class _Adapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Send with a timeout of ours where the caller named none; what to trust is decided already."""
-        kwargs |= {"timeout": kwargs.get("timeout") or _TIMEOUT, "verify": True}
-        return super().send(request, *args, **kwargs)
+        kwargs |= {"timeout": kwargs.get("timeout") or _TIMEOUT, "verify": True, "proxies": self._proxies(request)}
+        response = super().send(request, *args, **kwargs)
+        if self._is_authority:
+            refuse_strangers(response)
+        return response
+
+    def _proxies(self, request: requests.PreparedRequest) -> dict[str, str]:
+        if not self._is_authority or request.url is None:
+            return {}
+        proxy = proxy_for(request.url)
+        return {} if proxy is None else {"http": proxy, "https": proxy}
+
+
+def refuse_strangers(response: requests.Response) -> None:
+    """SignInUnreachable where something else than a sign-in authority answered, which speaks JSON with known members.
+
+    https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+    """
+    headers = {name.casefold(): text for name, text in response.headers.items()}
+    # The body was unpacked already.
+    body = decode(response.content, {"content-type": headers.get("content-type", "")})
+    is_authoritys = isinstance(body, dict) and any(isinstance(body.get(name), str) for name in _MEMBERS)
+    if is_authoritys and response.status_code not in {407, 511}:
+        return
+    host = urlsplit(response.url).netloc.rpartition("@")[2]
+    raise SignInUnreachable(
+        f"The sign-in at {host} cannot be reached: something between here and there answered "
+        f"{describe_answer(response.status_code, headers, body)}."
+    )
 
 
 def authority_session(trust: ssl.SSLContext) -> requests.Session:
     """A session for a sign-in authority."""
-    return _session(_Adapter(trust, retries=1))
+    return _session(_Adapter(trust, retries=1, is_authority=True))
 
 
 def identity_session() -> requests.Session:
@@ -52,13 +85,13 @@ def identity_session() -> requests.Session:
         allowed_methods=None,
         raise_on_status=False,
     )
-    session = _session(_Adapter(None, patience))
-    session.trust_env = False
-    return session
+    return _session(_Adapter(None, patience, is_authority=False))
 
 
 def _session(adapter: HTTPAdapter) -> requests.Session:
     session = requests.Session()
+    # Which proxy and which certificates is decided here, and no password is looked for in ~/.netrc.
+    session.trust_env = False
     # A secret goes to the authority we were told of, and follows no redirect to another.
     session.max_redirects = 0
     session.mount("https://", adapter)
@@ -67,3 +100,4 @@ def _session(adapter: HTTPAdapter) -> requests.Session:
 
 
 _TIMEOUT = (10.0, 30.0)
+_MEMBERS = ("access_token", "id_token", "error", "token_endpoint", "device_code", "user_code")

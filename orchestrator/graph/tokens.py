@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -38,9 +39,17 @@ class Permission(StrEnum):
     UNREADABLE = "unreadable"
 
 
+def plain_token(text: str) -> str:
+    """The token without what is copied along with it: blanks, quotes, `Bearer `, and line breaks within a JWT."""
+    token = text.strip().strip("\"'").strip()
+    token = _SCHEME.sub("", token).strip().strip("\"'").strip()
+    joined = "".join(token.split())
+    return joined if _JWT.fullmatch(joined) else token
+
+
 def read_claims(token: str) -> TokenClaims | None:
     """The claims of a token, None where it cannot be read."""
-    payload = _payload(token)
+    payload = _payload(plain_token(token))
     if payload is None:
         return None
     return TokenClaims(
@@ -98,4 +107,6 @@ def _moment(value: object) -> datetime | None:
         return None
 
 
+_SCHEME = re.compile(r"\A(?:authorization:\s*)?bearer\s+", re.IGNORECASE)
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){2,4}")
 _GRAPH_ID = "00000003-0000-0000-c000-000000000000"

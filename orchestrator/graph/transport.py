@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, Self
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
@@ -16,6 +16,11 @@ from httpx_aiohttp import AiohttpTransport
 
 from orchestrator.domain.call import MayLeave
 from orchestrator.domain.outcome import Deferred, GraphError, Outcome, Uncertain
+from orchestrator.domain.proxy import without_sign_in
+from orchestrator.graph.proxies import proxy_for, sign_in_at
+
+TLS_FAILED = "TlsFailed"
+"""The code of a connection whose certificate is not trusted."""
 
 
 def always() -> bool:
@@ -52,7 +57,7 @@ class Http:
 
     def __init__(self, transport: Callable[[str | None], AiohttpTransport]) -> None:
         self._transport = transport
-        self._ways: dict[tuple[str, str], str | None] = {}
+        self._ways: dict[tuple[str, bytes], str | None] = {}
         self._pools: dict[str | None, AiohttpTransport] = {}
         self._latest_url, self._address = "", httpx.URL()
 
@@ -63,14 +68,25 @@ class Http:
 
         httpx.HTTPError; Withheld where `may_leave` answers False when a connection is there.
         """
+        return await self._send("POST", url, headers, body, may_leave)
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
+        """The same for a GET, over the same connections."""
+        return await self._send("GET", url, headers, b"", always)
+
+    async def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, may_leave: MayLeave
+    ) -> httpx.Response:
         if url != self._latest_url:
             # All envelopes go to one address, and reading it takes as long as writing the request.
             self._latest_url, self._address = url, httpx.URL(url)
-        request = httpx.Request("POST", self._address, headers=headers, content=body, extensions=_PATIENCE)
-        host = (request.url.scheme, request.url.host)
+        request = httpx.Request(method, self._address, headers=headers, content=body, extensions=_PATIENCE)
+        host = (request.url.scheme, request.url.netloc)
         if host not in self._ways:
-            self._ways[host] = None if proxy_bypass(host[1]) else getproxies().get(host[0])
+            self._ways[host] = proxy_for(url)
         way = self._ways[host]
+        if way is not None and host[0] == "http":
+            request.headers.update(sign_in_at(way))
         if way not in self._pools:
             self._pools[way] = self._transport(way)
         asking = _MAY_LEAVE.set(may_leave)
@@ -111,7 +127,9 @@ def pooled_transport(trust: ssl.SSLContext, proxy: str | None = None, *, connect
         # The environment is not its business: it would look into ~/.netrc for each call.
         return aiohttp.ClientSession(connector=pool, trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
 
-    return AiohttpTransport(verify=trust, client=session, proxy=httpx.Proxy(proxy) if proxy else None)
+    # aiohttp's own way to sign in at a proxy is deprecated, and it sends these headers with CONNECT alone.
+    way = None if proxy is None else httpx.Proxy(without_sign_in(proxy), headers=sign_in_at(proxy))
+    return AiohttpTransport(verify=trust, client=session, proxy=way)
 
 
 def outcome_of_failure(failure: httpx.HTTPError | TimeoutError) -> Outcome:
@@ -127,6 +145,14 @@ def outcome_of_failure(failure: httpx.HTTPError | TimeoutError) -> Outcome:
     return Uncertain(_error("CallFailed", "the call broke off", failure))
 
 
+def error_of_failed_look(failure: httpx.HTTPError | TimeoutError) -> GraphError:
+    """Why a question that touches no device got no answer; nothing is uncertain about it."""
+    outcome = outcome_of_failure(failure)
+    if isinstance(outcome, Deferred):
+        return outcome.error
+    return _error("NoAnswer", "connected, and no answer came", failure)
+
+
 def _was_connected(failure: BaseException) -> bool:
     # The transport calls every loss of a connection a failure to connect; only what is behind it tells the two apart.
     cause = failure.__cause__
@@ -136,8 +162,12 @@ def _was_connected(failure: BaseException) -> bool:
 def _why_not_connected(failure: BaseException, code: str, said: str) -> tuple[str, str]:
     cause: BaseException | None = failure
     while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            return "TlsFailed", "no trusted connection could be made"
+        if isinstance(cause, ssl.SSLError | aiohttp.ClientConnectorSSLError | aiohttp.ClientConnectorCertificateError):
+            return TLS_FAILED, "no trusted connection could be made"
+        if isinstance(cause, aiohttp.ClientHttpProxyError):
+            return "ProxyRefused", _said_by_proxy(cause.status)
+        if isinstance(cause, aiohttp.ClientProxyConnectionError):
+            return "ProxyUnreachable", "the proxy cannot be reached"
         if isinstance(cause, socket.gaierror):
             return "NameNotFound", "the name of the host could not be resolved"
         if isinstance(cause, ConnectionRefusedError):
@@ -146,10 +176,19 @@ def _why_not_connected(failure: BaseException, code: str, said: str) -> tuple[st
     return code, said
 
 
+def _said_by_proxy(status: int) -> str:
+    if status == 407:
+        return "the proxy wants a sign-in (HTTP 407)"
+    return f"the proxy made no connection (HTTP {status})"
+
+
 def _error(code: str, said: str, failure: BaseException) -> GraphError:
-    detail = " ".join(str(failure).split())[:200]
+    detail = " ".join(_TLS_OBJECT.sub("", str(failure)).split())[:200]
     return GraphError(code, f"{said}: {detail}" if detail else said)
 
+
+_TLS_OBJECT = re.compile(r" ssl:(?:default|True|False|<[^>]*>)")
+"""What aiohttp writes behind a host, and says nothing to people."""
 
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.SocketTimeoutError)
 _BEFORE_SENDING: tuple[tuple[type[Exception], str, str], ...] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,7 @@ from orchestrator.settings import values
 from orchestrator.settings.channels import channel_tables, take_channels, take_smtp
 from orchestrator.settings.people import take_people
 from orchestrator.settings.places import PREFIX, Environment, Place, Table, read_settings_file, settings_file
+from orchestrator.settings.proxies import GRAPH_ANYWHERE, check_proxies
 from orchestrator.settings.reading import Reading
 from orchestrator.settings.sign_in import take_way
 from orchestrator.settings.tree import DEFAULT_TENANT, Settings, Shown, TenantSettings
@@ -32,6 +33,7 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
         general.append(Table(entries, "", file))
     reading = Reading(general, PREFIX)
     tenants, shown_tenants = _tenants(general, tables, file)
+    check_proxies(variables, _addresses(tenants.values()))
     people = take_people(reading)
     channels = take_channels(reading, channel_tables(entries, file), file)
     smtp = take_smtp(reading, channels)
@@ -87,6 +89,14 @@ def _tenants(
             found[name] = tenant
         shown += reading.shown
     return found, shown
+
+
+def _addresses(tenants: Iterable[TenantSettings]) -> set[str]:
+    """Where calls and sign-ins go, as far as proxies tell addresses apart; a cloud's own stand for all clouds."""
+    found = {GRAPH_ANYWHERE}
+    for tenant in tenants:
+        found.update(url for url in (tenant.graph_url, tenant.authority) if url is not None)
+    return found
 
 
 def _tenant(name: str, reading: Reading, anywhere: list[Place]) -> TenantSettings:

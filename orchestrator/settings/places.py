@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -56,7 +57,8 @@ class Environment:
         """The variable, or what is in the file that its `_FILE` form names."""
         variable = PREFIX + name.upper()
         both = _Both(variable, f"{variable}_FILE", _ENVIRONMENT, Path())
-        return _either(name, self.variables.get(both.plain, ""), self.variables.get(both.file, ""), both)
+        plain, file = self.variables.get(both.plain, ""), self.variables.get(both.file, "")
+        return _either(name, plain if name in _KEPT_AS_IT_IS else _unquoted(plain), _unquoted(file), both)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +99,37 @@ def settings_file(variables: Mapping[str, str], config_path: Path | None) -> Pat
 
 def read_settings_file(file: Path) -> Mapping[str, Any]:
     """What the file says."""
+    text = ""
     try:
         # Notepad writes a byte-order mark, which TOML does not know.
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        text = file.read_text(encoding="utf-8-sig")
+        return tomllib.loads(text)
     except OSError as problem:
         raise SettingsInvalid(f"The settings file {file} cannot be read: {problem.strerror}.") from problem
     except UnicodeError as problem:
         raise SettingsInvalid(f"The settings file {file} is not UTF-8.") from problem
     except tomllib.TOMLDecodeError as problem:
-        raise SettingsInvalid(f"The settings file {file} is no TOML: {problem}.") from problem
+        raise SettingsInvalid(
+            f"The settings file {file} is no TOML: {problem}.{_of_backslashes(text, problem)}"
+        ) from problem
+
+
+def _of_backslashes(text: str, problem: tomllib.TOMLDecodeError) -> str:
+    """What to write instead, where the bad line holds a Windows path in double quotes; else nothing."""
+    at, lines = _AT_LINE.search(str(problem)), text.splitlines()
+    line = lines[int(at[1]) - 1] if at is not None and 0 < int(at[1]) <= len(lines) else ""
+    if not _QUOTED_BACKSLASH.search(line):
+        return ""
+    return (
+        " In double quotes a backslash begins an escape: write a path in single quotes ('C:\\Folder\\file.pem'), or "
+        'with forward slashes ("C:/Folder/file.pem").'
+    )
+
+
+def _unquoted(text: str) -> str:
+    """The value without the quotes around it that cmd.exe's `set` and `docker --env-file` leave in place."""
+    bare = text.strip()
+    return bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'" else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +168,11 @@ def _read_secret(given: Given) -> str:
         raise given.refused(f"names {file}, which is empty")
     return text
 
+
+_AT_LINE = re.compile(r"at line (\d+)")
+_QUOTED_BACKSLASH = re.compile(r"\"[^\"]*\\")
+_KEPT_AS_IT_IS = frozenset({"client_certificate_password", "notify_webhook_secret"})
+"""Secrets that a person chose, in which a quote may be a part."""
 
 _ENVIRONMENT = "the environment"
 _CONFIG = "MUSTER_CONFIG"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -83,7 +84,13 @@ def path(given: Given) -> Path:
     """A file, seen from the folder of the settings file where that names it."""
     if "-----BEGIN" in given.text:
         raise given.refused("holds a certificate itself; it takes the path of a PEM or PFX file")
-    return given.folder / Path(given.text.strip()).expanduser()
+    text = given.text.strip()
+    if not text.isprintable():
+        raise given.refused(
+            "has control characters in it: in double quotes a backslash begins an escape, so write a path in single "
+            "quotes ('C:\\Folder\\file.pem'), or with forward slashes"
+        )
+    return given.folder / Path(text).expanduser()
 
 
 def write_limit(given: Given) -> WriteLimit | None:
@@ -162,6 +169,8 @@ def is_loopback(host: str) -> bool:
 
 
 def _safe_url(given: Given, takes: str) -> str:
+    if _BARE_HOST.fullmatch(given.text.strip()) and not is_loopback(given.text.strip().partition(":")[0]):
+        given = replace(given, text=f"https://{given.text.strip()}")
     parts = _split(given, takes)
     is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
     if not is_safe or not parts.hostname or parts.username is not None or parts.query or parts.fragment:
@@ -183,4 +192,5 @@ def _split(given: Given, takes: str) -> SplitResult:
 
 
 _SWITCHES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_BARE_HOST = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::\d{1,5})?/?")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)

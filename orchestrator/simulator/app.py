@@ -98,7 +98,9 @@ class SimulatedGraph(Mischief):
         path: str = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
         version, _, below = path[1:].partition("/")
         try:
-            if version in _VERSIONS:
+            if version in _VERSIONS and not below.strip("/") and scope["method"] == "GET":
+                await self._take_look(caller)
+            elif version in _VERSIONS:
                 await (self._take_envelope if below in _BATCH else self._take_call)(version, below, caller)
             elif version == "_simulator":
                 await self._control.answer(below, caller)
@@ -113,6 +115,18 @@ class SimulatedGraph(Mischief):
             await respond_json(caller, 413, too_long)
         except CallerLeft:
             return
+
+    async def _take_look(self, caller: Caller) -> None:
+        """The service document, which Graph shows without a token; it is no call, and stands in no ledger."""
+        client_request_id = caller.header(b"client-request-id")
+        call = Call(
+            self._world.clock(), self._world.wall(), "", "", "", "", self._desk.next_id(), client_request_id, None
+        )
+        fault, delay = self._script.pick("look", "", nth=1, total=1)
+        reply = Reply(200, {"value": []}) if fault is None else fault.reply_to(call)
+        await self._courier.deliver(
+            replace(reply, delay=delay), request_id=call.request_id, client_request_id=client_request_id, to=caller
+        )
 
     async def _take_call(self, version: str, below: str, caller: Caller) -> None:
         body = await read_body(caller)

@@ -37,6 +37,8 @@ class Courier:
         return True
 
     def _headers(self, reply: Reply, request_id: str, client_request_id: str) -> RawHeaders:
+        if reply.stands_between:
+            return [(b"date", self._now()), *((name.encode(), text.encode("latin-1")) for name, text in reply.headers)]
         headers: RawHeaders = [(b"date", self._now()), (b"request-id", request_id.encode()), _DIAGNOSTIC]
         if client_request_id:
             headers.append((b"client-request-id", client_request_id.encode("latin-1")))

@@ -60,7 +60,7 @@ class Entra:
         """Answer if the path is one of ours; False leaves it to somebody else."""
         match path.split("/")[1:]:
             case [tenant, "v2.0", ".well-known", "openid-configuration"]:
-                reply = _discovery(_place(tenant, caller))
+                reply = self._discovered(_place(tenant, caller), caller)
             case [tenant, "oauth2", "v2.0", ("token" | "devicecode") as wanted]:
                 form = dict(parse_qsl((await read_body(caller)).decode("latin-1")))
                 kind = form.get("grant_type", "") if wanted == "token" else "devicecode"
@@ -78,6 +78,14 @@ class Entra:
         correlation = caller.header(b"client-request-id")
         await self._courier.deliver(reply, request_id=correlation, client_request_id=correlation, to=caller)
         return True
+
+    def _discovered(self, place: Place, caller: Caller) -> Reply:
+        """Where everything is; it is asked for once and counts as no request for a token."""
+        fault, _ = self._script.pick("discovery", "", nth=1, total=1)
+        if fault is None:
+            return _discovery(place)
+        correlation = caller.header(b"client-request-id")
+        return fault.reply_to(Call(0.0, self._wall(), "", "discovery", "", "", "discovery", correlation, None))
 
     def _judge(self, kind: str, caller: Caller, decide: Callable[[Call], Reply]) -> Reply:
         self.requests[kind] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from html import escape
 
 from orchestrator.simulator import replies
 from orchestrator.simulator.replies import Headers, Reply
@@ -54,10 +55,13 @@ def slow(low: float, high: float) -> Fault:
     return Fault("slow", delay=(low, high))
 
 
-def html(status: int = 200) -> Fault:
-    """A page where JSON belongs: a proxy or a gateway speaks."""
-    page = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Please wait</h1></body></html>"
-    return Fault("html", lambda _: Reply(status, page, (("content-type", "text/html; charset=utf-8"),)))
+def html(status: int = 200, title: str = "Sign in") -> Fault:
+    """A page where JSON belongs: a proxy, a filter or a portal answers in Graph's place."""
+    page = f"<!DOCTYPE html><html><head><title>{escape(title)}</title></head><body><h1>Please wait</h1></body></html>"
+    headers: Headers = (("content-type", "text/html; charset=utf-8"),)
+    if status == 407:
+        headers = (*headers, ("proxy-authenticate", 'Basic realm="proxy"'))
+    return Fault("html", lambda _: Reply(status, page.encode(), headers, stands_between=True))
 
 
 def unexpected_success(status: int = 200) -> Fault:
@@ -67,7 +71,7 @@ def unexpected_success(status: int = 200) -> Fault:
 
 def redirect(status: int = 302, to: str = "https://elsewhere.example/") -> Fault:
     """Sends the caller to another host, where its token does not belong."""
-    return Fault("redirect", lambda _: Reply(status, b"", (("location", to),)))
+    return Fault("redirect", lambda _: Reply(status, b"", (("location", to),), stands_between=True))
 
 
 def huge(megabytes: int = 10, status: int = 500) -> Fault:

@@ -9,10 +9,14 @@ from typing import Any
 
 from orchestrator.simulator import faults, refusals
 from orchestrator.simulator.faults import Fault
-from orchestrator.simulator.script import FaultScript, When, devices_named
+from orchestrator.simulator.script import FaultScript, Subject, When, devices_named
 from orchestrator.simulator.tokens import TokenGate
 
 Devices = str | Iterable[str] | None
+
+
+_TO_GRAPH: tuple[Subject, ...] = ("call", "envelope", "look")
+_WITH_SIGN_IN: tuple[Subject, ...] = (*_TO_GRAPH, "discovery", "token")
 
 
 class Mischief:
@@ -75,9 +79,17 @@ class Mischief:
         self._script.add(fault, when, before_all=True)
         self._script.add(fault, when, of="envelope", before_all=True)
 
-    def answer_html(self, devices: Devices = None, *, status: int = 200, **when: Any) -> None:
-        """Answer with a page."""
-        self._add(faults.html(status), devices, when)
+    def answer_html(self, devices: Devices = None, *, status: int = 200, title: str = "Sign in", **when: Any) -> None:
+        """Answer with the page of a proxy, a filter or a portal, as something between the caller and Graph does."""
+        self._add(faults.html(status, title), devices, when)
+
+    def stand_between(
+        self, *, status: int = 403, title: str = "Access denied", sign_in: bool = False, **when: Any
+    ) -> None:
+        """Answer everything in Graph's place with a page, as a proxy or a portal does; with `sign_in` Entra's too."""
+        fault, narrowed = faults.html(status, title), When(**when)
+        for subject in _WITH_SIGN_IN if sign_in else _TO_GRAPH:
+            self._script.add(fault, narrowed, of=subject, before_all=True)
 
     def answer_success(self, devices: Devices = None, *, status: int = 200, effect: bool = False, **when: Any) -> None:
         """Answer with a 2xx that is not 204."""
@@ -147,9 +159,9 @@ class Mischief:
         """The token endpoint takes its time."""
         self._script.add(faults.slow(seconds, seconds), When(**when), of="token")
 
-    def answer_tokens_with_html(self, *, status: int = 200, **when: Any) -> None:
+    def answer_tokens_with_html(self, *, status: int = 200, title: str = "Sign in", **when: Any) -> None:
         """The token endpoint answers with a page."""
-        self._script.add(faults.html(status), When(**when), of="token")
+        self._script.add(faults.html(status, title), When(**when), of="token")
 
     def _add_once(self, fault: Fault, devices: Devices, when: dict[str, Any]) -> None:
         bounded = when.keys() & {"share", "times", "since", "until"}

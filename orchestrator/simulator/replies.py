@@ -21,7 +21,10 @@ _NO_ID = "00000000-0000-0000-0000-000000000000"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes back: a status with JSON (or raw bytes), or a closed connection, and what really happened."""
+    """What goes back: a status with JSON (or raw bytes), or a closed connection, and what really happened.
+
+    `stands_between` marks the reply of a proxy or a portal, which carries none of the headers that Graph sends.
+    """
 
     status: int
     payload: object = None
@@ -29,6 +32,7 @@ class Reply:
     effect: bool = False
     delivery: Delivery = "answered"
     delay: float = 0.0
+    stands_between: bool = False
 
     def encoded(self) -> bytes:
         """The payload as bytes."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 from orchestrator.simulator.faults import Fault
 
-Subject = Literal["call", "envelope", "token"]
+Subject = Literal["call", "envelope", "look", "discovery", "token"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class FaultScript:
         self._seed, self._clock = seed, clock
         self._random = Random(seed)
         self._written = 0
-        self._before_all: dict[Subject, list[Rule]] = {"call": [], "envelope": [], "token": []}
-        self._everywhere: dict[Subject, list[Rule]] = {"call": [], "envelope": [], "token": []}
+        self._before_all: dict[Subject, list[Rule]] = _of_each()
+        self._everywhere: dict[Subject, list[Rule]] = _of_each()
         self._by_device: dict[str, list[Rule]] = {}
 
     def add(self, fault: Fault, when: When, *, of: Subject = "call", before_all: bool = False) -> None:
@@ -98,6 +98,10 @@ class FaultScript:
     def _chance(self, rule: int, device: str, nth: int) -> float:
         digest = blake2b(f"{self._seed}|{rule}|{device}|{nth}".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") / 2**64
+
+
+def _of_each() -> dict[Subject, list[Rule]]:
+    return {"call": [], "envelope": [], "look": [], "discovery": [], "token": []}
 
 
 def devices_named(devices: str | Iterable[str] | None) -> frozenset[str] | None:

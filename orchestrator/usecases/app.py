@@ -46,8 +46,24 @@ class TokenView:
     expires_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class WayView:
+    """The way that calls go: the root of Graph, and the proxy between, without its password."""
+
+    root: str
+    proxy: str | None = None
+
+
 class Connection(Caller, Protocol):
     """Graph in the name of one tenant."""
+
+    async def check_way(self) -> WayView:
+        """Go the way of a call (proxy, TLS, HTTP), to no device; GraphUnreachable says what keeps calls away."""
+        ...
+
+    async def issuer_seen(self) -> str | None:
+        """Who issued the certificate that is shown for Graph; None where none can be seen."""
+        ...
 
     async def token_view(self) -> TokenView:
         """Sign in and read the token; SignInRefused or SignInUnreachable where there is none."""

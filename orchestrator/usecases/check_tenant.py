@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
+from orchestrator.domain.errors import MusterError
 from orchestrator.domain.lane import Cloud
 from orchestrator.domain.tenant import Tenant
 from orchestrator.usecases.app import App, Permission, TokenView
 
 NEEDED = "DeviceManagementManagedDevices.PrivilegedOperations.All"
+
+_PATIENCE = 18.0
+"""Seconds for a connection to Graph and a look at the certificate."""
 
 RELAY = (
     "204 means that Graph took the request and will relay it. ConfigMgr checks the caller again on premises and may "
@@ -27,6 +32,7 @@ class TenantCheck:
     facts: tuple[tuple[str, str], ...]
     advice: tuple[str, ...]
     is_expired: bool = False
+    unreachable: str | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -34,15 +40,43 @@ class TenantCheck:
         return self.permission is not Permission.MISSING and self.audience_fits and not self.is_expired
 
 
-async def check_tenant(app: App, name: str) -> TenantCheck:
-    """Fetch a token and read it; SignInRefused or SignInUnreachable where there is none to read."""
+@dataclass(frozen=True, slots=True)
+class WayCheck:
+    """Whether a call of a tenant would reach Graph; `detail` says how it goes, or what keeps it away."""
+
+    ok: bool
+    detail: str
+
+
+async def check_way_of(app: App, name: str) -> WayCheck:
+    """Go the way of a call of a tenant, to no device."""
+    tenant = app.tenant(name)
+    try:
+        connection = await app.connect(tenant)
+        async with asyncio.timeout(_PATIENCE):
+            way = await connection.check_way()
+            issuer = await connection.issuer_seen()
+    except TimeoutError:
+        return WayCheck(ok=False, detail=f"Graph ({tenant.root}) did not answer within {_PATIENCE:.0f} seconds.")
+    except MusterError as problem:
+        return WayCheck(ok=False, detail=str(problem))
+    through = f" through the proxy {way.proxy}" if way.proxy else ""
+    shown = f"; its certificate was issued by “{issuer}”" if issuer else ""
+    return WayCheck(ok=True, detail=f"{way.root} answers{through}{shown}")
+
+
+async def check_tenant(app: App, name: str, way: WayCheck | None = None) -> TenantCheck:
+    """Fetch a token, read it, and go the way of a call, unless that was done; SignInRefused or SignInUnreachable."""
     tenant = app.tenant(name)
     view = await (await app.connect(tenant)).token_view()
+    way = way or await check_way_of(app, name)
     is_expired = view.expires_at is not None and view.expires_at <= app.clock.now()
     advice = _advice(tenant, view)
     if is_expired:
         advice = ("The token has expired: fetch another, or let Muster sign in by itself.", *advice)
-    return TenantCheck(tenant, view.permission, view.audience_fits, _facts(tenant, view), advice, is_expired)
+    facts = (*_facts(tenant, view), ("way to Graph", way.detail))
+    unreachable = None if way.ok else way.detail
+    return TenantCheck(tenant, view.permission, view.audience_fits, facts, advice, is_expired, unreachable)
 
 
 def _facts(tenant: Tenant, view: TokenView) -> tuple[tuple[str, str], ...]:

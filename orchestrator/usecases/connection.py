@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
-from orchestrator.domain.outcome import Outcome
+from orchestrator.domain.errors import GraphUnreachable
+from orchestrator.domain.outcome import NOT_FROM_GRAPH, GraphError, Outcome
+from orchestrator.domain.proxy import without_sign_in
 from orchestrator.graph import tokens
 from orchestrator.graph.auth import SignIn
 from orchestrator.graph.client import GraphClient
-from orchestrator.usecases.app import Permission, TokenView
+from orchestrator.graph.peer import issuer_of
+from orchestrator.graph.proxies import proxy_for
+from orchestrator.graph.transport import TLS_FAILED
+from orchestrator.usecases.app import Permission, TokenView, WayView
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,20 @@ class TenantConnection:
         """Several calls in one envelope."""
         return await self.client.trigger_together(calls, may_leave)
 
+    async def check_way(self) -> WayView:
+        """Go the way of a call to Graph, without a token and to no device."""
+        proxy = proxy_for(self.client.root)
+        shown = None if proxy is None else without_sign_in(proxy)
+        blocked = await self.client.look_at_way()
+        if blocked is None:
+            return WayView(self.client.root, shown)
+        seen = await issuer_of(self.client.root, proxy) if blocked.error.code == TLS_FAILED else None
+        raise GraphUnreachable(_unreachable(self.client.root, shown, blocked.error, seen))
+
+    async def issuer_seen(self) -> str | None:
+        """Who issued the certificate that is shown for Graph."""
+        return await issuer_of(self.client.root, proxy_for(self.client.root))
+
     async def token_view(self) -> TokenView:
         """Sign in and read the token."""
         claims = tokens.read_claims(await self.sign_in.token())
@@ -52,6 +71,21 @@ class TenantConnection:
         )
 
 
+def _unreachable(root: str, proxy: str | None, error: GraphError, issuer: str | None) -> str:
+    through = f" through the proxy {proxy}" if proxy else ""
+    by = f" The certificate that is shown was issued by “{issuer}”." if issuer else ""
+    hint = _HINTS.get(error.code, _HINT)
+    return f"Graph ({root}) cannot be reached{through}: {error.message.rstrip('.')}.{by} {hint}"
+
+
+_HINT = "Check the network, HTTPS_PROXY and NO_PROXY, and MUSTER_GRAPH_URL."
+_HINTS = {
+    TLS_FAILED: "Where a proxy inspects TLS, name its certificates in MUSTER_CA_BUNDLE.",
+    "NameNotFound": "Check the name service of this machine, HTTPS_PROXY and MUSTER_GRAPH_URL.",
+    "ProxyRefused": "HTTPS_PROXY takes a sign-in too: http://USER:PASSWORD@HOST:PORT. NO_PROXY names exceptions.",
+    "ProxyUnreachable": "Check HTTPS_PROXY; NO_PROXY names the hosts that need no proxy.",
+    NOT_FROM_GRAPH: "Sign in at the proxy or portal, or let this machine through to Graph.",
+}
 _PERMISSIONS = {
     tokens.Permission.HAS: Permission.GRANTED,
     tokens.Permission.LACKS: Permission.MISSING,

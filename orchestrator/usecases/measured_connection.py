@@ -10,7 +10,7 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.outcome import Outcome
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.traces import spanned
-from orchestrator.usecases.app import Connection, TokenView
+from orchestrator.usecases.app import Connection, TokenView, WayView
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,14 @@ class MeasuredConnection:
         if outcomes is not None:
             self.metrics.graph.labels("envelope").observe(self.clock.monotonic() - began)
         return outcomes
+
+    async def check_way(self) -> WayView:
+        """Go the way of a call, to no device."""
+        return await self.inner.check_way()
+
+    async def issuer_seen(self) -> str | None:
+        """Who issued the certificate that is shown for Graph."""
+        return await self.inner.issuer_seen()
 
     async def token_view(self) -> TokenView:
         """Sign in and read the token."""

@@ -85,10 +85,12 @@ async def submit_job(
     options: IntakeOptions,
     on_rows: Callable[[int], None] | None = None,
     confirm: Callable[[Preview], bool] | None = None,
+    check_way: Callable[[], Awaitable[object]] | None = None,
 ) -> Job:
     """Store the job for whoever works; IntakeFailed with every bad line, NotConfirmed, IdempotencyConflict.
 
     `on_rows` hears how many rows were read so far; `confirm` is asked once everything is read, before it is published.
+    `check_way` comes before it and may raise: where nothing could be called, nothing is asked and nothing is stored.
     With a key that was used for the same request before, the answer is that job.
     """
     tenant = app.tenant(request.tenant)
@@ -99,6 +101,8 @@ async def submit_job(
         report = devices.report()
         refuse_if_bad(report, options)
         request.by.grant.refuse_devices(report.good)
+        if check_way is not None:
+            await check_way()
         if confirm is not None:
             preview = preview_of(devices, report, await forecast_new(app, tenant, report.good, request.priority))
             await asyncio.to_thread(_ask, confirm, preview)

@@ -33,10 +33,10 @@ def trouble(graph: SimulatedGraph) -> None:
     devices = device_ids(120)
     graph.entra.mint.lifetime = 2
     graph.revoke_token(tokens=1)
-    graph.answer_html(devices[30:33])
+    graph.answer_html(devices[30:33], times=1)
     graph.refuse(devices[33:36], 500)
     graph.lose_reply(devices[36:39])
-    graph.redirect(devices[110:111], to="https://elsewhere.example/")
+    graph.redirect(devices[110:111], to="https://elsewhere.example/", times=1)
     graph.refuse_tokens("temporarily_unavailable", times=1)
 
 

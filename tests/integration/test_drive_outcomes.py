@@ -11,6 +11,7 @@ import pytest
 from orchestrator.domain.action import Action
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.domain.outcome import NOT_FROM_GRAPH
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import TargetStatus
 from orchestrator.simulator.app import SimulatedGraph
@@ -89,7 +90,9 @@ CASES = [
         repeated=True,
     ),
     Case("a closed connection", lambda graph: graph.close_connection(ODD_ONES), ACCEPTED, 2, repeated=True),
-    Case("a page of HTML to a scan", lambda graph: graph.answer_html(ODD_ONES), UNCERTAIN, 1, "HTTP200", 200, SCAN),
+    Case(
+        "a page of HTML to a scan", lambda graph: graph.answer_html(ODD_ONES), UNCERTAIN, 1, NOT_FROM_GRAPH, 200, SCAN
+    ),
     Case("202 that did it", lambda graph: graph.answer_success(ODD_ONES, effect=True), UNCERTAIN, 1, "HTTP200", 200),
     Case("half a document", lambda graph: graph.answer_truncated(ODD_ONES, times=1), ACCEPTED, 2),
     Case("slow answers", lambda graph: graph.slow_down(ODD_ONES, low=0.3, high=0.5), ACCEPTED, 1),

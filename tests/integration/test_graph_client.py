@@ -15,7 +15,17 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.call import Call, EnvelopesRefused
 from orchestrator.domain.device import Device, Via
 from orchestrator.domain.errors import SignInRefused
-from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
+from orchestrator.domain.outcome import (
+    Accepted,
+    Bar,
+    Barred,
+    Deferred,
+    GraphError,
+    Outcome,
+    Refused,
+    Uncertain,
+    is_cut_off,
+)
 from orchestrator.graph.auth import SignIn
 from orchestrator.graph.client import GraphClient
 from orchestrator.graph.issuers import GivenToken, IssuedToken
@@ -268,8 +278,25 @@ async def test_a_page_of_a_proxy_is_no_success(client: GraphClient, graph: Simul
     outcome = await client.trigger(a_call())
 
     assert isinstance(outcome, Uncertain)
-    assert outcome.is_answer
-    assert "HTML" in outcome.error.message
+    assert is_cut_off(outcome)
+    assert "a web page, titled “Sign in”" in outcome.error.message
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 407])
+async def test_a_page_in_graphs_place_is_no_verdict_singly_or_in_an_envelope(
+    client: GraphClient, graph: SimulatedGraph, issuer: Issuer, status: int
+) -> None:
+    graph.answer_html(status=status, title="Blocked")
+    calls = [a_call() for _ in range(3)]
+
+    single, together = await client.trigger(calls[0]), await client.trigger_together(calls[1:])
+
+    assert isinstance(together, list)
+    for outcome in (single, *together):
+        assert isinstance(outcome, Deferred)
+        assert outcome.never_arrived
+        assert "Blocked" in outcome.error.message
+    assert len(issuer.asked) == 1
 
 
 async def test_a_redirect_is_not_followed(client: GraphClient, graph: SimulatedGraph, url: str) -> None:
@@ -277,8 +304,8 @@ async def test_a_redirect_is_not_followed(client: GraphClient, graph: SimulatedG
 
     outcome = await client.trigger(a_call())
 
-    assert isinstance(outcome, Barred)
-    assert outcome.bar is Bar.WRONG_ENDPOINT
+    assert isinstance(outcome, Deferred)
+    assert outcome.never_arrived
     assert len(graph.tenant.calls) == 1
 
 
@@ -422,7 +449,7 @@ async def test_nobody_at_home_is_not_now_and_nothing_was_sent(http: Http, issuer
     assert isinstance(together, list)
     for outcome in (single, *together):
         assert isinstance(outcome, Deferred)
-        assert outcome.never_left
+        assert outcome.never_arrived
 
 
 async def test_a_certificate_that_nobody_vouches_for_gets_no_token(
@@ -588,5 +615,5 @@ async def test_a_proxy_that_makes_no_connection_has_sent_nothing(
             outcome = await client.trigger(a_call())
 
     assert isinstance(outcome, Deferred)
-    assert outcome.never_left
+    assert outcome.never_arrived
     assert outcome.error.code == "ProxyRefused"

@@ -291,8 +291,25 @@ async def test_a_page_where_an_authority_should_be_is_refused(
 ) -> None:
     maker = SignInMaker(url + "/somewhere/else", trust_in(authority.bundle), clock)
 
-    with pytest.raises(SignInRefused, match="MUSTER_TENANT_ID"):
+    with pytest.raises(SignInUnreachable, match="something between") as refusal:
         await maker(ClientSecret(fixed("any"))).token()
+    assert "TENANT" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 403, 404, 407, 502])
+async def test_a_page_in_place_of_a_token_is_unreachable_and_hints_at_no_tenant(
+    authority: Authority, clock: ManualClock, url: str, graph: SimulatedGraph, status: int
+) -> None:
+    maker = SignInMaker(url, trust_in(authority.bundle), clock)
+
+    graph.answer_tokens_with_html(status=status, title="Hotel network")
+    with pytest.raises(SignInUnreachable, match="Hotel network") as at_the_end:
+        await maker(ClientSecret(fixed("any"))).token()
+    graph.stand_between(status=status, title="Hotel network", sign_in=True)
+    with pytest.raises(SignInUnreachable, match="Hotel network") as at_once:
+        await maker(ClientSecret(fixed("any"))).token()
+
+    assert "TENANT" not in str(at_the_end.value) + str(at_once.value)
 
 
 async def test_only_the_certificates_we_were_given_are_trusted(
@@ -334,7 +351,7 @@ async def test_a_secret_follows_no_redirect(authority: Authority, clock: ManualC
         port = server.sockets[0].getsockname()[1]
         maker = SignInMaker(f"https://localhost:{port}", trust_in(authority.bundle), clock)
 
-        with pytest.raises(SignInRefused, match="redirects elsewhere"):
+        with pytest.raises(SignInUnreachable, match="sends the call to localhost"):
             await maker(ClientSecret(fixed("any"))).token()
 
     assert len(asked) == 1

@@ -40,7 +40,7 @@ from orchestrator.simulator.tokens import ANY_APP, Bearer
 from orchestrator.simulator.world import World as SimulatorsWorld
 from orchestrator.store.database import Store, Transaction
 from orchestrator.store.row_throttle import RowThrottle
-from orchestrator.usecases.app import App, Permission, TokenView
+from orchestrator.usecases.app import App, Permission, TokenView, WayView
 from orchestrator.usecases.drive import open_driver
 from tests.support.clock import START
 from tests.support.invariants import CLOSED_WITHIN
@@ -209,6 +209,12 @@ class DirectGraph:
         outcomes = await asyncio.gather(*(self._answered(call, "envelope") for call in calls))
         self._world.note_heard(self._life, outcomes)
         return outcomes
+
+    async def check_way(self) -> WayView:
+        return WayView("simulated")
+
+    async def issuer_seen(self) -> str | None:
+        return None
 
     async def token_view(self) -> TokenView:
         return TokenView(Permission.GRANTED)

@@ -17,18 +17,29 @@ import pytest
 from structlog.testing import capture_logs
 
 from orchestrator.domain import pacing
+from orchestrator.domain.action import Action
 from orchestrator.domain.batch import TargetChange
 from orchestrator.domain.batching import Batching
+from orchestrator.domain.brake import UNREACHABLE_PATIENCE
 from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.lane import LaneCalls, WriteLimit
-from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
+from orchestrator.domain.outcome import (
+    NOT_FROM_GRAPH,
+    Accepted,
+    Bar,
+    Barred,
+    Deferred,
+    GraphError,
+    Outcome,
+    Refused,
+    Uncertain,
+)
 from orchestrator.domain.pacing import PERMIT_LIFE, TRAVEL_SPREAD, Keeper, Pace, Permits, Refusal, Standing
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.engine.caution import Caution
-from orchestrator.engine.closures import HOPELESS
 from orchestrator.engine.held_batch import HeldBatch
 from orchestrator.engine.lane_run import LaneRun
 from orchestrator.engine.ports import Lane, Ports
@@ -43,6 +54,7 @@ LANES = 60
 GONE = Refused(GraphError("ResourceNotFound", "no such device", 404))
 THROTTLED = Deferred(GraphError("TooManyRequests", "later", 429), timedelta(seconds=30), closes_lane=True)
 NO_WAY = Deferred(GraphError("ConnectFailed", "no connection could be made"))
+PROXY_PAGE = Deferred(GraphError(NOT_FROM_GRAPH, "something between here and Graph answered HTTP 403", 403))
 
 Answer = Callable[[Call], Awaitable[Outcome]]
 
@@ -141,6 +153,7 @@ class Work:
     most: int = 500
     calls: LaneCalls = field(default_factory=LaneCalls)
     caution: Caution = field(default_factory=Caution)
+    action: Action = Action.REFRESH_USER_POLICY
 
     async def ready(self, _lane: LaneKey) -> bool:
         if self.forbidden:
@@ -155,7 +168,7 @@ class Work:
         ][: self.most]
         for target in due:
             self.out[target.line] = self.waiting.pop(target.line)
-        claim = a_claim(due, waiting=len(self.waiting))
+        claim = a_claim(due, waiting=len(self.waiting), action=self.action)
         if self.held is None or self.held.is_done:
             self.held = HeldBatch(claim, self.clock.now)
         else:
@@ -216,13 +229,14 @@ class Stage:
         batching: Batching | None = None,
         crowd: Callable[[], Awaitable[object]] | None = None,
         preparing: asyncio.Semaphore | None = None,
+        action: Action = Action.REFRESH_USER_POLICY,
     ) -> None:
         self.clock = clock
         self.crowd = crowd
         self.targets = [a_target(line) for line in range(2, 2 + targets)]
         self.graph = Graph(clock)
         self.throttle = Throttle(clock)
-        self.work = Work(clock, {target.line: target for target in self.targets})
+        self.work = Work(clock, {target.line: target for target in self.targets}, action=action)
         self.stop = StopSignal()
         self.served = 0
         self.recorder = Recorder(self._write, clock)
@@ -821,17 +835,45 @@ async def test_a_policy_that_breaks_leaves_no_target_on_its_way(clock: ManualClo
     assert stage.work.statuses == {TargetStatus.UNCERTAIN: 3}
 
 
-async def test_a_job_that_nothing_ever_answered_stops_after_some_closures(clock: ManualClock) -> None:
-    stage = Stage(clock, 100, limit=LIMIT)
-    stage.graph.answer = lambda _: NO_WAY
+@pytest.mark.parametrize("answer", [NO_WAY, PROXY_PAGE], ids=["no connection", "page of a proxy"])
+async def test_a_job_waits_for_the_way_to_graph_and_stops_when_it_stays_lost(
+    clock: ManualClock, answer: Deferred
+) -> None:
+    stage = Stage(clock, 30, limit=LIMIT)
+    stage.graph.answer = lambda _: answer
 
     await stage.for_seconds(200)
 
-    assert set(stage.work.halts.values()) == {Bar.UNREACHABLE}
+    assert stage.work.halts == {}
     assert stage.work.statuses.keys() <= {TargetStatus.WAITING}
+    assert {change.attempts for change in stage.work.recorded.values()} == {0}
     assert stage.throttle.closures == []  # the way is broken from here; others may still get through
     gaps = [later - sooner for sooner, later in zip(stage.graph.arrivals, stage.graph.arrivals[1:], strict=False)]
-    assert sum(gap > 1 for gap in gaps) == HOPELESS - 1
+    assert max(gaps) == pytest.approx(60, abs=10)
+
+    # As if it had gone on like this for hours.
+    assert stage.run._closures._cut_off_since is not None
+    stage.run._closures._cut_off_since -= UNREACHABLE_PATIENCE.total_seconds()
+    await stage.for_seconds(100)
+
+    assert set(stage.work.halts.values()) == {Bar.UNREACHABLE}
+    assert stage.work.statuses.keys() <= {TargetStatus.WAITING}
+
+
+@pytest.mark.parametrize(
+    ("action", "status"), [(Action.REFRESH_MACHINE_POLICY, "accepted"), (Action.FULL_SCAN, "uncertain")]
+)
+async def test_what_may_have_passed_a_stranger_is_repeated_only_where_that_is_harmless(
+    clock: ManualClock, action: Action, status: str
+) -> None:
+    stage = Stage(clock, 1, limit=LIMIT, action=action)
+    portal = iter([Uncertain(GraphError(NOT_FROM_GRAPH, "a sign-in page", 200))] * 8)
+    stage.graph.answer = lambda call: next(portal, Accepted(call.client_request_id))
+
+    await stage.for_seconds(1000)
+
+    # More often than a device is given attempts: the page of a portal uses up none of them.
+    assert stage.work.statuses == {TargetStatus(status): 1}
 
 
 async def test_a_job_that_was_answered_before_sits_an_outage_out(clock: ManualClock) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.domain.brake import OUTAGE_AFTER
 from orchestrator.domain.ids import JobNumber
-from orchestrator.domain.outcome import Accepted, Deferred, GraphError, Outcome, Refused, Uncertain
+from orchestrator.domain.outcome import NOT_FROM_GRAPH, Accepted, Deferred, GraphError, Outcome, Refused, Uncertain
 from orchestrator.engine.outages import Found, News, Outages, Over, StillOut
 from tests.support.builders import a_target
 
@@ -70,6 +70,27 @@ def test_devices_that_failed_before_are_no_sign_of_an_outage(outages: Outages) -
 
     assert not any(charged)
     assert not outages.is_out(JOB)
+
+
+def test_a_page_of_a_proxy_uses_up_an_attempt_only_where_other_devices_got_through_since(outages: Outages) -> None:
+    page = Deferred(GraphError(NOT_FROM_GRAPH, "a web page", 502), may_have_happened=True)
+
+    uncharged = [note(outages, 7, page, attempts=attempts, left_at=10.0 * attempts) for attempts in range(4)]
+    note(outages, 8, Accepted(), left_at=35.0)
+    charged = note(outages, 7, page, attempts=4, left_at=40.0)
+
+    assert (uncharged, charged) == ([True] * 4, False)
+    assert not outages.is_out(JOB)
+
+
+def test_a_probe_that_a_proxy_answers_leaves_the_outage_as_it_was(outages: Outages) -> None:
+    outages.note_claim(JOB, is_probe=True, now=1.0)
+    page = Deferred(GraphError(NOT_FROM_GRAPH, "a web page", 403))
+
+    note(outages, 7, page, is_probe=True)
+
+    assert outages.is_out(JOB)
+    assert outages.take_news() == {JOB: News(StillOut(0.0, page.error))}
 
 
 def test_a_429_between_neither_ends_a_row_nor_lengthens_it(outages: Outages) -> None:

@@ -26,7 +26,7 @@ def test_what_failed_before_anything_was_sent_cannot_have_happened(failure: http
 
     assert isinstance(outcome, Deferred)
     assert outcome.error.code == code
-    assert outcome.never_left
+    assert outcome.never_arrived
     assert not outcome.closes_lane
 
 

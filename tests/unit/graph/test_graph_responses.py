@@ -47,8 +47,8 @@ def error_of(outcome: Outcome) -> GraphError:
 def test_204_is_accepted_and_nothing_else_is() -> None:
     assert read_reply(204, {"Request-Id": "r-1"}, b"", NOW) == Accepted("r-1")
     for status in (200, 201, 202, 206, 299):
-        assert read_reply(status, {}, b"{}", NOW) == Uncertain(
-            GraphError(f"HTTP{status}", f"Graph answered {status} without a message", status), is_answer=True
+        assert read_reply(status, {"Request-Id": "r-2"}, b"{}", NOW) == Uncertain(
+            GraphError(f"HTTP{status}", f"Graph answered {status} without a message", status, "r-2"), is_answer=True
         )
 
 
@@ -168,7 +168,6 @@ def test_the_longest_wait_of_header_and_nested_json_counts() -> None:
         ("BadRequest", intune("x"), "BadRequest"),
         ("", "x", "HTTP400"),
         (None, "x", "HTTP400"),
-        (17, "x", "HTTP400"),
     ],
 )
 def test_the_code_is_the_most_specific_one_that_says_something(code: str, message: str, expected: str) -> None:
@@ -191,7 +190,7 @@ def test_a_message_is_one_short_line_without_control_characters() -> None:
     message = error_of(read(400, "A", "a\x00\x1b[31m\ud800b\u2028c " + "long " * 1000)).message
 
     assert len(message) <= 500
-    assert message.startswith("a [31m b c long")
+    assert message.startswith("a␀␛[31m�b c long")
     assert message.isprintable()
 
 
@@ -211,16 +210,16 @@ def test_the_request_id_is_found_in_the_body_where_no_header_has_it(name: str) -
         (b"upstream connect error", "upstream connect error"),
         (b'{"error": "invalid_token", "error_description": "Expired"}', "Expired"),
         (b'{"error": {"code": "ServiceUnavai', '{"error": {"code": "ServiceUnavai'),
-        (b"\xff\xfe\x00", "\ufffd\ufffd"),
+        (b"\xff\xfe\x00", "\ufffd\ufffd␀"),
         (b"[" * 100_000, "[" * 499 + "…"),
         (b'{"error": ' * 10_000 + b"1" + b"}" * 10_000, '{"error": ' * 49 + '{"error":…'),
         (b"9" * 10_000, "9" * 499 + "…"),
     ],
 )
 def test_a_body_that_is_no_error_of_graphs_is_described(body: bytes, message: str) -> None:
-    outcome = read_reply(503, {}, body, NOW)
+    outcome = read_reply(503, {"request-id": "r-1"}, body, NOW)
 
-    assert error_of(outcome) == GraphError("HTTP503", message, 503)
+    assert error_of(outcome) == GraphError("HTTP503", message, 503, "r-1")
 
 
 def test_ten_megabytes_of_message_are_read_in_no_time() -> None:
