@@ -1,7 +1,9 @@
 """What refusals teach about a lane: the share of its limit that is left to us; pure.
 
 Others may use the tenant's quota too, and nobody tells how much. So a refusal cuts the share, to what went through in
-the last window; the lane holds that for a while, then tries a little more, and if nobody refuses soon all of it.
+the last window; the lane holds that for a while, then tries a little more, and if nobody refuses soon all of it. A
+single 429 says little: a lane that used its whole limit holds the cut only briefly, and for long where it is refused
+again.
 docs/throttle.md says what the figures were chosen by.
 """
 
@@ -12,6 +14,9 @@ from dataclasses import dataclass, replace
 
 HOLD = 2.5
 """Windows after a refusal in which the learned share is kept."""
+
+BRIEF = 0.2
+"""The same after a refusal that may have been an accident."""
 
 TRIAL = 0.1
 """Windows after that in which a little more is tried, so that a refusal finds few calls on their way."""
@@ -25,16 +30,25 @@ DOUBLING = 0.25
 FORGET = 6.0
 """Windows after a refusal after which nothing is held against the lane any more."""
 
-KEPT = 0.985
+KEPT = 0.99
 """What is kept of what went through: beside a limit that others share, calls arrive a little unevenly."""
 
 CUT = 0.95
 """What is left of a share that was refused while it was held."""
 
 FIRST_CUT = 0.5
-"""What is left of the whole at the first refusal: what went through before says nothing about what changed."""
+"""What is left at least of the whole at a refusal that may have been an accident."""
 
-DEEPEST_CUT = 0.4
+NEARLY = 0.99
+"""What is left of a whole that was in use: a cut never goes below what went through without a refusal."""
+
+FULL = 0.85
+"""Share of the limit that went through in the last window from which on the whole of it was in use until now."""
+
+QUIET = 0.3
+"""The same below which the lane had little to call: what went through says nothing about what is left."""
+
+DEEPEST_CUT = 0.5
 """One refusal leaves at least this much: the count may have begun a moment ago."""
 
 LEAST = 1 / 64
@@ -107,18 +121,27 @@ def counted_at(learned: Learned, now: float, window: float) -> float:
 def after_refusal(learned: Learned, now: float, wait: float, calls: int, window: float) -> Learned:
     """What is known after a refusal that closes the lane for `wait` seconds, under a limit of `calls`."""
     used = share_at(learned, now, window)
-    if learned.share >= 1.0:
-        most = used * FIRST_CUT
-    elif now - learned.held_since < HOLD * window:
-        most = used * CUT
-    else:
-        most = used
-    went_through = most
-    if now - learned.counted_from < 2 * window:
-        went_through = counted_at(learned, now, window) / calls * KEPT
-    # Otherwise nobody was granted anything here: another keeper was, and knows what went through.
+    went_through = _went_through(learned, now, calls, window)
+    if used >= 1.0 and (learned.share >= 1.0 or not QUIET <= went_through < FULL):
+        # Either an accident, or others have only just begun: what went through until now cannot tell them apart.
+        share = NEARLY if went_through >= FULL else max(went_through, FIRST_CUT)
+        return replace(learned, share=share, held_since=now + wait - (HOLD - BRIEF) * window)
+    most = used * CUT if now - learned.held_since < HOLD * window else used
     share = max(min(went_through, most), used * DEEPEST_CUT, LEAST)
     return replace(learned, share=share, held_since=now + wait)
+
+
+def confirmed(learned: Learned, now: float, wait: float, calls: int, window: float) -> Learned:
+    """What is known once a lane was refused several times in a row as it opened: that was no accident."""
+    share = min(learned.share, max(_went_through(learned, now, calls, window), FIRST_CUT))
+    return replace(learned, share=share, held_since=now + wait)
+
+
+def _went_through(learned: Learned, now: float, calls: int, window: float) -> float:
+    if now - learned.counted_from >= 2 * window:
+        # Nobody was granted anything here: either the lane was idle, or another keeper was asked.
+        return 0.0 if learned.share >= 1.0 else share_at(learned, now, window)
+    return counted_at(learned, now, window) / calls * KEPT
 
 
 def within_bounds(learned: Learned, latest: float) -> Learned:

@@ -46,6 +46,9 @@ PROBE = 0.3
 SETTLED = 2.0
 """Seconds after the probe from which on a refusal speaks of the pace, and not of a wait that was too short."""
 
+NO_ACCIDENT = 3
+"""Refusals in a row, each as the lane opened, from which on the limit is taken to be smaller than it was."""
+
 LONGEST_CLOSURE = 3600.0
 """Seconds a lane is closed at most; bounds a reply that names next year."""
 
@@ -221,14 +224,17 @@ def close(pace: Pace, now: float, refusal: Refusal, limit: WriteLimit | None, ji
     guess = min(LONGEST_GUESS, 2.0 ** min(refusals, 10)) * (1 + jitter / 4)
     if refusal.wait is None:
         wait = guess
-    elif is_fresh:
+    elif is_fresh or now - refusal.ago >= pace.closed_until + PROBE:
+        # After the probe the lane was really open: this is another refusal, and its wait is as exact as the last one.
         wait = min(refusal.wait, LONGEST_CLOSURE)
     else:
-        # The wait that was named before was too short: some services start it over when asked early.
-        wait = min(max(refusal.wait, guess), LONGEST_CLOSURE)
+        # The wait that was named before was too short: some services start it over when asked early. Never doubled at
+        # once, since the first call after it may have met another refusal.
+        wait = min(max(refusal.wait, guess / 2), LONGEST_CLOSURE)
     learned = pace.learned
-    if is_fresh and limit is not None:
-        learned = learning.after_refusal(learned, now, wait, limit.calls, limit.window.total_seconds())
+    if limit is not None and (is_fresh or refusals == NO_ACCIDENT):
+        learn = learning.after_refusal if is_fresh else learning.confirmed
+        learned = learn(learned, now, wait, limit.calls, limit.window.total_seconds())
     return replace(pace, closed_until=now + wait, closed_for=wait, refusals=refusals, learned=learned)
 
 

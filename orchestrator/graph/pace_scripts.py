@@ -24,7 +24,9 @@ _NAMED = {
     "settled": pacing.SETTLED,
     "longest_closure": pacing.LONGEST_CLOSURE,
     "longest_guess": pacing.LONGEST_GUESS,
+    "no_accident": pacing.NO_ACCIDENT,
     "hold": learning.HOLD,
+    "brief": learning.BRIEF,
     "trial": learning.TRIAL,
     "more": learning.MORE,
     "doubling": learning.DOUBLING,
@@ -32,6 +34,9 @@ _NAMED = {
     "kept": learning.KEPT,
     "cut": learning.CUT,
     "first_cut": learning.FIRST_CUT,
+    "nearly": learning.NEARLY,
+    "full": learning.FULL,
+    "quiet": learning.QUIET,
     "deepest_cut": learning.DEEPEST_CUT,
     "least": learning.LEAST,
     "kept_for": _KEPT_FOR,
@@ -181,17 +186,29 @@ local function counted_now()
   return 0
 end
 
-local function learn(closed)
-  local used = share_now(window)
-  local most = used
-  if pace.share >= 1 then
-    most = used * first_cut
-  elseif now - pace.held_since < hold * window then
-    most = used * cut
+local function went_through()
+  if now - pace.counted_from >= 2 * window then
+    if pace.share >= 1 then return 0 end
+    return share_now(window)
   end
-  local went_through = most
-  if now - pace.counted_from < 2 * window then went_through = counted_now() / calls * kept end
-  pace.share = math.max(math.min(went_through, most), used * deepest_cut, least)
+  return counted_now() / calls * kept
+end
+
+local function learn(closed)
+  local used, went = share_now(window), went_through()
+  if used >= 1 and (pace.share >= 1 or went < quiet or went >= full) then
+    pace.share = went >= full and nearly or math.max(went, first_cut)
+    pace.held_since = now + closed - (hold - brief) * window
+    return
+  end
+  local most = used
+  if now - pace.held_since < hold * window then most = used * cut end
+  pace.share = math.max(math.min(went, most), used * deepest_cut, least)
+  pace.held_since = now + closed
+end
+
+local function confirm(closed)
+  pace.share = math.min(pace.share, math.max(went_through(), first_cut))
   pace.held_since = now + closed
 end
 
@@ -205,8 +222,13 @@ else
   pace.refusals = is_fresh and 1 or pace.refusals + 1
   local guess = math.min(longest_guess, 2 ^ math.min(pace.refusals, 10)) * (1 + jitter / 4)
   local closed = guess
-  if wait then closed = math.min(is_fresh and wait or math.max(wait, guess), longest_closure) end
-  if is_fresh and calls > 0 then learn(closed) end
+  local is_named_anew = is_fresh or now - ago >= pace.closed_until + probe
+  if wait then closed = math.min(is_named_anew and wait or math.max(wait, guess / 2), longest_closure) end
+  if calls > 0 and is_fresh then
+    learn(closed)
+  elseif calls > 0 and pace.refusals == no_accident then
+    confirm(closed)
+  end
   pace.closed_until, pace.closed_for = now + closed, closed
 end
 keep()

@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT
-from orchestrator.domain.learning import LEAST, Learned, after_refusal, share_at
+from orchestrator.domain.learning import FIRST_CUT, LEAST, Learned, after_refusal, note_departures, share_at
 from orchestrator.domain.pacing import PERMIT_LIFE, Refusal, close, grant, unknown_past
 
 _WINDOW = 20.0
@@ -70,17 +70,19 @@ class World:
     jitter: float
     named: float | None
     chance: Random = field(default_factory=lambda: Random(5))
+    strays: deque[float] = field(default_factory=deque)
     accepted: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
 
-    def run(self) -> None:
+    def run(self, end: float = _END, taken: float = _TAKEN) -> None:
+        self._taken = taken
         self._pace = unknown_past(0.0)
         self._closed = [0.0] * 4
         self._events: list[tuple[float, int, Callable[[float], None]]] = []
         self._order = count()
         for worker in range(4):
             self._at(self.chance.random(), self._asking(worker))
-        while self._events and self._events[0][0] < _END:
+        while self._events and self._events[0][0] < end:
             moment, _, act = heapq.heappop(self._events)
             act(moment)
 
@@ -106,7 +108,10 @@ class World:
         return leave
 
     def _arrive(self, now: float, worker: int, left: float) -> None:
-        if self.window.admits(now, _LEFT if _TAKEN <= now < _FREED else 200):
+        is_stray = bool(self.strays) and now >= self.strays[0]
+        if is_stray:
+            self.strays.popleft()
+        elif self.window.admits(now, _LEFT if self._taken <= now < _FREED else 200):
             self.accepted.append(now)
             return
         self.refused.append(now)
@@ -135,6 +140,43 @@ def test_what_others_leave_is_used_nearly_whole_with_few_refusals_and_a_freed_li
     assert len(refused) <= 0.01 * (len(taken) + len(refused))
     assert len(taken) >= 0.9 * _LEFT * (_FREED - _TAKEN) / _WINDOW
     assert len(afterwards) >= 0.97 * 200
+
+
+@pytest.mark.parametrize(("there", "jitter"), [(0.005, 0.0), (0.05, 0.05), (0.1, 0.1)])
+@pytest.mark.parametrize("window", [Sliding, Fixed, Bucket])
+@pytest.mark.parametrize(
+    ("strays", "used"),
+    [((60.0,), 0.93), ((1.0,), 0.85), ((60.0, 90.0, 120.0), 0.93), ((5.0, 35.0, 65.0), 0.8), ((60.0, 62.7), 0.9)],
+)
+def test_a_stray_refusal_that_names_its_wait_costs_little_more_than_that_wait(
+    window: type[Sliding | Fixed | Bucket], there: float, jitter: float, strays: tuple[float, ...], used: float
+) -> None:
+    world = World(window(), there, jitter, 2.0, strays=deque(strays))
+
+    world.run(strays[-1] + 100, taken=_FREED)
+
+    assert len(world.refused) == len(strays)
+    assert len([at for at in world.accepted if at >= strays[-1]]) >= used * 200 * 100 / _WINDOW
+
+
+def test_strays_in_a_quiet_lane_leave_at_least_half() -> None:
+    learned = Learned()
+
+    for now in (1000.0, 1030.0, 1060.0):
+        learned = note_departures(learned, 5, now - 1, _WINDOW)
+        learned = after_refusal(learned, now, 2.0, 200, _WINDOW)
+
+    assert learned.share == FIRST_CUT
+    assert share_at(learned, 1060.0 + 2 + _WINDOW, _WINDOW) == 1.0
+
+
+def test_a_lane_that_is_refused_again_and_again_as_it_opens_holds_its_cut_for_long() -> None:
+    pace = unknown_past(0.0)
+
+    for now in (100.0, 102.1, 104.2):
+        pace = close(pace, now, Refusal(2.0), GRAPH_WRITE_LIMIT, 0.0)
+
+    assert share_at(pace.learned, pace.closed_until + 2 * _WINDOW, _WINDOW) == FIRST_CUT
 
 
 def test_a_share_is_held_then_tried_a_little_and_then_the_whole() -> None:

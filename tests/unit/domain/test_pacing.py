@@ -137,8 +137,28 @@ def test_a_named_wait_that_was_too_short_is_made_longer() -> None:
     second = close(first, first.closed_until + 0.1, Refusal(1.0), GRAPH_WRITE_LIMIT, 0.0)
     third = close(second, second.closed_until + PROBE + SETTLED, Refusal(1.0), GRAPH_WRITE_LIMIT, 0.0)
 
-    assert [each.closed_for for each in (first, second, third)] == [1.0, 4.0, 1.0]
+    assert [each.closed_for for each in (first, second, third)] == [1.0, 2.0, 1.0]
     assert [each.refusals for each in (first, second, third)] == [1, 2, 1]
+
+
+@pytest.mark.parametrize("left_after", [0.05, PROBE + 0.05])
+def test_a_named_wait_is_not_doubled_by_a_refusal_soon_after_the_lane_opened(left_after: float) -> None:
+    first = close(QUIET, NOW, Refusal(2.0), GRAPH_WRITE_LIMIT, 1.0)
+
+    left_at = first.closed_until + left_after
+    second = close(first, left_at + 0.1, Refusal(2.0, ago=0.1), GRAPH_WRITE_LIMIT, 0.0)
+
+    assert second.closed_for == 2.0
+
+
+def test_a_service_that_starts_its_wait_over_when_asked_early_is_asked_later_each_time() -> None:
+    pace, waits = QUIET, []
+
+    for _ in range(6):
+        pace = close(pace, pace.closed_until + 0.1 if waits else NOW, Refusal(2.0), GRAPH_WRITE_LIMIT, 0.0)
+        waits.append(pace.closed_for)
+
+    assert waits == [2.0, 2.0, 4.0, 8.0, 16.0, 30.0]
 
 
 def test_many_refusals_of_one_moment_count_as_one() -> None:
