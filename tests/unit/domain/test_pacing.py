@@ -152,7 +152,8 @@ def test_a_named_wait_is_not_doubled_by_a_refusal_soon_after_the_lane_opened(lef
 
 
 def test_a_service_that_starts_its_wait_over_when_asked_early_is_asked_later_each_time() -> None:
-    pace, waits = QUIET, []
+    pace = QUIET
+    waits: list[float] = []
 
     for _ in range(6):
         pace = close(pace, pace.closed_until + 0.1 if waits else NOW, Refusal(2.0), GRAPH_WRITE_LIMIT, 0.0)
