@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from orchestrator.domain.ids import LaneKey
@@ -26,6 +27,6 @@ class Throttle(Protocol):
         """Nobody calls in this lane for as long as the refusal says, and with more caution afterwards."""
         ...
 
-    async def look(self, lane: LaneKey) -> Standing:
-        """Where the lane stands, and what its keeper's clock shows, in seconds."""
+    async def look_all(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Standing]:
+        """Where each of these lanes stands, and what its keeper's clock shows, in seconds; one look for all of them."""
         ...

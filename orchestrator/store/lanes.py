@@ -47,9 +47,14 @@ class Lanes:
 
     async def pace(self, lane: LaneKey, *, now: float) -> Pace:
         """Where the lane stands, for those who only look."""
-        row = (await self._connection.execute(_FIND, {"lane": lane})).one_or_none()
-        pace = None if row is None else _pace(row)
-        return unknown_past(now) if pace is None or not is_believable(pace, now) else pace
+        return (await self.paces([lane], now=now))[lane]
+
+    async def paces(self, lanes: Collection[LaneKey], *, now: float) -> dict[LaneKey, Pace]:
+        """Where each of these lanes stands; an unknown past where nothing is stored that can be right."""
+        rows = await self._connection.execute(_FIND_ALL, {"lanes": list(lanes)})
+        stored = {LaneKey(key): _pace(values) for key, *values in rows}
+        found = {lane: pace for lane, pace in stored.items() if is_believable(pace, now)}
+        return {lane: found.get(lane) or unknown_past(now) for lane in lanes}
 
     async def closed(self, *, now: float) -> dict[LaneKey, float]:
         """The lanes that are closed by a refusal, each with the moment, on the database's clock, when it opens."""
@@ -91,12 +96,19 @@ class Lanes:
         rows = await self._connection.execute(query)
         return {LaneKey(lane): LaneCalls(*map(int, sums)) for lane, *sums in rows}
 
-    async def per_second(self, lane: LaneKey, *, since: datetime, now: datetime) -> float | None:
-        """Calls a second in the whole minutes between; None where there was one without any: that was no full pace."""
+    async def rates(self, lanes: Collection[LaneKey], *, since: datetime, now: datetime) -> dict[LaneKey, float | None]:
+        """Calls a second of each lane in the whole minutes between.
+
+        None where there was a minute without any: that was no full pace.
+        """
         first, last = _minute(since), _minute(now) - 1
-        between = {"lane": lane, "first": first, "last": last}
-        minutes, calls = (await self._connection.execute(_CALLS_BETWEEN, between)).one()
-        return int(calls) / (minutes * _MINUTE) if minutes and minutes == last - first + 1 else None
+        between = {"lanes": list(lanes), "first": first, "last": last}
+        found = {
+            LaneKey(lane): int(calls) / (minutes * _MINUTE)
+            for lane, minutes, calls in await self._connection.execute(_CALLS_BETWEEN, between)
+            if minutes == last - first + 1
+        }
+        return {lane: found.get(lane) for lane in lanes}
 
     async def forget_calls(self, *, before: datetime) -> None:
         """Drop what was counted before then."""
@@ -137,14 +149,20 @@ def _columns(pace: Pace) -> dict[str, float | int]:
 
 _PACE = tuple(getattr(LaneRow, name) for name in (*OWN_FIELDS, *LEARNED_FIELDS))
 _FIND = select(*_PACE).where(LaneRow.key == bindparam("lane"))
+_FIND_ALL = select(LaneRow.key, *_PACE).where(LaneRow.key.in_(bindparam("lanes", expanding=True)))
 _FIND_FOR_UPDATE = _FIND.with_for_update()
 _KEEP = (
     update(LaneRow)
     .where(LaneRow.key == bindparam("lane"))
     .values({name: bindparam(name) for name in (*OWN_FIELDS, *LEARNED_FIELDS)})
 )
-_CALLS_BETWEEN = select(func.count(), func.sum(LaneMinuteRow.calls - LaneMinuteRow.throttled)).where(
-    LaneMinuteRow.lane == bindparam("lane"), LaneMinuteRow.minute.between(bindparam("first"), bindparam("last"))
+_CALLS_BETWEEN = (
+    select(LaneMinuteRow.lane, func.count(), func.sum(LaneMinuteRow.calls - LaneMinuteRow.throttled))
+    .where(
+        LaneMinuteRow.lane.in_(bindparam("lanes", expanding=True)),
+        LaneMinuteRow.minute.between(bindparam("first"), bindparam("last")),
+    )
+    .group_by(LaneMinuteRow.lane)
 )
 _SUMS = (LaneMinuteRow.calls, LaneMinuteRow.throttled, LaneMinuteRow.late)
 _COUNTED: json_rows.Columns = {

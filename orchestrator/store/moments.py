@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -145,6 +145,18 @@ class Moments:
             query = query.where(MomentRow.at < before)
         rows = await self._connection.execute(query.order_by(MomentRow.at.desc()).limit(limit))
         return [_facts(row) for row in rows]
+
+    async def latest_of(self, schedules: Collection[ScheduleNumber]) -> dict[ScheduleNumber, MomentFacts]:
+        """The latest moment of each of these schedules that has any."""
+        latest = (
+            select(MomentRow.schedule_number, func.max(MomentRow.at).label("at"))
+            .where(MomentRow.schedule_number.in_(schedules))
+            .group_by(MomentRow.schedule_number)
+            .subquery()
+        )
+        is_latest = and_(MomentRow.schedule_number == latest.c.schedule_number, MomentRow.at == latest.c.at)
+        query = select(MomentRow.__table__).join(latest, is_latest)
+        return {ScheduleNumber(row.schedule_number): _facts(row) for row in await self._connection.execute(query)}
 
     async def forget(self, *, before: datetime) -> None:
         """Drop what was decided before then."""

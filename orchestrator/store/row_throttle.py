@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from random import Random
 
 from orchestrator.domain import pacing
@@ -48,6 +49,11 @@ class RowThrottle:
 
     async def look(self, lane: LaneKey) -> Standing:
         """Where the lane stands, and what the database's clock shows."""
+        return (await self.look_all([lane]))[lane]
+
+    async def look_all(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Standing]:
+        """Where each of these lanes stands, and what the database's clock shows."""
         async with self._store.reading() as tx:
             now = (await tx.now()).timestamp()
-            return Standing(await tx.lanes.pace(lane, now=now), now, Keeper.ROW)
+            paces = await tx.lanes.paces(lanes, now=now)
+        return {lane: Standing(pace, now, Keeper.ROW) for lane, pace in paces.items()}

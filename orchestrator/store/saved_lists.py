@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import and_, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -151,11 +151,15 @@ class SavedLists:
 
     async def all(self) -> list[ListVersion]:
         """Every list as it was last imported, by name."""
-        newest: dict[str, ListVersion] = {}
-        query = _WHOLE.order_by(SavedListRow.name, ListVersionRow.version)
-        for row in await self._connection.execute(query):
-            newest[row.name] = _version(row)
-        return list(newest.values())
+        newest = (
+            select(ListVersionRow.list_number, func.max(ListVersionRow.version).label("version"))
+            .where(ListVersionRow.is_whole)
+            .group_by(ListVersionRow.list_number)
+            .subquery()
+        )
+        is_newest = and_(ListVersionRow.list_number == newest.c.list_number, ListVersionRow.version == newest.c.version)
+        query = _WHOLE.join(newest, is_newest).order_by(SavedListRow.name)
+        return [_version(row) for row in await self._connection.execute(query)]
 
     async def page_after(self, number: ListNumber, version: int, page: int) -> ListPage | None:
         """The next page of a version; start with -1, None is the end."""

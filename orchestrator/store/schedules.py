@@ -188,12 +188,23 @@ class Schedules:
 
     async def blackouts(self, schedule: Schedule) -> tuple[Blackout, ...]:
         """All that hold for a schedule."""
+        return (await self.blackouts_of([schedule]))[schedule.number]
+
+    async def blackouts_of(self, schedules: Sequence[Schedule]) -> dict[ScheduleNumber, tuple[Blackout, ...]]:
+        """All that hold for each of these schedules, in one question."""
+        numbers = {schedule.number for schedule in schedules}
         query = select(BlackoutRow.__table__).where(
-            or_(BlackoutRow.schedule_number == schedule.number, BlackoutRow.schedule_number.is_(None)),
-            or_(BlackoutRow.tenant == schedule.order.tenant, BlackoutRow.tenant.is_(None)),
+            or_(BlackoutRow.schedule_number.in_(numbers), BlackoutRow.schedule_number.is_(None))
         )
-        rows = await self._connection.execute(query.order_by(BlackoutRow.starts))
-        return tuple(_blackout(row) for row in rows)
+        rows = (await self._connection.execute(query.order_by(BlackoutRow.starts))).all()
+        return {
+            schedule.number: tuple(
+                _blackout(row)
+                for row in rows
+                if row.schedule_number in {schedule.number, None} and row.tenant in {schedule.order.tenant, None}
+            )
+            for schedule in schedules
+        }
 
     async def own_blackouts(self, schedule: ScheduleNumber) -> list[Blackout]:
         """Those of one schedule alone."""

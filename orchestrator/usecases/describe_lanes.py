@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,7 @@ from orchestrator.domain.pacing import Keeper, Standing
 from orchestrator.store.jobs import Waiting
 from orchestrator.usecases.app import App
 from orchestrator.usecases.explain_waiting import Surroundings, look_around
-from orchestrator.usecases.forecast_job import finish_time, look_at
+from orchestrator.usecases.forecast_job import finish_time, look_at, rates_of_late
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +62,19 @@ async def list_lanes(app: App) -> list[LaneView]:
         waiting = await tx.jobs.waiting_in(lanes)
         around = await look_around(tx, lanes)
         last_hour = await tx.lanes.calls_since(now - timedelta(hours=1))
-        measured = {lane: await tx.lanes.per_second(lane, since=now - timedelta(minutes=3), now=now) for lane in lanes}
-    standings = await asyncio.gather(*(look_at(app, lane) for lane in lanes))
+        measured = await rates_of_late(tx, lanes)
+    standings = await look_at(app, lanes)
+    here: dict[LaneKey, list[Waiting]] = {lane: [] for lane in lanes}
+    for each in waiting:
+        here[each.lane].append(each)
+    names: dict[LaneKey, list[str]] = {lane: [] for lane in lanes}
+    for name, tenant in sorted(app.tenants.items()):
+        names[tenant.lane].append(name)
     views = []
-    for lane, standing in zip(lanes, standings, strict=True):
-        here = [each for each in waiting if each.lane == lane]
+    for lane in lanes:
         calls = last_hour.get(lane, LaneCalls())
-        view = _view(app, lane, standing, measured=measured[lane], last_hour=calls)
-        views.append(replace(view, waiting=_waiting_in(app, here, around, view.pace)))
+        view = _view(app, lane, names[lane], standings[lane], measured=measured[lane], last_hour=calls)
+        views.append(replace(view, waiting=_waiting_in(app, here[lane], around, view.pace)))
     return views
 
 
@@ -86,19 +90,19 @@ async def describe_lane(app: App, wanted: str) -> LaneView:
 def _view(
     app: App,
     lane: LaneKey,
+    tenants: Sequence[str],
     standing: Standing,
     *,
     measured: float | None,
     last_hour: LaneCalls,
 ) -> LaneView:
-    tenants = tuple(sorted(name for name, tenant in app.tenants.items() if tenant.lane == lane))
     limit = app.tenants[tenants[0]].write_limit
     window = limit.window.total_seconds() if limit else 0.0
     paced = pace_of(limit, standing.pace, standing.now, measured)
     is_closed = standing.pace.closed_until > standing.now
     return LaneView(
         key=lane,
-        tenants=tenants,
+        tenants=tuple(tenants),
         limit=limit,
         keeper=standing.keeper,
         in_use=round(counted_at(standing.pace.learned, standing.now, window)) if limit else None,

@@ -16,12 +16,13 @@ from orchestrator.domain.errors import RequestRejected, UnknownList
 from orchestrator.domain.forecast import Forecast
 from orchestrator.domain.rhythm import Moment, Rhythm, daylight_mark, first_moments
 from orchestrator.domain.schedule import Schedule, ScheduleStatus
+from orchestrator.domain.tenant import Tenant
 from orchestrator.domain.zones import zone_of
 from orchestrator.store.database import Transaction
 from orchestrator.store.moments import MomentFacts
 from orchestrator.store.saved_lists import ListVersion
 from orchestrator.usecases.app import App
-from orchestrator.usecases.forecast_job import forecast_new
+from orchestrator.usecases.forecast_job import Outlook, outlook_of
 from orchestrator.usecases.start_moment import too_long
 
 NEXT_SHOWN = 10
@@ -62,7 +63,7 @@ async def describe_schedule(app: App, name: str, *, count: int = NEXT_SHOWN) -> 
     """One schedule with its next moments."""
     async with app.store.reading() as tx:
         seen = await _seen(tx, await tx.schedules.by_name(name))
-    return await _view(app, seen, count)
+    return _view(app, seen, count, await outlook_of(app, _tenants_of(app, [seen.schedule])))
 
 
 async def facts_shown(tx: Transaction, schedule: Schedule) -> Facts:
@@ -78,8 +79,16 @@ def facts_of_view(view: ScheduleView) -> Facts:
 async def list_schedules(app: App) -> list[ScheduleView]:
     """Every schedule that can be read, each with its next moment."""
     async with app.store.reading() as tx:
-        seen = [await _seen(tx, schedule) for schedule in await tx.schedules.all()]
-    return [await _view(app, each, 1) for each in seen]
+        schedules = await tx.schedules.all()
+        newest = {version.name: version for version in await tx.lists.all()}
+        blackouts = await tx.schedules.blackouts_of(schedules)
+        last = await tx.moments.latest_of([schedule.number for schedule in schedules])
+    seen = [
+        _Seen(each, newest.get(each.order.list_name), blackouts[each.number], last.get(each.number))
+        for each in schedules
+    ]
+    outlook = await outlook_of(app, _tenants_of(app, schedules))
+    return [_view(app, each, 1, outlook) for each in seen]
 
 
 async def unreadable_schedules(app: App) -> list[str]:
@@ -106,7 +115,7 @@ async def preview_schedule(
         blackouts = await tx.schedules.blackouts(schedule)
         version = await _newest(tx, schedule)
         now = await tx.now()
-    forecast = await _forecast(app, schedule, version)
+    forecast = _forecast(app, await outlook_of(app, _tenants_of(app, [schedule])), schedule, version)
     begin = after or now
 
     def preview() -> list[MomentView]:
@@ -155,13 +164,12 @@ async def _seen(tx: Transaction, schedule: Schedule) -> _Seen:
     )
 
 
-async def _view(app: App, seen: _Seen, count: int) -> ScheduleView:
-    """Outside the transaction that saw it: the forecast asks for a connection of its own."""
+def _view(app: App, seen: _Seen, count: int, outlook: Outlook) -> ScheduleView:
     schedule, version, blackouts, last = seen
     upcoming: list[MomentView] = []
     forecast, problem = None, None
     try:
-        forecast = await _forecast(app, schedule, version)
+        forecast = _forecast(app, outlook, schedule, version)
         if schedule.status is ScheduleStatus.ACTIVE and schedule.next_at is not None:
             # From what nothing was decided for yet, even if that has passed: nobody may be up.
             views = _views(schedule, _just_before(schedule.next_at), blackouts, forecast, lacks_list=version is None)
@@ -186,11 +194,16 @@ async def _newest(tx: Transaction, schedule: Schedule) -> ListVersion | None:
         return None
 
 
-async def _forecast(app: App, schedule: Schedule, version: ListVersion | None) -> Forecast | None:
+def _tenants_of(app: App, schedules: Sequence[Schedule]) -> list[Tenant]:
+    names = {schedule.order.tenant for schedule in schedules}
+    return [app.tenants[name] for name in names if name in app.tenants]
+
+
+def _forecast(app: App, outlook: Outlook, schedule: Schedule, version: ListVersion | None) -> Forecast | None:
     tenant = app.tenants.get(schedule.order.tenant)
     if version is None or tenant is None:
         return None
-    return await forecast_new(app, tenant, version.devices, schedule.order.priority)
+    return outlook.forecast(tenant, version.devices, schedule.order.priority)
 
 
 def _coming(view: ScheduleView, begin: datetime) -> Iterator[MomentView]:

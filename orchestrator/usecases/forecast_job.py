@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+import structlog
 
 from orchestrator.domain.errors import TryLater
 from orchestrator.domain.forecast import Ahead, Forecast, LanePace, forecast, pace_of
@@ -19,19 +21,48 @@ from orchestrator.store.jobs import Waiting
 from orchestrator.usecases.app import App
 from orchestrator.usecases.explain_waiting import look_around
 
+log = structlog.get_logger()
+
 _PATIENCE = 1.0
 """Seconds that a look at the lane may take: who asks how a job stands does not wait for a server that is away."""
 
 _MEASURED = timedelta(minutes=3)
+_LONGEST = timedelta(days=3650).total_seconds()
 
 
 async def forecast_new(app: App, tenant: Tenant, calls: int, priority: Priority = Priority.NORMAL) -> Forecast:
     """The forecast for a job that would be submitted now."""
+    return (await outlook_of(app, [tenant])).forecast(tenant, calls, priority)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What forecasts for new jobs are made from: the pace of each lane, and the jobs that share it."""
+
+    paces: Mapping[LaneKey, LanePace]
+    ahead: Mapping[LaneKey, Sequence[Ahead]]
+
+    def forecast(self, tenant: Tenant, calls: int, priority: Priority) -> Forecast:
+        """The forecast for a job of so many calls that is submitted now, for one of these tenants."""
+        return forecast(Ahead(calls, priority.weight), self.ahead[tenant.lane], self.paces[tenant.lane])
+
+
+async def outlook_of(app: App, tenants: Iterable[Tenant]) -> Outlook:
+    """The outlook for jobs of these tenants: a few questions, however many they are.
+
+    To be asked outside a transaction: it needs a connection of its own.
+    """
+    lanes = sorted({tenant.lane for tenant in tenants})
+    if not lanes:
+        return Outlook({}, {})
     async with app.store.reading() as tx:
-        waiting = await worked_on(app, tx, [tenant.lane])
-        rates = await rates_of_late(tx, [tenant.lane])
-    pace = lane_paces(app, await lane_standings(app, [tenant.lane]), rates)[tenant.lane]
-    return forecast(Ahead(calls, priority.weight), [_ahead(each) for each in waiting], pace)
+        waiting = await worked_on(app, tx, lanes)
+        rates = await rates_of_late(tx, lanes)
+    paces = lane_paces(app, await lane_standings(app, lanes), rates)
+    ahead: dict[LaneKey, list[Ahead]] = {lane: [] for lane in lanes}
+    for each in waiting:
+        ahead[each.lane].append(_ahead(each))
+    return Outlook(paces, ahead)
 
 
 async def worked_on(app: App, tx: Transaction, lanes: Collection[LaneKey]) -> list[Waiting]:
@@ -55,13 +86,13 @@ def forecast_waiting(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePac
 async def rates_of_late(tx: Transaction, lanes: Iterable[LaneKey]) -> dict[LaneKey, float | None]:
     """Calls a second that each of these lanes made of late."""
     now = await tx.now()
-    return {lane: await tx.lanes.per_second(lane, since=now - _MEASURED, now=now) for lane in sorted(lanes)}
+    return await tx.lanes.rates(sorted(lanes), since=now - _MEASURED, now=now)
 
 
 async def lane_standings(app: App, lanes: Iterable[LaneKey]) -> dict[LaneKey, Standing]:
     """Where each of these lanes stands that a tenant in the settings leads to."""
     known = {tenant.lane for tenant in app.tenants.values()}
-    return {lane: await look_at(app, lane) for lane in lanes if lane in known}
+    return await look_at(app, [lane for lane in lanes if lane in known])
 
 
 def lane_paces(
@@ -75,18 +106,28 @@ def lane_paces(
 def finish_time(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePace, now: datetime) -> datetime | None:
     """When a job that is under way will be done; None where nothing paces it, or its window ends before."""
     seconds = forecast_waiting(job, all_waiting, lane, now).seconds
-    return None if seconds is None else now + timedelta(seconds=seconds)
+    if seconds is None or not 0 <= seconds <= _LONGEST:
+        # Nobody plans by an end in ten years, and no calendar holds one in ten thousand.
+        return None
+    return now + timedelta(seconds=seconds)
 
 
-async def look_at(app: App, lane: LaneKey) -> Standing:
-    """Where a lane stands; as its row has it where its keeper does not answer."""
+async def look_at(app: App, lanes: Collection[LaneKey]) -> dict[LaneKey, Standing]:
+    """Where each of these lanes stands; as its row has it where its keeper does not answer, or nothing sensible."""
+    if not lanes:
+        return {}
     try:
         async with asyncio.timeout(_PATIENCE):
-            return await app.throttle.look(lane)
-    except (TryLater, TimeoutError):
-        async with app.store.reading() as tx:
-            at = (await tx.now()).timestamp()
-            return Standing(await tx.lanes.pace(lane, now=at), at, Keeper.ROW)
+            return await app.throttle.look_all(lanes)
+    except (TryLater, TimeoutError) as problem:
+        log.info("lanes.looked_at_rows_only", reason=str(problem) or type(problem).__name__)
+    except Exception:
+        # A forecast is an extra: how a job stands is shown without.
+        log.exception("lanes.look_broke")
+    async with app.store.reading() as tx:
+        at = (await tx.now()).timestamp()
+        paces = await tx.lanes.paces(lanes, now=at)
+    return {lane: Standing(pace, at, Keeper.ROW) for lane, pace in paces.items()}
 
 
 def _ahead(job: Waiting) -> Ahead:

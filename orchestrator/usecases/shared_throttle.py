@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -102,7 +103,7 @@ class SharedThrottle:
 
     async def _begin_in_redis(self, lane: LaneKey, limit: WriteLimit | None) -> None:
         """Redis was emptied, or never heard of the lane: the row knows what was refused in it."""
-        standing = await self._row.look(lane)
+        standing = (await self._row.look_all([lane]))[lane]
         if self._clock.monotonic() - self._granted_at.get(lane, -math.inf) < _OUTSTANDING:
             last = forgotten_past(standing.now, limit).last_departure
             standing = replace(standing, pace=replace(standing.pace, last_departure=last))
@@ -131,14 +132,24 @@ class SharedThrottle:
 
     async def look(self, lane: LaneKey) -> Standing:
         """Where the lane stands, and what its keeper's clock shows."""
+        return (await self.look_all([lane]))[lane]
+
+    async def look_all(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Standing]:
+        """Where each of these lanes stands, and what the clock of its keeper shows."""
         async with self._store.reading() as tx:
-            keeper = (await tx.lanes.keepers([lane]))[lane]
-        if keeper is Keeper.REDIS:
-            try:
-                return await self._redis.look(lane)
-            except QueueUnavailable:
-                log.info("throttle.looked_at_row_only", lane=lane)
-        return await self._row.look(lane)
+            keepers = await tx.lanes.keepers(lanes)
+        in_redis = [lane for lane, keeper in keepers.items() if keeper is Keeper.REDIS]
+        # They share round trips (graph/script_queue.py).
+        looked = await asyncio.gather(*map(self._redis.look, in_redis), return_exceptions=True)
+        found: dict[LaneKey, Standing] = {}
+        for lane, standing in zip(in_redis, looked, strict=True):
+            if isinstance(standing, Standing):
+                found[lane] = standing
+            elif not isinstance(standing, QueueUnavailable):
+                raise standing
+        if missing := [lane for lane in lanes if lane not in found]:
+            found |= await self._row.look_all(missing)
+        return found
 
     def note_keeper(self, lane: LaneKey, keeper: Keeper) -> None:
         """A claim found another word in the database than these permits came from."""

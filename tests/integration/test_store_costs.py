@@ -212,7 +212,7 @@ LOOKED_UP: dict[str, Ask] = {
     "deeds of a job": lambda tx: tx.audit.newest(10, subject=SOME_ID),
     "due notices": lambda tx: tx.notices.any_due(now=NOW),
     "due schedules": lambda tx: tx.schedules.due(NOW, limit=10),
-    "calls of a lane": lambda tx: tx.lanes.per_second(LANE, since=NOW - timedelta(minutes=3), now=NOW),
+    "calls of a lane": lambda tx: tx.lanes.rates([LANE], since=NOW - timedelta(minutes=3), now=NOW),
     "a page of targets": lambda tx: tx.targets.page(SOME_JOBS[0], JobId(SOME_ID), after_line=5, limit=10),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -134,9 +134,8 @@ class Throttle:
         self.closures.append(refusal.wait)
         self.pace = pacing.close(self.pace, self.clock.monotonic(), refusal, limit, 0.0)
 
-    async def look(self, lane: LaneKey) -> Standing:
-        assert lane == LANE
-        return Standing(self.pace, self.clock.monotonic(), Keeper.ROW)
+    async def look_all(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Standing]:
+        return {lane: Standing(self.pace, self.clock.monotonic(), Keeper.ROW) for lane in lanes}
 
 
 @dataclass

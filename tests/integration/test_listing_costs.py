@@ -1,0 +1,89 @@
+"""Lists and figures ask as much for many schedules and lanes as for few, and are given whatever the throttle holds."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
+from typing import NoReturn
+
+import pytest
+from sqlalchemy import text
+
+from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.lane import GRAPH_WRITE_LIMIT
+from orchestrator.domain.pacing import Refusal
+from orchestrator.store.row_throttle import RowThrottle
+from orchestrator.usecases.app import App
+from orchestrator.usecases.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.describe_lanes import list_lanes
+from orchestrator.usecases.describe_schedules import list_schedules
+from orchestrator.usecases.measure import measure
+from tests.support.apps import an_app, submitted
+from tests.support.builders import a_job
+from tests.support.schedules import a_list, a_schedule
+from tests.support.statements import statements_of, work_of
+
+pytestmark = pytest.mark.enable_socket
+
+
+async def list_all_jobs(app: App) -> object:
+    return await list_jobs(app, limit=100)
+
+
+@pytest.mark.parametrize("ask", [list_schedules, list_lanes, list_all_jobs, measure])
+async def test_a_list_asks_as_much_for_many_as_for_few(
+    sqlite_url: str, ask: Callable[[App], Awaitable[object]]
+) -> None:
+    async with an_app(sqlite_url, "http://127.0.0.1:1", limit=GRAPH_WRITE_LIMIT) as app:
+        await a_list(app)
+        asked = []
+        tenants = dict(app.tenants)
+        for end in (2, 12):
+            for number in range(len(tenants), end):
+                name = f"tenant{number}"
+                tenants[name] = replace(app.tenants["default"], name=name, lane=LaneKey(f"global/{name}/app"))
+                await a_job(app.store, lane=tenants[name].lane)
+                await a_schedule(app, f"nightly-{number}", list_name="fleet")
+            with statements_of(app.store) as statements:
+                await ask(replace(app, tenants=tenants))
+            asked.append(len(work_of(statements)))
+
+    assert asked[0] == asked[1]
+
+
+async def test_every_view_is_given_whatever_the_lane_s_row_holds(sqlite_url: str) -> None:
+    async with an_app(sqlite_url, "http://127.0.0.1:1", limit=GRAPH_WRITE_LIMIT) as app:
+        job = await submitted(app, 20)
+        lane = app.tenants["default"].lane
+        await app.throttle.close(lane, Refusal(5.0), GRAPH_WRITE_LIMIT)
+        for poison in ("closed_until = 1e300, closed_for = 1e300", "share = 1e-300", "reach = 'text'", "together = -1"):
+            async with app.store.transaction() as tx:
+                await tx.connection.execute(text(f"UPDATE lanes SET {poison}"))  # noqa: S608 - from the line above
+
+            assert (await describe_job(app, job.id)).job.id == job.id
+            assert [view.job.id for view in await list_jobs(app, limit=10)] == [job.id]
+            assert [view.key for view in await list_lanes(app)] == [lane]
+            assert b"muster_lane_closed_seconds" in await measure(app)
+
+
+async def test_every_view_is_given_where_the_throttle_cannot_be_read(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: RowThrottle, __: Collection[LaneKey]) -> NoReturn:
+        raise ValueError("cannot convert float NaN to integer")
+
+    async with an_app(sqlite_url, "http://127.0.0.1:1", limit=GRAPH_WRITE_LIMIT) as app:
+        monkeypatch.setattr(RowThrottle, "look_all", fail)
+        job = await submitted(app, 20)
+
+        assert (await describe_job(app, job.id)).job.id == job.id
+        assert len(await list_lanes(app)) == 1
+
+
+async def test_an_end_that_no_calendar_holds_is_no_end(sqlite_url: str) -> None:
+    async with an_app(sqlite_url, "http://127.0.0.1:1", limit=GRAPH_WRITE_LIMIT) as app:
+        job = await submitted(app, 20)
+        async with app.store.transaction() as tx:
+            await tx.connection.execute(text("UPDATE batches SET waiting = 9000000000000000"))
+
+        assert (await describe_job(app, job.id)).estimated_finish_at is None
