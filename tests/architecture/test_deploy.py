@@ -23,6 +23,22 @@ def test_alerts_and_panels_name_only_figures_that_there_are() -> None:
     assert named - known == set()
 
 
+def test_redis_asks_for_a_password_and_who_watches_reaches_neither_it_nor_the_database() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    services = dict(re.findall(r"^  (\w+):\n((?:    .*\n|\n)+)", compose, re.MULTILINE))
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+    assert "requirepass $$(cat /run/secrets/broker_password)" in services["redis"]
+    assert "MUSTER_BROKER_URL_FILE: /run/secrets/broker_url" in compose
+    for name in ("postgres", "redis"):
+        assert "networks: [inside]\n" in services[name]
+    for name in ("prometheus", "grafana"):
+        assert "inside" not in services[name]
+    # Compose refuses to start where one of them is missing: the instructions make each.
+    needed = set(re.findall(r"file: \./secrets/(\w+)$", compose, re.MULTILINE))
+    assert needed == set(re.findall(r"> secrets/(\w+)$", operations, re.MULTILINE))
+
+
 def _names(name: str, kind: str) -> set[str]:
     match kind:
         case "counter":
