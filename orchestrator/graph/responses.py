@@ -9,6 +9,7 @@ from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphEr
 from orchestrator.graph.plain_text import one_line
 from orchestrator.graph.provenance import error_of_stranger, is_from_graph, is_part_from_graph
 from orchestrator.graph.replies import Told, decode, told_by
+from orchestrator.graph.tenant_limits import concerns_tenant
 from orchestrator.graph.waits import longest_wait
 
 LONGEST_ID = 100
@@ -96,6 +97,8 @@ def _no(error: GraphError, told: Told, headers: Mapping[str, str]) -> Outcome:
             return Barred(error, Bar.APPROVAL_REQUIRED)
         case 400 | 403 if _wants_approval(error, told, headers):
             return Barred(error, Bar.APPROVAL_REQUIRED)
+        case 400 | 403 if concerns_tenant(told.code or "", told.text):
+            return Barred(error, Bar.TENANT_UNABLE)
         case 400 | 404 if "resource not found for the segment" in told.text.casefold():
             return Barred(error, Bar.WRONG_ENDPOINT)
         case 401 | 403 if "urn:intune:" in (told.text + headers.get("www-authenticate", "")).casefold():
