@@ -52,6 +52,7 @@ class ErrorFacts(Wire):
     meaning: str
     hint: str
     example_request_id: str | None
+    example_message: str | None = None
 
 
 class WaitingForFacts(Wire):

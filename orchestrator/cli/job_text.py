@@ -50,6 +50,8 @@ def say_errors(errors: Sequence[ErrorView]) -> None:
         head = f"{error.count:,} {error.status}: {error.http_status or ''} {error.code}".replace("  ", " ")
         click.echo("")
         say(Styled(head, bold=True))
+        if error.example_message:
+            say(f"  It said: {shown(error.example_message)}")
         say(f"  {shown(error.meaning)}")
         say(f"  {shown(error.hint)}")
         if error.example_request_id:

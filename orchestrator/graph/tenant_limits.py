@@ -11,7 +11,7 @@ import re
 
 def concerns_tenant(code: str, text: str) -> bool:
     """Whether a refusal speaks of the tenant (its licence, tenant attach, a feature) and not of the device."""
-    said = " ".join(f"{code} {text}".split()).casefold().replace("’", "'")
+    said = " ".join(f"{code} {text}".split()).casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     if _LICENCE.search(said) or _TENANT_WIDE.search(said):
         return True
     return _FEATURE_OFF.search(said) is not None and _OF_DEVICE.search(said) is None

@@ -9,10 +9,11 @@ from enum import StrEnum
 from random import Random
 from typing import Protocol
 
+from orchestrator.domain.batch import ErrorGroup
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import UnknownTenant
-from orchestrator.domain.ids import WorkerId
+from orchestrator.domain.ids import JobNumber, WorkerId
 from orchestrator.domain.notice import Channel, Delivery, Notice
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.tenant import Tenant
@@ -101,6 +102,7 @@ class App:
     metrics: Metrics = field(default_factory=Metrics)
     waits: KnownWaits = field(default_factory=KnownWaits)
     messenger: Messenger = field(default_factory=Messenger)
+    words: dict[tuple[JobNumber, ErrorGroup], str] = field(default_factory=dict)
 
     def tenant(self, name: str) -> Tenant:
         """The tenant of this name; UnknownTenant says which there are."""

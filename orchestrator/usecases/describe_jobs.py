@@ -20,6 +20,7 @@ from orchestrator.usecases.app import App
 from orchestrator.usecases.explain_waiting import Surroundings, explain, look_around
 from orchestrator.usecases.forecast_job import finish_time, lane_paces, lane_standings, rates_of_late
 
+_MOST_WORDS = 10_000
 _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
@@ -34,6 +35,7 @@ class ErrorView:
     meaning: str
     hint: str
     example_request_id: str | None
+    example_message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,29 @@ async def describe_job(app: App, wanted: str) -> JobView:
         job = await tx.jobs.find(wanted)
         tally = (await tx.jobs.tallies([job.number]))[job.number]
         errors = await tx.jobs.errors(job.number)
+        words = {group: await _words_of(app, tx, job, group) for group in errors}
         waiting = await _waiting_beside(tx, [job])
         retries = await tx.jobs.retried_by([job.id])
     outlook = await _outlook(app, [job], {job.number: tally}, waiting)
     shown = _shown(job, tally, errors, outlook.get(job.number, _NO_OUTLOOK))
-    return replace(shown, retried_by=retries.get(job.id, ()))
+    named = tuple(
+        replace(error, example_message=words.get(ErrorGroup(error.status, error.http_status, error.code)))
+        for error in shown.errors
+    )
+    return replace(shown, errors=named, retried_by=retries.get(job.id, ()))
+
+
+async def _words_of(app: App, tx: Transaction, job: Job, group: ErrorGroup) -> str | None:
+    """What was answered to one device of the group; looked for once, since it never changes."""
+    key = (job.number, group)
+    if key not in app.words:
+        found = await tx.targets.page(job.number, job.id, limit=1, statuses=(group.status,), code=group.code)
+        if not found or not found[0].error_message:
+            return None
+        if len(app.words) >= _MOST_WORDS:
+            app.words.clear()
+        app.words[key] = found[0].error_message
+    return app.words[key]
 
 
 async def list_jobs(app: App, *, limit: int, before: int | None = None, wanted: JobFilter = EVERY_JOB) -> list[JobView]:

@@ -68,6 +68,7 @@ def error_object(error: ErrorView) -> dict[str, Any]:
         "meaning": error.meaning,
         "hint": error.hint,
         "exampleRequestId": error.example_request_id,
+        "exampleMessage": error.example_message,
     }
 
 

@@ -47,7 +47,7 @@ def test_a_job_is_the_object_of_the_contract() -> None:
                 "count": 8,
                 "meaning": "It is not there.",
                 "hint": "Look elsewhere.",
-                "exampleRequestId": "r-1",
+                "exampleRequestId": "r-1", "exampleMessage": "Gone.",
             }
         ],
         "retryOf": None,
@@ -127,6 +127,6 @@ def _a_view() -> JobView:
         submitted_at=NOON,
         started_at=NOON + timedelta(seconds=1.5),
     )
-    error = ErrorView(TargetStatus.FAILED, 404, "ResourceNotFound", 8, "It is not there.", "Look elsewhere.", "r-1")
+    error = ErrorView(TargetStatus.FAILED, 404, "ResourceNotFound", 8, "It is not there.", "Look elsewhere.", "r-1", "Gone.")
     tally = Tally(accepted=981, failed=8, uncertain=1)
     return JobView(job, JobStatus.FINISHED, tally, (error,), NOON + timedelta(hours=1))
