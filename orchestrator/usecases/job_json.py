@@ -96,7 +96,8 @@ def job_row(view: JobView) -> dict[str, Any]:
     counts, intake = whole.pop("counts"), whole.pop("intake")
     whole.pop("errors")
     waiting = whole.pop("waitingFor")
-    return {**whole, **counts, **intake, "waitingFor": waiting and waiting["message"]}
+    retried_by = " ".join(whole.pop("retriedBy"))
+    return {**whole, **counts, **intake, "retriedBy": retried_by, "waitingFor": waiting and waiting["message"]}
 
 
 def preview_object(preview: Preview) -> dict[str, Any]:

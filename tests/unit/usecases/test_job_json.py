@@ -47,10 +47,12 @@ def test_a_job_is_the_object_of_the_contract() -> None:
                 "count": 8,
                 "meaning": "It is not there.",
                 "hint": "Look elsewhere.",
-                "exampleRequestId": "r-1", "exampleMessage": "Gone.",
+                "exampleRequestId": "r-1",
+                "exampleMessage": "Gone.",
             }
         ],
         "retryOf": None,
+        "retriedBy": [],
         "schedule": None,
         "waitingFor": None,
     }
@@ -127,6 +129,8 @@ def _a_view() -> JobView:
         submitted_at=NOON,
         started_at=NOON + timedelta(seconds=1.5),
     )
-    error = ErrorView(TargetStatus.FAILED, 404, "ResourceNotFound", 8, "It is not there.", "Look elsewhere.", "r-1", "Gone.")
+    error = ErrorView(
+        TargetStatus.FAILED, 404, "ResourceNotFound", 8, "It is not there.", "Look elsewhere.", "r-1", "Gone."
+    )
     tally = Tally(accepted=981, failed=8, uncertain=1)
     return JobView(job, JobStatus.FINISHED, tally, (error,), NOON + timedelta(hours=1))
