@@ -24,6 +24,8 @@ from orchestrator.settings import Settings
 from orchestrator.usecases.check_health import RecentHealth
 from orchestrator.usecases.drive import open_driver
 from orchestrator.usecases.keep_time import ticking
+from orchestrator.usecases.known_keys import KnownKeys
+from orchestrator.usecases.record_refusals import Refusals
 from orchestrator.usecases.sample_progress import Sampler
 from orchestrator.usecases.watch import Watch
 from orchestrator.web.app import make_web
@@ -45,7 +47,8 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
                 driver = await opened.enter_async_context(open_driver(app, StopSignal()))
                 await opened.enter_async_context(ticking(app))
             link = OneTimeLink() if settings.is_embedded else None
-            sampler = Sampler(app)
+            sampler, refusals, known_keys = Sampler(app), Refusals(app), KnownKeys(app)
+            await known_keys.read()
             web.state.served = pages.state.served = Served(
                 app,
                 settings,
@@ -54,19 +57,23 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
                 attempts=Attempts(app.clock),
                 sampler=sampler,
                 health=RecentHealth(app),
+                refusals=refusals,
+                known_keys=known_keys,
                 driver=driver,
                 link=link,
                 people=people_of(settings, app.clock),
                 announce=on_ready,
             )
             sampling = asyncio.create_task(sampler.run(stop), name="samples")
+            reading_keys = asyncio.create_task(known_keys.run(stop), name="keys")
             if on_ready is not None:
                 on_ready(link)
             try:
                 yield
             finally:
                 stop.request()
-                await sampling
+                await asyncio.gather(sampling, reading_keys)
+                await refusals.close()
 
     web = FastAPI(
         title="Muster",

@@ -12,8 +12,8 @@ from structlog.contextvars import bind_contextvars
 from orchestrator.domain.access import Asker, Role
 from orchestrator.domain.errors import TryLater
 from orchestrator.serving.admission import while_admitted
-from orchestrator.serving.served import TheApp, origin_of
-from orchestrator.usecases.keys import holder_of
+from orchestrator.serving.served import Parts, TheApp, origin_of, record_failed_sign_in
+from orchestrator.usecases.keys import failed_key_words, holder_of
 
 T = TypeVar("T")
 
@@ -37,21 +37,33 @@ class NotSignedIn(Exception):
 
 
 async def _holder(
-    request: Request, app: TheApp, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    request: Request, parts: Parts, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Asker:
-    held = await holder_of(app, credentials.credentials, origin=origin_of(request)) if credentials else None
+    if credentials is None:
+        raise NotSignedIn
+    text = credentials.credentials
+    try:
+        held = await holder_of(parts.app, text, origin=origin_of(request))
+    except TryLater:
+        # Only the holder of a key hears that something is away.
+        if parts.known_keys.is_known(text):
+            raise
+        raise NotSignedIn from None
     if held is None:
+        await record_failed_sign_in(request, parts, failed_key_words(text))
         raise NotSignedIn
     bind_contextvars(who=held.name)
+    # For whoever writes down that the request was refused.
+    request.state.asker = held
     return held
 
 
 async def _has_key(
-    request: Request, app: TheApp, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    request: Request, parts: Parts, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> bool:
     """Whether a key was sent that opens something; one that cannot be looked up now is as good as none."""
     try:
-        await _holder(request, app, credentials)
+        await _holder(request, parts, credentials)
     except (NotSignedIn, TryLater):
         return False
     return True

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.api.access import NotSignedIn
+from orchestrator.domain.access import Asker
 from orchestrator.domain.errors import (
     MOST_PROBLEMS,
     AmbiguousJob,
@@ -39,6 +40,7 @@ from orchestrator.domain.errors import (
     WrongMoment,
 )
 from orchestrator.serving.faults import FaultsAnswered, told_over_http
+from orchestrator.serving.served import record_refused_change
 from orchestrator.usecases.device_history import AmbiguousDevice, UnknownDevice
 from orchestrator.usecases.inventory import NoInventory
 
@@ -166,7 +168,10 @@ def explain_problems(web: FastAPI) -> None:
         web.add_exception_handler(kind, explain)  # type: ignore[arg-type] # each handler takes its own kind
 
 
-async def _explain_ours(_: Request, problem: MusterError) -> Response:
+async def _explain_ours(request: Request, problem: MusterError) -> Response:
+    asker: Asker | None = getattr(request.state, "asker", None)
+    if isinstance(problem, NotPermitted) and asker is not None:
+        await record_refused_change(request, request.app.state.served, asker, problem)
     faults, more = None, ""
     if isinstance(problem, IntakeFailed) and problem.problems:
         faults = [{"line": each.line, "reason": each.reason} for each in problem.problems]

@@ -216,6 +216,25 @@ class Deed:
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A sign-in that failed, or a change that was refused; refusals of one kind are counted together."""
+
+    by: Asker
+    what: str
+    subject: str | None
+    reason: str
+
+    @property
+    def kind(self) -> str:
+        """What makes it one of a kind: a failed sign-in its address, a refused change the caller."""
+        whose = self.by.origin if self.what == SIGN_IN_FAILED else self.by.caller
+        return f"{self.what} {whose}"[:300]
+
+
+SIGN_IN_FAILED = "sign-in.failed"
+CHANGE_REFUSED = "change.refused"
+
 APP_ROLES = {Role.VIEWER: "Muster.Viewer", Role.OPERATOR: "Muster.Operator", Role.ADMIN: "Muster.Admin"}
 """What the app roles are called that an app registration gives to people."""
 

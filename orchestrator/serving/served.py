@@ -8,14 +8,16 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from orchestrator.domain.access import Limits
+from orchestrator.domain.access import CHANGE_REFUSED, SIGN_IN_FAILED, Asker, Limits, Refusal
 from orchestrator.engine.stop import StopSignal
 from orchestrator.serving.front_door import Attempts, OneTimeLink
 from orchestrator.settings import Settings
 from orchestrator.usecases.app import App
 from orchestrator.usecases.check_health import RecentHealth
 from orchestrator.usecases.drive import Driver
+from orchestrator.usecases.known_keys import KnownKeys
 from orchestrator.usecases.person_sign_in import Provider
+from orchestrator.usecases.record_refusals import Refusals
 from orchestrator.usecases.sample_progress import Sampler
 from orchestrator.usecases.sign_in import Directory
 from orchestrator.usecases.watch import Watch
@@ -39,6 +41,8 @@ class Served:
     attempts: Attempts
     sampler: Sampler
     health: RecentHealth
+    refusals: Refusals
+    known_keys: KnownKeys
     driver: Driver | None = None
     link: OneTimeLink | None = None
     people: Provider | None = None
@@ -52,6 +56,24 @@ class Served:
         if given is not None:
             limits = Limits(given.operator_ceiling, given.operator_actions, given.operator_tenants)
         return Directory(self.people, limits)
+
+
+async def record_refused_change(request: Request, parts: Served, by: Asker, problem: Exception) -> None:
+    """Writes to the audit log that a change was refused; reading changes nothing, and is not written down."""
+    if request.method in _READING:
+        return
+    subject = next((str(each).replace("\x00", "")[:200] for each in request.path_params.values()), None)
+    asked = f"{request.method} {getattr(request.scope.get('route'), 'path', '')}"
+    await parts.refusals.record(Refusal(by, CHANGE_REFUSED, subject, f"{asked}: {problem}"))
+
+
+async def record_failed_sign_in(request: Request, parts: Served, reason: str) -> None:
+    """Writes to the audit log that nobody was let in."""
+    nobody = Asker("unknown", origin_of(request))
+    await parts.refusals.record(Refusal(nobody, SIGN_IN_FAILED, None, reason))
+
+
+_READING = {"GET", "HEAD", "OPTIONS"}
 
 
 def origin_of(request: Request) -> str:

@@ -1,16 +1,27 @@
-"""The audit log: deeds are added and read, never changed."""
+"""The audit log: lines are added and read; only the count on a line of many refusals changes."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, insert, or_, select
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from orchestrator.domain.access import Asker, Deed
-from orchestrator.store.rows import AnyRow, DeedRow
+from orchestrator.domain.access import Asker, Deed, Refusal
+from orchestrator.store.rows import AnyRow, DeedRow, RefusalRow
+
+TOLD_ALONE = 10
+"""Refusals of one kind that have lines of their own within an hour."""
+
+GROUPED_FOR = timedelta(hours=1)
+
+MOST_KINDS = 200
+"""Kinds of refusals that are told apart within an hour: addresses are cheap, and the log must stay readable."""
+
+MANY = "many"
 
 
 class Audit:
@@ -29,19 +40,75 @@ class Audit:
         reason: str | None = None,
         facts: Mapping[str, object] | None = None,
     ) -> None:
-        """Say that somebody did it; of a key its id as well, since keys may share a name."""
-        told = dict(facts or {}) if by.key_id is None else {**(facts or {}), _KEY: by.key_id}
+        """Records that somebody did it; with the id of a key, and the directory's ids of a person: names are shared."""
+        await self._insert(by, what, subject, now=now, reason=reason, facts=facts)
+
+    async def write_refusal(self, refusal: Refusal, *, times: int, now: datetime) -> None:
+        """Records that something was refused so many times.
+
+        The first ten of a kind within an hour have lines of their own; one line counts all further ones.
+        """
+        kind = await self._group_of(refusal, now=now)
+        row = (await self._connection.execute(select(RefusalRow.__table__).where(RefusalRow.kind == kind))).one()
+        alone = max(0, min(times, TOLD_ALONE - row.times))
+        for _ in range(alone):
+            await self._insert(refusal.by, refusal.what, refusal.subject, now=now, reason=refusal.reason)
+        further, deed = row.times + times - TOLD_ALONE, row.deed
+        if further > 0:
+            facts = {"times": further, "since": f"{row.since:%Y-%m-%dT%H:%M:%SZ}"}
+            if deed is None:
+                by = refusal.by if kind == refusal.kind else Asker(MANY, MANY)
+                deed = await self._insert(by, refusal.what, None, now=now, reason=_FURTHER, facts=facts)
+            else:
+                await self._connection.execute(
+                    update(DeedRow).where(DeedRow.number == deed).values(facts=json.dumps(facts))
+                )
         await self._connection.execute(
-            insert(DeedRow).values(
-                at=now,
-                who=by.name,
-                origin=by.origin,
-                what=what,
-                subject=subject,
-                reason=reason,
-                facts=json.dumps(told) if told else None,
-            )
+            update(RefusalRow).where(RefusalRow.kind == kind).values(times=row.times + times, deed=deed)
         )
+
+    async def _group_of(self, refusal: Refusal, *, now: datetime) -> str:
+        """The group that counts the refusal, locked: its own, or where there are too many kinds, that of all others."""
+        await self._connection.execute(delete(RefusalRow).where(RefusalRow.since <= now - GROUPED_FOR))
+        for kind in (refusal.kind, f"{refusal.what} {MANY}"):
+            found = select(RefusalRow.kind).where(RefusalRow.kind == kind).with_for_update()
+            if (await self._connection.execute(found)).one_or_none() is not None:
+                return kind
+            kinds = (await self._connection.execute(select(func.count()).select_from(RefusalRow))).scalar_one()
+            if kinds < MOST_KINDS or kind != refusal.kind:
+                try:
+                    async with self._connection.begin_nested():
+                        await self._connection.execute(insert(RefusalRow).values(kind=kind, since=now, times=0))
+                except IntegrityError:
+                    await self._connection.execute(found)  # another process was faster
+                return kind
+        raise AssertionError("the group of all others can always be made")
+
+    async def _insert(
+        self,
+        by: Asker,
+        what: str,
+        subject: str | None,
+        *,
+        now: datetime,
+        reason: str | None = None,
+        facts: Mapping[str, object] | None = None,
+    ) -> int:
+        told = dict(facts or {})
+        if by.key_id is not None:
+            told[_KEY] = by.key_id
+        if by.person_id is not None:
+            told[_PERSON] = by.person_id
+        added = insert(DeedRow).values(
+            at=now,
+            who=by.name,
+            origin=by.origin,
+            what=what,
+            subject=subject,
+            reason=reason,
+            facts=json.dumps(told) if told else None,
+        )
+        return int((await self._connection.execute(added.returning(DeedRow.number))).scalar_one())
 
     async def newest(
         self,
@@ -55,13 +122,13 @@ class Audit:
     ) -> list[Deed]:
         """The newest deeds first; `before` is the number to go on from, `what` takes `job` for all `job.…`.
 
-        `who` is a name or the id of a key, which `text` finds as well.
+        `who` is a name, the id of a key, which `text` finds as well, or TENANT/OBJECT of a person.
         """
         query = select(DeedRow.__table__).order_by(DeedRow.number.desc()).limit(limit)
         if before is not None:
             query = query.where(DeedRow.number < before)
         if who is not None:
-            query = query.where(or_(DeedRow.who == who, _with_key(who)))
+            query = query.where(or_(DeedRow.who == who, _with(_KEY, who), _with(_PERSON, who.lower())))
         if what is not None:
             query = query.where(or_(DeedRow.what == what, DeedRow.what.startswith(f"{what}.", autoescape=True)))
         if subject is not None:
@@ -69,15 +136,16 @@ class Audit:
         if text:
             columns = (DeedRow.who, DeedRow.subject, DeedRow.reason, DeedRow.what)
             found = (func.lower(column).contains(text.lower(), autoescape=True) for column in columns)
-            query = query.where(or_(*found, _with_key(text)))
+            query = query.where(or_(*found, _with(_KEY, text)))
         return [_deed(row) for row in await self._connection.execute(query)]
 
 
-_KEY = "key"
+_KEY, _PERSON = "key", "person"
+_FURTHER = "Further refusals of this kind, counted together."
 
 
-def _with_key(key_id: str) -> ColumnElement[bool]:
-    return DeedRow.facts.contains(f'"{_KEY}": {json.dumps(key_id)}', autoescape=True)
+def _with(fact: str, value: str) -> ColumnElement[bool]:
+    return DeedRow.facts.contains(f'"{fact}": {json.dumps(value)}', autoescape=True)
 
 
 def _deed(row: AnyRow) -> Deed:

@@ -466,7 +466,7 @@ class KeyRow(Base):
 
 
 class DeedRow(Base):
-    """One line of the audit log; nothing updates or removes it."""
+    """One line of the audit log; nothing changes it, but for the count of a line that stands for many refusals."""
 
     __tablename__ = "deeds"
     __table_args__ = (Index("ix_deeds_subject_number", "subject", "number"),)
@@ -479,6 +479,17 @@ class DeedRow(Base):
     subject: Mapped[str | None] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
     facts: Mapped[str | None] = mapped_column(Text)
+
+
+class RefusalRow(Base):
+    """How often one kind of refusal happened since `since`; `deed` is the line that counts those after the tenth."""
+
+    __tablename__ = "refusals"
+
+    kind: Mapped[str] = mapped_column(String(300), primary_key=True)
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    times: Mapped[int] = mapped_column(BigInteger)
+    deed: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class SessionRow(Base):

@@ -177,6 +177,12 @@ def key_parts(text: str) -> tuple[str, str] | None:
     return None if parts is None else (parts["id"], parts["secret"])
 
 
+def failed_key_words(text: str) -> str:
+    """What the audit log says of a key that opened nothing: its id where it has one, and never its secret."""
+    parts = key_parts(text)
+    return "Text that is no key was sent." if parts is None else f"Key {parts[0]} opens nothing."
+
+
 def opens(found: tuple[ApiKey, str], secret: str, now: datetime) -> bool:
     """Whether this secret is that of the stored key, and the key is valid at that moment."""
     key, secret_hash = found

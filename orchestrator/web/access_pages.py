@@ -163,7 +163,7 @@ def _add_audit(routes: APIRouter, pages: Pages) -> None:
             deeds=deeds[:DEEDS_SHOWN],
             fields=fields,
             older=older,
-            kinds=["job", "schedule", "list", "key", "session"],
+            kinds=["job", "schedule", "list", "key", "session", "sign-in", "change"],
             places={"job": "/jobs/", "schedule": "/schedules/", "list": "/lists/", "key": "/keys/"},
         )
 

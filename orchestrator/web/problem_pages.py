@@ -34,9 +34,10 @@ from orchestrator.domain.errors import (
     WrongMoment,
 )
 from orchestrator.serving.faults import FaultsAnswered, told_over_http
+from orchestrator.serving.served import record_refused_change
 from orchestrator.web.page_words import in_page_words
 from orchestrator.web.pages import Pages, go_to, is_fragment, query
-from orchestrator.web.session import SignInFirst
+from orchestrator.web.session import SignInFirst, Visitor
 from orchestrator.web.shown import SHOWN_FIELD, fields_sent, shown_text
 from orchestrator.web.typed import TYPED_FIELD, TYPED_FOR_FIELD, Untyped
 
@@ -68,6 +69,9 @@ class _Problems:
 
     async def ours(self, request: Request, problem: MusterError) -> Response:
         """What a use case raised on purpose."""
+        visitor: Visitor | None = getattr(request.state, "visitor", None)
+        if isinstance(problem, NotPermitted) and visitor is not None:
+            await record_refused_change(request, request.app.state.served, visitor.asker, problem)
         status = next((each for kind, each in _STATUSES if isinstance(problem, kind)), HTTPStatus.UNPROCESSABLE_ENTITY)
         said = _told(problem, status)
         lines = problem.problems if isinstance(problem, IntakeFailed) else ()

@@ -10,8 +10,8 @@ from fastapi.responses import RedirectResponse
 from orchestrator.domain.access import Asker
 from orchestrator.domain.sessions import Way
 from orchestrator.domain.spans import span
-from orchestrator.serving.served import MOST_OF_A_BODY, Parts, Served, origin_of
-from orchestrator.usecases.keys import holder_of
+from orchestrator.serving.served import MOST_OF_A_BODY, Parts, Served, origin_of, record_failed_sign_in
+from orchestrator.usecases.keys import failed_key_words, holder_of
 from orchestrator.usecases.sign_in import begin_session, end_session
 from orchestrator.web.pages import Pages, query
 from orchestrator.web.session import (
@@ -45,6 +45,7 @@ def sign_in_routes(pages: Pages) -> APIRouter:
             if not is_foreign(request):
                 # Any site can send a visitor's browser here: what it tries must not make their office wait.
                 parts.attempts.note(origin)
+                await record_failed_sign_in(request, parts, "A one-time link was wrong or used before.")
             return RedirectResponse("/sign-in?said=used", _SEE_OTHER)
         return await begin(request, parts, Asker(_owner(), origin_of(request)), way=Way.LINK, to="/")
 
@@ -57,6 +58,7 @@ def sign_in_routes(pages: Pages) -> APIRouter:
         # No lockout: a key has 256 bits, so nobody guesses one, and an office shares its address.
         held = await holder_of(parts.app, key.strip(), origin=origin)
         if held is None:
+            await record_failed_sign_in(request, parts, failed_key_words(key.strip()))
             return door(pages, request, parts, to=to, problem="This key opens nothing. Check it.", status=401)
         return await begin(request, parts, held, way=Way.KEY, to=to)
 

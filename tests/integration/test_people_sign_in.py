@@ -95,7 +95,11 @@ async def test_an_app_role_becomes_ours(
     assert again.headers["location"] == "/"
     assert (page.status_code == 200) == (role != "viewer")
     assert [(deed.what, deed.who, deed.facts) for deed in deeds] == [
-        ("session.begun", "alex@contoso.example", {"way": "entra", "role": role})
+        (
+            "session.begun",
+            "alex@contoso.example",
+            {"way": "entra", "role": role, "person": f"{TENANT}/{entra.entra.visitor.object_id}"},
+        )
     ]
 
 

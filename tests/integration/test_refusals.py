@@ -1,0 +1,163 @@
+"""Failed sign-ins and refused changes are in the audit log, grouped after ten of a kind."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from orchestrator.domain.access import SIGN_IN_FAILED, Asker, Deed, Grant, Refusal, Role
+from orchestrator.domain.errors import StoreUnavailable
+from orchestrator.store import audit
+from orchestrator.usecases.app import App
+from orchestrator.usecases.cancel_job import cancel_job
+from orchestrator.usecases.keys import create_key
+from orchestrator.usecases.known_keys import KnownKeys
+from orchestrator.usecases.read_audit import read_audit
+from orchestrator.usecases.record_refusals import Refusals
+from tests.support.apps import an_app, submitted
+from tests.support.askers import SOMEBODY
+from tests.support.clock import ManualClock
+from tests.support.web import Service, a_service, some_settings
+
+pytestmark = pytest.mark.enable_socket
+
+NO_KEY = "muster_222222222222_" + "a" * 43
+
+
+@pytest.fixture
+async def service(sqlite_url: str) -> AsyncIterator[Service]:
+    async with a_service(some_settings(sqlite_url)) as service:
+        yield service
+
+
+async def refusals_in(app: App) -> list[Deed]:
+    """What was refused, the oldest first."""
+    found = await read_audit(app, by=SOMEBODY, limit=1_000)
+    return [deed for deed in reversed(found) if deed.what.startswith(("sign-in", "change"))]
+
+
+def a_refusal(origin: str) -> Refusal:
+    return Refusal(Asker("unknown", origin), SIGN_IN_FAILED, None, "no key")
+
+
+async def test_ten_of_a_kind_have_their_own_lines_and_one_line_counts_the_rest(database_url: str) -> None:
+    clock = ManualClock()
+    async with an_app(database_url, "http://127.0.0.1:9", clock=clock) as app:
+        refusals = Refusals(app)
+        for _ in range(3_000):
+            await refusals.record(a_refusal("10.0.0.1"))
+        await refusals.record(a_refusal("10.0.0.2"))
+        await refusals.close()
+        told = await refusals_in(app)
+        async with app.store.transaction() as tx:
+            await tx.audit.write_refusal(a_refusal("10.0.0.1"), times=5, now=await tx.now())
+        later = await refusals_in(app)
+
+    assert [deed.origin for deed in told] == ["10.0.0.1"] * 10 + ["10.0.0.2", "10.0.0.1"]
+    assert told[-1].facts["times"] == 2_990
+    assert (len(later), later[-1].facts["times"]) == (12, 2_995)
+
+
+async def test_after_an_hour_a_kind_begins_anew(sqlite_url: str) -> None:
+    clock = ManualClock()
+    async with an_app(sqlite_url, "http://127.0.0.1:9", clock=clock) as app:
+        for _ in range(2):
+            async with app.store.transaction() as tx:
+                await tx.audit.write_refusal(a_refusal("10.0.0.1"), times=30, now=await tx.now())
+            clock.advance(hours=1)
+        told = await refusals_in(app)
+
+    assert [deed.facts.get("times") for deed in told] == ([None] * 10 + [20]) * 2
+
+
+async def test_many_addresses_do_not_make_the_log_grow_without_end(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "MOST_KINDS", 3)
+    async with an_app(sqlite_url, "http://127.0.0.1:9") as app:
+        async with app.store.transaction() as tx:
+            for number in range(100):
+                await tx.audit.write_refusal(a_refusal(f"10.0.0.{number}"), times=1, now=await tx.now())
+        told = await refusals_in(app)
+
+    assert len(told) == 3 + 10 + 1
+    assert (told[-1].origin, told[-1].facts["times"]) == ("many", 87)
+
+
+async def test_every_failed_sign_in_and_refused_change_is_written_down_with_who_and_from_where(
+    service: Service,
+) -> None:
+    job = (await submitted(service.served.app, 3)).id
+    async with (
+        httpx.AsyncClient(base_url=service.url) as nobody,
+        service.client(Role.OPERATOR, ceiling=2) as poor,
+        service.client(Role.VIEWER) as viewer,
+    ):
+        await nobody.post("/sign-in", data={"key": NO_KEY})
+        await nobody.get("/sign-in/link", params={"token": "guess"})
+        await nobody.get("/api/jobs", headers={"Authorization": f"Bearer {NO_KEY}"})
+        await nobody.get("/api/jobs")
+        await poor.post(f"/api/jobs/{job}/cancel")
+        await viewer.get("/api/keys")
+        await viewer.post("/api/keys", json={"role": "admin"})
+    told = await refusals_in(service.served.app)
+
+    assert [(deed.what, deed.who, deed.subject) for deed in told] == [
+        ("sign-in.failed", "unknown", None),
+        ("sign-in.failed", "unknown", None),
+        ("sign-in.failed", "unknown", None),
+        ("change.refused", "key:operator", job),
+        ("change.refused", "key:viewer", None),
+    ]
+    assert {deed.origin for deed in told} == {"127.0.0.1"}
+    assert NO_KEY[20:] not in str(told)
+    assert told[3].reason == ("POST /api/jobs/{job_id}/cancel: You may ask 2 devices in one job, and these are 3.")
+
+
+async def test_what_is_permitted_and_illegal_moves_are_no_refusals(service: Service) -> None:
+    app = service.served.app
+    job = (await submitted(app, 1)).id
+    await cancel_job(app, job, by=SOMEBODY)
+    async with service.client() as admin:
+        illegal = await admin.post(f"/api/jobs/{job}/pause")
+
+    assert illegal.status_code == 409
+    assert await refusals_in(app) == []
+
+
+async def test_while_the_database_is_away_only_the_holder_of_a_key_hears_of_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, revoked = await service.key(Role.VIEWER), await service.key(Role.OPERATOR)
+    async with service.client() as admin:
+        keys = (await admin.get("/api/keys")).json()["items"]
+        (theirs,) = [key["id"] for key in keys if key["role"] == "operator"]
+        await admin.post(f"/api/keys/{theirs}/revoke")
+    await service.served.known_keys.read()
+
+    def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable("postgresql://muster@db.contoso.example/muster cannot be used")
+
+    monkeypatch.setattr(type(service.served.app.store), "_opened", away)
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        answers = [
+            await client.get("/api/jobs", headers={"Authorization": f"Bearer {text}"})
+            for text in (known, revoked, NO_KEY, known[:-1] + ("a" if known[-1] != "a" else "b"), "x")
+        ]
+
+    assert [answer.status_code for answer in answers] == [503, 401, 401, 401, 401]
+    assert not any("contoso" in answer.text or "database" in answer.text for answer in answers[1:])
+
+
+async def test_a_key_that_expires_while_the_database_is_away_is_unknown_from_then_on(sqlite_url: str) -> None:
+    clock = ManualClock()
+    async with an_app(sqlite_url, "http://127.0.0.1:9", clock=clock) as app:
+        made = await create_key(app, Grant(Role.VIEWER), name="tool", by=SOMEBODY)
+        known = KnownKeys(app)
+        await known.read()
+        before = known.is_known(made.text)
+        clock.advance(days=90)
+
+        assert (before, known.is_known(made.text)) == (True, False)
