@@ -98,7 +98,7 @@ def test_consent_withdrawn_in_mid_job_stops_it_and_given_back_it_goes_on(
 def test_a_file_that_a_backup_locks_past_the_lease_costs_no_device(muster: CommandLine, graph: SimulatedGraph) -> None:
     with muster.started("run", muster.write("devices.csv", devices_csv(DEVICES)), *ACTION, "-o", "json") as run:
         until(lambda: graph.tenant.total > 60)
-        with closing(sqlite3.connect(muster.folder / "muster.db", timeout=20, isolation_level=None)) as backup:
+        with closing(sqlite3.connect(muster.folder / "muster.db", timeout=PATIENCE, isolation_level=None)) as backup:
             backup.execute("BEGIN EXCLUSIVE")
             called = graph.tenant.total
             # Longer than a lease, during which nothing is to happen.

