@@ -21,7 +21,7 @@ def test_hangs(tmp_path):
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     with kept("valkey") as url, CommandLine(tmp_path).started("simulator", "--port", "0") as running:
         pids = [os.getpid(), other.pid, running.process.pid, port_holder(url)]
-        pathlib.Path({folder!r}, "written").write_text(" ".join(map(str, pids))))
+        pathlib.Path({folder!r}, "written").write_text(" ".join(map(str, pids)))
         pathlib.Path({folder!r}, "written").rename(pathlib.Path({folder!r}, "pids"))
         time.sleep(600)
 
@@ -41,7 +41,8 @@ def test_it_leaves_no_worker_no_server_and_no_process_of_a_test(tmp_path: Path) 
     with (tmp_path / "told").open("wb") as told:
         run = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=told, stderr=told)
         try:
-            until((tmp_path / "pids").exists, (tmp_path / "told").read_text)
+            until(lambda: (tmp_path / "pids").exists() or run.poll() is not None)
+            assert (tmp_path / "pids").exists(), (tmp_path / "told").read_text()
             pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
             run.terminate()
             run.wait(PATIENCE)
