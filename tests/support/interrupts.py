@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 from types import FrameType
 
 import pytest
-
-_GUARDIANS: list[subprocess.Popen[bytes]] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,22 +26,20 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         # A group of its own, which holds nobody but this worker and what it starts.
         os.setsid()
-        command = ["sh", "-c", 'read -r _; kill -KILL -- "-$1"', "sh", str(os.getpid())]
-        _GUARDIANS.append(
-            subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
-        )
+        _set_guardian()
+
+
+def _set_guardian() -> None:
+    """Start what kills this process's group when the pipe between them closes: at the end of this process."""
+    readable, _writable = os.pipe()
+    command = ["sh", "-c", 'read -r _; kill -9 "-$1" 2>/dev/null', "sh", str(os.getpid())]
+    actions = [(os.POSIX_SPAWN_DUP2, readable, 0)]
+    # Not by subprocess, which would complain at the end that it still runs.
+    os.posix_spawnp("sh", command, os.environ, file_actions=actions)
+    os.close(readable)
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
     # Once: a second one in the middle of the tearing down would leave behind what the first was about to end.
     signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
-
-
-def pytest_unconfigure() -> None:
-    # The fixtures are torn down, so nothing is left to guard.
-    for guardian in _GUARDIANS:
-        assert guardian.stdin is not None
-        guardian.kill()
-        guardian.wait()
-        guardian.stdin.close()
