@@ -49,7 +49,7 @@ def test_the_second_ctrl_c_leaves_at_once(muster: CommandLine, graph: SimulatedG
     with muster.started("run", file, *ACTION) as running:
         until(lambda: graph.tenant.total >= 1)
         running.interrupt()
-        until(lambda: muster.run("job", "show", "latest", "-o", "json").json["status"] in {"pausing", "paused"})
+        until(lambda: value(muster.folder / "muster.db", "SELECT status FROM jobs") == "paused")
         # The first Ctrl-C alone would wait ten seconds for answers.
         with stalls.within(5):
             running.interrupt()
@@ -62,7 +62,7 @@ def test_ctrl_c_while_a_list_is_read_leaves_nothing(muster: CommandLine, graph: 
     file = muster.write("devices.csv", devices_csv(200_000))
 
     with muster.started("run", file, *ACTION, "--yes") as running:
-        until(lambda: pages_read(muster.folder / "muster.db") > 0)
+        until(lambda: value(muster.folder / "muster.db", "SELECT count(*) FROM input_pages"))
         running.interrupt()
         ended = running.end()
 
@@ -71,15 +71,13 @@ def test_ctrl_c_while_a_list_is_read_leaves_nothing(muster: CommandLine, graph: 
     assert graph.tenant.total == 0
 
 
-def pages_read(database: Path) -> int:
-    """How much of a list was stored so far."""
+def value(database: Path, question: str) -> object:
+    """The first value that the database answers with; None where it has no such table yet."""
     with closing(sqlite3.connect(database, timeout=PATIENCE)) as connection:
         try:
-            (count,) = connection.execute("SELECT count(*) FROM input_pages").fetchone()
+            return connection.execute(question).fetchone()[0]
         except sqlite3.OperationalError:
-            # The tables are still being made.
-            return 0
-        return int(count)
+            return None
 
 
 def test_who_only_watches_ends_the_watching_and_not_the_job(muster: CommandLine) -> None:
