@@ -63,6 +63,23 @@ class WaitingForFacts(Wire):
     until: str | None
 
 
+class CanaryFacts(Wire):
+    """The devices that go first, and how many of them have ended."""
+
+    total: int
+    ended: int
+
+
+class BrakeFacts(Wire):
+    """What stops the job by itself: more than so many percent errors, once so many devices have ended."""
+
+    share_percent: int
+    sample: int
+    ended: int
+    errors: int
+    canaries: CanaryFacts | None
+
+
 class JobFacts(Wire):
     """A job, as `muster job show -o json` gives it too."""
 
@@ -84,6 +101,7 @@ class JobFacts(Wire):
     errors: list[ErrorFacts]
     retry_of: str | None
     retried_by: list[str]
+    brake: BrakeFacts | None = Field(description="Null in lists.")
     schedule: str | None
     waiting_for: WaitingForFacts | None
 

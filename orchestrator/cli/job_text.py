@@ -10,12 +10,13 @@ import click
 from orchestrator.cli.progress import standing, waits_for
 from orchestrator.cli.terminal import Styled, say
 from orchestrator.domain.figures import local, plural
+from orchestrator.domain.job import status_words
 from orchestrator.domain.plain_text import shown
 from orchestrator.domain.spans import span
 
 if TYPE_CHECKING:
     from orchestrator.domain.job import Job
-    from orchestrator.usecases.describe_jobs import ErrorView, JobView
+    from orchestrator.usecases.describe_jobs import BrakeView, ErrorView, JobView
 
 _COUNTS = (
     ("accepted", "green", "Graph took the request and will relay it"),
@@ -30,7 +31,8 @@ _COUNTS = (
 def say_summary(view: JobView) -> None:
     """How the job stands, its counts and its error groups, to stdout."""
     job = view.job
-    click.echo(f"Job {job.id} is {view.status}: {job.action} on {plural(view.tally.total, 'device')}{_took(job)}.")
+    stands = status_words(view.status, view.tally)
+    click.echo(f"Job {job.id} is {stands}: {job.action} on {plural(view.tally.total, 'device')}{_took(job)}.")
     if reason := waits_for(view) or job.reason:
         say(f"  {shown(reason)}")
     for name, colour, meaning in _COUNTS:
@@ -74,12 +76,27 @@ def facts_of(view: JobView) -> dict[str, str | None]:
         "done by": local(view.estimated_finish_at),
         "retry of": job.retry_of,
         "retried by": ", ".join(view.retried_by),
+        "brake": None if view.brake is None else _brake_words(view.brake),
+        "canaries": _canary_words(view.brake),
     }
 
 
 def unfinished_line(view: JobView) -> str:
     """One line about a job that somebody may have forgotten."""
-    return f"  {view.job.id}  {view.status}, {view.job.action}: {standing(view.tally)}"
+    return f"  {view.job.id}  {status_words(view.status, view.tally)}, {view.job.action}: {standing(view.tally)}"
+
+
+def _brake_words(brake: BrakeView) -> str:
+    counted = f"{brake.errors:,} errors of {plural(brake.ended, 'device')} so far"
+    if brake.share >= 100:
+        return f"never stops the job; {counted}"
+    return f"stops at more than {brake.share} % errors of at least {plural(brake.sample, 'device')}; {counted}"
+
+
+def _canary_words(brake: BrakeView | None) -> str | None:
+    if brake is None or not brake.canaries:
+        return None
+    return f"{brake.canaries_ended:,} of {brake.canaries:,} called; the others wait until all of them went well"
 
 
 def _took(job: Job) -> str:

@@ -184,10 +184,12 @@ def words_of(text: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _line(view: JobView, submitted_at: str) -> dict[str, object]:
+    from orchestrator.domain.job import status_words
+
     tally = view.tally
     return {
         "id": view.job.id,
-        "status": view.status.value,
+        "status": status_words(view.status, tally),
         "action": view.job.action.value,
         "devices": tally.total,
         "accepted": tally.accepted,

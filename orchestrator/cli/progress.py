@@ -197,13 +197,13 @@ class _Live:
         tally = view.tally
         rate = self._rate.after(time.monotonic(), tally.settled)
         top = Table.grid(padding=(0, 1))
-        share = tally.settled / tally.total if tally.total else 0.0
-        bar = ProgressBar(total=max(1, tally.total), completed=tally.settled, width=40)
+        share = tally.called / tally.total if tally.total else 0.0
+        bar = ProgressBar(total=max(1, tally.total), completed=tally.called, width=40)
         top.add_row(
             Text(view.job.action.value, style="bold"),
             bar,
             Text(f"{share:4.0%}"),
-            Text(f"{tally.settled:,} of {tally.total:,}"),
+            Text(f"{tally.called:,} of {tally.total:,}"),
             Text(pace_of(view, rate), style="dim"),
         )
         counts = Text.assemble(

@@ -57,8 +57,12 @@ def decide(
     running: JobId | None,
     another_waits: bool = False,
     has_waited: bool = False,
+    clock_since: datetime | None = None,
 ) -> Decision:
-    """What becomes of a moment that is due; `running` is the schedule's last job where it has not ended."""
+    """What becomes of a moment that is due; `running` is the schedule's last job where it has not ended.
+
+    `clock_since` is when the clock began that has been running longest, None where no clock is known.
+    """
     zone = zone_of(schedule.rhythm.timezone)
     rules = schedule.rules
     dark = blackout_at(moment, blackouts, zone) or blackout_at(now, blackouts, zone)
@@ -67,7 +71,8 @@ def decide(
     late = now - moment - schedule.jitter_at(moment)
     if late > rules.start_within and not has_waited:
         limit = span(rules.start_within.total_seconds())
-        words = f"nobody was up: noticed {span(late.total_seconds())} late, and it starts within {limit} or not at all"
+        why = missed_words(moment + schedule.jitter_at(moment), clock_since)
+        words = f"{why}: noticed {span(late.total_seconds())} late, and it starts within {limit} or not at all"
         return Pass(MomentStatus.MISSED, words)
     window = window_of(schedule, moment, blackouts)
     if window is not None and window.ends <= now:
@@ -83,6 +88,13 @@ def decide(
             return Pass(MomentStatus.SKIPPED, f"job {running} has not ended, and an earlier moment waits already")
         case _:
             return Pass(MomentStatus.SKIPPED, f"job {running} has not ended")
+
+
+def missed_words(due_at: datetime, clock_since: datetime | None) -> str:
+    """Why nobody noticed in time that something was due."""
+    if clock_since is not None and clock_since <= due_at:
+        return "a clock was running and was late (busy, asleep with its machine, or without the database)"
+    return "no clock was running when it was due"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.brake import BrakeOptions, Outage, Window, window_of
+from orchestrator.domain.course import EventKind
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.target import TargetStatus
+from orchestrator.store.job_events import add_event
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
 
 _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
@@ -54,6 +56,18 @@ class Brakes:
         """The same of those of these jobs that are queued or running, without a lock."""
         rows = await self._connection.execute(_OF_ACTIVE, {"numbers": list(numbers)})
         return {JobNumber(row.number): _state(row) for row in rows}
+
+    async def of(self, number: JobNumber) -> BrakeState:
+        """The brake of a job, whatever its status."""
+        row = (await self._connection.execute(select(JobRow.__table__).where(JobRow.number == number))).one()
+        return _state(row)
+
+    async def canaries_ended(self, number: JobNumber, canaries: Collection[int]) -> int:
+        """How many of these canaries have ended."""
+        query = select(func.count()).where(
+            TargetRow.job_number == number, TargetRow.line.in_(canaries), TargetRow.status != TargetStatus.WAITING
+        )
+        return int((await self._connection.execute(query)).scalar_one())
 
     async def look_from(self, number: JobNumber, since: Window) -> None:
         """What lies before is looked at no more."""
@@ -109,6 +123,11 @@ class Brakes:
         """Active jobs whose canaries were not looked at yet."""
         found = await self._connection.execute(_WITH_CANARIES, {"most": limit})
         return [JobNumber(number) for number in found.scalars()]
+
+    async def note_outage(self, number: JobNumber, *, is_out: bool, now: datetime) -> None:
+        """Mark in the chart of the job that an outage of Graph began, or was over."""
+        kind = EventKind.OUTAGE if is_out else EventKind.OUTAGE_OVER
+        await add_event(self._connection, number, kind, now=now)
 
     async def set_outage(self, number: JobNumber, outage: Outage | None, *, reason: str | None) -> None:
         """Graph is out for this job, or back; `reason` says so to people while the job runs."""

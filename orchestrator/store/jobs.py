@@ -32,6 +32,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
+from orchestrator.domain.course import EventKind
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import AmbiguousJob, UnknownJob
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey, WorkerId
@@ -40,6 +41,7 @@ from orchestrator.domain.target import TargetStatus
 from orchestrator.domain.turn import Turn
 from orchestrator.store import json_rows
 from orchestrator.store.batches import asked, may_ask, takable, within_window
+from orchestrator.store.job_events import add_event
 from orchestrator.store.job_locks import lock_jobs
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow
 from orchestrator.store.times import UtcDateTime
@@ -131,9 +133,19 @@ class Jobs:
         return {number: _summed(texts.get(number, "")) for number in numbers}
 
     async def move(
-        self, number: JobNumber, wanted: JobStatus, *, frm: Sequence[JobStatus], reason: str | None, now: datetime
+        self,
+        number: JobNumber,
+        wanted: JobStatus,
+        *,
+        frm: Sequence[JobStatus],
+        reason: str | None,
+        now: datetime,
+        event: EventKind | None = None,
     ) -> bool:
-        """Give the job another status if it has one of `frm`; False means that it had none of them."""
+        """Give the job another status if it has one of `frm`; False means that it had none of them.
+
+        `event` is the mark in its chart where the status alone does not say what happened.
+        """
         untold = wanted in {JobStatus.FINISHED, JobStatus.STOPPED}
         values: dict[str, Any] = {"status": wanted, "reason": reason, "touched_at": now, "untold": untold}
         if wanted.is_final:
@@ -143,6 +155,8 @@ class Jobs:
         moved = await self._connection.execute(
             update(JobRow).where(JobRow.number == number, JobRow.status.in_(frm), *is_whole).values(values)
         )
+        if moved.rowcount and (kind := event or _EVENTS.get(wanted)) is not None:
+            await add_event(self._connection, number, kind, now=now)
         return moved.rowcount == 1
 
     async def rejoin(self, number: JobNumber, lane: LaneKey, *, now: datetime) -> None:
@@ -180,9 +194,12 @@ class Jobs:
             update(JobRow)
             .where(JobRow.number.in_(over))
             .values(status=JobStatus.STOPPED, reason=JobRow.not_after_reason, touched_at=now, untold=True)
-            .returning(JobRow.id)
+            .returning(JobRow.number, JobRow.id)
         )
-        return [JobId(job) for job in closed.scalars()]
+        found = [(JobNumber(number), JobId(job)) for number, job in closed]
+        for number, _ in found:
+            await add_event(self._connection, number, EventKind.STOPPED, now=now)
+        return [job for _, job in found]
 
     async def lift_window(self, number: JobNumber, *, now: datetime) -> None:
         """Let a job go on although its window has ended: a person says so."""
@@ -496,6 +513,11 @@ def _by_prefix(dialect: str) -> Select[*tuple[Any, ...]]:
 
 _LATEST = select(JobRow.__table__).where(_VISIBLE).order_by(JobRow.number.desc()).limit(1)
 _BY_ID = select(JobRow.__table__).where(_VISIBLE, JobRow.id == bindparam("id"))
+_EVENTS = {
+    JobStatus.PAUSED: EventKind.PAUSED,
+    JobStatus.STOPPED: EventKind.STOPPED,
+    JobStatus.RUNNING: EventKind.RESUMED,
+}
 _HAS_OPEN_BATCH = exists().where(BatchRow.job_number == JobRow.number, (BatchRow.waiting > 0) | (BatchRow.sending > 0))
 _HAS_FREE_BATCH = exists().where(BatchRow.job_number == JobRow.number, BatchRow.waiting > 0, BatchRow.holder.is_(None))
 _UNSETTLED = (

@@ -548,8 +548,23 @@ class SignInRow(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class JobEventRow(Base):
+    """What happened to a job at a moment: the marks in its chart (domain/course.py)."""
+
+    __tablename__ = "job_events"
+
+    job_number: Mapped[int] = mapped_column(
+        _BigKey, ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(12), primary_key=True)
+
+
 class SampleRow(Base):
-    """How many targets of a running job were settled at a moment: the line in its chart."""
+    """How many targets of a running job were settled at a moment: the line in its chart.
+
+    `per_second` is the limit of its lane at that moment, None where nothing limited it.
+    """
 
     __tablename__ = "samples"
 
@@ -559,6 +574,7 @@ class SampleRow(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
     accepted: Mapped[int] = mapped_column(BigInteger)
     settled: Mapped[int] = mapped_column(BigInteger)
+    per_second: Mapped[float | None] = mapped_column(Float(53))
 
 
 class InventoryRow(Base):

@@ -12,16 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import Tally
+from orchestrator.store.job_events import JobEvent, events_of
 from orchestrator.store.rows import SampleRow
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """So many targets were accepted, and so many settled, at that moment."""
+    """How many targets were accepted and settled at a moment; `per_second` is the limit of the lane at that time."""
 
     at: datetime
     accepted: int
     settled: int
+    per_second: float | None = None
 
 
 class Samples:
@@ -30,10 +32,18 @@ class Samples:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def add(self, at: datetime, tallies: Mapping[JobNumber, Tally]) -> None:
+    async def add(
+        self, at: datetime, tallies: Mapping[JobNumber, Tally], limits: Mapping[JobNumber, float | None]
+    ) -> None:
         """How these jobs stand; several processes may sample one moment, and the first is kept."""
         rows = [
-            {"job_number": number, "at": at, "accepted": tally.accepted, "settled": tally.settled}
+            {
+                "job_number": number,
+                "at": at,
+                "accepted": tally.accepted,
+                "settled": tally.settled,
+                "per_second": limits.get(number),
+            }
             for number, tally in tallies.items()
         ]
         dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
@@ -43,8 +53,12 @@ class Samples:
     async def of(self, number: JobNumber) -> list[Sample]:
         """Every sample of a job, in order."""
         query = (
-            select(SampleRow.at, SampleRow.accepted, SampleRow.settled)
+            select(SampleRow.at, SampleRow.accepted, SampleRow.settled, SampleRow.per_second)
             .where(SampleRow.job_number == number)
             .order_by(SampleRow.at)
         )
         return [Sample(*row) for row in await self._connection.execute(query)]
+
+    async def events_of(self, number: JobNumber) -> list[JobEvent]:
+        """The marks of a job, in order."""
+        return await events_of(self._connection, number)

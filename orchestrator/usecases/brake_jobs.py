@@ -24,6 +24,7 @@ from orchestrator.domain.brake import (
     patience_with,
     window_of,
 )
+from orchestrator.domain.course import EventKind
 from orchestrator.domain.errors import TryLater
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
@@ -63,7 +64,7 @@ async def judge_job(app: App, job: JobNumber) -> Judged:
             return Judged(None)
         reason = await (_fault_of_canaries if brake.canaries else _fault_of_all)(tx, job, brake)
         if reason is not None:
-            await _stop(tx, job, reason)
+            await _stop(tx, job, reason, event=EventKind.BRAKED)
     return Judged(brake, stopped=reason is not None)
 
 
@@ -208,9 +209,9 @@ async def _fault_of_all(tx: Transaction, job: JobNumber, brake: BrakeState) -> s
     return None
 
 
-async def _stop(tx: Transaction, job: JobNumber, reason: str) -> None:
+async def _stop(tx: Transaction, job: JobNumber, reason: str, *, event: EventKind | None = None) -> None:
     active = (JobStatus.QUEUED, JobStatus.RUNNING)
-    await tx.jobs.move(job, JobStatus.STOPPED, frm=active, reason=reason, now=await tx.now())
+    await tx.jobs.move(job, JobStatus.STOPPED, frm=active, reason=reason, now=await tx.now(), event=event)
     log.error("job.braked", job=job, reason=reason)
 
 
@@ -223,6 +224,7 @@ async def _note_outage(tx: Transaction, job: JobNumber, turn: Turn) -> None:
         case Found(wait, error):
             if brake.outage is None:
                 await _set_outage(tx, job, outage_found(now, wait), error)
+                await tx.brakes.note_outage(job, is_out=True, now=now)
                 log.warning("job.outage", job=job, code=error.code, http_status=error.http_status)
         case StillOut(wait, error):
             if brake.outage is None:
@@ -235,6 +237,7 @@ async def _note_outage(tx: Transaction, job: JobNumber, turn: Turn) -> None:
         case Over():
             if brake.outage is not None:
                 await tx.brakes.set_outage(job, None, reason=None)
+                await tx.brakes.note_outage(job, is_out=False, now=now)
                 log.warning("job.outage_over", job=job, seconds=round((now - brake.outage.since).total_seconds(), 1))
         case _:
             assert_never(turn)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
+from orchestrator.domain.brake import window_of
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
 from orchestrator.domain.job_filter import EVERY_JOB, JobFilter
@@ -39,6 +40,22 @@ class ErrorView:
 
 
 @dataclass(frozen=True, slots=True)
+class BrakeView:
+    """What stops a job by itself: more than `share` percent errors, once `sample` devices have ended.
+
+    `ended` and `errors` are what the brake counts now. `canaries` go first, and `canaries_ended` of them have; 0 where
+    there are none, or where they were looked at already.
+    """
+
+    share: int
+    sample: int
+    ended: int
+    errors: int
+    canaries: int
+    canaries_ended: int
+
+
+@dataclass(frozen=True, slots=True)
 class JobView:
     """A job as people see it; `status` is the shown one, and the counts add up at every moment.
 
@@ -53,6 +70,7 @@ class JobView:
     waiting_for: WaitingFor | None = None
     seconds_left: float | None = None
     retried_by: tuple[JobId, ...] = ()
+    brake: BrakeView | None = None
 
 
 async def describe_job(app: App, wanted: str) -> JobView:
@@ -64,13 +82,14 @@ async def describe_job(app: App, wanted: str) -> JobView:
         words = {group: await _words_of(app, tx, job, group) for group in errors}
         waiting = await _waiting_beside(tx, [job])
         retries = await tx.jobs.retried_by([job.id])
+        brake = await _brake_view(tx, job, tally, errors)
     outlook = await _outlook(app, [job], {job.number: tally}, waiting)
     shown = _shown(job, tally, errors, outlook.get(job.number, _NO_OUTLOOK))
     named = tuple(
         replace(error, example_message=words.get(ErrorGroup(error.status, error.http_status, error.code)))
         for error in shown.errors
     )
-    return replace(shown, errors=named, retried_by=retries.get(job.id, ()))
+    return replace(shown, errors=named, retried_by=retries.get(job.id, ()), brake=brake)
 
 
 async def _words_of(app: App, tx: Transaction, job: Job, group: ErrorGroup) -> str | None:
@@ -84,6 +103,15 @@ async def _words_of(app: App, tx: Transaction, job: Job, group: ErrorGroup) -> s
             app.words.clear()
         app.words[key] = found[0].error_message
     return app.words[key]
+
+
+async def _brake_view(tx: Transaction, job: Job, tally: Tally, errors: Mapping[ErrorGroup, ErrorCount]) -> BrakeView:
+    brake = await tx.brakes.of(job.number)
+    window = window_of(tally, errors) - brake.since
+    canaries = () if job.status.is_final else brake.canaries
+    ended = await tx.brakes.canaries_ended(job.number, canaries) if canaries else 0
+    options = brake.options
+    return BrakeView(options.share, options.sample, window.ended, window.errors, len(canaries), ended)
 
 
 async def list_jobs(app: App, *, limit: int, before: int | None = None, wanted: JobFilter = EVERY_JOB) -> list[JobView]:

@@ -9,7 +9,7 @@ from datetime import datetime
 import structlog
 
 from orchestrator.domain.access import Asker
-from orchestrator.domain.due import Pass, Start, Wait, come, decide
+from orchestrator.domain.due import Pass, Start, Wait, come, decide, missed_words
 from orchestrator.domain.errors import CannotContinue, RequestRejected, ScheduleInvalid, TryLater
 from orchestrator.domain.ids import JobId, ScheduleNumber
 from orchestrator.domain.job import JobStatus
@@ -26,6 +26,8 @@ from orchestrator.usecases.tell import tell
 log = structlog.get_logger()
 
 _SCHEDULES_A_LOOK = 100
+_CLOCKS = frozenset({"clock", "serve"})
+"""Kinds of processes that fire schedules."""
 
 
 async def fire_schedules(app: App) -> int:
@@ -90,7 +92,13 @@ async def _decide_due(app: App, number: ScheduleNumber) -> Making | None:
         blackouts = await tx.schedules.blackouts(schedule)
         running = await running_job(tx, number)
         decision = decide(
-            schedule, newest, now=now, blackouts=blackouts, running=running, another_waits=bool(open_moments)
+            schedule,
+            newest,
+            now=now,
+            blackouts=blackouts,
+            running=running,
+            another_waits=bool(open_moments),
+            clock_since=await _clock_since(app, tx, newest),
         )
         return await _write(app, tx, schedule, newest, decision, now=now)
 
@@ -114,6 +122,7 @@ async def _decide_again(app: App, number: ScheduleNumber, at: datetime) -> Makin
             blackouts=blackouts,
             running=running,
             has_waited=moment.status is MomentStatus.QUEUED,
+            clock_since=await _clock_since(app, tx, at),
         )
         match decision:
             case Wait():
@@ -139,6 +148,12 @@ async def _refuse_without_creator(tx: Transaction, schedule: Schedule, *, now: d
         raise ScheduleInvalid(refusal.replace("NAME", schedule.name))
 
 
+async def _clock_since(app: App, tx: Transaction, due_at: datetime) -> datetime | None:
+    """When the longest running of the clocks began that were heard of since then; this process is one of them."""
+    heard_of = [each.started_at for each in await tx.workers.seen_since(due_at) if each.kind in _CLOCKS]
+    return min([*heard_of, app.started_at], default=None)
+
+
 async def running_job(tx: Transaction, number: ScheduleNumber) -> JobId | None:
     """The schedule's last job where it has not ended; one that was stopped has."""
     job = await last_job(tx, number)
@@ -151,9 +166,10 @@ async def _note_older(
     if not older:
         return
     zone_blackouts = await tx.schedules.blackouts(schedule)
+    clock_since = await _clock_since(app, tx, older[0])
     rows = []
     for at in older:
-        decision = decide(schedule, at, now=now, blackouts=zone_blackouts, running=None)
+        decision = decide(schedule, at, now=now, blackouts=zone_blackouts, running=None, clock_since=clock_since)
         match decision:
             case Pass(status, reason):
                 rows.append(MomentFacts(schedule.number, at, status, reason, now))
@@ -161,7 +177,7 @@ async def _note_older(
                 later = "a later moment has come as well, and only the newest runs"
                 rows.append(MomentFacts(schedule.number, at, MomentStatus.MISSED, later, now))
     if dropped and schedule.next_at is not None:
-        words = f"nobody was up for this and {dropped - 1:,} moments after it"
+        words = f"{missed_words(schedule.next_at, clock_since)}, and for {dropped - 1:,} moments after it"
         oldest = MomentFacts(schedule.number, schedule.next_at, MomentStatus.MISSED, words, now, more=dropped - 1)
         rows.insert(0, oldest)
     await tx.moments.note(rows)

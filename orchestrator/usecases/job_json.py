@@ -9,7 +9,7 @@ from orchestrator.domain.figures import rfc3339
 if TYPE_CHECKING:
     from orchestrator.domain.target import TargetFacts
     from orchestrator.domain.waiting import WaitingFor
-    from orchestrator.usecases.describe_jobs import ErrorView, JobView
+    from orchestrator.usecases.describe_jobs import BrakeView, ErrorView, JobView
     from orchestrator.usecases.submit_job import Preview
 
 
@@ -49,6 +49,7 @@ def job_object(view: JobView) -> dict[str, Any]:
         "errors": [error_object(error) for error in view.errors],
         "retryOf": job.retry_of,
         "retriedBy": list(view.retried_by),
+        "brake": None if view.brake is None else brake_object(view.brake),
         "schedule": job.schedule,
         "waitingFor": None if view.waiting_for is None else waiting_object(view.waiting_for),
     }
@@ -57,6 +58,18 @@ def job_object(view: JobView) -> dict[str, Any]:
 def waiting_object(waiting: WaitingFor) -> dict[str, Any]:
     """What holds a job back."""
     return {"kind": waiting.kind.value, "message": waiting.message, "until": rfc3339(waiting.until)}
+
+
+def brake_object(brake: BrakeView) -> dict[str, Any]:
+    """What stops the job by itself, and what of that was counted; `canaries` while they go first."""
+    canaries = {"total": brake.canaries, "ended": brake.canaries_ended} if brake.canaries else None
+    return {
+        "sharePercent": brake.share,
+        "sample": brake.sample,
+        "ended": brake.ended,
+        "errors": brake.errors,
+        "canaries": canaries,
+    }
 
 
 def error_object(error: ErrorView) -> dict[str, Any]:
@@ -95,6 +108,8 @@ def job_row(view: JobView) -> dict[str, Any]:
     whole = job_object(view)
     counts, intake = whole.pop("counts"), whole.pop("intake")
     whole.pop("errors")
+    whole.pop("brake")
+    whole["retriedBy"] = ", ".join(whole["retriedBy"])
     waiting = whole.pop("waitingFor")
     retried_by = " ".join(whole.pop("retriedBy"))
     return {**whole, **counts, **intake, "retriedBy": retried_by, "waitingFor": waiting and waiting["message"]}

@@ -8,9 +8,10 @@ from datetime import datetime
 
 import structlog
 
+from orchestrator.domain.course import EventKind, Span, spans
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.ids import JobId
-from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job import Job, JobStatus
 from orchestrator.engine.stop import StopSignal
 from orchestrator.store.samples import Sample
 from orchestrator.usecases.app import App
@@ -36,7 +37,7 @@ async def sample_progress(app: App) -> None:
     if not numbers:
         return
     async with app.store.transaction() as tx:
-        await tx.samples.add(_moment(now), tallies)
+        await tx.samples.add(_moment(now), tallies, {job.number: _limit_of(app, job) for job in jobs})
 
 
 class Sampler:
@@ -67,10 +68,11 @@ class Sampler:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How a job came to where it is; `per_second` is what its lane is limited to."""
+    """How a job came to where it is, and the spans in which it rested or Graph was out."""
 
     samples: tuple[Sample, ...]
-    per_second: float | None
+    spans: tuple[Span, ...]
+    is_at_rest: bool
 
 
 async def course_of(app: App, job_id: JobId) -> Course:
@@ -78,6 +80,7 @@ async def course_of(app: App, job_id: JobId) -> Course:
     async with app.store.reading() as tx:
         job = await tx.jobs.find(job_id)
         samples = await tx.samples.of(job.number)
+        events = [(event.at, event.kind) for event in await tx.samples.events_of(job.number)]
         tally = (await tx.jobs.tallies([job.number]))[job.number]
         now = await tx.now()
     if job.started_at is not None and (not samples or job.started_at < samples[0].at):
@@ -87,10 +90,18 @@ async def course_of(app: App, job_id: JobId) -> Course:
         # Over a moment a rate says little: the last span is a whole one.
         if len(samples) > 1 and (ended - samples[-1].at).total_seconds() < EVERY:
             samples.pop()
-        samples.append(Sample(ended, tally.accepted, tally.settled))
+        limit = samples[-1].per_second if job.status.is_final else _limit_of(app, job)
+        samples.append(Sample(ended, tally.accepted, tally.settled, limit))
+    if job.finished_at is not None:
+        events.append((job.finished_at, EventKind.ENDED))
+    return Course(tuple(samples), tuple(spans(events)), job.status.is_at_rest)
+
+
+def _limit_of(app: App, job: Job) -> float | None:
+    """Calls a second that the settings allow in the job's lane now; None where nothing limits it."""
     tenant = app.tenants.get(job.tenant)
     limit = tenant.write_limit if tenant else None
-    return Course(tuple(samples), None if limit is None else limit.calls / limit.window.total_seconds())
+    return None if limit is None else limit.calls / limit.window.total_seconds()
 
 
 def _moment(now: datetime) -> datetime:

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from orchestrator.domain.access import Role
 from orchestrator.domain.action import Action, parse_action
 from orchestrator.domain.confirmation import priority_facts
+from orchestrator.domain.course import EventKind
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import JobStatus, Priority, Tally
 from orchestrator.domain.job_filter import WITH_FAILURES, JobFilter, Standing
@@ -190,10 +191,11 @@ async def standing_facts(app: App, view: JobView) -> dict[str, Any]:
         "view": view,
         "job": view.job,
         "tally": tally,
-        "chart": draw(course.samples, limit=course.per_second),
+        "chart": draw(course.samples, spans=course.spans, is_at_rest=course.is_at_rest),
         "now": app.clock.now(),
         "retriable": {status: getattr(tally, status) for status in _RETRIABLE},
         "can": _can(view),
+        "band_words": _BAND_WORDS,
         "may_mend": may_mend,
         "permanent": permanent,
         "usual": usual,
@@ -212,6 +214,14 @@ def _can(view: JobView) -> dict[str, bool]:
         "priority": not stands.is_final and stands is not JobStatus.CANCELLING,
         "retry": bool(tally.failed or tally.uncertain or (tally.cancelled and stands.is_final)),
     }
+
+
+_BAND_WORDS = {
+    EventKind.PAUSED: "paused",
+    EventKind.BRAKED: "stopped by the brake",
+    EventKind.STOPPED: "stopped",
+    EventKind.OUTAGE: "Graph was out",
+}
 
 
 def _usual_retry(tally: Tally, permanent: int) -> tuple[str, int]:

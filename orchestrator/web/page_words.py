@@ -93,7 +93,7 @@ _FIELDS = {
     "via": "Addressed via",
     "until": "No call after",
     "carry-over": "Call what a window left first next time",
-    "start-within": "If nobody was up, start within",
+    "start-within": "If no clock was running, start within",
     "jitter": "Begin up to so much later",
     "timezone": "Time zone",
     "overlap": "If the last job still runs",

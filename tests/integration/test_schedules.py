@@ -119,7 +119,7 @@ async def test_clocks_that_stood_still_over_a_night_run_it_within_the_hour_or_sa
     await fire_schedules(app)
 
     assert await statuses_of(app) == [MomentStatus.STARTED, MomentStatus.MISSED]
-    assert "nobody was up" in ((await history_of(app))[1].reason or "")
+    assert "noticed" in ((await history_of(app))[1].reason or "")
 
 
 async def test_clocks_that_stood_still_for_a_month_leave_no_heap_of_old_nights(app: App, clock: ManualClock) -> None:

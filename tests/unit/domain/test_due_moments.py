@@ -250,3 +250,16 @@ def test_a_window_takes_a_time_of_day() -> None:
     for text in ("6", "25:00", "06:00+01:00", "morning"):
         with pytest.raises(ScheduleInvalid, match="--until"):
             parse_until(text)
+
+
+def test_a_missed_run_says_whether_a_clock_was_running() -> None:
+    late = MOMENT + timedelta(hours=2)
+
+    def said(clock_since: datetime | None) -> str:
+        found = decide(a_schedule(), MOMENT, now=late, blackouts=(), running=None, clock_since=clock_since)
+        assert isinstance(found, Pass)
+        return found.reason
+
+    assert said(MOMENT - timedelta(days=1)).startswith("a clock was running and was late")
+    assert said(MOMENT + timedelta(minutes=1)).startswith("no clock was running when it was due: noticed 2 h")
+    assert said(None).startswith("no clock was running")

@@ -53,6 +53,7 @@ def test_a_job_is_the_object_of_the_contract() -> None:
         ],
         "retryOf": None,
         "retriedBy": [],
+        "brake": None,
         "schedule": None,
         "waitingFor": None,
     }

@@ -1,0 +1,41 @@
+"""When a job paused, stopped, went on, or met an outage: the marks in its chart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.course import EventKind
+from orchestrator.domain.ids import JobNumber
+from orchestrator.store.rows import JobEventRow
+
+MOST = 500
+"""Marks of one job that are kept; a chart with more of them would show nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """One mark: what happened to a job, and when."""
+
+    at: datetime
+    kind: EventKind
+
+
+async def add_event(connection: AsyncConnection, number: JobNumber, kind: EventKind, *, now: datetime) -> None:
+    """Keep a mark, unless the job has very many of them already."""
+    count = select(func.count()).where(JobEventRow.job_number == number)
+    if int((await connection.execute(count)).scalar_one()) >= MOST:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    row = {"job_number": number, "at": now, "kind": kind}
+    await connection.execute(dialect.insert(JobEventRow).on_conflict_do_nothing(), row)
+
+
+async def events_of(connection: AsyncConnection, number: JobNumber) -> list[JobEvent]:
+    """The marks of a job, in order."""
+    query = select(JobEventRow.at, JobEventRow.kind).where(JobEventRow.job_number == number).order_by(JobEventRow.at)
+    return [JobEvent(at, EventKind(kind)) for at, kind in await connection.execute(query)]
