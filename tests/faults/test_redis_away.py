@@ -39,7 +39,7 @@ DEVICES = 900
 def valkey() -> Iterator[ValkeyServer]:
     """A server of this test's own, to be taken away."""
     server = ValkeyServer(port=free_port(), config={"save": ""})
-    server.start()
+    server.start(PATIENCE)
     yield server
     if server.is_running():
         server.stop()
@@ -77,7 +77,7 @@ async def test_the_limit_holds_while_redis_goes_away_and_comes_back(
         await _until_accepted(one, job.id, 400)
         kept_while_away = await _keeper(one)
         back = ValkeyServer(port=port, config={"save": ""})
-        back.start()
+        back.start(PATIENCE)
         opened.callback(back.stop)
         await _until_accepted(one, job.id, DEVICES)
         kept_at_the_end = await _keeper(one)

