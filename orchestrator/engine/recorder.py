@@ -86,6 +86,8 @@ class Recorder:
         self._something = asyncio.Event()
         self._urgent = asyncio.Event()
         self._closed = self._nudged = False
+        # Writes of one batch each that are still to come, after a write of several failed by a fault.
+        self._alone = 0
         self._writing = asyncio.Lock()
         self._writing_since: float | None = None
 
@@ -202,11 +204,17 @@ class Recorder:
                 # A recorder that ended here would leave every later answer unwritten without a word.
                 log.exception("recorder.broke", batches=len(entry.batches), targets=len(entry.targets))
                 broken += 1
-                if broken >= _TRIES:
-                    # Their leases run out, and whoever recovers them counts the calls as unheard.
+                if len(landed) > 1:
+                    # One of them cannot be written, and nobody knows which: each is tried by itself.
+                    self._alone = len(landed)
+                    broken = 0
+                elif broken >= _TRIES:
+                    # Its lease runs out, and whoever recovers it counts its calls as unheard.
                     for held, _ in landed.values():
                         held.lose()
                     return
+                else:
+                    self._alone += 1
                 self._put_back(entry, landed)
             except BaseException:
                 # Cancelled in the middle: perhaps it is written, and written again it says the same.
@@ -242,6 +250,9 @@ class Recorder:
         self._nudged = False
         intents, self._intents = self._intents, []
         landed, self._landed = self._split({id(intent.held) for intent in intents})
+        if self._alone and len(landed) > 1:
+            intents = self._leave_all_but_one(landed, intents)
+        self._alone = max(0, self._alone - 1)
         answered, self._answered = self._answered, set()
         halts, self._halts = self._halts, {}
         calls, self._calls = self._calls, {}
@@ -259,6 +270,13 @@ class Recorder:
             calls=calls,
         )
         return entry, landed, intents
+
+    def _leave_all_but_one(self, landed: _Landed, intents: list[_Intent]) -> list[_Intent]:
+        """Take all batches but the first, and the intents of them, out of what is written now; they follow at once."""
+        _, *others = landed
+        self._landed = {key: landed.pop(key) for key in others} | self._landed
+        self._intents = [intent for intent in intents if id(intent.held) in self._landed]
+        return [intent for intent in intents if id(intent.held) not in self._landed]
 
     def _split(self, urgent: AbstractSet[int]) -> tuple[_Landed, _Landed]:
         """What is written now, and what with the next write, which follows at once: acceptances beyond _MOST_AT_ONCE.

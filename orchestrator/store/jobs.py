@@ -43,6 +43,7 @@ from orchestrator.store import json_rows
 from orchestrator.store.batches import asked, may_ask, takable, within_window
 from orchestrator.store.job_events import add_event
 from orchestrator.store.job_locks import lock_jobs
+from orchestrator.store.plain_text import storable
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow
 from orchestrator.store.times import UtcDateTime
 
@@ -147,7 +148,7 @@ class Jobs:
         `event` is the mark in its chart where the status alone does not say what happened.
         """
         untold = wanted in {JobStatus.FINISHED, JobStatus.STOPPED}
-        values: dict[str, Any] = {"status": wanted, "reason": reason, "touched_at": now, "untold": untold}
+        values: dict[str, Any] = {"status": wanted, "reason": storable(reason), "touched_at": now, "untold": untold}
         if wanted.is_final:
             values["finished_at"] = now
         # What a stopped job left may be first in another one by now: to go on would call it twice.

@@ -17,6 +17,7 @@ from orchestrator.domain.mending import PERMANENT_STATUSES
 from orchestrator.domain.target import LOST_CALL, TargetFacts, TargetStatus
 from orchestrator.store import array_rows, json_rows
 from orchestrator.store.errors_text import pack_errors, unpack_errors
+from orchestrator.store.plain_text import storable
 from orchestrator.store.rows import AnyRow, BatchRow, TargetRow
 from orchestrator.store.times import UtcDateTime
 
@@ -30,7 +31,7 @@ class Targets:
     async def change(self, changes: Sequence[TargetChange]) -> None:
         """Record what attempts made of targets: one statement, however many."""
         dialect = self._connection.dialect.name
-        rows = ((change.key.job, *change[1:]) for change in changes)
+        rows = ((change.key.job, *_storable(change)[1:]) for change in changes)
         await self._connection.execute(_change(dialect), array_rows.payload(dialect, _COLUMNS, rows))
 
     async def page(
@@ -207,6 +208,16 @@ def _neighbours(batches: Sequence[AnyRow]) -> Sequence[AnyRow]:
     """The first ones, as far as they follow on each other: their lines are one range."""
     first = batches[0].batch
     return [batch for place, batch in enumerate(batches) if batch.batch == first + place]
+
+
+def _storable(change: TargetChange) -> TargetChange:
+    if change.error_message is None and change.error_code is None and change.request_id is None:
+        return change
+    return change._replace(
+        error_code=storable(change.error_code),
+        error_message=storable(change.error_message),
+        request_id=storable(change.request_id),
+    )
 
 
 def _fitting(statuses: Sequence[TargetStatus], code: str | None, search: str | None) -> Iterator[ColumnElement[bool]]:

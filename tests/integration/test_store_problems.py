@@ -7,9 +7,14 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
+from orchestrator.domain.batch import TargetChange
 from orchestrator.domain.errors import RequestRejected, SettingsInvalid, StoreUnavailable
+from orchestrator.domain.ids import BatchKey
+from orchestrator.domain.job import JobStatus
+from orchestrator.domain.target import TargetStatus
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.store.database import Store, driver_url, open_store
+from tests.support.builders import NOW, a_job
 
 pytestmark = pytest.mark.enable_socket
 
@@ -106,3 +111,32 @@ async def test_what_a_statement_was_given_is_not_in_what_it_raises(postgresql_ur
                 await tx.connection.execute(text("SELECT 1 / 0 WHERE :secret = 'x'"), {"secret": "x"})
 
     assert "hidden" in str(raised.value)
+
+
+async def test_what_graph_says_is_written_down_whatever_it_holds(database_url: str) -> None:
+    said = "a\0b \ud800 ü"
+    async with open_store(database_url, SystemClock()) as store:
+        job = await a_job(store, 1)
+        async with store.transaction() as tx:
+            await tx.targets.change(
+                [
+                    TargetChange(
+                        BatchKey(job.number, 0),
+                        2,
+                        TargetStatus.FAILED,
+                        1,
+                        0,
+                        doubtful=False,
+                        maybe_repeated=False,
+                        error_code=said,
+                        error_message=said,
+                        request_id=said,
+                    )
+                ]
+            )
+            await tx.jobs.move(job.number, JobStatus.STOPPED, frm=[JobStatus.QUEUED], reason=said, now=NOW)
+        async with store.reading() as tx:
+            (target,) = await tx.targets.page(job.number, job.id, limit=10)
+            stopped = await tx.jobs.by_number(job.number)
+
+    assert {target.error_code, target.error_message, target.request_id, stopped.reason} == {"a\ufffdb ? ü"}

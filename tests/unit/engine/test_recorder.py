@@ -152,6 +152,39 @@ async def test_what_can_never_be_written_is_given_up_so_that_the_rest_can(
     assert book.lines == [2]
 
 
+async def test_one_batch_that_cannot_be_written_takes_no_other_with_it(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    batches = [a_held_batch(a_claim(2, batch=each, job=each // 2 + 1)) for each in range(6)]
+    poisoned = batches[2]
+    write = book.write
+
+    async def refuse(entry: Entry) -> Written:
+        if poisoned.claim.key in {batch.key for batch in entry.batches}:
+            raise ValueError("a row that no table takes")
+        return await write(entry)
+
+    recorder._write = refuse
+    for held in batches:
+        accept(held, 2, recorder)
+    intents = [asyncio.create_task(recorder.intend(held, LANE, 1, None)) for held in batches]
+    await clock.run_for(seconds=30)
+    later = asyncio.create_task(recorder.intend(batches[0], LANE, 1, None))
+    await clock.run_for(seconds=1)
+
+    assert [held.is_lost for held in batches] == [held is poisoned for held in batches]
+    assert sorted(key.batch for key in {change.key for entry in book.entries for change in entry.targets}) == [
+        0,
+        1,
+        3,
+        4,
+        5,
+    ]
+    assert len(book.lines) == 5
+    assert all(intent.done() for intent in intents)
+    assert await later
+
+
 async def test_a_halt_and_a_first_answer_travel_with_the_outcomes_that_brought_them(
     recorder: Recorder, book: Book, clock: ManualClock
 ) -> None:
