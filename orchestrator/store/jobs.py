@@ -151,6 +151,8 @@ class Jobs:
         values: dict[str, Any] = {"status": wanted, "reason": storable(reason), "touched_at": now, "untold": untold}
         if wanted.is_final:
             values["finished_at"] = now
+        if wanted is JobStatus.CANCELLED:
+            values["cancelling"] = True
         # What a stopped job left may be first in another one by now: to go on would call it twice.
         is_whole = [JobRow.carried_to.is_(None)] if wanted is JobStatus.RUNNING else []
         moved = await self._connection.execute(
@@ -268,10 +270,19 @@ class Jobs:
             found[retried] = (*found.get(retried, ()), JobId(new))
         return found
 
-    async def cancelled_but_waiting(self, *, limit: int) -> list[JobNumber]:
-        """Cancelled jobs of which something still waits: it was held while the job was cancelled."""
-        found = await self._connection.execute(_CANCELLED_BUT_WAITING, {"most": limit})
+    async def being_cancelled(self, *, limit: int) -> list[JobNumber]:
+        """Cancelled jobs of which something may still wait: it was held while the job was cancelled."""
+        found = await self._connection.execute(_BEING_CANCELLED, {"most": limit})
         return [JobNumber(number) for number in found.scalars()]
+
+    async def note_cancelled(self, number: JobNumber) -> None:
+        """Look at a cancelled job no more once nothing of it waits, moves or is held."""
+        open_batch = exists().where(
+            BatchRow.job_number == JobRow.number, or_(BatchRow.waiting > 0, BatchRow.holder.is_not(None))
+        )
+        await self._connection.execute(
+            update(JobRow).where(JobRow.number == number, ~open_batch).values(cancelling=False)
+        )
 
     async def active_in(self, lane: LaneKey, *, only: JobNumber | None = None) -> list[JobNumber]:
         """The jobs of a lane that are queued or running."""
@@ -520,15 +531,13 @@ _EVENTS = {
     JobStatus.RUNNING: EventKind.RESUMED,
 }
 _HAS_OPEN_BATCH = exists().where(BatchRow.job_number == JobRow.number, (BatchRow.waiting > 0) | (BatchRow.sending > 0))
-_HAS_FREE_BATCH = exists().where(BatchRow.job_number == JobRow.number, BatchRow.waiting > 0, BatchRow.holder.is_(None))
 _UNSETTLED = (
     select(JobRow.number)
     .where(JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), ~_HAS_OPEN_BATCH)
     .limit(bindparam("most"))
 )
-_CANCELLED_BUT_WAITING = (
-    select(JobRow.number).where(JobRow.status == JobStatus.CANCELLED, _HAS_FREE_BATCH).limit(bindparam("most"))
-)
+# In any order: some whose batches are held for long must not keep the others from being looked at.
+_BEING_CANCELLED = select(JobRow.number).where(JobRow.cancelling).order_by(func.random()).limit(bindparam("most"))
 _EACH_ERRORS = (
     select(BatchRow.job_number, BatchRow.errors)
     .where(BatchRow.job_number.in_(bindparam("numbers", expanding=True)), BatchRow.errors.is_not(None))

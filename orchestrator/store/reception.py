@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -153,21 +153,33 @@ class Reception:
         query = select(JobRow.number).where(JobRow.number == number, JobRow.status == JobStatus.RECEIVING)
         return (await self._connection.execute(query.with_for_update())).one_or_none() is not None
 
-    async def forget(self, number: JobNumber) -> None:
-        """Remove a job that is still being received, and all that came with it."""
-        removed = await self._connection.execute(
-            delete(JobRow).where(JobRow.number == number, JobRow.status == JobStatus.RECEIVING)
-        )
-        if removed.rowcount:
-            await self._connection.execute(delete(TargetRow).where(TargetRow.job_number == number))
+    async def forget(self, number: JobNumber) -> bool:
+        """Remove a piece of a job that nobody sees; True once nothing of it is left.
+
+        To be asked again in a new transaction: a million targets in one statement outlast every time limit.
+        """
+        query = select(JobRow.number).where(JobRow.number == number, JobRow.status == JobStatus.RECEIVING)
+        if (await self._connection.execute(query.with_for_update())).one_or_none() is None:
+            return True
+        for row, place, piece in ((TargetRow, TargetRow.line, _LINES), (InputPageRow, InputPageRow.page, _PAGES)):
+            is_ours = row.job_number == number
+            first = select(func.min(place)).where(is_ours).scalar_subquery()
+            await self._connection.execute(delete(row).where(is_ours, place < first + piece))
+            if (await self._connection.execute(select(exists().where(is_ours)))).scalar_one():
+                return False
+        await self._connection.execute(delete(JobRow).where(JobRow.number == number))
+        return True
 
     async def abandoned(self, *, untouched_since: datetime, limit: int) -> list[JobNumber]:
         """Receptions that nobody goes on with."""
         found = await self._connection.execute(_ABANDONED, {"untouched_since": untouched_since, "most": limit})
         return [JobNumber(number) for number in found.scalars()]
 
-    async def remove_oldest(self, *, before: datetime) -> JobId | None:
-        """Remove one job that ended before then, with its input and targets; None if there is none left."""
+    async def hide_oldest(self, *, before: datetime) -> tuple[JobNumber, JobId] | None:
+        """Hide one job that ended before then, to be removed by `forget`; None if there is none left.
+
+        Where nobody goes on with it, it is an abandoned reception like any other.
+        """
         is_over = or_(
             JobRow.status.in_((JobStatus.FINISHED, JobStatus.CANCELLED)),
             and_(JobRow.status == JobStatus.STOPPED, JobRow.carried_to.is_not(None)),
@@ -175,19 +187,27 @@ class Reception:
         # An older version did not write down when a job ended whose rest was carried over.
         ended_at = func.coalesce(JobRow.finished_at, JobRow.touched_at)
         old = (
-            select(JobRow.number, JobRow.id)
+            select(JobRow.number)
             .where(is_over, ended_at < before)
             .order_by(JobRow.number)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
-        job = (await self._connection.execute(old)).one_or_none()
-        if job is None:
-            return None
-        await self._connection.execute(delete(TargetRow).where(TargetRow.job_number == job.number))
-        await self._connection.execute(delete(JobRow).where(JobRow.number == job.number))
-        return JobId(job.id)
+        hidden = (
+            update(JobRow)
+            .where(JobRow.number.in_(old))
+            .values(status=JobStatus.RECEIVING, idempotency_key=None, untold=False, touched_at=before)
+            .returning(JobRow.number, JobRow.id)
+        )
+        job = (await self._connection.execute(hidden)).one_or_none()
+        return None if job is None else (JobNumber(job.number), JobId(job.id))
 
+
+_LINES = 20_000
+"""Lines of the list whose targets are removed in one transaction: some tenths of a second."""
+
+_PAGES = 100
+"""The same of pages, which hold some hundred rows of the list each."""
 
 _ABANDONED = (
     select(JobRow.number)

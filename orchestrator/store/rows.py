@@ -62,7 +62,7 @@ class JobRow(Base):
     lines that go first, until they were looked at; while `probe_at` is set Graph is out, and one call at a time asks.
 
     No call of it starts after `not_after`; what waits then may be first in the job `carried_to`. `untold` marks an end
-    that nobody was told of yet.
+    that nobody was told of yet, `cancelling` a cancelled job of which something may still wait or be held.
     """
 
     __tablename__ = "jobs"
@@ -81,6 +81,7 @@ class JobRow(Base):
             postgresql_where=text("retry_of IS NOT NULL"),
             sqlite_where=text("retry_of IS NOT NULL"),
         ),
+        Index("ix_jobs_cancelling", "number", postgresql_where=text("cancelling"), sqlite_where=text("cancelling")),
         Index("ix_jobs_untold", "number", postgresql_where=text("untold"), sqlite_where=text("untold")),
         _FILLFACTOR,
     )
@@ -117,6 +118,7 @@ class JobRow(Base):
     not_after_reason: Mapped[str | None] = mapped_column(Text)
     carried_to: Mapped[str | None] = mapped_column(String(32))
     untold: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    cancelling: Mapped[bool] = mapped_column(Boolean, server_default=false())
     idempotency_key: Mapped[str | None] = mapped_column(String(200))
     request_hash: Mapped[str | None] = mapped_column(String(64))
     brake_share: Mapped[int] = mapped_column(Integer, server_default="25")

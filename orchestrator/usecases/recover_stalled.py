@@ -47,7 +47,7 @@ async def _settle_leftovers(app: App) -> None:
     async with app.store.reading() as tx:
         now = await tx.now()
         unsettled = await tx.jobs.unsettled(limit=100)
-        cancelled = await tx.jobs.cancelled_but_waiting(limit=20)
+        cancelled = await tx.jobs.being_cancelled(limit=20)
         abandoned = await tx.reception.abandoned(untouched_since=now - _RECEPTION_PATIENCE, limit=10)
     if not (unsettled or cancelled or abandoned):
         return
@@ -56,5 +56,8 @@ async def _settle_leftovers(app: App) -> None:
             await tx.jobs.settle(job, now=now)
         for job in cancelled:
             await tx.targets.cancel_waiting(job, batches=10, now=now)
+        for job in cancelled:
+            await tx.jobs.note_cancelled(job)
         for job in abandoned:
+            # What is left of it is the next sweep's.
             await tx.reception.forget(job)

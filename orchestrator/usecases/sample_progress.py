@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -32,12 +32,25 @@ async def sample_progress(app: App) -> None:
     async with app.store.reading() as tx:
         now = await tx.now()
         jobs = await tx.jobs.newest(_MOST_JOBS, statuses=[JobStatus.RUNNING])
-        numbers = [job.number for job in jobs]
+        moment = _moment(now)
+        numbers = [job.number for job in jobs if is_sampled_at(moment, started_at=job.started_at or now)]
         tallies = await tx.jobs.tallies(numbers)
     if not numbers:
         return
     async with app.store.transaction() as tx:
-        await tx.samples.add(_moment(now), tallies, {job.number: _limit_of(app, job) for job in jobs})
+        sampled = set(numbers)
+        limits = {job.number: _limit_of(app, job) for job in jobs if job.number in sampled}
+        await tx.samples.add(moment, tallies, limits)
+
+
+def is_sampled_at(moment: datetime, *, started_at: datetime) -> bool:
+    """Whether a job is sampled at a moment: every 5 seconds in its first hour, every minute on its first day.
+
+    After that every ten minutes: what a job leaves in the table is bounded, and its chart needs no more points.
+    """
+    age = moment - started_at
+    step = EVERY if age < timedelta(hours=1) else 60 if age < timedelta(days=1) else 600
+    return int(moment.timestamp()) % step == 0
 
 
 class Sampler:

@@ -322,9 +322,11 @@ async def _write_deed(tx: Transaction, by: Asker, job: Job, *, devices: int, now
 
 
 async def forget_reception(app: App, number: JobNumber) -> None:
-    """Remove what was received of a job that nobody will see."""
-    async with app.store.transaction() as tx:
-        await tx.reception.forget(number)
+    """Remove what was received of a job that nobody will see, a piece at a time."""
+    is_gone = False
+    while not is_gone:
+        async with app.store.transaction() as tx:
+            is_gone = await tx.reception.forget(number)
 
 
 def _ask(confirm: Callable[[Preview], bool], preview: Preview) -> None:

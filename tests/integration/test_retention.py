@@ -7,19 +7,22 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from orchestrator.domain.access import Asker
 from orchestrator.domain.errors import UnknownJob
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.lane import LaneCalls
-from orchestrator.store.rows import JobRow
+from orchestrator.store.rows import JobRow, TargetRow
 from orchestrator.usecases.app import App
+from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.describe_jobs import describe_job
 from orchestrator.usecases.keep_time import ticking
 from orchestrator.usecases.prune import prune
+from orchestrator.usecases.recover_stalled import recover_stalled
 from tests.support.apps import an_app
-from tests.support.builders import LANE, a_job
+from tests.support.askers import SOMEBODY
+from tests.support.builders import LANE, StoreWorker, a_job
 from tests.support.clock import ManualClock
 from tests.support.waiting import PATIENCE
 
@@ -67,6 +70,81 @@ async def test_a_stopped_job_is_kept_until_another_has_taken_over_what_it_left(d
         kept = [await _is_there(app, job) for job in (stopped, recent, old, older_version)]
     assert removed == 2
     assert kept == [True, True, False, False]
+
+
+async def test_a_large_job_is_removed_in_pieces_and_an_interrupted_removal_is_gone_on_with(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.store.reception._LINES", 10)
+    async with an_app(database_url, "http://127.0.0.1:1") as app:
+        other = await a_job(app.store, 30, size=10)
+        job = await a_job(app.store, 95, size=10)
+        async with app.store.transaction() as tx:
+            now = await tx.now()
+            await tx.jobs.move(job.number, JobStatus.CANCELLED, frm=[JobStatus.QUEUED], reason=None, now=now)
+        async with app.store.transaction() as tx:
+            hidden = await tx.reception.hide_oldest(before=now + timedelta(seconds=1))
+            assert hidden == (job.number, job.id)
+            assert not await tx.reception.forget(job.number)
+        assert not await _is_there(app, job)
+        assert 0 < await _targets_of(app, job) < 95
+
+        sweeps = 0
+        while await _targets_of(app, job) and sweeps < 20:
+            async with app.store.transaction() as tx:
+                await tx.connection.execute(
+                    update(JobRow).where(JobRow.number == job.number).values(touched_at=now - timedelta(days=1))
+                )
+            await recover_stalled(app)
+            sweeps += 1
+
+        assert 5 < sweeps < 15
+        assert await _targets_of(app, other) == 30
+
+
+async def test_the_clock_tells_of_what_it_removed_once(sqlite_url: str) -> None:
+    async with an_app(sqlite_url, "http://127.0.0.1:1") as app:
+        for _ in range(3):
+            job = await a_job(app.store, 3)
+            async with app.store.transaction() as tx:
+                long_ago = await tx.now() - timedelta(days=31)
+                await tx.jobs.move(job.number, JobStatus.CANCELLED, frm=[JobStatus.QUEUED], reason=None, now=long_ago)
+
+        removed = await prune(app, keep_days=30, by=Asker("retention", "clock"))
+        again = await prune(app, keep_days=30, by=Asker("retention", "clock"))
+        async with app.store.reading() as tx:
+            deeds = await tx.audit.newest(10, what="job.pruned")
+
+    assert (removed, again) == (3, 0)
+    assert [deed.facts for deed in deeds] == [{"jobs": 3, "keepDays": 30}]
+
+
+async def test_a_cancelled_job_is_looked_at_until_nothing_of_it_is_held_and_never_again(database_url: str) -> None:
+    async with an_app(database_url, "http://127.0.0.1:1") as app:
+        job = await a_job(app.store, 20, now=app.clock.now())
+        worker = StoreWorker(app.store)
+        held = await worker.hold(job.number, now=app.clock.now())
+        assert held is not None
+        await cancel_job(app, job.id, by=SOMEBODY)
+        await recover_stalled(app)
+        async with app.store.reading() as tx:
+            while_held = await tx.jobs.being_cancelled(limit=10)
+        async with app.store.transaction() as tx:
+            await tx.recovery.hand_back(now=await tx.now() + timedelta(hours=1), limit=10)
+        await recover_stalled(app)
+        async with app.store.reading() as tx:
+            afterwards = await tx.jobs.being_cancelled(limit=10)
+            tally = (await tx.jobs.tallies([job.number]))[job.number]
+
+    assert while_held == [job.number]
+    assert afterwards == []
+    assert (tally.waiting, tally.cancelled) == (0, 20)
+
+
+async def _targets_of(app: App, job: Job) -> int:
+    async with app.store.reading() as tx:
+        counted = select(func.count()).select_from(TargetRow).where(TargetRow.job_number == job.number)
+        return int((await tx.connection.execute(counted)).scalar_one())
 
 
 async def _is_there(app: App, job: Job) -> bool:
