@@ -129,7 +129,12 @@ def show(invocation: Invocation, wanted: str) -> None:
     from orchestrator.usecases.keys import describe_key
 
     view = invocation.ask(lambda app: describe_key(app, wanted))
-    show_facts({**key_object(view.key, view.now), "created": creations_object(view.created)}, invocation.output)
+    created = creations_object(view.created)
+    if invocation.output is Format.TABLE:
+        words = {f"created {what}": ", ".join(found) for what, found in created.items()}
+        show_facts({**key_object(view.key, view.now), **words}, invocation.output)
+        return
+    show_facts({**key_object(view.key, view.now), "created": created}, invocation.output)
 
 
 @key.command()

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import structlog
 
-from orchestrator.domain.access import Asker, Role
+from orchestrator.domain.access import Asker, Scope
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.ids import InventoryNumber
 from orchestrator.domain.inventory import Identifier, InventoryDevice, compare_key
@@ -59,8 +59,9 @@ async def import_inventory(
 
     IntakeFailed says which file cannot be an export of Intune's devices and why.
     """
-    by.grant.refuse_below(Role.OPERATOR)
     tenant = app.tenant(tenant_name)
+    of_tenant = Scope(tenants=frozenset({tenant.name}))
+    by.grant.refuse_change(of_tenant)
     name = ", ".join(source.file_name for source in sources if source.file_name) or None
     async with app.store.transaction() as tx:
         number = await tx.inventories.begin(tenant.directory, "import", file_name=name, by=by.name, now=await tx.now())
@@ -68,6 +69,10 @@ async def import_inventory(
         known: set[str] = set()
         files = [await _add_file(app, number, source, known, max_bytes) for source in sources]
         async with app.store.transaction() as tx:
+            before = await tx.inventories.current(tenant.directory)
+            # It decides for everybody which device a name means: what is replaced counts as well as what comes.
+            devices = max(len(known), 0 if before is None else before.summary.devices)
+            by.grant.refuse_change(of_tenant | Scope(devices=devices))
             _, changes = await tx.inventories.compare(number, tenant.directory)
             now = await tx.now()
             await tx.inventories.publish(number, tenant.directory, changes, is_pending=False, now=now)

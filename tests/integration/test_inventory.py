@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
-from orchestrator.domain.errors import IntakeFailed
+from orchestrator.domain.access import Asker, Grant, Role
+from orchestrator.domain.errors import IntakeFailed, NotPermitted
 from orchestrator.domain.inventory import Identifier, InventoryChanges
 from orchestrator.usecases.app import App
 from orchestrator.usecases.device_history import (
@@ -39,9 +40,9 @@ async def app(database_url: str) -> AsyncIterator[App]:
         yield opened
 
 
-async def imported(app: App, *files: str) -> ImportedInventory:
+async def imported(app: App, *files: str, by: Asker = SOMEBODY) -> ImportedInventory:
     sources = [InventorySource(io.BytesIO(file.encode()), "devices.csv") for file in files]
-    return await import_inventory(app, "default", sources, by=SOMEBODY, reason=None, max_bytes=1_000_000)
+    return await import_inventory(app, "default", sources, by=by, reason=None, max_bytes=1_000_000)
 
 
 def an_export(ids: list[str], *, managed_by: str = "Co-managed", named: str = "PC") -> str:
@@ -138,3 +139,17 @@ async def test_a_name_of_several_devices_is_ambiguous(app: App) -> None:
 
     assert {device.id for device in refused.value.candidates} == {first, second}
     assert len(await describe_devices(app, "default", "PC-1", allow_several=True)) == 2
+
+
+@pytest.mark.parametrize(
+    "grant", [Grant(Role.OPERATOR, ceiling=2), Grant(Role.OPERATOR, tenants=frozenset({"elsewhere"}))]
+)
+async def test_an_operator_with_limits_replaces_no_inventory_beyond_them(app: App, grant: Grant) -> None:
+    ids = device_ids(3)
+    await imported(app, an_export(ids))
+
+    with pytest.raises(NotPermitted):
+        await imported(app, an_export(ids[:1]), by=Asker("poor", "tests", grant))
+    current, _ = await describe_inventory(app, "default")
+
+    assert current.summary.devices == 3

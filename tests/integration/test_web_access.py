@@ -6,13 +6,14 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.action import Action
@@ -20,7 +21,7 @@ from orchestrator.domain.job import Priority
 from orchestrator.domain.rhythm import Cron
 from orchestrator.serving import admission
 from orchestrator.serving.front_door import Attempts
-from orchestrator.store.rows import NewKeyRow
+from orchestrator.store.rows import NewKeyRow, SessionRow
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.change_schedule import change_schedule
 from orchestrator.usecases.describe_jobs import describe_job, list_jobs
@@ -32,6 +33,7 @@ from orchestrator.usecases.read_audit import read_audit
 from orchestrator.usecases.reprioritise_job import reprioritise_job
 from orchestrator.usecases.resume_job import resume_job
 from orchestrator.usecases.revoke_key import revoke_key
+from orchestrator.usecases.sessions import list_sessions
 from orchestrator.web.app import make_web
 from orchestrator.web.schedule_fields import fields_of
 from tests.support.apps import device_ids, devices_csv, submitted
@@ -806,3 +808,31 @@ async def test_a_change_names_the_whole_id_of_a_job(service: Service) -> None:
     assert {answer.status_code for answer in refused} == {404}
     assert "not the whole id" in refused[0].json()["detail"]
     assert (view.job.priority, view.status.is_at_rest) == ("normal", False)
+
+
+async def test_making_a_key_takes_a_fresh_sign_in_which_the_terminal_has_a_new_link_for(sqlite_url: str) -> None:
+    links: list[str] = []
+    async with a_service(
+        some_settings(sqlite_url), on_ready=lambda link: links.append(link.token if link else "")
+    ) as service:
+        async with httpx.AsyncClient(base_url=service.url) as client:
+            await client.get("/sign-in/link", params={"token": links[0]})
+            async with service.served.app.store.transaction() as tx:
+                long_ago = await tx.now() - timedelta(minutes=11)
+                await tx.connection.execute(update(SessionRow).values(signed_in_at=long_ago))
+            keys = await client.get("/keys")
+            refused = await client.post("/keys", data={"role": "viewer", "csrf": await csrf_of(client)})
+            door = await client.get(refused.headers["location"])
+            entered = await client.get("/sign-in/link", params={"token": links[-1]})
+            made = await client.post("/keys", data={"role": "viewer", "csrf": await csrf_of(client)})
+        kept = await list_keys(service.served.app)
+        sessions = await list_sessions(service.served.app, by=SOMEBODY)
+
+    assert "Sign in again to make a key" in keys.text
+    assert refused.headers["location"] == "/sign-in/again?to=/keys"
+    assert "shows a new link now" in door.text
+    assert len(links) == 2
+    assert (entered.status_code, made.status_code) == (303, 303)
+    assert len(kept[0]) == 1
+    # The session before ended when the new one began.
+    assert len(sessions) == 1

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import uvicorn
 
-from orchestrator.asgi import make_app
+from orchestrator.asgi import Ready, make_app
 from orchestrator.domain.access import Grant, Role
 from orchestrator.engine.stop import StopSignal
 from orchestrator.serving.served import Served
@@ -56,10 +56,10 @@ def some_settings(database_url: str, graph_url: str = "http://127.0.0.1:9", **va
 
 
 @asynccontextmanager
-async def a_service(settings: Settings) -> AsyncIterator[Service]:
+async def a_service(settings: Settings, on_ready: Ready | None = None) -> AsyncIterator[Service]:
     """A web process on a free port of this machine."""
     stop = StopSignal()
-    web = make_app(settings, stop)
+    web = make_app(settings, stop, on_ready)
     config = uvicorn.Config(web, host="127.0.0.1", port=0, log_config=None, access_log=False)
     server = uvicorn.Server(config)
     # Signals are for the process that runs the tests.
