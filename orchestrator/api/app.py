@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from orchestrator.api.halt import halt_routes
 from orchestrator.api.health import health_routes
 from orchestrator.api.inventory import inventory_routes
 from orchestrator.api.jobs import job_routes, preview_routes
@@ -66,6 +67,7 @@ def _routes(settings: Settings) -> list[APIRouter]:
         moment_routes(),
         list_routes(settings.max_bytes),
         lane_routes(),
+        halt_routes(),
         inventory_routes(),
         key_routes(),
         session_routes(),

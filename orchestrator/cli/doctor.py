@@ -51,7 +51,7 @@ def doctor(invocation: Invocation) -> int:
 
 def _checks(invocation: Invocation) -> list[Check]:
     from orchestrator import __version__
-    from orchestrator.usecases.check_health import Check, check_health
+    from orchestrator.usecases.check_health import Check, check_health, check_stops
     from orchestrator.usecases.check_keys import check_keys
     from orchestrator.usecases.check_schedules import check_schedules
 
@@ -67,6 +67,7 @@ def _checks(invocation: Invocation) -> list[Check]:
     async def look(app: App) -> list[Check]:
         return [
             *await check_health(app),
+            await check_stops(app),
             *await check_schedules(app),
             *await check_keys(app),
             *await _tenants(app, settings),

@@ -69,7 +69,9 @@ class Invocation:
 
         async def inside(_: bridge.Interrupt) -> T:
             async with open_app(settings, kind="ask", sign_in_prompt=prompt_sign_in) as app:
-                return await question(app)
+                answer = await question(app)
+                await say_stops(app)
+                return answer
 
         return bridge.run(inside)
 
@@ -107,6 +109,21 @@ def asker() -> Asker:
     from orchestrator.domain.access import COMMAND_LINE, Asker
 
     return Asker(_caller(), COMMAND_LINE)
+
+
+async def say_stops(app: App) -> None:
+    """On stderr: the emergency stops in force; nothing where the database does not tell."""
+    from orchestrator.domain.errors import MusterError
+    from orchestrator.domain.plain_text import shown
+    from orchestrator.usecases.emergency_stop import stops_in_force
+
+    try:
+        stops = await stops_in_force(app)
+    except MusterError:
+        # The command itself says what is wrong with the database, or does not need it.
+        return
+    for stop in stops:
+        click.echo(f"{shown(stop.sentence)} `muster halt --lift --reason TEXT` lifts it.", err=True)
 
 
 def _caller() -> str:

@@ -19,7 +19,7 @@ from orchestrator.cli.foreground import (
     somebody_works,
     work_through,
 )
-from orchestrator.cli.invocation import Format, Invocation, prompt_sign_in
+from orchestrator.cli.invocation import Format, Invocation, prompt_sign_in, say_stops
 from orchestrator.cli.job_text import unfinished_line
 from orchestrator.cli.output import show_facts
 from orchestrator.cli.questions import confirm_with, finish_line, say_preview
@@ -97,6 +97,7 @@ def with_app(settings: Settings, work: Work, *, kind: str) -> int:
 
     async def inside(interrupt: Interrupt) -> int:
         async with open_app(settings, kind=kind, sign_in_prompt=prompt_sign_in) as app:
+            await say_stops(app)
             return await work(app, interrupt)
 
     return bridge.run(inside)

@@ -20,6 +20,7 @@ _COMMANDS = {
     "submit": Named(f"{_HERE}.run:submit", "store a job for the running workers"),
     "job": Named(f"{_HERE}.main:job", "look at jobs, and pause, resume, cancel or retry them"),
     "schedule": Named(f"{_HERE}.main:schedule", "jobs that are submitted by themselves"),
+    "halt": Named(f"{_HERE}.halt:halt", "the emergency stop: no call of one tenant, or of any, until it is lifted"),
     "list": Named(f"{_HERE}.main:list_", "saved device lists, which schedules refer to by name"),
     "inventory": Named(
         f"{_HERE}.inventory:inventory", "what is known of a tenant's devices: names, serial numbers, ids"

@@ -58,11 +58,15 @@ def decide(
     another_waits: bool = False,
     has_waited: bool = False,
     clock_since: datetime | None = None,
+    halted: str | None = None,
 ) -> Decision:
     """What becomes of a moment that is due; `running` is the schedule's last job where it has not ended.
 
-    `clock_since` is when the clock began that has been running longest, None where no clock is known.
+    `clock_since` is when the clock began that has been running longest, None where no clock is known. `halted` is the
+    sentence of the emergency stop that covers the schedule's tenant.
     """
+    if halted is not None:
+        return Pass(MomentStatus.SKIPPED, halted)
     zone = zone_of(schedule.rhythm.timezone)
     rules = schedule.rules
     dark = blackout_at(moment, blackouts, zone) or blackout_at(now, blackouts, zone)

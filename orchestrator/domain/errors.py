@@ -7,7 +7,7 @@ MusterError
 │   ├── NotPermitted (SignInTooOld), UnknownKey, UnknownSession, WrongMoment, ConfirmationOutdated
 │   ├── SettingsInvalid
 │   ├── UnknownSchedule, UnknownList, UnknownZone, UnknownChannel
-│   ├── ScheduleInvalid, ScheduleUnreadable, NameTaken, ListNeeded, StillRunning
+│   ├── ScheduleInvalid, ScheduleUnreadable, NameTaken, ListNeeded, StillRunning, EmergencyStopped
 │   └── IntakeFailed       (with every bad line)
 ├── TryLater               somebody else is unwell                  exit code 4
 │   └── StoreUnavailable, QueueUnavailable, SignInUnreachable, GraphUnreachable, SchemaTooNew, NobodyWorking,
@@ -158,6 +158,10 @@ class ListNeeded(RequestRejected):
             "--force (`?force=true`) removes the list all the same."
         )
         self.name, self.schedules = name, tuple(schedules)
+
+
+class EmergencyStopped(RequestRejected):
+    """An emergency stop is in force, and nothing new is started until it is lifted."""
 
 
 class StillRunning(RequestRejected):

@@ -37,6 +37,7 @@ from orchestrator.domain.ids import BatchKey, JobId, JobNumber, WorkerId
 from orchestrator.domain.job import WINDOW_MARGIN, JobStatus, Tally
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store import json_rows
+from orchestrator.store.emergency_stops import not_stopped
 from orchestrator.store.errors_text import pack_errors, unpack_errors
 from orchestrator.store.job_locks import lock_jobs
 from orchestrator.store.many_claims import NOTHING, TARGET, Lines, ManyClaims, flying_of
@@ -280,6 +281,7 @@ def _jobs_query(*, lock: bool) -> Select[*tuple[Any, ...]]:
         JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
         may_ask(),
         within_window(),
+        not_stopped(),
     )
     return query.with_for_update() if lock else query
 

@@ -23,6 +23,7 @@ from orchestrator.store.audit import Audit
 from orchestrator.store.batches import Batches
 from orchestrator.store.brakes import Brakes
 from orchestrator.store.creations import Creations
+from orchestrator.store.emergency_stops import EmergencyStops
 from orchestrator.store.inputs import Inputs
 from orchestrator.store.inventory import Inventories
 from orchestrator.store.job_search import JobSearch
@@ -73,6 +74,7 @@ class Transaction:
         self.lanes = Lanes(connection)
         self.workers = Workers(connection)
         self.lane_waits = LaneWaits(connection)
+        self.emergency_stops = EmergencyStops(connection)
         self.job_search = JobSearch(connection)
         self.keys = Keys(connection)
         self.creations = Creations(connection)

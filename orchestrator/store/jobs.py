@@ -41,6 +41,7 @@ from orchestrator.domain.target import TargetStatus
 from orchestrator.domain.turn import Turn
 from orchestrator.store import json_rows
 from orchestrator.store.batches import asked, may_ask, takable, within_window
+from orchestrator.store.emergency_stops import not_stopped
 from orchestrator.store.job_events import add_event
 from orchestrator.store.job_locks import lock_jobs
 from orchestrator.store.plain_text import storable
@@ -298,6 +299,11 @@ class Jobs:
         if len(numbers) > 1:
             await lock_jobs(self._connection, numbers)
 
+    async def any_of_tenant(self, tenant: str) -> bool:
+        """Whether a job of a tenant of this name has not ended."""
+        query = select(JobRow.number).where(JobRow.tenant == tenant, JobRow.status.in_(_NOT_ENDED)).limit(1)
+        return (await self._connection.execute(query)).first() is not None
+
     async def statuses(self, numbers: Sequence[JobNumber]) -> dict[JobNumber, JobStatus]:
         """The stored statuses of these jobs."""
         found = await self._connection.execute(_STATUSES, {"numbers": list(numbers)})
@@ -341,6 +347,9 @@ class Jobs:
         return [_turn(row) for row in served]
 
 
+_NOT_ENDED = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.STOPPED)
+
+
 # Built once, as what is asked several times a second by every worker.
 @cache
 def _due(*, any_job: bool) -> Select[*tuple[Any, ...]]:
@@ -348,7 +357,7 @@ def _due(*, any_job: bool) -> Select[*tuple[Any, ...]]:
     proves_itself = or_(~JobRow.answered, JobRow.probe_at.is_not(None)).label("proves_itself")
     query = select(
         *(JobRow.lane, JobRow.tenant, JobRow.number, JobRow.pass_value, JobRow.priority, proves_itself)
-    ).where(JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due, may_ask(), within_window())
+    ).where(JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due, may_ask(), within_window(), not_stopped())
     return query if any_job else query.where(JobRow.number == bindparam("only"))
 
 

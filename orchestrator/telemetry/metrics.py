@@ -44,6 +44,9 @@ class Metrics:
         self.queue_age = Gauge(
             "muster_queue_age_seconds", "How long the oldest work that is due has been due.", registry=own
         )
+        self.emergency_stops = Gauge(
+            "muster_emergency_stop", "Whether an emergency stop is in force, by tenant.", ["tenant"], registry=own
+        )
         self.workers = Gauge("muster_workers", "Processes heard of in the last seconds.", ["kind"], registry=own)
         self.lane_limit = Gauge(
             "muster_lane_limit_per_second", "Calls a second that a tenant's lane allows.", ["tenant"], registry=own

@@ -11,6 +11,7 @@ from orchestrator.domain.errors import MusterError
 from orchestrator.domain.spans import span
 from orchestrator.queueing.bell import SilentBell
 from orchestrator.usecases.app import App
+from orchestrator.usecases.emergency_stop import stops_in_force
 from orchestrator.usecases.who_works import who_works
 
 
@@ -23,6 +24,15 @@ class Check:
     detail: str
     mend: str | None = None
     is_needed: bool = True
+
+
+async def check_stops(app: App) -> Check:
+    """Whether an emergency stop is in force; a warning, since a person wanted it."""
+    sentences = [stop.sentence for stop in await stops_in_force(app)]
+    if not sentences:
+        return Check("emergency stop", ok=True, detail="none is in force", is_needed=False)
+    lift = "`muster halt --lift --reason TEXT` lifts it."
+    return Check("emergency stop", ok=False, detail=" ".join(sentences), mend=lift, is_needed=False)
 
 
 async def check_health(app: App) -> list[Check]:

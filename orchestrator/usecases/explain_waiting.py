@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from orchestrator.domain.emergency_stop import EmergencyStop, stop_of
 from orchestrator.domain.ids import JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import WINDOW_MARGIN, Job, Tally
 from orchestrator.domain.lane_change import tenant_problem
@@ -40,6 +41,12 @@ class Surroundings:
     workers: Sequence[WorkerSeen]
     reports: Mapping[LaneKey, Mapping[WorkerId, LaneWait]]
     now: datetime
+    stops: Sequence[EmergencyStop] = ()
+
+    def halted(self, job: Job) -> str | None:
+        """The sentence of the emergency stop that covers the job; None where none does."""
+        stop = stop_of(self.stops, job.tenant, job.lane)
+        return None if stop is None else stop.sentence
 
     def is_worked_on(self, app: App, job: JobNumber) -> bool:
         """Whether this process or another one calls the devices of the job."""
@@ -63,7 +70,9 @@ async def look_around(tx: Transaction, lanes: Collection[LaneKey]) -> Surroundin
     """The processes heard of in the last seconds, and what keeps them from calling in these lanes."""
     now = await tx.now()
     since = now - SILENT_AFTER
-    return Surroundings(await tx.workers.seen_since(since), await tx.lane_waits.reported_since(since, lanes), now)
+    workers = await tx.workers.seen_since(since)
+    reports = await tx.lane_waits.reported_since(since, lanes)
+    return Surroundings(workers, reports, now, await tx.emergency_stops.in_force())
 
 
 def explain(
@@ -80,6 +89,7 @@ def explain(
             status=job.status,
             waiting=tally.waiting,
             settled=tally.settled,
+            halted=around.halted(job),
             tenant_problem=problem,
             is_worked_on=around.is_soon_worked_on(app, left),
             hint=_hint(app, job, is_worked_on=is_ours or bool(at_work)),

@@ -18,6 +18,7 @@ from orchestrator.domain.schedule import MomentStatus, Schedule, ScheduleStatus
 from orchestrator.store.database import Transaction
 from orchestrator.store.moments import MomentFacts
 from orchestrator.usecases.app import App
+from orchestrator.usecases.emergency_stop import halted_by
 from orchestrator.usecases.last_job import last_job
 from orchestrator.usecases.revoke_key import refusal_of_creator
 from orchestrator.usecases.start_moment import MAKING, ByHand, Making, MomentLost, start_moment
@@ -99,6 +100,7 @@ async def _decide_due(app: App, number: ScheduleNumber) -> Making | None:
             running=running,
             another_waits=bool(open_moments),
             clock_since=await _clock_since(app, tx, newest),
+            halted=await halted_by(app, tx, schedule.order.tenant),
         )
         return await _write(app, tx, schedule, newest, decision, now=now)
 
@@ -123,6 +125,7 @@ async def _decide_again(app: App, number: ScheduleNumber, at: datetime) -> Makin
             running=running,
             has_waited=moment.status is MomentStatus.QUEUED,
             clock_since=await _clock_since(app, tx, at),
+            halted=await halted_by(app, tx, schedule.order.tenant),
         )
         match decision:
             case Wait():

@@ -140,7 +140,7 @@ class Leases:
         self._valid_until = asked_at + LEASE.total_seconds() - _MARGIN
 
     async def look(self) -> None:
-        """See which of the jobs that we hold something of were paused, cancelled or stopped."""
+        """Sees which of the held jobs were paused, cancelled or stopped, or are under an emergency stop."""
         jobs = self.jobs()
         # The next claim on anything else finds it running.
         self._resting &= jobs
@@ -150,7 +150,9 @@ class Leases:
         asked_at = self._app.clock.monotonic()
         async with self._app.store.reading() as tx:
             statuses = await tx.jobs.statuses(list(jobs))
+            stopped = await tx.emergency_stops.stopped_among(jobs)
         self.note_statuses(asked_at, {job: statuses.get(job) for job in jobs})
+        self._resting |= stopped
 
     def note_statuses(self, asked_at: float, statuses: Mapping[JobNumber, JobStatus | None]) -> None:
         """So the jobs stand by a question that was asked at this moment."""

@@ -6,6 +6,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import fields
 
+from orchestrator.domain.emergency_stop import stop_of
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.usecases.app import App
@@ -32,6 +33,11 @@ async def _look(app: App) -> None:
     async with app.store.reading() as tx:
         now = await tx.now()
         figures = await tx.whole.figures(now=now)
+        stops = await tx.emergency_stops.in_force()
+    metrics.replace(
+        metrics.emergency_stops,
+        {name: float(stop_of(stops, name, tenant.lane) is not None) for name, tenant in app.tenants.items()},
+    )
     working = Counter(worker.kind for worker in await who_works(app))
     shown = (status for status in JobStatus if status in _STORED)
     metrics.replace(metrics.jobs, {status.value: figures.jobs.get(status, 0) for status in shown})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.domain.access import Asker
 from orchestrator.domain.confirmation import Confirm, Facts, refuse_outdated
-from orchestrator.domain.errors import IdempotencyConflict, StillRunning
+from orchestrator.domain.errors import EmergencyStopped, IdempotencyConflict, StillRunning
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job
 from orchestrator.domain.schedule import MomentStatus, Overlap, Schedule
@@ -12,6 +12,7 @@ from orchestrator.store.database import Transaction
 from orchestrator.store.moments import MomentFacts
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_schedules import facts_shown
+from orchestrator.usecases.emergency_stop import halted_by
 from orchestrator.usecases.fire_schedules import running_job
 from orchestrator.usecases.idempotency import Idempotency, KeyTaken, job_of_key
 from orchestrator.usecases.scopes import scope_of_schedule
@@ -37,6 +38,8 @@ async def run_schedule(
     async with app.store.transaction() as tx:
         schedule = await tx.schedules.by_name(name)
         by.grant.refuse_change(await scope_of_schedule(tx, schedule))
+        if (halted := await halted_by(app, tx, schedule.order.tenant)) is not None:
+            raise EmergencyStopped(f"{halted} Schedules start nothing until it is lifted.")
         version = await tx.lists.newest(schedule.order.list_name)
         await tx.schedules.locked(schedule.number)
         # Not before the lock: a request that came twice at once may have made it meanwhile.

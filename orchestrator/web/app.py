@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from orchestrator.settings import Settings
 from orchestrator.web.access_pages import access_routes
 from orchestrator.web.entra import entra_routes
+from orchestrator.web.halt_page import halt_routes
 from orchestrator.web.health_page import health_page
 from orchestrator.web.job_pages import job_pages
 from orchestrator.web.lanes_page import lanes_page
@@ -43,6 +44,7 @@ def make_web(settings: Settings) -> FastAPI:
         access_routes(pages),
         lanes_page(pages),
         health_page(pages),
+        halt_routes(pages),
     ):
         web.include_router(routes)
     web.mount("/static", StaticFiles(directory=HERE / "static"))

@@ -68,7 +68,9 @@ class Pages:
         """A page; it is nobody's but the reader's."""
         visitor: Visitor | None = getattr(request.state, "visitor", None)
         here = request.url.path
-        text = self.text(template, visitor=visitor, here=here, is_fragment=is_fragment(request), **facts)
+        stops = getattr(request.state, "emergency_stops", ())
+        shared = {"visitor": visitor, "emergency_stops": stops, "here": here, "is_fragment": is_fragment(request)}
+        text = self.text(template, **shared, **facts)
         return HTMLResponse(text, status, {"Cache-Control": "no-store"})
 
 

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from orchestrator.domain.errors import (
+    EmergencyStopped,
     ConfirmationOutdated,
     IdempotencyConflict,
     IllegalMove,
@@ -188,6 +189,7 @@ _STATUSES: tuple[tuple[type[MusterError], HTTPStatus], ...] = (
     (UnknownSchedule, HTTPStatus.NOT_FOUND),
     (UnknownList, HTTPStatus.NOT_FOUND),
     (StillRunning, HTTPStatus.CONFLICT),
+    (EmergencyStopped, HTTPStatus.CONFLICT),
     (IllegalMove, HTTPStatus.CONFLICT),
     (WrongMoment, HTTPStatus.CONFLICT),
     (TryLater, HTTPStatus.SERVICE_UNAVAILABLE),

@@ -19,6 +19,7 @@ from orchestrator.domain.errors import NotPermitted
 from orchestrator.domain.sessions import LIFETIME, Session
 from orchestrator.serving.served import MOST_OF_A_BODY, Served, origin_of, served
 from orchestrator.serving.uploads import is_upload, upload_field
+from orchestrator.usecases.emergency_stop import stops_in_force
 from orchestrator.usecases.sign_in import session_of
 
 CSRF_FIELD = "csrf"
@@ -76,6 +77,7 @@ def _with(role: Role) -> Callable[[Request, Served], Awaitable[Visitor]]:
         bind_contextvars(who=visitor.name)
         # Before anything is refused: the page that says so is theirs too.
         request.state.visitor = visitor
+        request.state.emergency_stops = await stops_in_force(parts.app)
         visitor.asker.grant.refuse_below(role)
         if request.method not in _SAFE:
             await refuse_foreign(request, visitor)

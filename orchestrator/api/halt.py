@@ -1,0 +1,65 @@
+"""The emergency stop over HTTP."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from orchestrator.api.access import Operator, Viewer
+from orchestrator.api.etags import TaggedRoute
+from orchestrator.api.problems import problem_responses
+from orchestrator.serving.served import MOST_OF_A_BODY, TheApp
+from orchestrator.serving.wire import Text, Wire
+from orchestrator.usecases.app import App
+from orchestrator.usecases.emergency_stop import lift_stop, stop_calls, stops_in_force
+from orchestrator.usecases.stop_json import stop_json
+
+
+class HaltChange(Wire):
+    """Stops the calls of one tenant or of all, or lifts that."""
+
+    reason: Text = Field(description="Why; the audit log keeps it.")
+    tenant: Text | None = Field(default=None, description="Only this tenant; null for all, or to lift every stop.")
+    lift: bool = Field(default=False, description="Lift the stop in place of setting it; this takes an admin.")
+
+
+class StopFacts(Wire):
+    """An emergency stop in force; `tenant` is null where all tenants are stopped."""
+
+    tenant: str | None
+    reason: str
+    stopped_by: str
+    stopped_at: str
+
+
+class HaltFacts(Wire):
+    """The emergency stops in force."""
+
+    is_halted: bool
+    items: list[StopFacts]
+
+
+def halt_routes() -> APIRouter:
+    """/api/halt."""
+    routes = APIRouter(prefix="/api/halt", tags=["halt"], route_class=TaggedRoute, max_body_size=MOST_OF_A_BODY)
+
+    @routes.get("", responses=problem_responses())
+    async def emergency_stops(app: TheApp, _: Viewer) -> HaltFacts:
+        """The emergency stops in force."""
+        return await _facts(app)
+
+    @routes.post("", responses=problem_responses(404))
+    async def change_emergency_stop(app: TheApp, by: Operator, change: HaltChange) -> HaltFacts:
+        """Stop every call of one tenant or of all within a second, or lift the stop; answers with what is in force."""
+        if change.lift:
+            await lift_stop(app, tenant=change.tenant, reason=change.reason, by=by)
+        else:
+            await stop_calls(app, tenant=change.tenant, reason=change.reason, by=by)
+        return await _facts(app)
+
+    return routes
+
+
+async def _facts(app: App) -> HaltFacts:
+    stops = [stop_json(stop) for stop in await stops_in_force(app)]
+    return HaltFacts.model_validate({"isHalted": bool(stops), "items": stops})

@@ -1,0 +1,46 @@
+"""`muster halt`: the emergency stop, and how it is lifted."""
+
+from __future__ import annotations
+
+import click
+
+from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
+from orchestrator.domain.errors import RequestRejected
+
+
+@click.command()
+@click.option("--tenant", metavar="NAME", help="Only the calls of this tenant; else those of all tenants.")
+@click.option("--reason", metavar="TEXT", help="Why; a stop and its lifting need one, and the audit log keeps it.")
+@click.option("--lift", is_flag=True, help="End the stop: of --tenant, or every stop.")
+@click.option("--show", is_flag=True, help="Only say what is in force.")
+@output_option
+@pass_invocation
+def halt(invocation: Invocation, *, tenant: str | None, reason: str | None, lift: bool, show: bool) -> None:
+    """Stop every call of one tenant, or of all, on every worker within a second.
+
+    The stop survives restarts. Schedules start nothing, new jobs are stored and wait, and only --lift ends it.
+    """
+    from orchestrator.cli.output import show_rows
+    from orchestrator.domain.emergency_stop import EmergencyStop
+    from orchestrator.usecases.app import App
+    from orchestrator.usecases.emergency_stop import lift_stop, stop_calls, stops_in_force
+    from orchestrator.usecases.stop_json import stop_json
+
+    if lift and show:
+        raise RequestRejected("Give one of --lift and --show.")
+    if not show and not (reason or "").strip():
+        raise RequestRejected("An emergency stop and its lifting need a reason: --reason TEXT.")
+
+    async def change(app: App) -> list[EmergencyStop]:
+        if lift:
+            for stop in await lift_stop(app, tenant=tenant, reason=reason or "", by=asker()):
+                click.echo(f"Lifted the emergency stop of {stop.scope}. Jobs go on within a second.", err=True)
+        elif not show:
+            await stop_calls(app, tenant=tenant, reason=reason or "", by=asker())
+        return await stops_in_force(app)
+
+    stops = invocation.ask(change)
+    if stops or invocation.output is not Format.TABLE:
+        show_rows([stop_json(stop) for stop in stops], invocation.output)
+    elif show:
+        click.echo("No emergency stop is in force.")

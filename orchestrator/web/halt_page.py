@@ -1,0 +1,54 @@
+"""The emergency stop on the dashboard: its page, its banner, and the forms that set and lift it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.serving.served import MOST_OF_A_BODY, Parts
+from orchestrator.usecases.emergency_stop import lift_stop, stop_calls, stops_in_force
+from orchestrator.web.pages import Pages
+from orchestrator.web.session import Admin, Operator, Viewer
+
+_Reason = Annotated[str, Form(max_length=2000)]
+_Tenant = Annotated[str, Form(max_length=200)]
+
+
+def halt_routes(pages: Pages) -> APIRouter:
+    """Everything below /halt; the forms work without scripts and lead back to the page."""
+    routes = APIRouter(prefix="/halt", max_body_size=MOST_OF_A_BODY)
+
+    @routes.get("")
+    async def show(request: Request, parts: Parts, _: Viewer) -> Response:
+        stops = await stops_in_force(parts.app)
+        return pages.show(request, "halt.html", stops=stops, tenants=sorted(parts.app.tenants))
+
+    @routes.get("/banner")
+    async def banner(request: Request, _: Viewer) -> Response:
+        return pages.show(request, "halt_banner.html")
+
+    @routes.post("")
+    async def stop(
+        parts: Parts, visitor: Operator, reason: _Reason = "", tenant: _Tenant = "", confirmed: _Tenant = ""
+    ) -> RedirectResponse:
+        _refuse_unconfirmed(confirmed)
+        await stop_calls(parts.app, tenant=tenant or None, reason=reason, by=visitor.asker)
+        return RedirectResponse("/halt", 303)
+
+    @routes.post("/lift")
+    async def lift(
+        parts: Parts, visitor: Admin, reason: _Reason = "", tenant: _Tenant = "", confirmed: _Tenant = ""
+    ) -> RedirectResponse:
+        _refuse_unconfirmed(confirmed)
+        await lift_stop(parts.app, tenant=tenant or None, reason=reason, by=visitor.asker)
+        return RedirectResponse("/halt", 303)
+
+    return routes
+
+
+def _refuse_unconfirmed(confirmed: str) -> None:
+    if not confirmed:
+        raise RequestRejected("Tick the box to confirm it; nothing was changed.")
