@@ -50,6 +50,8 @@ NEEDED = {
     "GET /api/devices": Role.VIEWER,
     "GET /api/devices/{device}": Role.VIEWER,
     "GET /api/lanes": Role.VIEWER,
+    "GET /api/halt": Role.VIEWER,
+    "POST /api/halt": Role.OPERATOR,
     "GET /api/lanes/{tenant}": Role.VIEWER,
     "GET /metrics": Role.VIEWER,
     "GET /api/keys": Role.ADMIN,

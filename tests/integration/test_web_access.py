@@ -97,6 +97,10 @@ NEEDED = {
     "POST /lists/{name}/remove": Role.OPERATOR,
     "GET /lanes": Role.VIEWER,
     "GET /health": Role.VIEWER,
+    "GET /halt": Role.VIEWER,
+    "GET /halt/banner": Role.VIEWER,
+    "POST /halt": Role.OPERATOR,
+    "POST /halt/lift": Role.ADMIN,
 }
 
 
