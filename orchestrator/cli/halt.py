@@ -41,6 +41,9 @@ def halt(invocation: Invocation, *, tenant: str | None, reason: str | None, lift
 
     stops = invocation.ask(change)
     if stops or invocation.output is not Format.TABLE:
-        show_rows([stop_json(stop) for stop in stops], invocation.output)
+        rows = [stop_json(stop) for stop in stops]
+        if invocation.output is Format.TABLE:
+            rows = [{**row, "tenant": row["tenant"] or "(all)"} for row in rows]
+        show_rows(rows, invocation.output)
     elif show:
         click.echo("No emergency stop is in force.")
