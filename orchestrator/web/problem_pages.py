@@ -15,8 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from orchestrator.domain.errors import (
-    EmergencyStopped,
     ConfirmationOutdated,
+    EmergencyStopped,
     IdempotencyConflict,
     IllegalMove,
     IntakeFailed,
