@@ -30,7 +30,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a change concerns: actions, tenants, and the devices of the largest job or list that it touches."""
+    """The reach of a change: actions, tenants, and the devices of the largest job or list that the change touches."""
 
     actions: frozenset[Action] = frozenset()
     tenants: frozenset[str] = frozenset()
@@ -182,7 +182,7 @@ class Identified:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the operators among the people of an installation may do at most."""
+    """The limits of every operator who signs in through the directory."""
 
     ceiling: int | None = None
     actions: frozenset[Action] | None = None
@@ -227,7 +227,7 @@ class Refusal:
 
     @property
     def kind(self) -> str:
-        """What makes it one of a kind: a failed sign-in its address, a refused change the caller."""
+        """Failed sign-ins from one address are of one kind, and refused changes of one caller."""
         whose = self.by.origin if self.what == SIGN_IN_FAILED else self.by.caller
         return f"{self.what} {whose}"[:300]
 

@@ -44,7 +44,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Creations:
-    """What a caller created and is still in force: ids of valid keys, names of schedules, ids of unfinished jobs."""
+    """Things in force that a caller created: ids of valid keys, names of schedules, ids of unfinished jobs."""
 
     keys: tuple[str, ...] = ()
     schedules: tuple[str, ...] = ()

@@ -117,7 +117,7 @@ class Sessions:
         )
 
     async def remember_sign_in(self, state_hash: str, flow: str, *, expires_at: datetime, now: datetime) -> None:
-        """Somebody was sent to Entra; of too many sign-ins that did not come back, the oldest are forgotten."""
+        """Keeps a sign-in that was sent to Entra, and removes the oldest where too many have not come back."""
         await self._connection.execute(delete(SignInRow).where(SignInRow.expires_at < now))
         newest = select(SignInRow.state_hash).order_by(SignInRow.expires_at.desc(), SignInRow.state_hash)
         beyond = newest.offset(MOST_SIGN_INS).limit(1_000)
@@ -127,7 +127,7 @@ class Sessions:
         )
 
     async def take_sign_in(self, state_hash: str, *, now: datetime) -> str | None:
-        """And came back: once, and in time."""
+        """Removes and returns the flow of a sign-in that came back; None where it is too late, or was taken before."""
         taken = (
             delete(SignInRow).where(SignInRow.state_hash == state_hash).returning(SignInRow.flow, SignInRow.expires_at)
         )

@@ -178,7 +178,7 @@ def key_parts(text: str) -> tuple[str, str] | None:
 
 
 def failed_key_words(text: str) -> str:
-    """What the audit log says of a key that opened nothing: its id where it has one, and never its secret."""
+    """The reason in the audit log for a key that opened nothing: names the id where there is one, never the secret."""
     parts = key_parts(text)
     return "Text that is no key was sent." if parts is None else f"Key {parts[0]} opens nothing."
 

@@ -60,7 +60,7 @@ async def revoke_key(
 
 
 async def creations_of(tx: Transaction, key_id: str, *, now: datetime) -> Creations:
-    """What the key created, and what the keys created that it created; for the valid keys among them too."""
+    """Everything in force that the key created, directly or by way of keys that it created."""
     callers, keys = [caller_of_key(key_id)], set[str]()
     while True:
         found = await tx.creations.of(callers, now=now)

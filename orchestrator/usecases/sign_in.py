@@ -138,7 +138,7 @@ async def _check(app: App, session: Session, secret: str, token: str | None, dir
 
 
 async def _renewed(provider: Provider | None, token: str | None, session: Session) -> Identified:
-    """What the directory says of the person now; SignInRefused where it no longer lets them in."""
+    """The directory's present answer about the person; SignInRefused where the person is no longer let in."""
     if provider is None or token is None:
         raise SignInRefused("Entra ID can no longer be asked about the role: sign in again.")
     async with asyncio.timeout(_PATIENCE):
