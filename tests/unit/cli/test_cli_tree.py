@@ -26,6 +26,7 @@ CONTRACT = (
     "tenant",
     "lane",
     "key",
+    "session",
     "audit",
     "serve",
     "worker",
