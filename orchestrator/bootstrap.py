@@ -102,6 +102,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             batching=Batching(settings.batching),
             started_at=clock.now(),
             keep_days=settings.keep_days,
+            inventory_max_age=settings.inventory_max_age,
             longest_key=timedelta(days=settings.key_max_days),
             metrics=metrics,
             messenger=_messenger(settings, clock),

@@ -162,6 +162,7 @@ class PreviewFacts(Wire):
     ineligible: int
     left_out: int
     id_columns: list[str]
+    matched: dict[str, int]
     ignored: list[str] = Field(description="What was found in the list that is no device and no error.")
     forecast: ForecastFacts
     problems: list[BadLine] = Field(description=f"The bad lines, or the first {MOST_PROBLEMS:,} of them.")

@@ -50,9 +50,10 @@ def run_list(
     settings: Settings, submission: Submission, output: Format, *, aside: Callable[[], None] | None = None
 ) -> int:
     """The same with settings from elsewhere: the demo runs what `run` runs."""
+    submission.refuse_unclear_source()
     refuse_unwritable(
         submission.report or Path("muster-report.csv"),
-        never=None if submission.file == STDIN else Path(submission.file),
+        never=None if submission.file in {None, STDIN} else Path(str(submission.file)),
     )
 
     async def work(app: App, interrupt: Interrupt) -> int:
@@ -69,6 +70,7 @@ def run_list(
 
 def launch_submit(invocation: Invocation, submission: Submission, *, waits: bool) -> int:
     """Submit; the id is all that a script wants to hear, unless it waits."""
+    submission.refuse_unclear_source()
     settings = invocation.settings()
     if submission.report is not None:
         refuse_unwritable(submission.report)
@@ -114,7 +116,7 @@ async def _receive(
         is_interrupted=lambda: interrupt.is_raised,
     )
     request, options = submission.request(settings), submission.intake(settings)
-    with submission.stream() as stream:
+    async with submission.stream(app, settings) as stream:
         try:
             return await submit_job(
                 app,
@@ -133,7 +135,7 @@ async def _receive(
 
 async def _preview(app: App, settings: Settings, submission: Submission, output: Format) -> int:
     request, options = submission.request(settings), submission.intake(settings)
-    with submission.stream() as stream:
+    async with submission.stream(app, settings) as stream:
         preview = await preview_job(app, request, stream, file_name=submission.file_name, options=options)
     if preview.bad and not submission.skip_invalid:
         raise IntakeFailed(

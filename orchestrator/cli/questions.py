@@ -98,7 +98,7 @@ def say_preview(action: Action, preview: Preview) -> None:
         parts.append(f"{preview.rejected:,} rejected")
     if preview.left_out:
         parts.append(f"{preview.left_out:,} of the report need no other try")
-    click.echo(f"{action}: {', '.join(parts)}; ids from {', '.join(preview.id_columns)}.", err=True)
+    click.echo(f"{action}: {', '.join(parts)}; {_origin(preview)}.", err=True)
     if preview.ignored:
         click.echo(f"Ignored: {'; '.join(preview.ignored)}.", err=True)
     # Left out already, they are among the rejected.
@@ -110,6 +110,14 @@ def say_preview(action: Action, preview: Preview) -> None:
         )
     if (line := forecast_line(preview.forecast)) is not None:
         click.echo(line, err=True)
+
+
+def _origin(preview: Preview) -> str:
+    """Where the ids come from: their column, or what they were matched by."""
+    if not preview.matched:
+        return f"ids from {', '.join(preview.id_columns)}"
+    counts = ", ".join(f"{count:,} by {by}" for by, count in preview.matched.items())
+    return f"matched {counts}"
 
 
 def finish_line(done_at: datetime | None, now: datetime) -> str | None:

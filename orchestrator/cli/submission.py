@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -16,12 +16,15 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.brake import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed, TryLater, UnknownTenant
+from orchestrator.domain.inventory import Identifier
 from orchestrator.domain.job import Priority
 from orchestrator.domain.plain_text import shown
 
 if TYPE_CHECKING:
     from orchestrator.intake.device_list import IntakeOptions
     from orchestrator.settings import Settings
+    from orchestrator.usecases.app import App
+    from orchestrator.usecases.select_devices import Selection
     from orchestrator.usecases.submit_job import JobRequest
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -33,8 +36,8 @@ STDIN = "-"
 class Submission:
     """What was asked for on the command line."""
 
-    file: str
     action: str
+    file: str | None = None
     via: str = Via.MANAGED_DEVICES.value
     tenant: str | None = None
     name: str | None = None
@@ -51,6 +54,12 @@ class Submission:
     canary: int = 0
     brake_share: int = BrakeOptions().share
     brake_sample: int = BrakeOptions().sample
+    match: str = "auto"
+    prefer: str | None = None
+    stale_ok: bool = False
+    device: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    list_name: str | None = None
 
     def request(self, settings: Settings) -> JobRequest:
         """The request apart from the devices."""
@@ -81,6 +90,10 @@ class Submission:
             max_rows=settings.max_rows,
             max_bytes=settings.max_bytes,
             max_columns=settings.max_columns,
+            match=None if self.match == "auto" else Identifier(self.match),
+            prefer_newest=self.prefer is not None,
+            stale_ok=self.stale_ok,
+            is_selection=self.file is None,
             # Whoever runs a command has this process to themselves: all of them are named.
             most_problems=settings.max_rows,
         )
@@ -88,11 +101,42 @@ class Submission:
     @property
     def file_name(self) -> str | None:
         """The name of the list, without its folder."""
-        return file_name_of(self.file)
+        return self.selection().label[:_LONGEST_LABEL] if self.file is None else file_name_of(self.file)
 
-    def stream(self) -> AbstractContextManager[BinaryIO]:
-        """The bytes of the list."""
-        return opened_list(self.file)
+    def selection(self) -> Selection:
+        """The devices that were chosen without a file; a condition that cannot be read is RequestRejected."""
+        from orchestrator.domain.conditions import parse_condition
+        from orchestrator.usecases.select_devices import Selection
+
+        return Selection(self.device, tuple(map(parse_condition, self.where)), self.list_name)
+
+    def refuse_unclear_source(self) -> None:
+        """A usage error unless exactly one source of devices was named."""
+        given = [self.file is not None, bool(self.device), bool(self.where), self.list_name is not None]
+        if sum(given) != 1:
+            raise click.UsageError(
+                "Name the devices in one way: FILE, --list NAME, --device NAME or --where CONDITION."
+                + (" Several were given." if sum(given) else "")
+            )
+
+    @asynccontextmanager
+    async def stream(self, app: App, settings: Settings) -> AsyncIterator[BinaryIO]:
+        """The bytes of the list, or of what the selection came to."""
+        if self.file is not None:
+            with opened_list(self.file) as opened:
+                yield opened
+            return
+        from orchestrator.usecases.select_devices import selected
+
+        chosen = selected(
+            app,
+            chosen_tenant(settings, self.tenant),
+            self.selection(),
+            prefer_newest=self.prefer is not None,
+            is_stale_ok=self.stale_ok,
+        )
+        async with chosen as stream:
+            yield stream
 
 
 def file_name_of(file: str) -> str | None:
@@ -211,10 +255,34 @@ INTAKE_OPTIONS = (
 )
 """How a list is read: a saved list takes these too."""
 
+MATCH_OPTIONS = (
+    click.option(
+        "--match",
+        type=Spelled(["auto", *(each.value for each in Identifier)]),
+        default="auto",
+        show_default=True,
+        help="What the rows hold: ids, or names to be matched against the inventory.",
+    ),
+    click.option("--prefer", type=Spelled(["newest"]), help="Of several devices of one name, the last in contact."),
+    click.option("--stale-ok", is_flag=True, help="Match against the inventory however old it is."),
+)
+"""How names are matched."""
+
+_LONGEST_LABEL = 200
+
 _OPTIONS = (
-    click.argument("file", metavar="FILE", type=click.Path()),
+    click.argument("file", metavar="[FILE]", type=click.Path(), required=False),
+    click.option("--list", "list_name", metavar="NAME", help="Instead of FILE: a saved list."),
+    click.option("--device", multiple=True, metavar="NAME", help="Instead of FILE: a device by name, serial or id."),
+    click.option(
+        "--where",
+        multiple=True,
+        metavar="CONDITION",
+        help="Instead of FILE: devices of the inventory, such as 'name=BER-*' or 'last-contact<30d'; all must hold.",
+    ),
     *REQUEST_OPTIONS,
     *INTAKE_OPTIONS,
+    *MATCH_OPTIONS,
     click.option("--yes", "-y", is_flag=True, help="Ask no question, however many devices there are."),
     click.option("--name", metavar="TEXT", help="A name for the job."),
     click.option("--dry-run", is_flag=True, help="Read the list, say what would be called, and store nothing."),

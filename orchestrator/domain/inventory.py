@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Identifier(StrEnum):
@@ -23,6 +24,13 @@ class Identifier(StrEnum):
     def label(self) -> str:
         """The identifier as a sentence names it: "serial number"."""
         return _LABELS[self]
+
+
+class Named(NamedTuple):
+    """One cell of a row that names its device."""
+
+    by: Identifier
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

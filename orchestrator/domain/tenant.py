@@ -24,4 +24,9 @@ class Tenant:
     @property
     def directory(self) -> str:
         """Cloud and Entra tenant without the app: whose devices these are, whichever app calls them."""
-        return self.lane.rpartition("/")[0]
+        return directory_of(self.lane)
+
+
+def directory_of(lane: LaneKey) -> str:
+    """Cloud and Entra tenant of a lane."""
+    return lane.rpartition("/")[0]

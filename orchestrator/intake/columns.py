@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed
@@ -25,10 +25,14 @@ BARE_COLUMN = "id"
 
 @dataclass(frozen=True, slots=True)
 class IdColumns:
-    """Where the ids of `Via.columns` stand, in that order, and what the file calls those columns."""
+    """Where the ids of `Via.columns` stand, in that order, and what the file calls those columns.
+
+    `doubt` is why the ids are refused unless an inventory knows every one of them; None where they are accepted.
+    """
 
     indexes: tuple[int, ...]
     names: tuple[str, ...]
+    doubt: str | None = None
 
 
 def is_device(cells: Sequence[str]) -> bool:
@@ -39,6 +43,11 @@ def is_device(cells: Sequence[str]) -> bool:
 def columns_of_guids(rows: Iterable[Sequence[str]]) -> frozenset[int]:
     """The places of the cells that are a GUID in any of these rows."""
     return frozenset(place for cells in rows for place, cell in enumerate(cells) if _GUID.fullmatch(bare(cell)))
+
+
+def has_id_column(header: Sequence[str]) -> bool:
+    """Whether a column has a name under which managed device ids stand; where it has, names beside it are not used."""
+    return not {folded(alias) for alias in ALIASES}.isdisjoint(map(folded, header))
 
 
 def names_an_id(cells: Sequence[str], via: Via, *, column: str | None) -> bool:
@@ -54,10 +63,12 @@ def find_id_columns(
     column: str | None,
     object_type: str | None = None,
     with_guids: Collection[int] | None = None,
+    has_inventory: bool = False,
 ) -> IdColumns:
     """The id columns for this way of addressing devices; IntakeFailed says what is wrong and what to do.
 
     `object_type` is what a `#TYPE` line names; `with_guids` are the columns that hold GUIDs, None if nobody looked.
+    With an inventory ids without a sign are not refused yet, since it may know them: see `IdColumns.doubt`.
     """
     names = [folded(name) for name in header]
     if len(via.columns) > 1:
@@ -70,7 +81,12 @@ def find_id_columns(
         places = [place for place, name in enumerate(names) if name == folded(alias)]
         if places:
             place = _only(header, places)
-            refuse_unless_intune(place, around)
+            try:
+                refuse_unless_intune(place, around)
+            except IntakeFailed as refusal:
+                if not has_inventory:
+                    raise
+                return replace(_take(header, [place]), doubt=str(refusal))
             return _take(header, [place])
     refuse_other_ids(around)
     wanted = ", ".join(f"`{alias}`" for alias in ALIASES)

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import MOST_PROBLEMS, IntakeFailed
+from orchestrator.domain.inventory import Identifier, Match, Named
 from orchestrator.intake.columns import names_an_id
 from orchestrator.intake.csv_file import MOST_COLUMNS, CsvFile, CsvRow
 from orchestrator.intake.header import ROWS_LOOKED_AT, Expected, Header, read_header
@@ -21,7 +22,12 @@ from orchestrator.intake.validation import Validation
 
 @dataclass(frozen=True, slots=True)
 class IntakeOptions:
-    """What the operator asked for, and the limits of the installation."""
+    """What the operator asked for, and the limits of the installation.
+
+    `match` says by what rows name their devices, None leaves it to the header. `has_inventory` says whether there is
+    an inventory to match against; `prefer_newest` and `stale_ok` how it is used. `is_selection` marks a list that
+    Muster wrote itself.
+    """
 
     column: str | None = None
     skip_invalid: bool = False
@@ -30,12 +36,17 @@ class IntakeOptions:
     max_rows: int = 1_000_000
     max_bytes: int = 1024**3
     max_columns: int = MOST_COLUMNS
+    match: Identifier | None = None
+    has_inventory: bool = False
+    is_selection: bool = False
+    prefer_newest: bool = False
+    stale_ok: bool = False
     most_problems: int = MOST_PROBLEMS
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows, in the order of the file."""
+    """Some rows, in the order of the file; a row without verdict and device has yet to be matched (`settle`)."""
 
     rows: list[InputRow]
 
@@ -73,6 +84,24 @@ class DeviceList:
         if page:
             yield Page(page)
 
+    @property
+    def is_matched(self) -> bool:
+        """Whether its rows name devices by something that has to be matched against the inventory."""
+        return bool(self._validation.layout.named)
+
+    @property
+    def doubt(self) -> str | None:
+        """Why its ids are refused unless the inventory knows every one of them; None where they are accepted."""
+        return self.id_columns.doubt
+
+    def named(self, row: InputRow) -> tuple[Named, ...]:
+        """What a row names its device by, the most exact kind first; nothing where it has a verdict already."""
+        return () if row.verdict is not None else self._validation.named(row)
+
+    def settle(self, row: InputRow, match: Match, reason: str = "") -> InputRow:
+        """A row with the device that it was matched to, or rejected for this reason; rows in the order of the file."""
+        return self._validation.settle(row, match, reason)
+
     def report(self) -> IntakeReport:
         """What came of it; whole after the last page."""
         found = self._validation
@@ -85,6 +114,7 @@ class DeviceList:
             ineligible=found.ineligible,
             left_out=self.left_out,
             ignored=found.ignored.sentences(),
+            matched=dict(found.matched),
             problems=tuple(found.problems),
             sha256=self._file.sha256,
             bytes=self._file.bytes_read,
@@ -144,8 +174,20 @@ def _open(stream: BinaryIO, via: Via, options: IntakeOptions) -> DeviceList:
     first = list(islice(rows, ROWS_LOOKED_AT))
     if not first:
         raise IntakeFailed("The file is empty. Give a CSV file with one device a row.")
-    header = read_header(first, Expected(via, options.column, file.delimiter, file.object_type))
+    header = read_header(first, _expected(file, via, options))
     return DeviceList(file, _with_a_first(chain(first[header.rows :], rows)), header, options)
+
+
+def _expected(file: CsvFile, via: Via, options: IntakeOptions) -> Expected:
+    return Expected(
+        via,
+        options.column,
+        file.delimiter,
+        file.object_type,
+        options.match,
+        options.has_inventory,
+        options.is_selection,
+    )
 
 
 def _with_a_first(rows: Iterator[CsvRow]) -> Iterator[CsvRow]:

@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed
+from orchestrator.domain.inventory import Identifier
 from orchestrator.intake.columns import (
     BARE_COLUMN,
+    IdColumns,
     columns_of_guids,
     find_bare_column,
     find_id_columns,
+    has_id_column,
     is_device,
     names_an_id,
 )
@@ -19,8 +22,17 @@ from orchestrator.intake.csv_file import CsvRow
 from orchestrator.intake.dialect import DELIMITERS, split_line
 from orchestrator.intake.eligibility import Eligibility
 from orchestrator.intake.id_signs import refuse_group_template, refuse_unlike_ids
-from orchestrator.intake.noise import bare, has_marks, trimmed, without_marks
-from orchestrator.intake.own_report import name_in_input, own_columns, recognise
+from orchestrator.intake.identifiers import (
+    HOW_TO_MATCH,
+    IdentifierColumn,
+    bare_identifier,
+    identifier_columns,
+    is_header_of_names,
+    names_a_device,
+)
+from orchestrator.intake.noise import bare, has_marks, shown, trimmed, without_marks
+from orchestrator.intake.own_report import name_in_input, own_width, recognise
+from orchestrator.intake.selection import selection_layout
 from orchestrator.intake.validation import Layout
 
 ROWS_LOOKED_AT = 20
@@ -46,22 +58,33 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is looked for in a header, and what is known of the file besides its rows."""
+    """What is looked for in a header, and what is known of the file besides its rows.
+
+    `match` says by what the rows name devices, None leaves it to the header; `has_inventory` whether names can be
+    matched at all.
+    """
 
     via: Via
     column: str | None
     delimiter: str
     object_type: str | None = None
+    match: Identifier | None = None
+    has_inventory: bool = False
+    is_selection: bool = False
 
 
 def read_header(first: Sequence[CsvRow], expected: Expected) -> Header:
     """The header among the first rows of a file; IntakeFailed where the list below it cannot be taken."""
+    if expected.is_selection:
+        return Header((), selection_layout(expected.via, expected.delimiter), rows=1, line=1)
     place = _place_of_header(first, expected)
     row = first[place]
     if row.problem is not None:
         raise IntakeFailed(f"Line {row.line:,}, which should be the header, {row.problem}.")
-    if is_device(row.cells):
+    if is_device(row.cells) and expected.match in (None, Identifier.ID):
         return _without_header(row.cells, expected)
+    if (names := _bare_names(first, expected)) is not None:
+        return names
     titles = tuple(first[:place])
     try:
         header = _with_header(row.cells, [each.cells for each in first[place + 1 :]], expected)
@@ -81,11 +104,72 @@ def _place_of_header(first: Sequence[CsvRow], expected: Expected) -> int:
     for place, row in enumerate(first[:device]):
         if row.problem is None and names_an_id(row.cells, expected.via, column=expected.column):
             return place
+    for place, row in enumerate(first[:device]):
+        if row.problem is None and names_a_device(row.cells):
+            return place
     if 0 < device < len(first):
         width = len(trimmed(first[device].cells))
         if len(trimmed(first[device - 1].cells)) == width != len(trimmed(first[0].cells)):
             return device - 1
     return 0
+
+
+def _by_names(names: Sequence[str], expected: Expected) -> Layout | None:
+    """The layout of a list that is matched against the inventory; None where it is read by its managed device ids."""
+    if expected.match is Identifier.ID or len(expected.via.columns) > 1 or not expected.has_inventory:
+        return None
+    if expected.match is None and (expected.column is not None or has_id_column(names)):
+        return None
+    named = identifier_columns(names, match=expected.match, column=expected.column)
+    if not named and expected.match is not None:
+        if len(trimmed(names)) != 1:
+            raise IntakeFailed(
+                f"No column has a name under which exports write a {expected.match.label}. `--column NAME` says which "
+                "one holds it."
+            )
+        named = (bare_identifier(expected.match, name=shown(names[0])),)
+    elif not named and len(trimmed(names)) == 1 and is_header_of_names(names[0]):
+        by = Identifier.SERIAL if "serial" in names[0].casefold() else Identifier.NAME
+        named = (bare_identifier(by, name=shown(names[0])),)
+    if not named:
+        return None
+    shown_names = tuple(column.name for column in named)
+    return _layout(expected, IdColumns((), shown_names), len(names), named)
+
+
+def _bare_names(first: Sequence[CsvRow], expected: Expected) -> Header | None:
+    """The header of a file that is one bare column of names; None for any other file."""
+    can_match = expected.has_inventory and expected.match is not Identifier.ID and expected.column is None
+    if not can_match or len(expected.via.columns) > 1:
+        return None
+    if any(len(trimmed(row.cells)) > 1 for row in first) or not trimmed(first[0].cells):
+        return None
+    cell = bare(first[0].cells[0])
+    if names_an_id(first[0].cells, expected.via, column=None) or is_header_of_names(cell):
+        return None
+    column = bare_identifier(expected.match)
+    return Header((column.name,), _layout(expected, IdColumns((), (column.name,)), 1, (column,)))
+
+
+def _layout(expected: Expected, ids: IdColumns, width: int, named: tuple[IdentifierColumn, ...]) -> Layout:
+    return Layout(
+        expected.via,
+        ids,
+        width,
+        Eligibility(),
+        delimiter=expected.delimiter,
+        object_type=expected.object_type,
+        named=named,
+    )
+
+
+def _with_hint(failed: IntakeFailed, names: Sequence[str], expected: Expected) -> IntakeFailed:
+    """The refusal, with how such a list could be matched where it names devices by something else than an id."""
+    if expected.has_inventory or len(expected.via.columns) > 1 or expected.column is not None:
+        return failed
+    if names_a_device(names) or (len(trimmed(names)) == 1 and not has_id_column(names)):
+        return IntakeFailed(f"{failed} {HOW_TO_MATCH}")
+    return failed
 
 
 def _without_header(cells: Sequence[str], expected: Expected) -> Header:
@@ -102,23 +186,34 @@ def _with_header(cells: list[str], below: Sequence[list[str]], expected: Expecte
     _refuse_row_in_quotes(cells, expected)
     names = [without_marks(cell) for cell in cells]
     report_via = recognise(names)
-    own = 0 if report_via is None else len(own_columns(report_via))
+    own = 0 if report_via is None else own_width(names, report_via)
     # Its own ids come first: columns of its input that are called alike have not been read since.
     has_ids = report_via is not None and column is None and set(via.columns) <= set(report_via.columns)
-    id_columns = find_id_columns(
-        names[:own] if has_ids else names,
-        via,
-        column=column,
-        object_type=expected.object_type,
-        with_guids=columns_of_guids(below) if below else None,
-    )
+    if not has_ids and (matched := _by_names(names, expected)) is not None:
+        return Header(tuple(names), replace(matched, eligibility=Eligibility.of(names), header=trimmed(cells)))
+    try:
+        id_columns = find_id_columns(
+            names[:own] if has_ids else names,
+            via,
+            column=column,
+            object_type=expected.object_type,
+            with_guids=columns_of_guids(below) if below else None,
+            has_inventory=expected.has_inventory and expected.match is None,
+        )
+    except IntakeFailed as failed:
+        raise _with_hint(failed, names, expected) from failed
     if column is None:
         refuse_unlike_ids([row[id_columns.indexes[-1]] for row in below if len(row) > id_columns.indexes[-1]])
-    named = trimmed(cells)
+    spelled = trimmed(cells)
     # A column that is taken because it stands alone has to stand alone in the rows as well.
-    width = id_columns.indexes[0] + 1 if len([name for name in named if name]) == 1 else len(cells)
+    width = id_columns.indexes[0] + 1 if len([name for name in spelled if name]) == 1 else len(cells)
     columns = names[own:width] if report_via is None else [name_in_input(name, report_via) for name in names[own:width]]
-    layout = Layout(via, id_columns, width, Eligibility.of(names), own, named, expected.delimiter, expected.object_type)
+    layout = Layout(
+        via, id_columns, width, Eligibility.of(names), own, spelled, expected.delimiter, expected.object_type
+    )
+    if id_columns.doubt is not None:
+        place = id_columns.indexes[0]
+        layout = replace(layout, named=(IdentifierColumn(Identifier.ID, place, shown(names[place])),))
     return Header(tuple(columns), layout, report_via)
 
 

@@ -11,6 +11,7 @@ from orchestrator.domain.target import RowVerdict
 class InputRow(NamedTuple):
     """A row as the report will show it again; without a verdict it is a target. A tuple, because there are so many.
 
+    `matched_by` and `name` are set where the row was matched against the inventory.
     `device` is None where the row names none, and in a target's row that comes out of the store: its target has it.
     """
 
@@ -19,3 +20,5 @@ class InputRow(NamedTuple):
     verdict: RowVerdict | None = None
     message: str | None = None
     device: Device | None = None
+    matched_by: str | None = None
+    name: str | None = None

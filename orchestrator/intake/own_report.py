@@ -26,10 +26,18 @@ def recognise(header: Sequence[str]) -> Via | None:
     """The way of addressing of the report that this is the header of; None if it is no report of ours."""
     folded = [name.strip().casefold() for name in header]
     for via in Via:
-        own = [name.casefold() for name in own_columns(via)]
+        # Reports of an earlier version have no names.
+        own = [name.casefold() for name in own_columns(via)[: -len(_NAMES)]]
         if folded[: len(own)] == own:
             return via
     return None
+
+
+def own_width(header: Sequence[str], via: Via) -> int:
+    """How many columns of a report's header are its own; a report of an earlier version has no names."""
+    own = own_columns(via)
+    names = [name.strip().casefold() for name in header[len(own) - len(_NAMES) : len(own)]]
+    return len(own) if names == [name.casefold() for name in _NAMES] else len(own) - len(_NAMES)
 
 
 def name_in_report(name: str, via: Via) -> str:
@@ -55,8 +63,10 @@ def restore_id(text: str) -> str:
     return text[1:] if text[:1] == "'" and _ID_LIKE_FORMULA.match(text) else text
 
 
+_NAMES = ("deviceName", "matchedBy")
 _FACTS = (
     *("httpStatus", "errorCode", "errorMessage", "attempts", "maybeRepeated"),
     *("requestId", "clientRequestId", "firstAttemptAt", "finishedAt"),
+    *_NAMES,
 )
 _ID_LIKE_FORMULA = re.compile(r"'*[=+\-@]")

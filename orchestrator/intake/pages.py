@@ -13,12 +13,7 @@ from orchestrator.intake.input_row import InputRow
 
 def pack(rows: Sequence[InputRow]) -> bytes:
     """The rows, compressed; a target's device is left out, since its target has it."""
-    packed = [
-        [row.line, row.cells]
-        if row.verdict is None
-        else [row.line, row.cells, row.verdict, row.message, row.device.key if row.device else None]
-        for row in rows
-    ]
+    packed = [_packed(row) for row in rows]
     text = json.dumps(packed, separators=(",", ":"))
     return zlib.compress(text.encode("ascii"), _FAST)
 
@@ -39,11 +34,25 @@ def unpack_devices(packed: bytes) -> dict[int, str]:
     return dict(json.loads(zlib.decompress(packed)))
 
 
-def _row(
-    line: int, cells: list[str], verdict: str | None = None, message: str | None = None, key: str | None = None
+def _packed(row: InputRow) -> list[object]:
+    if row.verdict is not None:
+        return [row.line, row.cells, row.verdict, row.message, row.device.key if row.device else None]
+    if row.matched_by is not None:
+        return [row.line, row.cells, None, None, None, row.matched_by, row.name]
+    return [row.line, row.cells]
+
+
+def _row(  # noqa: PLR0917 - the order in which a row is packed
+    line: int,
+    cells: list[str],
+    verdict: str | None = None,
+    message: str | None = None,
+    key: str | None = None,
+    matched_by: str | None = None,
+    name: str | None = None,
 ) -> InputRow:
     if verdict is None:
-        return InputRow(line, tuple(cells))
+        return InputRow(line, tuple(cells), matched_by=matched_by, name=name)
     return InputRow(line, tuple(cells), RowVerdict(verdict), message, Device.from_key(key) if key else None)
 
 

@@ -14,6 +14,7 @@ class IntakeReport:
     `ineligible` counts devices that cannot take a ConfigMgr action: among the rejected where only eligible ones were
     asked for, among the good otherwise. `problems` names the bad lines, the first hundred thousand of them.
     `left_out` counts rows of a report of ours that need no other try; they are not in `rows`.
+    `matched` counts the good rows by what they were matched; it is empty for a list of managed device ids.
     `ignored` lists the noise that was found, one clause for each kind.
     """
 
@@ -25,6 +26,7 @@ class IntakeReport:
     ineligible: int
     left_out: int
     ignored: tuple[str, ...]
+    matched: dict[str, int]
     problems: tuple[LineProblem, ...]
     sha256: str
     bytes: int

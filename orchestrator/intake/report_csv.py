@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from orchestrator.domain.device import Device, Via
+from orchestrator.domain.inventory import Identifier
 from orchestrator.domain.target import RowVerdict, TargetStatus
 from orchestrator.intake.formulas import defuse, defused
 from orchestrator.intake.input_row import InputRow
@@ -31,6 +32,7 @@ class ReportTarget:
     client_request_id: str | None = None
     first_attempt_at: datetime | None = None
     finished_at: datetime | None = None
+    device_name: str | None = None
 
 
 def report_header(via: Via, columns: Sequence[str]) -> str:
@@ -70,7 +72,7 @@ def _report_lines(
         status = row.verdict or targets[row.line].status
         if statuses is not None and status not in statuses:
             continue
-        facts = _target_facts(targets[row.line]) if row.verdict is None else _verdict_facts(row, row.verdict, via)
+        facts = _target_facts(targets[row.line], row) if row.verdict is None else _verdict_facts(row, row.verdict, via)
         # Rows may be longer than their header only where they were rejected for it; the report stays rectangular.
         blank = [""] * (columns - len(row.cells))
         yield defused([str(row.line), *facts, *row.cells[:columns], *blank])
@@ -86,7 +88,7 @@ def verdicts_rows(rows: Iterable[InputRow]) -> str:
     return _as_csv(defused([str(row.line), row.verdict or "good", row.message or "", *row.cells]) for row in rows)
 
 
-def _target_facts(target: ReportTarget) -> list[str]:
+def _target_facts(target: ReportTarget, row: InputRow) -> list[str]:
     return [
         *map(defuse_id, target.device.ids),
         target.status,
@@ -99,12 +101,14 @@ def _target_facts(target: ReportTarget) -> list[str]:
         target.client_request_id or "",
         _moment(target.first_attempt_at),
         _moment(target.finished_at),
+        target.device_name or row.name or "",
+        row.matched_by or Identifier.ID,
     ]
 
 
 def _verdict_facts(row: InputRow, verdict: RowVerdict, via: Via) -> list[str]:
     ids = row.device.ids if row.device else ("",) * len(via.columns)
-    return [*map(defuse_id, ids), verdict, "", "", row.message or "", "0", "false", "", "", "", ""]
+    return [*map(defuse_id, ids), verdict, "", "", row.message or "", "0", "false", "", "", "", "", "", ""]
 
 
 def _moment(moment: datetime | None) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.domain.device import BadId, Device, Via, parse_id
 from orchestrator.domain.errors import MOST_PROBLEMS, IntakeFailed, LineProblem
+from orchestrator.domain.inventory import Match, Matched, Named, NotEligible
 from orchestrator.domain.target import RowVerdict
 from orchestrator.intake.columns import IdColumns, names_an_id
 from orchestrator.intake.csv_file import CsvRow
 from orchestrator.intake.dialect import DELIMITERS
 from orchestrator.intake.eligibility import Eligibility
+from orchestrator.intake.identifiers import IdentifierColumn
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.noise import Ignored, Noise, bare, has_marks, object_type, program_line, shown, trimmed
 
@@ -21,7 +24,8 @@ class Layout:
     """What is known of a file from its header; the first `own` of its `width` columns are a report's own.
 
     `header` are the names of the columns without noise; `delimiter` is what stands between two cells,
-    and `object_type` what a `#TYPE` line names.
+    and `object_type` what a `#TYPE` line names. `named` are the columns by which rows are matched against an inventory;
+    none where they hold managed device ids. `is_selection` marks a list that Muster wrote itself (intake/selection.py).
     """
 
     via: Via
@@ -32,9 +36,13 @@ class Layout:
     header: Sequence[str] = ()
     delimiter: str = ","
     object_type: str | None = None
+    named: tuple[IdentifierColumn, ...] = ()
+    is_selection: bool = False
 
     def ids(self) -> tuple[tuple[str, int, str], ...]:
-        """For each id its column of `Via.columns`, where it stands, and what the file calls it."""
+        """For each id its column of `Via.columns`, its place and what the file calls it; none in a list of names."""
+        if self.named:
+            return ()
         return tuple(zip(self.via.columns, self.id_columns.indexes, self.id_columns.names, strict=True))
 
 
@@ -52,6 +60,7 @@ class Validation:
     ineligible: int = 0
     problems: list[LineProblem] = field(default_factory=list)
     ignored: Ignored = field(default_factory=Ignored)
+    matched: Counter[str] = field(default_factory=Counter)
     _first_lines: dict[bytes | str, int] = field(default_factory=dict)
     _ids: tuple[tuple[str, int, str], ...] = field(init=False)
 
@@ -66,6 +75,8 @@ class Validation:
             return self._reject_bad(row.line, cells, row.problem)
         if len(row.cells) > layout.width and any(bare(cell) for cell in row.cells[layout.width :]):
             return self._noise_or_bad(row, cells, _too_wide(len(trimmed(row.cells)), layout.width))
+        if layout.named:
+            return self._to_match(row, cells)
         device = read_device(row.cells, self._ids)
         if isinstance(device, BadId):
             return self._noise_or_bad(row, cells, self._explained(row.cells, device.reason))
@@ -73,20 +84,64 @@ class Validation:
             self.ignored.add(Noise.SURPLUS, row.line)
         if any(place < len(row.cells) and has_marks(row.cells[place]) for _, place, _ in self._ids):
             self.ignored.add(Noise.MARKS, row.line)
-        # A rejected row is never called, so it is not what a later row could be a duplicate of.
-        key = _compact(device)
-        first = self._first_lines.get(key)
-        if first is not None:
-            self.duplicates += 1
-            return InputRow(row.line, cells, RowVerdict.DUPLICATE, f"same device as line {first}", device)
+        if (first := self._first_lines.get(_compact(device))) is not None:
+            return self._duplicate(row.line, cells, device, first)
         objection = layout.eligibility.objection(row.cells)
         self.ineligible += objection is not None
         if objection is not None and self.only_eligible:
             self.rejected += 1
             return InputRow(row.line, cells, RowVerdict.REJECTED, objection, device)
-        self._first_lines[key] = row.line
+        good = InputRow(row.line, cells, device=device)
+        if layout.is_selection:
+            self.matched[row.cells[2]] += 1
+            good = good._replace(matched_by=row.cells[2], name=row.cells[1] or None)
+        return self._good(good)
+
+    def named(self, row: InputRow) -> tuple[Named, ...]:
+        """What a row that `judge` left open names its device by, the most exact kind first."""
+        named = self.layout.named
+        own = self.layout.own
+        return tuple(
+            Named(column.by, row.cells[column.place - own])
+            for column in named
+            if column.place - own < len(row.cells) and bare(row.cells[column.place - own])
+        )
+
+    def settle(self, row: InputRow, match: Match, reason: str) -> InputRow:
+        """A row that `judge` left open, with the device that it was matched to, or rejected for this reason."""
+        if isinstance(match, Matched):
+            device = Device((match.device.id,))
+            if (first := self._first_lines.get(_compact(device))) is not None:
+                return self._duplicate(row.line, row.cells, device, first)
+            self.matched[match.matched_by] += 1
+            return self._good(row._replace(device=device, matched_by=match.matched_by, name=match.device.name))
+        if isinstance(match, NotEligible) and self.only_eligible:
+            self.rejected += 1
+            self.ineligible += 1
+            return InputRow(row.line, row.cells, RowVerdict.REJECTED, reason)
+        return self._reject_bad(row.line, row.cells, reason)
+
+    def _to_match(self, row: CsvRow, cells: tuple[str, ...]) -> InputRow | None:
+        if self._is_header(row.cells) or program_line(row.cells) is not None:
+            return self._noise_or_bad(row, cells, "")
+        if len(row.cells) > self.layout.width:
+            self.ignored.add(Noise.SURPLUS, row.line)
+        open_row = InputRow(row.line, cells)
+        if not self.named(open_row):
+            columns = ", ".join(column.name for column in self.layout.named)
+            return self._reject_bad(row.line, cells, f"names no device: {columns} is empty")
+        return open_row
+
+    def _good(self, row: InputRow) -> InputRow:
+        # A rejected row is never called, so it is not what a later row could be a duplicate of.
+        assert row.device is not None  # noqa: S101 - both callers have just set it
+        self._first_lines[_compact(row.device)] = row.line
         self.good += 1
-        return InputRow(row.line, cells, device=device)
+        return row
+
+    def _duplicate(self, line: int, cells: tuple[str, ...], device: Device, first: int) -> InputRow:
+        self.duplicates += 1
+        return InputRow(line, cells, RowVerdict.DUPLICATE, f"same device as line {first}", device)
 
     def _noise_or_bad(self, row: CsvRow, cells: tuple[str, ...], reason: str) -> InputRow | None:
         # Only rows that name no device can be noise, so the million others are not compared with the header.

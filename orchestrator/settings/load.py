@@ -45,6 +45,7 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
         ca_bundle=_ca_bundle(reading, variables),
         batching=reading.take("batching", values.one_of("auto", "on", "off"), _DEFAULTS.batching),
         attempts=reading.take("attempts", values.whole_number(1, 100), _DEFAULTS.attempts),
+        inventory_max_age=reading.take("inventory_max_age", values.span_of_time, _DEFAULTS.inventory_max_age),
         keep_days=reading.take("keep_days", values.whole_number(1, 36_500), _DEFAULTS.keep_days),
         key_max_days=reading.take("key_max_days", values.whole_number(1, 36_500), _DEFAULTS.key_max_days),
         max_rows=reading.take("max_rows", values.whole_number(1, 10**9), _DEFAULTS.max_rows),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -119,6 +120,7 @@ class Settings:
     batching: Literal["auto", "on", "off"] = "auto"
     attempts: int = 6
     keep_days: int = 90
+    inventory_max_age: timedelta = timedelta(days=7)
     key_max_days: int = 365
     max_rows: int = 1_000_000
     max_columns: int = 1_000

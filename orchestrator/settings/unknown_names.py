@@ -18,6 +18,7 @@ GENERAL = (
     "ca_bundle",
     "batching",
     "attempts",
+    "inventory_max_age",
     "keep_days",
     "key_max_days",
     "max_rows",

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -26,6 +27,14 @@ def whole_number(low: int, high: int) -> Callable[[Given], int]:
         return int(digits)
 
     return parse
+
+
+def span_of_time(given: Given) -> timedelta:
+    """A span such as `7d`, `12h`, `30m` or `90s`, above zero."""
+    found = re.fullmatch(r"(\d{1,6})\s*([dhms])", given.text.strip().casefold())
+    if found is None or not int(found[1]):
+        raise given.refused(f"is {given.text!r}; write a number with d, h, m or s, such as 7d")
+    return timedelta(seconds=int(found[1]) * {"d": 86_400, "h": 3_600, "m": 60, "s": 1}[found[2]])
 
 
 def one_of(*words: T) -> Callable[[Given], T]:

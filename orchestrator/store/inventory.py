@@ -163,6 +163,16 @@ class Inventories:
             found[key].append(InventoryDevice(*fields))
         return dict(found)
 
+    async def page_after(self, number: InventoryNumber, last: str, *, limit: int) -> list[InventoryDevice]:
+        """Devices in the order of their ids, those after the id `last`."""
+        query: Select[*tuple[Any, ...]] = (
+            select(*_DEVICE)
+            .where(InventoryDeviceRow.inventory == number, InventoryDeviceRow.id > last)
+            .order_by(InventoryDeviceRow.id)
+            .limit(limit)
+        )
+        return [InventoryDevice(*row) for row in await self._connection.execute(query)]
+
     async def search(self, number: InventoryNumber, text: str, *, limit: int) -> list[InventoryDevice]:
         """Devices whose name, serial number, user or id contains the text, by name; letter case is ignored."""
         folded = text.strip().casefold()

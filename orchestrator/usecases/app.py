@@ -98,6 +98,7 @@ class App:
     batching: Batching
     started_at: datetime
     keep_days: int = 90
+    inventory_max_age: timedelta = timedelta(days=7)
     longest_key: timedelta = timedelta(days=365)
     metrics: Metrics = field(default_factory=Metrics)
     waits: KnownWaits = field(default_factory=KnownWaits)

@@ -60,7 +60,7 @@ async def describe_devices(app: App, tenant_name: str, text: str, *, allow_sever
     its managed device id.
     """
     tenant = app.tenant(tenant_name)
-    found, inventory = await find_devices(app, tenant, text)
+    _, found, inventory = await find_devices(app, tenant, text)
     if len(found) > 1 and not allow_several:
         raise AmbiguousDevice(text, found)
     if not found:

@@ -114,22 +114,24 @@ async def search_inventory(app: App, tenant_name: str, text: str, *, limit: int)
         return await tx.inventories.search(current.number, text, limit=limit)
 
 
-async def find_devices(app: App, tenant: Tenant, text: str) -> tuple[list[InventoryDevice], Inventory | None]:
-    """The devices that a person means, and the inventory that says so: by the first kind of identifier that matches.
+async def find_devices(
+    app: App, tenant: Tenant, text: str
+) -> tuple[Identifier, list[InventoryDevice], Inventory | None]:
+    """The devices that a person means, by the first kind of identifier that matches, and the inventory that says so.
 
     The kinds are tried in the order of contract and help: id, name, serial number, Entra id, ConfigMgr id.
     """
     async with app.store.reading() as tx:
         current = await tx.inventories.current(tenant.directory)
         if current is None:
-            return [], None
+            return Identifier.NAME, [], None
         for by in Identifier:
             key = compare_key(by, text)
             if key is not None:
                 found = await tx.inventories.matching(current.number, by, [key])
                 if found:
-                    return found[key], current
-    return [], current
+                    return by, found[key], current
+    return Identifier.NAME, [], current
 
 
 async def remove_replaced(app: App) -> None:

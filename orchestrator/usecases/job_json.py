@@ -126,6 +126,7 @@ def preview_object(preview: Preview) -> dict[str, Any]:
         "ineligible": preview.ineligible,
         "leftOut": preview.left_out,
         "idColumns": list(preview.id_columns),
+        "matched": preview.matched,
         "ignored": list(preview.ignored),
         "forecast": {"seconds": forecast.seconds, "perSecond": forecast.per_second, "ahead": forecast.ahead},
         "problems": [{"line": each.line, "reason": each.reason} for each in preview.problems],

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from orchestrator.domain.access import scope_of
 from orchestrator.domain.target import RowVerdict
-from orchestrator.intake.device_list import IntakeOptions, Page, open_device_list
+from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.report_csv import verdicts_header, verdicts_rows
 from orchestrator.usecases.app import App
 from orchestrator.usecases.forecast_job import forecast_new
+from orchestrator.usecases.read_list import open_list, pages_of
 from orchestrator.usecases.submit_job import JobRequest, Preview, preview_of
 
 
@@ -40,14 +42,14 @@ async def judge_list(
     """Read the whole list and judge its rows; nothing is stored. IntakeFailed where it is wrong as a whole."""
     tenant = app.tenant(request.tenant)
     request.by.grant.refuse_change(scope_of(request.action, tenant.name, 0))
-    devices = await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=request.via, options=options)
+    devices = await open_list(app, tenant, stream, file_name=file_name, via=request.via, options=options)
     begin: list[InputRow] = []
     uncalled: list[InputRow] = []
-    pages = devices.pages()
-    while (page := await asyncio.to_thread(_next_page, pages)) is not None:
-        begin += page.rows[: first - len(begin)]
-        if len(uncalled) < odd:
-            uncalled += [row for row in page.rows if row.verdict is not None][: odd - len(uncalled)]
+    async with aclosing(pages_of(app, tenant, devices, options)) as pages:
+        async for page, _ in pages:
+            begin += page.rows[: first - len(begin)]
+            if len(uncalled) < odd:
+                uncalled += [row for row in page.rows if row.verdict is not None][: odd - len(uncalled)]
     report = devices.report()
     preview = preview_of(devices, report, await forecast_new(app, tenant, report.good))
     return Judgement(preview, tuple(devices.columns), tuple(begin), tuple(uncalled))
@@ -57,14 +59,15 @@ async def odd_rows(
     app: App, request: JobRequest, stream: BinaryIO, *, file_name: str | None, options: IntakeOptions
 ) -> AsyncIterator[str]:
     """Every row that would not be called as CSV, in pieces; IntakeFailed at once where no device list can be read."""
-    request.by.grant.refuse_change(scope_of(request.action, app.tenant(request.tenant).name, 0))
-    devices = await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=request.via, options=options)
+    tenant = app.tenant(request.tenant)
+    request.by.grant.refuse_change(scope_of(request.action, tenant.name, 0))
+    devices = await open_list(app, tenant, stream, file_name=file_name, via=request.via, options=options)
 
     async def pieces() -> AsyncIterator[str]:
         yield verdicts_header(devices.columns)
-        pages = devices.pages()
-        while (page := await asyncio.to_thread(_next_page, pages)) is not None:
-            yield await asyncio.to_thread(verdicts_rows, [row for row in page.rows if row.verdict is not None])
+        async with aclosing(pages_of(app, tenant, devices, options)) as pages:
+            async for page, _ in pages:
+                yield await asyncio.to_thread(verdicts_rows, [row for row in page.rows if row.verdict is not None])
 
     return pieces()
 
@@ -72,7 +75,3 @@ async def odd_rows(
 def verdict_of(row: InputRow) -> str:
     """good, duplicate or rejected."""
     return "good" if row.verdict is None else RowVerdict(row.verdict).value
-
-
-def _next_page(pages: Iterator[Page]) -> Page | None:
-    return next(pages, None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.inventory import (
@@ -13,6 +12,8 @@ from orchestrator.domain.inventory import (
     Identifier,
     InventoryDevice,
     Match,
+    Matched,
+    Named,
     NotEligible,
     Unknown,
     choose,
@@ -23,13 +24,6 @@ from orchestrator.domain.spans import span
 from orchestrator.store.inventory import Inventory
 from orchestrator.usecases.app import App
 from orchestrator.usecases.inventory import NoInventory
-
-
-class Named(NamedTuple):
-    """One cell of a row that names its device."""
-
-    by: Identifier
-    text: str
 
 
 class InventoryTooOld(RequestRejected):
@@ -48,6 +42,7 @@ class Matcher:
 
     def __init__(self, app: App, inventory: Inventory, *, prefer_newest: bool) -> None:
         self._app, self._inventory, self._prefer_newest = app, inventory, prefer_newest
+        self.number = inventory.number
 
     async def match(self, rows: Sequence[Sequence[Named]]) -> list[Match]:
         """The device of each row, or the reason why there is none; a row lists its cells, the most exact kind first.
@@ -67,9 +62,26 @@ class Matcher:
         return [
             Unknown(by, is_placeholder=_holds_placeholder(row))
             if key is None
-            else choose(by, found[by].get(key, ()), prefer_newest=self._prefer_newest)
+            else self._choose(by, found[by].get(key, []))
             for row, (by, key) in zip(rows, chosen, strict=True)
         ]
+
+    def _choose(self, by: Identifier, candidates: list[InventoryDevice]) -> Match:
+        # An id names its device whatever manages it, as in a list of ids that needs no inventory.
+        if by is Identifier.ID and candidates:
+            return Matched(candidates[0], by)
+        return choose(by, candidates, prefer_newest=self._prefer_newest)
+
+    async def knows_all(self, by: Identifier, texts: Sequence[str]) -> bool:
+        """Whether the inventory has a device of each of these ids."""
+        keys = {compare_key(by, text) for text in texts}
+        if not keys or None in keys:
+            return False
+        async with self._app.store.reading() as tx:
+            found = await tx.inventories.matching(
+                self._inventory.number, by, sorted(key for key in keys if key is not None)
+            )
+        return len(found) == len(keys)
 
     def reason(self, match: Unknown | Ambiguous | NotEligible, *, now: datetime) -> str:
         """Why a row has no device, as a clause of a report or an error."""

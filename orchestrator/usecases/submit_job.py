@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
@@ -20,7 +20,8 @@ from orchestrator.domain.errors import IntakeFailed, LineProblem, RequestRejecte
 from orchestrator.domain.forecast import Forecast
 from orchestrator.domain.ids import ID_ALPHABET, ID_LENGTH, JobId, JobNumber
 from orchestrator.domain.job import Intake, Job, Priority
-from orchestrator.intake.device_list import DeviceList, IntakeOptions, Page, open_device_list
+from orchestrator.domain.tenant import Tenant
+from orchestrator.intake.device_list import DeviceList, IntakeOptions
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.pages import pack
 from orchestrator.intake.report import IntakeReport
@@ -30,6 +31,7 @@ from orchestrator.store.reception import NewJob
 from orchestrator.usecases.app import App
 from orchestrator.usecases.forecast_job import forecast_new
 from orchestrator.usecases.idempotency import Idempotency, KeyTaken, job_of_key
+from orchestrator.usecases.read_list import open_list, pages_of, read_to_end
 
 log = structlog.get_logger()
 
@@ -66,6 +68,7 @@ class Preview:
     left_out: int
     id_columns: tuple[str, ...]
     ignored: tuple[str, ...]
+    matched: dict[str, int]
     problems: tuple[LineProblem, ...]
     bad: int
     forecast: Forecast
@@ -95,9 +98,9 @@ async def submit_job(
     """
     tenant = app.tenant(request.tenant)
     request.by.grant.refuse_change(scope_of(request.action, tenant.name, 0))
-    devices = await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=request.via, options=options)
+    devices = await open_list(app, tenant, stream, file_name=file_name, via=request.via, options=options)
     async with receiving(app, _new(app, request, devices, file_name)) as reception:
-        await _receive(reception, devices, options, on_rows)
+        await _receive(app, reception, devices, options, tenant, on_rows)
         report = devices.report()
         refuse_if_bad(report, options)
         request.by.grant.refuse_devices(report.good)
@@ -115,10 +118,8 @@ async def preview_job(
 ) -> Preview:
     """Read the whole list and say what would be done; nothing is stored."""
     tenant = app.tenant(request.tenant)
-    devices = await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=request.via, options=options)
-    pages = devices.pages()
-    while await asyncio.to_thread(_next_page, pages) is not None:
-        pass
+    devices = await open_list(app, tenant, stream, file_name=file_name, via=request.via, options=options)
+    await read_to_end(app, tenant, devices, options)
     report = devices.report()
     return preview_of(devices, report, await forecast_new(app, tenant, report.good, request.priority))
 
@@ -147,6 +148,7 @@ def preview_of(devices: DeviceList, report: IntakeReport, forecast: Forecast) ->
         left_out=report.left_out,
         id_columns=devices.id_columns.names,
         ignored=report.ignored,
+        matched=report.matched,
         problems=report.problems,
         bad=report.bad,
         forecast=forecast,
@@ -265,27 +267,20 @@ def _new(app: App, request: JobRequest, devices: DeviceList, file_name: str | No
     )
 
 
-async def _receive(
+async def _receive(  # noqa: PLR0917 - private, and called once
+    app: App,
     reception: Reception,
     devices: DeviceList,
     options: IntakeOptions,
+    tenant: Tenant,
     on_rows: Callable[[int], None] | None,
 ) -> None:
-    pages = devices.pages()
-    page = await asyncio.to_thread(_next_page, pages)
-    read = 0
-    while page is not None:
-        # The next page is parsed while this one is stored.
-        coming = asyncio.create_task(asyncio.to_thread(_next_page, pages))
-        try:
+    async with aclosing(pages_of(app, tenant, devices, options)) as pages:
+        async for page, read in pages:
             if options.skip_invalid or not devices.report().bad:
                 await reception.add(page.rows)
-        finally:
-            following = await coming
-        read += len(page.rows)
-        if on_rows is not None:
-            on_rows(read)
-        page = following
+            if on_rows is not None:
+                on_rows(read)
     await reception.add([], is_last=True)
 
 
@@ -334,15 +329,13 @@ def _ask(confirm: Callable[[Preview], bool], preview: Preview) -> None:
         raise NotConfirmed("Nothing was submitted.")
 
 
-def _next_page(pages: Iterator[Page]) -> Page | None:
-    return next(pages, None)
-
-
 def _idempotency(request: JobRequest, options: IntakeOptions, sha256: str) -> Idempotency | None:
     """Everything that could make it another job; not the name of the file, which may be a temporary one."""
     if request.idempotency_key is None:
         return None
     asked = [request.action, request.via, request.tenant, request.name, request.reason, request.priority]
     brake = [request.canary, request.brake.share, request.brake.sample]
-    taken = [options.column, options.skip_invalid, options.only_eligible, options.take_all]
+    taken: list[object] = [options.column, options.skip_invalid, options.only_eligible, options.take_all]
+    if options.match is not None or options.prefer_newest:
+        taken += [options.match, options.prefer_newest]
     return Idempotency(request.by, request.idempotency_key, ["submit", *asked, *brake, *taken, sha256])

@@ -6,7 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from orchestrator.domain.device import Device
+from orchestrator.domain.job import Job
 from orchestrator.domain.target import TargetFacts
+from orchestrator.domain.tenant import directory_of
+from orchestrator.intake.identifiers import name_column
+from orchestrator.intake.input_row import InputRow
+from orchestrator.intake.noise import bare
 from orchestrator.intake.pages import unpack
 from orchestrator.intake.report_csv import ReportTarget, report_header, report_rows, rows_at_once
 from orchestrator.usecases.app import App
@@ -34,7 +39,8 @@ async def report_text(
         if keep is not None:
             kept = {target.line for target in facts if keep(target)}
             rows = [row for row in rows if row.line in kept]
-        targets = {target.line: _for_report(target) for target in facts}
+        names = await _names_of(app, job, rows, facts)
+        targets = {target.line: _for_report(target, names.get(target.line)) for target in facts}
         columns = len(job.input_columns)
         step = rows_at_once(columns)
         for start in range(0, len(rows), step):
@@ -49,7 +55,24 @@ async def report_text(
             )
 
 
-def _for_report(target: TargetFacts) -> ReportTarget:
+async def _names_of(app: App, job: Job, rows: Sequence[InputRow], facts: Sequence[TargetFacts]) -> dict[int, str]:
+    """The name of each row's device, by line: the list's where it has one, else the inventory's."""
+    place = name_column(job.input_columns)
+    names = {
+        row.line: (bare(row.cells[place]) if place is not None and place < len(row.cells) else "") or row.name or ""
+        for row in rows
+        if row.verdict is None
+    }
+    unnamed = {target.device: target.line for target in facts if not names.get(target.line)}
+    if unnamed:
+        async with app.store.reading() as tx:
+            inventory = await tx.inventories.current(directory_of(job.lane))
+            found = [] if inventory is None else await tx.inventories.by_ids(inventory.number, sorted(unnamed))
+        names.update({unnamed[device.id]: device.name for device in found if device.name})
+    return names
+
+
+def _for_report(target: TargetFacts, name: str | None) -> ReportTarget:
     return ReportTarget(
         device=Device.from_key(target.device),
         status=target.status,
@@ -62,4 +85,5 @@ def _for_report(target: TargetFacts) -> ReportTarget:
         client_request_id=target.client_request_id,
         first_attempt_at=target.first_attempt_at,
         finished_at=target.finished_at,
+        device_name=name,
     )

@@ -29,7 +29,7 @@ def one_row(cells: tuple[str, ...], target: ReportTarget = ACCEPTED) -> list[str
 def test_the_header_is_the_contracts_with_the_columns_of_the_input_behind_it() -> None:
     assert report_header(Via.MANAGED_DEVICES, ["Device ID", "status", "Line", "Name"]) == (
         "\ufeffline,managedDeviceId,status,httpStatus,errorCode,errorMessage,attempts,maybeRepeated,requestId,"
-        "clientRequestId,firstAttemptAt,finishedAt,Device ID,input.status,input.Line,Name\r\n"
+        "clientRequestId,firstAttemptAt,finishedAt,deviceName,matchedBy,Device ID,input.status,input.Line,Name\r\n"
     )
 
 
@@ -37,7 +37,7 @@ def test_the_ids_of_another_way_stand_in_place_of_the_managed_device_id() -> Non
     header = report_header(Via.DEVICE_HEALTH_SCRIPTS, ["managedDeviceId", "deviceHealthScriptId"])
 
     assert header.startswith("\ufeffline,deviceHealthScriptId,deviceHealthScriptDeviceStateId,status,")
-    assert header.endswith("finishedAt,managedDeviceId,input.deviceHealthScriptId\r\n")
+    assert header.endswith("finishedAt,deviceName,matchedBy,managedDeviceId,input.deviceHealthScriptId\r\n")
 
 
 def test_a_target_shows_all_its_facts() -> None:
@@ -59,7 +59,7 @@ def test_a_target_shows_all_its_facts() -> None:
 
     assert row == [
         *("2", A, "failed", "404", "ResourceNotFound", 'No "device", sorry\nat all', "3", "true", "r", "c"),
-        *("2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.000Z", "x"),
+        *("2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.000Z", "", "id", "x"),
     ]
 
 
@@ -72,8 +72,8 @@ def test_rows_that_are_no_targets_say_why() -> None:
     text = report_rows(rows, {}, via=Via.MANAGED_DEVICES, columns=1)
 
     assert parsed(text) == [
-        ["3", A, "duplicate", "", "", "same device as line 2", "0", "false", "", "", "", "", A],
-        ["4", "", "rejected", "", "", "Id 'x' is not a GUID", "0", "false", "", "", "", "", "x"],
+        ["3", A, "duplicate", "", "", "same device as line 2", "0", "false", *[""] * 6, A],
+        ["4", "", "rejected", "", "", "Id 'x' is not a GUID", "0", "false", *[""] * 6, "x"],
     ]
 
 
@@ -92,7 +92,7 @@ def test_only_the_statuses_asked_for_are_shown() -> None:
 def test_every_row_is_as_wide_as_the_header(cells: tuple[str, ...]) -> None:
     text = report_rows([InputRow(2, cells)], {2: ACCEPTED}, via=Via.MANAGED_DEVICES, columns=2)
 
-    assert len(parsed(text)[0]) == 14
+    assert len(parsed(text)[0]) == 16
 
 
 @pytest.mark.parametrize(

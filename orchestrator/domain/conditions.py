@@ -1,0 +1,126 @@
+"""Conditions that select devices of an inventory, such as `name=BER-*` and `last-contact<30d`; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.inventory import InventoryDevice
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition; `text` is as it was written."""
+
+    text: str
+    field: str
+    operator: str
+    value: str
+
+    def holds(self, device: InventoryDevice, now: datetime) -> bool:
+        """Whether the device fits; an empty field fits no condition, not even `!=`."""
+        found = _FIELDS[self.field](device)
+        if found is None or found == "":
+            return False
+        if isinstance(found, datetime):
+            return _compares(self.operator, *_sides(found, self.value, now))
+        if self.operator in {"=", "!="}:
+            is_equal = _pattern(self.value).fullmatch(found.strip().casefold()) is not None
+            return is_equal == (self.operator == "=")
+        return _compares(self.operator, found.strip().casefold(), self.value.casefold())
+
+
+def parse_condition(text: str) -> Condition:
+    """The condition that a person wrote; RequestRejected says what one looks like, and which fields there are."""
+    found = _CONDITION.fullmatch(text.strip())
+    if found is None:
+        raise RequestRejected(
+            f"{text!r} is no condition. Write FIELD OP VALUE with one of = != < > and * for any letters, such as "
+            "'name=BER-*' or 'last-contact<30d', in quotes, since a shell has its own use for < and *."
+        )
+    field = found["field"].casefold().replace("_", "-")
+    field = _OTHER_NAMES.get(field.replace("-", ""), field)
+    if field not in _FIELDS:
+        raise RequestRejected(f"There is no field {found['field']!r}. There are {', '.join(_FIELDS)}.")
+    value = found["value"].strip()
+    if not value:
+        raise RequestRejected(f"{text!r} has no value: an empty value never matches.")
+    condition = Condition(text.strip(), field, found["operator"], value)
+    if field == LAST_CONTACT:
+        _refuse_bad_time(condition)
+    return condition
+
+
+def fits(device: InventoryDevice, conditions: Iterable[Condition], now: datetime) -> bool:
+    """Whether all conditions hold for the device."""
+    return all(condition.holds(device, now) for condition in conditions)
+
+
+LAST_CONTACT = "last-contact"
+
+
+def _refuse_bad_time(condition: Condition) -> None:
+    if condition.operator not in {"<", ">"}:
+        raise RequestRejected(f"{condition.text!r}: compare the last contact with < or >, such as last-contact<30d.")
+    if _span(condition.value) is None and _moment(condition.value) is None:
+        raise RequestRejected(
+            f"{condition.text!r}: {condition.value!r} is no time. Write an age such as 30d, 12h or 90m, or a date such "
+            "as 2026-11-01."
+        )
+
+
+def _sides(found: datetime, value: str, now: datetime) -> tuple[float, float]:
+    """Both sides in seconds: ages for an age, so `last-contact<30d` is "less than 30 days ago"; times for a date."""
+    age = _span(value)
+    if age is not None:
+        return (now - found).total_seconds(), age.total_seconds()
+    moment = _moment(value)
+    assert moment is not None  # noqa: S101 - parse_condition has looked
+    return found.timestamp(), moment.timestamp()
+
+
+def _compares(operator: str, left: object, right: object) -> bool:
+    return left < right if operator == "<" else left > right  # type: ignore[operator,no-any-return] # of one type each
+
+
+def _span(text: str) -> timedelta | None:
+    found = re.fullmatch(r"(\d{1,6})\s*([dhm])", text.casefold())
+    return None if found is None else timedelta(minutes=int(found[1]) * {"d": 1_440, "h": 60, "m": 1}[found[2]])
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _pattern(value: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in value.casefold().split("*")), re.DOTALL)
+
+
+_FIELDS: dict[str, Callable[[InventoryDevice], str | datetime | None]] = {
+    "name": lambda device: device.name,
+    "serial": lambda device: device.serial_number,
+    "id": lambda device: device.id,
+    "entra": lambda device: device.entra_device_id,
+    "configmgr": lambda device: device.configmgr_id,
+    "user": lambda device: device.user_principal_name,
+    "os": lambda device: device.os,
+    "agent": lambda device: device.management_agent,
+    LAST_CONTACT: lambda device: device.last_contact_at,
+}
+_OTHER_NAMES = {
+    "devicename": "name",
+    "serialnumber": "serial",
+    "userprincipalname": "user",
+    "managementagent": "agent",
+    "lastcontact": LAST_CONTACT,
+    "lastcontactat": LAST_CONTACT,
+    "operatingsystem": "os",
+}
+_CONDITION = re.compile(r"(?P<field>[A-Za-z_-]+)\s*(?P<operator>!=|=|<|>)(?P<value>.*)", re.DOTALL)
