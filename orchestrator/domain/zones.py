@@ -31,10 +31,14 @@ class ZoneChange:
 
 def zone_of(name: str) -> ZoneInfo:
     """The zone of this IANA name, or of one of Windows' own; UnknownZone where there is none, or none any more."""
-    try:
-        return ZoneInfo(_FROM_WINDOWS.get(name.strip().casefold(), name))
-    except (ZoneInfoNotFoundError, ValueError, OSError) as problem:
-        raise UnknownZone(name) from problem
+    # IANA's own names first: "UTC" is one, and Windows calls another zone by it.
+    for candidate in (name, _FROM_WINDOWS.get(name.strip().casefold())):
+        if candidate is not None:
+            try:
+                return ZoneInfo(candidate)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                continue
+    raise UnknownZone(name)
 
 
 def wall_at(moment: datetime, zone: ZoneInfo) -> datetime:
