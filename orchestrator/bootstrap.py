@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from orchestrator import __version__
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.errors import SchemaTooNew, SettingsInvalid, StoreUnavailable
+from orchestrator.domain.errors import SchemaTooNew, SettingsInvalid, SignInRefused, StoreUnavailable
 from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.lane import Cloud, lane_key
 from orchestrator.domain.notice import Channel, Delivery, Notice
@@ -53,6 +53,8 @@ from orchestrator.usecases.app import App, Connection, Messenger
 from orchestrator.usecases.shared_throttle import SharedThrottle
 
 if TYPE_CHECKING:
+    from orchestrator.graph.certificates import KeyFiles
+    from orchestrator.graph.sign_in_threads import SignInThreads
     from orchestrator.graph.transport import Http
     from orchestrator.notify.postman import Postman
     from orchestrator.usecases.person_sign_in import Provider
@@ -163,6 +165,8 @@ class Connections:
 
     def __init__(self, settings: Settings, clock: Clock, prompt: Prompt | None, metrics: Metrics) -> None:
         self._settings, self._clock, self._prompt, self._metrics = settings, clock, prompt, metrics
+        self._threads: SignInThreads | None = None
+        self._key_files: KeyFiles | None = None
         self._trust: ssl.SSLContext | None = None
         self._http: Http | None = None
         self._made: dict[str, Connection] = {}
@@ -190,7 +194,9 @@ class Connections:
     def _make(self, tenant: Tenant) -> Connection:
         # Whoever only asks how a job stands does not wait for the libraries that call Graph.
         from orchestrator.graph.auth import sign_in_with  # noqa: PLC0415
+        from orchestrator.graph.certificates import KeyFiles  # noqa: PLC0415
         from orchestrator.graph.client import GraphClient  # noqa: PLC0415
+        from orchestrator.graph.sign_in_threads import SignInThreads  # noqa: PLC0415
         from orchestrator.graph.transport import open_http  # noqa: PLC0415
         from orchestrator.graph.trust import trust_in  # noqa: PLC0415
         from orchestrator.usecases.connection import TenantConnection  # noqa: PLC0415
@@ -204,14 +210,21 @@ class Connections:
         trust = self._trust
         if self._http is None:
             self._http = open_http(trust)
+        self._threads = self._threads or SignInThreads()
+        self._key_files = self._key_files or KeyFiles()
+        credential = _credential(settings, self._prompt)
+        if isinstance(credential, ClientCertificate):
+            _refuse_unusable(credential, self._key_files)
         sign_in = sign_in_with(
-            _credential(settings, self._prompt),
+            credential,
             addresses=addresses,
             tenant_id=tenant.tenant_id or "",
             client_id=tenant.client_id or "",
             trust=trust,
             clock=self._clock,
             authority=settings.authority,
+            run=self._threads.run,
+            key_files=self._key_files,
         )
         client = GraphClient(self._http, sign_in, tenant.root, f"muster/{__version__}", self._clock)
         return MeasuredConnection(TenantConnection(client, sign_in, addresses.root), self._clock, self._metrics)
@@ -303,6 +316,14 @@ def _credential(settings: TenantSettings, prompt: Prompt | None) -> Credential:
         f"Tenant {settings.name!r} has no way to sign in. Set one of MUSTER_CLIENT_SECRET, MUSTER_CLIENT_CERTIFICATE, "
         "MUSTER_MANAGED_IDENTITY, MUSTER_DEVICE_CODE or MUSTER_ACCESS_TOKEN."
     )
+
+
+def _refuse_unusable(credential: ClientCertificate, key_files: KeyFiles) -> None:
+    """SettingsInvalid for a certificate that cannot sign anything, before anybody is asked."""
+    try:
+        key_files.read(credential.path, credential.password() if credential.password is not None else None)
+    except SignInRefused as problem:
+        raise SettingsInvalid(str(problem)) from problem
 
 
 def _secret(given: SecretStr | None, file: Path | None) -> Secret | None:

@@ -12,11 +12,13 @@ import structlog
 
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SignInRefused, SignInUnreachable
+from orchestrator.graph.certificates import KeyFiles
 from orchestrator.graph.clouds import CloudAddresses
 from orchestrator.graph.credentials import AccessToken, Credential, DeviceCode, ManagedIdentity
 from orchestrator.graph.issuers import GivenToken, IssuedToken, TokenIssuer
 from orchestrator.graph.msal_issuers import AppIssuer, DeviceIssuer, IdentityIssuer, Registration
 from orchestrator.graph.sessions import authority_session, identity_session
+from orchestrator.graph.sign_in_threads import Run
 
 log = structlog.get_logger()
 
@@ -30,26 +32,31 @@ def sign_in_with(
     trust: ssl.SSLContext,
     clock: Clock,
     authority: str | None = None,
+    run: Run = asyncio.to_thread,
+    key_files: KeyFiles | None = None,
 ) -> SignIn:
-    """The sign-in of an app in a tenant of a cloud; `authority` stands in for the cloud's own."""
+    """The sign-in of an app in a tenant of a cloud; `authority` stands in for the cloud's own.
+
+    `run` calls what blocks in a thread; `key_files` are shared by all sign-ins of a process.
+    """
     match credential:
         case AccessToken(token):
-            return SignIn(GivenToken(token), clock)
+            return SignIn(GivenToken(token), clock, run)
         case ManagedIdentity(identity_id):
             issuer = IdentityIssuer(identity_id, addresses.root, addresses.portal, identity_session())
-            return SignIn(issuer, clock)
+            return SignIn(issuer, clock, run)
     tenant = f"{(authority or addresses.authority).rstrip('/')}/{quote(tenant_id, safe='')}"
     registration = Registration(client_id, tenant, addresses.scope, addresses.portal, authority_session(trust))
     if isinstance(credential, DeviceCode):
-        return SignIn(DeviceIssuer(registration, credential.prompt), clock)
-    return SignIn(AppIssuer(registration, credential), clock)
+        return SignIn(DeviceIssuer(registration, credential.prompt), clock, run)
+    return SignIn(AppIssuer(registration, credential, key_files or KeyFiles()), clock, run)
 
 
 class SignIn:
     """Keeps one token for a process; belongs to one event loop."""
 
-    def __init__(self, issuer: TokenIssuer, clock: Clock) -> None:
-        self._issuer, self._clock = issuer, clock
+    def __init__(self, issuer: TokenIssuer, clock: Clock, run: Run = asyncio.to_thread) -> None:
+        self._issuer, self._clock, self._run = issuer, clock, run
         self._held: _Held | None = None
         self._fetching: _Fetching | None = None
 
@@ -86,7 +93,7 @@ class SignIn:
     async def _issue(self, claims: str | None) -> _Held:
         asked_at = self._clock.monotonic()
         try:
-            issued = await asyncio.to_thread(self._issuer.issue, claims)
+            issued = await self._run(self._issuer.issue, claims)
         except (SignInRefused, SignInUnreachable) as failure:
             log.warning("sign_in.failed", reason=str(failure), has_token=self._held is not None)
             if self._held is not None:

@@ -12,10 +12,11 @@ import requests
 from msal.exceptions import MsalError
 
 from orchestrator.domain.errors import SignInRefused, SignInUnreachable
-from orchestrator.graph.certificates import read_key_pair
+from orchestrator.graph.certificates import KeyFiles, KeyPair
 from orchestrator.graph.credentials import ClientCertificate, ClientSecret
 from orchestrator.graph.issuers import IssuedToken, checked
 from orchestrator.graph.refusals import refusal_in
+from orchestrator.graph.sessions import AuthoritySession
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,10 @@ class Registration:
 class AppIssuer:
     """Signs the app itself in, by secret or certificate; what changed on disk is taken up."""
 
-    def __init__(self, registration: Registration, credential: ClientSecret | ClientCertificate) -> None:
-        self._registration, self._credential = registration, credential
+    def __init__(
+        self, registration: Registration, credential: ClientSecret | ClientCertificate, key_files: KeyFiles
+    ) -> None:
+        self._registration, self._credential, self._key_files = registration, credential, key_files
         self._app: Any = None
         self._made_with: object = None
 
@@ -56,7 +59,9 @@ class AppIssuer:
         with asking(self._registration.authority, self._registration.session):
             if self._app is None or proof != self._made_with:
                 self._app = msal.ConfidentialClientApplication(
-                    self._registration.client_id, client_credential=proof, **self._registration.msal_options()
+                    self._registration.client_id,
+                    client_credential=self._credential_for_msal(proof),
+                    **self._registration.msal_options(),
                 )
                 self._made_with = proof
             self._app.remove_tokens_for_client()
@@ -66,13 +71,22 @@ class AppIssuer:
     def abandon(self) -> None:
         """Nothing waits for a person."""
 
-    def _proof(self) -> str | dict[str, str]:
+    def _credential_for_msal(self, proof: str | KeyPair) -> str | dict[str, object]:
+        if isinstance(proof, str):
+            return proof
+
+        def assertion(context: Mapping[str, str]) -> str:
+            # MSAL itself would parse the key anew for every token.
+            return proof.assertion(context["client_id"], context["token_endpoint"])
+
+        return {"client_assertion": assertion}
+
+    def _proof(self) -> str | KeyPair:
         match self._credential:
             case ClientSecret(secret):
                 return secret().strip()
             case ClientCertificate(path, password):
-                pair = read_key_pair(path, password() if password is not None else None)
-                return {"private_key": pair.key, "public_certificate": pair.certificate}
+                return self._key_files.read(path, password() if password is not None else None)
 
 
 class DeviceIssuer:
@@ -140,24 +154,30 @@ def asking(authority: str, session: requests.Session) -> Iterator[None]:
     """MSAL's failures become ours; afterwards no connection stays open, for the next question comes in an hour."""
     try:
         yield
-    except requests.TooManyRedirects as problem:
-        raise SignInRefused(
-            f"{authority} redirects elsewhere, where no secret is sent. Check MUSTER_AUTHORITY."
-        ) from problem
+        if (said := _stranger(session)) is not None:
+            raise SignInUnreachable(said)
     except requests.exceptions.SSLError as problem:
         raise SignInUnreachable(
             f"{authority} shows a certificate that is not trusted. Where a proxy inspects TLS, name its certificates "
             f"in MUSTER_CA_BUNDLE. ({_short(problem)})"
         ) from problem
     except (requests.RequestException, MsalError, RuntimeError) as problem:
-        raise SignInUnreachable(f"{authority} cannot be reached or is unwell: {_short(problem)}") from problem
+        said = _stranger(session) or f"{authority} cannot be reached or is unwell: {_short(problem)}"
+        raise SignInUnreachable(said) from problem
     except (ValueError, KeyError, TypeError) as problem:
+        if (said := _stranger(session)) is not None:
+            raise SignInUnreachable(said) from problem
         # MSAL raises these where an authority is none, or knows no such tenant.
         raise SignInRefused(
             f"{authority} gave no sign-in for this tenant: check MUSTER_TENANT_ID, MUSTER_CLOUD and MUSTER_AUTHORITY."
         ) from problem
     finally:
         session.close()
+
+
+def _stranger(session: requests.Session) -> str | None:
+    """What answered in the authority's place to the latest request."""
+    return session.stranger if isinstance(session, AuthoritySession) else None
 
 
 def _issued(answer: Mapping[str, Any] | None, portal: str) -> IssuedToken:

@@ -10,7 +10,6 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
-from orchestrator.domain.errors import SignInUnreachable
 from orchestrator.graph.provenance import describe_answer
 from orchestrator.graph.proxies import proxy_for
 from orchestrator.graph.replies import decode
@@ -38,10 +37,7 @@ class _Adapter(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Send with a timeout of ours where the caller named none; what to trust is decided already."""
         kwargs |= {"timeout": kwargs.get("timeout") or _TIMEOUT, "verify": True, "proxies": self._proxies(request)}
-        response = super().send(request, *args, **kwargs)
-        if self._is_authority:
-            refuse_strangers(response)
-        return response
+        return super().send(request, *args, **kwargs)
 
     def _proxies(self, request: requests.PreparedRequest) -> dict[str, str]:
         if not self._is_authority or request.url is None:
@@ -50,27 +46,48 @@ class _Adapter(HTTPAdapter):
         return {} if proxy is None else {"http": proxy, "https": proxy}
 
 
-def refuse_strangers(response: requests.Response) -> None:
-    """SignInUnreachable where something else than a sign-in authority answered, which speaks JSON with known members.
+class AuthoritySession(requests.Session):
+    """A session that notes in `stranger` what answered in the place of the authority, if something did."""
+
+    stranger: str | None = None
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send, and look at who answered."""
+        self.stranger = None
+        try:
+            response = super().send(request, **kwargs)
+        except requests.TooManyRedirects as redirected:
+            self.stranger = stranger_in(redirected.response)
+            raise
+        self.stranger = stranger_in(response)
+        return response
+
+
+def stranger_in(response: requests.Response | None) -> str | None:
+    """What something else than a sign-in authority answered, which speaks JSON with known members; else None.
 
     https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
     """
+    if response is None:
+        return None
     headers = {name.casefold(): text for name, text in response.headers.items()}
     # The body was unpacked already.
     body = decode(response.content, {"content-type": headers.get("content-type", "")})
     is_authoritys = isinstance(body, dict) and any(isinstance(body.get(name), str) for name in _MEMBERS)
     if is_authoritys and response.status_code not in {407, 511}:
-        return
+        return None
     host = urlsplit(response.url).netloc.rpartition("@")[2]
-    raise SignInUnreachable(
+    return (
         f"The sign-in at {host} cannot be reached: something between here and there answered "
         f"{describe_answer(response.status_code, headers, body)}."
     )
 
 
-def authority_session(trust: ssl.SSLContext) -> requests.Session:
+def authority_session(trust: ssl.SSLContext) -> AuthoritySession:
     """A session for a sign-in authority."""
-    return _session(_Adapter(trust, retries=1, is_authority=True))
+    session = AuthoritySession()
+    _prepare(session, _Adapter(trust, retries=1, is_authority=True))
+    return session
 
 
 def identity_session() -> requests.Session:
@@ -85,18 +102,18 @@ def identity_session() -> requests.Session:
         allowed_methods=None,
         raise_on_status=False,
     )
-    return _session(_Adapter(None, patience, is_authority=False))
-
-
-def _session(adapter: HTTPAdapter) -> requests.Session:
     session = requests.Session()
+    _prepare(session, _Adapter(None, patience, is_authority=False))
+    return session
+
+
+def _prepare(session: requests.Session, adapter: HTTPAdapter) -> None:
     # Which proxy and which certificates is decided here, and no password is looked for in ~/.netrc.
     session.trust_env = False
     # A secret goes to the authority we were told of, and follows no redirect to another.
     session.max_redirects = 0
     session.mount("https://", adapter)
     session.mount("http://", adapter)
-    return session
 
 
 _TIMEOUT = (10.0, 30.0)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from orchestrator.domain.errors import SignInRefused
-from orchestrator.graph.certificates import read_key_pair
+from orchestrator.graph.certificates import KeyFiles, read_key_pair
 from tests.support.certificates import Key, a_certificate, a_key
 
 
@@ -44,8 +45,8 @@ def test_a_pem_file_gives_its_key_and_the_certificate_that_belongs_to_it(file: P
 
     pair = read_key_pair(file, password)
 
-    assert pair.certificate.encode() == CERTIFICATE.public_bytes(Encoding.PEM)
-    assert pair.key.encode() == as_pem(KEY)
+    assert pair.certificate == CERTIFICATE
+    assert as_pem(pair.key) == as_pem(KEY)
 
 
 @pytest.mark.parametrize("password", [None, "a pass phrase"])
@@ -54,8 +55,8 @@ def test_a_pfx_file_gives_the_same(file: Path, password: str | None) -> None:
 
     pair = read_key_pair(file, password)
 
-    assert pair.certificate.encode() == CERTIFICATE.public_bytes(Encoding.PEM)
-    assert pair.key.encode() == as_pem(KEY)
+    assert pair.certificate == CERTIFICATE
+    assert as_pem(pair.key) == as_pem(KEY)
 
 
 @pytest.mark.parametrize(
@@ -97,3 +98,31 @@ def test_a_key_is_never_shown(file: Path) -> None:
     file.write_bytes(as_pem(KEY, CERTIFICATE))
 
     assert "PRIVATE" not in repr(read_key_pair(file, None))
+
+
+def test_a_key_is_parsed_once_for_all_and_again_when_its_file_changes(file: Path, tmp_path: Path) -> None:
+    files, copy = KeyFiles(), tmp_path / "copy.pem"
+    file.write_bytes(as_pem(KEY, CERTIFICATE))
+    copy.write_bytes(as_pem(KEY, CERTIFICATE))
+
+    first, of_copy = files.read(file, None), files.read(copy, None)
+    other = a_key()
+    file.write_bytes(as_pem(other, a_certificate(other)))
+    renewed = files.read(file, None)
+
+    assert of_copy is first
+    assert as_pem(renewed.key) == as_pem(other)
+    with pytest.raises(SignInRefused):
+        files.read(file, "wrong")
+
+
+def test_an_assertion_is_signed_for_one_token_endpoint_and_names_its_certificate(file: Path) -> None:
+    file.write_bytes(as_pem(KEY, CERTIFICATE))
+    endpoint = "https://login.example/tenant/oauth2/v2.0/token"
+
+    text = read_key_pair(file, None).assertion("app", endpoint)
+
+    claims = jwt.decode(text, KEY.public_key(), algorithms=["PS256"], audience=endpoint, issuer="app")
+    assert claims["sub"] == "app"
+    assert 0 < claims["exp"] - claims["iat"] <= 600
+    assert set(jwt.get_unverified_header(text)) == {"alg", "typ", "x5t#S256", "x5c"}
