@@ -63,7 +63,10 @@ def _simulated_graph(devices: list[str]) -> Any:
     graph = load("orchestrator.simulator.app:SimulatedGraph")(quota, seed=20)
     graph.answer_within(0.02, 0.12)
     chance = Random(4)  # noqa: S311 - the same devices fail in each demo
-    missing, unfit, unwell, lost, crowded = _share_out(chance.sample(devices, 60), (6, 5, 20, 4, 3))
+    chosen = chance.sample(devices, 35)
+    missing, unfit, unwell, lost = _share_out(chosen, (6, 5, 20, 4))
+    # One after the other, as a limit that is met refuses them: apart, each would close the lane once more.
+    crowded = [each for each in devices[DEVICES // 2 :] if each not in chosen][:3]
     graph.refuse(missing, status=404)
     graph.refuse(unfit, status=400)
     graph.refuse(unwell, status=503, times=1)

@@ -19,6 +19,7 @@ from orchestrator.domain.job import Job
 from orchestrator.domain.target import TargetStatus
 from orchestrator.settings import Settings
 from orchestrator.usecases.app import App
+from orchestrator.usecases.check_way_ahead import check_way_to_resume, check_way_to_retry, check_way_to_run
 from orchestrator.usecases.describe_jobs import describe_job
 from orchestrator.usecases.resume_job import resume_job
 from orchestrator.usecases.retry_job import RetryWish, preview_retry, retry_job
@@ -51,6 +52,8 @@ def launch_resume(
 
     async def work(app: App, interrupt: Interrupt) -> int:
         try:
+            if await _calls_here(app, settings):
+                await check_way_to_resume(app, wanted, by=asker(), rebind=rebind)
             resumed = await _agreement(settings, interrupt, yes=yes).carry_out(
                 lambda confirm: resume_job(app, wanted, by=asker(), reason=reason, rebind=rebind, confirm=confirm)
             )
@@ -78,6 +81,8 @@ def launch_retry(
     refuse_unwritable(report or Path("muster-report.csv"))
 
     async def work(app: App, interrupt: Interrupt) -> int:
+        if await _calls_here(app, settings):
+            await check_way_to_retry(app, wanted)
         job = await _agreement(settings, interrupt, yes=yes).carry_out(
             lambda confirm: retry_job(
                 app, wanted, statuses=statuses, code=code, search=search, by=asker(), reason=reason, confirm=confirm
@@ -104,6 +109,8 @@ def launch_schedule(invocation: Invocation, name: str, *, reason: str | None, re
 
     async def work(app: App, interrupt: Interrupt) -> int:
         try:
+            if await _calls_here(app, settings):
+                await check_way_to_run(app, name)
             job = await _agreement(settings, interrupt, yes=yes).carry_out(
                 lambda confirm: run_schedule(app, name, by=asker(), reason=reason, confirm=confirm)
             )
@@ -114,6 +121,11 @@ def launch_schedule(invocation: Invocation, name: str, *, reason: str | None, re
         return await _see_through(app, interrupt, job, settings, Ending(invocation.output, report_path(job.id, report)))
 
     return with_app(settings, work, kind="run" if settings.is_embedded else "ask")
+
+
+async def _calls_here(app: App, settings: Settings) -> bool:
+    """Whether this process will call the devices: the way is only worth a look where the calls leave."""
+    return settings.is_embedded and not await somebody_works(app)
 
 
 async def _what_else(app: App, wanted: str, refusal: IllegalMove) -> RequestRejected:
@@ -136,6 +148,6 @@ def _agreement(settings: Settings, interrupt: Interrupt, *, yes: bool) -> Agreem
 
 
 async def _see_through(app: App, interrupt: Interrupt, job: Job, settings: Settings, ending: Ending) -> int:
-    if settings.is_embedded and not await somebody_works(app):
+    if await _calls_here(app, settings):
         return await work_through(app, interrupt, job, ending)
     return await follow_started(app, interrupt, job, ending)

@@ -47,7 +47,7 @@ SETTLED = 2.0
 """Seconds after the probe from which on a refusal speaks of the pace, and not of a wait that was too short."""
 
 NO_ACCIDENT = 3
-"""Refusals in a row, each as the lane opened, from which on the limit is taken to be smaller than it was."""
+"""Refusals in a row, the last as the lane opened, from which on the limit is taken to be smaller than it was."""
 
 LONGEST_CLOSURE = 3600.0
 """Seconds a lane is closed at most; bounds a reply that names next year."""
@@ -220,11 +220,12 @@ def close(pace: Pace, now: float, refusal: Refusal, limit: WriteLimit | None, ji
         until = 0.0 if refusal.wait is None else now + min(refusal.wait, LONGEST_CLOSURE)
         return replace(pace, closed_until=until, closed_for=until - now) if until > pace.closed_until else pace
     is_fresh = pace.refusals == 0 or now >= pace.closed_until + PROBE + SETTLED
+    is_of_probe = not is_fresh and now - refusal.ago < pace.closed_until + PROBE
     refusals = 1 if is_fresh else pace.refusals + 1
     guess = min(LONGEST_GUESS, 2.0 ** min(refusals, 10)) * (1 + jitter / 4)
     if refusal.wait is None:
         wait = guess
-    elif is_fresh or now - refusal.ago >= pace.closed_until + PROBE:
+    elif not is_of_probe:
         # After the probe the lane was really open: this is another refusal, and its wait is as exact as the last one.
         wait = min(refusal.wait, LONGEST_CLOSURE)
     else:
@@ -232,7 +233,7 @@ def close(pace: Pace, now: float, refusal: Refusal, limit: WriteLimit | None, ji
         # once, since the first call after it may have met another refusal.
         wait = min(max(refusal.wait, guess / 2), LONGEST_CLOSURE)
     learned = pace.learned
-    if limit is not None and (is_fresh or refusals == NO_ACCIDENT):
+    if limit is not None and (is_fresh or (is_of_probe and refusals == NO_ACCIDENT)):
         learn = learning.after_refusal if is_fresh else learning.confirmed
         learned = learn(learned, now, wait, limit.calls, limit.window.total_seconds())
     return replace(pace, closed_until=now + wait, closed_for=wait, refusals=refusals, learned=learned)

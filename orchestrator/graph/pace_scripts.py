@@ -222,11 +222,11 @@ else
   pace.refusals = is_fresh and 1 or pace.refusals + 1
   local guess = math.min(longest_guess, 2 ^ math.min(pace.refusals, 10)) * (1 + jitter / 4)
   local closed = guess
-  local is_named_anew = is_fresh or now - ago >= pace.closed_until + probe
-  if wait then closed = math.min(is_named_anew and wait or math.max(wait, guess / 2), longest_closure) end
+  local is_of_probe = not is_fresh and now - ago < pace.closed_until + probe
+  if wait then closed = math.min(is_of_probe and math.max(wait, guess / 2) or wait, longest_closure) end
   if calls > 0 and is_fresh then
     learn(closed)
-  elseif calls > 0 and pace.refusals == no_accident then
+  elseif calls > 0 and is_of_probe and pace.refusals == no_accident then
     confirm(closed)
   end
   pace.closed_until, pace.closed_for = now + closed, closed

@@ -1,0 +1,37 @@
+"""Look at the way to Graph before a job is set running again: where no call could leave, nothing is changed."""
+
+from __future__ import annotations
+
+from orchestrator.domain.access import Asker
+from orchestrator.usecases.app import App
+from orchestrator.usecases.check_way import check_way
+from orchestrator.usecases.settle_lane import refuse_other_tenant, settle_lane
+
+
+async def check_way_to_resume(app: App, wanted: str, *, by: Asker, rebind: bool) -> None:
+    """Raises what `resume_job` and `check_way` raise where this process could not call the rest of the job.
+
+    A job that has ended is left to `resume_job`, which says so.
+    """
+    async with app.store.reading() as tx:
+        job = await tx.jobs.find(wanted)
+    if job.status.is_final:
+        return
+    if not rebind:
+        await settle_lane(app, wanted, by=by, reason=None, rebind=False)
+    await check_way(app, job.tenant)
+
+
+async def check_way_to_retry(app: App, wanted: str) -> None:
+    """The same for a new job of the old one's devices."""
+    async with app.store.reading() as tx:
+        job = await tx.jobs.find(wanted)
+    refuse_other_tenant(app, job)
+    await check_way(app, job.tenant)
+
+
+async def check_way_to_run(app: App, schedule: str) -> None:
+    """The same for a job of a schedule."""
+    async with app.store.reading() as tx:
+        tenant = (await tx.schedules.by_name(schedule)).order.tenant
+    await check_way(app, tenant)
