@@ -10,11 +10,13 @@ import click
 from orchestrator.cli.progress import standing, waits_for
 from orchestrator.cli.terminal import Styled, say
 from orchestrator.domain.figures import local, plural
+from orchestrator.domain.hints import with_job_id
 from orchestrator.domain.job import status_words
 from orchestrator.domain.plain_text import shown
 from orchestrator.domain.spans import span
 
 if TYPE_CHECKING:
+    from orchestrator.domain.ids import JobId
     from orchestrator.domain.job import Job
     from orchestrator.usecases.describe_jobs import BrakeView, ErrorView, JobView
 
@@ -34,7 +36,7 @@ def say_summary(view: JobView) -> None:
     stands = status_words(view.status, view.tally)
     click.echo(f"Job {job.id} is {stands}: {job.action} on {plural(view.tally.total, 'device')}{_took(job)}.")
     if reason := waits_for(view) or job.reason:
-        say(f"  {shown(reason)}")
+        say(f"  {shown(with_job_id(reason, job.id))}")
     for name, colour, meaning in _COUNTS:
         count = getattr(view.tally, name)
         if count or name == "accepted":
@@ -43,10 +45,10 @@ def say_summary(view: JobView) -> None:
     if rows.duplicates or rows.rejected:
         left_out = f"{plural(rows.duplicates, 'duplicate')}, {rows.rejected:,} rejected"
         click.echo(f"           of {plural(rows.rows, 'row')} in the list; not called: {left_out}")
-    say_errors(view.errors)
+    say_errors(view.errors, job.id)
 
 
-def say_errors(errors: Sequence[ErrorView]) -> None:
+def say_errors(errors: Sequence[ErrorView], job: JobId) -> None:
     """Each error group with its meaning, what to do, and a request to quote."""
     for error in errors:
         head = f"{error.count:,} {error.status}: {error.http_status or ''} {error.code}".replace("  ", " ")
@@ -55,7 +57,7 @@ def say_errors(errors: Sequence[ErrorView]) -> None:
         if error.example_message:
             say(f"  It said: {shown(error.example_message)}")
         say(f"  {shown(error.meaning)}")
-        say(f"  {shown(error.hint)}")
+        say(f"  {shown(with_job_id(error.hint, job))}")
         if error.example_request_id:
             say(Styled(f"  example request id {error.example_request_id}", dim=True))
 

@@ -78,7 +78,7 @@ def errors(invocation: Invocation, wanted: str) -> None:
 
     view = invocation.ask(lambda app: describe_job(app, wanted))
     if invocation.output is Format.TABLE:
-        say_errors(view.errors)
+        say_errors(view.errors, view.job.id)
         if not view.errors:
             click.echo(f"Job {view.job.id} has no errors.", err=True)
         return

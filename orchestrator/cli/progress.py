@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from orchestrator.cli.terminal import console, filtered_stderr, say
+from orchestrator.domain.hints import with_job_id
 from orchestrator.domain.plain_text import shown
 from orchestrator.domain.spans import span
 
@@ -127,7 +128,8 @@ def waits_for(view: JobView) -> str | None:
     """Why a job that is under way calls nothing, or less than it might; why one came to rest is said at its end."""
     if view.status.is_at_rest:
         return None
-    return view.job.reason if view.waiting_for is None else view.waiting_for.in_full
+    reason = view.job.reason if view.waiting_for is None else view.waiting_for.in_full
+    return None if reason is None else with_job_id(reason, view.job.id)
 
 
 @contextmanager

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain.figures import rfc3339
+from orchestrator.domain.hints import with_job_id
 
 if TYPE_CHECKING:
+    from orchestrator.domain.ids import JobId
     from orchestrator.domain.target import TargetFacts
     from orchestrator.domain.waiting import WaitingFor
     from orchestrator.usecases.describe_jobs import BrakeView, ErrorView, JobView
@@ -24,7 +26,7 @@ def job_object(view: JobView) -> dict[str, Any]:
         "tenant": job.tenant,
         "priority": job.priority.value,
         "status": view.status.value,
-        "reason": job.reason,
+        "reason": None if job.reason is None else with_job_id(job.reason, job.id),
         "counts": {
             "total": tally.total,
             "waiting": tally.waiting,
@@ -46,13 +48,17 @@ def job_object(view: JobView) -> dict[str, Any]:
         "startedAt": rfc3339(job.started_at),
         "finishedAt": rfc3339(job.finished_at),
         "estimatedFinishAt": rfc3339(view.estimated_finish_at),
-        "errors": [error_object(error) for error in view.errors],
+        "errors": [_with_whole_hint(error_object(error), job.id) for error in view.errors],
         "retryOf": job.retry_of,
         "retriedBy": list(view.retried_by),
         "brake": None if view.brake is None else brake_object(view.brake),
         "schedule": job.schedule,
         "waitingFor": None if view.waiting_for is None else waiting_object(view.waiting_for),
     }
+
+
+def _with_whole_hint(error: dict[str, Any], job: JobId) -> dict[str, Any]:
+    return {**error, "hint": with_job_id(error["hint"], job)}
 
 
 def waiting_object(waiting: WaitingFor) -> dict[str, Any]:
