@@ -66,7 +66,7 @@ def outage_reason(outage: Outage, error: GraphError, patience: timedelta) -> str
         f"One device at a time is tried until it is back: {outage.probes} so far, the next at "
         f"{outage.probe_at:%H:%M:%S}. Nothing needs to be done; if it is not back by "
         f"{outage.since + patience:%Y-%m-%d %H:%M}, the job stops. "
-        "`muster job pause` or `cancel` ends it sooner."
+        "Pausing or cancelling the job ends it sooner."
     )
 
 
