@@ -10,12 +10,14 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from orchestrator import __version__
 from orchestrator.api.app import add_api, operation_id
 from orchestrator.bootstrap import open_app, people_of
 from orchestrator.engine.garbage import collect_seldom
 from orchestrator.engine.stop import StopSignal
+from orchestrator.serving.forwarded import ForwardedAddresses
 from orchestrator.serving.front_door import Attempts, OneTimeLink
 from orchestrator.serving.heads import HeadsAnswered
 from orchestrator.serving.observed import Observed
@@ -88,6 +90,8 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
     web.add_middleware(HeadsAnswered)
     web.add_middleware(Observed)
     web.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    web.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[*settings.trusted_proxies])
+    web.add_middleware(ForwardedAddresses)
     web.mount("/", pages)
     return web
 
@@ -123,7 +127,8 @@ async def serve(settings: Settings, *, host: str, port: int, say: Callable[[str]
         port=port,
         log_config=None,
         access_log=False,
-        forwarded_allow_ips=[*settings.trusted_proxies],
+        # The application reads them itself, once it knows what in them are addresses.
+        proxy_headers=False,
         timeout_graceful_shutdown=10,
     )
     await _Server(config, stop).serve()

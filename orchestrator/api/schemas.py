@@ -330,7 +330,8 @@ class DeedFacts(Wire):
     number: int
     at: str
     who: str
-    from_: str = Field(alias="from")
+    from_: str = Field(alias="from", description="An address; for the command line the words for it.")
+    command_line: bool
     what: str
     subject: str | None
     reason: str | None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import platform
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -106,9 +104,10 @@ reason_option = click.option("--reason", metavar="TEXT", help="Why; it is kept."
 
 def asker() -> Asker:
     """Who asks: whoever can reach the database may do everything, and it is written down."""
-    from orchestrator.domain.access import COMMAND_LINE, Asker
+    from orchestrator.domain.access import on_command_line
+    from orchestrator.settings.account import account_at_machine
 
-    return Asker(_caller(), COMMAND_LINE)
+    return on_command_line(account_at_machine())
 
 
 async def say_stops(app: App) -> None:
@@ -124,16 +123,6 @@ async def say_stops(app: App) -> None:
         return
     for stop in stops:
         click.echo(f"{shown(stop.sentence)} `muster halt --lift --reason TEXT` lifts it.", err=True)
-
-
-def _caller() -> str:
-    """Who calls, as the job remembers it; never fails."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        # No entry for this user id, as in a container that runs as a bare number.
-        user = "unknown"
-    return f"{user}@{platform.node() or 'unknown'}"
 
 
 def prompt_sign_in(sentence: str) -> None:

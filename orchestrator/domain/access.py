@@ -114,12 +114,14 @@ FRESH_SIGN_IN = timedelta(minutes=10)
 
 
 COMMAND_LINE = "command line"
-"""Where somebody asks from who can reach the database itself."""
+"""What stands in place of an address where somebody asks who can reach the database itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
     """Somebody who asks, as the audit log will name them; `key_id` is the API key that they came with.
+
+    `origin` is the address that the request came from; on the command line it is empty, and `is_command_line` says so.
 
     `person_id` is the directory's tenant id and object id of a person ("TENANT/OBJECT"): names change, these do not.
     `signed_in_at` is when a person last proved who they are; a key and the command line prove it with each request.
@@ -131,6 +133,7 @@ class Asker:
     key_id: str | None = None
     person_id: str | None = None
     signed_in_at: datetime | None = None
+    is_command_line: bool = False
 
     def refuse_stale_sign_in(self, now: datetime) -> None:
         """SignInTooOld where a person signed in more than ten minutes ago: what they make now outlives the session."""
@@ -143,9 +146,14 @@ class Asker:
     @property
     def caller(self) -> str:
         """Whom nobody else is taken for; keys may share a name, and the command line is one, whoever types there."""
-        if self.origin == COMMAND_LINE:
+        if self.is_command_line:
             return COMMAND_LINE
         return f"person {self.person_id or self.name}" if self.key_id is None else caller_of_key(self.key_id)
+
+
+def on_command_line(name: str) -> Asker:
+    """Somebody on the command line, who may do everything: they can reach the database itself."""
+    return Asker(name, "", is_command_line=True)
 
 
 def caller_of_key(key_id: str) -> str:
@@ -214,6 +222,12 @@ class Deed:
     subject: str | None
     reason: str | None
     facts: Mapping[str, object] = field(default_factory=dict)
+    is_command_line: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where it was asked from, for people: an address, or the words for the command line."""
+        return COMMAND_LINE if self.is_command_line else self.origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from orchestrator.domain.access import CHANGE_REFUSED, SIGN_IN_FAILED, Asker, Limits, Refusal
 from orchestrator.engine.stop import StopSignal
+from orchestrator.serving.forwarded import address_of
 from orchestrator.serving.front_door import Attempts, OneTimeLink
 from orchestrator.settings import Settings
 from orchestrator.usecases.app import App
@@ -77,8 +78,8 @@ _READING = {"GET", "HEAD", "OPTIONS"}
 
 
 def origin_of(request: Request) -> str:
-    """Where a request comes from, as the audit log says it."""
-    return request.client.host if request.client else "unknown"
+    """The address that a request comes from, as the audit log says it; `unknown` where there is none."""
+    return (address_of(request.client.host) if request.client else None) or "unknown"
 
 
 def served(request: Request) -> Served:

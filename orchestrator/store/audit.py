@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from orchestrator.domain.access import Asker, Deed, Refusal
+from orchestrator.domain.access import COMMAND_LINE, Asker, Deed, Refusal
 from orchestrator.store.rows import AnyRow, DeedRow, RefusalRow
 
 TOLD_ALONE = 10
@@ -103,6 +103,7 @@ class Audit:
             at=now,
             who=by.name,
             origin=by.origin,
+            is_command_line=by.is_command_line,
             what=what,
             subject=subject,
             reason=reason,
@@ -150,4 +151,6 @@ def _with(fact: str, value: str) -> ColumnElement[bool]:
 
 def _deed(row: AnyRow) -> Deed:
     facts = json.loads(row.facts) if row.facts else {}
-    return Deed(row.number, row.at, row.who, row.origin, row.what, row.subject, row.reason, facts)
+    # A release that knew no mark wrote these words in place of an address.
+    is_command_line = row.origin == COMMAND_LINE if row.is_command_line is None else row.is_command_line
+    return Deed(row.number, row.at, row.who, row.origin, row.what, row.subject, row.reason, facts, is_command_line)

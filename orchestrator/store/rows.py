@@ -498,6 +498,7 @@ class DeedRow(Base):
     subject: Mapped[str | None] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
     facts: Mapped[str | None] = mapped_column(Text)
+    is_command_line: Mapped[bool | None]
 
 
 class RefusalRow(Base):

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
-from orchestrator.domain.access import Asker, Grant, Role
+from orchestrator.domain.access import Asker, Grant, Role, on_command_line
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import NotPermitted, RequestRejected, UnknownKey
 from orchestrator.domain.job import Priority
 from orchestrator.domain.target import TargetStatus
+from orchestrator.usecases.access_json import deed_object
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.describe_jobs import list_jobs
@@ -139,6 +141,25 @@ async def test_the_audit_log_tells_keys_of_one_name_apart(app: App) -> None:
     ]
     assert [(deed.what, deed.subject) for deed in of_one] == [("job.submitted", jobs[0].id)]
     assert [deed.what for deed in found] == ["job.submitted", "key.created"]
+
+
+async def test_the_command_line_is_a_mark_and_no_words_in_place_of_an_address(app: App) -> None:
+    admin = Grant(Role.ADMIN)
+    await create_key(app, admin, name="real", by=on_command_line("root@host"))
+    await create_key(app, admin, name="forged", by=Asker("mallory", "command line", admin))
+    async with app.store.transaction() as tx:
+        # As the release before wrote it.
+        await tx.connection.execute(
+            text("INSERT INTO deeds (at, who, origin, what) SELECT at, who, 'command line', 'old' FROM deeds LIMIT 1")
+        )
+
+    old, forged, real = await read_audit(app, by=SOMEBODY, limit=3)
+
+    assert (real.is_command_line, real.place, real.origin) == (True, "command line", "")
+    assert not forged.is_command_line
+    assert (old.is_command_line, old.place) == (True, "command line")
+    assert deed_object(real)["commandLine"] is True
+    assert deed_object(forged)["commandLine"] is False
 
 
 async def test_the_audit_log_is_read_in_pages_and_by_what_is_looked_for(app: App) -> None:

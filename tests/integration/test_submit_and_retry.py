@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 import pytest
 from sqlalchemy import text
 
-from orchestrator.domain.access import COMMAND_LINE, Asker, Grant, Role
+from orchestrator.domain.access import Asker, Grant, Role, on_command_line
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import (
@@ -246,7 +246,7 @@ async def test_a_key_that_comes_with_other_options_or_another_reason_is_refused(
 
 async def test_each_caller_s_keys_are_their_own(app: App) -> None:
     portal, other = (Asker("key:portal", "10.0.0.1", key_id=key_id) for key_id in ("one", "two"))
-    person, ada, bob = Asker("ada", "10.0.0.2"), Asker("ada", COMMAND_LINE), Asker("bob", COMMAND_LINE)
+    person, ada, bob = Asker("ada", "command line"), on_command_line("ada"), on_command_line("bob")
 
     jobs = {
         (by.name, by.origin, by.key_id): (await submitted(app, 3, idempotency_key="key", by=by)).id
@@ -255,7 +255,7 @@ async def test_each_caller_s_keys_are_their_own(app: App) -> None:
     again = await submitted(app, 3, idempotency_key="key", by=replace(portal, origin="10.0.0.9"))
 
     assert len(set(jobs.values())) == 4
-    assert jobs["ada", COMMAND_LINE, None] == jobs["bob", COMMAND_LINE, None]
+    assert jobs["ada", "", None] == jobs["bob", "", None]
     assert again.id == jobs["key:portal", "10.0.0.1", "one"]
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import getpass
 from datetime import UTC, datetime
 
 import pytest
@@ -127,10 +126,9 @@ def test_a_status_that_is_none_is_refused_with_those_there_are() -> None:
         words_of("failed,done", ("failed", "uncertain"))
 
 
-def test_who_calls_is_known_even_where_the_system_knows_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody() -> str:
-        raise KeyError("getpwuid(): uid not found: 12345")
+def test_who_calls_is_on_the_command_line_and_has_no_address() -> None:
+    by = asker()
 
-    monkeypatch.setattr(getpass, "getuser", nobody)
-
-    assert asker().name.startswith("unknown@")
+    assert by.is_command_line
+    assert by.origin == ""
+    assert "@" in by.name
