@@ -19,6 +19,7 @@ CONTRACT = (
     "submit",
     "job",
     "schedule",
+    "halt",
     "list",
     "inventory",
     "device",
