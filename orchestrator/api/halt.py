@@ -40,7 +40,7 @@ class HaltFacts(Wire):
 
 
 def halt_routes() -> APIRouter:
-    """/api/halt."""
+    """Returns the routes below /api/halt."""
     routes = APIRouter(prefix="/api/halt", tags=["halt"], route_class=TaggedRoute, max_body_size=MOST_OF_A_BODY)
 
     @routes.get("", responses=problem_responses())

@@ -35,7 +35,7 @@ class EmergencyStop:
 
     @property
     def sentence(self) -> str:
-        """What holds, since when, by whom and why."""
+        """The stop as one sentence: its scope, its time, its author and its reason."""
         since = f"{self.at:%Y-%m-%d %H:%M:%S} UTC"
         return f"Emergency stop of {self.scope} since {since}, by {self.by}: {self.reason.rstrip('.')}. No call leaves."
 
@@ -46,5 +46,5 @@ def stop_of(stops: Sequence[EmergencyStop], tenant: str, lane: LaneKey | None) -
 
 
 def lanes_of_tenant(lane: LaneKey) -> str:
-    """What the keys of all lanes of the same Entra tenant begin with: cloud and tenant, without the app."""
+    """The beginning that the keys of all lanes of the same Entra tenant share: cloud and tenant, without the app."""
     return lane.rpartition("/")[0] + "/"

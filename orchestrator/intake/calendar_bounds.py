@@ -23,7 +23,7 @@ def steps_of(text: str, *, until: datetime) -> int:
             start = starts.pop()
             total += sum(_steps(rule, start, until) for rule in rules.pop())
         elif name == "DTSTART" and starts:
-            starts[-1] = _moment(value)
+            starts[-1] = _day_of(value)
         elif name in {"RRULE", "EXRULE"} and rules:
             rules[-1].append(value)
     return total
@@ -43,7 +43,7 @@ def _steps(rule: str, start: datetime | None, until: datetime) -> int:
     seconds = _SECONDS.get(parts.get("FREQ", "").upper())
     if seconds is None:
         return 0
-    ends = min(until, _moment(parts.get("UNTIL", "")) or until)
+    ends = min(until, _day_of(parts.get("UNTIL", "")) or until)
     # Without a first day that can be read, the time since 1970 is taken.
     length = max((ends - (start or _EPOCH)).total_seconds(), 0.0)
     periods = length / (seconds * max(_whole(parts.get("INTERVAL", "")) or 1, 1)) + 1
@@ -63,7 +63,7 @@ def _whole(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else None
 
 
-def _moment(text: str) -> datetime | None:
+def _day_of(text: str) -> datetime | None:
     try:
         # The day is enough for an estimate.
         return datetime.strptime(text[:8], "%Y%m%d").replace(tzinfo=UTC)

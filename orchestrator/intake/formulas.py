@@ -36,7 +36,7 @@ def _defused_part(part: str, *, is_first: bool) -> str:
     return f"{part[: len(part) - len(sign)]}'{sign}"
 
 
-# What starts a formula in Excel, and its full-width forms.
+# The characters that start a formula in Excel, and their full-width forms.
 _STARTS_FORMULA = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
 _DROPPED = frozenset("\t\r\n")
 _OPENING = ' "\u00a0'

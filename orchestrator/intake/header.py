@@ -41,7 +41,7 @@ ROWS_LOOKED_AT = 20
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the first rows say: the input's columns, where the ids are, and whose report it is, if it is one of ours.
+    """The facts of the first rows: the input's columns, the places of the ids, and the kind of a report of ours.
 
     `titles` are the rows before the header, `rows` how many of the first rows are no devices, `line` is the header's,
     and `has_marks` says whether invisible characters stood at the edge of a name.
@@ -58,7 +58,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is looked for in a header, and what is known of the file besides its rows.
+    """The options that a header is read with, and the facts of the file besides its rows.
 
     `match` says by what the rows name devices, None leaves it to the header; `has_inventory` whether names can be
     matched at all.

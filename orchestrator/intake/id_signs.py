@@ -17,7 +17,7 @@ from orchestrator.intake.noise import bare, folded, shown
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a file says of its ids: its header, and the type of its objects where a `#TYPE` line names it.
+    """The facts beside the ids of a file: its header, and the type of its objects where a `#TYPE` line names it.
 
     `with_guids` are the places of the columns that hold GUIDs in the first rows; None where no row was looked at.
     """

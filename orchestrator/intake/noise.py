@@ -9,7 +9,7 @@ from enum import Enum
 
 
 class Noise(Enum):
-    """What was left out; the value is its name for one and for several."""
+    """A kind of noise; the value names one of the kind, and several."""
 
     SEPARATOR = ("`sep=` line", "`sep=` lines")
     OBJECT_TYPE = ("`#TYPE` line", "`#TYPE` lines")
@@ -74,7 +74,7 @@ def folded(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """What a file says, fit to be shown in a message: one line, not too long, and nothing that moves a cursor."""
+    """The text of a file as a message shows it: one line, at most 80 characters, no control characters."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in bare(text)[:_LONGEST_SHOWN])
 
 

@@ -45,7 +45,7 @@ class EmergencyStops:
         return bool((await self._connection.execute(query)).rowcount)
 
     async def stopped_among(self, jobs: Collection[JobNumber]) -> set[JobNumber]:
-        """Those of these jobs of which no call may leave."""
+        """The jobs among the given ones of which no call may leave."""
         rows = await self._connection.execute(_stopped_among(), {"numbers": list(jobs)})
         return {JobNumber(number) for (number,) in rows}
 

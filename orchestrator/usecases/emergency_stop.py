@@ -59,7 +59,7 @@ async def lift_stop(app: App, *, tenant: str | None, reason: str, by: Asker) -> 
             await tx.audit.write(
                 by, "emergency_stop.lifted", stop.tenant, reason=reason, facts=facts, now=await tx.now()
             )
-        tx.after_commit(lambda: app.bell.ring(_BELLS))
+        tx.after_commit(lambda: app.bell.ring(_WAKE_UPS))
     log.warning("emergency_stop.lifted", tenants=[stop.tenant for stop in lifted], by=by.name, reason=reason)
     return lifted
 
@@ -78,7 +78,7 @@ async def halted_by(app: App, tx: Transaction, tenant: str) -> str | None:
 
 
 async def _lanes_of(app: App, tx: Transaction, tenant: str) -> str | None:
-    """What the lanes of the tenant's Entra tenant begin with; None where only jobs know the name."""
+    """The shared beginning of the lanes of the Entra tenant; None where only jobs know the name."""
     known = app.tenants.get(tenant)
     if known is not None:
         return lanes_of_tenant(known.lane)
@@ -102,5 +102,5 @@ def _none_to_lift(stops: Sequence[EmergencyStop], tenant: str | None) -> str:
     return f"No emergency stop of tenant {tenant} alone is in force; in force is that of {there}."
 
 
-_BELLS = 8
+_WAKE_UPS = 8
 """Wake-ups after a stop is lifted, enough for the workers of a usual installation; the others look by themselves."""
