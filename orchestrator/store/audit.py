@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.access import COMMAND_LINE, Asker, Deed, Refusal
+from orchestrator.store.kept_json import kept_object
 from orchestrator.store.rows import AnyRow, DeedRow, RefusalRow
 
 TOLD_ALONE = 10
@@ -150,7 +151,7 @@ def _with(fact: str, value: str) -> ColumnElement[bool]:
 
 
 def _deed(row: AnyRow) -> Deed:
-    facts = json.loads(row.facts) if row.facts else {}
+    facts = kept_object(row.facts, "deeds.facts") or {}
     # A release that knew no mark wrote these words in place of an address.
     is_command_line = row.origin == COMMAND_LINE if row.is_command_line is None else row.is_command_line
     return Deed(row.number, row.at, row.who, row.origin, row.what, row.subject, row.reason, facts, is_command_line)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.target import TargetStatus
+from orchestrator.store.kept_json import kept_list
 
 
 def pack_errors(errors: Mapping[ErrorGroup, ErrorCount]) -> str | None:
@@ -23,10 +24,14 @@ def pack_errors(errors: Mapping[ErrorGroup, ErrorCount]) -> str | None:
 
 
 def unpack_errors(text: str | None) -> dict[ErrorGroup, ErrorCount]:
-    """And back."""
+    """Parses the packed form; the inverse of `pack_errors`. Empty where the text cannot be right."""
     if text is None:
         return {}
-    return {
-        ErrorGroup(TargetStatus(status), http_status, code): ErrorCount(count, example)
-        for status, http_status, code, count, example in json.loads(text)
-    }
+    try:
+        return {
+            ErrorGroup(TargetStatus(status), http_status, code): ErrorCount(int(count), example)
+            for status, http_status, code, count, example in kept_list(text, "batches.errors") or ()
+        }
+    except (ValueError, TypeError):
+        # Counted anew from the next error on; the outcomes themselves stand in the targets.
+        return {}

@@ -6,6 +6,7 @@ import json
 
 from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.action import Action
+from orchestrator.store.kept_json import kept_list
 from orchestrator.store.rows import AnyRow
 
 
@@ -18,6 +19,11 @@ def grant_columns(grant: Grant) -> dict[str, str | int | None]:
 
 def grant_of(row: AnyRow) -> Grant:
     """Out of it."""
-    actions = None if row.actions is None else frozenset(map(Action, json.loads(row.actions)))
-    tenants = None if row.tenants is None else frozenset(map(str, json.loads(row.tenants)))
+    # A limit that cannot be read allows nothing.
+    allowed = kept_list(row.actions, "keys.actions") or ()
+    actions = None if row.actions is None else frozenset(Action(each) for each in allowed if each in _ACTIONS)
+    tenants = None if row.tenants is None else frozenset(map(str, kept_list(row.tenants, "keys.tenants") or ()))
     return Grant(Role(row.role), row.ceiling, actions, tenants)
+
+
+_ACTIONS = tuple(Action)

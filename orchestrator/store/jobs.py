@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -11,6 +11,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
+import structlog
 from sqlalchemy import (
     BigInteger,
     BindParameter,
@@ -44,9 +45,12 @@ from orchestrator.store.batches import asked, may_ask, takable, within_window
 from orchestrator.store.emergency_stops import not_stopped
 from orchestrator.store.job_events import add_event
 from orchestrator.store.job_locks import lock_jobs
+from orchestrator.store.kept_json import kept_list
 from orchestrator.store.plain_text import storable
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow
 from orchestrator.store.times import UtcDateTime
+
+log = structlog.get_logger()
 
 _VISIBLE = JobRow.status != JobStatus.RECEIVING
 _TALLY = (
@@ -361,11 +365,20 @@ def _due(*, any_job: bool) -> Select[*tuple[Any, ...]]:
     return query if any_job else query.where(JobRow.number == bindparam("only"))
 
 
+def _groups(texts: str) -> Iterator[list[Any]]:
+    return chain.from_iterable(json.loads(f"[{texts}]"))
+
+
 def _summed(texts: str) -> dict[ErrorGroup, ErrorCount]:
     # Plain counts first, and words for the few sums.
     counts: dict[tuple[str, int | None, str], int] = {}
     examples: dict[tuple[str, int | None, str], str] = {}
-    for status, http_status, code, count, example in chain.from_iterable(json.loads(f"[{texts}]")):
+    try:
+        groups = [(status, http, code, int(count), example) for status, http, code, count, example in _groups(texts)]
+    except (ValueError, TypeError, RecursionError):
+        log.warning("row.unreadable", column="batches.errors")
+        groups = []
+    for status, http_status, code, count, example in groups:
         key = (status, http_status, code)
         counts[key] = counts.get(key, 0) + count
         if example is not None:
@@ -375,6 +388,7 @@ def _summed(texts: str) -> dict[ErrorGroup, ErrorCount]:
             count, examples.get((status, http_status, code))
         )
         for (status, http_status, code), count in counts.items()
+        if status in _TARGET_STATUSES
     }
 
 
@@ -477,11 +491,20 @@ class Waiting:
     @property
     def weight(self) -> int:
         """Its weight beside the other jobs of the lane."""
-        return Priority(self.priority).weight
+        return _priority(self.priority).weight
 
 
 def _turn(row: AnyRow) -> Turn:
-    return Turn(JobNumber(row.number), row.pass_value, Priority(row.priority).weight)
+    return Turn(JobNumber(row.number), row.pass_value, _priority(row.priority).weight)
+
+
+def _priority(text: str) -> Priority:
+    # As in `_serve`, which counts calls by it.
+    return Priority(text) if text in _PRIORITIES else Priority.NORMAL
+
+
+_PRIORITIES = frozenset(Priority)
+_TARGET_STATUSES = frozenset(TargetStatus)
 
 
 def _window_over(now: datetime | BindParameter[datetime]) -> Select[int]:
@@ -499,11 +522,11 @@ def _job(row: AnyRow) -> Job:
         via=Via(row.via),
         tenant=row.tenant,
         lane=LaneKey(row.lane),
-        priority=Priority(row.priority),
+        priority=_priority(row.priority),
         status=JobStatus(row.status),
         reason=row.reason,
         intake=Intake(row.intake_rows, row.duplicates, row.rejected, row.sha256, row.file_name),
-        input_columns=tuple(json.loads(row.input_columns)),
+        input_columns=tuple(map(str, kept_list(row.input_columns, "jobs.input_columns") or ())),
         submitted_by=row.submitted_by,
         submit_reason=row.submit_reason,
         submitted_at=row.submitted_at,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from orchestrator.domain.batch import POISONED_AFTER
 from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store import json_rows
+from orchestrator.store.kept_json import kept_lines
 from orchestrator.store.rows import AnyRow, BatchRow, TargetRow
 from orchestrator.store.times import UtcDateTime
 
@@ -162,7 +162,7 @@ def flying_of(batch: AnyRow, held: Lines) -> set[int]:
     known = held.get(BatchKey(batch.job_number, batch.batch))
     if known is not None:
         return set(known)
-    return set(json.loads(batch.in_flight)) if batch.in_flight else set()
+    return set(kept_lines(batch.in_flight))
 
 
 def _first_takable(

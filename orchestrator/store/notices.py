@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.notice import Event, Notice, NoticeStatus
+from orchestrator.store.kept_json import kept_object
 from orchestrator.store.rows import AnyRow, NoticeRow
 
 
@@ -118,7 +118,8 @@ class NoticeOutcome:
 
 
 def _facts(row: AnyRow) -> NoticeFacts:
-    payload: dict[str, Any] = json.loads(row.payload)
+    payload = kept_object(row.payload, "notices.payload") or {}
+    lines, facts = payload.get("lines"), payload.get("facts")
     return NoticeFacts(
         number=row.number,
         channel=row.channel,
@@ -126,9 +127,10 @@ def _facts(row: AnyRow) -> NoticeFacts:
             key=row.key,
             event=Event(row.event),
             subject=row.subject,
-            title=payload["title"],
-            lines=tuple(payload["lines"]),
-            facts=payload["facts"],
+            # A message whose text is lost is sent all the same: it would keep all others from being sent.
+            title=str(payload.get("title") or row.subject),
+            lines=tuple(map(str, lines)) if isinstance(lines, list) else (),
+            facts=facts if isinstance(facts, dict) else {},
         ),
         status=NoticeStatus(row.status),
         attempts=row.attempts,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from orchestrator.domain.ids import BatchKey, JobNumber
 from orchestrator.domain.target import LOST_CALL, TargetStatus
 from orchestrator.store import json_rows
 from orchestrator.store.errors_text import pack_errors, unpack_errors
+from orchestrator.store.kept_json import kept_lines
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
 from orchestrator.store.times import first_of
 
@@ -121,7 +121,9 @@ class Recovery:
 
 
 def _flying(batch: AnyRow) -> list[int]:
-    return json.loads(batch.in_flight) if batch.in_flight else []
+    """The lines on their way; none where they are not as many as are counted, for then nobody can tell which."""
+    lines = kept_lines(batch.in_flight)
+    return lines if len(lines) == batch.sending else []
 
 
 def _kills(batch: AnyRow) -> bool:
@@ -147,7 +149,8 @@ def _freed_row(batch: AnyRow) -> dict[str, Any]:
     return {
         "job_number": batch.job_number,
         "batch": batch.batch,
-        "again": 0 if uncertain else flying,
+        # What nobody can tell apart waits as before, and is counted so.
+        "again": int(batch.sending) - (flying if uncertain else 0),
         "uncertain": flying if uncertain else 0,
         "errors": pack_errors(errors),
         "forgiven": _kills(batch),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cache
@@ -17,6 +16,7 @@ from orchestrator.domain.mending import PERMANENT_STATUSES
 from orchestrator.domain.target import LOST_CALL, TargetFacts, TargetStatus
 from orchestrator.store import array_rows, json_rows
 from orchestrator.store.errors_text import pack_errors, unpack_errors
+from orchestrator.store.kept_json import kept_lines
 from orchestrator.store.plain_text import storable
 from orchestrator.store.rows import AnyRow, BatchRow, TargetRow
 from orchestrator.store.times import UtcDateTime
@@ -55,7 +55,7 @@ class Targets:
             some = _neighbours(batches[position : position + together])
             position += len(some)
             together = min(2 * together, _MOST_TOGETHER)
-            flying = {line for batch in some for line in json.loads(batch.in_flight or "[]")}
+            flying = {line for batch in some for line in kept_lines(batch.in_flight)}
             query = (
                 select(TargetRow.__table__)
                 .where(
@@ -99,9 +99,7 @@ class Targets:
             BatchRow.first_line <= last,
             BatchRow.last_line >= first,
         )
-        flying = {
-            line for text in (await self._connection.execute(inflight)).scalars() for line in json.loads(text or "[]")
-        }
+        flying = {line for text in (await self._connection.execute(inflight)).scalars() for line in kept_lines(text)}
         query = (
             select(TargetRow.__table__)
             .where(TargetRow.job_number == number, TargetRow.line.between(first, last))
