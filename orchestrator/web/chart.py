@@ -17,6 +17,9 @@ _MOST_POINTS = 120
 _LONGEST_STEP = 4
 """Times the usual distance between two samples: a longer one was not observed, and is a gap."""
 
+_SHORTEST_STEP = 2.0
+"""Seconds: over a moment a rate says little."""
+
 _AT_REST = frozenset({EventKind.PAUSED, EventKind.BRAKED, EventKind.STOPPED})
 
 
@@ -151,8 +154,13 @@ class _Canvas:
 
 def _thinned(samples: Sequence[Sample]) -> list[Sample]:
     step = max(1, -(-len(samples) // _MOST_POINTS))
-    thinned = [*samples[::step]]
+    thinned: list[Sample] = []
+    for sample in samples[::step]:
+        if not thinned or (sample.at - thinned[-1].at).total_seconds() >= _SHORTEST_STEP:
+            thinned.append(sample)
     if samples and thinned[-1] is not samples[-1]:
+        if len(thinned) > 1 and (samples[-1].at - thinned[-1].at).total_seconds() < _SHORTEST_STEP:
+            thinned.pop()
         thinned.append(samples[-1])
     return thinned
 

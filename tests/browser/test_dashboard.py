@@ -71,7 +71,17 @@ def test_a_list_is_dropped_judged_confirmed_and_runs_before_ones_eyes(
     admin.choice("Take the good rows").click()
     admin.field("Reason").send_keys("CHG-4711")
     admin.press(lambda: admin.button("Ask 400 devices"))
+    admin.sees("Type that number to confirm")
     asked = admin.driver.current_url
+    admin.field("Type 400 to confirm").send_keys("400")
+    admin.choice("refreshMachinePolicy").click()
+    admin.sees("asked for refreshMachinePolicy")
+    swapped = admin.field("Type 400 to confirm").get_attribute("value")
+    # As if the page had missed the change: the server refuses what was not judged.
+    admin.run("document.querySelector('input[value=refreshUserPolicy]').checked = true")
+    admin.field("Type 400 to confirm").send_keys("400")
+    admin.press(lambda: admin.button("Ask 400 devices for refreshMachinePolicy"))
+    admin.sees("the action was refreshMachinePolicy and is refreshUserPolicy")
     admin.field("Type 400 to confirm").send_keys("400")
     admin.press(lambda: admin.button("Ask 400 devices"))
     admin.heading("europe.csv")
@@ -84,6 +94,7 @@ def test_a_list_is_dropped_judged_confirmed_and_runs_before_ones_eyes(
     assert "'nobody' is not a GUID" in verdict
     assert "same device as line 7" in verdict
     assert asked.endswith("/jobs/new")
+    assert swapped == ""
     assert before < 380
     assert admin.count("failed") == 20
     admin.sees("finished")
@@ -98,9 +109,12 @@ def test_what_failed_is_explained_and_retried(admin: Browser, installation: Inst
     admin.sees("Graph knows no managed device with this id.")
     pictured(admin, "errors")
     installation.graph.tenant.known_devices = None
-    admin.press(lambda: admin.button("Retry 20 failed devices"))
+    admin.press(lambda: admin.element("//button[@id='to-retry']"))
+    admin.sees("20 failures that no further attempt mends are left out")
+    admin.choice("Also failures that no further attempt mends").click()
+    admin.sees("20 devices fit")
     admin.field("Reason").send_keys("they are enrolled now")
-    admin.press(lambda: admin.element("//dialog[@open]//button[normalize-space()='Retry']"))
+    admin.press(lambda: admin.element("//dialog[@open]//button[normalize-space()='Retry 20 devices']"))
     admin.sees("20 of 20 devices")
     admin.waits_for(lambda: admin.count("accepted") == 20, "all of them accepted")
     installation.graph.tenant.known_devices = set(device_ids(600)[20:])

@@ -76,6 +76,12 @@ def test_nothing_is_now_on_a_job_at_rest() -> None:
     assert (still.latest, moving.latest) == (None, 10)
 
 
+def test_a_moment_is_no_rate() -> None:
+    some = [Sample(BEGIN, 0, 0), Sample(at(0.5), 20, 20), Sample(at(5), 50, 50), Sample(at(10), 100, 100)]
+
+    assert rates([*some, Sample(at(10.4), 110, 110)]) == [[10, 60 / 5.4]]
+
+
 def test_spans_are_marked_where_they_were() -> None:
     chart = draw(samples(0, 50, 100, 150, 200), spans=[Span(EventKind.BRAKED, at(10), None)])
 
