@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from orchestrator.domain.access import Asker, Role
+from orchestrator.domain.confirmation import Facts, list_facts, refuse_outdated
 from orchestrator.domain.errors import ListNeeded
 from orchestrator.domain.schedule import ScheduleStatus
 from orchestrator.store.saved_lists import ListVersion
@@ -36,11 +37,20 @@ async def describe_list(app: App, name: str) -> ListView:
         return ListView(tuple(await tx.lists.versions(name)), tuple(await tx.schedules.names_of_list(name)))
 
 
-async def remove_list(app: App, name: str, *, by: Asker, reason: str | None = None, force: bool = False) -> list[str]:
+async def remove_list(
+    app: App,
+    name: str,
+    *,
+    by: Asker,
+    reason: str | None = None,
+    force: bool = False,
+    shown: Facts | None = None,
+) -> list[str]:
     """Remove a list with its versions.
 
     ListNeeded where a schedule that has not ended refers to it. With `force` it is removed all the same, and the
-    answer is those schedules: each is set aside when it is due.
+    answer is those schedules: each is set aside when it is due. ConfirmationOutdated where the list, or what needs it,
+    is not as it was `shown`.
     """
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
@@ -51,6 +61,8 @@ async def remove_list(app: App, name: str, *, by: Asker, reason: str | None = No
         needing = [
             each for each in await tx.schedules.names_of_list(name) if statuses[each] is not ScheduleStatus.ENDED
         ]
+        newest = await tx.lists.newest(name)
+        refuse_outdated(shown, list_facts(newest.version, newest.devices, await tx.schedules.names_of_list(name)))
         if needing and not force:
             raise ListNeeded(name, needing)
         await tx.lists.remove(name)

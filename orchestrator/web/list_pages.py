@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
+from orchestrator.domain.confirmation import list_facts
 from orchestrator.domain.device import Via
 from orchestrator.serving.list_upload import list_received
 from orchestrator.serving.served import MOST_OF_A_BODY, Parts, TheApp
@@ -16,6 +17,7 @@ from orchestrator.usecases.import_list import import_list
 from orchestrator.web.move_forms import said
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Operator, Viewer
+from orchestrator.web.shown import Shown, shown_text
 
 
 def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
@@ -28,7 +30,10 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
 
     @routes.get("/{name}")
     async def saved_list(request: Request, app: TheApp, _: Viewer, name: str) -> Response:
-        return pages.show(request, "list.html", view=await describe_list(app, name))
+        view = await describe_list(app, name)
+        newest = view.versions[0]
+        shown = shown_text(list_facts(newest.version, newest.devices, view.schedules))
+        return pages.show(request, "list.html", view=view, shown=shown)
 
     @routes.post("", max_body_size=max_bytes + FIELDS_ROOM)
     async def keep(request: Request, parts: Parts, visitor: Operator) -> Response:
@@ -47,9 +52,15 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
 
     @routes.post("/{name}/remove")
     async def remove(
-        app: TheApp, visitor: Operator, name: str, reason: Annotated[str, Form(max_length=2000)] = ""
+        *,
+        app: TheApp,
+        visitor: Operator,
+        shown: Shown,
+        name: str,
+        force: Annotated[bool, Form()] = False,
+        reason: Annotated[str, Form(max_length=2000)] = "",
     ) -> Response:
-        await remove_list(app, name, by=visitor.asker, reason=said(reason))
+        await remove_list(app, name, by=visitor.asker, reason=said(reason), force=force, shown=shown)
         return RedirectResponse("/lists", 303)
 
     return routes

@@ -86,6 +86,7 @@ _PLACES = {
     "muster notify list": "muster notify list at the command line",
 }
 _FIELDS = {
+    "force": "Remove it although a schedule needs it",
     "skip-invalid": "Take the good rows although others are bad",
     "only-eligible": "Leave out rows that cannot take a ConfigMgr action",
     "all": "Of a report of ours, take every row",

@@ -840,3 +840,18 @@ async def test_making_a_key_takes_a_fresh_sign_in_which_the_terminal_has_a_new_l
     assert len(kept[0]) == 1
     # The session before ended when the new one began.
     assert len(sessions) == 1
+
+
+async def test_a_list_that_a_schedule_needs_is_removed_only_where_that_was_said(service: Service) -> None:
+    await a_list(service.served.app)
+    async with a_visitor(service, Role.OPERATOR) as client:
+        before = form_on((await client.get("/lists/fleet")).text, "/lists/fleet/remove")
+        await a_schedule(service.served.app)
+        now = form_on((await client.get("/lists/fleet")).text, "/lists/fleet/remove")
+        answers = [
+            await client.post("/lists/fleet/remove", data=data) for data in (before, now, now | {"force": "true"})
+        ]
+
+    assert [answer.status_code for answer in answers] == [409, 409, 303]
+    assert "schedules that need it was none and is nightly" in answers[0].text
+    assert "--force" not in answers[1].text
