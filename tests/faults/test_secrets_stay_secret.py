@@ -124,7 +124,7 @@ def test_a_certificates_key_and_its_pass_phrase_are_told_to_nobody(
             "--debug", "tenant", "check", MUSTER_CLIENT_CERTIFICATE_PASSWORD=f"not {PASSWORD}", MUSTER_LOG_LEVEL="debug"
         )
 
-    assert wrong.code == 3
+    assert wrong.code == 2
     texts = [each.out + each.err for each in [*said, wrong]]
     texts += [file.read_bytes().decode("latin-1") for file in tmp_path.iterdir() if file.is_file()]
     lines = [line for text in (plain, encrypted.decode()) for line in text.splitlines() if len(line) > 40]

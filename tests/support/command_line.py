@@ -51,7 +51,7 @@ class CommandLine:
 
     def run(self, *arguments: str, stdin: bytes | None = None, **variables: str) -> Ended:
         """Run one command to its end."""
-        if not CAN_FORK or "PYTHONPATH" in variables:
+        if not self._can_fork(variables):
             done = subprocess.run(
                 _command(arguments),
                 input=stdin or b"",
@@ -81,7 +81,7 @@ class CommandLine:
 
     def started(self, *arguments: str, clock: float = 0.0, **variables: str) -> AbstractContextManager[Running]:
         """A command under way, gone after the block; `clock` is by how many seconds its machine's is wrong."""
-        if CAN_FORK and "PYTHONPATH" not in variables:
+        if self._can_fork(variables):
             return self._forked(arguments, clock, variables)
         command = _command_by_wrong_clock(clock, arguments) if clock else _command(arguments)
         return self._started(command, arguments[0], variables)
@@ -133,6 +133,10 @@ class CommandLine:
         """The report that a run left in the folder."""
         text = (self.folder / f"muster-{job}.csv").read_text(encoding="utf-8-sig")
         return list(csv.DictReader(io.StringIO(text, newline="")))
+
+    def _can_fork(self, variables: dict[str, str]) -> bool:
+        # Code from another folder, such as an older release, is not what the server imported.
+        return CAN_FORK and self.environ(variables)["PYTHONPATH"] == str(ROOT)
 
     def environ(self, variables: dict[str, str] | None = None) -> dict[str, str]:
         """The environment of its commands, with these variables too."""
