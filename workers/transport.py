@@ -32,22 +32,22 @@ class _MemoryQoS(kombu_redis.QoS):
     restore_at_shutdown = False
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """The message is being worked on."""
+        """Count a message as being worked on."""
         virtual.QoS.append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
-        """It is done."""
+        """Count a message as done."""
         virtual.QoS.ack(self, delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - kombu's signature
-        """It is not wanted; never given back, for whoever refused it would get it again."""
+        """Drop a message; giving it back would deliver it to the same worker again."""
         virtual.QoS.ack(self, delivery_tag)
 
     def restore_visible(self, *_: Any, **__: Any) -> None:
-        """Nothing is kept for others."""
+        """Do nothing: no message is kept for other workers."""
 
     def restore_unacked(self, *_: Any, **__: Any) -> None:
-        """Likewise."""
+        """Do nothing, as `restore_visible`."""
 
 
 class _BoundedClient(Redis):

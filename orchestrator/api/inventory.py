@@ -65,7 +65,7 @@ class DeviceList(Wire):
 
 
 class AttemptFacts(Wire):
-    """What one job asked of a device, and how it stands there."""
+    """One job's target on a device, and how it stands."""
 
     job: str
     job_name: str | None

@@ -24,7 +24,7 @@ def device() -> None:
 @output_option
 @pass_invocation
 def show(invocation: Invocation, text: str, *, tenant: str | None, show_all: bool) -> None:
-    """What a device is, and what was asked of it in every job, newest first.
+    """Show a device, and what was asked of it in every job, newest first.
 
     The device is found by its managed device id, name, serial number, Entra device id or ConfigMgr id, in this order.
     """

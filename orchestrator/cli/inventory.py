@@ -18,7 +18,7 @@ _tenant_option = click.option("--tenant", metavar="NAME", help="Whose devices; t
 
 @click.group()
 def inventory() -> None:
-    """What is known of a tenant's devices: their names, serial numbers and other ids.
+    """The devices of a tenant: their names, serial numbers and other ids.
 
     Lists of names are matched against it, and pages and reports show names from it.
     """

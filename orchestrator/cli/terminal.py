@@ -73,7 +73,7 @@ class PipeSafe(io.TextIOBase):
         return self._stream.fileno()
 
     def writable(self) -> bool:
-        """Always."""
+        """True: the stream is for output only."""
         return True
 
     def __getattr__(self, name: str) -> Any:
@@ -84,12 +84,12 @@ class PipeSafe(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override] # io declares an attribute
-        """That of the stream below."""
+        """The encoding of the stream below."""
         return self._stream.encoding
 
     @property
     def errors(self) -> str | None:  # type: ignore[override] # likewise
-        """That of the stream below."""
+        """How the stream below treats characters that it cannot encode."""
         return self._stream.errors
 
     @contextmanager

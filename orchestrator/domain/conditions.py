@@ -73,7 +73,7 @@ def _refuse_bad_time(condition: Condition) -> None:
 
 
 def _sides(found: datetime, value: str, now: datetime) -> tuple[float, float]:
-    """Both sides in seconds: ages for an age, so `last-contact<30d` is "less than 30 days ago"; times for a date."""
+    """The two sides in seconds: ages for an age, so `last-contact<30d` is "less than 30 days ago"; times for a date."""
     age = _span(value)
     if age is not None:
         return (now - found).total_seconds(), age.total_seconds()

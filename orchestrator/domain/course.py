@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """What happened to a job."""
+    """The kinds of events in the course of a job."""
 
     PAUSED = "paused"
     BRAKED = "braked"

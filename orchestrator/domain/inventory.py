@@ -55,7 +55,7 @@ class InventoryDevice:
         return self.objection is None
 
     def filled_from(self, other: InventoryDevice) -> InventoryDevice:
-        """This device, its empty fields taken from another source's record of the same device."""
+        """A device whose empty fields are taken from another source's record of the same device."""
         return InventoryDevice(
             **{name: getattr(self, name) or getattr(other, name) for name in _FIELDS},
             # The eligible record wins: a device without an MDM agent in one report may be tenant-attached in another.

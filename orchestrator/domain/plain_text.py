@@ -38,7 +38,7 @@ def shown(text: str) -> str:
 
 
 def shown_lines(text: str) -> str:
-    """The same for text of several lines: line breaks and tabs stay."""
+    """The text with a symbol for each control character but line breaks and tabs: for text of several lines."""
     return _CONTROLS_BUT_BREAKS.sub(_symbol, text)
 
 

@@ -51,7 +51,7 @@ async def _certificate_of(host: str, port: int, proxy: str | None) -> bytes | No
         session: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
         return None if session is None else session.getpeercert(binary_form=True)
     finally:
-        # Nothing was said, so nobody is owed a farewell; waiting for one may take half a minute.
+        # No request was sent, so the connection is dropped without a TLS goodbye, which may take half a minute.
         writer.transport.abort()
 
 

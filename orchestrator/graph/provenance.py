@@ -33,7 +33,7 @@ def is_from_graph(status: int, headers: Mapping[str, str], body: object) -> bool
     if headers.get("request-id", "").strip() or _has_graphs_shape(body):
         return True
     if status == 429:
-        # Whoever counts the calls: none of them was acted on, and the wait holds.
+        # A gateway of Graph may count calls: none of them was acted on, and the wait that it names holds.
         return not is_page(body)
     return status == 401 and claims_wanted(headers) is not None
 
@@ -49,19 +49,19 @@ def is_stranger_on_the_way(status: int, headers: Mapping[str, str], body: object
 
 
 def is_part_from_graph(status: int, headers: Mapping[str, str], body: object) -> bool:
-    """The same for a part of an envelope, which Graph wrote by its own shape: a part may be a page, or have no body."""
+    """Whether Graph wrote this part of its envelope: a part may be a page, or have no body."""
     return is_from_graph(status, headers, body) or not (status in _NEVER_GRAPHS or is_page(body))
 
 
 def error_of_stranger(status: int, headers: Mapping[str, str], body: object) -> GraphError:
-    """What answered in Graph's place, in words for people."""
+    """The error that says what answered in Graph's place, in words for people."""
     return GraphError(
         NOT_FROM_GRAPH, f"something between here and Graph answered {describe_answer(status, headers, body)}", status
     )
 
 
 def describe_answer(status: int, headers: Mapping[str, str], body: object) -> str:
-    """What a stranger answered, as the end of a sentence."""
+    """The answer of something that is not Graph, described as the end of a sentence."""
     if status == 407:
         named = one_line(headers.get("proxy-authenticate", ""), _LONGEST_TEXT).partition(" ")[0]
         wanted = f" ({named})" if named else ""

@@ -52,7 +52,7 @@ class Read:
 
 @dataclass(slots=True)
 class ReadFaults:
-    """What shall go wrong in listings: pages that answer 504 once, and renames between two pages."""
+    """Faults in listings: pages that answer 504 once, and renames between two pages."""
 
     timeouts_at_pages: set[int] = field(default_factory=set)
     renames: dict[int, dict[str, str]] = field(default_factory=dict)
@@ -204,7 +204,7 @@ def _next_link(read: Read, token: str) -> str:
 
 
 def _other_host(read: Read) -> str:
-    """The same port under another name: a download never lies on Graph's own host."""
+    """This server under another host name: a download never lies on Graph's own host."""
     if "//127.0.0.1" in read.base:
         return read.base.replace("//127.0.0.1", "//localhost")
     return read.base.replace("//localhost", "//127.0.0.1")

@@ -19,7 +19,7 @@ _KEY_LENGTH = 12
 
 @dataclass(frozen=True, slots=True)
 class DeviceCall:
-    """What one job asked of a device, and how it stands there; times are UTC."""
+    """One job's target on a device, and how it stands; times are UTC."""
 
     job: str
     job_name: str | None
@@ -73,7 +73,7 @@ class TargetLookup:
         return True
 
     async def of_device(self, device: str, *, limit: int) -> list[DeviceCall]:
-        """What was asked of the device with this managed device id, newest job first.
+        """The targets of the device with this managed device id in all jobs, newest job first.
 
         Jobs that are not listed yet are looked through target by target.
         """

@@ -20,7 +20,7 @@ def as_statement_failed(context: ExceptionContext) -> Exception | None:
 
 
 def unavailable(problem: Exception, url: URL) -> StoreUnavailable:
-    """What is told of an outage or a conflict: the message names no address, which strangers and logs would see."""
+    """The error for an outage or a conflict; its message names no address, which strangers and logs would see."""
     if _has_sign(problem, _CONFLICTS):
         return StoreUnavailable("Somebody else holds what this would change in the database. Try again.")
     cause = str(getattr(problem, "orig", None) or problem or type(problem).__name__).strip().splitlines()
@@ -49,7 +49,7 @@ def is_outage(problem: Exception) -> bool:
         return problem.connection_invalidated or _has_sign(problem, (*_OUTAGES, *_CONFLICTS))
     if isinstance(problem, SQLAlchemyError):
         return isinstance(problem, PoolTimeout)
-    # What goes wrong while connecting comes as the driver raised it, untranslated by SQLAlchemy.
+    # Errors while connecting come as the driver raised them, untranslated by SQLAlchemy.
     is_of_driver = type(problem).__module__.partition(".")[0] in {"asyncpg", "sqlite3"}
     return is_of_driver or isinstance(problem, OSError | StatementFailed)
 

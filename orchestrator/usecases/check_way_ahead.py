@@ -23,7 +23,7 @@ async def check_way_to_resume(app: App, wanted: str, *, by: Asker, rebind: bool)
 
 
 async def check_way_to_retry(app: App, wanted: str) -> None:
-    """The same for a new job of the old one's devices."""
+    """Check the way to Graph for a new job of the old job's devices; the errors are those of a resume."""
     async with app.store.reading() as tx:
         job = await tx.jobs.find(wanted)
     refuse_other_tenant(app, job)
@@ -31,7 +31,7 @@ async def check_way_to_retry(app: App, wanted: str) -> None:
 
 
 async def check_way_to_run(app: App, schedule: str) -> None:
-    """The same for a job of a schedule."""
+    """Check the way to Graph for a job of a schedule."""
     async with app.store.reading() as tx:
         tenant = (await tx.schedules.by_name(schedule)).order.tenant
     await check_way(app, tenant)

@@ -32,7 +32,7 @@ class InventorySource:
 
 @dataclass(frozen=True, slots=True)
 class ImportedInventory:
-    """What an import put in force; `first_skipped` is the line and the reason of the first row that was left out."""
+    """The inventory that an import put in force; `first_skipped` is line and reason of the first row left out."""
 
     inventory: Inventory
     rows: int
@@ -70,7 +70,7 @@ async def import_inventory(
         files = [await _add_file(app, number, source, known, max_bytes) for source in sources]
         async with app.store.transaction() as tx:
             before = await tx.inventories.current(tenant.directory)
-            # It decides for everybody which device a name means: what is replaced counts as well as what comes.
+            # An inventory decides for everybody which device a name means, so the devices it replaces count as well.
             devices = max(len(known), 0 if before is None else before.summary.devices)
             by.grant.refuse_change(of_tenant | Scope(devices=devices))
             _, changes = await tx.inventories.compare(number, tenant.directory)

@@ -33,7 +33,7 @@ class Selection:
 
     @property
     def label(self) -> str:
-        """What the job calls it where it would name a file."""
+        """The name of the selection where a job would name its file."""
         if self.list_name is not None:
             return self.list_name
         return ", ".join(self.devices) or " and ".join(condition.text for condition in self.conditions)

@@ -73,7 +73,7 @@ async def _refuse_unfit_token(app: App, job: Job) -> None:
 
 
 def rebind_hint(job: JobId) -> str:
-    """What to do about a job that other settings of the same Entra tenant could call."""
+    """The advice for a job that other settings of the same Entra tenant could call."""
     return (
         f"Put the settings back, or let `muster job resume {job} --rebind` move the waiting devices to the tenant's "
         "present lane."

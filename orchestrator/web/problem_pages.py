@@ -69,7 +69,7 @@ class _Problems:
         self._pages = pages
 
     async def ours(self, request: Request, problem: MusterError) -> Response:
-        """What a use case raised on purpose."""
+        """The page for an error that a use case raised on purpose."""
         visitor: Visitor | None = getattr(request.state, "visitor", None)
         if isinstance(problem, NotPermitted) and visitor is not None:
             await record_refused_change(request, request.app.state.served, visitor.asker, problem)
@@ -79,7 +79,7 @@ class _Problems:
         return self._say(request, status, _TITLES.get(status, "That did not work"), said, lines=lines)
 
     async def outdated(self, request: Request, problem: ConfirmationOutdated) -> Response:
-        """What was confirmed is otherwise by now: the present state is shown, to be confirmed instead."""
+        """The page for a confirmation of something that changed meanwhile; shows the present state."""
         if is_fragment(request):
             return await self.ours(request, problem)
         return self._pages.show(
@@ -103,7 +103,7 @@ class _Problems:
         return self._pages.show(request, "untyped.html", status=status, fields=problem.fields, **facts)
 
     async def of_http(self, request: Request, problem: Exception) -> Response:
-        """What the framework refused: no such page, or a field that does not fit."""
+        """The page for a refusal of the framework: no such page, or a field that does not fit."""
         status = problem.status_code if isinstance(problem, HTTPException) else HTTPStatus.UNPROCESSABLE_ENTITY
         if status == HTTPStatus.NOT_FOUND:
             nowhere = "The address may be mistyped, or the page has moved."

@@ -39,7 +39,7 @@ async def sent_fields(request: Request) -> Fields:
 
 
 def fields_sent(request: Request) -> Fields:
-    """The same, once the form has been read."""
+    """The fields that `sent_fields` has read from this request; none if it has not."""
     fields: Fields = getattr(request.state, "sent", [])
     return fields
 
