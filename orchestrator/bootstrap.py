@@ -49,10 +49,11 @@ from orchestrator.store.schema import HEAD, revision, upgrade
 from orchestrator.telemetry.logs import set_up_logs
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.traces import set_up_traces
-from orchestrator.usecases.app import App, Connection, Messenger
+from orchestrator.usecases.app import App, Connection, Messenger, Reads
 from orchestrator.usecases.shared_throttle import SharedThrottle
 
 if TYPE_CHECKING:
+    from orchestrator.graph.auth import SignIn
     from orchestrator.graph.certificates import KeyFiles
     from orchestrator.graph.sign_in_threads import SignInThreads
     from orchestrator.graph.transport import Http
@@ -98,6 +99,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             version=__version__,
             tenants={name: tenant_of(each) for name, each in settings.tenants.items()},
             connect=connections.to,
+            read=connections.reads,
             throttle=throttle,
             bell=bell,
             policy=RetryPolicy(attempts=settings.attempts),
@@ -170,12 +172,26 @@ class Connections:
         self._trust: ssl.SSLContext | None = None
         self._http: Http | None = None
         self._made: dict[str, Connection] = {}
+        self._reads: dict[str, Reads] = {}
+        self._sign_ins: dict[str, SignIn] = {}
 
     async def to(self, tenant: Tenant) -> Connection:
         """The connection of a tenant."""
         if tenant.name not in self._made:
             self._made[tenant.name] = self._make(tenant)
         return self._made[tenant.name]
+
+    async def reads(self, tenant: Tenant) -> Reads:
+        """The read side of a tenant, with the token and the connections of its calls."""
+        if tenant.name not in self._reads:
+            from orchestrator.graph.export_jobs import ExportJobs  # noqa: PLC0415
+            from orchestrator.graph.reads import GraphReader  # noqa: PLC0415
+
+            sign_in, http = self._sign_in(tenant)
+            agent = f"muster/{__version__}"
+            reader = GraphReader(http, sign_in, tenant.root, agent, clock=self._clock, chance=SystemRandom())
+            self._reads[tenant.name] = Reads(reader, ExportJobs(reader, http, self._clock))
+        return self._reads[tenant.name]
 
     def prepare(self) -> None:
         """Read now what every connection needs; SettingsInvalid where a service would wait for ever otherwise."""
@@ -193,41 +209,48 @@ class Connections:
 
     def _make(self, tenant: Tenant) -> Connection:
         # Whoever only asks how a job stands does not wait for the libraries that call Graph.
-        from orchestrator.graph.auth import sign_in_with  # noqa: PLC0415
-        from orchestrator.graph.certificates import KeyFiles  # noqa: PLC0415
         from orchestrator.graph.client import GraphClient  # noqa: PLC0415
-        from orchestrator.graph.sign_in_threads import SignInThreads  # noqa: PLC0415
-        from orchestrator.graph.transport import open_http  # noqa: PLC0415
-        from orchestrator.graph.trust import trust_in  # noqa: PLC0415
         from orchestrator.usecases.connection import TenantConnection  # noqa: PLC0415
         from orchestrator.usecases.measured_connection import MeasuredConnection  # noqa: PLC0415
 
+        sign_in, http = self._sign_in(tenant)
+        client = GraphClient(http, sign_in, tenant.root, f"muster/{__version__}", self._clock)
+        root = addresses_of(tenant.cloud).root
+        return MeasuredConnection(TenantConnection(client, sign_in, root), self._clock, self._metrics)
+
+    def _sign_in(self, tenant: Tenant) -> tuple[SignIn, Http]:
+        """The one sign-in of a tenant, and the pool of connections that all tenants share."""
+        from orchestrator.graph.auth import sign_in_with  # noqa: PLC0415
+        from orchestrator.graph.certificates import KeyFiles  # noqa: PLC0415
+        from orchestrator.graph.sign_in_threads import SignInThreads  # noqa: PLC0415
+        from orchestrator.graph.transport import open_http  # noqa: PLC0415
+        from orchestrator.graph.trust import trust_in  # noqa: PLC0415
+
         settings = self._settings.tenants[tenant.name]
-        addresses = addresses_of(tenant.cloud)
         if self._trust is None:
             # Once for all tenants: reading the system's certificates takes longer than a hundred calls.
             self._trust = trust_in(self._settings.ca_bundle)
-        trust = self._trust
         if self._http is None:
-            self._http = open_http(trust)
+            self._http = open_http(self._trust)
+        if tenant.name in self._sign_ins:
+            return self._sign_ins[tenant.name], self._http
         self._threads = self._threads or SignInThreads()
         self._key_files = self._key_files or KeyFiles()
         credential = _credential(settings, self._prompt)
         if isinstance(credential, ClientCertificate):
             _refuse_unusable(credential, self._key_files)
-        sign_in = sign_in_with(
+        sign_in = self._sign_ins[tenant.name] = sign_in_with(
             credential,
-            addresses=addresses,
+            addresses=addresses_of(tenant.cloud),
             tenant_id=tenant.tenant_id or "",
             client_id=tenant.client_id or "",
-            trust=trust,
+            trust=self._trust,
             clock=self._clock,
             authority=settings.authority,
             run=self._threads.run,
             key_files=self._key_files,
         )
-        client = GraphClient(self._http, sign_in, tenant.root, f"muster/{__version__}", self._clock)
-        return MeasuredConnection(TenantConnection(client, sign_in, addresses.root), self._clock, self._metrics)
+        return sign_in, self._http
 
 
 def _messenger(settings: Settings, clock: Clock) -> Messenger:

@@ -1,4 +1,4 @@
-"""`muster inventory import`, `show` and `search`: what is known of a tenant's devices."""
+"""`muster inventory import`, `refresh`, `show` and `search`: what is known of a tenant's devices."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation, reason_option
+from orchestrator.domain.plain_text import shown
 
 if TYPE_CHECKING:
+    from orchestrator.store.inventory import Inventory
     from orchestrator.usecases.inventory import ImportedInventory
+    from orchestrator.usecases.refresh_inventory import RefreshedInventory
 
 _tenant_option = click.option("--tenant", metavar="NAME", help="Whose devices; the usual tenant if not given.")
 
@@ -60,6 +63,57 @@ def import_(invocation: Invocation, files: tuple[str, ...], *, tenant: str | Non
 
 @inventory.command()
 @_tenant_option
+@click.option("--accept", is_flag=True, help="Put the inventory in force that waits because too many devices are gone.")
+@click.option(
+    "--source",
+    type=click.Choice(["auto", "export", "list"]),
+    default="auto",
+    show_default=True,
+    help="How devices are read: Intune's export reports, the list of managed devices, or the first that is to be had.",
+)
+@reason_option
+@output_option
+@pass_invocation
+def refresh(invocation: Invocation, *, tenant: str | None, accept: bool, source: str, reason: str | None) -> int:
+    """Replace the inventory by the devices that Graph has now.
+
+    The app needs the permission DeviceManagementManagedDevices.Read.All. Where more than a tenth of the devices would
+    go, the inventory before stays in force until `--accept`, and the exit code is 3.
+    """
+    from orchestrator.cli import exits
+    from orchestrator.cli.output import show_facts
+    from orchestrator.cli.submission import chosen_tenant
+    from orchestrator.usecases.inventory_json import inventory_object
+    from orchestrator.usecases.refresh_inventory import Route, accept_inventory, refresh_inventory
+
+    name = chosen_tenant(invocation.settings(), tenant)
+    is_table = invocation.output is Format.TABLE
+    if accept:
+        accepted = invocation.ask(lambda app: accept_inventory(app, name, by=asker(), reason=reason))
+        _say_figures(name, accepted) if is_table else show_facts(inventory_object(name, accepted), invocation.output)
+        return exits.DONE
+    refreshed = invocation.ask(
+        lambda app: refresh_inventory(
+            app, name, by=asker(), reason=reason, route=Route(source), say=lambda text: click.echo(text, err=True)
+        )
+    )
+    new, before = refreshed.inventory, refreshed.before
+    if is_table:
+        _say_figures(name, new)
+    else:
+        in_force, pending = (before, new) if new.is_pending and before is not None else (new, None)
+        facts = inventory_object(name, in_force, pending)
+        show_facts({**facts, "notes": list(refreshed.notes)}, invocation.output)
+    for note in refreshed.notes:
+        click.echo(shown(note), err=True)
+    if new.is_pending:
+        _say_pending(refreshed)
+        return exits.STOPPED
+    return exits.DONE
+
+
+@inventory.command()
+@_tenant_option
 @output_option
 @pass_invocation
 def show(invocation: Invocation, *, tenant: str | None) -> None:
@@ -103,10 +157,23 @@ def search(invocation: Invocation, text: str, *, tenant: str | None, limit: int)
         click.echo(f"These are the first {limit:,}; --limit shows more.", err=True)
 
 
-def _say(tenant: str, imported: ImportedInventory) -> None:
+def _say_pending(refreshed: RefreshedInventory) -> None:
+    from orchestrator.domain.figures import local
+
+    gone, before = refreshed.inventory.changes.gone, refreshed.before
+    if before is not None:
+        click.echo(
+            f"This is not in force: {gone:,} of {before.summary.devices:,} devices would go, more than a tenth. The "
+            f"inventory of {local(before.read_at)} stays in force. Find out why they are gone. If they are to go, "
+            "`muster inventory refresh --accept` puts the new inventory in force.",
+            err=True,
+        )
+
+
+def _say_figures(tenant: str, inventory: Inventory) -> None:
     from orchestrator.domain.figures import plural
 
-    summary, changes = imported.inventory.summary, imported.inventory.changes
+    summary, changes = inventory.summary, inventory.changes
     click.echo(
         f"Inventory of tenant {tenant}: {plural(summary.devices, 'device')}, {summary.eligible:,} of them can take a "
         "ConfigMgr action."
@@ -115,6 +182,12 @@ def _say(tenant: str, imported: ImportedInventory) -> None:
         f"Since the one before: {changes.new:,} new, {changes.gone:,} gone, {changes.renamed:,} renamed, "
         f"{changes.no_longer_eligible:,} can no longer take a ConfigMgr action."
     )
+
+
+def _say(tenant: str, imported: ImportedInventory) -> None:
+    from orchestrator.domain.figures import plural
+
+    _say_figures(tenant, imported.inventory)
     if imported.skipped and imported.first_skipped is not None:
         line, why = imported.first_skipped
         click.echo(

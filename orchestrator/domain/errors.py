@@ -284,6 +284,10 @@ class GraphUnreachable(TryLater):
     """No call would reach Graph from here: no connection, or something in between that answers in Graph's place."""
 
 
+class ReadFailed(TryLater):
+    """Graph did not answer a read, however often it was repeated."""
+
+
 class NobodyWorking(TryLater):
     """The job is stored, and no process is there to run it."""
 
@@ -298,3 +302,11 @@ class SignInRefused(CannotContinue):
 
 class PermissionMissing(CannotContinue):
     """The token lacks the permission that the action needs."""
+
+
+class ReadRefused(CannotContinue):
+    """Graph refused a read; `status` is the HTTP status, `code` is Graph's error code."""
+
+    def __init__(self, message: str, *, status: int, code: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code

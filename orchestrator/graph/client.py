@@ -30,7 +30,7 @@ from orchestrator.graph.provenance import error_of_stranger, is_stranger_on_the_
 from orchestrator.graph.replies import decode
 from orchestrator.graph.requests import VERSION_PATH, Request, envelope_for, request_for
 from orchestrator.graph.responses import read_reply
-from orchestrator.graph.transport import Http, Withheld, always, error_of_failed_look, outcome_of_failure
+from orchestrator.graph.transport import Http, Withheld, always, error_of_failed_look, outcome_of_failure, read_body
 
 
 class GraphClient:
@@ -65,7 +65,7 @@ class GraphClient:
         try:
             async with asyncio.timeout(_LONGEST_LOOK):
                 response = await self._http.get(f"{self.root}{VERSION_PATH}", headers)
-                body, _ = await _read(response, _SINGLE)
+                body, _ = await read_body(response, _SINGLE)
         except (httpx.HTTPError, TimeoutError) as failure:
             return Deferred(error_of_failed_look(failure))
         named = {name.casefold(): text for name, text in response.headers.items()}
@@ -126,7 +126,7 @@ class GraphClient:
             return outcome
         except Withheld:
             return None
-        body, is_whole = await _read(response, most)
+        body, is_whole = await read_body(response, most)
         return _Reply(response.status_code, response.headers, body, token, is_whole=is_whole)
 
     async def _token(self) -> str | Outcome:
@@ -161,27 +161,6 @@ class GraphClient:
         return Deferred(error, retry_after=timedelta(0))
 
 
-async def _read(response: httpx.Response, most: _Most) -> tuple[bytes, bool]:
-    """The body as far as it came and as much of it as we read; whether that is all of it."""
-    if response.status_code == 204:
-        # By HTTP it has none, and it is what nearly every call is answered with.
-        await response.aclose()
-        return b"", True
-    body = bytearray()
-    try:
-        async with asyncio.timeout(_LONGEST_BODY):
-            async for piece in response.aiter_raw():
-                body += piece
-                if len(body) > most:
-                    return bytes(body[:most]), False
-    except (httpx.HTTPError, TimeoutError):
-        # The status has been read: it says more than the end of the body would.
-        return bytes(body), False
-    finally:
-        await response.aclose()
-    return bytes(body), True
-
-
 @dataclass(frozen=True, slots=True)
 class _Reply:
     status: int
@@ -196,5 +175,4 @@ _SINGLE: _Most = 64 * 1024
 _ENVELOPE: _Most = 2 * 1024 * 1024
 # Above the sum of the timeouts of one call; it ends an answer whose headers drip.
 _LONGEST_CALL = 90.0
-_LONGEST_BODY = 30.0
 _LONGEST_LOOK = 12.0

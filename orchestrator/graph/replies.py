@@ -29,13 +29,16 @@ class Told:
     text: str
 
 
-def decode(body: bytes, headers: Mapping[str, str] | None = None) -> object:
+def decode(body: bytes, headers: Mapping[str, str] | None = None, *, most: int | None = None) -> object:
     """The JSON value of a body, or its text where it is none; `headers` have names in lower case.
 
-    A call asks for no compression and no other encoding than UTF-8; a proxy may choose both all the same.
+    A call asks for no compression and no other encoding than UTF-8; a proxy may choose both all the same. A compressed
+    body is unpacked up to `most` bytes, 256 KiB where that is None.
     """
     headers = headers or {}
-    text = _text_of(_unpacked(body, headers.get("content-encoding", "")), headers.get("content-type", ""))
+    text = _text_of(
+        _unpacked(body, headers.get("content-encoding", ""), most or _LONGEST_UNPACKED), headers.get("content-type", "")
+    )
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -57,12 +60,12 @@ def told_by(body: object) -> Told:
     )
 
 
-def _unpacked(body: bytes, encoding: str) -> bytes:
+def _unpacked(body: bytes, encoding: str, most: int) -> bytes:
     if encoding.strip().casefold() not in {"gzip", "x-gzip", "deflate"}:
         return body
     try:
         # Bounded: a small body may unfold into gigabytes. 47 reads both formats by their headers.
-        return zlib.decompressobj(wbits=47).decompress(body, _LONGEST_UNPACKED)
+        return zlib.decompressobj(wbits=47).decompress(body, most)
     except zlib.error:
         return body
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import ssl
@@ -132,6 +133,27 @@ def pooled_transport(trust: ssl.SSLContext, proxy: str | None = None, *, connect
     return AiohttpTransport(verify=trust, client=session, proxy=way)
 
 
+async def read_body(response: httpx.Response, most: int) -> tuple[bytes, bool]:
+    """The body up to `most` bytes, as far as it came within 30 seconds, and whether that is all of it; then closed."""
+    if response.status_code == 204:
+        # By HTTP it has none, and it is what nearly every call is answered with.
+        await response.aclose()
+        return b"", True
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_LONGEST_BODY):
+            async for piece in response.aiter_raw():
+                body += piece
+                if len(body) > most:
+                    return bytes(body[:most]), False
+    except (httpx.HTTPError, TimeoutError):
+        # The status has been read: it says more than the end of the body would.
+        return bytes(body), False
+    finally:
+        await response.aclose()
+    return bytes(body), True
+
+
 def outcome_of_failure(failure: httpx.HTTPError | TimeoutError) -> Outcome:
     """Not now where nothing can have been sent, uncertain where anything may have been."""
     if _was_connected(failure):
@@ -205,5 +227,6 @@ _AFTER_SENDING: tuple[tuple[type[Exception], str, str], ...] = (
     (httpx.NetworkError, "ConnectionLost", "sent, and the connection was lost"),
     (httpx.RemoteProtocolError, "ConnectionLost", "sent, and the connection ended without an answer"),
 )
+_LONGEST_BODY = 30.0
 _PATIENCE: dict[str, Any] = {"timeout": {"connect": 10.0, "read": 30.0, "write": 10.0, "pool": 30.0}}
 """Seconds."""

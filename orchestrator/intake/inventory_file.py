@@ -54,10 +54,15 @@ class InventoryFile:
             yield page
 
 
-def open_inventory_file(stream: BinaryIO, *, file_name: str | None, max_bytes: int) -> InventoryFile:
-    """The export in a binary stream; IntakeFailed says what is wrong with the file and what to export instead."""
+def open_inventory_file(
+    stream: BinaryIO, *, file_name: str | None, max_bytes: int, may_be_empty: bool = False
+) -> InventoryFile:
+    """The export in a binary stream; IntakeFailed says what is wrong with the file and what to export instead.
+
+    `may_be_empty` takes a header without rows: a report of the export API that found no device.
+    """
     try:
-        return _open(stream, max_bytes)
+        return _open(stream, max_bytes, may_be_empty=may_be_empty)
     except IntakeFailed as failed:
         raise IntakeFailed(f"{shown(file_name)}: {failed}" if file_name else str(failed)) from failed
 
@@ -149,7 +154,7 @@ class _Columns:
         return next((key for text in self._texts(cells, field) if (key := compare_key(by, text))), None)
 
 
-def _open(stream: BinaryIO, max_bytes: int) -> InventoryFile:
+def _open(stream: BinaryIO, max_bytes: int, *, may_be_empty: bool) -> InventoryFile:
     file = CsvFile(
         stream, max_bytes=max_bytes, is_header=lambda cells: names_an_id(cells, Via.MANAGED_DEVICES, column=None)
     )
@@ -166,7 +171,7 @@ def _open(stream: BinaryIO, max_bytes: int) -> InventoryFile:
             f"{_EXPORT}"
         )
     devices = first[header.rows :]
-    if not devices:
+    if not devices and not may_be_empty:
         raise IntakeFailed("The file has a header and no rows: there is no device in it.")
     fields = tuple(field for field in _ALIASES if field in columns.places)
     return InventoryFile(shown(id_columns.names[0]), fields, file, chain(devices, rows), columns)

@@ -24,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         counts_only=options.counts_only,
     )
     _misbehave(graph, options)
+    graph.directory.add_fleet(options.fleet, seed=options.seed)
     tls = Tls(options.tls_cert, options.tls_key) if options.tls_cert else None
     try:
         serve_process(graph, host=options.host, port=options.port, tls=tls, ready=_announce)
@@ -130,6 +131,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-batch", action="store_true", help="refuse $batch with 501")
     parser.add_argument("--seed", type=int, default=0, help="the same seed misbehaves the same way")
     parser.add_argument("--devices", type=_devices, metavar="FILE", help="the device ids that exist, one a line")
+    parser.add_argument(
+        "--fleet", type=int, default=0, metavar="N", help="managed devices that lists and export reports show"
+    )
     parser.add_argument(
         "--check-tokens", action="store_true", help="judge readable tokens by audience, expiry and role"
     )

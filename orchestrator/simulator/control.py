@@ -49,6 +49,10 @@ class Control:
                 await respond_json(caller, 200, {"total": len(self._graph.tenant.calls), "calls": self._rows(query)})
             case "devices":
                 await respond_json(caller, 200, self._graph.tenant.effects)
+            case "directory":
+                held = self._graph.directory
+                devices, groups = [*held.devices.values()], [*held.groups]
+                await respond_json(caller, 200, {"devices": devices, "groups": groups})
             case "summary":
                 seconds = float(query["seconds"]) if "seconds" in query else None
                 await respond_json(caller, 200, summary_of(self._graph, seconds=seconds))
@@ -70,6 +74,12 @@ class Control:
             case "POST", "latency":
                 asked = dict(json.loads(body))
                 self._graph.answer_within(float(asked.get("low", 0)), float(asked.get("high", 0)))
+            case "POST", "directory":
+                self._graph.directory.fill(dict(json.loads(body)))
+            case "POST", "exports":
+                asked = dict(json.loads(body))
+                self._graph.reads.exports.hanging = int(asked.get("hanging", 0))
+                self._graph.reads.exports.failing = int(asked.get("failing", 0))
             case "POST", "entra":
                 self._change_entra(dict(json.loads(body)))
             case _:

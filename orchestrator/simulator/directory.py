@@ -65,6 +65,26 @@ class Directory:
             for place in range(count)
         )
 
+    def fill(self, asked: Mapping[str, Any]) -> None:
+        """Add what `POST /_simulator/directory` brings; `"replace": true` removes everything first.
+
+        `fleet` is a number of devices, `devices` and `reportOnly` are lists of `managedDevice` objects, `groups` a list
+        of `{"id", "name", "hidden", "members": [{"kind", "id", "name", "deviceId"}]}`.
+        """
+        if asked.get("replace"):
+            for held in (self.devices, self.report_only, self.groups):
+                held.clear()
+        self.add_fleet(int(asked.get("fleet", 0)), seed=int(asked.get("seed", 0)))
+        self.add_devices(asked.get("devices", ()))
+        self.add_devices(asked.get("reportOnly", ()), in_list=False)
+        for group in asked.get("groups", ()):
+            members = [
+                Member(str(each["kind"]), str(each["id"]), str(each.get("name", "")), each.get("deviceId"))
+                for each in group.get("members", ())
+            ]
+            hidden = bool(group.get("hidden"))
+            self.add_group(Group(str(group["id"]), str(group.get("name", "")), members, hidden=hidden))
+
     def add_group(self, group: Group) -> None:
         """Add a group, or replace the one of this id."""
         self.groups[group.id.lower()] = group

@@ -143,7 +143,8 @@ class Reads:
         group = self.directory.groups.get(wanted.lower())
         if group is None:
             return _no_group(read, wanted)
-        return Reply(200, {"id": group.id, "displayName": group.name})
+        visibility = "HiddenMembership" if group.hidden else None
+        return Reply(200, {"id": group.id, "displayName": group.name, "visibility": visibility})
 
     def _members(self, read: Read, wanted: str, cast: str) -> Reply:
         group = self.directory.groups.get(wanted.lower())

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from random import Random
-from typing import Protocol
+from typing import Any, BinaryIO, Protocol
 
 from orchestrator.domain.batch import ErrorGroup
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.errors import UnknownTenant
+from orchestrator.domain.errors import GraphUnreachable, UnknownTenant
 from orchestrator.domain.ids import JobNumber, WorkerId
 from orchestrator.domain.notice import Channel, Delivery, Notice
 from orchestrator.domain.retry import RetryPolicy
@@ -71,6 +71,38 @@ class Connection(Caller, Protocol):
         ...
 
 
+class Reader(Protocol):
+    """Reads of Graph as one tenant; SignInRefused, SignInUnreachable, ReadRefused, ReadFailed, GraphUnreachable."""
+
+    async def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> Any:
+        """The JSON value at a path below the root of Graph."""
+        ...
+
+    def pages(self, path: str, *, headers: Mapping[str, str] | None = None) -> AsyncIterator[Mapping[str, Any]]:
+        """The pages of a collection, each an object with a list called `value`."""
+        ...
+
+
+class Reports(Protocol):
+    """Reports of Intune, exported as one tenant."""
+
+    async def fetch(self, report: str, columns: Sequence[str], into: BinaryIO, *, most: int) -> None:
+        """Write the report's zip file, of at most `most` bytes, into a file; the errors of `Reader`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """The read side of Graph as one tenant."""
+
+    reader: Reader
+    reports: Reports
+
+
+async def _no_reads(tenant: Tenant) -> Reads:
+    raise GraphUnreachable(f"This process reads nothing from Graph for tenant {tenant.name!r}.")
+
+
 @dataclass(frozen=True, slots=True)
 class Messenger:
     """The channels that there are, how a notice gets there, and the address that it links to."""
@@ -103,6 +135,7 @@ class App:
     metrics: Metrics = field(default_factory=Metrics)
     waits: KnownWaits = field(default_factory=KnownWaits)
     messenger: Messenger = field(default_factory=Messenger)
+    read: Callable[[Tenant], Awaitable[Reads]] = _no_reads
     words: dict[tuple[JobNumber, ErrorGroup], str] = field(default_factory=dict)
 
     def tenant(self, name: str) -> Tenant:

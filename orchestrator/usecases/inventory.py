@@ -82,7 +82,7 @@ async def import_inventory(
             await tx.audit.write(by, "inventory.imported", tenant.name, reason=reason, facts=facts, now=now)
     except BaseException:
         # Ctrl-C included: an interrupted import leaves the inventory before in force.
-        await asyncio.shield(_forget(app, number))
+        await asyncio.shield(forget_inventory(app, number))
         raise
     log.info("inventory.imported", devices=inventory.summary.devices, new=changes.new, gone=changes.gone)
     await remove_replaced(app)
@@ -147,19 +147,25 @@ async def _add_file(
     app: App, number: InventoryNumber, source: InventorySource, known: set[str], max_bytes: int
 ) -> InventoryFile:
     file = await asyncio.to_thread(open_inventory_file, source.stream, file_name=source.file_name, max_bytes=max_bytes)
+    await add_file(app, number, file, known)
+    return file
+
+
+async def add_file(app: App, number: InventoryNumber, file: InventoryFile, known: set[str]) -> None:
+    """Store the devices of an opened export; `known` holds the ids that the inventory has, and grows."""
     pages = file.pages()
     page = await asyncio.to_thread(_next_page, pages)
     while page is not None:
         # The next page is parsed while this one is stored.
         coming = asyncio.create_task(asyncio.to_thread(_next_page, pages))
         try:
-            await _add_page(app, number, page, known)
+            await add_page(app, number, page, known)
         finally:
             page = await coming
-    return file
 
 
-async def _add_page(app: App, number: InventoryNumber, page: Sequence[InventoryDevice], known: set[str]) -> None:
+async def add_page(app: App, number: InventoryNumber, page: Sequence[InventoryDevice], known: set[str]) -> None:
+    """Store some devices; one that the inventory has already fills the empty fields of its record there."""
     new: dict[str, InventoryDevice] = {}
     repeated: list[InventoryDevice] = []
     for device in page:
@@ -178,7 +184,8 @@ async def _add_page(app: App, number: InventoryNumber, page: Sequence[InventoryD
             await tx.inventories.merge(number, repeated, now=now)
 
 
-async def _forget(app: App, number: InventoryNumber) -> None:
+async def forget_inventory(app: App, number: InventoryNumber) -> None:
+    """Let an inventory that will not be completed be removed by the next sweep."""
     async with app.store.transaction() as tx:
         await tx.inventories.forget(number)
 

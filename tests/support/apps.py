@@ -28,13 +28,15 @@ from orchestrator.graph.auth import sign_in_with
 from orchestrator.graph.client import GraphClient
 from orchestrator.graph.clouds import addresses_of
 from orchestrator.graph.credentials import AccessToken, fixed
+from orchestrator.graph.export_jobs import ExportJobs
+from orchestrator.graph.reads import GraphReader
 from orchestrator.graph.transport import Http, open_http
 from orchestrator.graph.trust import trust_in
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.queueing.bell import SilentBell
 from orchestrator.store.database import open_store
 from orchestrator.store.row_throttle import RowThrottle
-from orchestrator.usecases.app import App, Connection
+from orchestrator.usecases.app import App, Connection, Reads
 from orchestrator.usecases.connection import TenantConnection
 from orchestrator.usecases.describe_jobs import JobView, describe_job, list_targets
 from orchestrator.usecases.drive import drive
@@ -75,7 +77,31 @@ async def an_app(
             policy=policy or RetryPolicy(attempts=attempts, base=0.05),
             batching=batching,
             started_at=clock.now(),
+            read=_read(http, graph_url, token, clock),
         )
+
+
+def _read(http: Http, graph_url: str, token: str, clock: Clock) -> Callable[[Tenant], Awaitable[Reads]]:
+    async def read(tenant: Tenant) -> Reads:
+        return reads_over(http, graph_url, clock, token=token, cloud=tenant.cloud)
+
+    return read
+
+
+def reads_over(
+    http: Http, graph_url: str, clock: Clock, *, token: str = "opaque", cloud: Cloud = Cloud.GLOBAL
+) -> Reads:
+    """The read side of a Graph at this address."""
+    sign_in = sign_in_with(
+        AccessToken(fixed(token)),
+        addresses=addresses_of(cloud),
+        tenant_id="",
+        client_id="",
+        trust=trust_in(None),
+        clock=clock,
+    )
+    reader = GraphReader(http, sign_in, graph_url, "muster/test", clock=clock, chance=Random(7))
+    return Reads(reader, ExportJobs(reader, http, clock))
 
 
 def _connect(http: Http, graph_url: str, token: str, clock: Clock) -> Callable[[Tenant], Awaitable[Connection]]:
