@@ -17,6 +17,7 @@ from orchestrator.api.app import add_api, operation_id
 from orchestrator.bootstrap import open_app, people_of
 from orchestrator.engine.garbage import collect_seldom
 from orchestrator.engine.stop import StopSignal
+from orchestrator.serving.connection_bounds import ConnectionBounds, bounded_protocol
 from orchestrator.serving.forwarded import ForwardedAddresses
 from orchestrator.serving.front_door import Attempts, OneTimeLink
 from orchestrator.serving.heads import HeadsAnswered
@@ -121,14 +122,26 @@ async def serve(settings: Settings, *, host: str, port: int, say: Callable[[str]
     def announce(link: OneTimeLink | None) -> None:
         say(here if link is None else f"{here}/sign-in/link?token={link.token}")
 
-    config = uvicorn.Config(
-        make_app(settings, stop, announce),
+    config = server_config(make_app(settings, stop, announce), settings, host=host, port=port)
+    await _Server(config, stop).serve()
+
+
+def server_config(web: FastAPI, settings: Settings, *, host: str, port: int) -> uvicorn.Config:
+    """The configuration of uvicorn for this application, with the bounds on connections that the settings name."""
+    bounds = ConnectionBounds(
+        header_timeout=settings.header_timeout,
+        body_timeout=settings.body_timeout,
+        max_connections=settings.max_connections,
+    )
+    return uvicorn.Config(
+        web,
         host=host,
         port=port,
+        http=bounded_protocol(bounds),
+        ws="none",
         log_config=None,
         access_log=False,
         # The application reads them itself, once it knows what in them are addresses.
         proxy_headers=False,
         timeout_graceful_shutdown=10,
     )
-    await _Server(config, stop).serve()

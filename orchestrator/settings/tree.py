@@ -125,6 +125,9 @@ class Settings:
     max_rows: int = 1_000_000
     max_columns: int = 1_000
     max_bytes: int = 1024**3
+    header_timeout: int = 10
+    body_timeout: int = 60
+    max_connections: int = 500
     confirm_above: int = 1_000
     people: PeopleSettings | None = None
     public_url: str | None = None

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import uvicorn
 
-from orchestrator.asgi import Ready, make_app
+from orchestrator.asgi import Ready, make_app, server_config
 from orchestrator.domain.access import Grant, Role
 from orchestrator.engine.stop import StopSignal
 from orchestrator.serving.served import Served
@@ -60,8 +60,7 @@ async def a_service(settings: Settings, on_ready: Ready | None = None) -> AsyncI
     """A web process on a free port of this machine."""
     stop = StopSignal()
     web = make_app(settings, stop, on_ready)
-    config = uvicorn.Config(web, host="127.0.0.1", port=0, log_config=None, access_log=False)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(web, settings, host="127.0.0.1", port=0))
     # Signals are for the process that runs the tests.
     serving = asyncio.create_task(server._serve())
     try:

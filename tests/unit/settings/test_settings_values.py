@@ -103,6 +103,7 @@ def test_what_a_setting_cannot_take_is_refused_with_what_it_takes(name: str, tex
 def test_numbers_may_be_grouped() -> None:
     assert load_settings({"MUSTER_MAX_ROWS": "2_000_000"}).max_rows == 2_000_000
     assert load_settings({"MUSTER_MAX_COLUMNS": "20"}).max_columns == 20
+    assert load_settings({"MUSTER_MAX_CONNECTIONS": "20"}).max_connections == 20
 
 
 def test_proxies_are_addresses_and_networks() -> None:
