@@ -57,7 +57,7 @@ def test_a_scan_whose_worker_was_killed_after_the_call_waits_for_a_person(team: 
     assert graph.tenant.repeated() == {}
     assert_all_holds(team.evidence(limit=LIMIT))
 
-    retry = team.muster.run("job", "retry", job.id, "--status", "uncertain", "-o", "json")
+    retry = team.muster.run("job", "retry", job.id, "--status", "uncertain", "--yes", "-o", "json")
 
     assert retry.code == 0
     assert retry.json["counts"]["accepted"] == len(uncertain)
