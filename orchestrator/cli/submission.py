@@ -60,6 +60,7 @@ class Submission:
     device: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
     list_name: str | None = None
+    group: str | None = None
 
     def request(self, settings: Settings) -> JobRequest:
         """The request apart from the devices."""
@@ -108,14 +109,15 @@ class Submission:
         from orchestrator.domain.conditions import parse_condition
         from orchestrator.usecases.select_devices import Selection
 
-        return Selection(self.device, tuple(map(parse_condition, self.where)), self.list_name)
+        return Selection(self.device, tuple(map(parse_condition, self.where)), self.list_name, self.group)
 
     def refuse_unclear_source(self) -> None:
         """A usage error unless exactly one source of devices was named."""
         given = [self.file is not None, bool(self.device), bool(self.where), self.list_name is not None]
+        given.append(self.group is not None)
         if sum(given) != 1:
             raise click.UsageError(
-                "Name the devices in one way: FILE, --list NAME, --device NAME or --where CONDITION."
+                "Name the devices in one way: FILE, --list NAME, --group NAME, --device NAME or --where CONDITION."
                 + (" Several were given." if sum(given) else "")
             )
 
@@ -126,16 +128,12 @@ class Submission:
             with opened_list(self.file) as opened:
                 yield opened
             return
-        from orchestrator.usecases.select_devices import selected
+        from orchestrator.usecases.select_devices import SelectionOptions, selected
 
-        chosen = selected(
-            app,
-            chosen_tenant(settings, self.tenant),
-            self.selection(),
-            prefer_newest=self.prefer is not None,
-            is_stale_ok=self.stale_ok,
+        options = SelectionOptions(
+            self.prefer is not None, self.stale_ok, lambda sentence: click.echo(shown(sentence), err=True)
         )
-        async with chosen as stream:
+        async with selected(app, chosen_tenant(settings, self.tenant), self.selection(), options) as stream:
             yield stream
 
 
@@ -273,6 +271,9 @@ _LONGEST_LABEL = 200
 _OPTIONS = (
     click.argument("file", metavar="[FILE]", type=click.Path(), required=False),
     click.option("--list", "list_name", metavar="NAME", help="Instead of FILE: a saved list."),
+    click.option(
+        "--group", metavar="NAME|ID", help="Instead of FILE: the devices of an Entra group, by name or object id."
+    ),
     click.option("--device", multiple=True, metavar="NAME", help="Instead of FILE: a device by name, serial or id."),
     click.option(
         "--where",

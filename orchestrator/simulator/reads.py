@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from orchestrator.simulator import replies
-from orchestrator.simulator.directory import Directory, Member
+from orchestrator.simulator.directory import Directory, Group, Member
 from orchestrator.simulator.exports import Exports
 from orchestrator.simulator.replies import Reply
 from orchestrator.simulator.tenant import Call
@@ -137,14 +137,13 @@ class Reads:
             return replies.error(read.call, 400, "BadRequest", "The simulator knows displayName eq '…' only.")
         name = wanted[len("displayName eq '") : -1].replace("''", "'").casefold()
         found = [group for group in self.directory.groups.values() if group.name.casefold() == name]
-        return Reply(200, {"value": [{"id": group.id, "displayName": group.name} for group in found]})
+        return Reply(200, {"value": [_shown_group(group) for group in found]})
 
     def _group(self, read: Read, wanted: str) -> Reply:
         group = self.directory.groups.get(wanted.lower())
         if group is None:
             return _no_group(read, wanted)
-        visibility = "HiddenMembership" if group.hidden else None
-        return Reply(200, {"id": group.id, "displayName": group.name, "visibility": visibility})
+        return Reply(200, _shown_group(group))
 
     def _members(self, read: Read, wanted: str, cast: str) -> Reply:
         group = self.directory.groups.get(wanted.lower())
@@ -172,6 +171,11 @@ class Reads:
         if start + size < len(members):
             payload["@odata.nextLink"] = _next_link(read, str(start + size))
         return Reply(200, payload)
+
+
+def _shown_group(group: Group) -> dict[str, object]:
+    visibility = "HiddenMembership" if group.hidden else None
+    return {"id": group.id, "displayName": group.name, "visibility": visibility}
 
 
 def _member(member: Member, *, hides_ids: bool) -> dict[str, object]:

@@ -163,6 +163,19 @@ class Inventories:
             found[key].append(InventoryDevice(*fields))
         return dict(found)
 
+    async def of_users(self, number: InventoryNumber, users: Collection[str]) -> list[InventoryDevice]:
+        """The devices of these users, by the users' object ids, in the order of the devices' ids."""
+        given = _given(self._connection, "user")
+        query = (
+            select(*_DEVICE)
+            .select_from(given)
+            .join(InventoryDeviceRow, InventoryDeviceRow.user_id == given.c.user)
+            .where(InventoryDeviceRow.inventory == number)
+            .order_by(InventoryDeviceRow.id)
+        )
+        found = await self._connection.execute(query, json_rows.payload({"user": user} for user in users))
+        return [InventoryDevice(*row) for row in found]
+
     async def page_after(self, number: InventoryNumber, last: str, *, limit: int) -> list[InventoryDevice]:
         """Devices in the order of their ids, those after the id `last`."""
         query: Select[*tuple[Any, ...]] = (

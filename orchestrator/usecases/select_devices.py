@@ -1,4 +1,4 @@
-"""Devices that are chosen without a file: by name, by conditions on the inventory, or from a saved list."""
+"""Devices that are chosen without a file: by name, by conditions on the inventory, from a saved list or a group."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -19,38 +19,56 @@ from orchestrator.intake.pages import unpack_devices
 from orchestrator.intake.selection import SELECTION_COLUMNS
 from orchestrator.usecases.app import App
 from orchestrator.usecases.device_history import AmbiguousDevice, UnknownDevice
+from orchestrator.usecases.expand_group import devices_of_group
 from orchestrator.usecases.inventory import find_devices
 from orchestrator.usecases.match_devices import open_matcher
 
 
+def _say_nothing(_: str) -> None:
+    """Drop a sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Where the devices come from instead of a file: exactly one of the three."""
+    """Where the devices come from instead of a file: exactly one of the four."""
 
     devices: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
     list_name: str | None = None
+    group: str | None = None
 
     @property
     def label(self) -> str:
         """The name of the selection where a job would name its file."""
         if self.list_name is not None:
             return self.list_name
+        if self.group is not None:
+            return f"group {self.group}"
         return ", ".join(self.devices) or " and ".join(condition.text for condition in self.conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionOptions:
+    """How a selection is made; `say` takes sentences about what was left out of it."""
+
+    prefer_newest: bool = False
+    is_stale_ok: bool = False
+    say: Callable[[str], None] = _say_nothing
 
 
 @asynccontextmanager
 async def selected(
-    app: App, tenant_name: str, selection: Selection, *, prefer_newest: bool, is_stale_ok: bool
+    app: App, tenant_name: str, selection: Selection, options: SelectionOptions
 ) -> AsyncIterator[BinaryIO]:
     """The selection as a list that `IntakeOptions(is_selection=True)` reads, in a file of its own that goes afterwards.
 
-    RequestRejected where it is empty; UnknownDevice, AmbiguousDevice, NoInventory, InventoryTooOld, UnknownList.
+    RequestRejected where it is empty; UnknownDevice, AmbiguousDevice, NoInventory, InventoryTooOld, UnknownList,
+    UnknownGroup, AmbiguousGroup, PermissionMissing.
     """
     with tempfile.TemporaryFile() as file:
         file.write(_csv([SELECTION_COLUMNS]))
         count = 0
-        async for rows in _rows(app, tenant_name, selection, prefer_newest=prefer_newest, is_stale_ok=is_stale_ok):
+        async for rows in _rows(app, tenant_name, selection, options):
             await asyncio.to_thread(file.write, _csv(rows))
             count += len(rows)
         if not count:
@@ -60,16 +78,27 @@ async def selected(
 
 
 async def _rows(
-    app: App, tenant_name: str, selection: Selection, *, prefer_newest: bool, is_stale_ok: bool
+    app: App, tenant_name: str, selection: Selection, options: SelectionOptions
 ) -> AsyncIterator[list[tuple[str, str, str]]]:
     if selection.devices:
-        found = [await _one(app, tenant_name, text, prefer_newest=prefer_newest) for text in selection.devices]
+        found = [await _one(app, tenant_name, text, prefer_newest=options.prefer_newest) for text in selection.devices]
         yield [(match.device.id, match.device.name or "", match.matched_by) for match in found]
     elif selection.list_name is not None:
         async for rows in _rows_of_list(app, selection.list_name):
             yield rows
+    elif selection.group is not None:
+        devices = devices_of_group(
+            app,
+            tenant_name,
+            selection.group,
+            prefer_newest=options.prefer_newest,
+            is_stale_ok=options.is_stale_ok,
+            say=options.say,
+        )
+        async for page in devices:
+            yield [(device.id, device.name or "", "group") for device in page]
     else:
-        async for rows in _rows_where(app, tenant_name, selection.conditions, is_stale_ok=is_stale_ok):
+        async for rows in _rows_where(app, tenant_name, selection.conditions, is_stale_ok=options.is_stale_ok):
             yield rows
 
 

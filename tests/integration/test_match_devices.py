@@ -19,7 +19,7 @@ from orchestrator.usecases.app import App
 from orchestrator.usecases.device_history import AmbiguousDevice, UnknownDevice
 from orchestrator.usecases.inventory import InventorySource, import_inventory
 from orchestrator.usecases.match_devices import InventoryTooOld
-from orchestrator.usecases.select_devices import Selection, selected
+from orchestrator.usecases.select_devices import Selection, SelectionOptions, selected
 from orchestrator.usecases.submit_job import JobRequest, preview_job, submit_job
 from tests.support.apps import an_app, device_ids, report_of, targets_of
 from tests.support.askers import SOMEBODY
@@ -55,7 +55,7 @@ async def submitted(app: App, text: str, options: IntakeOptions | None = None) -
 
 
 async def submitted_selection(app: App, selection: Selection) -> Job:
-    async with selected(app, "default", selection, prefer_newest=False, is_stale_ok=False) as stream:
+    async with selected(app, "default", selection, SelectionOptions()) as stream:
         options = IntakeOptions(is_selection=True)
         return await submit_job(app, REQUEST, stream, file_name=selection.label, options=options)
 

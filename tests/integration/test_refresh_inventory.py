@@ -5,47 +5,19 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from random import Random
-from typing import Any, cast
 
-import httpx
-import jwt
 import pytest
 
 from orchestrator.domain.errors import PermissionMissing, ReadFailed, RequestRejected
 from orchestrator.domain.inventory import InventoryChanges
 from orchestrator.graph.export_jobs import checked_address
-from orchestrator.graph.transport import Http
-from orchestrator.simulator.app import SimulatedGraph
-from orchestrator.simulator.world import World
 from orchestrator.usecases.app import App
 from orchestrator.usecases.inventory import describe_inventory, search_inventory
-from orchestrator.usecases.refresh_inventory import Route, accept_inventory, refresh_inventory
-from tests.support.apps import an_app, device_ids, reads_over
+from orchestrator.usecases.refresh_inventory import Route, accept_inventory
+from tests.support.apps import an_app, device_ids
 from tests.support.askers import SOMEBODY
-from tests.support.clock import ManualClock
-
-ROOT = "http://127.0.0.1:8089"
-
-
-class Skipping(ManualClock):
-    """Time that jumps over every wait."""
-
-    async def sleep(self, seconds: float) -> None:
-        self.advance(seconds=seconds)
-
-
-class Wire(httpx.ASGITransport):
-    """The simulator as a transport that notes every request."""
-
-    def __init__(self, graph: SimulatedGraph) -> None:
-        super().__init__(cast("Any", graph))
-        self.requests: list[httpx.Request] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        return await super().handle_async_request(request)
+from tests.support.reading import Rig
 
 
 class ForEver(set[int]):
@@ -53,25 +25,6 @@ class ForEver(set[int]):
 
     def discard(self, element: object, /) -> None:
         """Keep it."""
-
-
-class Rig:
-    """A simulated Graph, an application that reads it, and the requests in between."""
-
-    def __init__(self, app: App, *, check_tokens: bool = False, token: str = "opaque") -> None:
-        clock = Skipping()
-        world = World(clock=clock.monotonic, wall=lambda: clock.now().timestamp())
-        self.graph = SimulatedGraph(world=world, check_tokens=check_tokens)
-        self.wire = Wire(self.graph)
-        http = Http(cast("Any", lambda _: self.wire))
-        self.reads = reads_over(http, ROOT, clock, token=token)
-        self.app = replace(app, read=self._read)
-
-    async def _read(self, _: object) -> Any:
-        return self.reads
-
-    async def refresh(self, route: Route = Route.AUTO) -> Any:
-        return await refresh_inventory(self.app, "default", by=SOMEBODY, route=route)
 
 
 @pytest.fixture
@@ -200,8 +153,7 @@ async def test_a_refresh_that_fails_in_the_middle_leaves_the_inventory_before(ri
 
 
 async def test_a_missing_permission_is_named(app: App) -> None:
-    claims = {"aud": "https://graph.microsoft.com", "exp": 4_000_000_000, "roles": ["Sites.Read.All"]}
-    rig = Rig(app, check_tokens=True, token=jwt.encode(claims, "a key for tests that is long enough"))
+    rig = Rig(app, roles=["Sites.Read.All"])
 
     with pytest.raises(PermissionMissing, match=r"DeviceManagementManagedDevices\.Read\.All.*Privileged Role"):
         await rig.refresh()
