@@ -58,12 +58,26 @@ def parse_blackout(text: str, reason: str | None = None) -> Blackout:
     first, ranged, last = text.strip().partition("..")
     starts, ends = _bound(first, text), _bound(last if ranged else first, text)
     if _is_day(last if ranged else first):
-        ends += timedelta(days=1)
+        ends += timedelta(days=min(1, _YEARS[1] - ends.year))
+    try:
+        return blackout_between(starts, ends, reason)
+    except ScheduleInvalid as problem:
+        raise ScheduleInvalid(f"{text!r} {problem}") from None
+
+
+def blackout_between(starts: datetime, ends: datetime, reason: str | None, number: int | None = None) -> Blackout:
+    """The blackout of these bounds; ScheduleInvalid says, as a clause, why they are none."""
     if (starts.tzinfo is None) != (ends.tzinfo is None):
-        raise ScheduleInvalid(f"{text!r} names a zone on one side only.")
+        raise ScheduleInvalid("names a zone on one side only.")
+    if not _YEARS[0] <= starts.year <= ends.year < _YEARS[1]:
+        raise ScheduleInvalid(f"does not lie between the years {_YEARS[0]} and {_YEARS[1]}.")
     if ends <= starts:
-        raise ScheduleInvalid(f"{text!r} ends before it begins.")
-    return Blackout(starts, ends, reason)
+        raise ScheduleInvalid("ends before it begins.")
+    return Blackout(starts, ends, reason, number)
+
+
+_YEARS = (1970, 9000)
+"""Moments before and behind these overflow where they become those of a zone."""
 
 
 def _bound(text: str, whole: str) -> datetime:

@@ -7,7 +7,7 @@ MusterError
 │   ├── NotPermitted (SignInTooOld), UnknownKey, UnknownSession, WrongMoment, ConfirmationOutdated
 │   ├── SettingsInvalid
 │   ├── UnknownSchedule, UnknownList, UnknownZone, UnknownChannel
-│   ├── ScheduleInvalid, ScheduleUnreadable, NameTaken, ListNeeded, StillRunning, EmergencyStopped
+│   ├── ScheduleInvalid, ScheduleUnreadable, RowUnreadable, NameTaken, ListNeeded, StillRunning, EmergencyStopped
 │   └── IntakeFailed       (with every bad line)
 ├── TryLater               somebody else is unwell                  exit code 4
 │   └── StoreUnavailable, QueueUnavailable, SignInUnreachable, GraphUnreachable, SchemaTooNew, NobodyWorking,
@@ -141,6 +141,17 @@ class ScheduleUnreadable(RequestRejected):
             f"What schedule {name!r} was made of cannot be read. `muster schedule remove {name}`, and add it anew."
         )
         self.name = name
+
+
+class RowUnreadable(RequestRejected):
+    """The database holds values of one thing that this release does not know; everything else goes on."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The database holds values of {what} that this version of Muster cannot read. Everything else goes on. "
+            "Use the newest version that ever worked on this database, or restore the row from a backup."
+        )
+        self.what = what
 
 
 class NameTaken(RequestRejected):

@@ -37,6 +37,12 @@ _MEND = {
 }
 
 
+CANARIES_LOST = (
+    "The database no longer tells which devices were to be called first (--canary), so the job stopped before the "
+    "others. `muster job resume` goes on without canaries."
+)
+
+
 def reason_for(bar: Bar, error: GraphError) -> str:
     """One paragraph: what happened, what to mend, what Graph said, and how to go on."""
     said = "It said" if bar is not Bar.UNREACHABLE else "The last try"

@@ -40,6 +40,7 @@ from orchestrator.store import json_rows
 from orchestrator.store.emergency_stops import not_stopped
 from orchestrator.store.errors_text import pack_errors, unpack_errors
 from orchestrator.store.job_locks import lock_jobs
+from orchestrator.store.kept_json import kept_canaries
 from orchestrator.store.many_claims import NOTHING, TARGET, Lines, ManyClaims, flying_of
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
 from orchestrator.store.times import UtcDateTime, first_of
@@ -209,7 +210,9 @@ class Batches:
             "flying": list(flying),
         }
         if canaries is not None:
-            given["canaries"] = [line for line in json.loads(canaries) if batch.first_line <= line <= batch.last_line]
+            # Nothing leaves while nobody can tell which go first; the brake stops such a job.
+            lines = kept_canaries(canaries) or ()
+            given["canaries"] = [line for line in lines if batch.first_line <= line <= batch.last_line]
         kind = {"any_flying": bool(flying), "any_canaries": canaries is not None}
         rows = (await self._connection.execute(_due_query(**kind), given)).all()
         targets = [_target(row) for row in rows[:most]]
@@ -241,6 +244,11 @@ def may_ask() -> ColumnElement[bool]:
     moving = exists().where(BatchRow.job_number == JobRow.number, BatchRow.holder != _WORKER)
     is_out = JobRow.probe_at.is_not(None)
     return or_(and_(JobRow.answered, ~is_out), and_(or_(~is_out, JobRow.probe_at <= _NOW), ~moving))
+
+
+def is_callable() -> ColumnElement[bool]:
+    """Jobs whose action and way to the devices this release knows; it leaves the others alone."""
+    return and_(JobRow.action.in_(tuple(Action)), JobRow.via.in_(tuple(Via)))
 
 
 def within_window() -> ColumnElement[bool]:
@@ -279,6 +287,7 @@ def _jobs_query(*, lock: bool) -> Select[*tuple[Any, ...]]:
     ).where(
         JobRow.number.in_(bindparam("numbers", expanding=True)),
         JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+        is_callable(),
         may_ask(),
         within_window(),
         not_stopped(),

@@ -17,6 +17,7 @@ from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store.job_events import add_event
+from orchestrator.store.kept_json import kept_canaries
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetRow
 
 _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
@@ -24,12 +25,16 @@ _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class BrakeState:
-    """What the brake of a running job knows; `canaries` is empty once they were looked at."""
+    """What the brake of a running job knows; `canaries` is empty once they were looked at.
+
+    With `canaries_lost` the database no longer tells which devices were to go first.
+    """
 
     options: BrakeOptions
     since: Window
     canaries: tuple[int, ...]
     outage: Outage | None
+    canaries_lost: bool = False
 
 
 class Brakes:
@@ -163,11 +168,13 @@ class Brakes:
 
 def _state(row: AnyRow) -> BrakeState:
     is_out = row.outage_since is not None and row.probe_at is not None
+    canaries = kept_canaries(row.canaries)
     return BrakeState(
         BrakeOptions(row.brake_share, row.brake_sample),
         Window(row.brake_ended, row.brake_errors),
-        tuple(json.loads(row.canaries or "[]")),
+        canaries or (),
         Outage(row.outage_since, row.probes, row.probe_at) if is_out else None,
+        canaries_lost=canaries is None,
     )
 
 

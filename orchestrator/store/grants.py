@@ -6,7 +6,8 @@ import json
 
 from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.action import Action
-from orchestrator.store.kept_json import kept_list
+from orchestrator.domain.errors import RowUnreadable
+from orchestrator.store.kept_json import kept_list, kept_member
 from orchestrator.store.rows import AnyRow
 
 
@@ -18,12 +19,18 @@ def grant_columns(grant: Grant) -> dict[str, str | int | None]:
 
 
 def grant_of(row: AnyRow) -> Grant:
-    """Out of it."""
-    # A limit that cannot be read allows nothing.
+    """The grant in a row of a key or a session; RowUnreadable where its role is none.
+
+    A limit that cannot be read allows nothing.
+    """
+    role = kept_member(Role, row.role, "keys.role")
+    if role is None:
+        raise RowUnreadable("a key or a session")
+    ceiling = row.ceiling if isinstance(row.ceiling, int | None) else 0
     allowed = kept_list(row.actions, "keys.actions") or ()
     actions = None if row.actions is None else frozenset(Action(each) for each in allowed if each in _ACTIONS)
     tenants = None if row.tenants is None else frozenset(map(str, kept_list(row.tenants, "keys.tenants") or ()))
-    return Grant(Role(row.role), row.ceiling, actions, tenants)
+    return Grant(role, ceiling, actions, tenants)
 
 
 _ACTIONS = tuple(Action)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from orchestrator.domain.inventory import (
     summarise,
 )
 from orchestrator.store import json_rows, new_rows
+from orchestrator.store.kept_json import kept_object
 from orchestrator.store.rows import AnyRow, InventoryDeviceRow, InventoryRow
 from orchestrator.store.times import UtcDateTime
 
@@ -159,8 +160,8 @@ class Inventories:
             .order_by(InventoryDeviceRow.id)
         )
         found: defaultdict[str, list[InventoryDevice]] = defaultdict(list)
-        for key, *fields in await self._connection.execute(query, json_rows.payload({"key": key} for key in keys)):
-            found[key].append(InventoryDevice(*fields))
+        for key, *values in await self._connection.execute(query, json_rows.payload({"key": key} for key in keys)):
+            found[key].append(InventoryDevice(*values))
         return dict(found)
 
     async def of_users(self, number: InventoryNumber, users: Collection[str]) -> list[InventoryDevice]:
@@ -232,7 +233,10 @@ class Inventories:
 
     async def _one(self, *conditions: ColumnElement[bool]) -> Inventory | None:
         row = (await self._connection.execute(select(InventoryRow.__table__).where(*conditions))).one_or_none()
-        return None if row is None else _inventory(row)
+        if row is None:
+            return None
+        summary = _summary(row.figures) or await self._figures(InventoryNumber(row.number))
+        return _inventory(row, summary)
 
     async def _figures(self, number: InventoryNumber) -> InventorySummary:
         is_eligible = InventoryDeviceRow.objection.is_(None)
@@ -241,7 +245,27 @@ class Inventories:
         return summarise([(row[0], row[1], bool(row[2]), row[3]) for row in await self._connection.execute(query)])
 
 
-def _inventory(row: AnyRow) -> Inventory:
+def _summary(text: str | None) -> InventorySummary | None:
+    """The figures as they were kept; None where they cannot be read, and are to be counted anew."""
+    figures = kept_object(text, "inventories.figures") or {}
+    counts, kinds = [figures.get(name) for name in _COUNTS], [figures.get(name) for name in _KINDS]
+    if not all(isinstance(count, int) for count in counts) or not all(isinstance(kind, dict) for kind in kinds):
+        return None
+    return InventorySummary(**{name: figures[name] for name in (*_COUNTS, *_KINDS)})
+
+
+def _changes(text: str | None) -> InventoryChanges:
+    """The difference from the inventory before; no difference where what was kept cannot be read."""
+    kept = kept_object(text, "inventories.changes") or {}
+    names = [each.name for each in fields(InventoryChanges)]
+    return InventoryChanges(**{name: kept[name] for name in names if isinstance(kept.get(name), int)})
+
+
+_COUNTS = ("devices", "eligible")
+_KINDS = ("by_management_agent", "by_os")
+
+
+def _inventory(row: AnyRow, summary: InventorySummary) -> Inventory:
     return Inventory(
         number=InventoryNumber(row.number),
         tenant=row.tenant,
@@ -249,8 +273,8 @@ def _inventory(row: AnyRow) -> Inventory:
         file_name=row.file_name,
         read_by=row.read_by,
         read_at=row.read_at,
-        summary=InventorySummary(**json.loads(row.figures)),
-        changes=InventoryChanges(**json.loads(row.changes)),
+        summary=summary,
+        changes=_changes(row.changes),
         is_pending=row.status == "pending",
     )
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.course import EventKind
 from orchestrator.domain.ids import JobNumber
+from orchestrator.store.kept_json import kept_member
 from orchestrator.store.rows import JobEventRow
 
 MOST = 500
@@ -38,4 +39,5 @@ async def add_event(connection: AsyncConnection, number: JobNumber, kind: EventK
 async def events_of(connection: AsyncConnection, number: JobNumber) -> list[JobEvent]:
     """The marks of a job, in order."""
     query = select(JobEventRow.at, JobEventRow.kind).where(JobEventRow.job_number == number).order_by(JobEventRow.at)
-    return [JobEvent(at, EventKind(kind)) for at, kind in await connection.execute(query)]
+    rows = [(at, kept_member(EventKind, kind, "job_events.kind")) for at, kind in await connection.execute(query)]
+    return [JobEvent(at, kind) for at, kind in rows if kind is not None]

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.job_filter import JobFilter, Standing
+from orchestrator.store.batches import is_callable
 from orchestrator.store.rows import BatchRow, JobRow
 
 
@@ -18,11 +19,11 @@ class JobSearch:
         self._connection = connection
 
     async def newest(self, wanted: JobFilter, *, limit: int, before: int | None = None) -> list[JobNumber]:
-        """The numbers of the jobs that fit; `before` is the number to go on from.
+        """The numbers of the jobs that fit and can be read; `before` is the number to go on from.
 
         Numbers only grow, so a job that comes in meanwhile moves nothing on a page that was asked for with `before`.
         """
-        query = select(JobRow.number).where(JobRow.status != JobStatus.RECEIVING, *_conditions(wanted))
+        query = select(JobRow.number).where(JobRow.status != JobStatus.RECEIVING, is_callable(), *_conditions(wanted))
         if before is not None:
             query = query.where(JobRow.number < before)
         query = query.order_by(JobRow.number.desc()).limit(limit)

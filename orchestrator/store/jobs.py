@@ -35,17 +35,17 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.course import EventKind
 from orchestrator.domain.device import Via
-from orchestrator.domain.errors import AmbiguousJob, UnknownJob
+from orchestrator.domain.errors import AmbiguousJob, RowUnreadable, UnknownJob
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
 from orchestrator.domain.target import TargetStatus
 from orchestrator.domain.turn import Turn
 from orchestrator.store import json_rows
-from orchestrator.store.batches import asked, may_ask, takable, within_window
+from orchestrator.store.batches import asked, is_callable, may_ask, takable, within_window
 from orchestrator.store.emergency_stops import not_stopped
 from orchestrator.store.job_events import add_event
 from orchestrator.store.job_locks import lock_jobs
-from orchestrator.store.kept_json import kept_list
+from orchestrator.store.kept_json import kept_canaries, kept_list, kept_member, readable
 from orchestrator.store.plain_text import storable
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow
 from orchestrator.store.times import UtcDateTime
@@ -73,7 +73,10 @@ class Jobs:
         self._connection = connection
 
     async def find(self, wanted: str) -> Job:
-        """The job of this id, unambiguous prefix, or `latest`; UnknownJob or AmbiguousJob otherwise."""
+        """The job of this id, unambiguous prefix, or `latest`.
+
+        Raises UnknownJob, AmbiguousJob, or RowUnreadable where what the database holds of it cannot be read.
+        """
         prefix = wanted.lower()
         if wanted == "latest":
             rows = (await self._connection.execute(_LATEST)).all()
@@ -106,12 +109,12 @@ class Jobs:
     async def by_numbers(self, numbers: Sequence[JobNumber]) -> list[Job]:
         """The jobs of these numbers, the newest first."""
         query = select(JobRow.__table__).where(JobRow.number.in_(numbers)).order_by(JobRow.number.desc())
-        return [_job(row) for row in await self._connection.execute(query)]
+        return readable(await self._connection.execute(query), _job)
 
     async def by_ids(self, ids: Collection[JobId]) -> list[Job]:
         """Those of these jobs that are there."""
         query = select(JobRow.__table__).where(JobRow.id.in_(ids), _VISIBLE)
-        return [_job(row) for row in await self._connection.execute(query)]
+        return readable(await self._connection.execute(query), _job)
 
     async def newest(self, limit: int, *, before: int | None = None, statuses: Sequence[JobStatus] = ()) -> list[Job]:
         """The newest jobs first; `before` is the number to go on from."""
@@ -120,7 +123,7 @@ class Jobs:
             query = query.where(JobRow.number < before)
         if statuses:
             query = query.where(JobRow.status.in_(statuses))
-        return [_job(row) for row in await self._connection.execute(query)]
+        return readable(await self._connection.execute(query), _job)
 
     async def tallies(self, numbers: Sequence[JobNumber]) -> dict[JobNumber, Tally]:
         """How the targets of these jobs stand: the sums of what their batches carry."""
@@ -232,12 +235,14 @@ class Jobs:
 
     async def any_untold(self) -> bool:
         """Whether there is an end of which nobody was told yet."""
-        return (await self._connection.execute(select(JobRow.number).where(JobRow.untold).limit(1))).first() is not None
+        return (
+            await self._connection.execute(select(JobRow.number).where(JobRow.untold, is_callable()).limit(1))
+        ).first() is not None
 
     async def untold(self, *, limit: int) -> list[Job]:
         """Jobs that came to an end of which nobody was told yet, nobody else's to tell of until the commit."""
-        query = select(JobRow.__table__).where(JobRow.untold).order_by(JobRow.number).limit(limit)
-        return [_job(row) for row in await self._connection.execute(query.with_for_update(skip_locked=True))]
+        query = select(JobRow.__table__).where(JobRow.untold, is_callable()).order_by(JobRow.number).limit(limit)
+        return readable(await self._connection.execute(query.with_for_update(skip_locked=True)), _job)
 
     async def note_told(self, numbers: Sequence[JobNumber]) -> None:
         """The notices of these ends are written."""
@@ -334,7 +339,7 @@ class Jobs:
                 not_after=row.not_after,
                 probe_at=row.probe_at,
                 outage_since=row.outage_since,
-                canaries=len(json.loads(row.canaries or "[]")),
+                canaries=len(kept_canaries(row.canaries) or ()),
                 touched_at=row.touched_at,
                 next_due_at=None if row.held else row.due_at,
             )
@@ -361,7 +366,14 @@ def _due(*, any_job: bool) -> Select[*tuple[Any, ...]]:
     proves_itself = or_(~JobRow.answered, JobRow.probe_at.is_not(None)).label("proves_itself")
     query = select(
         *(JobRow.lane, JobRow.tenant, JobRow.number, JobRow.pass_value, JobRow.priority, proves_itself)
-    ).where(JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), due, may_ask(), within_window(), not_stopped())
+    ).where(
+        JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+        due,
+        is_callable(),
+        may_ask(),
+        within_window(),
+        not_stopped(),
+    )
     return query if any_job else query.where(JobRow.number == bindparam("only"))
 
 
@@ -417,7 +429,7 @@ def _waiting_in() -> Select[*tuple[Any, ...]]:
             *(left.c.calls, left.c.due_at, left.c.held),
         )
         .join(left, left.c.job_number == JobRow.number)
-        .where(in_lanes, is_active, left.c.calls > 0)
+        .where(in_lanes, is_active, is_callable(), left.c.calls > 0)
         .order_by(JobRow.number)
     )
 
@@ -514,12 +526,15 @@ def _window_over(now: datetime | BindParameter[datetime]) -> Select[int]:
 
 
 def _job(row: AnyRow) -> Job:
+    action, via = kept_member(Action, row.action, "jobs.action"), kept_member(Via, row.via, "jobs.via")
+    if action is None or via is None:
+        raise RowUnreadable(f"job {row.id}")
     return Job(
         number=JobNumber(row.number),
         id=JobId(row.id),
         name=row.name,
-        action=Action(row.action),
-        via=Via(row.via),
+        action=action,
+        via=via,
         tenant=row.tenant,
         lane=LaneKey(row.lane),
         priority=_priority(row.priority),

@@ -1,13 +1,21 @@
-"""JSON as it stands in a row: what cannot be read is told in the log and taken for nothing, and breaks no view."""
+"""Values as they stand in a row: one that cannot be read is logged and counts as absent, and breaks no view."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Any, TypeVar
 
 import structlog
 
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.store.rows import AnyRow
+
 log = structlog.get_logger()
+
+_Member = TypeVar("_Member", bound=StrEnum)
+_Read = TypeVar("_Read")
 
 
 def kept_list(text: str | None, column: str) -> list[Any] | None:
@@ -26,6 +34,34 @@ def kept_object(text: str | None, column: str) -> dict[str, Any] | None:
     """The object in a column, empty where there is none; None where the text is no object."""
     value = _kept(text, dict, column)
     return value if isinstance(value, dict) else None
+
+
+def kept_canaries(text: str | None) -> tuple[int, ...] | None:
+    """The lines in `jobs.canaries`, none where none go first; None where the text is no list of any line."""
+    if text is None:
+        return ()
+    lines = kept_list(text, "jobs.canaries") or []
+    return tuple(lines) if lines and all(type(line) is int for line in lines) else None
+
+
+def kept_member(kind: type[_Member], text: object, column: str) -> _Member | None:
+    """The member of an enumeration in a column; None where there is none of this name."""
+    try:
+        return kind(str(text))
+    except ValueError:
+        log.warning("row.unreadable", column=column)
+        return None
+
+
+def readable(rows: Iterable[AnyRow], read: Callable[[AnyRow], _Read]) -> list[_Read]:
+    """What `read` makes of each row, without the rows that it refuses; those are logged."""
+    found = []
+    for row in rows:
+        try:
+            found.append(read(row))
+        except RequestRejected as problem:
+            log.warning("row.unreadable", problem=str(problem))
+    return found
 
 
 def _kept(text: str | None, kind: type, column: str) -> Any:

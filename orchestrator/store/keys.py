@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.domain.errors import UnknownKey
 from orchestrator.domain.keys import KEY_LIFETIME, ApiKey
 from orchestrator.store.grants import grant_columns, grant_of
+from orchestrator.store.kept_json import readable
 from orchestrator.store.rows import AnyRow, KeyRow, NewKeyRow
 
 
@@ -35,26 +36,26 @@ class Keys:
         )
 
     async def all(self) -> list[ApiKey]:
-        """Every key there is or was, the newest first."""
+        """Every key there is or was and that can be read, the newest first."""
         query = select(KeyRow.__table__).order_by(KeyRow.created_at.desc(), KeyRow.id)
-        return [_key(row) for row in await self._connection.execute(query)]
+        return readable(await self._connection.execute(query), _key)
 
     async def find(self, wanted: str) -> ApiKey:
-        """The key of this id; UnknownKey otherwise."""
+        """The key of this id; UnknownKey, or RowUnreadable, otherwise."""
         row = (await self._connection.execute(select(KeyRow.__table__).where(KeyRow.id == wanted))).one_or_none()
         if row is None:
             raise UnknownKey(wanted)
         return _key(row)
 
     async def with_hash(self, key_id: str) -> tuple[ApiKey, str] | None:
-        """The key and the hash of its secret, None where there is no such key."""
-        row = (await self._connection.execute(select(KeyRow.__table__).where(KeyRow.id == key_id))).one_or_none()
-        return None if row is None else (_key(row), row.secret_hash)
+        """The key and the hash of its secret, None where there is no such key, or none that can be read."""
+        rows = await self._connection.execute(select(KeyRow.__table__).where(KeyRow.id == key_id))
+        return next(iter(readable(rows, _key_and_hash)), None)
 
     async def all_hashes(self) -> list[tuple[ApiKey, str]]:
-        """Every key that was not revoked, with the hash of its secret."""
+        """Every key that was not revoked and can be read, with the hash of its secret."""
         query = select(KeyRow.__table__).where(KeyRow.revoked_at.is_(None))
-        return [(_key(row), row.secret_hash) for row in await self._connection.execute(query)]
+        return readable(await self._connection.execute(query), _key_and_hash)
 
     async def note_used(self, key_id: str, *, origin: str, now: datetime) -> None:
         """Records that the key was used, when and from which address."""
@@ -97,6 +98,10 @@ class Keys:
             .returning(NewKeyRow.key_id, NewKeyRow.nonce, NewKeyRow.expires_at)
         )
         return [(row.key_id, row.nonce) for row in taken if row.expires_at > now]
+
+
+def _key_and_hash(row: AnyRow) -> tuple[ApiKey, str]:
+    return _key(row), row.secret_hash
 
 
 def _key(row: AnyRow) -> ApiKey:

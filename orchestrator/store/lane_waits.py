@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import LaneKey, WorkerId
 from orchestrator.domain.waiting import LaneWait, WaitKind
+from orchestrator.store.kept_json import kept_member
 from orchestrator.store.rows import LaneWaitRow
 
 
@@ -48,7 +49,10 @@ class LaneWaits:
         )
         found: dict[LaneKey, dict[WorkerId, LaneWait]] = {}
         for row in await self._connection.execute(query):
-            wait = LaneWait(WaitKind(row.kind), row.message, row.until)
+            kind = kept_member(WaitKind, row.kind, "lane_waits.kind")
+            if kind is None:
+                continue
+            wait = LaneWait(kind, row.message, row.until)
             found.setdefault(LaneKey(row.lane), {})[WorkerId(row.worker)] = wait
         return found
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.notice import Event, Notice, NoticeStatus
-from orchestrator.store.kept_json import kept_object
+from orchestrator.store.kept_json import kept_member, kept_object
 from orchestrator.store.rows import AnyRow, NoticeRow
 
 
@@ -123,11 +123,11 @@ def _facts(row: AnyRow) -> NoticeFacts:
     return NoticeFacts(
         number=row.number,
         channel=row.channel,
+        # A message that lost its text or its kind is sent all the same: it would keep all others from being sent.
         notice=Notice(
             key=row.key,
-            event=Event(row.event),
+            event=kept_member(Event, row.event, "notices.event") or Event.FAILURES,
             subject=row.subject,
-            # A message whose text is lost is sent all the same: it would keep all others from being sent.
             title=str(payload.get("title") or row.subject),
             lines=tuple(map(str, lines)) if isinstance(lines, list) else (),
             facts=facts if isinstance(facts, dict) else {},

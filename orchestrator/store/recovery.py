@@ -131,7 +131,11 @@ def _kills(batch: AnyRow) -> bool:
 
 
 def _is_uncertain(batch: AnyRow) -> bool:
-    return _kills(batch) or not Action(batch.action).is_repeatable
+    return _kills(batch) or batch.action not in _REPEATABLE
+
+
+# An action that cannot be read may be one that is not to be repeated.
+_REPEATABLE = frozenset(action for action in Action if action.is_repeatable)
 
 
 def _message(batch: AnyRow) -> str:

@@ -13,9 +13,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.device import Via
-from orchestrator.domain.errors import UnknownList
+from orchestrator.domain.errors import RowUnreadable, UnknownList
 from orchestrator.domain.ids import ListNumber
 from orchestrator.domain.job import Intake
+from orchestrator.store.kept_json import kept_list, kept_member, readable
 from orchestrator.store.rows import AnyRow, ListPageRow, ListVersionRow, SavedListRow
 
 KEPT_VERSIONS = 10
@@ -130,7 +131,7 @@ class SavedLists:
             await self._connection.execute(delete(SavedListRow).where(SavedListRow.number == number))
 
     async def newest(self, name: str) -> ListVersion:
-        """The list of this name as it was last imported; UnknownList where there is none."""
+        """The list of this name as it was last imported; UnknownList where there is none, or RowUnreadable."""
         return (await self.versions(name, limit=1))[0]
 
     async def version(self, name: str, version: int) -> ListVersion:
@@ -150,7 +151,7 @@ class SavedLists:
         return found
 
     async def all(self) -> list[ListVersion]:
-        """Every list as it was last imported, by name."""
+        """Every list that can be read as it was last imported, by name."""
         newest = (
             select(ListVersionRow.list_number, func.max(ListVersionRow.version).label("version"))
             .where(ListVersionRow.is_whole)
@@ -159,7 +160,7 @@ class SavedLists:
         )
         is_newest = and_(ListVersionRow.list_number == newest.c.list_number, ListVersionRow.version == newest.c.version)
         query = _WHOLE.join(newest, is_newest).order_by(SavedListRow.name)
-        return [_version(row) for row in await self._connection.execute(query)]
+        return readable(await self._connection.execute(query), _version)
 
     async def page_after(self, number: ListNumber, version: int, page: int) -> ListPage | None:
         """The next page of a version; start with -1, None is the end."""
@@ -180,12 +181,16 @@ class SavedLists:
 
 
 def _version(row: AnyRow) -> ListVersion:
+    via, columns = kept_member(Via, row.via, "list_versions.via"), kept_list(row.columns, "list_versions.columns")
+    # Without its columns nobody can tell which cell is the id.
+    if via is None or not columns:
+        raise RowUnreadable(f"list {row.name!r}")
     return ListVersion(
         list_number=ListNumber(row.list_number),
         name=row.name,
         version=row.version,
-        via=Via(row.via),
-        columns=tuple(json.loads(row.columns)),
+        via=via,
+        columns=tuple(map(str, columns)),
         intake=Intake(row.intake_rows, row.duplicates, row.rejected, row.sha256, row.file_name),
         devices=row.devices,
         added=row.added,

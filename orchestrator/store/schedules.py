@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +11,12 @@ from sqlalchemy import ColumnElement, delete, exists, insert, or_, select, updat
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from orchestrator.domain.blackout import Blackout
-from orchestrator.domain.errors import NameTaken, ScheduleUnreadable, UnknownSchedule
+from orchestrator.domain.blackout import Blackout, blackout_between
+from orchestrator.domain.errors import NameTaken, RowUnreadable, ScheduleInvalid, ScheduleUnreadable, UnknownSchedule
 from orchestrator.domain.ids import ScheduleNumber
 from orchestrator.domain.rhythm import Rhythm
 from orchestrator.domain.schedule import Order, Rules, Schedule, ScheduleStatus
+from orchestrator.store.kept_json import readable
 from orchestrator.store.rows import AnyRow, BlackoutRow, SavedListRow, ScheduleRow
 from orchestrator.store.schedule_text import pack_definition, unpack_definition
 
@@ -143,7 +144,7 @@ class Schedules:
         row = (await self._connection.execute(query.where(ScheduleRow.number == number))).one()
         try:
             channels = tuple(json.loads(row.definition)["channels"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             channels = ()
         return row.name, row.next_at, channels
 
@@ -197,11 +198,12 @@ class Schedules:
             or_(BlackoutRow.schedule_number.in_(numbers), BlackoutRow.schedule_number.is_(None))
         )
         rows = (await self._connection.execute(query.order_by(BlackoutRow.starts))).all()
+        read = [(row.schedule_number, row.tenant, each) for row in rows for each in _blackouts([row])]
         return {
             schedule.number: tuple(
-                _blackout(row)
-                for row in rows
-                if row.schedule_number in {schedule.number, None} and row.tenant in {schedule.order.tenant, None}
+                blackout
+                for number, tenant, blackout in read
+                if number in {schedule.number, None} and tenant in {schedule.order.tenant, None}
             )
             for schedule in schedules
         }
@@ -209,12 +211,13 @@ class Schedules:
     async def own_blackouts(self, schedule: ScheduleNumber) -> list[Blackout]:
         """Those of one schedule alone."""
         query = select(BlackoutRow.__table__).where(BlackoutRow.schedule_number == schedule)
-        return [_blackout(row) for row in await self._connection.execute(query.order_by(BlackoutRow.starts))]
+        return _blackouts(await self._connection.execute(query.order_by(BlackoutRow.starts)))
 
     async def general_blackouts(self) -> list[tuple[str | None, Blackout]]:
         """Those that are not of one schedule, each with its tenant, None for all tenants."""
         query = select(BlackoutRow.__table__).where(BlackoutRow.schedule_number.is_(None)).order_by(BlackoutRow.starts)
-        return [(row.tenant, _blackout(row)) for row in await self._connection.execute(query)]
+        rows = await self._connection.execute(query)
+        return [(row.tenant, each) for row in rows for each in _blackouts([row])]
 
     async def owner_of_blackout(self, number: int) -> tuple[str | None, str | None]:
         """The schedule and the tenant that a blackout holds for; neither where it holds for all, or is not there."""
@@ -236,7 +239,7 @@ class Schedules:
 def _schedule(row: AnyRow) -> Schedule:
     try:
         rhythm, order, rules, channels = unpack_definition(row.definition, row.list_name)
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
         raise ScheduleUnreadable(row.name) from problem
     return Schedule(
         number=ScheduleNumber(row.number),
@@ -254,5 +257,14 @@ def _schedule(row: AnyRow) -> Schedule:
     )
 
 
+def _blackouts(rows: Iterable[AnyRow]) -> list[Blackout]:
+    """Those that can be read; the log names the number of each other one, by which it can be removed."""
+    return readable(rows, _blackout)
+
+
 def _blackout(row: AnyRow) -> Blackout:
-    return Blackout(datetime.fromisoformat(row.starts), datetime.fromisoformat(row.ends), row.reason, row.number)
+    try:
+        starts, ends = datetime.fromisoformat(row.starts), datetime.fromisoformat(row.ends)
+        return blackout_between(starts, ends, row.reason, row.number)
+    except (ValueError, TypeError, ScheduleInvalid) as problem:
+        raise RowUnreadable(f"blackout {row.number}") from problem

@@ -9,8 +9,10 @@ from sqlalchemy import Select, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.access import Grant
+from orchestrator.domain.errors import RowUnreadable
 from orchestrator.domain.sessions import Session, Way
 from orchestrator.store.grants import grant_columns, grant_of
+from orchestrator.store.kept_json import kept_member, readable
 from orchestrator.store.rows import AnyRow, KeyRow, SessionRow, SignInRow
 
 MOST_SIGN_INS = 10_000
@@ -51,15 +53,15 @@ class Sessions:
     async def find(self, secret_hash: str, *, now: datetime) -> tuple[Session, str | None] | None:
         """The session and its sealed refresh token.
 
-        None where it ran out or was ended, and where the key that opened it no longer opens anything.
+        None where it ran out, was ended or cannot be read, and where the key that opened it no longer opens anything.
         """
-        row = (await self._connection.execute(_live(now).where(SessionRow.secret_hash == secret_hash))).one_or_none()
-        return None if row is None else (_session(row), row.sealed)
+        rows = await self._connection.execute(_live(now).where(SessionRow.secret_hash == secret_hash))
+        return next(iter(readable(rows, _session_and_token)), None)
 
     async def all(self, *, now: datetime) -> list[Session]:
         """Every session that opens something, the newest first."""
         query = _live(now).order_by(SessionRow.created_at.desc(), SessionRow.secret_hash)
-        return [_session(row) for row in await self._connection.execute(query)]
+        return readable(await self._connection.execute(query), _session)
 
     async def remove(self, secret_hash: str) -> bool:
         """Ends the session of this secret; False where it had ended already."""
@@ -149,12 +151,19 @@ def _live(now: datetime) -> Select[Any]:
     )
 
 
+def _session_and_token(row: AnyRow) -> tuple[Session, str | None]:
+    return _session(row), row.sealed
+
+
 def _session(row: AnyRow) -> Session:
+    way = kept_member(Way, row.way, "sessions.way")
+    if way is None:
+        raise RowUnreadable("a session")
     return Session(
         id=row.secret_hash[:ID_LENGTH],
         name=row.name,
         grant=grant_of(row),
-        way=Way(row.way),
+        way=way,
         origin=row.origin or "unknown",
         created_at=row.created_at,
         expires_at=row.expires_at,

@@ -5,8 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, DateTime, Dialect, String, func, literal
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+log = structlog.get_logger()
+
+LONG_PAST = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands for a moment that cannot be read: what it would have opened is shut, and what it would have held is free."""
+
+_LATEST_YEAR = 9_000
+"""Behind it sums of moments and spans overflow."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -26,10 +35,20 @@ class UtcDateTime(TypeDecorator[datetime]):
         return to_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Out of it."""
-        if value is None or isinstance(value, datetime):
-            return value
-        return datetime.fromisoformat(value)
+        """The moment; one that cannot be right (no time, or centuries away) counts as long past."""
+        return None if value is None else _moment(value)
+
+
+def _moment(value: object) -> datetime:
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        moment = None
+    # Without a zone it was written by no release.
+    if moment is None or moment.tzinfo is None or not LONG_PAST.year <= moment.year <= _LATEST_YEAR:
+        log.warning("row.unreadable", kind="time")
+        return LONG_PAST
+    return moment
 
 
 def first_of(column: Any, moment: datetime) -> ColumnElement[datetime]:

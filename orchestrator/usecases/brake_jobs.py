@@ -29,7 +29,13 @@ from orchestrator.domain.errors import TryLater
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.outcome import GraphError
-from orchestrator.domain.stop_reasons import brake_reason, canary_reason, outage_reason, outage_stop_reason
+from orchestrator.domain.stop_reasons import (
+    CANARIES_LOST,
+    brake_reason,
+    canary_reason,
+    outage_reason,
+    outage_stop_reason,
+)
 from orchestrator.domain.target import TargetStatus
 from orchestrator.engine.caution import Caution
 from orchestrator.engine.outages import Found, News, Outages, Over, StillOut, Turn
@@ -62,7 +68,7 @@ async def judge_job(app: App, job: JobNumber) -> Judged:
         brake = await tx.brakes.of_active(job)
         if brake is None:
             return Judged(None)
-        reason = await (_fault_of_canaries if brake.canaries else _fault_of_all)(tx, job, brake)
+        reason = await (_fault_of_canaries if brake.canaries or brake.canaries_lost else _fault_of_all)(tx, job, brake)
         if reason is not None:
             await _stop(tx, job, reason, event=EventKind.BRAKED)
     return Judged(brake, stopped=reason is not None)
@@ -79,7 +85,8 @@ async def that_go_on(app: App, jobs: Sequence[JobNumber]) -> dict[JobNumber, Bra
     return {
         job: brake
         for job, brake in brakes.items()
-        if not brake.canaries and judge(ended[job], brake.since, brake.options) == GoOn(brake.since)
+        if not (brake.canaries or brake.canaries_lost)
+        and judge(ended[job], brake.since, brake.options) == GoOn(brake.since)
     }
 
 
@@ -191,6 +198,9 @@ class _Seen:
 
 
 async def _fault_of_canaries(tx: Transaction, job: JobNumber, brake: BrakeState) -> str | None:
+    if brake.canaries_lost:
+        await tx.brakes.release_canaries(job, now=await tx.now())
+        return CANARIES_LOST
     window = await tx.brakes.canary_window(job, brake.canaries)
     if window is None:
         return None

@@ -65,12 +65,24 @@ async def finish_person_sign_in(
         taken = await tx.sessions.take_sign_in(_hash(answer.get("state", "")), now=await tx.now())
     if taken is None:
         raise SignInRefused("This sign-in took too long, or was finished before. Begin again.")
-    remembered = json.loads(taken)
-    identified = await provider.finish(remembered["flow"], answer)
+    flow, to = _remembered(taken)
+    identified = await provider.finish(flow, answer)
     person = identified.person
     grant = grant_of_person(person, limits)
     asker = Asker(person.name, origin, grant, person_id=person.id, signed_in_at=person.signed_in_at)
-    return Entered(asker, str(remembered["to"]), identified.refresh_token)
+    return Entered(asker, to, identified.refresh_token)
+
+
+def _remembered(text: str) -> tuple[str, str]:
+    """The flow of a sign-in, and the page that its person wanted."""
+    try:
+        kept = json.loads(text)
+        flow, to = kept["flow"], kept["to"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        flow, to = None, None
+    if not isinstance(flow, str) or not isinstance(to, str):
+        raise SignInRefused("What was kept of this sign-in cannot be read. Begin again.")
+    return flow, to
 
 
 def _hash(state: str) -> str:
