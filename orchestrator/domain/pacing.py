@@ -159,7 +159,17 @@ def lost_past(now: float, limit: WriteLimit | None) -> Pace:
     if limit is None:
         return unknown_past(now)
     closed_for = limit.window.total_seconds() + PERMIT_LIFE + TRAVEL_SPREAD
-    return replace(unknown_past(now), closed_until=now + closed_for, closed_for=closed_for)
+    # Both bar the window, so that one more value that is overwritten does not open it.
+    return Pace(now + closed_for, closed_for, closed_until=now + closed_for, closed_for=closed_for)
+
+
+def contradicts(pace: Pace, granted_until: float, now: float) -> bool:
+    """Whether a stored pace is older than a permit that was granted from it, so that others were lost with it.
+
+    `granted_until` is the last departure that the asker was granted, on the keeper's clock, 0 where there was none. One
+    that lies further ahead than anybody is granted was on a clock that was set back since, and says nothing.
+    """
+    return pace.last_departure < granted_until <= now + LONGEST_REACH
 
 
 def is_believable(pace: Pace, now: float) -> bool:
@@ -260,9 +270,10 @@ def _within_bounds(pace: Pace, now: float, limit: WriteLimit | None) -> Pace:
     if pace.closed_until > now + pace.closed_for:
         # The clock that we share went back; nobody asked for more than this.
         pace = replace(pace, closed_until=now + pace.closed_for)
-    if pace.last_departure > now + pace.reach:
-        # Likewise; what is outstanding still departs within as much.
-        pace = replace(pace, last_departure=now + pace.reach)
+    # What is outstanding still departs within as much. A reach that is stored too small must not bring it forward.
+    latest = now + max(pace.reach, LONGEST_REACH)
+    if pace.last_departure > latest:
+        pace = replace(pace, last_departure=latest)
     return replace(pace, learned=learning.within_bounds(pace.learned, max(now, pace.closed_until)))
 
 

@@ -74,18 +74,20 @@ if kind == 'hash' then
 else
   is_lost = kind ~= 'none'
 end
-local is_known = kind == 'hash' and not is_lost
-if not is_known then
-  pace = {
+local function unknown_past()
+  return {
     last_departure = now + horizon, reach = horizon, closed_until = 0, closed_for = 0, refusals = 0, together = 1,
     share = 1, held_since = 0, counted_from = 0, counted = 0, counted_before = 0,
   }
 end
+local is_known = kind == 'hash' and not is_lost
+if not is_known then pace = unknown_past() end
 
 local function close_if_lost(window)
   if is_lost and window > 0 then
     pace.closed_for = window + permit_life + travel_spread
     pace.closed_until = now + pace.closed_for
+    pace.last_departure, pace.reach = pace.closed_until, pace.closed_for
   end
 end
 
@@ -99,7 +101,8 @@ end
 
 local function within_bounds()
   if pace.closed_until > now + pace.closed_for then pace.closed_until = now + pace.closed_for end
-  if pace.last_departure > now + pace.reach then pace.last_departure = now + pace.reach end
+  local ahead = now + math.max(pace.reach, longest_reach)
+  if pace.last_departure > ahead then pace.last_departure = ahead end
   local latest = math.max(now, pace.closed_until)
   if pace.held_since > latest then pace.held_since = latest end
   if pace.counted_from > latest then pace.counted_from = latest end
@@ -121,6 +124,10 @@ TAKE = (
     + """
 local base_gap, want = tonumber(ARGV[1]), tonumber(ARGV[2])
 local window, together, leading = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local granted_until = tonumber(ARGV[7])
+if is_known and pace.last_departure < granted_until and granted_until <= now + longest_reach then
+  is_known, is_lost, pace = false, true, unknown_past()
+end
 if not is_known and not is_lost and ARGV[6] == 'known' then return {} end
 
 local function note_departures(count)

@@ -45,6 +45,8 @@ class RedisThrottle:
         self._clock, self._random, self._prefix = clock, random, prefix
         scripts = (ScriptQueue(client, script, clock) for script in (TAKE, BEGIN, CLOSE, LOOK))
         self._take, self._begin, self._close, self._look = scripts
+        # On Redis' clock: a pace in Redis that knows of no departure as late has lost others as well.
+        self._granted_until: dict[LaneKey, float] = {}
 
     async def take(
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = pacing.LEAD
@@ -57,7 +59,7 @@ class RedisThrottle:
     ) -> Permits | None:
         """The same, but None, and nothing granted, for a lane of which Redis knows nothing: see `begin`."""
         answer, asked_at = await self._ask(lane, want, limit, together, lead, which="known")
-        return self._localised(_granted(answer, asked_at, together)) if answer else None
+        return self._localised(self._granted(lane, answer, asked_at, together)) if answer else None
 
     async def begin(self, lane: LaneKey, standing: Standing) -> None:
         """Let a lane of which Redis knows nothing begin with the last departure, the closure and the share of this one.
@@ -74,14 +76,25 @@ class RedisThrottle:
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = pacing.LEAD
     ) -> tuple[Grant, float, float]:
         """A grant on Redis' clock, what that clock showed, and when this process asked by its own."""
-        return _granted(*await self._ask(lane, want, limit, together, lead, which="any"), together)
+        return self._granted(lane, *await self._ask(lane, want, limit, together, lead, which="any"), together)
 
     async def _ask(
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int, lead: float, *, which: str
     ) -> Answer:
         gap, window = (pacing.interval(limit, together), limit.window.total_seconds()) if limit else (0.0, 0.0)
-        given = [repr(gap), max(want, 0), repr(window), together, repr(lead), which]
+        granted_until = self._granted_until.get(lane, 0.0)
+        given = [repr(gap), max(want, 0), repr(window), together, repr(lead), which, repr(granted_until)]
         return await self._take.run(self._key(lane), given)
+
+    def _granted(
+        self, lane: LaneKey, answer: Sequence[float], asked_at: float, together: int
+    ) -> tuple[Grant, float, float]:
+        now, first, count, gap, ask_again_at, closed_until = answer
+        # Without a limit nothing is kept of a departure.
+        if count and gap:
+            self._granted_until[lane] = first + (count - 1) * gap
+        departures = pacing.departures(first, int(count), gap, together)
+        return Grant(departures, ask_again_at, closed_until), now, asked_at
 
     def _localised(self, granted: tuple[Grant, float, float]) -> Permits:
         grant, granted_at, asked_at = granted
@@ -117,12 +130,6 @@ class RedisThrottle:
 
     def _key(self, lane: LaneKey) -> str:
         return f"{self._prefix}pace:{lane}"
-
-
-def _granted(answer: Sequence[float], asked_at: float, together: int) -> tuple[Grant, float, float]:
-    now, first, count, gap, ask_again_at, closed_until = answer
-    departures = pacing.departures(first, int(count), gap, together)
-    return Grant(departures, ask_again_at, closed_until), now, asked_at
 
 
 _LONG_AGO = 1e12

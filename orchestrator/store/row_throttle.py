@@ -20,6 +20,8 @@ class RowThrottle:
         self._store = store
         self._clock = clock
         self._chance = chance
+        # On the database's clock: a row that knows of no departure as late has lost others as well.
+        self._granted_until: dict[LaneKey, float] = {}
 
     async def take(
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = pacing.LEAD
@@ -31,8 +33,12 @@ class RowThrottle:
             now = (await tx.now()).timestamp()
             # How long the commit takes says nothing about when the clock was looked at.
             answered_at = self._clock.monotonic()
+            if before is not None and pacing.contradicts(before, self._granted_until.get(lane, 0.0), now):
+                before = pacing.lost_past(now, limit)
             pace, granted = pacing.grant(before or unknown_past(now), now, want, limit, together, lead=lead)
             await tx.lanes.keep(lane, pace)
+        if granted.departures:
+            self._granted_until[lane] = pace.last_departure
         # Told after the commit: what was not written was not granted.
         return pacing.localise(granted, granted_at=now, asked_at=asked_at, answered_at=answered_at)
 

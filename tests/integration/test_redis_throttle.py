@@ -19,6 +19,7 @@ from orchestrator.domain.learning import Learned
 from orchestrator.domain.pacing import (
     HORIZON,
     LEAD,
+    LONGEST_LEAD,
     LONGEST_CLOSURE,
     PERMIT_LIFE,
     TRAVEL_SPREAD,
@@ -61,8 +62,9 @@ def lane() -> LaneKey:
 class Stored:
     """What the server keeps of a lane."""
 
-    def __init__(self, client: redis.Redis, key: str) -> None:
-        self._client, self._key = client, key
+    def __init__(self, client: redis.Redis, lane: LaneKey, *takers: RedisThrottle) -> None:
+        self._client, self._lane, self.takers = client, lane, list(takers)
+        self._key = takers[0]._key(lane)
 
     async def pace(self) -> Pace | None:
         kept = await self._client.hmget(self._key, list(FIELDS))
@@ -80,6 +82,9 @@ class Stored:
             text = await self._client.hget(self._key, moment)
             if text and float(text):
                 await self._client.hset(self._key, moment, repr(float(text) - seconds))
+        for taker in self.takers:
+            if self._lane in taker._granted_until:
+                taker._granted_until[self._lane] -= seconds
 
     async def forget(self) -> None:
         await self._client.delete(self._key)
@@ -87,7 +92,7 @@ class Stored:
 
 @pytest.fixture
 def stored(client: redis.Redis, throttle: RedisThrottle, lane: LaneKey) -> Stored:
-    return Stored(client, throttle._key(lane))
+    return Stored(client, lane, throttle)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -98,6 +103,8 @@ async def test_the_scripts_give_what_the_arithmetic_gives_to_the_last_bit(
     granted = closed = 0
 
     for _ in range(150):
+        # The arithmetic knows only what is stored.
+        throttle._granted_until.clear()
         before = await stored.pace()
         if chance.random() < 0.15:
             wait = chance.choice([None, 0.0, 0.3, chance.uniform(0, 90), LONGEST_CLOSURE * 3])
@@ -139,6 +146,7 @@ async def test_four_takers_share_one_pace_and_a_server_that_forgets_grants_no_bu
     forgotten = 0
     takers = [open_redis_throttle(valkey_url, clock, Random(each), prefix=PREFIX) for each in range(4)]
     opened = [await taker.__aenter__() for taker in takers]
+    stored.takers += opened
     try:
         for _ in range(400):
             grants = await asyncio.gather(*(each.grant(lane, chance.randint(1, 40), limit) for each in opened))
@@ -157,6 +165,23 @@ async def test_four_takers_share_one_pace_and_a_server_that_forgets_grants_no_bu
     assert forgotten > 3
     assert most_in_any_window(departures, reach) <= limit.calls
     assert len(departures) > 0.7 * (max(departures) - min(departures)) / interval(limit)
+
+
+@pytest.mark.parametrize("poison", [{"last_departure": -5.0}, {"reach": None}, {"reach": None, "closed_until": None}])
+async def test_a_pace_that_was_put_back_grants_nothing_twice(
+    throttle: RedisThrottle, client: redis.Redis, lane: LaneKey, poison: dict[str, float | None]
+) -> None:
+    limit = WriteLimit(40, timedelta(seconds=2))
+    departures: list[float] = []
+    for number in range(100):
+        found, now, _ = await throttle.grant(lane, 40, limit, lead=LONGEST_LEAD)
+        departures += found.departures
+        if number % 2:
+            for name, ahead in poison.items():
+                await client.hset(throttle._key(lane), name, repr(0.0 if ahead is None else now + ahead))
+
+    assert departures
+    assert most_in_any_window(departures, limit.window.total_seconds()) <= limit.calls
 
 
 async def test_a_lane_nobody_knows_is_not_taken_for_free(throttle: RedisThrottle, lane: LaneKey) -> None:

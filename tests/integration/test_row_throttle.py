@@ -129,6 +129,19 @@ async def test_a_row_that_cannot_be_right_closes_the_lane_for_one_window_and_bre
         assert after.closed_for == pytest.approx(window)
 
 
+async def test_a_row_that_was_put_back_grants_nothing_twice(keepers: list[RowThrottle]) -> None:
+    keeper = keepers[0]
+    await opened_lane(keeper)
+    assert (await keeper.take(LANE, 100, LIMIT)).each
+    async with keeper._store.transaction() as tx:
+        await tx.connection.execute(text("UPDATE lanes SET last_departure = last_departure - 5"))
+
+    again = await keeper.take(LANE, 100, LIMIT)
+
+    assert again.each == ()
+    assert again.closed_until > 0
+
+
 async def test_a_closed_lane_is_closed_for_everybody_and_no_other_lane_is(keepers: list[RowThrottle]) -> None:
     one, other, third = keepers
     await opened_lane(one)
