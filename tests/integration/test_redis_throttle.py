@@ -19,8 +19,8 @@ from orchestrator.domain.learning import Learned
 from orchestrator.domain.pacing import (
     HORIZON,
     LEAD,
-    LONGEST_LEAD,
     LONGEST_CLOSURE,
+    LONGEST_LEAD,
     PERMIT_LIFE,
     TRAVEL_SPREAD,
     Pace,
