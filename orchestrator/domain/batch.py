@@ -54,7 +54,8 @@ class Claim:
     Every later write carries `term`: whoever slept past the lease changes nothing. `tally` and `errors` are the
     batch's at the moment of the claim. `rest_due_at` is when what else waits in the batch is due, None if nothing does.
     A probe asks whether Graph is back after an outage: while it is out nothing else of the job is called.
-    No call of it starts after `not_after`, the end of its job's window.
+    No call of it starts after `not_after`, the end of its job's window. `judges_first` says that its answers are
+    the first ones of its job, and may stop it (domain/first_answers.py).
     """
 
     key: BatchKey
@@ -69,6 +70,7 @@ class Claim:
     answered_before: bool = False
     accepted_before: bool = False
     is_probe: bool = False
+    judges_first: bool = False
     not_after: datetime | None = None
 
 

@@ -34,6 +34,7 @@ class Bar(StrEnum):
     APPROVAL_REQUIRED = "approval-required"
     WRONG_ENDPOINT = "wrong-endpoint"
     TENANT_UNABLE = "tenant-unable"
+    REFUSED_ALIKE = "refused-alike"
     UNREACHABLE = "unreachable"
 
 

@@ -30,6 +30,12 @@ _MEND = {
         "that the tenant has an active Intune licence, that Configuration Manager is attached to it (tenant attach or "
         "co-management), and that the feature is on."
     ),
+    Bar.REFUSED_ALIKE: (
+        "Graph refused the first devices of this job all in the same way, accepted none, and did not name the device "
+        "as the cause. The job stopped before it called more; every device that got this answer waits again. Read what "
+        "Graph said, and try the action for one device in the Intune admin center. If only these devices are at fault, "
+        "leave them out of the list, or submit the job with `--brake-share 100`, which never stops."
+    ),
     Bar.UNREACHABLE: (
         "Graph or its sign-in could not be reached for hours. Check the network, the proxy variables and "
         "MUSTER_GRAPH_URL; `muster doctor` goes the way that a call goes."

@@ -10,16 +10,16 @@ from datetime import datetime
 import structlog
 
 from orchestrator.domain.batch import Claim
-from orchestrator.domain.brake import is_true_error
 from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.ids import JobNumber, client_request_id
 from orchestrator.domain.lane import LaneCalls
 from orchestrator.domain.outcome import Accepted, Deferred, GraphError, Outcome, Uncertain
 from orchestrator.domain.pacing import Permit, Refusal
-from orchestrator.domain.retry import Halt, NextStep, Settle
+from orchestrator.domain.retry import Again, Halt, NextStep, Settle
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.domain.travel import Travel
 from orchestrator.engine.closures import Closures, is_answer
+from orchestrator.engine.first_verdict import end_first_answers, note_settled
 from orchestrator.engine.held_batch import HeldBatch
 from orchestrator.engine.ports import Lane, Ports
 from orchestrator.engine.stop import StopSignal
@@ -215,13 +215,14 @@ class Flights:
         for target, given in zip(targets, outcomes, strict=True):
             try:
                 outcome, refusal = self._closures.note(given, now - left_at)
-                step = self._step(held, target, outcome, left_at=left_at, now=now)
+                step = self._step(held, target, outcome, sent_at=sent_at, left_at=left_at, now=now)
             except Exception as problem:
                 log.exception("outcome.broke", job=held.claim.job, line=target.line)
                 refusal, step = None, Settle(TargetStatus.UNCERTAIN, _broken(problem).error)
             if refusal is not None:
                 refusals.append(refusal)
             self._ports.recorder.note(held, [held.apply(target, step, sent_at=sent_at)])
+        end_first_answers(held, self._ports)
         if refusals:
             # Of one envelope the longest wait counts for all: https://learn.microsoft.com/graph/throttling
             await self._closures.share(max(refusals, key=lambda refusal: refusal.wait or 0.0))
@@ -237,13 +238,18 @@ class Flights:
             ports.caution.note_good(job, len(targets))
         ports.recorder.note_answered(job)
         ports.recorder.note(held, held.accept(targets, ids, sent_at=sent_at))
+        if held.first_answers is not None:
+            held.first_answers.note(Accepted())
+            end_first_answers(held, ports)
 
     def _count(self, outcomes: Sequence[Outcome], took: float) -> None:
         calls, throttled = len(outcomes), sum(_is_throttled(outcome) for outcome in outcomes)
         late = calls if self._travel.is_late(took, self._ports.clock.monotonic()) else 0
         self._ports.recorder.note_calls(self._lane.key, LaneCalls(calls, throttled, late))
 
-    def _step(self, held: HeldBatch, target: Target, outcome: Outcome, *, left_at: float, now: float) -> NextStep:
+    def _step(
+        self, held: HeldBatch, target: Target, outcome: Outcome, *, sent_at: datetime, left_at: float, now: float
+    ) -> NextStep:
         job = held.claim.key.job
         step = self._ports.policy.next_step(
             outcome,
@@ -259,8 +265,15 @@ class Flights:
             asked=target.attempts + 1,
             age=self._age(target),
         )
+        first = held.first_answers
+        if first is not None:
+            first.note(outcome)
+            if isinstance(step, Settle) and step.error is not None and first.keeps_back(outcome):
+                # Recorded as waiting until the verdict: after a crash it is called again, which a refusal allows.
+                first.keep_back(target, step, sent_at)
+                return Again(0.0, step.error, charged=False)
         if isinstance(step, Settle) and not held.is_lost:
-            self._ports.caution.note(job, is_error=step.error is not None and is_true_error(step.error))
+            note_settled(self._ports, job, step)
         if isinstance(step, Halt):
             self._ports.fence.forbid([job])
             self._ports.recorder.note_halt(job, step)

@@ -12,6 +12,7 @@ from orchestrator.domain.job import Tally
 from orchestrator.domain.outcome import GraphError
 from orchestrator.domain.retry import Again, Halt, NextStep, Settle
 from orchestrator.domain.target import Target, TargetStatus
+from orchestrator.engine.first_answers import FirstAnswers
 
 
 class HeldBatch:
@@ -24,6 +25,7 @@ class HeldBatch:
     def __init__(self, claim: Claim, now: Callable[[], datetime]) -> None:
         self.claim = claim
         self.accepted_before = claim.accepted_before
+        self.first_answers = FirstAnswers() if claim.judges_first else None
         self._now = now
         self._reserve = deque(claim.targets)
         self._counts = Counter({status: getattr(claim.tally, status.value) for status in TargetStatus})
@@ -126,6 +128,11 @@ class HeldBatch:
                 return self._waiting(target, error, sent_at)._replace(uncharged=1)
             case _:
                 assert_never(step)
+
+    def settle_waiting(self, target: Target, step: Settle, *, sent_at: datetime) -> TargetChange:
+        """End a target that waits since its last attempt, by what that attempt said; returns the change to record."""
+        self._move(1, TargetStatus.WAITING, TargetStatus.SENDING)
+        return self.apply(target, step, sent_at=sent_at)
 
     def accept(
         self, targets: Sequence[Target], request_ids: Iterable[str | None], *, sent_at: datetime

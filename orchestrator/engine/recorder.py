@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -109,6 +109,17 @@ class Recorder:
             return
         self._landed.setdefault(id(held), (held, []))[1].extend(changes)
         self._something.set()
+
+    def note_instead(self, held: HeldBatch, changes: Sequence[TargetChange]) -> None:
+        """The same, in place of what was noted before of these targets and is not written yet.
+
+        One write must not hold two changes of one target: the database would take either.
+        """
+        noted = self._landed.get(id(held))
+        if noted is not None and noted[1]:
+            lines = {change.line for change in changes}
+            noted[1][:] = [change for change in noted[1] if change.line not in lines]
+        self.note(held, changes)
 
     def note_calls(self, lane: LaneKey, calls: LaneCalls) -> None:
         """So many calls were answered in this lane."""
@@ -301,7 +312,7 @@ class Recorder:
         # Snapshots are taken anew: what lands while we wait belongs to the next write of the same batch.
         since, self._landed = self._landed, landed
         for held, changes in since.values():
-            self.note(held, changes)
+            self.note_instead(held, changes)
         self._answered |= entry.answered
         self._halts = {**entry.halts, **self._halts}
         for lane, calls in entry.calls.items():

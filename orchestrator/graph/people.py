@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -10,6 +9,7 @@ import ssl
 import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 import msal
@@ -21,6 +21,7 @@ from orchestrator.domain.errors import SignInRefused, SignInUnreachable
 from orchestrator.graph.credentials import Secret
 from orchestrator.graph.msal_issuers import asking
 from orchestrator.graph.sessions import authority_session
+from orchestrator.graph.sign_in_threads import SignInThreads
 
 log = structlog.get_logger()
 
@@ -50,6 +51,8 @@ class PeopleSignIn:
         self._tenant_id, self._client_id, self._secret = tenant_id, client_id, secret
         self._authority, self._back_to, self._clock = authority, back_to, clock
         self._session = authority_session(trust)
+        # Not asyncio's own threads, which read files and make reports; and not those in which the apps sign in.
+        self._run = SignInThreads().run
         # A form posted from Entra's site would come without our cookie, which says whose sign-in it is. The code in the
         # address is good once, with a proof that only we have, and the browser is sent on at once.
         warnings.filterwarnings("ignore", message="response_mode='form_post' is recommended")
@@ -59,13 +62,13 @@ class PeopleSignIn:
 
         With `again` Entra asks for the password (or what stands for it) anew, and says when the person gave it.
         """
-        flow = await asyncio.to_thread(self._begin, again)
+        flow = await self._run(self._begin, again)
         return str(flow["auth_uri"]), str(flow["state"]), json.dumps(flow)
 
     async def finish(self, remembered: str, answer: Mapping[str, str]) -> Identified:
         """Who came back; SignInRefused where Entra said no, or what it said cannot be trusted."""
         flow = json.loads(remembered)
-        granted = await asyncio.to_thread(self._finish, flow, answer)
+        granted = await self._run(partial(self._finish, flow), answer)
         claims = granted.get("id_token_claims")
         if not isinstance(claims, Mapping):
             raise SignInRefused(f"Entra did not sign you in. It said: {_said(granted)}")
@@ -83,7 +86,7 @@ class PeopleSignIn:
         SignInUnreachable where Entra cannot be asked, or takes our own secret no more: that says nothing of the person.
         """
         try:
-            granted = await asyncio.to_thread(self._renew, refresh_token)
+            granted = await self._run(self._renew, refresh_token)
         except SignInRefused as problem:
             raise SignInUnreachable(str(problem)) from problem
         claims = granted.get("id_token_claims")

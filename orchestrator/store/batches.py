@@ -32,6 +32,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.batch import BATCH_SIZE, POISONED_AFTER, BatchChange, Claim
+from orchestrator.domain.brake import NEVER_STOPS
 from orchestrator.domain.device import Device, Via
 from orchestrator.domain.ids import BatchKey, JobId, JobNumber, WorkerId
 from orchestrator.domain.job import WINDOW_MARGIN, JobStatus, Tally
@@ -284,6 +285,7 @@ def _jobs_query(*, lock: bool) -> Select[*tuple[Any, ...]]:
         *(JobRow.number, JobRow.id, JobRow.action, JobRow.via, JobRow.status, JobRow.answered),
         *(JobRow.probe_at, JobRow.canaries, JobRow.not_after),
         and_(JobRow.answered, accepted).label("accepted_before"),
+        and_(~JobRow.answered, JobRow.brake_share < NEVER_STOPS).label("judges_first"),
     ).where(
         JobRow.number.in_(bindparam("numbers", expanding=True)),
         JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
@@ -387,6 +389,7 @@ def _claim(
         answered_before=job.answered,
         accepted_before=job.accepted_before,
         is_probe=job.probe_at is not None,
+        judges_first=job.judges_first,
         not_after=job.not_after,
     )
 

@@ -37,7 +37,8 @@ def trouble(graph: SimulatedGraph) -> None:
     graph.refuse(devices[33:36], 500)
     graph.lose_reply(devices[36:39])
     graph.redirect(devices[110:111], to="https://elsewhere.example/", times=1)
-    graph.refuse_tokens("temporarily_unavailable", times=1)
+    # Not before the first call: `run` would end before it stores a job.
+    graph.refuse_tokens("temporarily_unavailable", times=1, after_calls=20)
 
 
 def sayings(muster: CommandLine) -> list[Ended]:
@@ -124,6 +125,7 @@ def test_a_certificates_key_and_its_pass_phrase_are_told_to_nobody(
             "--debug", "tenant", "check", MUSTER_CLIENT_CERTIFICATE_PASSWORD=f"not {PASSWORD}", MUSTER_LOG_LEVEL="debug"
         )
 
+    # Known before anything is sent: the key cannot be opened.
     assert wrong.code == 2
     texts = [each.out + each.err for each in [*said, wrong]]
     texts += [file.read_bytes().decode("latin-1") for file in tmp_path.iterdir() if file.is_file()]
