@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator.domain.access import Asker
 from orchestrator.usecases.app import App
 from orchestrator.usecases.check_way import check_way
-from orchestrator.usecases.settle_lane import refuse_other_tenant, settle_lane
+from orchestrator.usecases.settle_lane import lane_to_move_to, refuse_other_tenant
 
 
 async def check_way_to_resume(app: App, wanted: str, *, by: Asker, rebind: bool) -> None:
@@ -18,7 +18,7 @@ async def check_way_to_resume(app: App, wanted: str, *, by: Asker, rebind: bool)
     if job.status.is_final:
         return
     if not rebind:
-        await settle_lane(app, wanted, by=by, reason=None, rebind=False)
+        await lane_to_move_to(app, wanted, by=by, rebind=False)
     await check_way(app, job.tenant)
 
 

@@ -1,4 +1,4 @@
-"""Refuse to go on with a job whose settings lead elsewhere now, or move its waiting devices to the present lane."""
+"""Refuse to go on with a job whose settings lead to another lane now, or move the job to the present lane."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ import structlog
 
 from orchestrator.domain.access import Asker, scope_of
 from orchestrator.domain.errors import PermissionMissing, SignInRefused, TenantChanged
-from orchestrator.domain.ids import JobId
+from orchestrator.domain.ids import JobId, LaneKey
 from orchestrator.domain.job import Job
 from orchestrator.domain.lane_change import may_rebind, tenant_problem
 from orchestrator.queueing.bell import SilentBell
+from orchestrator.store.database import Transaction
 from orchestrator.usecases.app import App, Permission
 from orchestrator.usecases.explain_waiting import look_around
 
 log = structlog.get_logger()
 
 
-async def settle_lane(app: App, wanted: str, *, by: Asker, reason: str | None, rebind: bool) -> None:
-    """Returns where calls of the job can leave, as far as this process's settings decide it.
+async def lane_to_move_to(app: App, wanted: str, *, by: Asker, rebind: bool) -> LaneKey | None:
+    """Returns the lane that the job must move to before its devices can be called; None where it stays in its own.
 
-    TenantChanged where they lead to another lane than the job's, unless `rebind`: then the job moves to the tenant's
-    present lane, once the token there has the permission (PermissionMissing, SignInRefused, SignInUnreachable). Managed
-    device ids mean nothing in another Entra tenant, so a job never moves to one.
+    Changes nothing: `move_to_lane` makes the move, in the transaction that sets the job running.
+
+    TenantChanged where this process's settings lead to another lane than the job's, unless `rebind`: then the token of
+    the present lane must have the permission (PermissionMissing, SignInRefused, SignInUnreachable). Managed device ids
+    mean nothing in another Entra tenant, so a job never moves to one.
     """
     async with app.store.reading() as tx:
         job = await tx.jobs.find(wanted)
@@ -30,24 +33,27 @@ async def settle_lane(app: App, wanted: str, *, by: Asker, reason: str | None, r
     tenant = app.tenants.get(job.tenant)
     problem = tenant_problem(job.tenant, job.lane, tenant)
     if problem is None or job.status.is_final:
-        return
+        return None
     # Where others do the work, their settings count: a command may know the database alone.
     is_ours = app.waits.work_on(job.number) or (isinstance(app.bell, SilentBell) and not around.work_on(job.number))
     if not rebind:
         if is_ours:
             raise TenantChanged(f"{problem} {_way_out(job, rebinds=may_rebind(job.lane, tenant))}")
-        return
+        return None
     by.grant.refuse_change(scope_of(job.action, job.tenant, tally.total))
     if tenant is None or not may_rebind(job.lane, tenant):
         raise TenantChanged(f"{problem} {_way_out(job, rebinds=False)}")
     await _refuse_unfit_token(app, job)
-    async with app.store.transaction() as tx:
-        now = await tx.now()
-        await tx.jobs.rebind(job.number, tenant.lane)
-        await tx.jobs.rejoin(job.number, tenant.lane, now=now)
-        facts = {"from": job.lane, "to": tenant.lane}
-        await tx.audit.write(by, "job.rebound", job.id, reason=reason, facts=facts, now=now)
-    log.info("job.rebound", job=job.id, by=by.name, lane=tenant.lane)
+    return tenant.lane
+
+
+async def move_to_lane(tx: Transaction, job: Job, lane: LaneKey, *, by: Asker, reason: str | None) -> None:
+    """Moves the job's waiting devices to this lane and writes the audit entry, within the caller's transaction."""
+    now = await tx.now()
+    await tx.jobs.rebind(job.number, lane)
+    await tx.jobs.rejoin(job.number, lane, now=now)
+    await tx.audit.write(by, "job.rebound", job.id, reason=reason, facts={"from": job.lane, "to": lane}, now=now)
+    log.info("job.rebound", job=job.id, by=by.name, lane=lane)
 
 
 def refuse_other_tenant(app: App, job: Job) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.domain.action import Action
 from orchestrator.domain.errors import PermissionMissing, TenantChanged
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.job import Job, JobStatus
@@ -25,6 +26,10 @@ pytestmark = pytest.mark.enable_socket
 HERE = "http://127.0.0.1:1"
 OTHER_ADDRESS = LaneKey("global@127.0.0.1:2/contoso/app")
 OTHER_TENANT = LaneKey("global/fabrikam/app")
+
+
+class Refusal(Exception):
+    """A person said no."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,26 @@ async def test_what_waits_moves_to_the_present_lane_of_the_same_tenant_and_the_a
     assert (view.status, view.job.lane) == (JobStatus.RUNNING, OTHER_ADDRESS)
     (rebound,) = [deed for deed in deeds if deed.what == "job.rebound"]
     assert (rebound.reason, rebound.facts) == ("new address", {"from": job.lane, "to": OTHER_ADDRESS})
+
+
+@pytest.mark.parametrize("is_paused", [True, False], ids=["paused", "running"])
+async def test_a_person_who_does_not_agree_has_moved_nothing(sqlite_url: str, *, is_paused: bool) -> None:
+    asked: list[int] = []
+
+    def refuse(_: Action, count: int) -> None:
+        asked.append(count)
+        raise Refusal
+
+    async with an_app(sqlite_url, HERE, clock=ManualClock()) as app:
+        job = await (a_paused_job(app) if is_paused else submitted(app, 3))
+        before = await describe_job(app, job.id)
+        with pytest.raises(Refusal):
+            await resume_job(moved(app, OTHER_ADDRESS), job.id, by=SOMEBODY, rebind=True, confirm=refuse)
+        after, deeds = await describe_job(app, job.id), await deeds_on(app, job.id)
+
+    assert asked == [3]
+    assert (after.status, after.job.lane) == (before.status, job.lane)
+    assert not {"job.rebound", "job.resumed"} & {deed.what for deed in deeds}
 
 
 @pytest.mark.parametrize(
