@@ -5,6 +5,7 @@ import pytest
 from orchestrator.domain.device import BadId, Device, Via, parse_id, parse_via
 
 GUID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+OTHERWISE = f"is not a GUID as it is written; if {GUID} is meant, write that"
 
 
 @pytest.mark.parametrize(
@@ -22,9 +23,9 @@ def test_a_guid_is_kept_in_lower_case_without_braces(text: str) -> None:
         ("   ", "is empty"),
         ("{}", "is not a GUID"),
         ("{", "is not a GUID"),
-        (f"{{{GUID}", "is not a GUID"),
-        (f"({GUID})", "is not a GUID"),
-        (GUID.replace("-", ""), "is not a GUID"),
+        (f"{{{GUID}", OTHERWISE),
+        (f"({GUID})", OTHERWISE),
+        (GUID.replace("-", ""), OTHERWISE),
         (GUID[:-1], "is not a GUID"),
         (GUID + "0", "is not a GUID"),
         (GUID + "\n" + GUID, "is not a GUID"),
