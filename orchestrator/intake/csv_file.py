@@ -14,7 +14,7 @@ from orchestrator.intake.byte_stream import ByteStream
 from orchestrator.intake.dialect import detect_dialect
 from orchestrator.intake.encoding import BROKEN_BYTES, detect_encoding
 from orchestrator.intake.file_kind import refuse_other_formats, refuse_printed_output
-from orchestrator.intake.noise import Noise
+from orchestrator.intake.noise import Noise, before_quote
 
 LONGEST_ROW = 1024 * 1024
 """Characters in one row; what is longer is no row but a quote that was never closed, or no device list."""
@@ -24,12 +24,16 @@ MOST_COLUMNS = 1000
 
 
 class CsvRow(NamedTuple):
-    """One row as it stands in the file; `problem` says why it cannot be read, `size` is its characters."""
+    """One row as it stands in the file; `problem` says why it cannot be read, `size` is its characters.
+
+    `has_marks` says whether invisible characters stood before the quote that it starts with, and were left out.
+    """
 
     line: int
     cells: list[str]
     size: int = 0
     problem: str | None = None
+    has_marks: bool = False
 
 
 class CsvFile:
@@ -112,7 +116,7 @@ class CsvFile:
             problem = "contains a NUL byte" if "\0" in text else None
             if len(cells) > self._max_columns:
                 cells, problem = self._narrowed(cells, problem)
-            yield CsvRow(lines.row_starts_at, cells, len(text), problem)
+            yield CsvRow(lines.row_starts_at, cells, len(text), problem, lines.has_marks)
 
     def _narrowed(self, cells: list[str], problem: str | None) -> tuple[list[str], str | None]:
         """As many cells as a list may have columns, and what is wrong with the row if more of them hold anything."""
@@ -163,10 +167,11 @@ class _Lines:
         self.held: list[str] = []
         self.number = 0
         self.row_starts_at = 1
+        self.has_marks = False
         self.is_at_end = False
 
     def begin_row(self) -> None:
-        self.held, self._size = [], 0
+        self.held, self._size, self.has_marks = [], 0, False
         self.row_starts_at = self.number + 1
 
     def go_back_to(self, index: int) -> None:
@@ -190,6 +195,9 @@ class _Lines:
         self.is_at_end = not line
         if not line:
             raise StopIteration
+        if not self.held and (quoted := before_quote(line)) is not line:
+            # A quote behind them would not open a cell, and the row would be cut at the wrong places.
+            line, self.has_marks = quoted, True
         self.held.append(line)
         self.number += 1
         self._size += len(line)

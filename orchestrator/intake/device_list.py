@@ -14,7 +14,7 @@ from orchestrator.intake.columns import names_an_id
 from orchestrator.intake.csv_file import MOST_COLUMNS, CsvFile, CsvRow
 from orchestrator.intake.header import ROWS_LOOKED_AT, Expected, Header, read_header
 from orchestrator.intake.input_row import InputRow
-from orchestrator.intake.noise import Noise, shown
+from orchestrator.intake.noise import Noise, shown, trimmed
 from orchestrator.intake.own_report import TAKEN_AGAIN, restore_id
 from orchestrator.intake.report import IntakeReport
 from orchestrator.intake.validation import Validation
@@ -61,7 +61,12 @@ class DeviceList:
         self.left_out = 0
         self._file, self._rows, self._options = file, rows, options
         self._width = len(header.columns)
-        self._validation = Validation(header.layout, options.most_problems, only_eligible=options.only_eligible)
+        self._validation = Validation(
+            header.layout,
+            options.most_problems,
+            only_eligible=options.only_eligible,
+            titles=tuple(trimmed(title.cells) for title in header.titles),
+        )
         self._note_noise_above(header)
 
     def pages(self, size: int = 10_000) -> Iterator[Page]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from orchestrator.intake.noise import Noise, object_type, trimmed, without_marks
+from orchestrator.intake.noise import Noise, before_quote, object_type, trimmed, without_marks
 
 DELIMITERS = ",;\t"
 
@@ -47,7 +47,7 @@ def detect_dialect(sample: str, *, is_header: Callable[[Sequence[str]], bool] = 
         elif text.strip():
             break
         lines, starts = lines + 1, match.end()
-    sample = sample[starts:]
+    sample = "".join(map(before_quote, sample[starts:].splitlines(keepends=True)))
     delimiter = declared or _detect_delimiter(sample, is_header)
     return Dialect(delimiter, _skips_blank(sample, delimiter), lines, tuple(noise), named_type)
 

@@ -92,7 +92,8 @@ def read_header(first: Sequence[CsvRow], expected: Expected) -> Header:
         if not titles:
             raise
         raise IntakeFailed(f"The header of the list is line {row.line:,}. {failed}") from failed
-    return replace(header, titles=titles, rows=place + 1, line=row.line, has_marks=any(map(has_marks, row.cells)))
+    marked = row.has_marks or any(map(has_marks, row.cells))
+    return replace(header, titles=titles, rows=place + 1, line=row.line, has_marks=marked)
 
 
 def _place_of_header(first: Sequence[CsvRow], expected: Expected) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain.errors import IntakeFailed
-from orchestrator.intake.noise import bare, folded, shown
+from orchestrator.intake.noise import bare, folded, letters_of, seen, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,11 @@ class Surroundings:
     def names(self) -> list[str]:
         """The names of the columns, folded."""
         return [folded(name) for name in self.header]
+
+    @property
+    def signs(self) -> list[str]:
+        """The names of the columns as their letters and digits alone: exports differ in blanks and hyphens."""
+        return [letters_of(name) for name in self.header]
 
     def may_hold_ids(self, place: int) -> bool:
         """Whether `--column` could name this column: it has a name, and ids as far as anybody looked."""
@@ -55,7 +60,7 @@ def refuse_unless_intune(place: int, around: Surroundings) -> None:
         )
     if _has_sign(place, around):
         return
-    if (source := _foreign_source(names)) is not None:
+    if (source := _foreign_source(around.signs)) is not None:
         raise IntakeFailed(
             f"This is a list from {source}, and nothing in it shows that the ids under `{name}` are Intune's device "
             f"ids. The action takes no other. {INSTEAD}{overrule}"
@@ -87,7 +92,7 @@ def refuse_other_ids(around: Surroundings) -> None:
             f"This is a list from Microsoft Entra (it has `{mark}`), and no column of it holds Intune's device ids. "
             f"The action takes no other. {INSTEAD}{overrule}"
         )
-    if (source := _foreign_source(around.names)) is not None:
+    if (source := _foreign_source(around.signs)) is not None:
         raise IntakeFailed(
             f"This is a list from {source}, and no column of it holds Intune's device ids. The action takes no other. "
             f"{INSTEAD}{overrule}"
@@ -130,35 +135,39 @@ def _has_sign(place: int, around: Surroundings) -> bool:
     names = around.names
     if sum(1 for name in names if name) == 1:
         return True
-    if " ".join(bare(around.header[place]).casefold().split()) == "device id":
+    # Letter case and invisible characters apart, only this spelling has its blank between the two words.
+    if re.fullmatch(r"device\s+id", seen(around.header[place]).casefold()):
         return True
     if around.object_type is not None and _MANAGED_DEVICE_TYPE.search(around.object_type):
         return True
-    beside = {name for other, name in enumerate(names) if other != place}
+    beside = {sign for other, sign in enumerate(around.signs) if other != place}
     if names[place] == "deviceid" and not beside.isdisjoint(_ENTRA_DEVICE_IDS):
         return True
-    # A serial number stands in the exports of Autopilot, ConfigMgr and Defender too: beside their own columns it is no
-    # sign of Intune.
-    return not beside.isdisjoint(_ONLY_INTUNE) and _foreign_source(names) is None
+    if not beside.isdisjoint(_ONLY_INTUNE):
+        return True
+    # These stand in the exports of Autopilot, ConfigMgr, Defender and Active Directory too: beside the columns that
+    # only those have they are no sign of Intune.
+    return not beside.isdisjoint(_MOSTLY_INTUNE) and _foreign_source(around.signs) is None
 
 
 def _entra_mark(around: Surroundings) -> str | None:
     """The name of a column that only Entra's lists have; None where there is none."""
-    names = around.names
-    is_whole_device = len(_MANAGED_DEVICE_PROPERTIES.intersection(names)) >= _ENOUGH_PROPERTIES
-    for place, name in enumerate(names):
+    signs = around.signs
+    is_whole_device = len(_MANAGED_DEVICE_PROPERTIES.intersection(signs)) >= _ENOUGH_PROPERTIES
+    for place, sign in enumerate(signs):
         # The modules of Graph PowerShell give every object this column, managed devices among them.
-        if name == "additionalproperties" and is_whole_device:
+        if sign == "additionalproperties" and is_whole_device:
             continue
-        if name in _ONLY_ENTRA or name.startswith("jointype("):
+        if sign in _ONLY_ENTRA or sign.startswith(_ONLY_ENTRA_STARTS):
             return shown(around.header[place])
-    if "jointype" in names and "objectid" in names:
-        return shown(around.header[names.index("objectid")])
+    for pair in _ONLY_ENTRA_PAIRS:
+        if all(sign in signs for sign in pair):
+            return shown(around.header[signs.index(pair[1])])
     return None
 
 
-def _foreign_source(names: Sequence[str]) -> str | None:
-    present = set(names)
+def _foreign_source(signs: Sequence[str]) -> str | None:
+    present = set(signs)
     return next((source for source, columns in _SOURCES.items() if not present.isdisjoint(columns)), None)
 
 
@@ -199,16 +208,16 @@ _ENTRA_DEVICE_IDS = frozenset({"azureaddeviceid", "microsoftentradeviceid"})
 # compliance and the operating system stand in Entra's lists too.
 _ONLY_INTUNE = frozenset(
     {
-        *("serialnumber", "managedby", "managementagent", "managementagents", "managementagentloc", "managedbyloc"),
-        *("lastcheck-in", "lastcheckin", "lastcontact", "lastsync", "lastsyncdatetime"),
+        *("managementagent", "managementagents", "managementagentloc", "managedbyloc"),
+        *("lastcheckin", "lastcheckintime", "lastcheckindatetime", "lastcontact", "lastsync", "lastsyncdatetime"),
     }
 )
+_MOSTLY_INTUNE = frozenset({"serialnumber", "managedby"})
 _ONLY_ENTRA = frozenset(
     {
         # devices: the portal's export, Get-MgDevice, Get-AzureADDevice
         *("trusttype", "devicetrusttype", "accountenabled", "physicalids", "alternativesecurityids", "systemlabels"),
         *("devicetrustlevel", "deviceobjectversion", "profiletype", "registrationdatetime", "registrationtime"),
-        *("approximatelastsignindatetime", "approximatelastsignin", "approximatelastlogontimestamp"),
         *("registeredowners", "registeredusers", "mdmdisplayname", "mdmappid"),
         # every directory object
         *("deleteddatetime", "deleteddate", "deletiontimestamp", "additionalproperties", "objecttype"),
@@ -225,6 +234,9 @@ _ONLY_ENTRA = frozenset(
         *("serviceprincipalnames", "approles", "identifieruris", "keycredentials", "passwordcredentials"),
     }
 )
+_ONLY_ENTRA_STARTS = ("approximatelast", "jointypetrusttype")
+# The columns of the device list in the portal are short words, each of which a list of one's own may have too.
+_ONLY_ENTRA_PAIRS = (("jointype", "objectid"), ("registered", "activity"), ("jointype", "registered"))
 _MANAGED_DEVICE_PROPERTIES = frozenset(
     {
         *("managementagent", "enrolleddatetime", "manageddevicename", "manageddeviceownertype", "deviceenrollmenttype"),
@@ -242,6 +254,7 @@ _SOURCES = {
             *("deploymentprofileassignmentstatus", "profilestatus", "enrollmentprofile", "addressableusername"),
             *("associatedintunedevice", "associatedmicrosoftentradevice", "associatedazureaddevice"),
             *("azureactivedirectorydeviceid", "lastcontacteddatetime", "deploymentprofileassigneddatetime"),
+            *("enrollmentstate", "userlessenrollmentstatus", "deploymentprofileassignmentdetailedstatus"),
         }
     ),
     "ConfigMgr": frozenset(

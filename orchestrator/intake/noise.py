@@ -66,11 +66,29 @@ def has_marks(text: str) -> bool:
     return blank_less[:1] in _MARKS or blank_less[-1:] in _MARKS if blank_less else False
 
 
+def before_quote(line: str) -> str:
+    """The line without the invisible characters before a quote that it starts with, where joined files have a BOM."""
+    if line[:1] not in _MARKS:
+        return line
+    rest = line.lstrip(_AT_EDGES)
+    return rest if rest.startswith('"') else line
+
+
+def seen(text: str) -> str:
+    """The text without invisible characters anywhere, and without blanks at its edges."""
+    return bare(text if text.isascii() else text.translate(_WITHOUT_MARKS))
+
+
 def folded(text: str) -> str:
     """A column's name without letter case, blanks, `_` and invisible characters, which people spell as they like."""
     if not text.isascii():
         text = text.translate(_WITHOUT_MARKS)
     return "".join(text.casefold().replace("_", "").split())
+
+
+def letters_of(text: str) -> str:
+    """A column's name as its letters and digits alone, the same for `Last check-in` and `LastCheckIn`."""
+    return "".join(filter(str.isalnum, text.casefold()))
 
 
 def shown(text: str) -> str:

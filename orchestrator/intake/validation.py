@@ -48,11 +48,12 @@ class Layout:
 
 @dataclass(slots=True)
 class Validation:
-    """Judges the rows of one file in their order, and keeps count."""
+    """Judges the rows of one file in their order, and keeps count; `titles` are the title lines above its header."""
 
     layout: Layout
     most_problems: int = MOST_PROBLEMS
     only_eligible: bool = False
+    titles: Sequence[list[str]] = ()
     good: int = 0
     duplicates: int = 0
     rejected: int = 0
@@ -82,7 +83,7 @@ class Validation:
             return self._noise_or_bad(row, cells, self._explained(row.cells, device.reason))
         if len(row.cells) > layout.width:
             self.ignored.add(Noise.SURPLUS, row.line)
-        if any(place < len(row.cells) and has_marks(row.cells[place]) for _, place, _ in self._ids):
+        if row.has_marks or any(place < len(row.cells) and has_marks(row.cells[place]) for _, place, _ in self._ids):
             self.ignored.add(Noise.MARKS, row.line)
         if (first := self._first_lines.get(_compact(device))) is not None:
             return self._duplicate(row.line, cells, device, first)
@@ -122,7 +123,7 @@ class Validation:
         return self._reject_bad(row.line, row.cells, reason)
 
     def _to_match(self, row: CsvRow, cells: tuple[str, ...]) -> InputRow | None:
-        if self._is_header(row.cells) or program_line(row.cells) is not None:
+        if self._noise(row.cells) is not None:
             return self._noise_or_bad(row, cells, "")
         if len(row.cells) > self.layout.width:
             self.ignored.add(Noise.SURPLUS, row.line)
@@ -145,7 +146,7 @@ class Validation:
 
     def _noise_or_bad(self, row: CsvRow, cells: tuple[str, ...], reason: str) -> InputRow | None:
         # Only rows that name no device can be noise, so the million others are not compared with the header.
-        noise = Noise.HEADER if self._is_header(row.cells) else program_line(row.cells)
+        noise = self._noise(row.cells)
         if noise is Noise.OBJECT_TYPE and object_type(row.cells[0]) != self.layout.object_type:
             raise _another_list(row.line)
         if noise is None:
@@ -156,9 +157,12 @@ class Validation:
         self.ignored.add(noise, row.line)
         return None
 
-    def _is_header(self, cells: Sequence[str]) -> bool:
-        header = self.layout.header
-        return bool(header) and [cell.casefold() for cell in trimmed(cells)] == [name.casefold() for name in header]
+    def _noise(self, cells: Sequence[str]) -> Noise | None:
+        """The kind of noise that a row without a device is: joined exports repeat all that stands above their rows."""
+        spelled, header = trimmed(cells), self.layout.header
+        if header and [cell.casefold() for cell in spelled] == [name.casefold() for name in header]:
+            return Noise.HEADER
+        return Noise.TITLE if spelled in self.titles else program_line(cells)
 
     def _explained(self, cells: Sequence[str], reason: str) -> str:
         """The reason, with what is wrong with the whole row where that can be told."""

@@ -31,6 +31,10 @@ def refusal(header: str, *, object_type: str | None = None, with_guids: set[int]
         ("DeviceId,,", None),
         ("Device ID,Device name", None),
         ("device  id,x", None),
+        ("De\u200bvice ID,x", None),
+        ("Device_ID,Last check in", None),
+        ("Id,DeviceName,ManagementAgent,AzureActiveDirectoryDeviceId", None),
+        ("Id,LastSyncDateTime,SiteCode", None),
         ("Id,SerialNumber", None),
         ("DeviceId,Managed by", None),
         ("Id,managementAgent_loc", None),
@@ -72,6 +76,8 @@ def test_an_id_without_a_sign_is_refused_with_the_reason_and_what_to_export(head
     [
         *("TrustType", "joinType (trustType)", "Account Enabled", "ApproximateLastSignInDateTime", "DeletedDateTime"),
         *("Mail", "AdditionalProperties", "joinType,objectId", "GroupTypes", "AppId", "userType", "PhysicalIds"),
+        *("Approximate last sign-in", "Approximate Last Sign-in date", "Deleted date/time", "Registered,Activity"),
+        *("Account-enabled", "Join type,Registered"),
     ],
 )
 def test_a_column_that_only_entra_has_beats_every_sign(sign: str, mark: str) -> None:
@@ -94,6 +100,8 @@ def test_a_column_that_only_entra_has_beats_the_type_line_and_no_other_name_of_t
         ("Id,SerialNumber,GroupTag", "Windows Autopilot"),
         ("DeviceID,SerialNumber,SMSID", "ConfigMgr"),
         ("Id,Managed By,ExposureLevel", "Microsoft Defender"),
+        ("Id,SerialNumber,Manufacturer,Enrollment state", "Windows Autopilot"),
+        ("DeviceId,SerialNumber,Site-code", "ConfigMgr"),
         ("Id,SerialNumber,ObjectGUID,DistinguishedName", "Active Directory"),
         ("Name,ObjectGUID,SamAccountName", "Active Directory"),
         ("Name,ResourceID,SMSID,SiteCode", "ConfigMgr"),

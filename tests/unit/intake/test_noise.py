@@ -45,6 +45,10 @@ def devices_of(devices: DeviceList) -> list[tuple[int, str]]:
         (f'\n"{MANAGED}"\n"Id","DeviceName"\n"{A}","x"\n', [4], "1 `#TYPE` line (line 2)"),
         (f"{MANAGED}\nId,Name\n{A},x\n{MANAGED}\nId,Name\n{B},x\n", [3, 6], "2 `#TYPE` lines (lines 1, 4)"),
         (f"{A}\n\ufeff{B}\n", [1, 2], "1 line with invisible characters"),
+        (f'\u200b"Device ID","Name"\n"{A}","x"\n', [2], "1 line with invisible characters"),
+        (f'"Device ID","Name"\n\ufeff"{A}","x, y"\n', [2], "1 line with invisible characters"),
+        (f'"Device ID","Name"\n"{A}","x"\n\ufeff"Device ID","Name"\n"{B}","x"\n', [2, 4], "1 repeated header line"),
+        (f"Fleet\nDevice ID,Name\n{A},x\n\nFleet\nDevice ID,Name\n{B},x\n", [3, 7], "2 title lines"),
     ],
 )
 def test_noise_is_left_out_and_listed(text: str, lines: list[int], ignored: str) -> None:
