@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 from orchestrator.domain.action import Action
+from orchestrator.domain.emergency_stop import EmergencyStop
 from orchestrator.domain.errors import ConfirmationOutdated
 from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
 from orchestrator.domain.keys import ApiKey, Creations
@@ -72,6 +73,11 @@ def schedule_facts(schedule: Schedule, version: int | None, devices: int | None)
 def list_facts(version: int, devices: int, schedules: Sequence[str]) -> Facts:
     """What the pages show of a saved list."""
     return {"version": version, "devices": devices, "schedules that need it": ", ".join(sorted(schedules)) or "none"}
+
+
+def stop_facts(stops: Sequence[EmergencyStop]) -> Facts:
+    """What the page of the emergency stop shows of the stops that are about to be lifted."""
+    return {"stops in force": " ".join(stop.sentence for stop in stops) or "none"}
 
 
 def version_facts(version: int, devices: int) -> Facts:

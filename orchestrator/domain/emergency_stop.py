@@ -45,6 +45,11 @@ def stop_of(stops: Sequence[EmergencyStop], tenant: str, lane: LaneKey | None) -
     return next((stop for stop in stops if stop.covers(tenant, lane)), None)
 
 
+def stops_to_lift(stops: Sequence[EmergencyStop], tenant: str | None) -> list[EmergencyStop]:
+    """The stops that are lifted for this tenant of the settings; every one where that is None."""
+    return [stop for stop in stops if tenant is None or stop.tenant == tenant]
+
+
 def lanes_of_tenant(lane: LaneKey) -> str:
     """The beginning that the keys of all lanes of the same Entra tenant share: cloud and tenant, without the app."""
     return lane.rpartition("/")[0] + "/"

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import structlog
 
 from orchestrator.domain.access import Asker, Role
-from orchestrator.domain.emergency_stop import EmergencyStop, lanes_of_tenant, stop_of
+from orchestrator.domain.confirmation import Facts, refuse_outdated, stop_facts
+from orchestrator.domain.emergency_stop import EmergencyStop, lanes_of_tenant, stop_of, stops_to_lift
 from orchestrator.domain.errors import NotPermitted, RequestRejected, UnknownTenant
 from orchestrator.domain.plain_text import plain_text
 from orchestrator.store.database import Transaction
@@ -41,18 +42,22 @@ async def stop_calls(app: App, *, tenant: str | None, reason: str, by: Asker) ->
     return stop
 
 
-async def lift_stop(app: App, *, tenant: str | None, reason: str, by: Asker) -> list[EmergencyStop]:
+async def lift_stop(
+    app: App, *, tenant: str | None, reason: str, by: Asker, shown: Facts | None = None
+) -> list[EmergencyStop]:
     """Lifts the stop of one tenant, or without a tenant every stop; answers with those that were lifted.
 
-    Admins may do this; NotPermitted for others, RequestRejected without a reason or where no such stop is in force.
+    Admins may do this; NotPermitted for others, RequestRejected without a reason or where no such stop is in force,
+    ConfirmationOutdated where other stops are in force than those that were shown.
     """
     by.grant.refuse_below(Role.ADMIN)
     reason = _checked(reason, "Say why: lifting an emergency stop needs a reason.")
     async with app.store.transaction() as tx:
         stops = await tx.emergency_stops.in_force()
-        lifted = [stop for stop in stops if tenant is None or stop.tenant == tenant]
+        lifted = stops_to_lift(stops, tenant)
         if not lifted:
             raise RequestRejected(_none_to_lift(stops, tenant))
+        refuse_outdated(shown, stop_facts(lifted))
         for stop in lifted:
             await tx.emergency_stops.lift(stop.tenant)
             facts = {"tenant": stop.tenant, "by": stop.by, "stoppedFor": stop.reason}

@@ -7,11 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
+from orchestrator.domain.confirmation import stop_facts
+from orchestrator.domain.emergency_stop import stops_to_lift
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.serving.served import MOST_OF_A_BODY, Parts
 from orchestrator.usecases.emergency_stop import lift_stop, stop_calls, stops_in_force
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Admin, Operator, Viewer
+from orchestrator.web.shown import Shown, shown_text
 
 _Reason = Annotated[str, Form(max_length=2000)]
 _Tenant = Annotated[str, Form(max_length=200)]
@@ -24,7 +27,8 @@ def halt_routes(pages: Pages) -> APIRouter:
     @routes.get("")
     async def show(request: Request, parts: Parts, _: Viewer) -> Response:
         stops = await stops_in_force(parts.app)
-        return pages.show(request, "halt.html", stops=stops, tenants=sorted(parts.app.tenants))
+        to_lift = [(stop, shown_text(stop_facts(stops_to_lift(stops, stop.tenant)))) for stop in stops]
+        return pages.show(request, "halt.html", stops=to_lift, tenants=sorted(parts.app.tenants))
 
     @routes.get("/banner")
     async def banner(request: Request, _: Viewer) -> Response:
@@ -40,10 +44,16 @@ def halt_routes(pages: Pages) -> APIRouter:
 
     @routes.post("/lift")
     async def lift(
-        parts: Parts, visitor: Admin, reason: _Reason = "", tenant: _Tenant = "", confirmed: _Tenant = ""
+        *,
+        parts: Parts,
+        visitor: Admin,
+        shown: Shown,
+        reason: _Reason = "",
+        tenant: _Tenant = "",
+        confirmed: _Tenant = "",
     ) -> RedirectResponse:
         _refuse_unconfirmed(confirmed)
-        await lift_stop(parts.app, tenant=tenant or None, reason=reason, by=visitor.asker)
+        await lift_stop(parts.app, tenant=tenant or None, reason=reason, by=visitor.asker, shown=shown)
         return RedirectResponse("/halt", 303)
 
     return routes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 from collections.abc import AsyncIterator
 
@@ -230,7 +231,12 @@ async def test_every_page_shows_it_and_plain_forms_set_and_lift_it(sqlite_url: s
         unconfirmed = await client.post("/halt", data=form)
         set_ = await client.post("/halt", data={**form, "confirmed": "yes"})
         pages = {path: (await client.get(path)).text for path in ("/jobs", "/schedules", "/lists", "/health", "/halt")}
-        lifted = await client.post("/halt/lift", data={**form, "confirmed": "yes"})
+        seen = {"shown": html.unescape(re.findall(r'name="shown" value="([^"]*)"', pages["/halt"])[0])}
+        unseen = await client.post("/halt/lift", data={**form, "confirmed": "yes"})
+        await client.post("/halt", data={**form, "tenant": "default", "confirmed": "yes"})
+        outdated = await client.post("/halt/lift", data={**form, **seen, "confirmed": "yes"})
+        seen = {"shown": html.unescape(re.findall(r'name="shown" value="([^"]*)"', (await client.get("/halt")).text)[0])}
+        lifted = await client.post("/halt/lift", data={**form, **seen, "confirmed": "yes"})
         after = (await client.get("/jobs")).text
 
     assert 'action="/halt"' in page.text
@@ -238,5 +244,7 @@ async def test_every_page_shows_it_and_plain_forms_set_and_lift_it(sqlite_url: s
     assert unconfirmed.status_code == 422
     assert (set_.status_code, set_.headers["location"]) == (303, "/halt")
     assert [path for path, text in pages.items() if "Emergency stop of all tenants since" not in text] == []
+    assert (unseen.status_code, outdated.status_code) == (409, 409)
+    assert "Emergency stop of tenant default" in outdated.text
     assert lifted.status_code == 303
     assert "Emergency stop of" not in after
