@@ -235,7 +235,9 @@ async def test_every_page_shows_it_and_plain_forms_set_and_lift_it(sqlite_url: s
         unseen = await client.post("/halt/lift", data={**form, "confirmed": "yes"})
         await client.post("/halt", data={**form, "tenant": "default", "confirmed": "yes"})
         outdated = await client.post("/halt/lift", data={**form, **seen, "confirmed": "yes"})
-        seen = {"shown": html.unescape(re.findall(r'name="shown" value="([^"]*)"', (await client.get("/halt")).text)[0])}
+        seen = {
+            "shown": html.unescape(re.findall(r'name="shown" value="([^"]*)"', (await client.get("/halt")).text)[0])
+        }
         lifted = await client.post("/halt/lift", data={**form, **seen, "confirmed": "yes"})
         after = (await client.get("/jobs")).text
 
