@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from orchestrator.api.access import Operator, Viewer
 from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.problems import created, problem_responses
-from orchestrator.api.schemas import ListFacts, SavedList, SavedLists, WhyRemoved
+from orchestrator.api.schemas import ImportedList, SavedList, SavedLists, WhyRemoved
 from orchestrator.serving.list_upload import list_received, list_schema
 from orchestrator.serving.served import Parts, TheApp
 from orchestrator.serving.uploads import FIELDS_ROOM
@@ -43,7 +43,7 @@ def list_routes(max_bytes: int) -> APIRouter:
         openapi_extra=list_schema(),
         max_body_size=max_bytes + FIELDS_ROOM,
     )
-    async def keep(request: Request, response: Response, by: Operator, parts: Parts) -> ListFacts:
+    async def keep(request: Request, response: Response, by: Operator, parts: Parts) -> ImportedList:
         """Keep a checked device list under a name; imported again, it gets a new version."""
         async with list_received(request, parts.settings) as upload:
             imported = await import_list(
@@ -57,7 +57,7 @@ def list_routes(max_bytes: int) -> APIRouter:
                 reason=upload.reason,
             )
         response.headers["Location"] = f"/api/lists/{imported.version.name}"
-        return ListFacts.model_validate(list_object(imported.version))
+        return ImportedList.model_validate({**list_object(imported.version), "ignored": list(imported.ignored)})
 
     @routes.delete("/{name}", status_code=204, responses=problem_responses(404, 409))
     async def drop(

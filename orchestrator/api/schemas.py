@@ -560,6 +560,12 @@ class ListFacts(Wire):
     imported_at: str
 
 
+class ImportedList(ListFacts):
+    """The version that an import made."""
+
+    ignored: list[str] = Field(description="What was found in the list that is no device and no error.")
+
+
 class SavedLists(Wire):
     """Every saved list as it was last imported."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
@@ -16,8 +17,11 @@ from orchestrator.usecases.describe_lists import describe_list, list_lists, remo
 from orchestrator.usecases.import_list import import_list
 from orchestrator.web.move_forms import said
 from orchestrator.web.pages import Pages
-from orchestrator.web.session import Operator, Viewer
+from orchestrator.web.session import Operator, Viewer, is_secure
 from orchestrator.web.shown import Shown, shown_text
+
+_IGNORED = "muster-ignored"
+_MOST_TOLD = 1_000
 
 
 def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
@@ -33,12 +37,16 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
         view = await describe_list(app, name)
         newest = view.versions[0]
         shown = shown_text(list_facts(newest.version, newest.devices, view.schedules))
-        return pages.show(request, "list.html", view=view, shown=shown)
+        cookie = request.cookies.get(_IGNORED)
+        page = pages.show(request, "list.html", view=view, shown=shown, ignored=unquote(cookie or ""))
+        if cookie is not None:
+            page.delete_cookie(_IGNORED, path=request.url.path)
+        return page
 
     @routes.post("", max_body_size=max_bytes + FIELDS_ROOM)
     async def keep(request: Request, parts: Parts, visitor: Operator) -> Response:
         async with list_received(request, parts.settings, besides={"csrf"}) as upload:
-            await import_list(
+            imported = await import_list(
                 parts.app,
                 upload.name,
                 upload.stream,
@@ -48,7 +56,10 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
                 by=visitor.asker,
                 reason=upload.reason,
             )
-        return RedirectResponse(f"/lists/{upload.name}", 303)
+        answer = RedirectResponse(f"/lists/{upload.name}", 303)
+        if imported.ignored:
+            _tell_once(request, answer, f"/lists/{upload.name}", "; ".join(imported.ignored))
+        return answer
 
     @routes.post("/{name}/remove")
     async def remove(
@@ -64,3 +75,16 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
         return RedirectResponse("/lists", 303)
 
     return routes
+
+
+def _tell_once(request: Request, answer: Response, path: str, ignored: str) -> None:
+    """Lets the page that the answer leads to say what was ignored: only this import knows it, nothing stores it."""
+    answer.set_cookie(
+        _IGNORED,
+        quote(ignored[:_MOST_TOLD]),
+        max_age=60,
+        path=path,
+        secure=is_secure(request),
+        httponly=True,
+        samesite="lax",
+    )

@@ -51,6 +51,7 @@ def explain_problems(web: FastAPI, pages: Pages) -> None:
     for kind, explain in (
         (Untyped, problems.untyped),
         (ConfirmationOutdated, problems.outdated),
+        (ListNeeded, problems.needed),
         (SignInTooOld, _sign_in_again),
         (MusterError, problems.ours),
         (SignInFirst, _sign_in_first),
@@ -92,6 +93,17 @@ class _Problems:
             shown=shown_text(problem.now),
             now=problem.now,
             move=request.url.path.rpartition("/")[2],
+        )
+
+    async def needed(self, request: Request, problem: ListNeeded) -> Response:
+        """A list that schedules need: names them, and offers the removal by force as a second, explicit choice."""
+        return self._pages.show(
+            request,
+            "list_needed.html",
+            status=HTTPStatus.CONFLICT,
+            name=problem.name,
+            schedules=problem.schedules,
+            fields=[(name, value) for name, value in fields_sent(request) if name != "force"],
         )
 
     async def untyped(self, request: Request, problem: Untyped) -> Response:

@@ -207,6 +207,18 @@ async def test_why_a_list_or_schedule_came_and_went_is_kept(idle: Service) -> No
     ]
 
 
+async def test_an_import_says_what_was_ignored_in_the_file(idle: Service) -> None:
+    files = [devices_csv(3), b"#TYPE Device\n" + devices_csv(3)]
+    async with idle.client() as client:
+        plain, typed = [
+            (await client.post("/api/lists", data={"name": "fleet"}, files={"file": file})).json() for file in files
+        ]
+
+    assert plain["ignored"] == []
+    assert len(typed["ignored"]) == 1
+    assert typed["version"] == 2
+
+
 async def test_a_list_that_a_schedule_needs_is_removed_by_force_only(idle: Service) -> None:
     await a_list(idle.served.app)
     await a_schedule(idle.served.app)

@@ -855,3 +855,18 @@ async def test_a_list_that_a_schedule_needs_is_removed_only_where_that_was_said(
     assert [answer.status_code for answer in answers] == [409, 409, 303]
     assert "schedules that need it was none and is nightly" in answers[0].text
     assert "--force" not in answers[1].text
+    # The refusal names the schedule and is a form of its own, which asks for the explicit choice.
+    assert '<a href="/schedules/nightly">nightly</a>' in answers[1].text
+    assert 'name="force" value="true" required' in answers[1].text
+    assert form_on(answers[1].text, "/lists/fleet/remove")["csrf"] == now["csrf"]
+
+
+async def test_the_page_of_an_imported_list_says_once_what_was_ignored_in_it(service: Service) -> None:
+    file = {"file": ("fleet.csv", b"#TYPE Device\n" + devices_csv(3))}
+    async with a_visitor(service, Role.OPERATOR) as client:
+        fields = form_on((await client.get("/lists")).text, "/lists")
+        kept = await client.post("/lists", data={"csrf": fields["csrf"], "name": "fleet"}, files=file)
+        pages = [(await client.get(kept.headers["location"])).text for _ in range(2)]
+
+    assert kept.status_code == 303
+    assert ["Ignored in the file" in page for page in pages] == [True, False]
