@@ -311,6 +311,10 @@ class SignInRefused(CannotContinue):
     """The sign-in authority said no."""
 
 
+class TokenUnusable(SignInRefused):
+    """The text that was given as an access token cannot be one: nothing was asked with it."""
+
+
 class PermissionMissing(CannotContinue):
     """The token lacks the permission that the action needs."""
 

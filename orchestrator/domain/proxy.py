@@ -26,6 +26,8 @@ def parse_proxy(text: str) -> str:
     except ValueError:
         raise ValueError(f"has no port that can be; {TAKES}") from None
     host = parts.hostname or ""
+    if parts.path.casefold().endswith((".pac", ".dat")):
+        raise ValueError(f"names a script that chooses a proxy (PAC), which Muster cannot use; {TAKES}")
     if not _HOST.fullmatch(host) or parts.query or parts.fragment:
         raise ValueError(f"names no host; {TAKES}")
     signed_in = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from orchestrator.domain.errors import SignInRefused
+from orchestrator.domain.errors import TokenUnusable
 from orchestrator.graph.credentials import Secret
 from orchestrator.graph.tokens import plain_token
 
@@ -46,8 +46,11 @@ class GivenToken:
 
 
 def checked(token: str) -> str:
-    """The token without what was copied along with it; SignInRefused where it cannot stand in a header."""
+    """The token without what was copied along with it; TokenUnusable where it cannot stand in a header."""
     token = plain_token(token)
     if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise SignInRefused("What should be an access token is none: it is empty or has blanks or line ends in it.")
+        raise TokenUnusable(
+            "The access token is none: it is empty, or has blanks, line ends or letters in it that no token has. Fetch "
+            "another, for example for MUSTER_ACCESS_TOKEN, and take it whole."
+        )
     return token

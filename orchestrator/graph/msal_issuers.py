@@ -167,6 +167,11 @@ def asking(authority: str, session: requests.Session) -> Iterator[None]:
     except (ValueError, KeyError, TypeError) as problem:
         if (said := _stranger(session)) is not None:
             raise SignInUnreachable(said) from problem
+        if authority.casefold().startswith("http:"):
+            # MSAL asks nothing there.
+            raise SignInUnreachable(
+                f"Nobody can sign in at {authority}: a sign-in authority must be https://. Check MUSTER_AUTHORITY."
+            ) from problem
         # MSAL raises these where an authority is none, or knows no such tenant.
         raise SignInRefused(
             f"{authority} gave no sign-in for this tenant: check MUSTER_TENANT_ID, MUSTER_CLOUD and MUSTER_AUTHORITY."

@@ -19,6 +19,7 @@ _NEVER_GRAPHS = frozenset({407, 511})
 
 _NO_SUCH_QUESTION = frozenset({404, 405, 501})
 _LONGEST_TEXT = 200
+_SAYINGS = ("message", "error", "error_description", "detail", "title", "reason")
 
 
 def is_from_graph(status: int, headers: Mapping[str, str], body: object) -> bool:
@@ -70,8 +71,15 @@ def describe_answer(status: int, headers: Mapping[str, str], body: object) -> st
         return f"HTTP {status} and sends the call to {host}{_titled(body)}"
     if is_page(body):
         return f"HTTP {status} with a web page{_titled(body)}"
-    text = one_line(body, _LONGEST_TEXT) if isinstance(body, str) else ""
+    text = one_line(body if isinstance(body, str) else _words_in(body), _LONGEST_TEXT)
     return f"HTTP {status}: {text}" if text else f"HTTP {status} without a word of Graph's"
+
+
+def _words_in(body: object) -> str:
+    """The message in the JSON of a gateway, empty where there is none."""
+    folded = _folded(body)
+    said = (each.get(name) for each in (folded, _folded(folded.get("error"))) for name in _SAYINGS)
+    return next((text for text in said if isinstance(text, str) and text.strip()), "")
 
 
 def _titled(body: object) -> str:

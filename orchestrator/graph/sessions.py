@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import Any
 from urllib.parse import urlsplit
@@ -73,14 +74,23 @@ def stranger_in(response: requests.Response | None) -> str | None:
     headers = {name.casefold(): text for name, text in response.headers.items()}
     # The body was unpacked already.
     body = decode(response.content, {"content-type": headers.get("content-type", "")})
-    is_authoritys = isinstance(body, dict) and any(isinstance(body.get(name), str) for name in _MEMBERS)
-    if is_authoritys and response.status_code not in {407, 511}:
+    if _is_authoritys(body) and response.status_code not in {407, 511}:
         return None
     host = urlsplit(response.url).netloc.rpartition("@")[2]
     return (
         f"The sign-in at {host} cannot be reached: something between here and there answered "
         f"{describe_answer(response.status_code, headers, body)}."
     )
+
+
+def _is_authoritys(body: object) -> bool:
+    if not isinstance(body, dict):
+        return False
+    if any(isinstance(body.get(name), str) for name in _MEMBERS):
+        return True
+    # Gateways have a member of this name too, with a sentence or the phrase of the status in it.
+    error = body.get("error")
+    return isinstance(error, str) and (_OAUTH_ERROR.fullmatch(error) is not None or "error_description" in body)
 
 
 def authority_session(trust: ssl.SSLContext) -> AuthoritySession:
@@ -117,4 +127,5 @@ def _prepare(session: requests.Session, adapter: HTTPAdapter) -> None:
 
 
 _TIMEOUT = (10.0, 30.0)
-_MEMBERS = ("access_token", "id_token", "error", "token_endpoint", "device_code", "user_code")
+_MEMBERS = ("access_token", "id_token", "token_endpoint", "device_code", "user_code")
+_OAUTH_ERROR = re.compile(r"[a-z]+(?:_[a-z]+)+")

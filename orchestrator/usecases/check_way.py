@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from orchestrator.domain.errors import GraphUnreachable, SettingsInvalid, SignInRefused
+from orchestrator.domain.errors import GraphUnreachable, SettingsInvalid, SignInRefused, TokenUnusable
 from orchestrator.usecases.app import App, Connection, WayView
 
 _PATIENCE = 15.0
@@ -38,6 +38,8 @@ async def check_way(app: App, tenant_name: str) -> WayView:
 async def _check_token(app: App, connection: Connection, tenant_name: str) -> None:
     try:
         view = await connection.token_view()
+    except TokenUnusable as problem:
+        raise SettingsInvalid(f"Tenant {tenant_name!r}: {problem}") from problem
     except SignInRefused:
         return
     if view.expires_at is not None and view.expires_at + _SKEW <= app.clock.now():

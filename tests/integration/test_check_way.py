@@ -109,6 +109,15 @@ async def test_a_token_that_has_expired_is_bad_input(sqlite_url: str) -> None:
             await check_way(app, "default")
 
 
+@pytest.mark.parametrize("token", ["two words", "line\nend", "ellipsis\N{HORIZONTAL ELLIPSIS}"])
+async def test_a_text_that_can_be_no_token_is_bad_input(sqlite_url: str, token: str) -> None:
+    async with serve(SimulatedGraph(None)) as url, an_app(sqlite_url, url, token=token) as app:
+        with pytest.raises(SettingsInvalid, match="'default': The access token is none") as refusal:
+            await check_way(app, "default")
+
+    assert token not in str(refusal.value)
+
+
 async def test_where_the_way_is_lost_nothing_is_stored(sqlite_url: str) -> None:
     async with an_app(sqlite_url, "http://127.0.0.1:1") as app:
         with pytest.raises(GraphUnreachable):

@@ -320,6 +320,14 @@ async def test_a_page_in_place_of_the_discovery_is_unreachable_too(
     assert "TENANT" not in str(at_once.value)
 
 
+async def test_an_authority_without_tls_is_named_and_hints_at_no_tenant(clock: ManualClock) -> None:
+    maker = SignInMaker("http://127.0.0.1:9", trust_in(None), clock)
+
+    with pytest.raises(SignInUnreachable, match="must be https://") as refusal:
+        await maker(ClientSecret(fixed("any"))).token()
+    assert "TENANT" not in str(refusal.value)
+
+
 async def test_only_the_certificates_we_were_given_are_trusted(
     url: str, authority: Authority, strangers: Authority, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,8 @@ def test_a_proxy_is_read_where_its_meaning_is_plain(text: str, expected: str) ->
         ("socks5://127.0.0.1:1080", "SOCKS"),
         ("SOCKS5h://u:secret@proxy:1080", "SOCKS"),
         ("ftp://proxy:21", "'ftp'"),
+        ("http://proxy.example/secret/proxy.pac", "PAC"),
+        ("wpad/wpad.DAT", "PAC"),
         ("http://proxy:port", "port"),
         ("http://proxy:99999", "port"),
         ("http://", "names no host"),

@@ -25,6 +25,7 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 PAGE = b"<!DOCTYPE html>\n<html><head><title>Access &amp; denied</title></head><body>No.</body></html>"
 GRAPHS = b'{"error": {"code": "Whatever", "message": "No."}}'
 HTML = {"Content-Type": "text/html"}
+JSON = {"Content-Type": "application/json"}
 
 
 def waits(outcome: Outcome) -> bool:
@@ -156,6 +157,11 @@ def test_whoever_counts_the_calls_is_obeyed(body: bytes) -> None:
         (307, {"Location": "https://[broken"}, b"", "HTTP 307 without a word of Graph's"),
         (407, {"Proxy-Authenticate": "Negotiate abc"}, PAGE, "HTTP 407: a proxy wants a sign-in (Negotiate)"),
         (400, {}, b"upstream connect error", "HTTP 400: upstream connect error"),
+        (403, JSON, b'{"message":"blocked by \\u001b[1mpolicy"}', "HTTP 403: blocked by ␛[1mpolicy"),
+        (403, JSON, b'{"error":{"code":17,"message":"no"}}', "HTTP 403: no"),
+        (404, JSON, b'{"detail":"Not Found"}', "HTTP 404: Not Found"),
+        (403, JSON, b'{"error":""}', "HTTP 403 without a word of Graph's"),
+        (403, JSON, b'[{"message":"blocked"}]', "HTTP 403 without a word of Graph's"),
     ],
 )  # fmt: skip
 def test_the_message_says_what_answered_in_graphs_place(
