@@ -29,8 +29,9 @@ from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.job_filter import WITH_FAILURES, JobFilter, Standing
 from orchestrator.domain.target import RowVerdict, TargetStatus
+from orchestrator.serving.job_sources import job_schema, job_source
 from orchestrator.serving.served import MOST_OF_A_BODY, Parts, TheApp
-from orchestrator.serving.uploads import FIELDS_ROOM, received, upload_schema
+from orchestrator.serving.uploads import FIELDS_ROOM
 from orchestrator.serving.whole_ids import WholeJobId
 from orchestrator.serving.wire import Text
 from orchestrator.usecases.cancel_job import cancel_job
@@ -84,20 +85,16 @@ def job_routes(max_bytes: int) -> APIRouter:
         "",
         status_code=201,
         responses={**problem_responses(400, 413), **created("The job is stored.")},
-        openapi_extra=upload_schema(),
+        openapi_extra=job_schema(),
         max_body_size=room,
     )
     async def submit(
         request: Request, response: Response, by: Operator, parts: Parts, key: IdempotencyKey = None
     ) -> JobFacts:
-        """Submit a job: a device list and an action."""
-        async with received(request) as upload:
+        """Submit a job: devices, as a file or one of `list`, `group`, `device` and `where`, and an action."""
+        async with job_source(request, parts, by, idempotency_key=key) as source:
             job = await submit_job(
-                parts.app,
-                upload.request(parts.settings, by, idempotency_key=key),
-                upload.stream,
-                file_name=upload.file_name,
-                options=upload.options(parts.settings),
+                parts.app, source.request, source.stream, file_name=source.file_name, options=source.options
             )
         response.headers["Location"] = f"/api/jobs/{job.id}"
         return _facts(await describe_job(parts.app, job.id))
@@ -112,20 +109,16 @@ def preview_routes(max_bytes: int) -> APIRouter:
     @routes.post(
         "",
         responses=problem_responses(400, 413),
-        openapi_extra=upload_schema(),
+        openapi_extra=job_schema(),
         max_body_size=max_bytes + FIELDS_ROOM,
     )
     async def preview(request: Request, by: Operator, parts: Parts) -> PreviewFacts:
-        """Read a device list and say what would be called; nothing is stored."""
-        async with received(request) as upload:
+        """Read the devices of a job and say what would be called; nothing is stored."""
+        async with job_source(request, parts, by) as source:
             seen = await preview_job(
-                parts.app,
-                upload.request(parts.settings, by),
-                upload.stream,
-                file_name=upload.file_name,
-                options=upload.options(parts.settings),
+                parts.app, source.request, source.stream, file_name=source.file_name, options=source.options
             )
-        return PreviewFacts.model_validate(preview_object(seen))
+        return PreviewFacts.model_validate({**preview_object(seen), "notes": source.notes})
 
     return routes
 

@@ -164,6 +164,7 @@ class PreviewFacts(Wire):
     id_columns: list[str]
     matched: dict[str, int]
     ignored: list[str] = Field(description="What was found in the list that is no device and no error.")
+    notes: list[str] = Field(default=[], description="What was left out of a group, in sentences.")
     forecast: ForecastFacts
     problems: list[BadLine] = Field(description=f"The bad lines, or the first {MOST_PROBLEMS:,} of them.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, TypedDict, TypeVar
+from typing import Any, BinaryIO, Literal, TypedDict, TypeVar
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -16,6 +16,7 @@ from orchestrator.domain.access import Asker
 from orchestrator.domain.action import Action, parse_action
 from orchestrator.domain.brake import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.device import Via
+from orchestrator.domain.inventory import Identifier
 from orchestrator.domain.job import Priority
 from orchestrator.domain.plain_text import shown
 from orchestrator.intake.device_list import IntakeOptions
@@ -32,6 +33,9 @@ class _Limits(TypedDict):
     max_part_size: int
 
 
+Matching = Literal["auto", "id", "name", "serial", "entra", "configmgr"]
+"""What the rows of a list hold."""
+
 FIELDS_ROOM = 1024 * 1024
 """Bytes that an upload may have besides its file."""
 
@@ -41,7 +45,8 @@ _MOST_OF_A_FIELD = 16 * 1024
 
 
 _BRAKE = BrakeOptions()
-_LIMITS: _Limits = {"max_files": 1, "max_fields": _MOST_FIELDS, "max_part_size": _MOST_OF_A_FIELD}
+LIMITS: _Limits = {"max_files": 1, "max_fields": _MOST_FIELDS, "max_part_size": _MOST_OF_A_FIELD}
+"""Bounds of a form that is read to disk."""
 
 
 class SubmissionForm(Wire):
@@ -59,6 +64,13 @@ class SubmissionForm(Wire):
     skip_invalid: bool = Field(default=False, description="Call the good rows although others are bad.")
     only_eligible: bool = Field(default=False, description="Leave out rows that cannot take a ConfigMgr action.")
     all: bool = Field(default=False, description="Of a report of ours, take every row.")
+    match: Matching = Field(
+        default="auto", description="What the rows hold: ids, or names to be matched against the inventory."
+    )
+    prefer: Literal["newest"] | None = Field(
+        default=None, description="Of several devices of one name, the last in contact."
+    )
+    stale_ok: bool = Field(default=False, description="Match against the inventory however old it is.")
     canary: int = Field(default=0, ge=0, le=MOST_CANARIES, description="Call so many first, and the rest if they go.")
     brake_share: int = Field(
         default=_BRAKE.share, ge=1, le=100, description="Percent of true errors that stop the job; 100 never does."
@@ -105,6 +117,9 @@ class Upload:
             max_rows=settings.max_rows,
             max_bytes=settings.max_bytes,
             max_columns=settings.max_columns,
+            match=None if form.match == "auto" else Identifier(form.match),
+            prefer_newest=form.prefer is not None,
+            stale_ok=form.stale_ok,
         )
 
 
@@ -132,12 +147,12 @@ async def file_and_texts(request: Request) -> AsyncIterator[tuple[BinaryIO, str 
     """
     # A form that is no multipart would be read into memory, whatever its size.
     if not is_upload(request):
-        raise RequestValidationError([_missing("file", _THE_FILE)])
-    async with request.form(**_LIMITS) as form:
+        raise RequestValidationError([missing_field("file", _THE_FILE)])
+    async with request.form(**LIMITS) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
-            raise RequestValidationError([_missing("file", _THE_FILE)])
-        yield file.file, _name_of(file), _texts(form)
+            raise RequestValidationError([missing_field("file", _THE_FILE)])
+        yield file.file, name_of(file), _texts(form)
 
 
 def is_upload(request: Request) -> bool:
@@ -147,29 +162,27 @@ def is_upload(request: Request) -> bool:
 
 async def upload_field(request: Request, name: str) -> str:
     """One text field of an upload, empty where there is none; the form stays with the request, to be read once."""
-    given = (await request.form(**_LIMITS)).get(name)
+    given = (await request.form(**LIMITS)).get(name)
     return given if isinstance(given, str) else ""
 
 
-def read_fields(form: type[F], texts: Mapping[str, str]) -> F:
+def read_fields(form: type[F], texts: Mapping[str, Any]) -> F:
     """The fields, checked; an empty one is as good as none, and names are taken in any letter case."""
-    given: dict[str, Any] = {name: text for name, text in texts.items() if text.strip()}
+    given: dict[str, Any] = {name: text for name, text in texts.items() if not isinstance(text, str) or text.strip()}
     if "action" in given:
         given["action"] = parse_action(given["action"]) or given["action"]
     for name, words in (("via", Via), ("priority", Priority)):
         if name in given:
             given[name] = _spelled(given[name], [word.value for word in words])
+    for name in ("match", "prefer"):
+        if name in given:
+            given[name] = given[name].strip().casefold()
     try:
         return form.model_validate(given)
     except ValidationError as problem:
         raise RequestValidationError(
             [{**each, "loc": ("body", *each["loc"])} for each in problem.errors(include_context=False)]
         ) from problem
-
-
-def upload_schema() -> dict[str, Any]:
-    """The form of a submission in the OpenAPI document."""
-    return form_schema(SubmissionForm, ["file", "action"])
 
 
 def form_schema(form: type[Wire], required: list[str]) -> dict[str, Any]:
@@ -190,7 +203,8 @@ def _texts(form: FormData) -> dict[str, str]:
     return {name: value for name, value in form.multi_items() if isinstance(value, str)}
 
 
-def _name_of(file: UploadFile) -> str | None:
+def name_of(file: UploadFile) -> str | None:
+    """The name of an uploaded file, without a folder; None where it has none."""
     # Some browsers of old send the whole path.
     name = (file.filename or "").replace("\\", "/").rpartition("/")[2][:255].replace("\x00", "")
     return shown(name) or None
@@ -200,5 +214,6 @@ def _spelled(text: str, names: list[str]) -> str:
     return next((name for name in names if name.casefold() == text.strip().casefold()), text)
 
 
-def _missing(field: str, what: str) -> dict[str, Any]:
+def missing_field(field: str, what: str) -> dict[str, Any]:
+    """The fault of a form without a field that it needs, as pydantic words it."""
     return {"type": "missing", "loc": ("body", field), "msg": f"Field required: {what}", "input": None}

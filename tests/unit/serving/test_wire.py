@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 
 from orchestrator.domain.plain_text import ControlCharacter
-from orchestrator.serving.uploads import _name_of
+from orchestrator.serving.uploads import name_of
 from orchestrator.serving.wire import Text
 from orchestrator.web.move_forms import said
 from orchestrator.web.schedule_fields import Written
@@ -30,5 +30,5 @@ def test_a_text_of_several_lines_becomes_one_line() -> None:
     assert said(" \n") is None
 
 
-def test_the_name_of_an_uploaded_file_is_kept_with_symbols() -> None:
-    assert _name_of(UploadFile(io.BytesIO(), filename="C:\\lists\\de\x1bvices.csv")) == "de\u241bvices.csv"
+def test_thename_of_an_uploaded_file_is_kept_with_symbols() -> None:
+    assert name_of(UploadFile(io.BytesIO(), filename="C:\\lists\\de\x1bvices.csv")) == "de\u241bvices.csv"
