@@ -52,6 +52,7 @@ def doctor(invocation: Invocation) -> int:
 def _checks(invocation: Invocation) -> list[Check]:
     from orchestrator import __version__
     from orchestrator.usecases.check_health import Check, check_health, check_stops
+    from orchestrator.usecases.check_inventory import check_inventories
     from orchestrator.usecases.check_keys import check_keys
     from orchestrator.usecases.check_schedules import check_schedules
 
@@ -70,6 +71,7 @@ def _checks(invocation: Invocation) -> list[Check]:
             await check_stops(app),
             *await check_schedules(app),
             *await check_keys(app),
+            *await check_inventories(app),
             *await _tenants(app, settings),
         ]
 

@@ -47,6 +47,9 @@ class Metrics:
         self.emergency_stops = Gauge(
             "muster_emergency_stop", "Whether an emergency stop is in force, by tenant.", ["tenant"], registry=own
         )
+        self.inventory_age = Gauge(
+            "muster_inventory_age_seconds", "Age of a tenant's inventory of devices.", ["tenant"], registry=own
+        )
         self.workers = Gauge("muster_workers", "Processes heard of in the last seconds.", ["kind"], registry=own)
         self.lane_limit = Gauge(
             "muster_lane_limit_per_second", "Calls a second that a tenant's lane allows.", ["tenant"], registry=own

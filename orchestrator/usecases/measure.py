@@ -11,6 +11,7 @@ from orchestrator.domain.errors import MusterError
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.usecases.app import App
 from orchestrator.usecases.check_health import check_health
+from orchestrator.usecases.check_inventory import inventory_ages
 from orchestrator.usecases.describe_lanes import list_lanes
 from orchestrator.usecases.who_works import who_works
 
@@ -45,6 +46,7 @@ async def _look(app: App) -> None:
     metrics.replace(metrics.targets, {field.name: getattr(tally, field.name) for field in fields(Tally)})
     metrics.replace(metrics.workers, {kind: working[kind] for kind in _KINDS})
     metrics.queue_age.set(0 if figures.due_since is None else (now - figures.due_since).total_seconds())
+    metrics.replace(metrics.inventory_age, await inventory_ages(app))
     views = await list_lanes(app)
     metrics.replace(metrics.lane_rate, {name: view.per_second or 0.0 for view in views for name in view.tenants})
     metrics.replace(metrics.lane_share, {name: view.learned_share for view in views for name in view.tenants})
