@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -29,6 +30,25 @@ def steps_of(text: str, *, until: datetime) -> int:
     return total
 
 
+def endless_rule(text: str) -> str | None:
+    """The first rule that would be searched up to the year 9999, in vain or hour by hour; None where there is none."""
+    rules = (value for name, value in _properties(text) if name in {"RRULE", "EXRULE"})
+    return next((rule for rule in rules if _is_endless(_parts(rule))), None)
+
+
+def _is_endless(parts: dict[str, str]) -> bool:
+    if _SECONDS.get(parts.get("FREQ", "").upper(), _DAY) < _DAY and any(name.startswith("BY") for name in parts):
+        return True
+    days = [int(day) for day in re.findall(r"-?\d{1,3}", parts.get("BYMONTHDAY", ""))]
+    months = [int(month) for month in re.findall(r"\d{1,2}", parts.get("BYMONTH", ""))] or list(_LENGTHS)
+    return bool(days) and not any(0 < abs(day) <= _LENGTHS.get(month, 0) for day in days for month in months)
+
+
+def _parts(rule: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in rule.split(";"))
+    return {name.strip().upper(): value.strip() for name, _, value in pairs}
+
+
 def _properties(text: str) -> Iterator[tuple[str, str]]:
     # A long line goes on in the next one behind a blank.
     for line in re.sub(r"\r?\n[ \t]", "", text).splitlines():
@@ -37,9 +57,7 @@ def _properties(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _steps(rule: str, start: datetime | None, until: datetime) -> int:
-    parts = {
-        name.strip().upper(): value.strip() for name, _, value in (part.partition("=") for part in rule.split(";"))
-    }
+    parts = _parts(rule)
     seconds = _SECONDS.get(parts.get("FREQ", "").upper())
     if seconds is None:
         return 0
@@ -82,5 +100,8 @@ _SECONDS = {
     "MONTHLY": 30 * _DAY,
     "YEARLY": 365 * _DAY,
 }
+_LENGTHS = {month: monthrange(2024, month)[1] for month in range(1, 13)}
+"""Days of each month, in a leap year."""
+
 _FINER = {"BYSECOND": 1, "BYMINUTE": 60, "BYHOUR": 3_600}
 _OF_DAYS = {"BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO"}

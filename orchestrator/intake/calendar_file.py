@@ -10,7 +10,7 @@ from icalendar import Calendar
 
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.errors import ScheduleInvalid
-from orchestrator.intake.calendar_bounds import MOST_STEPS, steps_of
+from orchestrator.intake.calendar_bounds import MOST_STEPS, endless_rule, steps_of
 
 HORIZON = timedelta(days=5 * 366)
 """How far ahead an event that repeats without end is spelled out."""
@@ -32,6 +32,11 @@ def read_calendar(content: bytes, *, now: datetime, name: str) -> list[Blackout]
         raise ScheduleInvalid(
             f"{name} has events that repeat some {steps:,} times within five years, and {MOST_EVENTS:,} are taken. "
             "An event that repeats every second or minute keeps nothing dark that one long event does not."
+        )
+    if (rule := endless_rule(text)) is not None:
+        raise ScheduleInvalid(
+            f"{name} has an event that repeats by {rule[:80]!r}: its days never come, or it picks out single hours, "
+            "minutes or seconds. Give one event for each day instead, or none where the day does not exist."
         )
     try:
         calendar = Calendar.from_ical(text)

@@ -121,3 +121,25 @@ def test_an_event_that_repeats_within_bounds_is_taken(rule: str) -> None:
     content = a_calendar("SUMMARY:Beat\nDTSTART:20261201T000000Z\nDTEND:20261201T010000Z\nRRULE:" + rule)
 
     assert len(read_calendar(content, now=NOW, name="x.ics")) >= 3
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=YEARLY;BYMONTHDAY=-31;BYMONTH=4,6,9",
+        "FREQ=HOURLY;BYMONTH=2;BYMONTHDAY=3",
+        "FREQ=SECONDLY;INTERVAL=86400;BYDAY=MO",
+    ],
+)
+def test_a_rule_that_is_searched_for_ever_is_refused_before_it_is_expanded(rule: str) -> None:
+    content = a_calendar(f"DTSTART:20261201T000000Z\nDTEND:20261201T010000Z\nRRULE:{rule}")
+
+    with pytest.raises(ScheduleInvalid, match="repeats by"):
+        read_calendar(content, now=NOW, name="x.ics")
+
+
+def test_the_last_day_of_each_month_is_no_such_rule() -> None:
+    content = a_calendar("DTSTART:20261201T000000Z\nDTEND:20261201T010000Z\nRRULE:FREQ=MONTHLY;BYMONTHDAY=31,-1")
+
+    assert len(read_calendar(content, now=NOW, name="x.ics")) > 12
