@@ -14,6 +14,7 @@ from orchestrator.domain.errors import (
     LineProblem,
     RequestRejected,
     StoreUnavailable,
+    TokenUnusable,
     TryLater,
 )
 from orchestrator.domain.job import JobStatus, Tally
@@ -40,7 +41,7 @@ def code_of(problem: BaseException) -> int:
             return problem.code if isinstance(problem.code, int) else DONE
         case KeyboardInterrupt() | click.Abort():
             return INTERRUPTED
-        case RequestRejected() | click.ClickException():
+        case RequestRejected() | TokenUnusable() | click.ClickException():
             return REJECTED
         case CannotContinue():
             return STOPPED

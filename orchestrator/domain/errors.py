@@ -13,7 +13,7 @@ MusterError
 │   └── StoreUnavailable, QueueUnavailable, SignInUnreachable, GraphUnreachable, SchemaTooNew, NobodyWorking,
 │       TenantChanged
 └── CannotContinue         nothing like this will work              exit code 3
-    └── SignInRefused, PermissionMissing
+    └── SignInRefused (TokenUnusable: exit code 2), PermissionMissing
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from orchestrator.domain.errors import (
     SignInRefused,
     SignInUnreachable,
     StoreUnavailable,
+    TokenUnusable,
     UnknownJob,
 )
 from orchestrator.domain.job import JobStatus, Tally
@@ -30,6 +31,7 @@ from orchestrator.domain.job import JobStatus, Tally
         (click.UsageError("x"), 2),
         (click.FileError("x"), 2),
         (SignInRefused("x"), 3),
+        (TokenUnusable("x"), 2),
         (PermissionMissing("x"), 3),
         (StoreUnavailable("x"), 4),
         (SignInUnreachable("x"), 4),
