@@ -11,9 +11,9 @@ MusterError
 │   └── IntakeFailed       (with every bad line)
 ├── TryLater               somebody else is unwell                  exit code 4
 │   └── StoreUnavailable, QueueUnavailable, SignInUnreachable, GraphUnreachable, SchemaTooNew, NobodyWorking,
-│       TenantChanged
+│       TenantChanged, ReadFailed
 └── CannotContinue         nothing like this will work              exit code 3
-    └── SignInRefused (TokenUnusable: exit code 2), PermissionMissing
+    └── SignInRefused (TokenUnusable: exit code 2), PermissionMissing, ReadRefused
 """
 
 from __future__ import annotations
