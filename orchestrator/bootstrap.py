@@ -137,6 +137,7 @@ def tenant_of(settings: TenantSettings) -> Tenant:
         tenant_id=settings.tenant_id,
         client_id=settings.client_id,
         is_foreground_only=settings.device_code,
+        inventory_refresh=settings.inventory_refresh,
     )
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import Cloud, WriteLimit
+
+if TYPE_CHECKING:
+    from orchestrator.domain.rhythm import Cron
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class Tenant:
     tenant_id: str | None = None
     client_id: str | None = None
     is_foreground_only: bool = False
+    inventory_refresh: Cron | None = None
 
     @property
     def directory(self) -> str:

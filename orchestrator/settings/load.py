@@ -106,6 +106,7 @@ def _addresses(tenants: Iterable[TenantSettings]) -> set[str]:
 def _tenant(name: str, reading: Reading, anywhere: list[Place]) -> TenantSettings:
     tenant_id = reading.take("tenant_id", values.directory_name, None)
     client_id = reading.take("client_id", values.directory_name, None)
+    own_refresh = reading.take("inventory_refresh", values.inventory_refresh, None, nothing="by hand")
     way = take_way(reading)
     # Where and how fast is the same for every tenant that does not say otherwise; who is not.
     reading.places = anywhere
@@ -117,6 +118,7 @@ def _tenant(name: str, reading: Reading, anywhere: list[Place]) -> TenantSetting
         graph_url=reading.take("graph_url", values.graph_url, None, nothing="by cloud"),
         authority=reading.take("authority", values.authority, None, nothing="by cloud"),
         write_limit=reading.take("write_limit", values.write_limit, _NOBODY.write_limit, nothing="none"),
+        inventory_refresh=own_refresh,
         **way,
     )
 

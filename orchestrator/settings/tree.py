@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import SecretStr
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, Cloud, WriteLimit
 from orchestrator.domain.notice import ChannelKind, Event
+
+if TYPE_CHECKING:
+    from orchestrator.domain.rhythm import Cron
 
 DEFAULT_TENANT = "default"
 """The tenant that the variables describe."""
@@ -33,6 +36,7 @@ class TenantSettings:
     graph_url: str | None = None
     authority: str | None = None
     write_limit: WriteLimit | None = GRAPH_WRITE_LIMIT
+    inventory_refresh: Cron | None = None
     client_secret: SecretStr | None = None
     client_secret_file: Path | None = None
     client_certificate: Path | None = None

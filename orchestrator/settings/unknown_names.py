@@ -32,7 +32,17 @@ GENERAL = (
     "log_format",
     *GENERAL_NOTIFY,
 )
-TENANT = ("tenant_id", "client_id", "cloud", "graph_url", "authority", "write_limit", *WAYS, PASSWORD)
+TENANT = (
+    "tenant_id",
+    "client_id",
+    "cloud",
+    "graph_url",
+    "authority",
+    "write_limit",
+    "inventory_refresh",
+    *WAYS,
+    PASSWORD,
+)
 _NOT_OURS = "MUSTER_TEST_"
 
 

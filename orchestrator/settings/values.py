@@ -6,13 +6,17 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from orchestrator.domain.errors import ScheduleInvalid
 from orchestrator.domain.lane import Cloud, WriteLimit, parse_write_limit
 from orchestrator.settings.places import Given
+
+if TYPE_CHECKING:
+    from orchestrator.domain.rhythm import Cron
 
 T = TypeVar("T", bound=str)
 
@@ -108,6 +112,17 @@ def write_limit(given: Given) -> WriteLimit | None:
         return parse_write_limit(given.text)
     except ValueError:
         raise given.refused(f"is {given.text!r}; it takes calls/seconds like 200/20s, or none") from None
+
+
+def inventory_refresh(given: Given) -> Cron:
+    """When an inventory is refreshed by itself: five fields of cron, in UTC."""
+    # Only installations that set it wait for the library behind it.
+    from orchestrator.domain.rhythm import parse_cron  # noqa: PLC0415
+
+    try:
+        return parse_cron(given.text, "UTC", now=datetime.now(UTC))
+    except ScheduleInvalid as problem:
+        raise given.refused(f"is no time to refresh at: {problem}") from None
 
 
 def database_url(given: Given) -> str:

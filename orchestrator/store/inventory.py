@@ -140,6 +140,13 @@ class Inventories:
         )
         return await self._one(InventoryRow.number == query.scalar_subquery())
 
+    async def last_read_at(self, tenant: str) -> datetime | None:
+        """When the newest inventory was begun to be read, in force or not; interrupted ones do not count."""
+        query = select(func.max(InventoryRow.read_at)).where(
+            InventoryRow.tenant == tenant, InventoryRow.status.in_(("receiving", "pending", "current"))
+        )
+        return (await self._connection.execute(query)).scalar()
+
     async def by_ids(self, number: InventoryNumber, ids: Collection[str]) -> list[InventoryDevice]:
         """The devices of these managed device ids, those that the inventory has."""
         found = await self.matching(number, Identifier.ID, ids)

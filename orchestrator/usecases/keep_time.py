@@ -16,6 +16,7 @@ from orchestrator.usecases.app import App
 from orchestrator.usecases.fire_schedules import fire_schedules
 from orchestrator.usecases.prune import prune
 from orchestrator.usecases.recover_stalled import recover_stalled
+from orchestrator.usecases.refresh_when_due import InventoryRefresher
 from orchestrator.usecases.send_notices import send_notices
 from orchestrator.usecases.tell import tell_of_ends
 
@@ -30,6 +31,10 @@ _FIRING_PATIENCE = 3600.0
 _PRUNING = 3600.0
 _PRUNING_PATIENCE = 1800.0
 """A job of a million targets takes seconds to remove; what is left is the next hour's."""
+
+_REFRESHING = 60.0
+_REFRESHING_PATIENCE = 3600.0
+"""Reading a large tenant takes minutes; export jobs alone up to twenty."""
 
 _TELLING = 2.0
 _TELLING_PATIENCE = 300.0
@@ -51,6 +56,7 @@ async def ticking(app: App) -> AsyncIterator[None]:
             ("tick", _TICK, _TICK_PATIENCE, tick),
             ("firing", _FIRING, _FIRING_PATIENCE, fire_schedules),
             ("telling", _TELLING, _TELLING_PATIENCE, _tell),
+            ("inventories", _REFRESHING, _REFRESHING_PATIENCE, InventoryRefresher()),
             ("pruning", _PRUNING, _PRUNING_PATIENCE, _prune),
         )
     ]

@@ -5,16 +5,20 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from random import Random
 
 import pytest
 
 from orchestrator.domain.errors import PermissionMissing, ReadFailed, RequestRejected
 from orchestrator.domain.inventory import InventoryChanges
+from orchestrator.domain.rhythm import Cron
 from orchestrator.graph.export_jobs import checked_address
 from orchestrator.usecases.app import App
-from orchestrator.usecases.inventory import describe_inventory, search_inventory
+from orchestrator.usecases.inventory import NoInventory, describe_inventory, search_inventory
 from orchestrator.usecases.refresh_inventory import Route, accept_inventory
+from orchestrator.usecases.refresh_when_due import InventoryRefresher
 from tests.support.apps import an_app, device_ids
 from tests.support.askers import SOMEBODY
 from tests.support.reading import Rig
@@ -200,3 +204,19 @@ def test_an_address_that_must_not_be_called_is_refused_and_not_quoted(url: str, 
         checked_address(url, root=root)
 
     assert "sig" not in str(refused.value)
+
+
+async def test_an_inventory_is_refreshed_by_itself_once_it_is_due(rig: Rig) -> None:
+    rig.graph.directory.add_fleet(3)
+    tenant = replace(rig.app.tenant("default"), inventory_refresh=Cron("* * * * *", "UTC"))
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    serving = replace(rig.app, kind="serve", tenants={"default": tenant}, started_at=long_ago)
+    refresher = InventoryRefresher()
+
+    await refresher(replace(serving, kind="run"))
+    with pytest.raises(NoInventory):
+        await describe_inventory(serving, "default")
+    await refresher(serving)
+
+    current, _ = await describe_inventory(serving, "default")
+    assert (current.summary.devices, current.read_by) == (3, "inventory_refresh")
