@@ -62,9 +62,13 @@ def test_a_job_with_failures_exits_with_1_and_its_failures_can_be_retried(
     errors = muster.run("job", "errors", "latest", "-o", "csv")
     failed = muster.run("job", "targets", "latest", "--status", "failed", "-o", "json")
     graph.behave()
-    retried = muster.run("job", "retry", "latest", "-o", "json")
+    hopeless = muster.run("job", "retry", "latest")
+    retried = muster.run("job", "retry", "latest", "--status", "failed", "-o", "json")
 
     assert ended.code == 1
+    # Graph knows no such devices, so another attempt mends nothing unless somebody says so.
+    assert hopeless.code == 2
+    assert f"job retry {ended.json['id']} --status failed" in hopeless.err
     assert [(row["status"], row["httpStatus"], row["count"]) for row in errors.rows] == [("failed", "404", "4")]
     assert errors.rows[0]["hint"]
     assert errors.rows[0]["exampleRequestId"]
