@@ -101,6 +101,22 @@
     const before = asked.get(event.detail.xhr);
     if (form && before !== undefined && before !== (changes.get(form) || 0)) event.detail.shouldSwap = false;
   });
+  // A browser sends no file that was changed on the disk since it was chosen, and says so to nobody but this page.
+  document.addEventListener("htmx:sendError", async (event) => {
+    const form = event.detail.elt.closest("form[data-judged]");
+    if (!form) return;
+    const change = changes.get(form);
+    const file = form.querySelector("input[type=file]");
+    const isReadable = !file?.files.length || await file.files[0].slice(0, 1).arrayBuffer().then(() => true, () => false);
+    if (changes.get(form) !== change) return;
+    // Emptied, because the choice of the same file again would else be no change.
+    if (!isReadable) file.value = "";
+    form.querySelector(form.dataset.judged).replaceChildren(Object.assign(document.createElement("p"), {
+      className: "notice bad", role: "alert", textContent: isReadable
+        ? "Muster does not answer. If this was a submit, look first whether the job is listed; to look again, change anything here."
+        : "Nothing was done: the file was changed or removed since it was chosen. Choose it again.",
+    }));
+  });
   // The browser may put old choices back into a page that it shows again: they have no verdict.
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-judged][data-upload]")) {
