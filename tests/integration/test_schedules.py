@@ -382,7 +382,9 @@ async def listed(app: App) -> set[str]:
     return {view.schedule.name for view in views} | {name for name in ("bad", "good") if f"{name!r}" in str(unreadable)}
 
 
-async def test_a_schedule_that_not_even_can_be_set_aside_holds_up_no_other(app: App, clock: ManualClock) -> None:
+async def test_a_schedule_whose_next_time_cannot_be_read_goes_on_by_its_rule_and_holds_up_no_other(
+    app: App, clock: ManualClock
+) -> None:
     await a_list(app)
     for name in ("bad", "good"):
         await a_schedule(app, name)
@@ -394,7 +396,8 @@ async def test_a_schedule_that_not_even_can_be_set_aside_holds_up_no_other(app: 
     night(clock)
     made = await fire_schedules(app)
 
-    assert made == 1
+    assert made == 2
+    assert await statuses_of(app, "bad") == [MomentStatus.STARTED]
     assert await statuses_of(app, "good") == [MomentStatus.STARTED]
 
 
