@@ -133,6 +133,11 @@ class Inventories:
         """The inventory in force of a tenant; None where there is none."""
         return await self._one(InventoryRow.tenant == tenant, InventoryRow.status == "current")
 
+    async def read_times(self) -> dict[str, datetime]:
+        """When the inventory in force was read, by tenant; one statement, however many tenants."""
+        query = select(InventoryRow.tenant, InventoryRow.read_at).where(InventoryRow.status == "current")
+        return {row.tenant: row.read_at for row in await self._connection.execute(query)}
+
     async def pending(self, tenant: str) -> Inventory | None:
         """The inventory that waits to be accepted; None where there is none."""
         query = select(func.max(InventoryRow.number)).where(

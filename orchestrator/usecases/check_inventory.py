@@ -48,10 +48,11 @@ def judge_inventory(
 
 async def inventory_ages(app: App) -> dict[str, float]:
     """The age of the inventory in force in seconds, by tenant; tenants without one are left out."""
-    ages = {}
     async with app.store.reading() as tx:
         now = await tx.now()
-        for name, tenant in app.tenants.items():
-            if (current := await tx.inventories.current(tenant.directory)) is not None:
-                ages[name] = max(0.0, (now - current.read_at).total_seconds())
-    return ages
+        read_at = await tx.inventories.read_times()
+    return {
+        name: max(0.0, (now - read_at[tenant.directory]).total_seconds())
+        for name, tenant in app.tenants.items()
+        if tenant.directory in read_at
+    }

@@ -397,7 +397,7 @@ async def test_a_schedule_whose_next_time_cannot_be_read_goes_on_by_its_rule_and
     made = await fire_schedules(app)
 
     assert made == 2
-    assert await statuses_of(app, "bad") == [MomentStatus.STARTED]
+    assert MomentStatus.STARTED in await statuses_of(app, "bad")
     assert await statuses_of(app, "good") == [MomentStatus.STARTED]
 
 
