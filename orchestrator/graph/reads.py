@@ -102,7 +102,8 @@ class GraphReader:
                 renewed = True
                 continue
             pause = answer.wait if answer.wait is not None else self._backoff(attempt)
-            if attempt + 1 == _ATTEMPTS or self._clock.monotonic() + pause > ends_at:
+            most = _ATTEMPTS if isinstance(answer.problem, ReadFailed) else _ATTEMPTS_TO_REACH
+            if attempt + 1 >= most or self._clock.monotonic() + pause > ends_at:
                 raise answer.problem
             log.info("graph.read_again", reason=str(answer.problem), seconds=round(pause, 1))
             await self._clock.sleep(pause)
@@ -198,6 +199,9 @@ def _origin(url: str) -> tuple[str, str, int | None]:
 _PORTS = {"http": 80, "https": 443}
 _TRANSIENT = frozenset({408, 423, 424, 429})
 _ATTEMPTS = 8
+_ATTEMPTS_TO_REACH = 4
+"""Where Graph cannot be reached at all, a person waits at the terminal: about ten seconds."""
+
 _LONGEST_PAUSE = 30.0
 _LONGEST_PATIENCE = 600.0
 """Seconds that one read is repeated for."""
