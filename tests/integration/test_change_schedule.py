@@ -224,4 +224,6 @@ async def test_lists_go_without_a_schedule_that_cannot_be_read_and_say_so(sqlite
     assert [schedule["name"] for schedule in listed.json()["items"]] == ["good"]
     assert (asked.status_code, "`muster schedule remove bad`" in asked.json()["detail"]) == (422, True)
     assert page.status_code == 200
-    assert "`muster schedule remove bad`" in page.text
+    assert "schedule &#39;bad&#39; was made of cannot be read" in page.text
+    # A page names no command.
+    assert "muster schedule remove" not in page.text
