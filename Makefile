@@ -52,13 +52,13 @@ static: $(READY) ## format, lint, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: $(READY) ## before every commit, under a minute: static, unit, properties, architecture
+check: $(READY) ## before every commit: static, unit, properties, architecture
 	@$(MAKE) --no-print-directory -j 2 static fast
 
 fast: $(READY)
 	$(PYTEST) tests/unit tests/properties tests/architecture
 
-test: static ## before every merge, six minutes: check, then integration, system, browser and faults
+test: static ## before every merge: check, then integration, system, browser and faults
 	$(PYTEST) --costs 20
 
 # SEED=… plays one simulated run again, with its log; docs/faults.md has more.

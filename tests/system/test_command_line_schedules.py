@@ -139,7 +139,7 @@ def test_a_schedule_run_by_hand_is_seen_through_here_and_told(muster: CommandLin
 def test_doctor_names_a_schedule_that_is_set_aside(muster: CommandLine) -> None:
     muster.run("list", "import", "fleet", muster.write("a.csv", devices_csv(5)))
     muster.run("schedule", "add", "often", "--every", "1s", *ORDER)
-    removed = muster.run("list", "remove", "fleet")
+    removed = muster.run("list", "remove", "fleet", "--force")
 
     with muster.started("serve", "--port", str(free_port())):
         until(lambda: muster.run("schedule", "show", "often", "-o", "json").json["status"] == "set aside")
