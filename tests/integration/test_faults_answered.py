@@ -63,6 +63,8 @@ async def test_nobody_is_told_over_http_where_a_database_is_that_is_away(
         raise StoreUnavailable("The database cannot be used: no host 'db7'.", place="postgresql://muster:***@db7/jobs")
 
     async with a_service(some_settings(sqlite_url)) as service, service.client(Role.VIEWER) as client:
+        # Only holders of keys that were read before are told that something is away; a stranger is told nothing.
+        await service.served.known_keys.read()
         for name in ("reading", "transaction"):
             monkeypatch.setattr(Store, name, away)
         answers = [
