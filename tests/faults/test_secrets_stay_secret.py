@@ -37,20 +37,21 @@ def trouble(graph: SimulatedGraph) -> None:
     graph.refuse(devices[33:36], 500)
     graph.lose_reply(devices[36:39])
     graph.redirect(devices[110:111], to="https://elsewhere.example/", times=1)
-    # Not before the first call: `run` would end before it stores a job.
-    graph.refuse_tokens("temporarily_unavailable", times=1, after_calls=20)
 
 
-def sayings(muster: CommandLine) -> list[Ended]:
-    """Every command that shows something, at the debug level and with tracebacks."""
-    commands = (
-        # The one refusal of a token is for this: without a token nothing is submitted.
-        ["tenant", "check"],
-        ["run", muster.write("devices.csv", devices_csv(120)), *ACTION],
-        *(["job", word, "latest"] for word in ("show", "errors", "report")),
-        *(["settings"], ["doctor"], ["tenant", "list"]),
-    )
-    shown = [muster.run("--debug", *words) for words in commands]
+def sayings(graph: SimulatedGraph, muster: CommandLine) -> list[Ended]:
+    """Every command that shows something, at the debug level and with tracebacks, while much goes wrong."""
+    file = muster.write("devices.csv", devices_csv(120))
+    shown = [muster.run("--debug", "tenant", "check")]
+    trouble(graph)
+    # The first token of `run` is granted, or it would store no job; Graph refuses it, and the next is refused itself.
+    graph.refuse_tokens("temporarily_unavailable", times=1, after_calls=graph.entra.requests.total() + 1)
+    ran = muster.run("--debug", "run", file, *ACTION)
+    assert "HTTP Error: 503" in ran.err, "the refusal of a token was planned and did not happen"
+    graph.behave()
+    commands = (["job", word, "latest"] for word in ("show", "errors", "report"))
+    others = (*commands, ["settings"], ["doctor"], ["tenant", "list"])
+    shown += [ran, *(muster.run("--debug", *words) for words in others)]
     assert [each.err for each in shown if "fault of Muster" in each.err] == []
     return shown
 
@@ -73,16 +74,16 @@ def test_an_embedded_run_keeps_the_secret_and_every_token_to_itself(
     graph: SimulatedGraph, authority: Authority, tmp_path: Path
 ) -> None:
     graph.entra.register(Registration(APP, secret=SECRET))
-    trouble(graph)
     with served_with_sign_in(graph, authority) as variables:
         database = tmp_path / "muster.db"
         variables |= {
             "MUSTER_DATABASE_URL": f"sqlite:///{database.as_posix()}",
             "MUSTER_WRITE_LIMIT": "40/1s",
+            "MUSTER_ATTEMPTS": "2",
             "MUSTER_LOG_LEVEL": "debug",
         }
         muster = CommandLine(tmp_path, {**variables, "MUSTER_CLIENT_SECRET": SECRET})
-        said = sayings(muster)
+        said = sayings(graph, muster)
         wrong = muster.run(
             "--debug", "tenant", "check", MUSTER_CLIENT_SECRET=f"{SECRET}-but-wrong", MUSTER_LOG_LEVEL="debug"
         )
@@ -110,17 +111,17 @@ def test_a_certificates_key_and_its_pass_phrase_are_told_to_nobody(
     keys = tmp_path / "keys"
     keys.mkdir()
     (keys / "app.pem").write_bytes(encrypted + certificate)
-    trouble(graph)
     with served_with_sign_in(graph, authority) as variables:
         variables |= {
             "MUSTER_DATABASE_URL": f"sqlite:///{(tmp_path / 'muster.db').as_posix()}",
             "MUSTER_WRITE_LIMIT": "40/1s",
+            "MUSTER_ATTEMPTS": "2",
             "MUSTER_LOG_LEVEL": "debug",
             "MUSTER_CLIENT_CERTIFICATE": str(keys / "app.pem"),
             "MUSTER_CLIENT_CERTIFICATE_PASSWORD": PASSWORD,
         }
         muster = CommandLine(tmp_path, variables)
-        said = sayings(muster)
+        said = sayings(graph, muster)
         wrong = muster.run(
             "--debug", "tenant", "check", MUSTER_CLIENT_CERTIFICATE_PASSWORD=f"not {PASSWORD}", MUSTER_LOG_LEVEL="debug"
         )
@@ -146,6 +147,7 @@ async def test_a_team_keeps_them_out_of_its_logs_its_tables_and_its_broker(
             "MUSTER_DATABASE_URL": postgresql_url.replace("postgres@", "postgres:a-database-password@"),
             "MUSTER_BROKER_URL": valkey_url,
             "MUSTER_WRITE_LIMIT": "30/1s",
+            "MUSTER_ATTEMPTS": "2",
             "MUSTER_CLIENT_SECRET": SECRET,
             "MUSTER_LOG_FORMAT": "json",
             "MUSTER_LOG_LEVEL": "debug",
