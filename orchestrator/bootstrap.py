@@ -15,8 +15,6 @@ from random import SystemRandom
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
 from orchestrator import __version__
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
@@ -25,6 +23,7 @@ from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.lane import Cloud, lane_key
 from orchestrator.domain.notice import Channel, Delivery, Notice
 from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.secret import SecretText
 from orchestrator.domain.tenant import Tenant
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.engine.throttle import Throttle
@@ -46,8 +45,7 @@ from orchestrator.settings import Settings, TenantSettings
 from orchestrator.store.database import Store, open_store
 from orchestrator.store.row_throttle import RowThrottle
 from orchestrator.store.schema import HEAD, revision, upgrade
-from orchestrator.telemetry.logs import set_up_logs
-from orchestrator.telemetry.metrics import Metrics
+from orchestrator.telemetry.metering import Metering
 from orchestrator.telemetry.traces import set_up_traces
 from orchestrator.usecases.app import App, Connection, Messenger, Reads
 from orchestrator.usecases.shared_throttle import SharedThrottle
@@ -68,6 +66,8 @@ _SHOW_METRICS = frozenset({"worker", "clock"})
 
 def start_logs(settings: Settings) -> None:
     """Logs as this process was told to write them."""
+    from orchestrator.telemetry.logs import set_up_logs  # noqa: PLC0415 - as with whatever only a service loads
+
     set_up_logs(as_json=settings.log_format == "json", level=settings.log_level)
 
 
@@ -77,15 +77,15 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
 
     An embedded file is made or upgraded here; a team's database is only looked at.
     """
-    clock, metrics = SystemClock(), Metrics()
+    clock, metering = SystemClock(), Metering()
     async with AsyncExitStack() as opened:
         set_up_traces(os.environ, kind=kind, version=__version__)
         if settings.metrics_address is not None and kind in _SHOW_METRICS:
-            opened.enter_context(metrics.shown_at(*settings.metrics_address))
+            opened.enter_context(metering.metrics.shown_at(*settings.metrics_address))
         await _ready_schema(settings)
         store = await opened.enter_async_context(open_store(settings.database_url, clock))
         throttle, bell = await _shared_parts(opened, settings, store, clock)
-        connections = Connections(settings, clock, sign_in_prompt, metrics)
+        connections = Connections(settings, clock, sign_in_prompt, metering)
         if kind in _CALLING:
             load_what_calls()
             connections.prepare()
@@ -108,7 +108,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             keep_days=settings.keep_days,
             inventory_max_age=settings.inventory_max_age,
             longest_key=timedelta(days=settings.key_max_days),
-            metrics=metrics,
+            metering=metering,
             messenger=_messenger(settings, clock),
         )
 
@@ -166,8 +166,8 @@ def people_of(settings: Settings, clock: Clock) -> Provider | None:
 class Connections:
     """One connection a tenant for the life of the process, over one pool, made when it is first needed."""
 
-    def __init__(self, settings: Settings, clock: Clock, prompt: Prompt | None, metrics: Metrics) -> None:
-        self._settings, self._clock, self._prompt, self._metrics = settings, clock, prompt, metrics
+    def __init__(self, settings: Settings, clock: Clock, prompt: Prompt | None, metering: Metering) -> None:
+        self._settings, self._clock, self._prompt, self._metering = settings, clock, prompt, metering
         self._threads: SignInThreads | None = None
         self._key_files: KeyFiles | None = None
         self._trust: ssl.SSLContext | None = None
@@ -217,7 +217,7 @@ class Connections:
         sign_in, http = self._sign_in(tenant)
         client = GraphClient(http, sign_in, tenant.root, f"muster/{__version__}", self._clock)
         root = addresses_of(tenant.cloud).root
-        return MeasuredConnection(TenantConnection(client, sign_in, root), self._clock, self._metrics)
+        return MeasuredConnection(TenantConnection(client, sign_in, root), self._clock, self._metering.metrics)
 
     def _sign_in(self, tenant: Tenant) -> tuple[SignIn, Http]:
         """The one sign-in of a tenant, and the pool of connections that all tenants share."""
@@ -274,12 +274,12 @@ def _postman(settings: Settings, clock: Clock) -> Postman:
     smtp = settings.smtp
     server = None
     if smtp is not None:
-        password = None if smtp.password is None else smtp.password.get_secret_value()
+        password = None if smtp.password is None else smtp.password.value
         server = MailServer(smtp.host, smtp.port, smtp.sender, smtp.is_wrapped, smtp.user, password)
     addresses = {
         name: Address(
-            None if each.url is None else each.url.get_secret_value(),
-            None if each.secret is None else each.secret.get_secret_value(),
+            None if each.url is None else each.url.value,
+            None if each.secret is None else each.secret.value,
             each.recipients,
         )
         for name, each in settings.channels.items()
@@ -350,10 +350,10 @@ def _refuse_unusable(credential: ClientCertificate, key_files: KeyFiles) -> None
         raise SettingsInvalid(str(problem)) from problem
 
 
-def _secret(given: SecretStr | None, file: Path | None) -> Secret | None:
+def _secret(given: SecretText | None, file: Path | None) -> Secret | None:
     if file is not None:
         return kept_in(file)
-    return fixed(given.get_secret_value()) if given is not None else None
+    return fixed(given.value) if given is not None else None
 
 
 def _worker_id(kind: str) -> WorkerId:

@@ -7,15 +7,14 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-import structlog
-
 from orchestrator.bootstrap import open_app
 from orchestrator.engine.stop import StopSignal
 from orchestrator.settings import Settings
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.drive import Driver, open_driver
 from workers.watchdog import Watchdog
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 T = TypeVar("T")
 
 PATIENCE = 6.5

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from queue import Empty
 from typing import Any
 
-import structlog
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
 from redis import Redis
@@ -15,8 +14,9 @@ from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from orchestrator.queueing.message_form import LONGEST_MESSAGE, NotOurs, rebuilt
+from orchestrator.telemetry.logger import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 TRANSPORT = "workers.transport:Transport"
 """For Celery's setting `broker_transport`."""

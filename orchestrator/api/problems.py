@@ -5,7 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -42,10 +41,11 @@ from orchestrator.domain.errors import (
 )
 from orchestrator.serving.faults import FaultsAnswered, told_over_http
 from orchestrator.serving.served import record_refused_change
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.device_history import AmbiguousDevice, UnknownDevice
 from orchestrator.usecases.inventory import NoInventory
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 # The first that fits counts, so leaves stand before their branches.
 _STATUSES: tuple[tuple[type[Exception], int], ...] = (

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import structlog
 
 from orchestrator.cli import exits
 from orchestrator.cli.bridge import Interrupt
@@ -22,6 +21,7 @@ from orchestrator.cli.report_file import write_report
 from orchestrator.domain.errors import IllegalMove, NobodyWorking, TenantChanged, TryLater
 from orchestrator.domain.waiting import WaitKind
 from orchestrator.engine.garbage import collect_seldom
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.describe_jobs import JobView, describe_job
 from orchestrator.usecases.drive import PATIENCE, drive
 from orchestrator.usecases.job_json import job_object, job_row
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.stop import StopSignal
     from orchestrator.usecases.app import App
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _WORKING = frozenset({"serve", "worker"})
 

@@ -40,7 +40,7 @@ class Invocation:
     def settings(self, *, is_service: bool = False) -> Settings:
         """The settings in force, with logs set up by them; what is odd about them is said once."""
         from orchestrator.settings import load_settings
-        from orchestrator.telemetry.logs import set_up_logs
+        from orchestrator.telemetry.logger import defer_logs
 
         if self._settings is not None:
             return self._settings
@@ -55,7 +55,7 @@ class Invocation:
             level = "error"
         self._settings = replace(settings, log_level=level)
         # Not bootstrap's own: it knows the whole product, and `muster settings` needs none of it.
-        set_up_logs(as_json=settings.log_format == "json", level=level)
+        defer_logs(as_json=settings.log_format == "json", level=level)
         return self._settings
 
     def ask(self, question: Callable[[App], Awaitable[T]]) -> T:

@@ -16,6 +16,7 @@ from orchestrator.cli.terminal import console, filtered_stderr, say
 from orchestrator.domain.hints import with_job_id
 from orchestrator.domain.plain_text import shown
 from orchestrator.domain.spans import span
+from orchestrator.telemetry.logger import set_up_deferred_logs
 
 if TYPE_CHECKING:
     from orchestrator.domain.job import Tally
@@ -234,6 +235,7 @@ class _Live:
 @contextmanager
 def _logs_above() -> Iterator[None]:
     """Log lines are printed above the bar instead of through it: while it is drawn, stderr is rich's."""
+    set_up_deferred_logs()
     handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
     before = [(handler, handler.setStream(sys.stderr)) for handler in handlers]
     try:

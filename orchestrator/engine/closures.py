@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import structlog
-
 from orchestrator.domain.brake import UNREACHABLE_PATIENCE
 from orchestrator.domain.errors import TryLater
 from orchestrator.domain.outcome import Bar, Barred, Deferred, GraphError, Outcome, is_cut_off
 from orchestrator.domain.pacing import Refusal
 from orchestrator.domain.waiting import LaneWait, WaitKind, clock_time
 from orchestrator.engine.ports import Lane, Ports
+from orchestrator.telemetry.logger import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Closures:

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-import structlog
-
 from orchestrator.domain.batch import Claim
 from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.ids import JobNumber, client_request_id
@@ -23,8 +21,9 @@ from orchestrator.engine.first_verdict import end_first_answers, note_settled
 from orchestrator.engine.held_batch import HeldBatch
 from orchestrator.engine.ports import Lane, Ports
 from orchestrator.engine.stop import StopSignal
+from orchestrator.telemetry.logger import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 Group = list[tuple[Target, Permit]]
 """What travels in one request."""

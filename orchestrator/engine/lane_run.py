@@ -8,8 +8,6 @@ from collections import deque
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 
-import structlog
-
 from orchestrator.domain.batching import ENVELOPE, together
 from orchestrator.domain.errors import MusterError, TryLater
 from orchestrator.domain.pacing import (
@@ -27,8 +25,9 @@ from orchestrator.engine.closures import Closures
 from orchestrator.engine.flights import Flights, Group, sleep_until
 from orchestrator.engine.ports import Lane, Ports
 from orchestrator.engine.stop import StopSignal
+from orchestrator.telemetry.logger import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class LaneRun:

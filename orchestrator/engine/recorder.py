@@ -8,8 +8,6 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import structlog
-
 from orchestrator.domain.batch import BatchChange, TargetChange
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import TryLater
@@ -19,8 +17,9 @@ from orchestrator.domain.pacing import Keeper
 from orchestrator.domain.retry import Halt
 from orchestrator.domain.target import TargetStatus
 from orchestrator.engine.held_batch import HeldBatch
+from orchestrator.telemetry.logger import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 GATHER = 0.05
 """Seconds in which outcomes gather for one write; what a crash can cost in answers that arrived."""

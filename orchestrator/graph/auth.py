@@ -8,8 +8,6 @@ import ssl
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
-import structlog
-
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SignInRefused, SignInUnreachable
 from orchestrator.graph.certificates import KeyFiles
@@ -19,8 +17,9 @@ from orchestrator.graph.issuers import GivenToken, IssuedToken, TokenIssuer
 from orchestrator.graph.msal_issuers import AppIssuer, DeviceIssuer, IdentityIssuer, Registration
 from orchestrator.graph.sessions import authority_session, identity_session
 from orchestrator.graph.sign_in_threads import Run
+from orchestrator.telemetry.logger import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 def sign_in_with(

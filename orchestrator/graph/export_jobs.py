@@ -12,15 +12,15 @@ from typing import BinaryIO
 from urllib.parse import SplitResult, quote, urlsplit
 
 import httpx
-import structlog
 
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import ReadFailed
 from orchestrator.graph.read_pace import ReadPace
 from orchestrator.graph.reads import GraphReader, Question, json_question
 from orchestrator.graph.transport import Http, error_of_failed_look
+from orchestrator.telemetry.logger import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 EXPORT_LIMIT = (40, 60.0)
 """Requests in seconds, polls among them: Microsoft allows an app 48 a minute."""

@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any, cast
 
 import msal
-import structlog
 
 from orchestrator.domain.access import Identified, Person
 from orchestrator.domain.clock import Clock
@@ -22,8 +21,9 @@ from orchestrator.graph.credentials import Secret
 from orchestrator.graph.msal_issuers import asking
 from orchestrator.graph.sessions import authority_session
 from orchestrator.graph.sign_in_threads import SignInThreads
+from orchestrator.telemetry.logger import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _AGAIN_SINCE = "muster_again_since"
 _NO_ANSWER = "What Entra sent is not the answer to what we asked. Sign in again."

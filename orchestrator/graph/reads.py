@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 from urllib.parse import urljoin, urlsplit
 
 import httpx
-import structlog
 
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import GraphUnreachable, ReadFailed, ReadRefused, SignInRefused
@@ -26,8 +25,9 @@ from orchestrator.graph.replies import decode, told_by
 from orchestrator.graph.transport import Http, error_of_failed_look, read_body
 from orchestrator.graph.waits import longest_wait
 from orchestrator.graph.web_pages import is_page
+from orchestrator.telemetry.logger import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 READ_LIMIT = (1_600, 20.0)
 """Requests in seconds: 400 less than an app may make in a tenant, so that a refresh leaves every write its place.

@@ -8,16 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-import structlog
 from celery import Celery
 from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
 
 from orchestrator.domain.errors import QueueUnavailable
 from orchestrator.queueing.messages import QUEUE, WORK
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.telemetry.traces import carrier
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 WORK_QUEUE = Queue(QUEUE, Exchange(""), routing_key=QUEUE)
 """Through the default exchange: a named exchange's bindings are a Redis set, and after a FLUSHALL what is published

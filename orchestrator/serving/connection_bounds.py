@@ -10,11 +10,12 @@ from http import HTTPStatus
 from typing import Any, cast
 
 import h11
-import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-log = structlog.get_logger()
+from orchestrator.telemetry.logger import get_logger
+
+log = get_logger(__name__)
 
 LIVENESS = "/api/health/live"
 RESERVED = 20

@@ -6,15 +6,15 @@ import re
 import secrets
 from http import HTTPStatus
 
-import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
 from orchestrator.serving.served import Served
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.telemetry.traces import hide_query
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _SANE = re.compile(r"[\w.-]{1,64}", re.ASCII)
 # What a device list or a name holds is never taken for something else than we say it is.

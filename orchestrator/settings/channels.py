@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from pydantic import SecretStr
-
 from orchestrator.domain.errors import SettingsInvalid
 from orchestrator.domain.notice import ChannelKind, Event
+from orchestrator.domain.secret import SecretText
 from orchestrator.settings import values
 from orchestrator.settings.places import Given, Place, Table
 from orchestrator.settings.reading import Reading
@@ -119,8 +118,8 @@ def _channel(
 ) -> ChannelSettings:
     if kind is ChannelKind.EMAIL:
         return ChannelSettings(name, kind, on, is_general, recipients=_recipients(given))
-    url = SecretStr(_url(given))
-    return ChannelSettings(name, kind, on, is_general, url, None if secret is None else SecretStr(secret.text.strip()))
+    url = SecretText(_url(given))
+    return ChannelSettings(name, kind, on, is_general, url, None if secret is None else SecretText(secret.text.strip()))
 
 
 def _recipients(given: Given) -> tuple[str, ...]:
@@ -155,7 +154,7 @@ def _smtp(given: Given, sender: str) -> SmtpSettings:
         port=port or (465 if is_wrapped else 587),
         is_wrapped=is_wrapped,
         user=_unquoted(parts.username),
-        password=None if parts.password is None else SecretStr(_unquoted(parts.password) or ""),
+        password=None if parts.password is None else SecretText(_unquoted(parts.password) or ""),
         sender=sender,
     )
 

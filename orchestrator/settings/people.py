@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
 from orchestrator.domain.action import Action, parse_action
 from orchestrator.domain.errors import SettingsInvalid
+from orchestrator.domain.secret import SecretText
 from orchestrator.settings import values
 from orchestrator.settings.places import Given
 from orchestrator.settings.reading import Reading
@@ -55,7 +54,7 @@ def take_people(reading: Reading) -> People:
     settings = PeopleSettings(
         tenant_id,
         client_id,
-        client_secret=None if secret.file else SecretStr(secret.text),
+        client_secret=None if secret.file else SecretText(secret.text),
         client_secret_file=secret.file,
         authority=authority,
         operator_ceiling=ceiling,

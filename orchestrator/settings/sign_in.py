@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from pydantic import SecretStr
-
 from orchestrator.domain.errors import SettingsInvalid
+from orchestrator.domain.secret import SecretText
 from orchestrator.settings import values
 from orchestrator.settings.places import Given, Place
 from orchestrator.settings.reading import Reading
@@ -21,14 +20,14 @@ PASSWORD = "client_certificate_password"  # noqa: S105 - the name of a setting
 class Way(TypedDict, total=False):
     """The fields of TenantSettings that say how to sign in."""
 
-    client_secret: SecretStr
+    client_secret: SecretText
     client_secret_file: Path
     client_certificate: Path
-    client_certificate_password: SecretStr
+    client_certificate_password: SecretText
     client_certificate_password_file: Path
     managed_identity: bool | str
     device_code: bool
-    access_token: SecretStr
+    access_token: SecretText
     access_token_file: Path
 
 
@@ -76,8 +75,8 @@ def _taken(reading: Reading, place: Place, given: Given) -> Way:
             return _certificate(reading, place, given)
     reading.show(name, "set", given.source)
     if name == "client_secret":
-        return {"client_secret_file": given.file} if given.file else {"client_secret": SecretStr(given.text)}
-    return {"access_token_file": given.file} if given.file else {"access_token": SecretStr(given.text.strip())}
+        return {"client_secret_file": given.file} if given.file else {"client_secret": SecretText(given.text)}
+    return {"access_token_file": given.file} if given.file else {"access_token": SecretText(given.text.strip())}
 
 
 def _certificate(reading: Reading, place: Place, given: Given) -> Way:
@@ -92,5 +91,5 @@ def _certificate(reading: Reading, place: Place, given: Given) -> Way:
         if password.file:
             way["client_certificate_password_file"] = password.file
         else:
-            way["client_certificate_password"] = SecretStr(password.text)
+            way["client_certificate_password"] = SecretText(password.text)
     return way

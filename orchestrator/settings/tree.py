@@ -9,11 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import SecretStr
-
 from orchestrator.domain.action import Action
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, Cloud, WriteLimit
 from orchestrator.domain.notice import ChannelKind, Event
+from orchestrator.domain.secret import SecretText
 
 if TYPE_CHECKING:
     from orchestrator.domain.rhythm import Cron
@@ -37,14 +36,14 @@ class TenantSettings:
     authority: str | None = None
     write_limit: WriteLimit | None = GRAPH_WRITE_LIMIT
     inventory_refresh: Cron | None = None
-    client_secret: SecretStr | None = None
+    client_secret: SecretText | None = None
     client_secret_file: Path | None = None
     client_certificate: Path | None = None
-    client_certificate_password: SecretStr | None = None
+    client_certificate_password: SecretText | None = None
     client_certificate_password_file: Path | None = None
     managed_identity: bool | str = False
     device_code: bool = False
-    access_token: SecretStr | None = None
+    access_token: SecretText | None = None
     access_token_file: Path | None = None
 
     @property
@@ -71,7 +70,7 @@ class PeopleSettings:
 
     tenant_id: str
     client_id: str
-    client_secret: SecretStr | None = None
+    client_secret: SecretText | None = None
     client_secret_file: Path | None = None
     authority: str | None = None
     operator_ceiling: int | None = None
@@ -87,8 +86,8 @@ class ChannelSettings:
     kind: ChannelKind
     events: frozenset[Event]
     is_general: bool
-    url: SecretStr | None = None
-    secret: SecretStr | None = None
+    url: SecretText | None = None
+    secret: SecretText | None = None
     recipients: tuple[str, ...] = ()
 
 
@@ -100,7 +99,7 @@ class SmtpSettings:
     port: int
     is_wrapped: bool
     user: str | None
-    password: SecretStr | None
+    password: SecretText | None
     sender: str
 
 

@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import DateTime, FromClause, bindparam, column, func, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ARRAY, DateTime, FromClause, bindparam, column, func, select
 from sqlalchemy.types import TypeEngine
 
 from orchestrator.store.json_rows import PARAMETER, Columns

@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
 
-import structlog
 from sqlalchemy import event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
@@ -44,8 +43,9 @@ from orchestrator.store.targets import Targets
 from orchestrator.store.troubles import as_statement_failed, is_nul, is_outage, place_of, unavailable
 from orchestrator.store.whole import WholeOf
 from orchestrator.store.workers import Workers
+from orchestrator.telemetry.logger import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _PATIENCE = 30
 """Seconds that a statement, a lock or SQLite's single writer is waited for."""

@@ -7,12 +7,12 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.emergency_stop import EmergencyStop
 from orchestrator.domain.ids import JobNumber
 from orchestrator.store.rows import EmergencyStopRow, JobRow
+from orchestrator.store.upserts import insert_into
 
 
 class EmergencyStops:
@@ -28,8 +28,7 @@ class EmergencyStops:
 
     async def put(self, stop: EmergencyStop) -> None:
         """Puts the stop in force; one of the same scope that is in force already stays as it is."""
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        new = dialect.insert(EmergencyStopRow).values(
+        new = insert_into(self._connection, EmergencyStopRow).values(
             scope=_scope(stop.tenant),
             tenant=stop.tenant,
             lanes=stop.lanes,

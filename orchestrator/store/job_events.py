@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.course import EventKind
 from orchestrator.domain.ids import JobNumber
 from orchestrator.store.kept_json import kept_member
 from orchestrator.store.rows import JobEventRow
+from orchestrator.store.upserts import insert_into
 
 MOST = 500
 """Marks of one job that are kept; a chart with more of them would show nothing."""
@@ -31,9 +31,8 @@ async def add_event(connection: AsyncConnection, number: JobNumber, kind: EventK
     count = select(func.count()).where(JobEventRow.job_number == number)
     if int((await connection.execute(count)).scalar_one()) >= MOST:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     row = {"job_number": number, "at": now, "kind": kind}
-    await connection.execute(dialect.insert(JobEventRow).on_conflict_do_nothing(), row)
+    await connection.execute(insert_into(connection, JobEventRow).on_conflict_do_nothing(), row)
 
 
 async def events_of(connection: AsyncConnection, number: JobNumber) -> list[JobEvent]:

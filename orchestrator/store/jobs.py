@@ -11,7 +11,6 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
-import structlog
 from sqlalchemy import (
     BigInteger,
     BindParameter,
@@ -49,8 +48,9 @@ from orchestrator.store.kept_json import kept_canaries, kept_list, kept_member, 
 from orchestrator.store.plain_text import storable
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow
 from orchestrator.store.times import UtcDateTime
+from orchestrator.telemetry.logger import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _VISIBLE = JobRow.status != JobStatus.RECEIVING
 _TALLY = (

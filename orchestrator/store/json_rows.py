@@ -8,8 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import FromClause, Text, bindparam, cast, column, func, select
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy import JSON, FromClause, Text, bindparam, cast, column, func, select
 from sqlalchemy.types import TypeEngine
 
 from orchestrator.store.times import to_text

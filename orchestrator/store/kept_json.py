@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, TypeVar
 
-import structlog
-
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.store.rows import AnyRow
+from orchestrator.telemetry.logger import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _Member = TypeVar("_Member", bound=StrEnum)
 _Read = TypeVar("_Read")

@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Insert, Text, and_, bindparam, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import LaneKey
@@ -19,6 +18,7 @@ from orchestrator.domain.pace_bounds import FAR
 from orchestrator.domain.pacing import LEARNED_FIELDS, OWN_FIELDS, Keeper, Pace, is_believable, unknown_past
 from orchestrator.store import json_rows
 from orchestrator.store.rows import LaneMinuteRow, LaneRow
+from orchestrator.store.upserts import insert_in, insert_into
 
 _MINUTE = 60
 
@@ -37,8 +37,7 @@ class Lanes:
         """
         row = (await self._connection.execute(_FIND_FOR_UPDATE, {"lane": lane})).one_or_none()
         if row is None:
-            dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-            insert = dialect.insert(LaneRow).values(key=lane, **_columns(Pace(0.0)))
+            insert = insert_into(self._connection, LaneRow).values(key=lane, **_columns(Pace(0.0)))
             ours = await self._connection.execute(insert.on_conflict_do_nothing().returning(LaneRow.key))
             if ours.one_or_none() is not None:
                 return None
@@ -121,7 +120,7 @@ def _count(dialect: str) -> Insert:
     given = json_rows.table_of(dialect, _COUNTED)
     # SQLite needs a WHERE to tell ON CONFLICT from a join.
     chosen = select(*(given.c[name] for name in _COUNTED)).where(given.c.calls > 0)
-    insert = (postgresql if dialect == "postgresql" else sqlite).insert(LaneMinuteRow)
+    insert = insert_in(dialect, LaneMinuteRow)
     statement = insert.from_select(list(_COUNTED), chosen)
     counted: Insert = statement.on_conflict_do_update(
         index_elements=["lane", "minute"],

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobId, ScheduleNumber, WorkerId
 from orchestrator.domain.schedule import MomentStatus
 from orchestrator.store.rows import AnyRow, MomentRow
+from orchestrator.store.upserts import insert_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,10 @@ class Moments:
         self, moments: Sequence[MomentFacts], *, holder: WorkerId | None = None, lease_until: datetime | None = None
     ) -> int:
         """Write down what became of moments; those that have a row already keep it. How many were new."""
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
         new = 0
         for each in moments:
             noted = await self._connection.execute(
-                dialect.insert(MomentRow)
+                insert_into(self._connection, MomentRow)
                 .values(
                     schedule_number=each.schedule,
                     at=each.at,

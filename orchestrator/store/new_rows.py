@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import asyncpg
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.store import array_rows
 from orchestrator.store.json_rows import Columns
 from orchestrator.store.rows import Base
+
+if TYPE_CHECKING:
+    import asyncpg
 
 
 async def add(connection: AsyncConnection, table: type[Base], columns: Columns, rows: Sequence[Sequence[Any]]) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.notice import Event, Notice, NoticeStatus
 from orchestrator.store.kept_json import kept_member, kept_object
 from orchestrator.store.rows import AnyRow, NoticeRow
+from orchestrator.store.upserts import insert_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,8 @@ class Notices:
 
     async def add(self, channel: str, notice: Notice, *, now: datetime) -> bool:
         """A message to be sent; False where this channel has the same one already."""
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
         added = await self._connection.execute(
-            dialect.insert(NoticeRow)
+            insert_into(self._connection, NoticeRow)
             .values(
                 channel=channel,
                 key=notice.key,

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import Tally
 from orchestrator.store.job_events import JobEvent, events_of
 from orchestrator.store.rows import SampleRow
+from orchestrator.store.upserts import insert_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,8 @@ class Samples:
             }
             for number, tally in tallies.items()
         ]
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
         if rows:
-            await self._connection.execute(dialect.insert(SampleRow).on_conflict_do_nothing(), rows)
+            await self._connection.execute(insert_into(self._connection, SampleRow).on_conflict_do_nothing(), rows)
 
     async def of(self, number: JobNumber) -> list[Sample]:
         """Every sample of a job, in order."""

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.device import Via
@@ -18,6 +17,7 @@ from orchestrator.domain.ids import ListNumber
 from orchestrator.domain.job import Intake
 from orchestrator.store.kept_json import kept_list, kept_member, readable
 from orchestrator.store.rows import AnyRow, ListPageRow, ListVersionRow, SavedListRow
+from orchestrator.store.upserts import insert_into
 
 KEPT_VERSIONS = 10
 """Versions of a list whose devices are kept; of older ones only the counts are."""
@@ -64,8 +64,9 @@ class SavedLists:
         self, name: str, via: Via, columns: Sequence[str], file_name: str | None, *, by: str, now: datetime
     ) -> tuple[ListNumber, int]:
         """A hidden version of the list of this name, which is made if need be; its number and its version."""
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        await self._connection.execute(dialect.insert(SavedListRow).values(name=name).on_conflict_do_nothing())
+        await self._connection.execute(
+            insert_into(self._connection, SavedListRow).values(name=name).on_conflict_do_nothing()
+        )
         # Locked until the commit: two imports of one list get versions of their own.
         lock = select(SavedListRow.number).where(SavedListRow.name == name).with_for_update()
         number = (await self._connection.execute(lock)).scalar_one()

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, literal, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.store.rows import AnyRow, BatchRow, JobRow, TargetLookupRow, TargetRow, UnlistedJobRow
+from orchestrator.store.upserts import insert_into
 
 _KEY_LENGTH = 12
 """Characters of an id that are its key: 48 bits of a managed device id, which no two devices of a fleet share."""
@@ -104,10 +104,9 @@ class TargetLookup:
             .where(TargetRow.job_number == number, TargetRow.line > after, TargetRow.line <= last)
             .order_by(self._key())
         )
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
         columns = ["key", "job_number", "line"]
         await self._connection.execute(
-            dialect.insert(TargetLookupRow).from_select(columns, rows).on_conflict_do_nothing()
+            insert_into(self._connection, TargetLookupRow).from_select(columns, rows).on_conflict_do_nothing()
         )
 
     def _key(self) -> ColumnElement[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from sqlalchemy import ColumnElement, DateTime, Dialect, String, func, literal
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-log = structlog.get_logger()
+from orchestrator.telemetry.logger import get_logger
+
+log = get_logger(__name__)
 
 LONG_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for a moment that cannot be read: what it would have opened is shut, and what it would have held is free."""

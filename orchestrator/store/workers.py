@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobNumber, WorkerId
 from orchestrator.store.rows import WorkerRow
+from orchestrator.store.upserts import insert_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,8 @@ class Workers:
         )
         if updated.rowcount:
             return
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
         await self._connection.execute(
-            dialect.insert(WorkerRow)
+            insert_into(self._connection, WorkerRow)
             .values(
                 id=worker.id,
                 kind=worker.kind,

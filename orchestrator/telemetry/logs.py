@@ -12,6 +12,7 @@ import structlog
 from structlog.typing import Processor
 
 from orchestrator.domain.plain_text import shown_lines
+from orchestrator.telemetry.logger import Deferred
 
 
 def set_up_logs(*, as_json: bool, level: str) -> None:
@@ -41,7 +42,7 @@ def set_up_logs(*, as_json: bool, level: str) -> None:
     )
     root = logging.getLogger()
     for old in root.handlers[:]:
-        if isinstance(old.formatter, structlog.stdlib.ProcessorFormatter):
+        if isinstance(old, Deferred) or isinstance(old.formatter, structlog.stdlib.ProcessorFormatter):
             root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())

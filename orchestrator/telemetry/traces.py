@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
-import structlog
-from opentelemetry import propagate, trace
-from opentelemetry.trace import Span, SpanKind
+from orchestrator.telemetry.logger import get_logger
 
-log = structlog.get_logger()
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
+log = get_logger(__name__)
 
 TRACE_HEADERS = ("traceparent", "tracestate")
 """What travels with a message: https://www.w3.org/TR/trace-context/"""
@@ -22,6 +24,7 @@ def set_up_traces(variables: Mapping[str, str], *, kind: str, version: str) -> b
     if not any(variables.get(name) for name in _ENDPOINTS):
         return False
     try:
+        from opentelemetry import trace  # noqa: PLC0415 - only who is traced waits for it
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - an extra
         from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - likewise
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - likewise
@@ -39,6 +42,8 @@ def set_up_traces(variables: Mapping[str, str], *, kind: str, version: str) -> b
 
 def carrier() -> dict[str, str]:
     """The span that goes on now, as what travels with a message; empty where nobody collects."""
+    from opentelemetry import propagate  # noqa: PLC0415 - likewise
+
     carried: dict[str, str] = {}
     propagate.inject(carried)
     return carried
@@ -47,13 +52,17 @@ def carrier() -> dict[str, str]:
 @contextmanager
 def continued(name: str, carried: Mapping[str, str]) -> Iterator[Span]:
     """A piece of work that somebody else's message began."""
-    context = propagate.extract(carried)
-    with trace.get_tracer("muster").start_as_current_span(name, context=context, kind=SpanKind.CONSUMER) as span:
+    from opentelemetry import propagate, trace  # noqa: PLC0415 - likewise
+
+    context, kind = propagate.extract(carried), trace.SpanKind.CONSUMER
+    with trace.get_tracer("muster").start_as_current_span(name, context=context, kind=kind) as span:
         yield span
 
 
-def spanned(name: str, **facts: str | int) -> AbstractContextManager[Span]:
+def spanned(name: str, **facts: str | int) -> AbstractContextManager[Span | None]:
     """The time of one piece of work; nothing is made where nobody collects."""
+    from opentelemetry import trace  # noqa: PLC0415 - likewise
+
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         return _NOBODY_COLLECTS
     return trace.get_tracer("muster").start_as_current_span(name, attributes=facts)
@@ -61,7 +70,9 @@ def spanned(name: str, **facts: str | int) -> AbstractContextManager[Span]:
 
 def hide_query() -> None:
     """Leave out of the request's span what its address asked: links and codes that sign somebody in stand there."""
+    from opentelemetry import trace  # noqa: PLC0415 - likewise
+
     trace.get_current_span().set_attribute("url.query", "REDACTED")
 
 
-_NOBODY_COLLECTS: AbstractContextManager[Span] = nullcontext(trace.INVALID_SPAN)
+_NOBODY_COLLECTS: AbstractContextManager[None] = nullcontext()

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import structlog
-
 from orchestrator.domain.access import Asker, scope_of
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.confirmation import Confirm, Facts
 from orchestrator.domain.errors import ScheduleInvalid
 from orchestrator.domain.rhythm import Rhythm, first_moments
 from orchestrator.domain.schedule import Order, Rules
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_schedules import ScheduleView, describe_schedule
 from orchestrator.usecases.import_list import refuse_bad_name
 from orchestrator.usecases.judge_schedule import refuse_bad_schedule
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import structlog
-
 from orchestrator.domain.errors import SignInRefused, SignInUnreachable
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.outcome import Bar, GraphError
 from orchestrator.domain.stop_reasons import reason_for
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App, Connection, Permission
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 async def admit_lane(app: App, connection: Connection, lane: LaneKey, *, only: JobNumber | None) -> bool:

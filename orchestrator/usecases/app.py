@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from random import Random
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from orchestrator.domain.batch import ErrorGroup
 from orchestrator.domain.batching import Batching
@@ -22,7 +22,10 @@ from orchestrator.engine.ports import Caller
 from orchestrator.engine.throttle import Throttle
 from orchestrator.queueing.bell import Bell
 from orchestrator.store.database import Store
-from orchestrator.telemetry.metrics import Metrics
+from orchestrator.telemetry.metering import Metering
+
+if TYPE_CHECKING:
+    from orchestrator.telemetry.metrics import Metrics
 
 
 class Permission(StrEnum):
@@ -132,11 +135,16 @@ class App:
     keep_days: int = 90
     inventory_max_age: timedelta = timedelta(days=7)
     longest_key: timedelta = timedelta(days=365)
-    metrics: Metrics = field(default_factory=Metrics)
+    metering: Metering = field(default_factory=Metering)
     waits: KnownWaits = field(default_factory=KnownWaits)
     messenger: Messenger = field(default_factory=Messenger)
     read: Callable[[Tenant], Awaitable[Reads]] = _no_reads
     words: dict[tuple[JobNumber, ErrorGroup], str] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> Metrics:
+        """What this process counts."""
+        return self.metering.metrics
 
     def tenant(self, name: str) -> Tenant:
         """The tenant of this name; UnknownTenant says which there are."""

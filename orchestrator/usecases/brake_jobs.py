@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
-import structlog
-
 from orchestrator.domain.batch import ErrorGroup, TargetChange
 from orchestrator.domain.brake import (
     Braked,
@@ -42,9 +40,10 @@ from orchestrator.engine.outages import Found, News, Outages, Over, StillOut, Tu
 from orchestrator.engine.recorder import Entry
 from orchestrator.store.brakes import BrakeState
 from orchestrator.store.database import Transaction
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _OfJobs = Callable[[Iterable[JobNumber]], None]
 _JOBS_A_PAGE = 20

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import structlog
-
 from orchestrator.domain.access import Asker, scope_of
 from orchestrator.domain.confirmation import Confirm, Facts
 from orchestrator.domain.errors import RequestRejected, ScheduleInvalid, UnknownSchedule
 from orchestrator.domain.rhythm import first_moments
 from orchestrator.domain.schedule import Schedule, ScheduleStatus
 from orchestrator.domain.schedule_change import ScheduleChange, changed
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_schedules import ScheduleView, describe_schedule
 from orchestrator.usecases.judge_schedule import refuse_bad_schedule
@@ -20,7 +19,7 @@ from orchestrator.usecases.pass_over import pass_over
 from orchestrator.usecases.schedule_json import differences
 from orchestrator.usecases.scopes import scope_of_schedule
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

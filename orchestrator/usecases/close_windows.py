@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import structlog
-
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _JOBS_A_PAGE = 100
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import structlog
-
 from orchestrator.domain.access import Asker, Role
 from orchestrator.domain.confirmation import Facts, list_facts, refuse_outdated
 from orchestrator.domain.errors import ListNeeded
 from orchestrator.domain.schedule import ScheduleStatus
 from orchestrator.store.saved_lists import ListVersion
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.scopes import refuse_list_change
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

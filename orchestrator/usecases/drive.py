@@ -10,8 +10,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import structlog
-
 from orchestrator.domain.batch import BATCH_SIZE, Claim
 from orchestrator.domain.errors import CannotContinue, MusterError, TryLater
 from orchestrator.domain.ids import JobNumber, LaneKey
@@ -28,6 +26,7 @@ from orchestrator.engine.stop import StopSignal
 from orchestrator.store.jobs import DueJob
 from orchestrator.store.many_claims import MOST_AT_ONCE, NOTHING, Lines
 from orchestrator.store.workers import WorkerSeen
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.admit_lane import admit_lane
 from orchestrator.usecases.app import App
 from orchestrator.usecases.brake_jobs import Brakeman
@@ -38,7 +37,7 @@ from orchestrator.usecases.record_outcomes import JobNews, note_in_jobs, record_
 from orchestrator.usecases.recover_stalled import LEASE, recover_stalled
 from orchestrator.usecases.report_waits import WaitReporter
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 PATIENCE = 10.0
 """Seconds that answers on their way are waited for when work stops."""

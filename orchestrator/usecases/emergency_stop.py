@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import structlog
-
 from orchestrator.domain.access import Asker, Role
 from orchestrator.domain.confirmation import Facts, refuse_outdated, stop_facts
 from orchestrator.domain.emergency_stop import EmergencyStop, lanes_of_tenant, stop_of, stops_to_lift
 from orchestrator.domain.errors import NotPermitted, RequestRejected, UnknownTenant
 from orchestrator.domain.plain_text import plain_text
 from orchestrator.store.database import Transaction
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 async def stop_calls(app: App, *, tenant: str | None, reason: str, by: Asker) -> EmergencyStop:

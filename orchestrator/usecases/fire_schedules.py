@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-import structlog
-
 from orchestrator.domain.access import Asker
 from orchestrator.domain.due import Pass, Start, Wait, come, decide, missed_words
 from orchestrator.domain.errors import CannotContinue, RequestRejected, ScheduleInvalid, TryLater
@@ -17,6 +15,7 @@ from orchestrator.domain.notice import Event, notice_of_schedule
 from orchestrator.domain.schedule import MomentStatus, Schedule, ScheduleStatus
 from orchestrator.store.database import Transaction
 from orchestrator.store.moments import MomentFacts
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.emergency_stop import halted_by
 from orchestrator.usecases.last_job import last_job
@@ -24,7 +23,7 @@ from orchestrator.usecases.revoke_key import refusal_of_creator
 from orchestrator.usecases.start_moment import MAKING, ByHand, Making, MomentLost, start_moment
 from orchestrator.usecases.tell import tell
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _SCHEDULES_A_LOOK = 100
 _CLOCKS = frozenset({"clock", "serve"})

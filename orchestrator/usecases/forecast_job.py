@@ -8,8 +8,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import structlog
-
 from orchestrator.domain.errors import TryLater
 from orchestrator.domain.forecast import Ahead, Forecast, LanePace, forecast, pace_of
 from orchestrator.domain.ids import LaneKey
@@ -18,10 +16,11 @@ from orchestrator.domain.pacing import Keeper, Standing
 from orchestrator.domain.tenant import Tenant
 from orchestrator.store.database import Transaction
 from orchestrator.store.jobs import Waiting
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.explain_waiting import look_around
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _PATIENCE = 1.0
 """Seconds that a look at the lane may take: who asks how a job stands does not wait for a server that is away."""

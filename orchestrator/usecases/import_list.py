@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import structlog
-
 from orchestrator.domain.access import Asker, Role
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected, UnknownList
@@ -18,11 +16,12 @@ from orchestrator.domain.job import Intake
 from orchestrator.intake.device_list import IntakeOptions, Page, open_device_list
 from orchestrator.intake.pages import pack, pack_devices, unpack_devices
 from orchestrator.store.saved_lists import ListPage, ListVersion
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.scopes import refuse_list_change
 from orchestrator.usecases.submit_job import refuse_if_bad
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

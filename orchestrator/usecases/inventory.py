@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import BinaryIO
 
-import structlog
-
 from orchestrator.domain.access import Asker, Scope
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.ids import InventoryNumber
@@ -17,9 +15,10 @@ from orchestrator.domain.inventory import Identifier, InventoryDevice, compare_k
 from orchestrator.domain.tenant import Tenant
 from orchestrator.intake.inventory_file import InventoryFile, open_inventory_file
 from orchestrator.store.inventory import Inventory
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import structlog
-
 from orchestrator.domain.access import Asker
 from orchestrator.domain.errors import MusterError
 from orchestrator.engine.stop import StopSignal
 from orchestrator.store.workers import WorkerSeen
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.fire_schedules import fire_schedules
 from orchestrator.usecases.prune import prune
@@ -20,7 +19,7 @@ from orchestrator.usecases.refresh_when_due import InventoryRefresher
 from orchestrator.usecases.send_notices import send_notices
 from orchestrator.usecases.tell import tell_of_ends
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _TICK = 2.0
 _TICK_PATIENCE = 30.0

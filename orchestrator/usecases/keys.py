@@ -9,8 +9,6 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import structlog
-
 from orchestrator.domain.access import Asker, Grant, Role
 from orchestrator.domain.confirmation import Facts, key_facts, refuse_outdated
 from orchestrator.domain.errors import NotPermitted, RequestRejected, UnknownTenant, WrongMoment
@@ -18,10 +16,11 @@ from orchestrator.domain.figures import rfc3339
 from orchestrator.domain.ids import ID_ALPHABET, ID_LENGTH
 from orchestrator.domain.keys import ApiKey, Creations, end_of_key
 from orchestrator.store.database import Transaction
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.revoke_key import creations_of
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 OVERLAP = timedelta(days=7)
 """How long a rotated key still opens the API where nobody says otherwise."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-import structlog
-
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.keys import ApiKey
 from orchestrator.engine.stop import StopSignal
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.keys import key_parts, opens
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _READ_EVERY = 10.0
 _PATIENCE = 20.0

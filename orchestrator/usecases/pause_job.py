@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import structlog
-
 from orchestrator.domain.access import Asker, Role
 from orchestrator.domain.confirmation import Facts, job_facts, refuse_outdated
 from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import JobStatus
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_jobs import JobView, describe_job
 from orchestrator.usecases.scopes import scope_of_job
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 async def pause_job(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import structlog
-
 from orchestrator.domain.access import Asker, Role
 from orchestrator.domain.confirmation import Facts, refuse_outdated
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.schedule import ScheduleStatus
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_schedules import ScheduleView, describe_schedule, facts_shown
 from orchestrator.usecases.scopes import scope_of_schedule
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 async def pause_schedule(

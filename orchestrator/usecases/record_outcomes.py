@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import structlog
-
 from orchestrator.domain.ids import BatchKey, JobNumber, LaneKey
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.pacing import Keeper
@@ -20,9 +18,10 @@ from orchestrator.domain.stop_reasons import reason_for
 from orchestrator.domain.turn import Turn
 from orchestrator.engine.recorder import Entry, Written
 from orchestrator.store.database import Transaction
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

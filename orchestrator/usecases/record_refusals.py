@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 
-import structlog
-
 from orchestrator.domain.access import Refusal
 from orchestrator.domain.errors import MusterError
 from orchestrator.store.audit import TOLD_ALONE
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _WRITTEN_EVERY = 1.0
 """Seconds between two writes of refusals that are only counted."""

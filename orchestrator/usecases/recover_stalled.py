@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import structlog
-
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.brake_jobs import judge_canaries
 from orchestrator.usecases.close_windows import close_windows
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 LEASE = timedelta(seconds=10)
 """How long a claim stands without a heartbeat; a killed worker's work is taken up soon after."""

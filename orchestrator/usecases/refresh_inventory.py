@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NoReturn
 
-import structlog
-
 from orchestrator.domain.access import Asker, Scope
 from orchestrator.domain.errors import IntakeFailed, PermissionMissing, ReadFailed, ReadRefused, RequestRejected
 from orchestrator.domain.figures import plural
@@ -21,10 +19,11 @@ from orchestrator.intake.inventory_file import open_inventory_file
 from orchestrator.intake.managed_device import SELECTED, SELECTED_IN_BETA, devices_in
 from orchestrator.intake.report_archive import MOST_UNPACKED, opened_report
 from orchestrator.store.inventory import Inventory
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App, Reads
 from orchestrator.usecases.inventory import add_file, add_page, forget_inventory, remove_replaced
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 PERMISSION = "DeviceManagementManagedDevices.Read.All"
 """The permission to list devices and to export their reports. https://learn.microsoft.com/graph/permissions-reference"""

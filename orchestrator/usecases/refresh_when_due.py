@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import structlog
-
 from orchestrator.domain.access import Asker
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.rhythm import Cron
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.refresh_inventory import refresh_inventory
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _CLOCKS = frozenset({"clock", "serve"})
 _RETRY_AFTER = 900.0

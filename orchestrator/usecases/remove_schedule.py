@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import structlog
-
 from orchestrator.domain.access import Asker, Role
 from orchestrator.domain.confirmation import Facts, refuse_outdated
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_schedules import facts_shown
 from orchestrator.usecases.scopes import scope_of_schedule
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 async def remove_schedule(

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import structlog
-
 from orchestrator.domain.access import Asker, scope_of
 from orchestrator.domain.confirmation import Confirm, Facts, job_facts, refuse_outdated
 from orchestrator.domain.errors import IllegalMove, WrongMoment
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.store.database import Transaction
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.brake_jobs import begin_anew
 from orchestrator.usecases.describe_jobs import JobView, describe_job
 from orchestrator.usecases.settle_lane import lane_to_move_to, move_to_lane
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _RESTING = (JobStatus.PAUSED, JobStatus.STOPPED)
 

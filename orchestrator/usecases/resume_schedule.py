@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import structlog
-
 from orchestrator.domain.access import Asker
 from orchestrator.domain.confirmation import Facts, refuse_outdated
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.schedule import ScheduleStatus
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_schedules import ScheduleView, describe_schedule, facts_shown
 from orchestrator.usecases.judge_schedule import refuse_bad_schedule
@@ -15,7 +14,7 @@ from orchestrator.usecases.pass_over import pass_over
 from orchestrator.usecases.revoke_key import refusal_of_creator
 from orchestrator.usecases.scopes import scope_of_schedule
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 async def resume_schedule(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
-
 from orchestrator.domain.access import Asker, Role, caller_of_key, key_of_caller
 from orchestrator.domain.confirmation import Facts, refuse_outdated, whole_key_facts
 from orchestrator.domain.errors import ScheduleUnreadable
@@ -14,9 +12,10 @@ from orchestrator.domain.job import JobStatus
 from orchestrator.domain.keys import ApiKey, Creations
 from orchestrator.domain.schedule import ScheduleStatus
 from orchestrator.store.database import Transaction
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,16 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import structlog
-
 from orchestrator.domain.course import EventKind, Span, spans
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.engine.stop import StopSignal
 from orchestrator.store.samples import Sample
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 EVERY = 5
 """Seconds; all who sample agree on the moments, so that many web processes write what one does."""

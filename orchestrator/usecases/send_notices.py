@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-import structlog
-
 from orchestrator.domain.errors import TryLater
 from orchestrator.domain.notice import Delivered, Delivery, NoticeStatus, Undelivered, retry_wait
 from orchestrator.store.notices import NoticeFacts, NoticeOutcome
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.tell import tell_of_ends
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 PATIENCE = 20.0
 """Seconds that one delivery may take, whatever the other side does."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 
-import structlog
-
 from orchestrator.domain.access import Asker, Role
 from orchestrator.domain.errors import UnknownSession
 from orchestrator.domain.sessions import Session
 from orchestrator.store.sessions import ID_LENGTH
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 async def list_sessions(app: App, *, by: Asker, person: str | None = None) -> list[Session]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import structlog
-
 from orchestrator.domain.access import Asker, scope_of
 from orchestrator.domain.errors import PermissionMissing, SignInRefused, TenantChanged
 from orchestrator.domain.ids import JobId, LaneKey
@@ -11,10 +9,11 @@ from orchestrator.domain.job import Job
 from orchestrator.domain.lane_change import may_rebind, tenant_problem
 from orchestrator.queueing.bell import SilentBell
 from orchestrator.store.database import Transaction
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App, Permission
 from orchestrator.usecases.explain_waiting import look_around
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 async def lane_to_move_to(app: App, wanted: str, *, by: Asker, rebind: bool) -> LaneKey | None:

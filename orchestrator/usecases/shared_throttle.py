@@ -13,8 +13,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import structlog
-
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import QueueUnavailable, StoreUnavailable, TryLater
 from orchestrator.domain.ids import LaneKey
@@ -34,11 +32,12 @@ from orchestrator.domain.pacing import (
 )
 from orchestrator.engine.throttle import Throttle
 from orchestrator.store.database import Store
+from orchestrator.telemetry.logger import get_logger
 
 if TYPE_CHECKING:
     from orchestrator.graph.throttle import RedisThrottle
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _HANDOVER = 2.0
 """Seconds within which the word must be written; the new keeper waits so much longer than permits live."""

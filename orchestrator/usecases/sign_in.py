@@ -8,17 +8,16 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import structlog
-
 from orchestrator.domain.access import Asker, Identified, Limits, grant_of_person
 from orchestrator.domain.errors import MusterError, NotPermitted, SignInRefused
 from orchestrator.domain.sessions import CHECKED_EVERY, LIFETIME, Session, Way
 from orchestrator.store.sealing import seal, unseal
 from orchestrator.store.sessions import ID_LENGTH
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.person_sign_in import Provider
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _PATIENCE = 8.0
 """Seconds that a request waits for the directory."""

@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import structlog
-
 from orchestrator.domain.access import Asker
 from orchestrator.domain.due import Window
 from orchestrator.domain.errors import IllegalMove, MusterError, TryLater, WrongMoment
@@ -20,6 +18,7 @@ from orchestrator.domain.schedule import Schedule
 from orchestrator.domain.spans import span
 from orchestrator.store.database import Transaction
 from orchestrator.store.moments import Held
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.cancel_job import cancel_job
 from orchestrator.usecases.forecast_job import forecast_new
@@ -27,7 +26,7 @@ from orchestrator.usecases.idempotency import Idempotency
 from orchestrator.usecases.last_job import last_job
 from orchestrator.usecases.submit_list import ListRequest, submit_list
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 MAKING = timedelta(seconds=10)
 """How long a moment is held without a sign of life; a killed clock's is taken up soon after."""

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
 
-import structlog
-
 from orchestrator.domain.access import Asker, scope_of
 from orchestrator.domain.action import Action
 from orchestrator.domain.batch import BATCH_SIZE, split
@@ -28,12 +26,13 @@ from orchestrator.intake.report import IntakeReport
 from orchestrator.store.brakes import FIRST_LOOK_WITHIN
 from orchestrator.store.database import Transaction
 from orchestrator.store.reception import NewJob
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.forecast_job import forecast_new
 from orchestrator.usecases.idempotency import Idempotency, KeyTaken, job_of_key
 from orchestrator.usecases.read_list import open_list, pages_of, read_to_end
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 MOST_BELLS = 8
 """Bells rung for a new job: enough to wake the workers of a usual installation; others look by themselves."""

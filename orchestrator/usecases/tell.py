@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-import structlog
-
 from orchestrator.domain.errors import UnknownSchedule
 from orchestrator.domain.job import Job
 from orchestrator.domain.notice import Notice, notice_of_job
 from orchestrator.store.database import Transaction
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _JOBS_A_PAGE = 50
 _STALE = timedelta(days=1)

@@ -7,15 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-import structlog
-
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.job_filter import JobFilter
 from orchestrator.engine.stop import StopSignal
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
 from orchestrator.usecases.describe_jobs import JobView, describe_job, list_jobs
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 T = TypeVar("T")
 

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
@@ -36,13 +35,14 @@ from orchestrator.domain.errors import (
 )
 from orchestrator.serving.faults import FaultsAnswered, told_over_http
 from orchestrator.serving.served import record_refused_change
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.web.page_words import in_page_words
 from orchestrator.web.pages import Pages, go_to, is_fragment, query
 from orchestrator.web.session import SignInFirst, Visitor
 from orchestrator.web.shown import SHOWN_FIELD, fields_sent, shown_text
 from orchestrator.web.typed import TYPED_FIELD, TYPED_FOR_FIELD, Untyped
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 def explain_problems(web: FastAPI, pages: Pages) -> None:

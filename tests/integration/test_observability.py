@@ -160,6 +160,7 @@ def test_a_message_carries_the_trace_that_it_belongs_to(spans: InMemorySpanExpor
         pass
     received = next(span for span in spans.get_finished_spans() if span.name == "work")
 
+    assert sent is not None
     assert received.parent is not None
     assert received.parent.span_id == sent.get_span_context().span_id
 

@@ -46,7 +46,7 @@ def test_variables_make_general_channels_that_are_called_as_their_kind() -> None
         587,
     )
     assert settings.smtp.password is not None
-    assert settings.smtp.password.get_secret_value() == "pass/word"
+    assert settings.smtp.password.value == "pass/word"
     assert settings.public_url == "https://muster.contoso.example"
     assert settings.notes == ()
 
@@ -87,7 +87,7 @@ def test_tables_make_channels_that_hear_of_schedules_that_name_them(tmp_path: Pa
     night, everything = settings.channels["night-shift"], settings.channels["all"]
     assert (night.kind, night.events, night.is_general) == (ChannelKind.SLACK, frozenset({Event.MISSED}), False)
     assert night.url is not None
-    assert night.url.get_secret_value() == ADDRESS
+    assert night.url.value == ADDRESS
     assert (everything.is_general, Event.TEST in everything.events) == (True, False)
     assert len(settings.notes) == 1
     assert "colour" in settings.notes[0]

@@ -81,7 +81,7 @@ def test_a_certificate_may_have_a_password(certificate: Path) -> None:
 
     assert tenant.client_certificate == certificate
     assert tenant.client_certificate_password is not None
-    assert tenant.client_certificate_password.get_secret_value() == "hunter2"
+    assert tenant.client_certificate_password.value == "hunter2"
 
 
 def test_the_file_form_of_a_certificate_is_the_certificate_itself(certificate: Path) -> None:
