@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.settings import Settings
 from orchestrator.web.access_pages import access_routes
+from orchestrator.web.display_page import display_routes
 from orchestrator.web.entra import entra_routes
 from orchestrator.web.halt_page import halt_routes
 from orchestrator.web.health_page import health_page
@@ -45,6 +46,7 @@ def make_web(settings: Settings) -> FastAPI:
         lanes_page(pages),
         health_page(pages),
         halt_routes(pages),
+        display_routes(pages),
     ):
         web.include_router(routes)
     web.mount("/static", StaticFiles(directory=HERE / "static"))

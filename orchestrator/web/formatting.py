@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 
 from orchestrator.domain.figures import plural, rfc3339
-from orchestrator.domain.job import JobStatus, Tally, status_words
+from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.spans import span
 
-PARTS = ("accepted", "failed", "uncertain", "cancelled", "sending", "waiting")
+PARTS = ("accepted", "uncertain", "failed", "cancelled", "sending", "waiting")
 """The statuses of targets in the order in which a bar shows them."""
 
 
@@ -39,16 +39,19 @@ def moment(value: datetime | None) -> Markup:
     )
 
 
-def bar(tally: Tally) -> list[tuple[str, float, float]]:
-    """The parts of a progress bar as (status, where it begins, how wide it is), of a width of 100."""
+def bar(tally: Tally, *, least: float = 0.6) -> list[tuple[str, float, float]]:
+    """The parts of a progress bar as (status, where it begins, how wide it is), of a width of 100.
+
+    A part that is not zero has the width `least` or more, so that one failed device of 100,000 is seen.
+    """
+    counts = [(status, getattr(tally, status)) for status in PARTS if getattr(tally, status)]
+    widths = [max(least, 100 * count / tally.total) for _, count in counts]
+    scale = 100 / sum(widths) if widths else 1.0
     parts: list[tuple[str, float, float]] = []
     begins = 0.0
-    for status in PARTS:
-        count = getattr(tally, status)
-        if count and tally.total:
-            width = 100 * count / tally.total
-            parts.append((status, round(begins, 3), round(width, 3)))
-            begins += width
+    for (status, _), width in zip(counts, widths, strict=True):
+        parts.append((status, round(begins, 3), round(width * scale, 3)))
+        begins += width * scale
     return parts
 
 
@@ -59,11 +62,41 @@ def headline(tally: Tally) -> str:
 
 
 def standing(status: JobStatus, tally: Tally) -> tuple[str, str]:
-    """The kind of a job's badge, which gives the colour, and its words."""
-    words = status_words(status, tally)
-    if words == status.value:
-        return status.value, words
-    return ("failures" if tally.accepted else "failed"), words
+    """The kind of a job's badge, which gives shape and colour, and its words."""
+    if status is JobStatus.FINISHED and (tally.failed or tally.uncertain):
+        if not tally.accepted:
+            return (
+                "failed",
+                "All failed" if tally.failed == tally.total else f"Finished, none of {number(tally.total)} accepted",
+            )
+        return "failures", f"Finished, {_unwell(tally)}"
+    if status is JobStatus.STOPPED and tally.failed:
+        return "stopped", f"Stopped, {number(tally.failed)} failed"
+    return status.value, status.value.capitalize()
+
+
+def _unwell(tally: Tally) -> str:
+    return f"{number(tally.failed)} failed" if tally.failed else f"{number(tally.uncertain)} uncertain"
+
+
+def sign_of(kind: str) -> str:
+    """The icon of a status, so that no status is told by its colour alone."""
+    return _SIGNS.get(kind, "circle-dashed")
+
+
+_SIGNS = {
+    **dict.fromkeys(
+        ("finished", "accepted", "valid", "good", "well", "open", "active", "started", "sent"), "circle-check"
+    ),
+    **dict.fromkeys(("failures", "uncertain", "duplicate", "expired", "set aside", "skipped"), "circle-alert"),
+    **dict.fromkeys(("failed", "rejected", "revoked", "ill", "closed"), "circle-x"),
+    **dict.fromkeys(("running", "sending", "starting"), "loader-circle"),
+    **dict.fromkeys(("paused", "pausing"), "circle-pause"),
+    **dict.fromkeys(("cancelled", "cancelling", "ended"), "ban"),
+    "stopped": "octagon-x",
+    "missed": "clock-alert",
+    "blackout": "flag",
+}
 
 
 def left(finish_at: datetime | None, now: datetime) -> str | None:

@@ -12,11 +12,13 @@ from urllib.parse import urlencode
 from fastapi import Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from orchestrator import __version__
 from orchestrator.domain.figures import plural
 from orchestrator.domain.spans import span
 from orchestrator.web import formatting
+from orchestrator.web.display import display_of
 from orchestrator.web.page_words import in_page_words
 from orchestrator.web.session import Visitor
 from orchestrator.web.shown import shown_text
@@ -54,6 +56,8 @@ class Pages:
             bar=formatting.bar,
             headline=formatting.headline,
             standing=formatting.standing,
+            sign_of=formatting.sign_of,
+            icon=icon,
             left=formatting.left,
             version=__version__,
             asset=asset,
@@ -69,7 +73,13 @@ class Pages:
         visitor: Visitor | None = getattr(request.state, "visitor", None)
         here = request.url.path
         stops = getattr(request.state, "emergency_stops", ())
-        shared = {"visitor": visitor, "emergency_stops": stops, "here": here, "is_fragment": is_fragment(request)}
+        shared = {
+            "visitor": visitor,
+            "emergency_stops": stops,
+            "here": here,
+            "display": display_of(request),
+            "is_fragment": is_fragment(request),
+        }
         text = self.text(template, **shared, **facts)
         return HTMLResponse(text, status, {"Cache-Control": "no-store"})
 
@@ -79,6 +89,14 @@ def asset(name: str) -> str:
     """Where a file of ours is; its address changes with its content, so that it may be kept for ever."""
     digest = sha256((HERE / "static" / name).read_bytes()).hexdigest()[:12]
     return f"/static/{name}?{digest}"
+
+
+@lru_cache
+def icon(name: str) -> Markup:
+    """One icon of the sprite; the word beside it says what it means."""
+    return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>').format(
+        asset("icons.svg"), name
+    )
 
 
 def query(**parameters: object) -> str:

@@ -97,14 +97,14 @@ def test_a_list_is_dropped_judged_confirmed_and_runs_before_ones_eyes(
     assert swapped == ""
     assert before < 380
     assert admin.count("failed") == 20
-    admin.sees("finished")
+    admin.sees("Finished")
     admin.sees("CHG-4711")
     assert sum(installation.graph.tenant.effects.values()) >= 380
 
 
 def test_what_failed_is_explained_and_retried(admin: Browser, installation: Installation) -> None:
     submit(admin, "ring-0", a_list(0, 30))
-    admin.sees("finished")
+    admin.sees("Finished")
     admin.sees("20 failed: 404 ResourceNotFound")
     admin.sees("Graph knows no managed device with this id.")
     pictured(admin, "errors")
@@ -125,7 +125,7 @@ def test_what_failed_is_explained_and_retried(admin: Browser, installation: Inst
 
 def test_a_job_is_paused_resumed_weighed_and_cancelled(admin: Browser) -> None:
     submit(admin, "steered", a_list(100, 350))
-    for opener, does, seen in (("Pause", "Pause", "paused"), ("Resume", "Resume", "running")):
+    for opener, does, seen in (("Pause", "Pause", "Paused"), ("Resume", "Resume", "Running")):
         admin.press(lambda opener=opener: admin.button(opener))  # type: ignore[misc] # bound at once
         admin.press(lambda does=does: admin.element(f"//dialog[@open]//button[normalize-space()='{does}']"))  # type: ignore[misc] # likewise
         admin.waits_for(lambda seen=seen: seen in admin.element("//span[contains(@class, 'badge')]").text, seen)  # type: ignore[misc] # likewise
@@ -135,7 +135,7 @@ def test_a_job_is_paused_resumed_weighed_and_cancelled(admin: Browser) -> None:
     admin.sees("low priority")
     admin.press(lambda: admin.button("Cancel"))
     admin.press(lambda: admin.button("Cancel the job"))
-    admin.waits_for(lambda: "cancelled" in admin.element("//span[contains(@class, 'badge')]").text, "cancelled")
+    admin.waits_for(lambda: "Cancelled" in admin.element("//span[contains(@class, 'badge')]").text, "cancelled")
 
     told = admin.text()
     assert all(word in told for word in ("paused by", "resumed by", "reprioritised by", "cancelled by"))
@@ -144,7 +144,7 @@ def test_a_job_is_paused_resumed_weighed_and_cancelled(admin: Browser) -> None:
 
 def test_devices_are_searched_and_filtered(admin: Browser) -> None:
     submit(admin, "searched", a_list(0, 60))
-    admin.sees("finished")
+    admin.sees("Finished")
     Select(admin.field("Status")).select_by_visible_text("failed")
     admin.waits_for(lambda: len(admin.driver.find_elements(By.CSS_SELECTOR, "#target-rows tbody tr")) == 20, "20 rows")
     admin.field("Search").send_keys(device_ids(600)[7][4:18])
@@ -160,7 +160,7 @@ def test_a_page_left_open_survives_a_restart_of_the_service(admin: Browser, inst
     submit(admin, "left-open", a_list(100, 340))
     admin.press(lambda: admin.button("Pause"))
     admin.press(lambda: admin.element("//dialog[@open]//button[normalize-space()='Pause']"))
-    admin.sees("paused")
+    admin.sees("Paused")
     job = admin.driver.current_url.rpartition("/")[2]
 
     installation.processes.close()
@@ -168,7 +168,7 @@ def test_a_page_left_open_survives_a_restart_of_the_service(admin: Browser, inst
     installation.processes = installation.serve()
     admin.waits_for(lambda: "The connection is lost." not in admin.text(), "the connection again")
     installation.muster.run("job", "cancel", job)
-    admin.waits_for(lambda: "cancelled" in admin.element("//span[contains(@class, 'badge')]").text, "cancelled")
+    admin.waits_for(lambda: "Cancelled" in admin.element("//span[contains(@class, 'badge')]").text, "cancelled")
 
     assert admin.driver.current_url.endswith(job)
     # While the service was away the browser said so, as it should.
@@ -243,7 +243,7 @@ def test_nothing_stands_in_the_way_of_a_screen_reader_and_nothing_is_cut_off(
     admin: Browser, installation: Installation, width: int, *, dark: bool
 ) -> None:
     job = submit(admin, "for-all", a_list(10, 40))
-    admin.sees("finished")
+    admin.sees("Finished")
     kept = (("list", "import", "fleet", "-"), ("schedule", "add", "nightly", "--cron", "0 2 * * *", *_ORDER))
     for command in kept:
         installation.muster.run(*command, stdin=a_list(10, 40).encode())
@@ -317,7 +317,7 @@ def test_a_key_is_made_shown_once_and_revoked(admin: Browser) -> None:
     listed = admin.text()
     admin.element("//button[@aria-label='Revoke portal']").click()
     admin.element("//dialog[@open]//button[normalize-space()='Revoke']").click()
-    admin.sees("revoked")
+    admin.sees("Revoked")
 
     assert text.startswith("muster_")
     assert text not in listed
@@ -350,7 +350,7 @@ def test_a_list_is_kept_and_submitted_by_a_schedule_whose_runs_are_shown_as_they
     admin.element("//dialog[@open]//button[normalize-space()='Run']").click()
     admin.sees("20 of 20 devices")
     admin.link("weekly").click()
-    admin.sees("started")
+    admin.sees("Started")
     admin.button("Pause").click()
     admin.element("//dialog[@open]//button[normalize-space()='Pause']").click()
     admin.sees("paused by key:admin")
@@ -404,7 +404,7 @@ def test_a_schedule_is_changed_where_it_stands_with_its_next_runs_shown_as_they_
 def test_more_tabs_may_be_open_than_a_browser_has_connections(admin: Browser, installation: Installation) -> None:
     job = submit(admin, "in-many-tabs", a_list(100, 340))
     installation.muster.run("job", "pause", job)
-    admin.sees("paused")
+    admin.sees("Paused")
     here = admin.driver.current_window_handle
     for _ in range(8):
         admin.driver.switch_to.new_window("tab")

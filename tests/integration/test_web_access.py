@@ -99,6 +99,8 @@ NEEDED = {
     "GET /health": Role.VIEWER,
     "GET /halt": Role.VIEWER,
     "GET /halt/banner": Role.VIEWER,
+    "GET /display": Role.VIEWER,
+    "POST /display": Role.VIEWER,
     "POST /halt": Role.OPERATOR,
     "POST /halt/lift": Role.ADMIN,
 }
@@ -164,6 +166,22 @@ async def test_each_page_lets_in_who_may_and_nobody_else(service: Service) -> No
         else:
             assert (status == 403) == (not role.includes(needed)), (role, route, status)
             assert status < 500, (role, route, status)
+
+
+async def test_a_reader_chooses_theme_rows_and_clock_and_is_led_back(service: Service) -> None:
+    async with a_visitor(service, Role.VIEWER) as client:
+        token = await csrf_of(client)
+        chosen = {"csrf": token, "theme": "dark", "rows": "compact", "zone": "W. Europe Standard Time", "to": "/lanes"}
+        saved = await client.post("/display", data=chosen)
+        page = await client.get(saved.headers["location"])
+        refused = await client.post("/display", data={**chosen, "zone": "Nowhere/Else"})
+        away = await client.post("/display", data={**chosen, "to": "//elsewhere.example"})
+
+    assert saved.headers["location"] == "/lanes"
+    assert '<html lang="en" data-theme="dark" data-rows="compact" data-zone="Europe/Berlin">' in page.text
+    assert refused.status_code == 422
+    assert "no time zone" in refused.text
+    assert away.headers["location"] == "/"
 
 
 async def test_a_change_that_another_site_asks_for_is_refused(service: Service) -> None:

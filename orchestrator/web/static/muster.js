@@ -2,24 +2,49 @@
 "use strict";
 
 (() => {
+  // The reader's clock: the zone that was chosen, else the browser's own.
+  const chosenZone = document.documentElement.dataset.zone || undefined;
+  const browserZone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  const format = (parts) => new Intl.DateTimeFormat("en-GB", { ...parts, timeZone: chosenZone, hourCycle: "h23" });
+  const time = { hour: "2-digit", minute: "2-digit" };
   const formats = {
-    day: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }),
-    year: new Intl.DateTimeFormat(undefined, {
-      year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit",
-    }),
-    clock: new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" }),
+    clock: format({ ...time, second: "2-digit" }),
+    week: format({ weekday: "short", ...time }),
+    year: format({ day: "numeric", month: "short", ...time }),
+    older: format({ day: "numeric", month: "short", year: "numeric" }),
+    minute: format(time),
+    day: format({ year: "numeric", month: "2-digit", day: "2-digit" }),
   };
+  // The server draws time axes, and learns the zone from here.
+  document.cookie = `muster-zone=${encodeURIComponent(browserZone)}; path=/; max-age=31536000; samesite=lax`;
+
+  function kindOf(moment, now) {
+    if (formats.day.format(moment) === formats.day.format(now)) return "clock";
+    const days = Math.abs(moment - now) / 86400000;
+    return days < 6 ? "week" : days < 300 ? "year" : "older";
+  }
 
   function localTimes(root) {
-    for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
-      const moment = new Date(time.dateTime);
-      const now = new Date();
-      const kind = moment.toDateString() === now.toDateString() ? "clock"
-        : moment.getFullYear() === now.getFullYear() ? "day" : "year";
-      time.textContent = formats[kind].format(moment);
-      time.dataset.local = "";
+    const now = new Date();
+    for (const each of root.querySelectorAll("time[datetime]:not([data-local])")) {
+      const moment = new Date(each.dateTime);
+      each.textContent = formats[kindOf(moment, now)].format(moment);
+      each.dataset.local = "";
     }
   }
+
+  function showClock() {
+    const clock = document.querySelector("[data-clock]");
+    if (clock) clock.textContent = `${formats.minute.format(new Date())} ${(chosenZone || browserZone).split("/").pop().replaceAll("_", " ")}`;
+  }
+  setInterval(showClock, 10000);
+
+  // "/" leads to the search, as it does on other pages that admins use.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog[open]")) return;
+    const find = document.querySelector("[data-find]");
+    if (find) { event.preventDefault(); find.focus(); }
+  });
 
   function settled(root) {
     localTimes(root);
@@ -29,6 +54,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     settled(document);
+    showClock();
     // A schedule follows the wall clock of whoever adds it, unless they say otherwise.
     const zone = document.querySelector("[data-zones]");
     if (zone) {

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from orchestrator.domain.job import Tally
-from orchestrator.web.formatting import bar, headline, left, moment, per_second, percent
+from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.web.formatting import bar, headline, left, moment, per_second, percent, standing
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,34 @@ def test_a_share_is_never_all_before_all_is_done(part: int, whole: int, words: s
 def test_the_parts_of_a_bar_lie_side_by_side_and_fill_it() -> None:
     parts = bar(Tally(waiting=1, sending=1, accepted=5, failed=2, uncertain=1))
 
-    assert [status for status, _, _ in parts] == ["accepted", "failed", "uncertain", "sending", "waiting"]
-    assert [begins for _, begins, _ in parts] == [0, 50, 70, 80, 90]
+    assert [status for status, _, _ in parts] == ["accepted", "uncertain", "failed", "sending", "waiting"]
+    assert [begins for _, begins, _ in parts] == [0, 50, 60, 80, 90]
     assert sum(width for _, _, width in parts) == 100
     assert bar(Tally()) == []
+
+
+def test_one_failed_device_of_very_many_is_seen_in_a_bar() -> None:
+    parts = bar(Tally(accepted=999_999, failed=1))
+
+    assert parts[1][0] == "failed"
+    assert parts[1][2] > 0.5
+    assert round(sum(width for _, _, width in parts), 2) == 100
+
+
+@pytest.mark.parametrize(
+    ("status", "tally", "shown"),
+    [
+        (JobStatus.FINISHED, Tally(accepted=9), ("finished", "Finished")),
+        (JobStatus.FINISHED, Tally(accepted=9, failed=22, uncertain=1), ("failures", "Finished, 22 failed")),
+        (JobStatus.FINISHED, Tally(accepted=9, uncertain=12), ("failures", "Finished, 12 uncertain")),
+        (JobStatus.FINISHED, Tally(failed=122), ("failed", "All failed")),
+        (JobStatus.FINISHED, Tally(failed=1, uncertain=1), ("failed", "Finished, none of 2 accepted")),
+        (JobStatus.STOPPED, Tally(waiting=4, failed=198), ("stopped", "Stopped, 198 failed")),
+        (JobStatus.STOPPED, Tally(waiting=4), ("stopped", "Stopped")),
+    ],
+)
+def test_an_end_with_failures_never_reads_as_a_success(status: JobStatus, tally: Tally, shown: tuple[str, str]) -> None:
+    assert standing(status, tally) == shown
 
 
 def test_a_moment_is_utc_for_the_page_to_turn_into_local_time() -> None:
