@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from functools import cache
+
+from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,28 +33,35 @@ _POLICY = (
 
 def make_web(settings: Settings) -> FastAPI:
     """The dashboard, to be mounted beside the API; it shares the state of the process."""
-    pages = Pages()
+    pages, routers = _routes(settings.max_bytes)
     web = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    for routes in (
-        sign_in_routes(pages),
-        entra_routes(pages),
-        new_job_routes(pages, settings.max_bytes),
-        live_routes(pages),
-        move_routes(pages),
-        job_pages(pages),
-        schedule_pages(pages),
-        list_pages(pages, settings.max_bytes),
-        access_routes(pages),
-        lanes_page(pages),
-        health_page(pages),
-        halt_routes(pages),
-        display_routes(pages),
-    ):
+    for routes in routers:
         web.include_router(routes)
     web.mount("/static", StaticFiles(directory=HERE / "static"))
     explain_problems(web, pages)
     web.add_middleware(_Guard)
     return web
+
+
+@cache
+def _routes(max_bytes: int) -> tuple[Pages, tuple[APIRouter, ...]]:
+    # Once in a process: FastAPI reads the signature of every route, which takes a while, and none has state.
+    pages = Pages()
+    return pages, (
+        sign_in_routes(pages),
+        entra_routes(pages),
+        new_job_routes(pages, max_bytes),
+        live_routes(pages),
+        move_routes(pages),
+        job_pages(pages),
+        schedule_pages(pages),
+        list_pages(pages, max_bytes),
+        access_routes(pages),
+        lanes_page(pages),
+        health_page(pages),
+        halt_routes(pages),
+        display_routes(pages),
+    )
 
 
 class _Guard:

@@ -50,7 +50,8 @@ def postgres_template(server: str) -> Iterator[str]:
 def postgres_copy(server: str, template: str) -> Iterator[str]:
     """The URL of a copy of `template`, gone after the block."""
     name = f"muster_test_{uuid.uuid4().hex[:12]}"
-    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    # File by file: half the time of PostgreSQL's own way, which writes every page to its log as well.
+    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
     try:
         yield _at(server, name)
     finally:
