@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-from orchestrator.store.rows import Base
+from orchestrator.store.indexes import complete_metadata
 
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=Base.metadata,
+    target_metadata=complete_metadata(),
     render_as_batch=connection.dialect.name == "sqlite",
     transaction_per_migration=False,
     compare_type=True,

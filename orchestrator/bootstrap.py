@@ -48,7 +48,6 @@ from orchestrator.store.schema import HEAD, revision, upgrade
 from orchestrator.telemetry.metering import Metering
 from orchestrator.telemetry.traces import set_up_traces
 from orchestrator.usecases.app import App, Connection, Messenger, Reads
-from orchestrator.usecases.shared_throttle import SharedThrottle
 
 if TYPE_CHECKING:
     from orchestrator.graph.auth import SignIn
@@ -307,6 +306,7 @@ async def _shared_parts(
     # Celery and Redis are loaded only where they are used: a laptop's `run` does not wait for them.
     from orchestrator.graph.throttle import open_redis_throttle  # noqa: PLC0415
     from orchestrator.queueing.celery_queue import CeleryBell  # noqa: PLC0415
+    from orchestrator.usecases.shared_throttle import SharedThrottle  # noqa: PLC0415
 
     redis = await opened.enter_async_context(
         open_redis_throttle(settings.broker_url, clock, SystemRandom(), prefix="muster:")

@@ -14,8 +14,7 @@ import click
 from orchestrator.cli import exits
 from orchestrator.cli.bridge import Interrupt
 from orchestrator.cli.invocation import Format, asker
-from orchestrator.cli.job_text import say_summary
-from orchestrator.cli.output import as_csv, as_json, write
+from orchestrator.cli.job_text import show_job
 from orchestrator.cli.progress import LOOK, Progress, open_progress
 from orchestrator.cli.report_file import write_report
 from orchestrator.domain.errors import IllegalMove, NobodyWorking, TenantChanged, TryLater
@@ -24,11 +23,10 @@ from orchestrator.engine.garbage import collect_seldom
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.describe_jobs import JobView, describe_job
 from orchestrator.usecases.drive import PATIENCE, drive
-from orchestrator.usecases.job_json import job_object, job_row
 from orchestrator.usecases.pause_job import pause_job
 from orchestrator.usecases.send_notices import tell_now
 from orchestrator.usecases.settle_lane import rebind_hint
-from orchestrator.usecases.who_works import who_works
+from orchestrator.usecases.who_works import somebody_works
 from orchestrator.usecases.write_report import report_text
 
 if TYPE_CHECKING:
@@ -37,8 +35,6 @@ if TYPE_CHECKING:
     from orchestrator.usecases.app import App
 
 log = get_logger(__name__)
-
-_WORKING = frozenset({"serve", "worker"})
 
 _PROMPT = 1.5
 """Seconds within which a database says how a job stands, unless it is slow."""
@@ -52,11 +48,6 @@ class Ending:
     report: Path | None = None
     is_quiet: bool = False
     aside: Callable[[], None] | None = None
-
-
-async def somebody_works(app: App) -> bool:
-    """Whether a standing process takes the jobs of this database."""
-    return any(worker.kind in _WORKING for worker in await who_works(app))
 
 
 async def work_through(app: App, interrupt: Interrupt, job: Job, ending: Ending) -> int:
@@ -120,18 +111,6 @@ async def conclude(app: App, job: Job, ending: Ending, *, interrupted: bool) -> 
     elif written is not None:
         _say_where(written, ending)
     return code
-
-
-def show_job(view: JobView, output: Format, *, is_quiet: bool = False) -> None:
-    """One job on stdout."""
-    match output:
-        case Format.JSON:
-            write(as_json(job_object(view)))
-        case Format.CSV:
-            write(as_csv([job_row(view)]))
-        case Format.TABLE:
-            if not is_quiet:
-                say_summary(view)
 
 
 def _say_where(written: Path, ending: Ending) -> None:

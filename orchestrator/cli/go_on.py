@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from orchestrator.cli.bridge import Interrupt
-from orchestrator.cli.foreground import Ending, follow, follow_started, report_path, somebody_works, work_through
+from orchestrator.cli.foreground import Ending, follow, follow_started, report_path, work_through
 from orchestrator.cli.invocation import Invocation, asker
 from orchestrator.cli.launch import with_app
 from orchestrator.cli.questions import Agreement
@@ -24,6 +24,7 @@ from orchestrator.usecases.describe_jobs import describe_job
 from orchestrator.usecases.resume_job import resume_job
 from orchestrator.usecases.retry_job import RetryWish, preview_retry, retry_job
 from orchestrator.usecases.run_schedule import run_schedule
+from orchestrator.usecases.who_works import somebody_works
 
 
 def launch_follow(invocation: Invocation, wanted: str, *, is_quiet: bool) -> int:

@@ -121,7 +121,7 @@ def retry(
 
 
 def _show(invocation: Invocation, view: JobView) -> None:
-    from orchestrator.cli.foreground import show_job
+    from orchestrator.cli.job_text import show_job
 
     if invocation.output is Format.TABLE:
         click.echo(f"Job {view.job.id} is {view.status}, priority {view.job.priority}.", err=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli.invocation import Format
 from orchestrator.cli.progress import standing, waits_for
 from orchestrator.cli.terminal import Styled, say
 from orchestrator.domain.figures import local, plural
@@ -28,6 +29,21 @@ _COUNTS = (
     ("sending", "", "on the way"),
     ("waiting", "", "not sent yet"),
 )
+
+
+def show_job(view: JobView, output: Format, *, is_quiet: bool = False) -> None:
+    """One job on stdout."""
+    from orchestrator.cli.output import as_csv, as_json, write
+    from orchestrator.usecases.job_json import job_object, job_row
+
+    match output:
+        case Format.JSON:
+            write(as_json(job_object(view)))
+        case Format.CSV:
+            write(as_csv([job_row(view)]))
+        case Format.TABLE:
+            if not is_quiet:
+                say_summary(view)
 
 
 def say_summary(view: JobView) -> None:

@@ -53,8 +53,7 @@ def list_(invocation: Invocation, *, limit: int) -> None:
 @pass_invocation
 def show(invocation: Invocation, wanted: str) -> None:
     """How one job stands."""
-    from orchestrator.cli.foreground import show_job
-    from orchestrator.cli.job_text import facts_of
+    from orchestrator.cli.job_text import facts_of, show_job
     from orchestrator.cli.output import show_facts
     from orchestrator.usecases.describe_jobs import describe_job
 

@@ -11,16 +11,8 @@ import click
 from orchestrator.bootstrap import open_app
 from orchestrator.cli import bridge, exits
 from orchestrator.cli.bridge import Interrupt
-from orchestrator.cli.foreground import (
-    Ending,
-    follow_started,
-    report_path,
-    show_job,
-    somebody_works,
-    work_through,
-)
 from orchestrator.cli.invocation import Format, Invocation, prompt_sign_in, say_stops
-from orchestrator.cli.job_text import unfinished_line
+from orchestrator.cli.job_text import show_job, unfinished_line
 from orchestrator.cli.output import show_facts
 from orchestrator.cli.questions import confirm_with, finish_line, say_preview
 from orchestrator.cli.report_file import refuse_unwritable
@@ -37,6 +29,7 @@ from orchestrator.usecases.check_way import check_way
 from orchestrator.usecases.describe_jobs import describe_job, list_jobs, unfinished_jobs
 from orchestrator.usecases.job_json import preview_object
 from orchestrator.usecases.submit_job import NotConfirmed, preview_job, submit_job
+from orchestrator.usecases.who_works import somebody_works
 
 Work = Callable[[App, Interrupt], Awaitable[int]]
 
@@ -61,6 +54,8 @@ def run_list(
             return await _preview(app, settings, submission, output)
         job = await _receive(app, interrupt, settings, submission, calls_here=settings.is_embedded)
         await _say_submitted(app, job)
+        from orchestrator.cli.foreground import Ending, follow_started, report_path, work_through
+
         ending = Ending(output, report_path(job.id, submission.report), aside=aside)
         through = work_through if settings.is_embedded else follow_started
         return await through(app, interrupt, job, ending)
@@ -80,6 +75,8 @@ def launch_submit(invocation: Invocation, submission: Submission, *, waits: bool
             return await _preview(app, settings, submission, invocation.output)
         job = await _receive(app, interrupt, settings, submission)
         if waits:
+            from orchestrator.cli.foreground import Ending, follow_started
+
             await _say_submitted(app, job)
             return await follow_started(app, interrupt, job, Ending(invocation.output, submission.report))
         await _say_relay(app)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.emergency_stop import EmergencyStop
 from orchestrator.domain.errors import ConfirmationOutdated
 from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
-from orchestrator.domain.keys import ApiKey, Creations
-from orchestrator.domain.schedule import Schedule
+
+if TYPE_CHECKING:
+    from orchestrator.domain.keys import ApiKey, Creations
+    from orchestrator.domain.schedule import Schedule
 
 Confirm = Callable[[Action, int], None]
 """Is called with the action and the number of devices just before a change; an exception from it leaves all as it is.

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
@@ -18,10 +18,12 @@ from orchestrator.domain.outcome import Outcome
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import Target
 from orchestrator.engine.caution import Caution
-from orchestrator.engine.held_batch import HeldBatch
 from orchestrator.engine.outages import Outages
-from orchestrator.engine.recorder import Recorder
 from orchestrator.engine.throttle import Throttle
+
+if TYPE_CHECKING:
+    from orchestrator.engine.held_batch import HeldBatch
+    from orchestrator.engine.recorder import Recorder
 
 
 class Caller(Protocol):

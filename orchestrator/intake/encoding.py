@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import codecs
 
-from charset_normalizer import from_bytes
-
 from orchestrator.domain.errors import IntakeFailed
 
 BROKEN_BYTES = "muster.windows1252"
@@ -26,6 +24,8 @@ def detect_encoding(head: bytes) -> str:
     sample = head[: head.rfind(b"\n") + 1] or head
     if _is_utf8(sample):
         return "utf-8"
+    from charset_normalizer import from_bytes  # noqa: PLC0415 - few files need it
+
     best = from_bytes(sample, cp_isolation=["utf_8", "cp1252"]).best()
     # Mixed files please no codec; Windows-1252 has a character for nearly every byte, and ids are ASCII in all of them.
     return "utf-8" if best is not None and best.encoding == "utf_8" else "cp1252"

@@ -8,7 +8,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event, func, select
 from sqlalchemy.engine import URL, make_url
@@ -18,32 +19,34 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import RequestRejected, SettingsInvalid
-from orchestrator.store.audit import Audit
-from orchestrator.store.batches import Batches
-from orchestrator.store.brakes import Brakes
-from orchestrator.store.creations import Creations
-from orchestrator.store.emergency_stops import EmergencyStops
-from orchestrator.store.inputs import Inputs
-from orchestrator.store.inventory import Inventories
-from orchestrator.store.job_search import JobSearch
-from orchestrator.store.jobs import Jobs
-from orchestrator.store.keys import Keys
-from orchestrator.store.lane_waits import LaneWaits
-from orchestrator.store.lanes import Lanes
-from orchestrator.store.moments import Moments
-from orchestrator.store.notices import Notices
-from orchestrator.store.reception import Reception
-from orchestrator.store.recovery import Recovery
-from orchestrator.store.samples import Samples
-from orchestrator.store.saved_lists import SavedLists
-from orchestrator.store.schedules import Schedules
-from orchestrator.store.sessions import Sessions
-from orchestrator.store.target_lookup import TargetLookup
-from orchestrator.store.targets import Targets
 from orchestrator.store.troubles import as_statement_failed, is_nul, is_outage, place_of, unavailable
-from orchestrator.store.whole import WholeOf
-from orchestrator.store.workers import Workers
 from orchestrator.telemetry.logger import get_logger
+
+if TYPE_CHECKING:
+    from orchestrator.store.audit import Audit
+    from orchestrator.store.batches import Batches
+    from orchestrator.store.brakes import Brakes
+    from orchestrator.store.creations import Creations
+    from orchestrator.store.emergency_stops import EmergencyStops
+    from orchestrator.store.inputs import Inputs
+    from orchestrator.store.inventory import Inventories
+    from orchestrator.store.job_search import JobSearch
+    from orchestrator.store.jobs import Jobs
+    from orchestrator.store.keys import Keys
+    from orchestrator.store.lane_waits import LaneWaits
+    from orchestrator.store.lanes import Lanes
+    from orchestrator.store.moments import Moments
+    from orchestrator.store.notices import Notices
+    from orchestrator.store.reception import Reception
+    from orchestrator.store.recovery import Recovery
+    from orchestrator.store.samples import Samples
+    from orchestrator.store.saved_lists import SavedLists
+    from orchestrator.store.schedules import Schedules
+    from orchestrator.store.sessions import Sessions
+    from orchestrator.store.target_lookup import TargetLookup
+    from orchestrator.store.targets import Targets
+    from orchestrator.store.whole import WholeOf
+    from orchestrator.store.workers import Workers
 
 log = get_logger(__name__)
 
@@ -56,39 +59,79 @@ _LONGEST_IDLE = 10
 _FRESH = 1.0
 """Seconds without use after which a connection is tried before it is used again."""
 
+_REPOSITORIES = {
+    "jobs": "orchestrator.store.jobs:Jobs",
+    "batches": "orchestrator.store.batches:Batches",
+    "brakes": "orchestrator.store.brakes:Brakes",
+    "targets": "orchestrator.store.targets:Targets",
+    "target_lookup": "orchestrator.store.target_lookup:TargetLookup",
+    "inputs": "orchestrator.store.inputs:Inputs",
+    "inventories": "orchestrator.store.inventory:Inventories",
+    "reception": "orchestrator.store.reception:Reception",
+    "recovery": "orchestrator.store.recovery:Recovery",
+    "lanes": "orchestrator.store.lanes:Lanes",
+    "workers": "orchestrator.store.workers:Workers",
+    "lane_waits": "orchestrator.store.lane_waits:LaneWaits",
+    "emergency_stops": "orchestrator.store.emergency_stops:EmergencyStops",
+    "job_search": "orchestrator.store.job_search:JobSearch",
+    "keys": "orchestrator.store.keys:Keys",
+    "creations": "orchestrator.store.creations:Creations",
+    "audit": "orchestrator.store.audit:Audit",
+    "sessions": "orchestrator.store.sessions:Sessions",
+    "samples": "orchestrator.store.samples:Samples",
+    "whole": "orchestrator.store.whole:WholeOf",
+    "lists": "orchestrator.store.saved_lists:SavedLists",
+    "schedules": "orchestrator.store.schedules:Schedules",
+    "moments": "orchestrator.store.moments:Moments",
+    "notices": "orchestrator.store.notices:Notices",
+}
+"""The questions by subject, each loaded by the first transaction that asks one."""
+
 
 class Transaction:
     """One unit of work: questions by name, and what to do once it is true."""
 
+    jobs: Jobs
+    batches: Batches
+    brakes: Brakes
+    targets: Targets
+    target_lookup: TargetLookup
+    inputs: Inputs
+    inventories: Inventories
+    reception: Reception
+    recovery: Recovery
+    lanes: Lanes
+    workers: Workers
+    lane_waits: LaneWaits
+    emergency_stops: EmergencyStops
+    job_search: JobSearch
+    keys: Keys
+    creations: Creations
+    audit: Audit
+    sessions: Sessions
+    samples: Samples
+    whole: WholeOf
+    lists: SavedLists
+    schedules: Schedules
+    moments: Moments
+    notices: Notices
+
     def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
         self.connection = connection
-        self.jobs = Jobs(connection)
-        self.batches = Batches(connection)
-        self.brakes = Brakes(connection)
-        self.targets = Targets(connection)
-        self.target_lookup = TargetLookup(connection)
-        self.inputs = Inputs(connection)
-        self.inventories = Inventories(connection)
-        self.reception = Reception(connection)
-        self.recovery = Recovery(connection)
-        self.lanes = Lanes(connection)
-        self.workers = Workers(connection)
-        self.lane_waits = LaneWaits(connection)
-        self.emergency_stops = EmergencyStops(connection)
-        self.job_search = JobSearch(connection)
-        self.keys = Keys(connection)
-        self.creations = Creations(connection)
-        self.audit = Audit(connection)
-        self.sessions = Sessions(connection)
-        self.samples = Samples(connection)
-        self.whole = WholeOf(connection)
-        self.lists = SavedLists(connection)
-        self.schedules = Schedules(connection)
-        self.moments = Moments(connection)
-        self.notices = Notices(connection)
         self._clock = clock
         self._now: datetime | None = None
         self._afterwards: list[Callable[[], Awaitable[None]]] = []
+
+    if not TYPE_CHECKING:  # or every misspelt name would pass
+
+        def __getattr__(self, name: str) -> Any:
+            """The repository of this name, loaded when it is first asked for: a listing needs few of them."""
+            if name not in _REPOSITORIES:
+                raise AttributeError(name)
+            module, _, kind = _REPOSITORIES[name].partition(":")
+            repository = getattr(import_module(module), kind)(self.connection)
+            setattr(self, name, repository)
+            return repository
 
     async def now(self) -> datetime:
         """The one clock that all who share the database agree on.

@@ -1,4 +1,4 @@
-"""The tables; these classes are never seen outside this package."""
+"""The tables; these classes are never seen outside this package. Their indexes are in indexes.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -22,7 +21,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
-    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -33,8 +31,6 @@ _BigKey = BigInteger().with_variant(Integer, "sqlite")
 
 _JOB_STATUSES = "'receiving','queued','running','paused','stopped','cancelled','finished'"
 _TARGET_STATUSES = "'waiting','accepted','failed','uncertain','cancelled'"
-_ACTIVE = text("status IN ('queued','running')")
-_FILLFACTOR: dict[str, Any] = {"postgresql_with": {"fillfactor": 80}}
 
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -70,20 +66,6 @@ class JobRow(Base):
         CheckConstraint(f"status IN ({_JOB_STATUSES})", name="status"),
         UniqueConstraint("id"),
         UniqueConstraint("idempotency_key"),
-        # Not with `pass_value`, which changes with every write of outcomes: an update that changes an indexed column
-        # writes to every index of the table (PostgreSQL calls the cheap kind a HOT update).
-        Index("ix_jobs_active_lane", "lane", postgresql_where=_ACTIVE, sqlite_where=_ACTIVE),
-        Index("ix_jobs_id_prefix", "id", postgresql_ops={"id": "varchar_pattern_ops"}),
-        Index("ix_jobs_status", "status"),
-        Index(
-            "ix_jobs_retry_of",
-            "retry_of",
-            postgresql_where=text("retry_of IS NOT NULL"),
-            sqlite_where=text("retry_of IS NOT NULL"),
-        ),
-        Index("ix_jobs_cancelling", "number", postgresql_where=text("cancelling"), sqlite_where=text("cancelling")),
-        Index("ix_jobs_untold", "number", postgresql_where=text("untold"), sqlite_where=text("untold")),
-        _FILLFACTOR,
     )
 
     number: Mapped[int] = mapped_column(_BigKey, Identity(), primary_key=True)
@@ -141,20 +123,6 @@ class BatchRow(Base):
     __table_args__ = (
         CheckConstraint("waiting >= 0 AND sending >= 0", name="tally"),
         CheckConstraint("(holder IS NULL) = (lease_until IS NULL)", name="lease"),
-        Index(
-            "ix_batches_waiting",
-            "job_number",
-            "due_at",
-            postgresql_where=text("waiting > 0"),
-            sqlite_where=text("waiting > 0"),
-        ),
-        Index(
-            "ix_batches_held",
-            "lease_until",
-            postgresql_where=text("holder IS NOT NULL"),
-            sqlite_where=text("holder IS NOT NULL"),
-        ),
-        _FILLFACTOR,
     )
 
     job_number: Mapped[int] = mapped_column(
@@ -188,7 +156,7 @@ class TargetRow(Base):
     __tablename__ = "targets"
     __table_args__ = (
         CheckConstraint(f"status IN ({_TARGET_STATUSES})", name="status"),
-        {"sqlite_with_rowid": False, **_FILLFACTOR},
+        {"sqlite_with_rowid": False},
     )
 
     # No foreign key: its check for each row would double the time to receive a large job. Reception.forget cleans up.
@@ -364,7 +332,6 @@ class ScheduleRow(Base):
     __table_args__ = (
         CheckConstraint("status IN ('active','paused','set aside','ended')", name="status"),
         UniqueConstraint("name"),
-        Index("ix_schedules_due_at", "due_at"),
     )
 
     number: Mapped[int] = mapped_column(_BigKey, Identity(), primary_key=True)
@@ -390,12 +357,6 @@ class MomentRow(Base):
     __table_args__ = (
         CheckConstraint(
             "status IN ('starting','queued','started','skipped','missed','blackout','failed')", name="status"
-        ),
-        Index(
-            "ix_moments_open",
-            "schedule_number",
-            postgresql_where=text("status IN ('starting','queued')"),
-            sqlite_where=text("status IN ('starting','queued')"),
         ),
     )
 
@@ -434,12 +395,6 @@ class NoticeRow(Base):
     __table_args__ = (
         CheckConstraint("status IN ('waiting','sent','failed')", name="status"),
         UniqueConstraint("channel", "key"),
-        Index(
-            "ix_notices_due",
-            "due_at",
-            postgresql_where=text("status = 'waiting'"),
-            sqlite_where=text("status = 'waiting'"),
-        ),
     )
 
     number: Mapped[int] = mapped_column(_BigKey, Identity(), primary_key=True)
@@ -488,7 +443,6 @@ class DeedRow(Base):
     """One line of the audit log; nothing changes it, but for the count of a line that stands for many refusals."""
 
     __tablename__ = "deeds"
-    __table_args__ = (Index("ix_deeds_subject_number", "subject", "number"),)
 
     number: Mapped[int] = mapped_column(_BigKey, Identity(), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -604,16 +558,7 @@ class InventoryRow(Base):
     """
 
     __tablename__ = "inventories"
-    __table_args__ = (
-        CheckConstraint("status IN ('receiving','pending','current','old')", name="status"),
-        Index(
-            "uq_inventories_current",
-            "tenant",
-            unique=True,
-            postgresql_where=text("status = 'current'"),
-            sqlite_where=text("status = 'current'"),
-        ),
-    )
+    __table_args__ = (CheckConstraint("status IN ('receiving','pending','current','old')", name="status"),)
 
     number: Mapped[int] = mapped_column(_BigKey, Identity(), primary_key=True)
     tenant: Mapped[str] = mapped_column(String(200))
@@ -631,31 +576,6 @@ class InventoryDeviceRow(Base):
     """One device of an inventory; the `_key` columns hold the form in which two spellings are equal."""
 
     __tablename__ = "inventory_devices"
-    __table_args__ = (
-        Index("ix_inventory_devices_name", "inventory", "name_key"),
-        Index(
-            "ix_inventory_devices_serial",
-            "inventory",
-            "serial_key",
-            postgresql_where=text("serial_key IS NOT NULL"),
-            sqlite_where=text("serial_key IS NOT NULL"),
-        ),
-        Index(
-            "ix_inventory_devices_entra",
-            "inventory",
-            "entra_device_id",
-            postgresql_where=text("entra_device_id IS NOT NULL"),
-            sqlite_where=text("entra_device_id IS NOT NULL"),
-        ),
-        Index(
-            "ix_inventory_devices_configmgr",
-            "inventory",
-            "configmgr_id",
-            postgresql_where=text("configmgr_id IS NOT NULL"),
-            sqlite_where=text("configmgr_id IS NOT NULL"),
-        ),
-    )
-
     inventory: Mapped[int] = mapped_column(
         _BigKey, ForeignKey("inventories.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )

@@ -10,6 +10,11 @@ from orchestrator.usecases.app import App
 SILENT_AFTER = timedelta(seconds=15)
 
 
+async def somebody_works(app: App) -> bool:
+    """Whether a standing process takes the jobs of this database."""
+    return any(worker.kind in {"serve", "worker"} for worker in await who_works(app))
+
+
 async def somebody_keeps_time(app: App) -> bool:
     """Whether a clock is up that fires schedules."""
     return any(worker.kind in {"serve", "clock"} for worker in await who_works(app))

@@ -1,36 +1,82 @@
 from __future__ import annotations
 
+import asyncio
+import json
+import os
 import subprocess
 import sys
-from pathlib import Path
 
-HEAVY = {
-    "alembic",
-    "asyncpg",
-    "celery",
-    "fastapi",
-    "httpx",
-    "msal",
-    "pydantic",
-    "redis",
-    "rich",
+import pytest
+
+from orchestrator.store.schema import upgrade
+
+FOR_HELP = {"click", "orchestrator"}
+"""The only packages outside the standard library that the help page and the version may load."""
+
+FOR_A_LISTING = {
+    *FOR_HELP,
     "sqlalchemy",
-    "uvicorn",
+    "greenlet",
+    "aiosqlite",
+    "platformdirs",
+    "cronsim",
+    "tzlocal",
+    "typing_extensions",
 }
+"""Those that a listing, and the submission of a small list, may load."""
+
+MOST_OF_OURS = 170
+"""Modules of ours at most: each costs about a millisecond."""
+
+_SCRIPT = """
+import json, sys
+from orchestrator.cli.main import run
+codes, loaded = {}, {}
+for line in json.loads(sys.argv[1]):
+    codes[line] = run(line.split())
+    loaded[line] = sorted(sys.modules)
+print(json.dumps({"codes": codes, "loaded": loaded}), file=sys.stderr)
+"""
+_COMMANDS = ("--help", "--version", "job list", "audit", "submit devices.csv --action fullScan", "job show latest")
 
 
-def test_help_loads_nothing_that_help_does_not_need(tmp_path: Path) -> None:
-    helped = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "orchestrator", "--help"],
-        cwd=tmp_path,
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """The modules that are loaded after each command, all of them in one process, one after the other."""
+    folder = tmp_path_factory.mktemp("startup")
+    (folder / "devices.csv").write_text("managedDeviceId\n11111111-1111-4111-8111-111111111111\n")
+    (folder / "none.toml").touch()
+    url = f"sqlite:///{(folder / 'muster.db').as_posix()}"
+    asyncio.run(upgrade(url))
+    ours = {"MUSTER_DATABASE_URL": url, "MUSTER_CONFIG": str(folder / "none.toml"), "MUSTER_ACCESS_TOKEN": "simulated"}
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("MUSTER_", "COV_", "OTEL_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT, json.dumps(_COMMANDS)],
+        cwd=folder,
+        env={**others, **ours},
         capture_output=True,
         text=True,
         check=False,
     )
+    found = json.loads(done.stderr.splitlines()[-1])
+    assert set(found["codes"].values()) == {0}, done.stderr
+    return {command: set(modules) for command, modules in found["loaded"].items()}
 
-    lines = [line for line in helped.stderr.splitlines() if line.startswith("import time:")]
-    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
-    assert helped.returncode == 0, helped.stderr[-2000:]
-    assert "run" in helped.stdout
-    assert "click" in loaded
-    assert loaded & HEAVY == set()
+
+def packages(modules: set[str]) -> set[str]:
+    """Those from outside the standard library, without what an environment or a compiled module adds by itself."""
+    names = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
+    return {name for name in names if not name.startswith("_")} - {"cython_runtime", "sitecustomize", "usercustomize"}
+
+
+@pytest.mark.parametrize("command", ["--help", "--version"])
+def test_the_help_and_the_version_load_click_alone(loaded: dict[str, set[str]], command: str) -> None:
+    assert packages(loaded[command]) <= FOR_HELP
+    assert "asyncio" not in loaded[command]
+
+
+@pytest.mark.parametrize("command", _COMMANDS[2:])
+def test_a_short_command_loads_only_what_it_uses(loaded: dict[str, set[str]], command: str) -> None:
+    assert packages(loaded[command]) <= FOR_A_LISTING
+    assert not {name for name in loaded[command] if name.startswith("sqlalchemy.dialects.postgresql")}
+    assert len([name for name in loaded[command] if name.startswith("orchestrator.")]) <= MOST_OF_OURS

@@ -17,7 +17,8 @@ from sqlalchemy import Column, Connection, inspect, select, text
 
 from orchestrator.domain.errors import SchemaTooNew, StoreUnavailable
 from orchestrator.store.database import make_engine
-from orchestrator.store.rows import Base, DeedRow, KeyRow, ScheduleRow
+from orchestrator.store.indexes import complete_metadata
+from orchestrator.store.rows import DeedRow, KeyRow, ScheduleRow
 from orchestrator.store.schema import HEAD, alembic_config, revision, upgrade
 from tests.support.command_line import CommandLine
 from tests.support.databases import sqlite_url
@@ -56,7 +57,7 @@ def differences(connection: Connection) -> list[object]:
     # SQLite numbers rows by itself and shows no default for it.
     compare = columns_that_number_rows_are_alike if connection.dialect.name == "sqlite" else True
     options = {"compare_type": True, "compare_server_default": compare}
-    return list(compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata))
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), complete_metadata()))
 
 
 def columns_that_number_rows_are_alike(_context: Any, _there: Any, ours: Column[Any], *_defaults: Any) -> bool | None:
@@ -71,7 +72,7 @@ async def test_the_schema_goes_up_down_and_up_again(empty_url: str) -> None:
     down = await tables_of(empty_url)
     await upgrade(empty_url)
 
-    assert up == {*Base.metadata.tables, "alembic_version"}
+    assert up == {*complete_metadata().tables, "alembic_version"}
     assert down == {"alembic_version"}
     assert await tables_of(empty_url) == up
     assert await revision(empty_url) == HEAD

@@ -15,7 +15,7 @@ from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.job_filter import EVERY_JOB
 from orchestrator.store.database import Store, Transaction, open_store
-from orchestrator.store.rows import Base
+from orchestrator.store.indexes import complete_metadata
 from orchestrator.usecases.app import App
 from orchestrator.usecases.recover_stalled import LEASE
 from tests.support.apps import an_app, submitted
@@ -252,7 +252,7 @@ def _reads_whole(node: dict[str, Any], in_key_order: bool) -> bool:  # noqa: FBT
 
 _PARTIAL = {
     index.name
-    for table in Base.metadata.tables.values()
+    for table in complete_metadata().tables.values()
     for index in table.indexes
     if index.dialect_options["postgresql"]["where"] is not None
 }
