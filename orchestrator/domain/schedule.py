@@ -96,6 +96,11 @@ class Schedule:
     next_at: datetime | None
     creator: str | None = None
 
+    @property
+    def next_at_is_lost(self) -> bool:
+        """Whether `next_at` is no moment of this schedule: it is from before the schedule was created."""
+        return self.next_at is not None and self.next_at < self.created_at
+
     def jitter_at(self, moment: datetime) -> timedelta:
         """How much later than its moment a job starts: spread by chance, and the same for whoever asks."""
         if not self.rules.jitter:

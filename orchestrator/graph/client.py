@@ -25,6 +25,7 @@ from orchestrator.domain.outcome import (
 )
 from orchestrator.graph.auth import SignIn
 from orchestrator.graph.challenges import claims_wanted
+from orchestrator.graph.clouds import is_cloud_root
 from orchestrator.graph.envelopes import read_envelope
 from orchestrator.graph.provenance import error_of_stranger, is_stranger_on_the_way
 from orchestrator.graph.replies import decode
@@ -70,7 +71,7 @@ class GraphClient:
             return Deferred(error_of_failed_look(failure))
         named = {name.casefold(): text for name, text in response.headers.items()}
         decoded = decode(body, named)
-        if is_stranger_on_the_way(response.status_code, named, decoded):
+        if is_stranger_on_the_way(response.status_code, named, decoded, is_cloud=is_cloud_root(self.root)):
             return Deferred(error_of_stranger(response.status_code, named, decoded))
         self._is_way_in_doubt = False
         return None

@@ -29,6 +29,11 @@ def addresses_of(cloud: Cloud) -> CloudAddresses:
     return _ADDRESSES[cloud]
 
 
+def is_cloud_root(root: str) -> bool:
+    """Whether Microsoft itself answers at this address, and nothing that stands for Graph."""
+    return any(root.casefold() == each.root for each in _ADDRESSES.values())
+
+
 _ADDRESSES = {
     Cloud.GLOBAL: CloudAddresses(
         "https://graph.microsoft.com", "https://login.microsoftonline.com", "https://portal.azure.com"

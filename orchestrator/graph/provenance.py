@@ -39,14 +39,17 @@ def is_from_graph(status: int, headers: Mapping[str, str], body: object) -> bool
     return status == 401 and claims_wanted(headers) is not None
 
 
-def is_stranger_on_the_way(status: int, headers: Mapping[str, str], body: object) -> bool:
+def is_stranger_on_the_way(status: int, headers: Mapping[str, str], body: object, *, is_cloud: bool) -> bool:
     """Whether the answer to a question without a device shows that something in between keeps calls from Graph.
 
-    Stricter than `is_from_graph` is lenient: a Graph, or what stands for one, need not know the question.
+    A cloud of Microsoft's signs every answer. What stands for Graph at an address of one's own (`is_cloud` is false)
+    need not know the question: an answer without a word, or that there is no such question, keeps nobody away.
     """
     if is_from_graph(status, headers, body):
         return False
-    return status in _NEVER_GRAPHS or 300 <= status < 400 or (is_page(body) and status not in _NO_SUCH_QUESTION)
+    if is_cloud or status in _NEVER_GRAPHS or 300 <= status < 400:
+        return True
+    return status not in _NO_SUCH_QUESTION and not _says_nothing(body) and not _is_collection(body)
 
 
 def is_part_from_graph(status: int, headers: Mapping[str, str], body: object) -> bool:
@@ -97,6 +100,15 @@ def _has_graphs_shape(body: object) -> bool:
         and isinstance(inside.get("message"), str | None)
         and (inside["code"] is not None or "message" in inside)
     )
+
+
+def _says_nothing(body: object) -> bool:
+    return body in ({}, [], None) or (isinstance(body, str) and not body.strip())
+
+
+def _is_collection(body: object) -> bool:
+    """What OData answers to a question that it knows: https://docs.oasis-open.org/odata/odata-json-format/v4.01/"""
+    return any(name == "value" or name.startswith("@odata.") for name in _folded(body))
 
 
 def _folded(layer: object) -> dict[str, object]:

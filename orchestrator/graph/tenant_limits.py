@@ -11,12 +11,14 @@ import re
 
 def concerns_tenant(code: str, text: str) -> bool:
     """Whether a refusal speaks of the tenant (its licence, tenant attach, a feature) and not of the device."""
-    said = " ".join(f"{code} {text}".split()).casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    # A code is a sentence without blanks: TenantNotOnboarded, SubscriptionExpired.
+    said = " ".join(f"{_CAMEL.sub(' ', code)} {text}".split()).casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     if _LICENCE.search(said) or _TENANT_WIDE.search(said):
         return True
     return _FEATURE_OFF.search(said) is not None and _OF_DEVICE.search(said) is None
 
 
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 _WHOLE = r"(?:tenant|organi[sz]ation|subscription|customer|directory|account)s?"
 _NO = (
     r"(?:\b(?:not|never|no longer|cannot|without|lacks?|missing|disabled|expired|suspended|unable|ineligible|off)|n't)"

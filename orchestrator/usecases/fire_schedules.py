@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from orchestrator.domain.access import Asker
 from orchestrator.domain.due import Pass, Start, Wait, come, decide, missed_words
@@ -82,8 +83,15 @@ async def _decide_due(app: App, number: ScheduleNumber) -> Making | None:
         if any(each.status is MomentStatus.STARTING for each in open_moments):
             # One at a time: whether its job still runs can be asked once it is there.
             return None
+        first: datetime | None = schedule.next_at
+        if schedule.next_at_is_lost:
+            first = await _work_out_next(app, tx, schedule, now=now)
+            if first is None or first > now:
+                await tx.schedules.advance(schedule, first)
+                return None
+            schedule = replace(schedule, next_at=first)
         # Years of minutes take seconds to count, and calls must go on meanwhile.
-        due = await asyncio.to_thread(come, schedule, schedule.next_at, now)
+        due = await asyncio.to_thread(come, schedule, first, now)
         if not due.moments:
             return None
         *older, newest = due.moments
@@ -102,6 +110,22 @@ async def _decide_due(app: App, number: ScheduleNumber) -> Making | None:
             halted=await halted_by(app, tx, schedule.order.tenant),
         )
         return await _write(app, tx, schedule, newest, decision, now=now)
+
+
+async def _work_out_next(app: App, tx: Transaction, schedule: Schedule, *, now: datetime) -> datetime | None:
+    """The first moment that may still start, where the row no longer says it; one row tells of those before it."""
+    earliest = now - schedule.rules.start_within - schedule.rules.jitter
+    latest = (await tx.moments.latest_of([schedule.number])).get(schedule.number)
+    known_until = max(earliest, schedule.created_at, latest.at if latest is not None else earliest)
+    words = (
+        "The time of the next run could not be read and was worked out again from the schedule. "
+        f"Runs that were due before {_moment(known_until)} and have no row here were not started"
+    )
+    # A second ago: a moment that is due right now keeps its own row.
+    at = now.replace(microsecond=0) - timedelta(seconds=1)
+    await tx.moments.note([MomentFacts(schedule.number, at, MomentStatus.MISSED, words, now)])
+    await _tell_missed(app, tx, schedule, at, f"{words}.")
+    return next((each.at for each in schedule.rhythm.moments(known_until)), None)
 
 
 async def _decide_again(app: App, number: ScheduleNumber, at: datetime) -> Making | None:

@@ -397,8 +397,26 @@ async def test_a_schedule_whose_next_time_cannot_be_read_goes_on_by_its_rule_and
     made = await fire_schedules(app)
 
     assert made == 2
-    assert MomentStatus.STARTED in await statuses_of(app, "bad")
+    assert sorted(await statuses_of(app, "bad")) == [MomentStatus.MISSED, MomentStatus.STARTED]
     assert await statuses_of(app, "good") == [MomentStatus.STARTED]
+
+
+@pytest.mark.parametrize("garbage", ["never", "1970-01-01T00:00:00.000000Z", "2001-02-03T04:05:06.000000Z", "9999"])
+async def test_a_next_time_that_cannot_be_right_costs_one_row_that_says_so(
+    app: App, clock: ManualClock, garbage: str
+) -> None:
+    await a_list(app)
+    await a_schedule(app, rhythm=Every(timedelta(minutes=1), clock.now()))
+    garble = text("UPDATE schedules SET next_at = :garbage, due_at = '1999-01-01T00:00:00.000000Z'")
+    async with app.store.transaction() as tx:
+        await tx.connection.execute(garble, {"garbage": garbage})
+
+    clock.advance(hours=100)
+    await fire_schedules(app)
+
+    [lost] = [each for each in await history_of(app) if "could not be read" in (each.reason or "")]
+    assert lost.status is MomentStatus.MISSED
+    assert (await describe_schedule(app, "nightly")).schedule.next_at == clock.now() + timedelta(minutes=1)
 
 
 async def test_a_paused_schedule_makes_no_job_and_its_history_says_so_when_it_goes_on(

@@ -19,6 +19,7 @@ from orchestrator.domain.outcome import (
     is_cut_off,
 )
 from orchestrator.graph.envelopes import read_envelope
+from orchestrator.graph.provenance import is_stranger_on_the_way
 from orchestrator.graph.responses import read_reply
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -221,3 +222,34 @@ def test_the_code_of_a_stranger_is_one_that_hints_at_no_device() -> None:
 
     assert isinstance(outcome, Deferred)
     assert outcome.error.code == NOT_FROM_GRAPH
+
+
+STRANGERS = [{"status": "ok"}, {"error": "blocked"}, {"detail": "Not Found"}, ["blocked"], "upstream connect error"]
+
+
+@pytest.mark.parametrize("status", [200, 201, 400, 401, 403, 410, 418, 500, 502, 503])
+@pytest.mark.parametrize("body", STRANGERS)
+@pytest.mark.parametrize("is_cloud", [True, False])
+def test_json_and_text_that_are_not_graphs_keep_calls_away(status: int, body: object, is_cloud: bool) -> None:
+    assert is_stranger_on_the_way(status, {}, body, is_cloud=is_cloud)
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+@pytest.mark.parametrize("body", [*STRANGERS, "", {}, PAGE.decode()])
+def test_only_what_stands_for_graph_need_not_know_the_question(status: int, body: object) -> None:
+    assert not is_stranger_on_the_way(status, {}, body, is_cloud=False)
+    assert is_stranger_on_the_way(status, {}, body, is_cloud=True)
+
+
+@pytest.mark.parametrize("status", [200, 401, 404, 503])
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [({"request-id": "7a11"}, {"status": "ok"}), ({}, {"error": {"code": "InvalidAuthenticationToken"}})],
+)
+def test_a_word_of_graphs_opens_the_way(status: int, headers: dict[str, str], body: object) -> None:
+    assert not is_stranger_on_the_way(status, headers, body, is_cloud=True)
+
+
+@pytest.mark.parametrize("body", ["", " ", {}, [], None, {"value": []}, {"@odata.context": "x"}])
+def test_what_stands_for_graph_may_say_nothing_or_answer_as_odata_does(body: object) -> None:
+    assert not is_stranger_on_the_way(200, {}, body, is_cloud=False)

@@ -65,3 +65,18 @@ def test_a_missing_permission_is_still_a_missing_permission() -> None:
 
     assert isinstance(outcome, Barred)
     assert outcome.bar is Bar.PERMISSION_MISSING
+
+
+@pytest.mark.parametrize(
+    "code", ["TenantNotOnboarded", "NoValidIntuneLicense", "SubscriptionExpired", "Tenant_Not_Enrolled", "FeatureDisabled"]
+)
+def test_a_code_that_names_the_tenant_needs_no_message(code: str) -> None:
+    outcome = read(400, code, "An error has occurred")
+
+    assert isinstance(outcome, Barred)
+    assert outcome.bar is Bar.TENANT_UNABLE
+
+
+@pytest.mark.parametrize("code", ["DeviceNotEnrolled", "ResourceNotFound", "NotSupported", "ManagedDeviceNotOnboarded"])
+def test_a_code_that_names_a_device_stays_with_the_device(code: str) -> None:
+    assert isinstance(read(400, code, "An error has occurred"), Refused)
