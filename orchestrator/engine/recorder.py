@@ -39,7 +39,7 @@ class Entry:
     """What is written in one transaction.
 
     `served` are the calls that jobs are given now, `keepers` who granted the permits for them where there is more than
-    one who could, `calls` what was answered in each lane.
+    one who could, `calls` what was answered in each lane. A `careful` write leaves out the rows that cannot be written.
     """
 
     batches: tuple[BatchChange, ...]
@@ -49,6 +49,7 @@ class Entry:
     served: dict[JobNumber, int] = field(default_factory=dict)
     keepers: dict[LaneKey, Keeper] = field(default_factory=dict)
     calls: dict[LaneKey, LaneCalls] = field(default_factory=dict)
+    careful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +261,8 @@ class Recorder:
         self._nudged = False
         intents, self._intents = self._intents, []
         landed, self._landed = self._split({id(intent.held) for intent in intents})
-        if self._alone and len(landed) > 1:
+        is_careful = self._alone > 0
+        if is_careful and len(landed) > 1:
             intents = self._leave_all_but_one(landed, intents)
         self._alone = max(0, self._alone - 1)
         answered, self._answered = self._answered, set()
@@ -278,6 +280,7 @@ class Recorder:
             served=served,
             keepers={intent.lane: intent.keeper for intent in intents if intent.keeper is not None},
             calls=calls,
+            careful=is_careful,
         )
         return entry, landed, intents
 

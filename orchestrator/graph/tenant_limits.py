@@ -12,7 +12,9 @@ import re
 def concerns_tenant(code: str, text: str) -> bool:
     """Whether a refusal speaks of the tenant (its licence, tenant attach, a feature) and not of the device."""
     # A code is a sentence without blanks: TenantNotOnboarded, SubscriptionExpired.
-    said = " ".join(f"{_CAMEL.sub(' ', code)} {text}".split()).casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    said = (
+        " ".join(f"{_CAMEL.sub(' ', code)} {text}".split()).casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    )
     if _LICENCE.search(said) or _TENANT_WIDE.search(said):
         return True
     return _FEATURE_OFF.search(said) is not None and _OF_DEVICE.search(said) is None

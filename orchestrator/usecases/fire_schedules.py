@@ -83,13 +83,13 @@ async def _decide_due(app: App, number: ScheduleNumber) -> Making | None:
         if any(each.status is MomentStatus.STARTING for each in open_moments):
             # One at a time: whether its job still runs can be asked once it is there.
             return None
-        first: datetime | None = schedule.next_at
+        first = schedule.next_at
         if schedule.next_at_is_lost:
-            first = await _work_out_next(app, tx, schedule, now=now)
-            if first is None or first > now:
-                await tx.schedules.advance(schedule, first)
+            worked_out = await _work_out_next(app, tx, schedule, now=now)
+            if worked_out is None or worked_out > now:
+                await tx.schedules.advance(schedule, worked_out)
                 return None
-            schedule = replace(schedule, next_at=first)
+            first, schedule = worked_out, replace(schedule, next_at=worked_out)
         # Years of minutes take seconds to count, and calls must go on meanwhile.
         due = await asyncio.to_thread(come, schedule, first, now)
         if not due.moments:

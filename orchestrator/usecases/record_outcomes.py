@@ -7,9 +7,11 @@ make the first be done again: its outcomes would be counted twice.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from orchestrator.domain.batch import TargetChange
 from orchestrator.domain.ids import BatchKey, JobNumber, LaneKey
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.pacing import Keeper
@@ -17,6 +19,7 @@ from orchestrator.domain.retry import Halt
 from orchestrator.domain.stop_reasons import reason_for
 from orchestrator.domain.turn import Turn
 from orchestrator.engine.recorder import Entry, Written
+from orchestrator.store.careful_changes import change_all_but_bad
 from orchestrator.store.database import Transaction
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.app import App
@@ -85,20 +88,39 @@ async def note_in_jobs(app: App, news: JobNews, starts: Mapping[JobNumber, float
 async def _write(tx: Transaction, entry: Entry) -> set[BatchKey]:
     now = await tx.now()
     # Jobs before batches, as everybody who touches both: otherwise two could wait for each other.
-    await tx.jobs.lock(entry.answered | entry.halts.keys())
+    perhaps_stopped = {change.key.job for change in entry.batches} if entry.careful else set()
+    await tx.jobs.lock(entry.answered | entry.halts.keys() | perhaps_stopped)
     for job in sorted(entry.answered):
         await tx.jobs.note_answered(job)
     for job, halt in sorted(entry.halts.items()):
-        active = (JobStatus.QUEUED, JobStatus.RUNNING)
-        if await tx.jobs.move(job, JobStatus.STOPPED, frm=active, reason=_reason(halt), now=now):
+        if await tx.jobs.move(job, JobStatus.STOPPED, frm=_ACTIVE, reason=_reason(halt), now=now):
             log.error("job.stopped", job=job, bar=halt.bar, code=halt.error.code)
     kept = await tx.batches.change(entry.batches) if entry.batches else set()
     if targets := [change for change in entry.targets if change.key in kept]:
-        await tx.targets.change(targets)
+        if entry.careful:
+            await _write_carefully(tx, targets, now=now)
+        else:
+            await tx.targets.change(targets)
     if entry.calls:
         await tx.lanes.count_calls(entry.calls, now=now)
     return kept
 
 
+async def _write_carefully(tx: Transaction, targets: Sequence[TargetChange], *, now: datetime) -> None:
+    """Write all that can be written; a job with a device of which nothing can be written stops and says so.
+
+    Its row still says that it waits, and it would be called again and again.
+    """
+    for bad in await change_all_but_bad(tx.connection, targets):
+        reason = (
+            f"The database refuses what became of line {bad.line} ({bad.status}): its row stays as it was, and the log "
+            "says why. All others are recorded. Mend the database before `muster job resume`, which calls the device."
+        )
+        await tx.jobs.move(bad.key.job, JobStatus.STOPPED, frm=_ACTIVE, reason=reason, now=now)
+
+
 def _reason(halt: Halt) -> str:
     return reason_for(halt.bar, halt.error)
+
+
+_ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)

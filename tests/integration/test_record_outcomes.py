@@ -12,14 +12,15 @@ from structlog.testing import capture_logs
 
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import JobNumber
-from orchestrator.domain.job import Tally
+from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.domain.target import TargetStatus
 from orchestrator.domain.turn import Turn
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
 from orchestrator.usecases import drive
 from orchestrator.usecases.app import App
 from orchestrator.usecases.record_outcomes import JobNews, note_in_jobs
-from tests.support.apps import an_app, driven, submitted
+from tests.support.apps import an_app, driven, submitted, targets_of
 from tests.support.builders import a_job
 from tests.support.waiting import PATIENCE
 
@@ -49,6 +50,26 @@ async def test_outcomes_are_counted_once_though_what_they_mean_for_jobs_cannot_b
     assert [each.calls for each in calls.values()] == [60]
     assert settled_of(app) == 60
     assert "batch.taken_over" not in {each["event"] for each in logs}
+
+
+@pytest.mark.parametrize("refuses", ["NEW.line = 7", "NEW.line = 7 AND NEW.request_id IS NOT NULL"])
+async def test_one_row_that_cannot_be_written_costs_no_other_its_outcome(sqlite_url: str, refuses: str) -> None:
+    trigger = f"CREATE TRIGGER bad BEFORE UPDATE ON targets WHEN {refuses} BEGIN SELECT RAISE(ABORT, 'no'); END"
+    graph = SimulatedGraph(None)
+    async with serve(graph) as url, an_app(sqlite_url, url) as app:
+        job = await submitted(app, 60)
+        async with app.store.transaction() as tx:
+            await tx.connection.execute(text(trigger))
+        view = await driven(app, job)
+        accepted = {each.device for each in await targets_of(app, job) if each.status is TargetStatus.ACCEPTED}
+
+    called = [call.device for call in graph.tenant.calls]
+    assert len(set(called)) == len(called) == view.tally.accepted
+    if "request_id" in refuses:
+        assert (view.job.status, len(called), accepted) == (JobStatus.FINISHED, 60, set(called))
+    else:
+        assert (view.job.status, len(accepted)) == (JobStatus.STOPPED, len(called) - 1)
+        assert "line 7 (accepted)" in (view.job.reason or "")
 
 
 def settled_of(app: App) -> float:

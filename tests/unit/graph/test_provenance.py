@@ -230,7 +230,7 @@ STRANGERS = [{"status": "ok"}, {"error": "blocked"}, {"detail": "Not Found"}, ["
 @pytest.mark.parametrize("status", [200, 201, 400, 401, 403, 410, 418, 500, 502, 503])
 @pytest.mark.parametrize("body", STRANGERS)
 @pytest.mark.parametrize("is_cloud", [True, False])
-def test_json_and_text_that_are_not_graphs_keep_calls_away(status: int, body: object, is_cloud: bool) -> None:
+def test_json_and_text_that_are_not_graphs_keep_calls_away(status: int, body: object, *, is_cloud: bool) -> None:
     assert is_stranger_on_the_way(status, {}, body, is_cloud=is_cloud)
 
 

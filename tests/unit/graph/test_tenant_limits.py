@@ -68,7 +68,8 @@ def test_a_missing_permission_is_still_a_missing_permission() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["TenantNotOnboarded", "NoValidIntuneLicense", "SubscriptionExpired", "Tenant_Not_Enrolled", "FeatureDisabled"]
+    "code",
+    ["TenantNotOnboarded", "NoValidIntuneLicense", "SubscriptionExpired", "Tenant_Not_Enrolled", "FeatureDisabled"],
 )
 def test_a_code_that_names_the_tenant_needs_no_message(code: str) -> None:
     outcome = read(400, code, "An error has occurred")
