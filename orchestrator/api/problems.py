@@ -181,7 +181,10 @@ async def _explain_ours(request: Request, problem: MusterError) -> Response:
     status = status_of(problem)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request.failed", status=status, reason=str(problem))
-    return answer(status, told_over_http(problem) + more, faults)
+    said = told_over_http(problem)
+    if isinstance(problem, ListNeeded):
+        said = said.replace("--force", "`?force=true`")
+    return answer(status, said + more, faults)
 
 
 async def _explain_sign_in(_: Request, __: NotSignedIn) -> Response:

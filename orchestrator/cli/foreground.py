@@ -16,7 +16,7 @@ from orchestrator.cli.bridge import Interrupt
 from orchestrator.cli.invocation import Format, asker
 from orchestrator.cli.job_text import show_job
 from orchestrator.cli.progress import LOOK, Progress, open_progress
-from orchestrator.cli.report_file import write_report
+from orchestrator.cli.report_file import STANDARD_OUTPUT, write_report
 from orchestrator.domain.errors import IllegalMove, NobodyWorking, TenantChanged, TryLater
 from orchestrator.domain.waiting import WaitKind
 from orchestrator.engine.garbage import collect_seldom
@@ -102,13 +102,13 @@ async def conclude(app: App, job: Job, ending: Ending, *, interrupted: bool) -> 
             written = problem
     if ending.aside is not None:
         ending.aside()
-    show_job(view, ending.output, is_quiet=ending.is_quiet)
+    show_job(view, ending.output, is_quiet=ending.is_quiet, err=ending.report == STANDARD_OUTPUT)
     if code == exits.INTERRUPTED:
         _say_how_to_go_on(view)
     elif isinstance(written, TryLater):
         click.echo(f"muster: {written}", err=True)
         return code or exits.UNAVAILABLE
-    elif written is not None:
+    elif written is not None and written != STANDARD_OUTPUT:
         _say_where(written, ending)
     return code
 

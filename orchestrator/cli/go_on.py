@@ -12,7 +12,7 @@ from orchestrator.cli.foreground import Ending, follow, follow_started, report_p
 from orchestrator.cli.invocation import Invocation, asker
 from orchestrator.cli.launch import with_app
 from orchestrator.cli.questions import Agreement
-from orchestrator.cli.report_file import refuse_unwritable
+from orchestrator.cli.report_file import refuse_both, refuse_unwritable
 from orchestrator.domain.errors import IllegalMove, RequestRejected, TenantChanged, UnknownTenant
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job
@@ -49,6 +49,7 @@ def launch_resume(
 ) -> int:
     """Go on with a job: here, unless others take it."""
     settings = invocation.settings()
+    refuse_both(report, invocation.output)
     refuse_unwritable(report or Path("muster-report.csv"))
 
     async def work(app: App, interrupt: Interrupt) -> int:
@@ -79,6 +80,7 @@ def launch_retry(
 ) -> int:
     """Make the linked job, and see it through: here, unless others take it."""
     settings = invocation.settings()
+    refuse_both(report, invocation.output)
     refuse_unwritable(report or Path("muster-report.csv"))
 
     async def work(app: App, interrupt: Interrupt) -> int:
@@ -106,6 +108,7 @@ def launch_retry(
 def launch_schedule(invocation: Invocation, name: str, *, reason: str | None, report: Path | None, yes: bool) -> int:
     """Make a job of a schedule now, and see it through: here, unless others take it."""
     settings = invocation.settings()
+    refuse_both(report, invocation.output)
     refuse_unwritable(report or Path("muster-report.csv"))
 
     async def work(app: App, interrupt: Interrupt) -> int:

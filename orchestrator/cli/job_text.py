@@ -31,8 +31,8 @@ _COUNTS = (
 )
 
 
-def show_job(view: JobView, output: Format, *, is_quiet: bool = False) -> None:
-    """One job on stdout."""
+def show_job(view: JobView, output: Format, *, is_quiet: bool = False, err: bool = False) -> None:
+    """One job on stdout; with `err` the words for people go to stderr."""
     from orchestrator.cli.output import as_csv, as_json, write
     from orchestrator.usecases.job_json import job_object, job_row
 
@@ -43,39 +43,39 @@ def show_job(view: JobView, output: Format, *, is_quiet: bool = False) -> None:
             write(as_csv([job_row(view)]))
         case Format.TABLE:
             if not is_quiet:
-                say_summary(view)
+                say_summary(view, err=err)
 
 
-def say_summary(view: JobView) -> None:
-    """How the job stands, its counts and its error groups, to stdout."""
+def say_summary(view: JobView, *, err: bool = False) -> None:
+    """How the job stands, its counts and its error groups, to stdout or to stderr."""
     job = view.job
     stands = status_words(view.status, view.tally)
-    click.echo(f"Job {job.id} is {stands}: {job.action} on {plural(view.tally.total, 'device')}{_took(job)}.")
+    click.echo(f"Job {job.id} is {stands}: {job.action} on {plural(view.tally.total, 'device')}{_took(job)}.", err=err)
     if reason := waits_for(view) or job.reason:
-        say(f"  {shown(with_job_id(reason, job.id))}")
+        say(f"  {shown(with_job_id(reason, job.id))}", err=err)
     for name, colour, meaning in _COUNTS:
         count = getattr(view.tally, name)
         if count or name == "accepted":
-            say(Styled(f"{count:>9,}", fg=colour or None), f"  {name:<9}  ", Styled(meaning, dim=True))
+            say(Styled(f"{count:>9,}", fg=colour or None), f"  {name:<9}  ", Styled(meaning, dim=True), err=err)
     rows = job.intake
     if rows.duplicates or rows.rejected:
         left_out = f"{plural(rows.duplicates, 'duplicate')}, {rows.rejected:,} rejected"
-        click.echo(f"           of {plural(rows.rows, 'row')} in the list; not called: {left_out}")
-    say_errors(view.errors, job.id)
+        click.echo(f"           of {plural(rows.rows, 'row')} in the list; not called: {left_out}", err=err)
+    say_errors(view.errors, job.id, err=err)
 
 
-def say_errors(errors: Sequence[ErrorView], job: JobId) -> None:
+def say_errors(errors: Sequence[ErrorView], job: JobId, *, err: bool = False) -> None:
     """Each error group with its meaning, what to do, and a request to quote."""
     for error in errors:
         head = f"{error.count:,} {error.status}: {error.http_status or ''} {error.code}".replace("  ", " ")
-        click.echo("")
-        say(Styled(head, bold=True))
+        click.echo("", err=err)
+        say(Styled(head, bold=True), err=err)
         if error.example_message:
-            say(f"  It said: {shown(error.example_message)}")
-        say(f"  {shown(error.meaning)}")
-        say(f"  {shown(with_job_id(error.hint, job))}")
+            say(f"  It said: {shown(error.example_message)}", err=err)
+        say(f"  {shown(error.meaning)}", err=err)
+        say(f"  {shown(with_job_id(error.hint, job))}", err=err)
         if error.example_request_id:
-            say(Styled(f"  example request id {error.example_request_id}", dim=True))
+            say(Styled(f"  example request id {error.example_request_id}", dim=True), err=err)
 
 
 def facts_of(view: JobView) -> dict[str, str | None]:

@@ -143,11 +143,13 @@ def targets(
 def report(invocation: Invocation, wanted: str, *, status: str | None, path: Path | None) -> None:
     """The report: every row of the input with what became of it, as CSV."""
     from orchestrator.cli.output import write
-    from orchestrator.cli.report_file import refuse_unwritable, write_report
+    from orchestrator.cli.report_file import STANDARD_OUTPUT, refuse_unwritable, write_report
     from orchestrator.cli.terminal import has_reader
     from orchestrator.usecases.write_report import report_text
 
     statuses = words_of(status, (*_STATUSES, *(verdict.value for verdict in RowVerdict)))
+    if path == STANDARD_OUTPUT:
+        path = None
     if path is not None:
         refuse_unwritable(path)
 

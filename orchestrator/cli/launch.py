@@ -15,7 +15,7 @@ from orchestrator.cli.invocation import Format, Invocation, prompt_sign_in, say_
 from orchestrator.cli.job_text import show_job, unfinished_line
 from orchestrator.cli.output import show_facts
 from orchestrator.cli.questions import confirm_with, finish_line, say_preview
-from orchestrator.cli.report_file import refuse_unwritable
+from orchestrator.cli.report_file import refuse_both, refuse_unwritable
 from orchestrator.cli.submission import STDIN, Submission
 from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import asks_above
@@ -44,6 +44,7 @@ def run_list(
 ) -> int:
     """The same with settings from elsewhere: the demo runs what `run` runs."""
     submission.refuse_unclear_source()
+    refuse_both(submission.report, output)
     refuse_unwritable(
         submission.report or Path("muster-report.csv"),
         never=None if submission.file in {None, STDIN} else Path(str(submission.file)),
@@ -68,6 +69,7 @@ def launch_submit(invocation: Invocation, submission: Submission, *, waits: bool
     submission.refuse_unclear_source()
     settings = invocation.settings()
     if submission.report is not None:
+        refuse_both(submission.report, invocation.output)
         refuse_unwritable(submission.report)
 
     async def work(app: App, interrupt: Interrupt) -> int:

@@ -13,8 +13,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
 
-from orchestrator.cli.terminal import is_closed_pipe
+from orchestrator.cli.invocation import Format
+from orchestrator.cli.terminal import has_reader, is_closed_pipe, write_data
 from orchestrator.domain.errors import RequestRejected, TryLater
+
+STANDARD_OUTPUT = Path("-")
+"""Where a report goes that is piped on; what is said about the job goes to standard error then."""
 
 _READER_WAITED_FOR = 60.0
 """Seconds that a named pipe may be without a reader before the report is given up."""
@@ -24,6 +28,8 @@ _SECOND_NAMES = 99
 
 def refuse_unwritable(path: Path, *, never: Path | None = None) -> None:
     """RequestRejected where no report could be written, said before any device is called; `never` is the input."""
+    if path == STANDARD_OUTPUT:
+        return
     kind = _kind(path)
     if kind is not None and stat.S_ISSOCK(kind):
         raise RequestRejected(f"{path.absolute()} is a socket. Name another file with --report.")
@@ -51,6 +57,8 @@ async def write_report(pieces: AsyncIterator[str], path: Path, *, job: str) -> P
     whole new one in a single step. TryLater where it cannot be written.
     """
     try:
+        if path == STANDARD_OUTPUT:
+            return await _pour(pieces)
         if _is_written_into(_kind(path)):
             return await _write_into(pieces, path)
         return await _replace(pieces, path)
@@ -59,6 +67,20 @@ async def write_report(pieces: AsyncIterator[str], path: Path, *, job: str) -> P
             f"The report could not be written to {os.fspath(path)}: {problem.strerror or problem}. Nothing is lost: "
             f"`muster job report {job} --file PATH` writes it whenever there is room."
         ) from problem
+
+
+def refuse_both(report: Path | None, output: Format) -> None:
+    """RequestRejected where a report and a job object would be mixed on standard output."""
+    if report == STANDARD_OUTPUT and output is not Format.TABLE:
+        raise RequestRejected(f"`--report -` and `-o {output.value}` both write to standard output. Leave one out.")
+
+
+async def _pour(pieces: AsyncIterator[str]) -> Path:
+    async for piece in pieces:
+        write_data(piece.encode())
+        if not has_reader():
+            break
+    return STANDARD_OUTPUT
 
 
 async def _replace(pieces: AsyncIterator[str], path: Path) -> Path:

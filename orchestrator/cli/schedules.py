@@ -30,6 +30,7 @@ from orchestrator.domain.schedule import ScheduleStatus
 
 if TYPE_CHECKING:
     from orchestrator.usecases.app import App
+    from orchestrator.usecases.describe_jobs import JobView
     from orchestrator.usecases.describe_schedules import MomentView, ScheduleView
 
 _NAME = click.argument("name", metavar="NAME")
@@ -233,16 +234,40 @@ def remove(invocation: Invocation, name: str, *, reason: str | None) -> None:
 def history(invocation: Invocation, name: str, *, limit: int) -> None:
     """Every moment with what became of it and why, newest first, the ones that did not run too."""
     from orchestrator.cli.output import show_rows
+    from orchestrator.usecases.describe_jobs import standings_of
     from orchestrator.usecases.describe_schedules import schedule_history
     from orchestrator.usecases.schedule_json import history_object
 
-    schedule, moments = invocation.ask(lambda app: schedule_history(app, name, limit=limit))
-    rows = [history_object(moment, schedule) for moment in moments]
+    async def ask(app: App) -> list[dict[str, object]]:
+        schedule, moments = await schedule_history(app, name, limit=limit)
+        standings = await standings_of(app, {moment.job for moment in moments if moment.job is not None})
+        return [
+            history_object(moment, schedule) | _ended(standings.get(moment.job) if moment.job else None)
+            for moment in moments
+        ]
+
+    rows = invocation.ask(ask)
     if invocation.output is Format.TABLE and not rows:
         click.echo("Nothing yet: no moment of this schedule has come.", err=True)
         return
-    columns = ("local", "status", "job", "listVersion", "reason")
-    show_rows(rows, invocation.output, columns=columns)
+    columns = ("local", "status", "job", "jobStatus", "accepted", "failed", "uncertain", "listVersion", "reason")
+    rank = ("local", "status", "job", "jobStatus", "reason", "failed", "uncertain", "accepted", "listVersion")
+    show_rows(rows, invocation.output, columns=columns, rank=rank)
+
+
+def _ended(view: JobView | None) -> dict[str, object]:
+    """How the job of a moment stands; nothing where there is none, or where it was removed since."""
+    from orchestrator.domain.job import status_words
+
+    if view is None:
+        return dict.fromkeys(("jobStatus", "accepted", "failed", "uncertain"))
+    tally = view.tally
+    return {
+        "jobStatus": status_words(view.status, tally),
+        "accepted": tally.accepted,
+        "failed": tally.failed,
+        "uncertain": tally.uncertain,
+    }
 
 
 def _show(invocation: Invocation, view: ScheduleView) -> None:

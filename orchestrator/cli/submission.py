@@ -287,6 +287,10 @@ _OPTIONS = (
     click.option("--yes", "-y", is_flag=True, help="Ask no question, however many devices there are."),
     click.option("--name", metavar="TEXT", help="A name for the job."),
     click.option("--dry-run", is_flag=True, help="Read the list, say what would be called, and store nothing."),
-    click.option("--report", type=click.Path(path_type=Path), help="Where the report goes; muster-<job id>.csv else."),
+    click.option(
+        "--report",
+        type=click.Path(path_type=Path),
+        help="Where the report goes (- is standard output); muster-<job id>.csv else.",
+    ),
     click.option("--idempotency-key", metavar="KEY", help="Submitted again with the same key, it is the same job."),
 )

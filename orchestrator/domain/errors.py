@@ -166,7 +166,7 @@ class ListNeeded(RequestRejected):
         which = f"Schedule {there} needs" if len(schedules) == 1 else f"Schedules {there} need"
         super().__init__(
             f"{which} list {name!r} and could not run without it. Give them another list, or remove them, first; "
-            "--force (`?force=true`) removes the list all the same."
+            "--force removes the list all the same."
         )
         self.name, self.schedules = name, tuple(schedules)
 

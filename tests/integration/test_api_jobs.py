@@ -228,6 +228,8 @@ async def test_a_list_that_a_schedule_needs_is_removed_by_force_only(idle: Servi
 
     assert (refused.status_code, forced.status_code) == (409, 204)
     assert "nightly" in refused.json()["detail"]
+    assert "?force=true" in refused.json()["detail"]
+    assert "--force" not in refused.json()["detail"]
 
 
 async def test_a_schedule_that_is_run_twice_with_one_key_makes_one_job(idle: Service) -> None:

@@ -134,6 +134,7 @@ def test_a_schedule_run_by_hand_is_seen_through_here_and_told(muster: CommandLin
     assert graph.tenant.total == 20
     assert [(each["event"], each["status"], each["attempts"]) for each in log] == [("finished", "waiting", 1)]
     assert [(row["status"], row["job"]) for row in history] == [("started", ran.json["id"])]
+    assert [(row["jobStatus"], row["accepted"], row["failed"]) for row in history] == [("finished", 20, 0)]
 
 
 def test_doctor_names_a_schedule_that_is_set_aside(muster: CommandLine) -> None:

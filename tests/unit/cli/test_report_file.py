@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli.report_file import refuse_unwritable, write_report
+from orchestrator.cli.invocation import Format
+from orchestrator.cli.report_file import refuse_both, refuse_unwritable, write_report
 from orchestrator.domain.errors import RequestRejected, TryLater
 
 ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
@@ -38,6 +39,24 @@ async def test_a_report_is_new_whole_and_its_owners_alone(tmp_path: Path) -> Non
     assert left_beside(path) == []
     if os.name != "nt":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_a_dash_is_standard_output_and_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    await write(Path("-"), "line\r\n1\r\n")
+
+    assert capsysbinary.readouterr().out == b"line\r\n1\r\n"
+    assert left_beside(tmp_path / "-") == []
+
+
+def test_a_report_and_a_job_object_are_not_mixed_on_standard_output() -> None:
+    refuse_both(Path("-"), Format.TABLE)
+    refuse_both(Path("report.csv"), Format.JSON)
+    with pytest.raises(RequestRejected, match="Leave one out"):
+        refuse_both(Path("-"), Format.JSON)
 
 
 async def test_what_was_there_is_replaced_in_one_step(tmp_path: Path) -> None:
