@@ -17,12 +17,12 @@ import asyncpg
 from benchmarks import device_lists, parts
 from benchmarks.figures import Figure, Section, medians
 from orchestrator.bootstrap import open_app
-from orchestrator.domain.access import Asker
+from orchestrator.domain.access import Actor
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.settings import load_settings
-from orchestrator.usecases.submit_job import JobRequest, preview_job, submit_job
+from orchestrator.usecases.jobs.submit_job import JobRequest, preview_job, submit_job
 from tests.support.services import kept
 
 ROWS = 100_000
@@ -149,4 +149,4 @@ def _rows_of(file: Path) -> list[tuple[str, ...]]:
         return [tuple(row) for row in csv.reader(stream)][1:]
 
 
-REQUEST = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, "default", Asker("benchmark", "here"))
+REQUEST = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, "default", Actor("benchmark", "here"))

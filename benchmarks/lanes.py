@@ -12,15 +12,15 @@ from statistics import mean
 from benchmarks import parts
 from benchmarks.figures import Figure, Section
 from benchmarks.memory import watched
+from orchestrator.app import App
 from orchestrator.bootstrap import open_app
-from orchestrator.domain.access import Asker
+from orchestrator.domain.access import Actor
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import Job
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.settings import load_settings
-from orchestrator.usecases.app import App
-from orchestrator.usecases.submit_job import JobRequest, submit_job
+from orchestrator.usecases.jobs.submit_job import JobRequest, submit_job
 from tests.support.apps import devices_csv
 
 _MEGABYTE = 1024 * 1024
@@ -84,7 +84,7 @@ async def _submitted(given: parts.Environment) -> list[Job]:
 
 
 async def _submit(app: App, tenant: str, seed: int) -> Job:
-    request = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, tenant, Asker("benchmark", "here"))
+    request = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, tenant, Actor("benchmark", "here"))
     stream = io.BytesIO(devices_csv(DEVICES, seed=Random(seed).getrandbits(60)))  # noqa: S311 - nothing secret
     return await submit_job(app, request, stream, file_name="lane.csv", options=IntakeOptions())
 

@@ -14,13 +14,13 @@ from benchmarks import device_lists, parts
 from benchmarks.figures import Figure, Section
 from benchmarks.intake import REQUEST
 from benchmarks.memory import watched
+from orchestrator.app import App
 from orchestrator.bootstrap import open_app
 from orchestrator.domain.job import Job
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.settings import load_settings
-from orchestrator.usecases.app import App
-from orchestrator.usecases.describe_jobs import describe_job
-from orchestrator.usecases.submit_job import submit_job
+from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.submit_job import submit_job
 
 DEVICES = 1_000_000
 QUESTIONS = 300
@@ -67,8 +67,10 @@ def measure(folder: Path, _rounds: int) -> Section:
 def rate_between(samples: Sequence[Sample], start: int, end: int) -> float:
     """Outcomes per second from the `start`-th to the `end`-th, the median of equal slices."""
     edges = [start + (end - start) * number // SLICES for number in range(SLICES + 1)]
-    moments = [_moment_of(samples, edge) for edge in edges]
-    return median((edges[place + 1] - edges[place]) / (moments[place + 1] - moments[place]) for place in range(SLICES))
+    occurrences = [_moment_of(samples, edge) for edge in edges]
+    return median(
+        (edges[place + 1] - edges[place]) / (occurrences[place + 1] - occurrences[place]) for place in range(SLICES)
+    )
 
 
 def _moment_of(samples: Sequence[Sample], count: int) -> float:

@@ -16,8 +16,8 @@ from urllib.request import urlopen
 
 from orchestrator.bootstrap import open_app
 from orchestrator.settings import load_settings
-from orchestrator.store.schema import upgrade
-from orchestrator.usecases.who_works import who_works
+from orchestrator.store.engine.schema import upgrade
+from orchestrator.usecases.operations.live_processes import who_works
 from tests.support.checkout import ROOT
 from tests.support.services import kept
 

@@ -14,9 +14,9 @@ from benchmarks.intake import REQUEST, fresh
 from orchestrator.bootstrap import open_app
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.settings import load_settings
-from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.prune import prune
-from orchestrator.usecases.submit_job import submit_job
+from orchestrator.usecases.jobs.cancel_job import cancel_job
+from orchestrator.usecases.jobs.submit_job import submit_job
+from orchestrator.usecases.operations.prune import prune
 from tests.support.services import kept
 
 DEVICES = 100_000

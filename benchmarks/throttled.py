@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks import device_lists, parts
 from benchmarks.figures import Figure, Section
 from orchestrator.domain.lane import WriteLimit, parse_write_limit
-from orchestrator.domain.pacing import interval
+from orchestrator.throttle.gcra import interval
 
 
 def measure(folder: Path, _rounds: int) -> Section:

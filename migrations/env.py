@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from orchestrator.store.indexes import complete_metadata
+from orchestrator.store.engine.indexes import complete_metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -15,22 +15,22 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from orchestrator import __version__
 from orchestrator.api.app import add_api, operation_id
 from orchestrator.bootstrap import open_app, people_of
-from orchestrator.engine.garbage import collect_seldom
+from orchestrator.engine.driver import open_driver
+from orchestrator.engine.garbage_collection import tune_garbage_collection
 from orchestrator.engine.stop import StopSignal
-from orchestrator.serving.connection_bounds import ConnectionBounds, bounded_protocol
-from orchestrator.serving.forwarded import ForwardedAddresses
-from orchestrator.serving.front_door import Attempts, OneTimeLink
-from orchestrator.serving.heads import HeadsAnswered
-from orchestrator.serving.observed import Observed
-from orchestrator.serving.served import Served
+from orchestrator.http.connection_bounds import ConnectionBounds, bounded_protocol
+from orchestrator.http.forwarded import ForwardedAddresses
+from orchestrator.http.heads import HeadsAnswered
+from orchestrator.http.observed import Observed
+from orchestrator.http.sign_in_limits import Attempts, OneTimeLink
+from orchestrator.http.web_context import WebContext
 from orchestrator.settings import Settings
-from orchestrator.usecases.check_health import RecentHealth
-from orchestrator.usecases.drive import open_driver
-from orchestrator.usecases.keep_time import ticking
-from orchestrator.usecases.known_keys import KnownKeys
-from orchestrator.usecases.record_refusals import Refusals
-from orchestrator.usecases.sample_progress import Sampler
-from orchestrator.usecases.watch import Watch
+from orchestrator.usecases.access.known_keys import KnownKeys
+from orchestrator.usecases.access.record_refusals import Refusals
+from orchestrator.usecases.jobs.sample_progress import Sampler
+from orchestrator.usecases.jobs.watch import Watch
+from orchestrator.usecases.operations.check_health import RecentHealth
+from orchestrator.usecases.operations.keep_time import ticking
 from orchestrator.web.app import make_web
 
 Ready = Callable[[OneTimeLink | None], None]
@@ -52,7 +52,7 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
             link = OneTimeLink() if settings.is_embedded else None
             sampler, refusals, known_keys = Sampler(app), Refusals(app), KnownKeys(app)
             await known_keys.read()
-            web.state.served = pages.state.served = Served(
+            web.state.served = pages.state.served = WebContext(
                 app,
                 settings,
                 Watch(app, stop),
@@ -115,7 +115,7 @@ async def serve(settings: Settings, *, host: str, port: int, say: Callable[[str]
 
     `say` is told where the dashboard is.
     """
-    collect_seldom()
+    tune_garbage_collection()
     stop = StopSignal()
     here = f"http://{f'[{host}]' if ':' in host else host}:{port}"
 

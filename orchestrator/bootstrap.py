@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from orchestrator import __version__
+from orchestrator.app import App, Connection, Messenger, Reads
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SchemaTooNew, SettingsInvalid, SignInRefused, StoreUnavailable
@@ -26,7 +27,6 @@ from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.secret import SecretText
 from orchestrator.domain.tenant import Tenant
 from orchestrator.engine.system_clock import SystemClock
-from orchestrator.engine.throttle import Throttle
 from orchestrator.graph import tokens
 from orchestrator.graph.clouds import addresses_of
 from orchestrator.graph.credentials import (
@@ -40,22 +40,22 @@ from orchestrator.graph.credentials import (
     fixed,
     kept_in,
 )
-from orchestrator.queueing.bell import Bell, SilentBell
+from orchestrator.queueing.wake_ups import NoWakeUps, WakeUps
 from orchestrator.settings import Settings, TenantSettings
-from orchestrator.store.database import Store, open_store
-from orchestrator.store.row_throttle import RowThrottle
-from orchestrator.store.schema import HEAD, revision, upgrade
+from orchestrator.store.engine.database import Store, open_store
+from orchestrator.store.engine.schema import HEAD, revision, upgrade
+from orchestrator.store.work.row_throttle import RowThrottle
 from orchestrator.telemetry.metering import Metering
 from orchestrator.telemetry.traces import set_up_traces
-from orchestrator.usecases.app import App, Connection, Messenger, Reads
+from orchestrator.throttle.protocol import Throttle
 
 if TYPE_CHECKING:
     from orchestrator.graph.auth import SignIn
     from orchestrator.graph.certificates import KeyFiles
     from orchestrator.graph.sign_in_threads import SignInThreads
     from orchestrator.graph.transport import Http
-    from orchestrator.notify.postman import Postman
-    from orchestrator.usecases.person_sign_in import Provider
+    from orchestrator.notify.notifier import Notifier
+    from orchestrator.usecases.access.person_sign_in import Provider
 
 Prompt = Callable[[str], None]
 
@@ -83,7 +83,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             opened.enter_context(metering.metrics.shown_at(*settings.metrics_address))
         await _ready_schema(settings)
         store = await opened.enter_async_context(open_store(settings.database_url, clock))
-        throttle, bell = await _shared_parts(opened, settings, store, clock)
+        throttle, wake_ups = await _shared_parts(opened, settings, store, clock)
         connections = Connections(settings, clock, sign_in_prompt, metering)
         if kind in _CALLING:
             load_what_calls()
@@ -100,7 +100,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             connect=connections.to,
             read=connections.reads,
             throttle=throttle,
-            bell=bell,
+            wake_ups=wake_ups,
             policy=RetryPolicy(attempts=settings.attempts),
             batching=Batching(settings.batching),
             started_at=clock.now(),
@@ -209,9 +209,9 @@ class Connections:
 
     def _make(self, tenant: Tenant) -> Connection:
         # Whoever only asks how a job stands does not wait for the libraries that call Graph.
+        from orchestrator.engine.measured_connection import MeasuredConnection  # noqa: PLC0415
+        from orchestrator.engine.tenant_connection import TenantConnection  # noqa: PLC0415
         from orchestrator.graph.client import GraphClient  # noqa: PLC0415
-        from orchestrator.usecases.connection import TenantConnection  # noqa: PLC0415
-        from orchestrator.usecases.measured_connection import MeasuredConnection  # noqa: PLC0415
 
         sign_in, http = self._sign_in(tenant)
         client = GraphClient(http, sign_in, tenant.root, f"muster/{__version__}", self._clock)
@@ -259,16 +259,16 @@ def _messenger(settings: Settings, clock: Clock) -> Messenger:
     }
 
     async def deliver(channel: Channel, notice: Notice) -> Delivery:
-        return await _postman(settings, clock).deliver(channel, notice)
+        return await _notifier(settings, clock).deliver(channel, notice)
 
     return Messenger(channels, deliver, settings.public_url)
 
 
-def _postman(settings: Settings, clock: Clock) -> Postman:
+def _notifier(settings: Settings, clock: Clock) -> Notifier:
     # Whoever tells nobody anything does not wait for the libraries that do.
     from orchestrator.graph.trust import trust_in  # noqa: PLC0415
     from orchestrator.notify.email import MailServer  # noqa: PLC0415
-    from orchestrator.notify.postman import Address, Postman  # noqa: PLC0415
+    from orchestrator.notify.notifier import Address, Notifier  # noqa: PLC0415
 
     smtp = settings.smtp
     server = None
@@ -284,7 +284,7 @@ def _postman(settings: Settings, clock: Clock) -> Postman:
         for name, each in settings.channels.items()
     }
     trust = trust_in(settings.ca_bundle)
-    return Postman(addresses, server, trust=trust, clock=clock, user_agent=f"muster/{__version__}")
+    return Notifier(addresses, server, trust=trust, clock=clock, user_agent=f"muster/{__version__}")
 
 
 async def _ready_schema(settings: Settings) -> None:
@@ -300,21 +300,21 @@ async def _ready_schema(settings: Settings) -> None:
 
 async def _shared_parts(
     opened: AsyncExitStack, settings: Settings, store: Store, clock: Clock
-) -> tuple[Throttle, Bell]:
+) -> tuple[Throttle, WakeUps]:
     if settings.broker_url is None:
-        return RowThrottle(store, clock, SystemRandom()), SilentBell()
+        return RowThrottle(store, clock, SystemRandom()), NoWakeUps()
     # Celery and Redis are loaded only where they are used: a laptop's `run` does not wait for them.
-    from orchestrator.graph.throttle import open_redis_throttle  # noqa: PLC0415
-    from orchestrator.queueing.celery_queue import CeleryBell  # noqa: PLC0415
-    from orchestrator.usecases.shared_throttle import SharedThrottle  # noqa: PLC0415
+    from orchestrator.engine.shared_throttle import SharedThrottle  # noqa: PLC0415
+    from orchestrator.queueing.celery_queue import CeleryWakeUps  # noqa: PLC0415
+    from orchestrator.throttle.redis_backend import open_redis_throttle  # noqa: PLC0415
 
     redis = await opened.enter_async_context(
         open_redis_throttle(settings.broker_url, clock, SystemRandom(), prefix="muster:")
     )
     throttle = SharedThrottle(redis, RowThrottle(store, clock, SystemRandom()), store, clock)
-    bell = CeleryBell(settings.broker_url)
-    opened.callback(bell.close)
-    return throttle, bell
+    wake_ups = CeleryWakeUps(settings.broker_url)
+    opened.callback(wake_ups.close)
+    return throttle, wake_ups
 
 
 def _credential(settings: TenantSettings, prompt: Prompt | None) -> Credential:

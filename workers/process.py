@@ -8,10 +8,10 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from orchestrator.bootstrap import open_app
+from orchestrator.engine.driver import Driver, open_driver
 from orchestrator.engine.stop import StopSignal
 from orchestrator.settings import Settings
 from orchestrator.telemetry.logger import get_logger
-from orchestrator.usecases.drive import Driver, open_driver
 from workers.watchdog import Watchdog
 
 log = get_logger(__name__)
@@ -90,7 +90,7 @@ class WorkerProcess:
         async with open_app(settings, kind="worker") as app, open_driver(app, stop, patience=PATIENCE) as driver:
             log.info("worker.ready", worker=app.worker)
             ready.set_result(driver)
-            watchdog = Watchdog(lambda: driver.looks)
+            watchdog = Watchdog(lambda: driver.look_count)
             await stop.wait()
             watchdog.close()
         log.info("worker.ended", worker=app.worker)

@@ -6,10 +6,10 @@ import secrets
 from collections.abc import Sequence
 
 from orchestrator.bootstrap import open_app
-from orchestrator.engine.garbage import collect_seldom
+from orchestrator.engine.garbage_collection import tune_garbage_collection
 from orchestrator.engine.stop import StopSignal
 from orchestrator.settings import Settings
-from orchestrator.usecases.keep_time import keep_time
+from orchestrator.usecases.operations.keep_time import keep_time
 from workers.watchdog import watched
 
 
@@ -17,7 +17,7 @@ def run_worker(arguments: Sequence[str] = ()) -> int:
     """A Celery worker with our settings; further arguments are Celery's own. Returns its exit code."""
     from workers.celery_app import celery  # noqa: PLC0415 - the clock has no use for it
 
-    collect_seldom()
+    tune_garbage_collection()
     # Node names must be unique, and several workers may run on one machine.
     name = f"muster-{secrets.token_hex(4)}@%h"
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]

@@ -80,7 +80,7 @@ class _Channel(kombu_redis.Channel):
                 raise
             self._remove_other_types()
         except Exception as problem:  # noqa: BLE001 - one message must not end the worker
-            _note_dropped(type(problem).__name__)
+            _log_dropped(type(problem).__name__)
         return True
 
     def _size(self, queue: str) -> int:
@@ -112,7 +112,7 @@ class Transport(kombu_redis.Transport):
         try:
             ours = rebuilt(message)
         except NotOurs as problem:
-            _note_dropped(str(problem))
+            _log_dropped(str(problem))
             return
         super()._deliver(ours, queue)
 
@@ -122,6 +122,6 @@ def _is_wrong_type(problem: ResponseError) -> bool:
     return "WRONGTYPE" in str(problem)
 
 
-def _note_dropped(reason: str) -> None:
+def _log_dropped(reason: str) -> None:
     # Not with what it holds: it is a stranger's, and may be anything.
     log.warning("message.dropped", reason=reason)

@@ -21,7 +21,7 @@ STILL_TICKS = 12
 """Ticks without a step: a minute of this process's own life. A process that was frozen ticked as little as it moved."""
 
 
-class Bell(Protocol):
+class StopFlag(Protocol):
     """What says that it is time to go."""
 
     def wait(self, timeout: float) -> bool:
@@ -29,7 +29,7 @@ class Bell(Protocol):
         ...
 
 
-def watch(steps: Callable[[], int], stopping: Bell, end: Callable[[], None], *, tick: float = TICK) -> None:
+def watch(steps: Callable[[], int], stopping: StopFlag, end: Callable[[], None], *, tick: float = TICK) -> None:
     """Until told to stop: look whether steps are still taken, and end everything once they are not."""
     before, still = steps(), 0
     while not stopping.wait(tick):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from orchestrator.store.times import UtcDateTime
+from orchestrator.store.engine.times import UtcDateTime
 
 revision = "0003"
 down_revision = "0002"

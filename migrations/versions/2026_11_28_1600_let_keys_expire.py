@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from orchestrator.store.times import UtcDateTime
+from orchestrator.store.engine.times import UtcDateTime
 
 revision = "0009"
 down_revision = "0008"

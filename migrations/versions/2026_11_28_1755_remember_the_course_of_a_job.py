@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from orchestrator.store.times import UtcDateTime
+from orchestrator.store.engine.times import UtcDateTime
 
 revision = "0017"
 down_revision = "0016"

@@ -9,11 +9,11 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from structlog.contextvars import bind_contextvars
 
-from orchestrator.domain.access import Asker, Role
+from orchestrator.domain.access import Actor, Role
 from orchestrator.domain.errors import TryLater
-from orchestrator.serving.admission import while_admitted
-from orchestrator.serving.served import Parts, TheApp, origin_of, record_failed_sign_in
-from orchestrator.usecases.keys import failed_key_words, holder_of
+from orchestrator.http.admission import while_admitted
+from orchestrator.http.web_context import Parts, TheApp, origin_of, record_failed_sign_in
+from orchestrator.usecases.access.keys import failed_key_words, holder_of
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ class NotSignedIn(Exception):
 
 async def _holder(
     request: Request, parts: Parts, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Asker:
+) -> Actor:
     if credentials is None:
         raise NotSignedIn
     text = credentials.credentials
@@ -54,7 +54,7 @@ async def _holder(
         raise NotSignedIn
     bind_contextvars(who=held.name)
     # For whoever writes down that the request was refused.
-    request.state.asker = held
+    request.state.actor = held
     return held
 
 
@@ -69,7 +69,7 @@ async def _has_key(
     return True
 
 
-async def _admission(request: Request, app: TheApp, _: Annotated[Asker, Depends(_holder)]) -> Admission:
+async def _admission(request: Request, app: TheApp, _: Annotated[Actor, Depends(_holder)]) -> Admission:
     async def is_admitted() -> bool:
         key = request.headers["authorization"].partition(" ")[2].strip()
         return await holder_of(app, key, origin=origin_of(request)) is not None
@@ -77,17 +77,17 @@ async def _admission(request: Request, app: TheApp, _: Annotated[Asker, Depends(
     return lambda values: while_admitted(values, is_admitted, app.clock)
 
 
-def _with(role: Role) -> Callable[[Asker], Awaitable[Asker]]:
-    async def check(asker: Annotated[Asker, Depends(_holder)]) -> Asker:
-        asker.grant.refuse_below(role)
-        return asker
+def _with(role: Role) -> Callable[[Actor], Awaitable[Actor]]:
+    async def check(actor: Annotated[Actor, Depends(_holder)]) -> Actor:
+        actor.grant.refuse_below(role)
+        return actor
 
     return check
 
 
-Viewer = Annotated[Asker, Depends(_with(Role.VIEWER))]
-Operator = Annotated[Asker, Depends(_with(Role.OPERATOR))]
-Admin = Annotated[Asker, Depends(_with(Role.ADMIN))]
+Viewer = Annotated[Actor, Depends(_with(Role.VIEWER))]
+Operator = Annotated[Actor, Depends(_with(Role.OPERATOR))]
+Admin = Annotated[Actor, Depends(_with(Role.ADMIN))]
 HasKey = Annotated[bool, Depends(_has_key)]
 """For what anybody may ask, and only whoever may see jobs is told whole."""
 

@@ -22,7 +22,7 @@ from orchestrator.api.lanes import lane_routes
 from orchestrator.api.lists import list_routes
 from orchestrator.api.metrics import metric_routes
 from orchestrator.api.problems import PlainRefusals, Problem, explain_problems, methods_at
-from orchestrator.api.schedules import moment_routes, schedule_routes
+from orchestrator.api.schedules import occurrence_routes, schedule_routes
 from orchestrator.api.sessions import session_routes
 from orchestrator.settings import Settings
 
@@ -67,7 +67,7 @@ def _routes(max_bytes: int) -> tuple[APIRouter, ...]:
         job_routes(max_bytes),
         preview_routes(max_bytes),
         schedule_routes(),
-        moment_routes(),
+        occurrence_routes(),
         list_routes(max_bytes),
         lane_routes(),
         halt_routes(),

@@ -8,14 +8,14 @@ from pydantic import Field
 from orchestrator.api.access import Operator, Viewer
 from orchestrator.api.etags import TaggedRoute
 from orchestrator.api.problems import problem_responses
-from orchestrator.serving.served import MOST_OF_A_BODY, TheApp
-from orchestrator.serving.wire import Text, Wire
-from orchestrator.usecases.app import App
-from orchestrator.usecases.emergency_stop import lift_stop, stop_calls, stops_in_force
-from orchestrator.usecases.stop_json import stop_json
+from orchestrator.app import App
+from orchestrator.http.json_model import JsonModel, Text
+from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
+from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls, stops_in_force
+from orchestrator.usecases.operations.stop_json import stop_json
 
 
-class HaltChange(Wire):
+class HaltChange(JsonModel):
     """Stops the calls of one tenant or of all, or lifts that."""
 
     reason: Text = Field(description="Why; the audit log keeps it.")
@@ -23,7 +23,7 @@ class HaltChange(Wire):
     lift: bool = Field(default=False, description="Lift the stop in place of setting it; this takes an admin.")
 
 
-class StopFacts(Wire):
+class StopFacts(JsonModel):
     """An emergency stop in force; `tenant` is null where all tenants are stopped."""
 
     tenant: str | None
@@ -32,7 +32,7 @@ class StopFacts(Wire):
     stopped_at: str
 
 
-class HaltFacts(Wire):
+class HaltFacts(JsonModel):
     """The emergency stops in force."""
 
     is_halted: bool

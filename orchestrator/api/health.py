@@ -6,8 +6,8 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from orchestrator.api.access import HasKey
-from orchestrator.serving.served import MOST_OF_A_BODY, Parts
-from orchestrator.usecases.check_health import Check
+from orchestrator.http.web_context import MOST_OF_A_BODY, Parts
+from orchestrator.usecases.operations.check_health import Check
 
 
 class Live(BaseModel):

@@ -9,16 +9,16 @@ from fastapi import APIRouter, Query
 from orchestrator.api.access import Viewer
 from orchestrator.api.etags import TaggedRoute
 from orchestrator.api.problems import problem_responses
-from orchestrator.serving.served import Parts
-from orchestrator.serving.wire import Wire
-from orchestrator.usecases.device_history import describe_devices
-from orchestrator.usecases.inventory import describe_inventory, search_inventory
-from orchestrator.usecases.inventory_json import device_history_object, device_object, inventory_object
+from orchestrator.http.json_model import JsonModel
+from orchestrator.http.web_context import Parts
+from orchestrator.inventory.contents import describe_inventory, search_inventory
+from orchestrator.inventory.device_history import describe_devices
+from orchestrator.inventory.inventory_json import device_history_object, device_object, inventory_object
 
 TenantName = Annotated[str | None, Query(description="Whose devices; the usual tenant if not given.")]
 
 
-class InventoryChangeCounts(Wire):
+class InventoryChangeCounts(JsonModel):
     """The difference from the inventory before, in devices."""
 
     new: int
@@ -27,7 +27,7 @@ class InventoryChangeCounts(Wire):
     no_longer_eligible: int
 
 
-class InventoryFacts(Wire):
+class InventoryFacts(JsonModel):
     """An inventory in figures."""
 
     tenant: str
@@ -43,7 +43,7 @@ class InventoryFacts(Wire):
     pending: InventoryFacts | None
 
 
-class DeviceFacts(Wire):
+class DeviceFacts(JsonModel):
     """A device of the inventory."""
 
     id: str
@@ -58,13 +58,13 @@ class DeviceFacts(Wire):
     eligible: bool
 
 
-class DeviceList(Wire):
+class DeviceList(JsonModel):
     """Devices that a search found, by name."""
 
     items: list[DeviceFacts]
 
 
-class AttemptFacts(Wire):
+class AttemptFacts(JsonModel):
     """One job's target on a device, and how it stands."""
 
     job: str

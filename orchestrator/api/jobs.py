@@ -29,20 +29,20 @@ from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.job_filter import WITH_FAILURES, JobFilter, Standing
 from orchestrator.domain.target import RowVerdict, TargetStatus
-from orchestrator.serving.job_sources import job_schema, job_source
-from orchestrator.serving.served import MOST_OF_A_BODY, Parts, TheApp
-from orchestrator.serving.uploads import FIELDS_ROOM
-from orchestrator.serving.whole_ids import WholeJobId
-from orchestrator.serving.wire import Text
-from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.describe_jobs import JobView, describe_job, list_jobs, list_targets
-from orchestrator.usecases.job_json import job_object, preview_object, target_object
-from orchestrator.usecases.pause_job import pause_job
-from orchestrator.usecases.reprioritise_job import reprioritise_job
-from orchestrator.usecases.resume_job import resume_job
-from orchestrator.usecases.retry_job import retry_job
-from orchestrator.usecases.submit_job import preview_job, submit_job
-from orchestrator.usecases.write_report import report_text
+from orchestrator.http.full_ids import FullJobId
+from orchestrator.http.job_sources import job_schema, job_source
+from orchestrator.http.json_model import Text
+from orchestrator.http.uploads import FIELDS_ROOM
+from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
+from orchestrator.usecases.jobs.cancel_job import cancel_job
+from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_jobs, list_targets
+from orchestrator.usecases.jobs.job_json import job_object, preview_object, target_object
+from orchestrator.usecases.jobs.pause_job import pause_job
+from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
+from orchestrator.usecases.jobs.resume_job import resume_job
+from orchestrator.usecases.jobs.retry_job import retry_job
+from orchestrator.usecases.jobs.submit_job import preview_job, submit_job
+from orchestrator.usecases.jobs.write_report import report_text
 
 _ROW_STATUSES = tuple(status.value for status in (*TargetStatus, *RowVerdict))
 _JOB_STATUSES = (*(status.value for status in JobStatus if status is not JobStatus.RECEIVING), WITH_FAILURES)
@@ -214,7 +214,7 @@ def _add_moves(routes: APIRouter) -> None:
     moving: dict[str, Any] = {"responses": problem_responses(400, 404, 409, 413)}
 
     @routes.post("/{job_id}/pause", **moving)
-    async def pause(app: TheApp, by: Operator, job_id: WholeJobId, why: _Reason = _NO_REASON) -> JobFacts:
+    async def pause(app: TheApp, by: Operator, job_id: FullJobId, why: _Reason = _NO_REASON) -> JobFacts:
         """Let no new call of the job leave; pausing twice is once."""
         return _facts(await pause_job(app, job_id, by=by, reason=why.reason))
 
@@ -222,19 +222,19 @@ def _add_moves(routes: APIRouter) -> None:
     async def resume(
         app: TheApp,
         by: Operator,
-        job_id: WholeJobId,
+        job_id: FullJobId,
         wanted: Annotated[ResumeRequest, Body()] = ResumeRequest(),  # noqa: B008 - FastAPI copies it
     ) -> JobFacts:
         """Go on with a job that was paused or stopped."""
         return _facts(await resume_job(app, job_id, by=by, reason=wanted.reason, rebind=wanted.rebind))
 
     @routes.post("/{job_id}/cancel", **moving)
-    async def cancel(app: TheApp, by: Operator, job_id: WholeJobId, why: _Reason = _NO_REASON) -> JobFacts:
+    async def cancel(app: TheApp, by: Operator, job_id: FullJobId, why: _Reason = _NO_REASON) -> JobFacts:
         """End the job: what was not sent never will be."""
         return _facts(await cancel_job(app, job_id, by=by, reason=why.reason))
 
     @routes.post("/{job_id}/priority", **moving)
-    async def priority(app: TheApp, by: Operator, job_id: WholeJobId, wanted: PriorityRequest) -> JobFacts:
+    async def priority(app: TheApp, by: Operator, job_id: FullJobId, wanted: PriorityRequest) -> JobFacts:
         """Weigh the job otherwise among the others of its lane, at once."""
         return _facts(await reprioritise_job(app, job_id, wanted.priority, by=by, reason=wanted.reason))
 
@@ -244,7 +244,7 @@ def _add_moves(routes: APIRouter) -> None:
         app: TheApp,
         by: Operator,
         response: Response,
-        job_id: WholeJobId,
+        job_id: FullJobId,
         wanted: Annotated[RetryRequest, Body()] = RetryRequest(),  # noqa: B008 - FastAPI copies it
         key: IdempotencyKey = None,
     ) -> JobFacts:

@@ -21,12 +21,12 @@ from orchestrator.api.schemas import (
     RotateRequest,
 )
 from orchestrator.domain.keys import ApiKey, Creations
-from orchestrator.serving.served import MOST_OF_A_BODY, TheApp
-from orchestrator.serving.wire import Text
-from orchestrator.usecases.access_json import creations_object, deed_object, key_object
-from orchestrator.usecases.keys import NewKey, create_key, describe_key, list_keys, rotate_key
-from orchestrator.usecases.read_audit import read_audit
-from orchestrator.usecases.revoke_key import revoke_key
+from orchestrator.http.json_model import Text
+from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
+from orchestrator.usecases.access.access_json import audit_entry_object, creations_object, key_object
+from orchestrator.usecases.access.keys import NewKey, create_key, describe_key, list_keys, rotate_key
+from orchestrator.usecases.access.read_audit import read_audit
+from orchestrator.usecases.access.revoke_key import revoke_key
 
 
 def key_routes() -> APIRouter:
@@ -98,7 +98,7 @@ def key_routes() -> APIRouter:
         limit: Limit = 100,
     ) -> AuditPage:
         """Who did what, when, why, and from where: the newest first."""
-        deeds = await read_audit(
+        audit_entries = await read_audit(
             app,
             by=by,
             limit=limit + 1,
@@ -108,8 +108,10 @@ def key_routes() -> APIRouter:
             subject=subject or None,
             text=search or None,
         )
-        more = cursor_after(deeds[limit - 1].number) if len(deeds) > limit else None
-        return AuditPage.model_validate({"items": [*map(deed_object, deeds[:limit])], "nextCursor": more})
+        more = cursor_after(audit_entries[limit - 1].number) if len(audit_entries) > limit else None
+        return AuditPage.model_validate(
+            {"items": [*map(audit_entry_object, audit_entries[:limit])], "nextCursor": more}
+        )
 
     return routes
 

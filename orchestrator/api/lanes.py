@@ -8,9 +8,9 @@ from orchestrator.api.access import Viewer
 from orchestrator.api.etags import TaggedRoute
 from orchestrator.api.problems import problem_responses
 from orchestrator.api.schemas import LaneFacts, LaneList
-from orchestrator.serving.served import TheApp
-from orchestrator.usecases.describe_lanes import describe_lane, list_lanes
-from orchestrator.usecases.lane_json import lane_json
+from orchestrator.http.web_context import TheApp
+from orchestrator.usecases.operations.describe_lanes import describe_lane, list_lanes
+from orchestrator.usecases.operations.lane_json import lane_json
 
 
 def lane_routes() -> APIRouter:

@@ -10,12 +10,12 @@ from orchestrator.api.access import Operator, Viewer
 from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.schemas import ImportedList, SavedList, SavedLists, WhyRemoved
-from orchestrator.serving.list_upload import list_received, list_schema
-from orchestrator.serving.served import Parts, TheApp
-from orchestrator.serving.uploads import FIELDS_ROOM
-from orchestrator.usecases.describe_lists import describe_list, list_lists, remove_list
-from orchestrator.usecases.import_list import import_list
-from orchestrator.usecases.list_json import list_object
+from orchestrator.http.list_upload import list_received, list_schema
+from orchestrator.http.uploads import FIELDS_ROOM
+from orchestrator.http.web_context import Parts, TheApp
+from orchestrator.usecases.lists.describe_lists import describe_list, list_lists, remove_list
+from orchestrator.usecases.lists.import_list import import_list
+from orchestrator.usecases.lists.list_json import list_object
 
 _Force = Annotated[bool, Query(description="Remove it although schedules need it; each is set aside when it is due.")]
 

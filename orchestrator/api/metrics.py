@@ -6,9 +6,9 @@ from fastapi import APIRouter, Response
 
 from orchestrator.api.access import Viewer
 from orchestrator.api.problems import problem_responses
-from orchestrator.serving.served import TheApp
+from orchestrator.http.web_context import TheApp
 from orchestrator.telemetry.metrics import CONTENT_TYPE
-from orchestrator.usecases.measure import measure
+from orchestrator.usecases.operations.measure import measure
 
 
 def metric_routes() -> APIRouter:

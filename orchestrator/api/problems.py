@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.api.access import NotSignedIn
-from orchestrator.domain.access import Asker
+from orchestrator.domain.access import Actor
 from orchestrator.domain.errors import (
     MOST_PROBLEMS,
     AmbiguousJob,
@@ -37,13 +37,13 @@ from orchestrator.domain.errors import (
     UnknownList,
     UnknownSchedule,
     UnknownSession,
-    WrongMoment,
+    WrongStatus,
 )
-from orchestrator.serving.faults import FaultsAnswered, told_over_http
-from orchestrator.serving.served import record_refused_change
+from orchestrator.http.faults import FaultsAnswered, told_over_http
+from orchestrator.http.web_context import record_refused_change
+from orchestrator.inventory.contents import NoInventory
+from orchestrator.inventory.device_history import AmbiguousDevice, UnknownDevice
 from orchestrator.telemetry.logger import get_logger
-from orchestrator.usecases.device_history import AmbiguousDevice, UnknownDevice
-from orchestrator.usecases.inventory import NoInventory
 
 log = get_logger(__name__)
 
@@ -65,7 +65,7 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (EmergencyStopped, 409),
     (AmbiguousJob, 409),
     (IllegalMove, 409),
-    (WrongMoment, 409),
+    (WrongStatus, 409),
     (TenantChanged, 409),
     (RequestRejected, 422),
     (CannotContinue, 502),
@@ -99,7 +99,7 @@ class PlainRefusals:
         await self._app(scope, receive, send_ours)
 
 
-class Fault(BaseModel):
+class FieldProblem(BaseModel):
     """One thing that is wrong: a bad line of the device list, or a field of the request."""
 
     line: int | None = None
@@ -114,7 +114,7 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    errors: list[Fault] | None = None
+    errors: list[FieldProblem] | None = None
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -171,9 +171,9 @@ def explain_problems(web: FastAPI) -> None:
 
 
 async def _explain_ours(request: Request, problem: MusterError) -> Response:
-    asker: Asker | None = getattr(request.state, "asker", None)
-    if isinstance(problem, NotPermitted) and asker is not None:
-        await record_refused_change(request, request.app.state.served, asker, problem)
+    actor: Actor | None = getattr(request.state, "asker", None)
+    if isinstance(problem, NotPermitted) and actor is not None:
+        await record_refused_change(request, request.app.state.served, actor, problem)
     faults, more = None, ""
     if isinstance(problem, IntakeFailed) and problem.problems:
         faults = [{"line": each.line, "reason": each.reason} for each in problem.problems]

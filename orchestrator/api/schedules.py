@@ -14,8 +14,8 @@ from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.schemas import (
     HistoryList,
     JobFacts,
-    MomentList,
-    RhythmRequest,
+    OccurrenceList,
+    RecurrenceRequest,
     ScheduleChangeRequest,
     ScheduleFacts,
     ScheduleList,
@@ -23,27 +23,27 @@ from orchestrator.api.schemas import (
     Why,
     WhyRemoved,
 )
-from orchestrator.domain.brake import BrakeOptions
-from orchestrator.domain.rhythm import rhythm_of
-from orchestrator.serving.schedule_form import ScheduleForm, change_of
-from orchestrator.serving.served import MOST_OF_A_BODY, Parts, TheApp
-from orchestrator.usecases.add_schedule import add_schedule
-from orchestrator.usecases.change_schedule import change_schedule
-from orchestrator.usecases.describe_jobs import describe_job
-from orchestrator.usecases.describe_schedules import (
+from orchestrator.domain.circuit_breaker import BrakeOptions
+from orchestrator.domain.recurrence import recurrence_of
+from orchestrator.http.schedule_form import ScheduleForm, change_of
+from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
+from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.job_json import job_object
+from orchestrator.usecases.schedules.add_schedule import add_schedule
+from orchestrator.usecases.schedules.change_schedule import change_schedule
+from orchestrator.usecases.schedules.describe_schedules import (
     ScheduleView,
     describe_schedule,
     list_schedules,
-    preview_rhythm,
+    preview_recurrence,
     preview_schedule,
     schedule_history,
 )
-from orchestrator.usecases.job_json import job_object
-from orchestrator.usecases.pause_schedule import pause_schedule
-from orchestrator.usecases.remove_schedule import remove_schedule
-from orchestrator.usecases.resume_schedule import resume_schedule
-from orchestrator.usecases.run_schedule import run_schedule
-from orchestrator.usecases.schedule_json import history_object, moment_object, schedule_object
+from orchestrator.usecases.schedules.pause_schedule import pause_schedule
+from orchestrator.usecases.schedules.remove_schedule import remove_schedule
+from orchestrator.usecases.schedules.resume_schedule import resume_schedule
+from orchestrator.usecases.schedules.run_schedule import run_schedule
+from orchestrator.usecases.schedules.schedule_json import history_object, occurrence_object, schedule_object
 
 _Count = Annotated[int, Query(ge=1, le=1000, description="How many.")]
 _NO_REASON = Why()
@@ -60,16 +60,20 @@ def schedule_routes() -> APIRouter:
     return routes
 
 
-def moment_routes() -> APIRouter:
-    """What a rhythm that is no schedule yet would do."""
+def occurrence_routes() -> APIRouter:
+    """What a recurrence that is no schedule yet would do."""
     routes = APIRouter(prefix="/api/moments", tags=["schedules"], max_body_size=MOST_OF_A_BODY)
 
     @routes.post("", responses=problem_responses(400, 413))
-    async def moments_of_rhythm(app: TheApp, _: Viewer, rhythm: RhythmRequest, count: _Count = 10) -> MomentList:
-        """The next moments of a rhythm, in local time and UTC, with marks for what is not as on other days."""
+    async def occurrences_of_recurrence(
+        app: TheApp, _: Viewer, recurrence: RecurrenceRequest, count: _Count = 10
+    ) -> OccurrenceList:
+        """The next moments of a recurrence, in local time and UTC, with marks for what is not as on other days."""
         now = app.clock.now()
-        read = rhythm_of(rhythm.cron, rhythm.every, rhythm.at, rhythm.timezone, now=now)
-        return MomentList.model_validate({"items": [*map(moment_object, preview_rhythm(read, after=now, count=count))]})
+        read = recurrence_of(recurrence.cron, recurrence.every, recurrence.at, recurrence.timezone, now=now)
+        return OccurrenceList.model_validate(
+            {"items": [*map(occurrence_object, preview_recurrence(read, after=now, count=count))]}
+        )
 
     return routes
 
@@ -86,16 +90,16 @@ def _add_reading(routes: APIRouter) -> None:
         return _facts(await describe_schedule(app, name))
 
     @routes.get("/{name}/moments", responses=problem_responses(404))
-    async def moments_of_schedule(app: TheApp, _: Viewer, name: str, count: _Count = 10) -> MomentList:
+    async def occurrences_of_schedule(app: TheApp, _: Viewer, name: str, count: _Count = 10) -> OccurrenceList:
         """Its next moments, whether it is paused or not."""
         found = await preview_schedule(app, name, after=None, count=count)
-        return MomentList.model_validate({"items": [*map(moment_object, found)]})
+        return OccurrenceList.model_validate({"items": [*map(occurrence_object, found)]})
 
     @routes.get("/{name}/history", responses=problem_responses(404))
     async def history(app: TheApp, _: Viewer, name: str, limit: Limit = 50) -> HistoryList:
         """What became of its moments, the newest first."""
-        described, moments = await schedule_history(app, name, limit=limit)
-        return HistoryList.model_validate({"items": [history_object(moment, described) for moment in moments]})
+        described, occurrences = await schedule_history(app, name, limit=limit)
+        return HistoryList.model_validate({"items": [history_object(instant, described) for instant in occurrences]})
 
 
 def _add_moves(routes: APIRouter) -> None:

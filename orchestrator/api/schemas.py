@@ -10,18 +10,18 @@ from pydantic import Field
 
 from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.action import Action
-from orchestrator.domain.brake import MOST_CANARIES, BrakeOptions
+from orchestrator.domain.circuit_breaker import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import MOST_PROBLEMS
 from orchestrator.domain.job import JobStatus, Priority
-from orchestrator.domain.schedule import MomentStatus, Overlap, ScheduleStatus
+from orchestrator.domain.schedule import OccurrenceStatus, Overlap, ScheduleStatus
 from orchestrator.domain.sessions import Way
 from orchestrator.domain.target import TargetStatus
 from orchestrator.domain.waiting import WaitKind
-from orchestrator.serving.wire import Text, Wire
+from orchestrator.http.json_model import JsonModel, Text
 
 
-class Counts(Wire):
+class Counts(JsonModel):
     """How many targets stand where; the six after `total` sum to it."""
 
     total: int
@@ -33,7 +33,7 @@ class Counts(Wire):
     cancelled: int
 
 
-class IntakeFacts(Wire):
+class IntakeFacts(JsonModel):
     """What the device list was."""
 
     rows: int
@@ -43,7 +43,7 @@ class IntakeFacts(Wire):
     file_name: str | None
 
 
-class ErrorFacts(Wire):
+class ErrorFacts(JsonModel):
     """Targets that ended with the same error."""
 
     http_status: int | None
@@ -55,7 +55,7 @@ class ErrorFacts(Wire):
     example_message: str | None = None
 
 
-class WaitingForFacts(Wire):
+class WaitingForFacts(JsonModel):
     """Why a job under way makes no calls, or fewer than its limit allows; `until` is null where nobody knows."""
 
     kind: WaitKind
@@ -63,14 +63,14 @@ class WaitingForFacts(Wire):
     until: str | None
 
 
-class CanaryFacts(Wire):
+class CanaryFacts(JsonModel):
     """The devices that go first, and how many of them have ended."""
 
     total: int
     ended: int
 
 
-class BrakeFacts(Wire):
+class BrakeFacts(JsonModel):
     """What stops the job by itself: more than so many percent errors, once so many devices have ended."""
 
     share_percent: int
@@ -80,7 +80,7 @@ class BrakeFacts(Wire):
     canaries: CanaryFacts | None
 
 
-class JobFacts(Wire):
+class JobFacts(JsonModel):
     """A job, as `muster job show -o json` gives it too."""
 
     id: str
@@ -106,14 +106,14 @@ class JobFacts(Wire):
     waiting_for: WaitingForFacts | None
 
 
-class JobPage(Wire):
+class JobPage(JsonModel):
     """Some jobs, the newest first; without `nextCursor` it is the last page."""
 
     items: list[JobFacts]
     next_cursor: str | None
 
 
-class TargetView(Wire):
+class TargetView(JsonModel):
     """One device of a job."""
 
     line: int
@@ -130,14 +130,14 @@ class TargetView(Wire):
     finished_at: str | None
 
 
-class TargetPage(Wire):
+class TargetPage(JsonModel):
     """Some targets, in the order of the device list."""
 
     items: list[TargetView]
     next_cursor: str | None
 
 
-class ForecastFacts(Wire):
+class ForecastFacts(JsonModel):
     """When it would be done; without numbers, nothing paces it."""
 
     seconds: float | None
@@ -145,14 +145,14 @@ class ForecastFacts(Wire):
     ahead: int
 
 
-class BadLine(Wire):
+class BadLine(JsonModel):
     """One bad line of a device list."""
 
     line: int
     reason: str
 
 
-class PreviewFacts(Wire):
+class PreviewFacts(JsonModel):
     """What a device list holds, and when it would be done."""
 
     rows: int
@@ -169,7 +169,7 @@ class PreviewFacts(Wire):
     problems: list[BadLine] = Field(description=f"The bad lines, or the first {MOST_PROBLEMS:,} of them.")
 
 
-class Why(Wire):
+class Why(JsonModel):
     """Why somebody does it; the audit log keeps it."""
 
     reason: Text | None = None
@@ -241,7 +241,7 @@ class OperatorKeyRequest(Why):
 KeyRequest = Annotated[PlainKeyRequest | OperatorKeyRequest, Field(discriminator="role")]
 
 
-class KeyFacts(Wire):
+class KeyFacts(JsonModel):
     """A key, without its secret."""
 
     id: str
@@ -261,13 +261,13 @@ class KeyFacts(Wire):
     end_by_upgrade: bool
 
 
-class KeyList(Wire):
+class KeyList(JsonModel):
     """Every key there is or was."""
 
     items: list[KeyFacts]
 
 
-class SessionFacts(Wire):
+class SessionFacts(JsonModel):
     """A person who is signed in to the dashboard. `checkedAt` is when Entra ID last confirmed the role."""
 
     id: str
@@ -284,13 +284,13 @@ class SessionFacts(Wire):
     expires_at: str
 
 
-class SessionList(Wire):
+class SessionList(JsonModel):
     """Every session that opens something, the newest first."""
 
     items: list[SessionFacts]
 
 
-class CreationsFacts(Wire):
+class CreationsFacts(JsonModel):
     """What a key created and is still in force: valid keys, schedules, unfinished jobs."""
 
     keys: list[str]
@@ -325,7 +325,7 @@ class NewKeyFacts(KeyFacts):
     key: str
 
 
-class DeedFacts(Wire):
+class AuditEntryFacts(JsonModel):
     """One line of the audit log."""
 
     number: int
@@ -339,14 +339,14 @@ class DeedFacts(Wire):
     facts: dict[str, Any]
 
 
-class AuditPage(Wire):
+class AuditPage(JsonModel):
     """Some of the audit log, the newest first."""
 
-    items: list[DeedFacts]
+    items: list[AuditEntryFacts]
     next_cursor: str | None
 
 
-class LaneCallsFacts(Wire):
+class LaneCallsFacts(JsonModel):
     """Calls that were answered, how many of them with 429, and how many later than the throttle assumes."""
 
     calls: int
@@ -354,14 +354,14 @@ class LaneCallsFacts(Wire):
     late: int
 
 
-class AssumedFacts(Wire):
+class AssumedFacts(JsonModel):
     """What the limit is kept under: how long a permit may be used, and how much longer one call may travel."""
 
     permit_life_seconds: float
     travel_spread_seconds: float
 
 
-class WaitingFacts(Wire):
+class WaitingFacts(JsonModel):
     """A job that shares a lane."""
 
     job: str
@@ -371,7 +371,7 @@ class WaitingFacts(Wire):
     estimated_finish_at: str | None
 
 
-class LaneFacts(Wire):
+class LaneFacts(JsonModel):
     """One lane: what Graph counts one write limit for."""
 
     lane: str
@@ -387,13 +387,13 @@ class LaneFacts(Wire):
     waiting: list[WaitingFacts]
 
 
-class LaneList(Wire):
+class LaneList(JsonModel):
     """Every lane that a tenant in the settings leads to."""
 
     items: list[LaneFacts]
 
 
-class MomentFactsOut(Wire):
+class OccurrenceFactsOut(JsonModel):
     """One moment to come."""
 
     local: str
@@ -401,12 +401,12 @@ class MomentFactsOut(Wire):
     marks: list[str]
 
 
-class PastMoment(Wire):
+class PastOccurrence(JsonModel):
     """What became of one moment; the row may stand for `more` like it."""
 
     local: str
     utc: str
-    status: MomentStatus
+    status: OccurrenceStatus
     job: str | None
     list_version: int | None
     reason: str | None
@@ -415,7 +415,7 @@ class PastMoment(Wire):
     decided_at: str
 
 
-class RulesFacts(Wire):
+class RulesFacts(JsonModel):
     """What happens around a moment."""
 
     start_within_seconds: float
@@ -425,7 +425,7 @@ class RulesFacts(Wire):
     jitter_seconds: float
 
 
-class BlackoutFacts(Wire):
+class BlackoutFacts(JsonModel):
     """A time in which nobody is called."""
 
     from_: str = Field(alias="from")
@@ -433,7 +433,7 @@ class BlackoutFacts(Wire):
     reason: str | None
 
 
-class ScheduleFacts(Wire):
+class ScheduleFacts(JsonModel):
     """A schedule, as `muster schedule show -o json` gives it too."""
 
     name: str
@@ -461,29 +461,29 @@ class ScheduleFacts(Wire):
     created_by: str
     created_at: str
     next_at: str | None
-    next: Sequence[MomentFactsOut]
-    last: PastMoment | None
+    next: Sequence[OccurrenceFactsOut]
+    last: PastOccurrence | None
 
 
-class ScheduleList(Wire):
+class ScheduleList(JsonModel):
     """Every schedule."""
 
     items: list[ScheduleFacts]
 
 
-class MomentList(Wire):
+class OccurrenceList(JsonModel):
     """Moments to come."""
 
-    items: list[MomentFactsOut]
+    items: list[OccurrenceFactsOut]
 
 
-class HistoryList(Wire):
+class HistoryList(JsonModel):
     """What became of moments, the newest first."""
 
-    items: list[PastMoment]
+    items: list[PastOccurrence]
 
 
-class RhythmRequest(Wire):
+class RecurrenceRequest(JsonModel):
     """When: exactly one of `cron`, `every` and `at`."""
 
     cron: Text | None = Field(default=None, description="Five fields, such as `0 2 * * *`.")
@@ -492,7 +492,7 @@ class RhythmRequest(Wire):
     timezone: Text = Field(default="UTC", description="Whose wall clock it follows, such as `Europe/Berlin`.")
 
 
-class ScheduleRequest(RhythmRequest):
+class ScheduleRequest(RecurrenceRequest):
     """A schedule to be added."""
 
     name: Text
@@ -515,7 +515,7 @@ class ScheduleRequest(RhythmRequest):
     brake_sample: int = Field(default=BrakeOptions().sample, ge=1, le=10**9)
 
 
-class ScheduleChangeRequest(Wire):
+class ScheduleChangeRequest(JsonModel):
     """What is to be otherwise; what is not named stays as it is, and so does what is null.
 
     Except `until`, `jobName` and `reason`: null takes them away.
@@ -543,7 +543,7 @@ class ScheduleChangeRequest(Wire):
     brake_sample: int | None = Field(default=None, ge=1, le=10**9)
 
 
-class ListFacts(Wire):
+class ListFacts(JsonModel):
     """A saved list as it was imported once."""
 
     name: str
@@ -567,7 +567,7 @@ class ImportedList(ListFacts):
     ignored: list[str] = Field(description="What was found in the list that is no device and no error.")
 
 
-class SavedLists(Wire):
+class SavedLists(JsonModel):
     """Every saved list as it was last imported."""
 
     items: list[ListFacts]

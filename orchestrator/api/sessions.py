@@ -11,10 +11,10 @@ from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.problems import problem_responses
 from orchestrator.api.schemas import SessionFacts, SessionList, WhyRemoved
 from orchestrator.domain.errors import UnknownSession
-from orchestrator.serving.served import MOST_OF_A_BODY, TheApp
-from orchestrator.serving.wire import Text
-from orchestrator.usecases.access_json import session_object
-from orchestrator.usecases.sessions import end_sessions, list_sessions
+from orchestrator.http.json_model import Text
+from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
+from orchestrator.usecases.access.access_json import session_object
+from orchestrator.usecases.access.sessions import end_sessions, list_sessions
 
 _WHOSE = Query(description="Only those of this person: the name in the list, or TENANT/OBJECT in Entra ID.")
 

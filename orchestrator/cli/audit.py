@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
+from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation
 
 
 @click.command()
@@ -21,20 +21,25 @@ def audit(
     """Who did what, when, why, and from where: the newest first."""
     from orchestrator.cli.output import show_rows
     from orchestrator.domain.figures import local
-    from orchestrator.usecases.access_json import deed_object
-    from orchestrator.usecases.read_audit import read_audit
+    from orchestrator.usecases.access.access_json import audit_entry_object
+    from orchestrator.usecases.access.read_audit import read_audit
 
-    deeds = invocation.ask(
-        lambda app: read_audit(app, by=asker(), limit=limit, who=who, what=what, subject=subject, text=text)
+    audit_entries = invocation.ask(
+        lambda app: read_audit(app, by=actor(), limit=limit, who=who, what=what, subject=subject, text=text)
     )
     if invocation.output is not Format.TABLE:
-        show_rows([deed_object(deed) for deed in deeds], invocation.output)
-    elif not deeds:
+        show_rows([audit_entry_object(audit_entry) for audit_entry in audit_entries], invocation.output)
+    elif not audit_entries:
         click.echo("Nothing was done yet that the audit log would keep.", err=True)
     else:
         columns = ("at", "who", "from", "what", "subject", "reason", "facts")
         rows = [
-            {**deed_object(deed), "at": local(deed.at), "facts": _said(deed_object(deed)["facts"])} for deed in deeds
+            {
+                **audit_entry_object(audit_entry),
+                "at": local(audit_entry.at),
+                "facts": _said(audit_entry_object(audit_entry)["facts"]),
+            }
+            for audit_entry in audit_entries
         ]
         show_rows(rows, Format.TABLE, columns=columns)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
+from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation
 from orchestrator.domain.errors import RequestRejected
 
 
@@ -31,13 +31,13 @@ def add(
     from dataclasses import replace
 
     from orchestrator.cli.schedule_options import blackouts_of
-    from orchestrator.usecases.change_blackouts import add_blackouts
+    from orchestrator.usecases.schedules.change_blackouts import add_blackouts
 
     if not dates and not files:
         raise RequestRejected("Give dates, or a calendar with --file.")
     found = blackouts_of(dates, files, now=datetime.now(UTC))
     named = [each if each.reason or reason is None else replace(each, reason=reason) for each in found]
-    invocation.ask(lambda app: add_blackouts(app, named, schedule=schedule, tenant=tenant, by=asker()))
+    invocation.ask(lambda app: add_blackouts(app, named, schedule=schedule, tenant=tenant, by=actor()))
     whom = f"schedule {schedule}" if schedule else f"tenant {tenant}" if tenant else "all schedules"
     click.echo(f"{len(named):,} {'blackout' if len(named) == 1 else 'blackouts'} added for {whom}.", err=True)
 
@@ -48,7 +48,7 @@ def add(
 def list_(invocation: Invocation) -> None:
     """Every blackout, and for whom it holds."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.usecases.change_blackouts import list_blackouts
+    from orchestrator.usecases.schedules.change_blackouts import list_blackouts
 
     rows = [
         {
@@ -71,7 +71,7 @@ def list_(invocation: Invocation) -> None:
 @pass_invocation
 def remove(invocation: Invocation, number: int) -> None:
     """Remove the blackout of this number."""
-    from orchestrator.usecases.change_blackouts import remove_blackout
+    from orchestrator.usecases.schedules.change_blackouts import remove_blackout
 
-    invocation.ask(lambda app: remove_blackout(app, number, by=asker()))
+    invocation.ask(lambda app: remove_blackout(app, number, by=actor()))
     click.echo(f"Blackout {number} is removed.", err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from orchestrator.cli import exits
-from orchestrator.cli.invocation import Invocation, asker, pass_invocation
+from orchestrator.cli.invocation import Invocation, actor, pass_invocation
 from orchestrator.domain.errors import SchemaTooNew
 
 
@@ -19,7 +19,7 @@ def db() -> None:
 def upgrade(invocation: Invocation) -> None:
     """Bring the database to the schema of this release; run by several at once, it is done once."""
     from orchestrator.cli import bridge
-    from orchestrator.store.schema import HEAD, upgrade
+    from orchestrator.store.engine.schema import HEAD, upgrade
 
     url = invocation.settings().database_url
 
@@ -35,7 +35,7 @@ def upgrade(invocation: Invocation) -> None:
 def check(invocation: Invocation) -> int:
     """Does the schema of the database fit this release?"""
     from orchestrator.cli import bridge
-    from orchestrator.store.schema import HEAD, revision
+    from orchestrator.store.engine.schema import HEAD, revision
 
     url = invocation.settings().database_url
 
@@ -58,8 +58,8 @@ def check(invocation: Invocation) -> int:
 def prune(invocation: Invocation, *, keep_days: int | None) -> None:
     """Remove jobs that ended long ago, with their input and targets."""
     from orchestrator.domain.figures import plural
-    from orchestrator.usecases.prune import prune
+    from orchestrator.usecases.operations.prune import prune
 
     days = keep_days or invocation.settings().keep_days
-    removed = invocation.ask(lambda app: prune(app, keep_days=days, by=asker()))
+    removed = invocation.ask(lambda app: prune(app, keep_days=days, by=actor()))
     click.echo(f"{plural(removed, 'job')} that ended more than {plural(days, 'day')} ago removed.", err=True)

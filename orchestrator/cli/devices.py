@@ -9,7 +9,7 @@ import click
 from orchestrator.cli.invocation import Format, Invocation, output_option, pass_invocation
 
 if TYPE_CHECKING:
-    from orchestrator.usecases.device_history import DeviceHistory
+    from orchestrator.inventory.device_history import DeviceHistory
 
 
 @click.group()
@@ -30,8 +30,8 @@ def show(invocation: Invocation, text: str, *, tenant: str | None, show_all: boo
     """
     from orchestrator.cli.output import show_facts, show_rows
     from orchestrator.cli.submission import chosen_tenant
-    from orchestrator.usecases.device_history import describe_devices
-    from orchestrator.usecases.inventory_json import device_history_object
+    from orchestrator.inventory.device_history import describe_devices
+    from orchestrator.inventory.inventory_json import device_history_object
 
     name = chosen_tenant(invocation.settings(), tenant)
     found = invocation.ask(lambda app: describe_devices(app, name, text, allow_several=show_all))

@@ -15,10 +15,10 @@ from orchestrator.domain.errors import MusterError
 from orchestrator.domain.plain_text import shown
 
 if TYPE_CHECKING:
+    from orchestrator.app import App
     from orchestrator.settings import Settings
-    from orchestrator.usecases.app import App
-    from orchestrator.usecases.check_health import Check
-    from orchestrator.usecases.check_tenant import WayCheck
+    from orchestrator.usecases.operations.check_health import Check
+    from orchestrator.usecases.operations.check_tenant import WayCheck
 
 
 @click.command()
@@ -51,10 +51,10 @@ def doctor(invocation: Invocation) -> int:
 
 def _checks(invocation: Invocation) -> list[Check]:
     from orchestrator import __version__
-    from orchestrator.usecases.check_health import Check, check_health, check_stops
-    from orchestrator.usecases.check_inventory import check_inventories
-    from orchestrator.usecases.check_keys import check_keys
-    from orchestrator.usecases.check_schedules import check_schedules
+    from orchestrator.usecases.access.check_keys import check_keys
+    from orchestrator.usecases.operations.check_health import Check, check_health, check_stops
+    from orchestrator.usecases.operations.check_inventory import check_inventories
+    from orchestrator.usecases.schedules.check_schedules import check_schedules
 
     version = f"{__version__} on Python {'.'.join(map(str, sys.version_info[:3]))}"
     checks = [Check("muster", ok=True, detail=version)]
@@ -82,8 +82,8 @@ def _checks(invocation: Invocation) -> list[Check]:
 
 
 async def _tenants(app: App, settings: Settings) -> list[Check]:
-    from orchestrator.usecases.check_health import Check
-    from orchestrator.usecases.check_tenant import check_way_of
+    from orchestrator.usecases.operations.check_health import Check
+    from orchestrator.usecases.operations.check_tenant import check_way_of
 
     if not settings.tenants:
         mend = "Set MUSTER_TENANT_ID, MUSTER_CLIENT_ID and one way to sign in, such as MUSTER_CLIENT_SECRET."
@@ -101,9 +101,9 @@ async def _tenants(app: App, settings: Settings) -> list[Check]:
 
 def _way(name: str, found: WayCheck) -> Check:
     """Whether a call of the tenant would reach Graph, and how long a job waits where it does not."""
-    from orchestrator.domain.brake import UNREACHABLE_PATIENCE
+    from orchestrator.domain.circuit_breaker import UNREACHABLE_PATIENCE
     from orchestrator.domain.spans import span
-    from orchestrator.usecases.check_health import Check
+    from orchestrator.usecases.operations.check_health import Check
 
     waits = f"a job waits up to {span(UNREACHABLE_PATIENCE.total_seconds())} for Graph, then it stops"
     if found.ok:
@@ -112,8 +112,8 @@ def _way(name: str, found: WayCheck) -> Check:
 
 
 async def _tenant(app: App, settings: Settings, name: str, way: WayCheck) -> Check:
-    from orchestrator.usecases.check_health import Check
-    from orchestrator.usecases.check_tenant import check_tenant
+    from orchestrator.usecases.operations.check_health import Check
+    from orchestrator.usecases.operations.check_tenant import check_tenant
 
     title = f"tenant {name}"
     if settings.tenants[name].device_code:

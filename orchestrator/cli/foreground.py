@@ -13,26 +13,26 @@ import click
 
 from orchestrator.cli import exits
 from orchestrator.cli.bridge import Interrupt
-from orchestrator.cli.invocation import Format, asker
+from orchestrator.cli.invocation import Format, actor
 from orchestrator.cli.job_text import show_job
 from orchestrator.cli.progress import LOOK, Progress, open_progress
 from orchestrator.cli.report_file import STANDARD_OUTPUT, write_report
 from orchestrator.domain.errors import IllegalMove, NobodyWorking, TenantChanged, TryLater
 from orchestrator.domain.waiting import WaitKind
-from orchestrator.engine.garbage import collect_seldom
+from orchestrator.engine.driver import PATIENCE, drive
+from orchestrator.engine.garbage_collection import tune_garbage_collection
 from orchestrator.telemetry.logger import get_logger
-from orchestrator.usecases.describe_jobs import JobView, describe_job
-from orchestrator.usecases.drive import PATIENCE, drive
-from orchestrator.usecases.pause_job import pause_job
-from orchestrator.usecases.send_notices import tell_now
-from orchestrator.usecases.settle_lane import rebind_hint
-from orchestrator.usecases.who_works import somebody_works
-from orchestrator.usecases.write_report import report_text
+from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.jobs.job_lane import rebind_hint
+from orchestrator.usecases.jobs.pause_job import pause_job
+from orchestrator.usecases.jobs.write_report import report_text
+from orchestrator.usecases.operations.live_processes import somebody_works
+from orchestrator.usecases.operations.send_notices import tell_now
 
 if TYPE_CHECKING:
+    from orchestrator.app import App
     from orchestrator.domain.job import Job
     from orchestrator.engine.stop import StopSignal
-    from orchestrator.usecases.app import App
 
 log = get_logger(__name__)
 
@@ -55,7 +55,7 @@ async def work_through(app: App, interrupt: Interrupt, job: Job, ending: Ending)
     with open_progress() as progress, interrupt.gently() as stop:
         showing = asyncio.create_task(_show_until_at_rest(app, job, progress, stop))
         pausing = asyncio.create_task(_pause_when_told(app, job, stop))
-        collect_seldom()
+        tune_garbage_collection()
         try:
             await drive(app, stop, only=job, until_idle=True)
             if stop.is_requested:
@@ -167,7 +167,7 @@ async def _pause_when_told(app: App, job: Job, stop: StopSignal) -> None:
     # At once, and not after the last answer: otherwise a service on the same database would take the work up.
     await stop.wait()
     try:
-        await pause_job(app, job.id, by=asker(), reason="interrupted")
+        await pause_job(app, job.id, by=actor(), reason="interrupted")
     except IllegalMove:
         return  # it came to its end meanwhile
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from orchestrator.app import App
 from orchestrator.cli.bridge import Interrupt
 from orchestrator.cli.foreground import Ending, follow, follow_started, report_path, work_through
-from orchestrator.cli.invocation import Invocation, asker
+from orchestrator.cli.invocation import Invocation, actor
 from orchestrator.cli.launch import with_app
 from orchestrator.cli.questions import Agreement
 from orchestrator.cli.report_file import refuse_both, refuse_unwritable
@@ -18,13 +19,12 @@ from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job
 from orchestrator.domain.target import TargetStatus
 from orchestrator.settings import Settings
-from orchestrator.usecases.app import App
-from orchestrator.usecases.check_way_ahead import check_way_to_resume, check_way_to_retry, check_way_to_run
-from orchestrator.usecases.describe_jobs import describe_job
-from orchestrator.usecases.resume_job import resume_job
-from orchestrator.usecases.retry_job import RetryWish, preview_retry, retry_job
-from orchestrator.usecases.run_schedule import run_schedule
-from orchestrator.usecases.who_works import somebody_works
+from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.resume_job import resume_job
+from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry, retry_job
+from orchestrator.usecases.operations.check_way_ahead import check_way_to_resume, check_way_to_retry, check_way_to_run
+from orchestrator.usecases.operations.live_processes import somebody_works
+from orchestrator.usecases.schedules.run_schedule import run_schedule
 
 
 def launch_follow(invocation: Invocation, wanted: str, *, is_quiet: bool) -> int:
@@ -55,9 +55,9 @@ def launch_resume(
     async def work(app: App, interrupt: Interrupt) -> int:
         try:
             if await _calls_here(app, settings):
-                await check_way_to_resume(app, wanted, by=asker(), rebind=rebind)
+                await check_way_to_resume(app, wanted, by=actor(), rebind=rebind)
             resumed = await _agreement(settings, interrupt, yes=yes).carry_out(
-                lambda confirm: resume_job(app, wanted, by=asker(), reason=reason, rebind=rebind, confirm=confirm)
+                lambda confirm: resume_job(app, wanted, by=actor(), reason=reason, rebind=rebind, confirm=confirm)
             )
         except IllegalMove as refusal:
             raise await _what_else(app, wanted, refusal) from None
@@ -88,7 +88,7 @@ def launch_retry(
             await check_way_to_retry(app, wanted)
         job = await _agreement(settings, interrupt, yes=yes).carry_out(
             lambda confirm: retry_job(
-                app, wanted, statuses=statuses, code=code, search=search, by=asker(), reason=reason, confirm=confirm
+                app, wanted, statuses=statuses, code=code, search=search, by=actor(), reason=reason, confirm=confirm
             )
         )
         click.echo(f"Job {job.id} retries {plural(job.intake.rows, 'device')} of {job.retry_of}.", err=True)
@@ -116,7 +116,7 @@ def launch_schedule(invocation: Invocation, name: str, *, reason: str | None, re
             if await _calls_here(app, settings):
                 await check_way_to_run(app, name)
             job = await _agreement(settings, interrupt, yes=yes).carry_out(
-                lambda confirm: run_schedule(app, name, by=asker(), reason=reason, confirm=confirm)
+                lambda confirm: run_schedule(app, name, by=actor(), reason=reason, confirm=confirm)
             )
         except UnknownTenant as lost:
             # The schedule knew it: the settings changed since, and nothing about this command is wrong.

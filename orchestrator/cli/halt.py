@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
+from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation
 from orchestrator.domain.errors import RequestRejected
 
 
@@ -20,11 +20,11 @@ def halt(invocation: Invocation, *, tenant: str | None, reason: str | None, lift
 
     The stop survives restarts. Schedules start nothing, new jobs are stored and wait, and only --lift ends it.
     """
+    from orchestrator.app import App
     from orchestrator.cli.output import show_rows
     from orchestrator.domain.emergency_stop import EmergencyStop
-    from orchestrator.usecases.app import App
-    from orchestrator.usecases.emergency_stop import lift_stop, stop_calls, stops_in_force
-    from orchestrator.usecases.stop_json import stop_json
+    from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls, stops_in_force
+    from orchestrator.usecases.operations.stop_json import stop_json
 
     if lift and show:
         raise RequestRejected("Give one of --lift and --show.")
@@ -33,10 +33,10 @@ def halt(invocation: Invocation, *, tenant: str | None, reason: str | None, lift
 
     async def change(app: App) -> list[EmergencyStop]:
         if lift:
-            for stop in await lift_stop(app, tenant=tenant, reason=reason or "", by=asker()):
+            for stop in await lift_stop(app, tenant=tenant, reason=reason or "", by=actor()):
                 click.echo(f"Lifted the emergency stop of {stop.scope}. Jobs go on within a second.", err=True)
         elif not show:
-            await stop_calls(app, tenant=tenant, reason=reason or "", by=asker())
+            await stop_calls(app, tenant=tenant, reason=reason or "", by=actor())
         return await stops_in_force(app)
 
     stops = invocation.ask(change)

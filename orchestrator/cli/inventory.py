@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation, reason_option
+from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation, reason_option
 from orchestrator.domain.plain_text import shown
 
 if TYPE_CHECKING:
-    from orchestrator.store.inventory import Inventory
-    from orchestrator.usecases.inventory import ImportedInventory
-    from orchestrator.usecases.refresh_inventory import RefreshedInventory
+    from orchestrator.inventory.contents import ImportedInventory
+    from orchestrator.inventory.refresh_inventory import RefreshedInventory
+    from orchestrator.store.jobs.inventory import Inventory
 
 _tenant_option = click.option("--tenant", metavar="NAME", help="Whose devices; the usual tenant if not given.")
 
@@ -41,8 +41,8 @@ def import_(invocation: Invocation, files: tuple[str, ...], *, tenant: str | Non
     """
     from orchestrator.cli.output import show_facts
     from orchestrator.cli.submission import STDIN, chosen_tenant, opened_list
-    from orchestrator.usecases.inventory import InventorySource, import_inventory
-    from orchestrator.usecases.inventory_json import inventory_object
+    from orchestrator.inventory.contents import InventorySource, import_inventory
+    from orchestrator.inventory.inventory_json import inventory_object
 
     settings = invocation.settings()
     name = chosen_tenant(settings, tenant)
@@ -52,7 +52,7 @@ def import_(invocation: Invocation, files: tuple[str, ...], *, tenant: str | Non
             for file in files
         ]
         imported = invocation.ask(
-            lambda app: import_inventory(app, name, sources, by=asker(), reason=reason, max_bytes=settings.max_bytes)
+            lambda app: import_inventory(app, name, sources, by=actor(), reason=reason, max_bytes=settings.max_bytes)
         )
     if invocation.output is Format.TABLE:
         _say(name, imported)
@@ -83,18 +83,18 @@ def refresh(invocation: Invocation, *, tenant: str | None, accept: bool, source:
     from orchestrator.cli import exits
     from orchestrator.cli.output import show_facts
     from orchestrator.cli.submission import chosen_tenant
-    from orchestrator.usecases.inventory_json import inventory_object
-    from orchestrator.usecases.refresh_inventory import Route, accept_inventory, refresh_inventory
+    from orchestrator.inventory.inventory_json import inventory_object
+    from orchestrator.inventory.refresh_inventory import Route, accept_inventory, refresh_inventory
 
     name = chosen_tenant(invocation.settings(), tenant)
     is_table = invocation.output is Format.TABLE
     if accept:
-        accepted = invocation.ask(lambda app: accept_inventory(app, name, by=asker(), reason=reason))
+        accepted = invocation.ask(lambda app: accept_inventory(app, name, by=actor(), reason=reason))
         _say_figures(name, accepted) if is_table else show_facts(inventory_object(name, accepted), invocation.output)
         return exits.DONE
     refreshed = invocation.ask(
         lambda app: refresh_inventory(
-            app, name, by=asker(), reason=reason, route=Route(source), say=lambda text: click.echo(text, err=True)
+            app, name, by=actor(), reason=reason, route=Route(source), say=lambda text: click.echo(text, err=True)
         )
     )
     new, before = refreshed.inventory, refreshed.before
@@ -120,8 +120,8 @@ def show(invocation: Invocation, *, tenant: str | None) -> None:
     """The inventory in figures: how many devices, from where, how old, and what changed last."""
     from orchestrator.cli.output import show_facts
     from orchestrator.cli.submission import chosen_tenant
-    from orchestrator.usecases.inventory import describe_inventory
-    from orchestrator.usecases.inventory_json import inventory_object
+    from orchestrator.inventory.contents import describe_inventory
+    from orchestrator.inventory.inventory_json import inventory_object
 
     name = chosen_tenant(invocation.settings(), tenant)
     current, pending = invocation.ask(lambda app: describe_inventory(app, name))
@@ -143,8 +143,8 @@ def search(invocation: Invocation, text: str, *, tenant: str | None, limit: int)
     """Devices whose name, serial number, user or id contains TEXT."""
     from orchestrator.cli.output import show_rows
     from orchestrator.cli.submission import chosen_tenant
-    from orchestrator.usecases.inventory import search_inventory
-    from orchestrator.usecases.inventory_json import device_object
+    from orchestrator.inventory.contents import search_inventory
+    from orchestrator.inventory.inventory_json import device_object
 
     name = chosen_tenant(invocation.settings(), tenant)
     found = invocation.ask(lambda app: search_inventory(app, name, text, limit=limit))

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from orchestrator.domain.access import Asker
+    from orchestrator.app import App
+    from orchestrator.domain.access import Actor
     from orchestrator.settings import Settings
-    from orchestrator.usecases.app import App
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -102,7 +102,7 @@ yes_option = click.option("--yes", "-y", is_flag=True, help="Ask no question, ho
 reason_option = click.option("--reason", metavar="TEXT", help="Why; it is kept.")
 
 
-def asker() -> Asker:
+def actor() -> Actor:
     """Who asks: whoever can reach the database may do everything, and it is written down."""
     from orchestrator.domain.access import on_command_line
     from orchestrator.settings.account import account_at_machine
@@ -114,7 +114,7 @@ async def say_stops(app: App) -> None:
     """On stderr: the emergency stops in force; nothing where the database does not tell."""
     from orchestrator.domain.errors import MusterError
     from orchestrator.domain.plain_text import shown
-    from orchestrator.usecases.emergency_stop import stops_in_force
+    from orchestrator.usecases.operations.emergency_stop import stops_in_force
 
     try:
         stops = await stops_in_force(app)

@@ -10,7 +10,7 @@ import click
 from orchestrator.cli.invocation import (
     Format,
     Invocation,
-    asker,
+    actor,
     output_option,
     pass_invocation,
     reason_option,
@@ -21,7 +21,7 @@ from orchestrator.domain.job import Priority
 from orchestrator.domain.target import TargetStatus
 
 if TYPE_CHECKING:
-    from orchestrator.usecases.describe_jobs import JobView
+    from orchestrator.usecases.jobs.describe_jobs import JobView
 
 _RETRIABLE = ("failed", "uncertain", "cancelled", "waiting")
 _report = click.option(
@@ -36,9 +36,9 @@ _report = click.option(
 @pass_invocation
 def pause(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
     """Let no new call of a job leave."""
-    from orchestrator.usecases.pause_job import pause_job
+    from orchestrator.usecases.jobs.pause_job import pause_job
 
-    _show(invocation, invocation.ask(lambda app: pause_job(app, wanted, by=asker(), reason=reason)))
+    _show(invocation, invocation.ask(lambda app: pause_job(app, wanted, by=actor(), reason=reason)))
 
 
 @click.command()
@@ -48,9 +48,9 @@ def pause(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
 @pass_invocation
 def cancel(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
     """End a job; what was not sent never will be, the rest keeps its outcome."""
-    from orchestrator.usecases.cancel_job import cancel_job
+    from orchestrator.usecases.jobs.cancel_job import cancel_job
 
-    _show(invocation, invocation.ask(lambda app: cancel_job(app, wanted, by=asker(), reason=reason)))
+    _show(invocation, invocation.ask(lambda app: cancel_job(app, wanted, by=actor(), reason=reason)))
 
 
 @click.command()
@@ -61,11 +61,11 @@ def cancel(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
 @pass_invocation
 def priority(invocation: Invocation, wanted: str, *, priority: str, reason: str | None) -> None:
     """Re-weigh a job among the others of its lane, at once."""
-    from orchestrator.usecases.reprioritise_job import reprioritise_job
+    from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
 
     _show(
         invocation,
-        invocation.ask(lambda app: reprioritise_job(app, wanted, Priority(priority), by=asker(), reason=reason)),
+        invocation.ask(lambda app: reprioritise_job(app, wanted, Priority(priority), by=actor(), reason=reason)),
     )
 
 

@@ -19,7 +19,7 @@ from orchestrator.domain.spans import span
 if TYPE_CHECKING:
     from orchestrator.domain.ids import JobId
     from orchestrator.domain.job import Job
-    from orchestrator.usecases.describe_jobs import BrakeView, ErrorView, JobView
+    from orchestrator.usecases.jobs.describe_jobs import BrakeView, ErrorView, JobView
 
 _COUNTS = (
     ("accepted", "green", "Graph took the request and will relay it"),
@@ -34,7 +34,7 @@ _COUNTS = (
 def show_job(view: JobView, output: Format, *, is_quiet: bool = False, err: bool = False) -> None:
     """One job on stdout; with `err` the words for people go to stderr."""
     from orchestrator.cli.output import as_csv, as_json, write
-    from orchestrator.usecases.job_json import job_object, job_row
+    from orchestrator.usecases.jobs.job_json import job_object, job_row
 
     match output:
         case Format.JSON:

@@ -13,8 +13,8 @@ from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.target import RowVerdict, TargetStatus
 
 if TYPE_CHECKING:
-    from orchestrator.usecases.app import App
-    from orchestrator.usecases.describe_jobs import JobView
+    from orchestrator.app import App
+    from orchestrator.usecases.jobs.describe_jobs import JobView
 
 _STATUSES = tuple(status.value for status in TargetStatus)
 _TARGET_COLUMNS = ("line", "device", "status", "httpStatus", "errorCode", "errorMessage", "attempts")
@@ -31,8 +31,8 @@ def list_(invocation: Invocation, *, limit: int) -> None:
     """The newest jobs."""
     from orchestrator.cli.output import show_rows
     from orchestrator.domain.figures import local
-    from orchestrator.usecases.describe_jobs import list_jobs
-    from orchestrator.usecases.job_json import job_object, job_row
+    from orchestrator.usecases.jobs.describe_jobs import list_jobs
+    from orchestrator.usecases.jobs.job_json import job_object, job_row
 
     views = invocation.ask(lambda app: list_jobs(app, limit=limit))
     match invocation.output:
@@ -55,7 +55,7 @@ def show(invocation: Invocation, wanted: str) -> None:
     """How one job stands."""
     from orchestrator.cli.job_text import facts_of, show_job
     from orchestrator.cli.output import show_facts
-    from orchestrator.usecases.describe_jobs import describe_job
+    from orchestrator.usecases.jobs.describe_jobs import describe_job
 
     view = invocation.ask(lambda app: describe_job(app, wanted))
     show_job(view, invocation.output)
@@ -72,8 +72,8 @@ def errors(invocation: Invocation, wanted: str) -> None:
     """What went wrong, grouped by cause: what it means, what to do, and a request to quote."""
     from orchestrator.cli.job_text import say_errors
     from orchestrator.cli.output import show_rows
-    from orchestrator.usecases.describe_jobs import describe_job
-    from orchestrator.usecases.job_json import error_object
+    from orchestrator.usecases.jobs.describe_jobs import describe_job
+    from orchestrator.usecases.jobs.job_json import error_object
 
     view = invocation.ask(lambda app: describe_job(app, wanted))
     if invocation.output is Format.TABLE:
@@ -107,8 +107,8 @@ def targets(
     """Every device of a job, in the order of the input, and what became of it."""
     from orchestrator.cli.output import show_rows, stream_rows
     from orchestrator.cli.terminal import has_reader
-    from orchestrator.usecases.describe_jobs import list_targets
-    from orchestrator.usecases.job_json import target_object
+    from orchestrator.usecases.jobs.describe_jobs import list_targets
+    from orchestrator.usecases.jobs.job_json import target_object
 
     statuses = tuple(TargetStatus(word) for word in words_of(status, _STATUSES))
     most = limit or (100 if invocation.output is Format.TABLE else 10**9)
@@ -145,7 +145,7 @@ def report(invocation: Invocation, wanted: str, *, status: str | None, path: Pat
     from orchestrator.cli.output import write
     from orchestrator.cli.report_file import STANDARD_OUTPUT, refuse_unwritable, write_report
     from orchestrator.cli.terminal import has_reader
-    from orchestrator.usecases.write_report import report_text
+    from orchestrator.usecases.jobs.write_report import report_text
 
     statuses = words_of(status, (*_STATUSES, *(verdict.value for verdict in RowVerdict)))
     if path == STANDARD_OUTPUT:

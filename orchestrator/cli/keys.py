@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation, reason_option
+from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation, reason_option
 from orchestrator.cli.submission import Spelled
 from orchestrator.domain.action import Action
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from orchestrator.app import App
     from orchestrator.domain.keys import Creations
-    from orchestrator.usecases.app import App
-    from orchestrator.usecases.keys import NewKey
+    from orchestrator.usecases.access.keys import NewKey
 
 _ROLES = ("viewer", "operator", "admin")
 _COLUMNS = (
@@ -80,7 +80,7 @@ def create(
 ) -> None:
     """Make a key; it is shown this once."""
     from orchestrator.domain.access import Grant, Role
-    from orchestrator.usecases.keys import create_key
+    from orchestrator.usecases.access.keys import create_key
 
     if expires is not None and days is not None:
         raise click.UsageError("Give one of --expires and --expires-in.")
@@ -90,7 +90,7 @@ def create(
 
     async def make(app: App) -> NewKey:
         return await create_key(
-            app, grant, name=name, lifetime=_lifetime(wanted, app.clock.now()), by=asker(), reason=reason
+            app, grant, name=name, lifetime=_lifetime(wanted, app.clock.now()), by=actor(), reason=reason
         )
 
     _show_new(invocation, invocation.ask(make))
@@ -102,8 +102,8 @@ def create(
 def list_(invocation: Invocation) -> None:
     """Every key there is or was, the newest first."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.usecases.access_json import key_object
-    from orchestrator.usecases.keys import list_keys
+    from orchestrator.usecases.access.access_json import key_object
+    from orchestrator.usecases.access.keys import list_keys
 
     keys, now = invocation.ask(list_keys)
     if not keys and invocation.output is Format.TABLE:
@@ -125,8 +125,8 @@ def list_(invocation: Invocation) -> None:
 def show(invocation: Invocation, wanted: str) -> None:
     """One key, and what it created: keys, schedules and unfinished jobs."""
     from orchestrator.cli.output import show_facts
-    from orchestrator.usecases.access_json import creations_object, key_object
-    from orchestrator.usecases.keys import describe_key
+    from orchestrator.usecases.access.access_json import creations_object, key_object
+    from orchestrator.usecases.access.keys import describe_key
 
     view = invocation.ask(lambda app: describe_key(app, wanted))
     created = creations_object(view.created)
@@ -155,14 +155,14 @@ def rotate(invocation: Invocation, wanted: str, *, overlap: str, expires: str | 
 
     The old key is valid until the overlap is over, so that programs can be given the new one in the meantime.
     """
-    from orchestrator.domain.rhythm import parse_span
-    from orchestrator.usecases.keys import rotate_key
+    from orchestrator.domain.recurrence import parse_span
+    from orchestrator.usecases.access.keys import rotate_key
 
     both = parse_span(overlap)
 
     async def make(app: App) -> NewKey:
         lifetime = _lifetime(expires, app.clock.now())
-        return await rotate_key(app, wanted, overlap=both, lifetime=lifetime, by=asker(), reason=reason)
+        return await rotate_key(app, wanted, overlap=both, lifetime=lifetime, by=actor(), reason=reason)
 
     _show_new(invocation, invocation.ask(make))
 
@@ -180,10 +180,10 @@ def rotate(invocation: Invocation, wanted: str, *, overlap: str, expires: str | 
 def revoke(invocation: Invocation, wanted: str, *, with_created: bool, reason: str | None) -> None:
     """Let a key open nothing any more; sessions that were opened with it end too."""
     from orchestrator.cli.output import show_facts
-    from orchestrator.usecases.access_json import creations_object, key_object
-    from orchestrator.usecases.revoke_key import revoke_key
+    from orchestrator.usecases.access.access_json import creations_object, key_object
+    from orchestrator.usecases.access.revoke_key import revoke_key
 
-    revoked = invocation.ask(lambda app: revoke_key(app, wanted, with_created=with_created, by=asker(), reason=reason))
+    revoked = invocation.ask(lambda app: revoke_key(app, wanted, with_created=with_created, by=actor(), reason=reason))
     if invocation.output is Format.TABLE:
         click.echo(f"Key {revoked.key.id} ({revoked.key.name}) opens nothing any more.", err=True)
         _say_created(revoked.created, is_ended=with_created)

@@ -9,7 +9,7 @@ import click
 from orchestrator.cli.invocation import Format, Invocation, output_option, pass_invocation
 
 if TYPE_CHECKING:
-    from orchestrator.usecases.describe_lanes import LaneView
+    from orchestrator.usecases.operations.describe_lanes import LaneView
 
 
 @click.group()
@@ -26,8 +26,8 @@ def lane() -> None:
 def list_(invocation: Invocation) -> None:
     """Every lane that a tenant in the settings leads to."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.usecases.describe_lanes import list_lanes
-    from orchestrator.usecases.lane_json import lane_json
+    from orchestrator.usecases.operations.describe_lanes import list_lanes
+    from orchestrator.usecases.operations.lane_json import lane_json
 
     views = invocation.ask(list_lanes)
     if not views and invocation.output is Format.TABLE:
@@ -46,9 +46,9 @@ def list_(invocation: Invocation) -> None:
 def show(invocation: Invocation, name: str) -> None:
     """One lane, by its key or by the name of a tenant that leads to it."""
     from orchestrator.cli.output import show_facts, show_table
-    from orchestrator.domain.travel import assumption
-    from orchestrator.usecases.describe_lanes import describe_lane
-    from orchestrator.usecases.lane_json import lane_json
+    from orchestrator.throttle.travel_time import assumption
+    from orchestrator.usecases.operations.describe_lanes import describe_lane
+    from orchestrator.usecases.operations.lane_json import lane_json
 
     view = invocation.ask(lambda app: describe_lane(app, name))
     if invocation.output is not Format.TABLE:
@@ -62,7 +62,7 @@ def show(invocation: Invocation, name: str) -> None:
             dict(
                 zip(
                     columns,
-                    (each.id, each.name, each.priority, each.waiting, _moment(each.estimated_finish_at)),
+                    (each.id, each.name, each.priority, each.waiting, _instant(each.estimated_finish_at)),
                     strict=True,
                 )
             )
@@ -80,13 +80,13 @@ def _row(view: LaneView) -> dict[str, Any]:
         "in use": "" if view.in_use is None or view.limit is None else f"{view.in_use} of {view.limit.calls}",
         "learned": f"{100 * view.learned_share:.0f} %",
         "a second": "" if view.per_second is None else f"{view.per_second:.1f}",
-        "closed until": _moment(view.closed_until) or "open",
+        "closed until": _instant(view.closed_until) or "open",
         "last hour": f"{view.last_hour.calls:,} calls, {view.last_hour.throttled:,} answered 429",
         "waiting": f"{sum(each.waiting for each in view.waiting):,} in {len(view.waiting):,} jobs",
     }
 
 
-def _moment(moment: Any) -> str | None:
+def _instant(instant: Any) -> str | None:
     from orchestrator.domain.figures import rfc3339
 
-    return rfc3339(moment)
+    return rfc3339(instant)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from orchestrator.app import App
 from orchestrator.bootstrap import open_app
 from orchestrator.cli import bridge, exits
 from orchestrator.cli.bridge import Interrupt
@@ -23,13 +24,12 @@ from orchestrator.domain.errors import IntakeFailed
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job
 from orchestrator.settings import Settings
-from orchestrator.usecases.app import App
-from orchestrator.usecases.check_tenant import RELAY
-from orchestrator.usecases.check_way import check_way
-from orchestrator.usecases.describe_jobs import describe_job, list_jobs, unfinished_jobs
-from orchestrator.usecases.job_json import preview_object
-from orchestrator.usecases.submit_job import NotConfirmed, preview_job, submit_job
-from orchestrator.usecases.who_works import somebody_works
+from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs, unfinished_jobs
+from orchestrator.usecases.jobs.job_json import preview_object
+from orchestrator.usecases.jobs.submit_job import NotConfirmed, preview_job, submit_job
+from orchestrator.usecases.operations.check_tenant import RELAY
+from orchestrator.usecases.operations.check_way import check_way
+from orchestrator.usecases.operations.live_processes import somebody_works
 
 Work = Callable[[App, Interrupt], Awaitable[int]]
 

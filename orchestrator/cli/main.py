@@ -60,7 +60,7 @@ _SCHEDULE_COMMANDS = {
     "list": Named(f"{_HERE}.schedules:list_", "every schedule with its next moment"),
     "show": Named(f"{_HERE}.schedules:show", "one schedule with its rules and its next ten moments"),
     "preview": Named(f"{_HERE}.schedules:preview", "the next moments, with marks for what is not as usual"),
-    "change": Named(f"{_HERE}.schedules:change", "another rhythm, list, action or rule"),
+    "change": Named(f"{_HERE}.schedules:change", "another recurrence, list, action or rule"),
     "pause": Named(f"{_HERE}.schedules:pause", "let no further moment become a job"),
     "resume": Named(f"{_HERE}.schedules:resume", "go on with one that was paused or set aside"),
     "run": Named(f"{_HERE}.schedules:run", "a job of it now"),

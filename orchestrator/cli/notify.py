@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from orchestrator.cli import exits
-from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation
+from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation
 
 
 @click.command("list")
@@ -37,9 +37,9 @@ def list_(invocation: Invocation) -> None:
 def test(invocation: Invocation, names: tuple[str, ...]) -> int:
     """Send a test to each CHANNEL, to all of them if none is named; exits with 4 where one did not take it."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.usecases.try_channel import try_channels
+    from orchestrator.usecases.operations.try_channel import try_channels
 
-    tried = invocation.ask(lambda app: try_channels(app, names, by=asker()))
+    tried = invocation.ask(lambda app: try_channels(app, names, by=actor()))
     rows = [
         {
             "channel": each.channel.name,
@@ -62,7 +62,7 @@ def log(invocation: Invocation, *, limit: int) -> None:
     from orchestrator.cli.output import show_rows
     from orchestrator.domain.figures import rfc3339
     from orchestrator.domain.notice import NoticeStatus
-    from orchestrator.usecases.try_channel import list_notices
+    from orchestrator.usecases.operations.try_channel import list_notices
 
     rows = [
         {

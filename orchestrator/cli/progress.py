@@ -20,7 +20,7 @@ from orchestrator.telemetry.logger import set_up_deferred_logs
 
 if TYPE_CHECKING:
     from orchestrator.domain.job import Tally
-    from orchestrator.usecases.describe_jobs import JobView
+    from orchestrator.usecases.jobs.describe_jobs import JobView
 
 LOOK = 0.5
 """Seconds between two looks at a job."""
@@ -58,13 +58,13 @@ class Rate:
         self._window = window
         self._seen: deque[tuple[float, int]] = deque()
 
-    def after(self, moment: float, settled: int) -> float | None:
+    def after(self, instant: float, settled: int) -> float | None:
         """The rate once so many are settled at this moment; None until two moments are known."""
-        self._seen.append((moment, settled))
-        while len(self._seen) > 2 and moment - self._seen[0][0] > self._window:
+        self._seen.append((instant, settled))
+        while len(self._seen) > 2 and instant - self._seen[0][0] > self._window:
             self._seen.popleft()
         since, before = self._seen[0]
-        return (settled - before) / (moment - since) if moment > since else None
+        return (settled - before) / (instant - since) if instant > since else None
 
 
 class Reasons:
@@ -77,15 +77,15 @@ class Reasons:
         self._every = every
         self._kind, self._reason, self._said_at = "", "", -every
 
-    def news(self, moment: float, kind: str, reason: str | None) -> str | None:
+    def news(self, instant: float, kind: str, reason: str | None) -> str | None:
         """The reason to say at this moment; None where there is none, or where it was said."""
         if reason is None:
             self._kind, self._reason = "", ""
             return None
-        is_due = kind != self._kind or moment - self._said_at >= self._every
+        is_due = kind != self._kind or instant - self._said_at >= self._every
         if reason == self._reason or not is_due:
             return None
-        self._kind, self._reason, self._said_at = kind, reason, moment
+        self._kind, self._reason, self._said_at = kind, reason, instant
         return reason
 
 

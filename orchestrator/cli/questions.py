@@ -15,12 +15,12 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import Confirm, asks_above
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.figures import plural
-from orchestrator.domain.forecast_words import forecast_line
 from orchestrator.domain.spans import span
-from orchestrator.usecases.submit_job import NotConfirmed
+from orchestrator.throttle.forecast_words import forecast_line
+from orchestrator.usecases.jobs.submit_job import NotConfirmed
 
 if TYPE_CHECKING:
-    from orchestrator.usecases.submit_job import Preview
+    from orchestrator.usecases.jobs.submit_job import Preview
 
 T = TypeVar("T")
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation, reason_option
+from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation, reason_option
 from orchestrator.cli.submission import file_name_of, intake_options, opened_list
 from orchestrator.domain.device import Via
 
 if TYPE_CHECKING:
-    from orchestrator.usecases.import_list import Imported
+    from orchestrator.usecases.lists.import_list import Imported
 
 
 @click.command("import")
@@ -36,8 +36,8 @@ def import_(
     """Keep a checked device list under NAME; imported again, it gets a new version."""
     from orchestrator.cli.output import show_facts
     from orchestrator.intake.device_list import IntakeOptions
-    from orchestrator.usecases.import_list import import_list
-    from orchestrator.usecases.list_json import list_object
+    from orchestrator.usecases.lists.import_list import import_list
+    from orchestrator.usecases.lists.list_json import list_object
 
     settings = invocation.settings()
     options = IntakeOptions(
@@ -60,7 +60,7 @@ def import_(
                 via=Via(via),
                 file_name=file_name_of(file),
                 options=options,
-                by=asker(),
+                by=actor(),
                 reason=reason,
             )
         )
@@ -78,8 +78,8 @@ def import_(
 def list_(invocation: Invocation) -> None:
     """Every saved list as it was last imported."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.usecases.describe_lists import list_lists
-    from orchestrator.usecases.list_json import list_object
+    from orchestrator.usecases.lists.describe_lists import list_lists
+    from orchestrator.usecases.lists.list_json import list_object
 
     versions = invocation.ask(list_lists)
     if invocation.output is Format.TABLE and not versions:
@@ -96,8 +96,8 @@ def list_(invocation: Invocation) -> None:
 def show(invocation: Invocation, name: str) -> None:
     """One list: how it stands, its versions, and the schedules that refer to it."""
     from orchestrator.cli.output import show_facts, show_rows
-    from orchestrator.usecases.describe_lists import describe_list
-    from orchestrator.usecases.list_json import list_object
+    from orchestrator.usecases.lists.describe_lists import describe_list
+    from orchestrator.usecases.lists.list_json import list_object
 
     view = invocation.ask(lambda app: describe_list(app, name))
     newest = {**list_object(view.versions[0]), "schedules": list(view.schedules) or None}
@@ -120,9 +120,9 @@ def show(invocation: Invocation, name: str) -> None:
 @pass_invocation
 def remove(invocation: Invocation, name: str, *, force: bool, reason: str | None) -> None:
     """Remove a list with its versions; refused while a schedule that has not ended refers to it."""
-    from orchestrator.usecases.describe_lists import remove_list
+    from orchestrator.usecases.lists.describe_lists import remove_list
 
-    schedules = invocation.ask(lambda app: remove_list(app, name, by=asker(), reason=reason, force=force))
+    schedules = invocation.ask(lambda app: remove_list(app, name, by=actor(), reason=reason, force=force))
     click.echo(f"List {name} is removed.", err=True)
     if schedules:
         click.echo(f"Schedules that cannot run without it: {', '.join(schedules)}.", err=True)

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from orchestrator.cli.submission import REQUEST_OPTIONS, Spelled, chosen_tenant
 from orchestrator.domain.action import Action
-from orchestrator.domain.brake import BrakeOptions
+from orchestrator.domain.circuit_breaker import BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import Priority
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.domain.blackout import Blackout
     from orchestrator.domain.schedule_change import ScheduleChange
     from orchestrator.settings import Settings
-    from orchestrator.usecases.add_schedule import NewSchedule
+    from orchestrator.usecases.schedules.add_schedule import NewSchedule
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,13 +58,13 @@ class ScheduleOptions:
 
     def new(self, settings: Settings) -> NewSchedule:
         """The schedule that is asked for; every part of it is checked here and now."""
-        from orchestrator.domain.rhythm import parse_span, rhythm_of
-        from orchestrator.usecases.add_schedule import NewSchedule
+        from orchestrator.domain.recurrence import parse_span, recurrence_of
+        from orchestrator.usecases.schedules.add_schedule import NewSchedule
 
         now = datetime.now(UTC)
         return NewSchedule(
             name=self.name,
-            rhythm=rhythm_of(self.cron, self.every, self.at, self.timezone, now=now),
+            recurrence=recurrence_of(self.cron, self.every, self.at, self.timezone, now=now),
             order=Order(
                 action=Action(self.action),
                 via=Via(self.via),
@@ -106,7 +106,7 @@ def blackouts_of(texts: tuple[str, ...], files: tuple[Path, ...], *, now: dateti
 
 def schedule_options(command: F) -> F:
     """The name and every option of `schedule add`."""
-    for option in reversed((*RHYTHM_OPTIONS, *REQUEST_OPTIONS, _LIST, *_RULES, *_OTHERS)):
+    for option in reversed((*RECURRENCE_OPTIONS, *REQUEST_OPTIONS, _LIST, *_RULES, *_OTHERS)):
         command = option(command)
     return command
 
@@ -123,7 +123,7 @@ class OnlyGiven(click.Command):
 
 def change_options(command: F) -> F:
     """Every option of `schedule add` that can be changed; blackouts have commands of their own."""
-    for option in reversed((*RHYTHM_OPTIONS, *REQUEST_OPTIONS, _LIST, *_RULES)):
+    for option in reversed((*RECURRENCE_OPTIONS, *REQUEST_OPTIONS, _LIST, *_RULES)):
         command = option(command)
     return command
 
@@ -150,7 +150,7 @@ def _is_written(context: click.Context, name: str) -> bool:
 NONE = "none"
 """What takes a thing away: an empty word would be lost on its way through some shells."""
 
-RHYTHM_OPTIONS = (
+RECURRENCE_OPTIONS = (
     click.option("--cron", metavar="EXPR", help="Five fields, such as '0 2 * * *' for two o'clock every night."),
     click.option("--every", metavar="SPAN", help="Every so often, such as 6h, counted from now."),
     click.option("--at", metavar="TIME", help="Once, such as 2026-12-01T02:00."),

@@ -11,14 +11,14 @@ import click
 from orchestrator.cli.invocation import (
     Format,
     Invocation,
-    asker,
+    actor,
     output_option,
     pass_invocation,
     reason_option,
     yes_option,
 )
 from orchestrator.cli.schedule_options import (
-    RHYTHM_OPTIONS,
+    RECURRENCE_OPTIONS,
     OnlyGiven,
     ScheduleOptions,
     change_options,
@@ -29,9 +29,9 @@ from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.schedule import ScheduleStatus
 
 if TYPE_CHECKING:
-    from orchestrator.usecases.app import App
-    from orchestrator.usecases.describe_jobs import JobView
-    from orchestrator.usecases.describe_schedules import MomentView, ScheduleView
+    from orchestrator.app import App
+    from orchestrator.usecases.jobs.describe_jobs import JobView
+    from orchestrator.usecases.schedules.describe_schedules import OccurrenceView, ScheduleView
 
 _NAME = click.argument("name", metavar="NAME")
 
@@ -43,13 +43,13 @@ _NAME = click.argument("name", metavar="NAME")
 @pass_invocation
 def add(invocation: Invocation, /, **options: Any) -> None:
     """Submit a saved list again and again by itself: by --cron, --every so often, or once --at a time."""
-    from orchestrator.usecases.add_schedule import add_schedule
-    from orchestrator.usecases.who_works import somebody_keeps_time
+    from orchestrator.usecases.operations.live_processes import somebody_keeps_time
+    from orchestrator.usecases.schedules.add_schedule import add_schedule
 
     new = ScheduleOptions(**options).new(invocation.settings())
 
     async def ask(app: App) -> tuple[ScheduleView, bool]:
-        return await add_schedule(app, new, by=asker()), await somebody_keeps_time(app)
+        return await add_schedule(app, new, by=actor()), await somebody_keeps_time(app)
 
     view, is_kept = invocation.ask(ask)
     if invocation.output is Format.TABLE:
@@ -58,7 +58,7 @@ def add(invocation: Invocation, /, **options: Any) -> None:
         start = "`muster serve`" if invocation.settings().is_embedded else "`muster clock`"
         click.echo(f"Nobody keeps time: no schedule fires before {start} runs.", err=True)
     # With jitter each of them is another few minutes short: the first says enough, and the table says the others.
-    for late in [mark for moment in view.upcoming for mark in moment.marks if mark.startswith("window: ")][:1]:
+    for late in [mark for occurrence in view.upcoming for mark in occurrence.marks if mark.startswith("window: ")][:1]:
         click.echo(f"muster: note: {late}.", err=True)
     _show(invocation, view)
 
@@ -69,8 +69,8 @@ def add(invocation: Invocation, /, **options: Any) -> None:
 def list_(invocation: Invocation) -> None:
     """Every schedule with its next moment."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.usecases.describe_schedules import list_schedules, unreadable_schedules
-    from orchestrator.usecases.schedule_json import schedule_object, schedule_row
+    from orchestrator.usecases.schedules.describe_schedules import list_schedules, unreadable_schedules
+    from orchestrator.usecases.schedules.schedule_json import schedule_object, schedule_row
 
     async def ask(app: App) -> tuple[list[ScheduleView], list[str]]:
         return await list_schedules(app), await unreadable_schedules(app)
@@ -92,7 +92,7 @@ def list_(invocation: Invocation) -> None:
 @pass_invocation
 def show(invocation: Invocation, name: str) -> None:
     """One schedule: its rules, how it stands, and its next ten moments."""
-    from orchestrator.usecases.describe_schedules import describe_schedule
+    from orchestrator.usecases.schedules.describe_schedules import describe_schedule
 
     _show(invocation, invocation.ask(lambda app: describe_schedule(app, name)))
 
@@ -107,10 +107,10 @@ def change(invocation: Invocation, /, name: str, **options: Any) -> None:
 
     `none` takes away an --until, a --name, a --reason or every --notify; --notify names all channels anew.
     """
-    from orchestrator.usecases.change_schedule import change_schedule
+    from orchestrator.usecases.schedules.change_schedule import change_schedule
 
     wanted = written_change(options)
-    changed = invocation.ask(lambda app: change_schedule(app, name, wanted, by=asker()))
+    changed = invocation.ask(lambda app: change_schedule(app, name, wanted, by=actor()))
     if invocation.output is Format.TABLE:
         for part, words in changed.differences.items():
             click.echo(f"{part}: {words}", err=True)
@@ -120,15 +120,15 @@ def change(invocation: Invocation, /, name: str, **options: Any) -> None:
     _show(invocation, changed.view)
 
 
-def _rhythm_options(command: Any) -> Any:
-    for option in reversed(RHYTHM_OPTIONS):
+def _recurrence_options(command: Any) -> Any:
+    for option in reversed(RECURRENCE_OPTIONS):
         command = option(command)
     return command
 
 
 @click.command()
 @click.argument("name", metavar="NAME", required=False)
-@_rhythm_options
+@_recurrence_options
 @click.option(
     "--from", "start", metavar="TIME", help="From when on, such as 2026-03-28 or 2026-03-28T00:00Z; else now."
 )
@@ -146,29 +146,33 @@ def preview(
     start: str | None,
     count: int,
 ) -> None:
-    """The next moments of schedule NAME, or of a rhythm that is none yet, in local time and UTC."""
+    """The next moments of schedule NAME, or of a recurrence that is none yet, in local time and UTC."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.domain.rhythm import rhythm_of
+    from orchestrator.domain.recurrence import recurrence_of
     from orchestrator.domain.zones import zone_of
-    from orchestrator.usecases.describe_schedules import describe_schedule, preview_rhythm, preview_schedule
-    from orchestrator.usecases.schedule_json import moment_object
+    from orchestrator.usecases.schedules.describe_schedules import (
+        describe_schedule,
+        preview_recurrence,
+        preview_schedule,
+    )
+    from orchestrator.usecases.schedules.schedule_json import occurrence_object
 
     if (name is None) == (cron is None and every is None and at is None):
         raise RequestRejected("Give the name of a schedule, or one of --cron, --every and --at.")
     if name is None:
         zone_of(timezone)
         after = _start(start, timezone)
-        rhythm = rhythm_of(cron, every, at, timezone, now=after)
-        views = preview_rhythm(rhythm, after=after, count=count)
+        recurrence = recurrence_of(cron, every, at, timezone, now=after)
+        views = preview_recurrence(recurrence, after=after, count=count)
     else:
 
-        async def ask(app: App) -> list[MomentView]:
-            zone = (await describe_schedule(app, name, count=1)).schedule.rhythm.timezone
+        async def ask(app: App) -> list[OccurrenceView]:
+            zone = (await describe_schedule(app, name, count=1)).schedule.recurrence.timezone
             after = None if start is None else _start(start, zone)
             return await preview_schedule(app, name, after=after, count=count)
 
         views = invocation.ask(ask)
-    rows = [moment_object(view) for view in views]
+    rows = [occurrence_object(view) for view in views]
     if invocation.output is Format.TABLE and not rows:
         click.echo("There is no further moment.", err=True)
         return
@@ -182,9 +186,9 @@ def preview(
 @pass_invocation
 def pause(invocation: Invocation, name: str, *, reason: str | None) -> None:
     """Let no further moment become a job."""
-    from orchestrator.usecases.pause_schedule import pause_schedule
+    from orchestrator.usecases.schedules.pause_schedule import pause_schedule
 
-    view = invocation.ask(lambda app: pause_schedule(app, name, by=asker(), reason=reason))
+    view = invocation.ask(lambda app: pause_schedule(app, name, by=actor(), reason=reason))
     _say_moved(invocation, view)
 
 
@@ -195,9 +199,9 @@ def pause(invocation: Invocation, name: str, *, reason: str | None) -> None:
 @pass_invocation
 def resume(invocation: Invocation, name: str, *, reason: str | None) -> None:
     """Let a schedule go on that was paused, or set aside and mended."""
-    from orchestrator.usecases.resume_schedule import resume_schedule
+    from orchestrator.usecases.schedules.resume_schedule import resume_schedule
 
-    _say_moved(invocation, invocation.ask(lambda app: resume_schedule(app, name, by=asker(), reason=reason)))
+    _say_moved(invocation, invocation.ask(lambda app: resume_schedule(app, name, by=actor(), reason=reason)))
 
 
 @click.command()
@@ -208,7 +212,7 @@ def resume(invocation: Invocation, name: str, *, reason: str | None) -> None:
 @output_option
 @pass_invocation
 def run(invocation: Invocation, name: str, *, reason: str | None, yes: bool, report: Path | None) -> int:
-    """A job of the schedule now, outside its rhythm and its window: here, unless a service takes it."""
+    """A job of the schedule now, outside its recurrence and its window: here, unless a service takes it."""
     from orchestrator.cli.go_on import launch_schedule
 
     return launch_schedule(invocation, name, reason=reason, report=report, yes=yes)
@@ -220,9 +224,9 @@ def run(invocation: Invocation, name: str, *, reason: str | None, yes: bool, rep
 @pass_invocation
 def remove(invocation: Invocation, name: str, *, reason: str | None) -> None:
     """Remove a schedule and its history; its jobs stay."""
-    from orchestrator.usecases.remove_schedule import remove_schedule
+    from orchestrator.usecases.schedules.remove_schedule import remove_schedule
 
-    invocation.ask(lambda app: remove_schedule(app, name, by=asker(), reason=reason))
+    invocation.ask(lambda app: remove_schedule(app, name, by=actor(), reason=reason))
     click.echo(f"Schedule {name} is removed; its jobs stay.", err=True)
 
 
@@ -234,16 +238,18 @@ def remove(invocation: Invocation, name: str, *, reason: str | None) -> None:
 def history(invocation: Invocation, name: str, *, limit: int) -> None:
     """Every moment with what became of it and why, newest first, the ones that did not run too."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.usecases.describe_jobs import standings_of
-    from orchestrator.usecases.describe_schedules import schedule_history
-    from orchestrator.usecases.schedule_json import history_object
+    from orchestrator.usecases.jobs.describe_jobs import standings_of
+    from orchestrator.usecases.schedules.describe_schedules import schedule_history
+    from orchestrator.usecases.schedules.schedule_json import history_object
 
     async def ask(app: App) -> list[dict[str, object]]:
-        schedule, moments = await schedule_history(app, name, limit=limit)
-        standings = await standings_of(app, {moment.job for moment in moments if moment.job is not None})
+        schedule, occurrences = await schedule_history(app, name, limit=limit)
+        standings = await standings_of(
+            app, {occurrence.job for occurrence in occurrences if occurrence.job is not None}
+        )
         return [
-            history_object(moment, schedule) | _ended(standings.get(moment.job) if moment.job else None)
-            for moment in moments
+            history_object(occurrence, schedule) | _ended(standings.get(occurrence.job) if occurrence.job else None)
+            for occurrence in occurrences
         ]
 
     rows = invocation.ask(ask)
@@ -272,7 +278,12 @@ def _ended(view: JobView | None) -> dict[str, object]:
 
 def _show(invocation: Invocation, view: ScheduleView) -> None:
     from orchestrator.cli.output import show_facts, show_rows
-    from orchestrator.usecases.schedule_json import moment_object, schedule_facts, schedule_object, schedule_row
+    from orchestrator.usecases.schedules.schedule_json import (
+        occurrence_object,
+        schedule_facts,
+        schedule_object,
+        schedule_row,
+    )
 
     match invocation.output:
         case Format.JSON:
@@ -283,7 +294,7 @@ def _show(invocation: Invocation, view: ScheduleView) -> None:
             show_facts(schedule_facts(view), Format.TABLE)
             if view.upcoming:
                 click.echo("")
-                show_rows([moment_object(each) for each in view.upcoming], Format.TABLE)
+                show_rows([occurrence_object(each) for each in view.upcoming], Format.TABLE)
 
 
 def _say_moved(invocation: Invocation, view: ScheduleView) -> None:
@@ -296,7 +307,7 @@ def _say_moved(invocation: Invocation, view: ScheduleView) -> None:
 
 def _start(text: str | None, timezone: str) -> datetime:
     """From this moment on, itself included; a local time where it names no zone."""
-    from orchestrator.domain.zones import moment_at, zone_of
+    from orchestrator.domain.zones import instant_at, zone_of
 
     if text is None:
         return datetime.now(UTC)
@@ -304,5 +315,5 @@ def _start(text: str | None, timezone: str) -> datetime:
         given = datetime.fromisoformat(text.strip())
     except ValueError:
         raise RequestRejected(f"{text!r} is no time; --from takes 2026-03-28T00:00 or 2026-03-28T00:00Z.") from None
-    moment = moment_at(given, zone_of(timezone)) if given.tzinfo is None else given.astimezone(UTC)
-    return moment - timedelta(microseconds=1)
+    occurrence = instant_at(given, zone_of(timezone)) if given.tzinfo is None else given.astimezone(UTC)
+    return occurrence - timedelta(microseconds=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, asker, output_option, pass_invocation, reason_option
+from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation, reason_option
 
 _COLUMNS = ("id", "name", "role", "way", "from", "createdAt", "lastSeenAt", "checkedAt", "expiresAt")
 
@@ -23,10 +23,10 @@ def session() -> None:
 def list_(invocation: Invocation, *, person: str | None) -> None:
     """Every session that opens something, the newest first."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.usecases.access_json import session_object
-    from orchestrator.usecases.sessions import list_sessions
+    from orchestrator.usecases.access.access_json import session_object
+    from orchestrator.usecases.access.sessions import list_sessions
 
-    found = invocation.ask(lambda app: list_sessions(app, by=asker(), person=person))
+    found = invocation.ask(lambda app: list_sessions(app, by=actor(), person=person))
     if not found and invocation.output is Format.TABLE:
         click.echo("Nobody is signed in.", err=True)
         return
@@ -43,12 +43,12 @@ def list_(invocation: Invocation, *, person: str | None) -> None:
 def end(invocation: Invocation, wanted: str | None, *, person: str | None, is_all: bool, reason: str | None) -> None:
     """End one session, all sessions of a person, or all; each stops at its next request."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.usecases.access_json import session_object
-    from orchestrator.usecases.sessions import end_sessions
+    from orchestrator.usecases.access.access_json import session_object
+    from orchestrator.usecases.access.sessions import end_sessions
 
     if sum((wanted is not None, person is not None, is_all)) != 1:
         raise click.UsageError("Give the id of a session, --person NAME, or --all.")
-    found = invocation.ask(lambda app: end_sessions(app, session_id=wanted, person=person, by=asker(), reason=reason))
+    found = invocation.ask(lambda app: end_sessions(app, session_id=wanted, person=person, by=actor(), reason=reason))
     if invocation.output is not Format.TABLE:
         show_rows([session_object(each) for each in found], invocation.output)
         return

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
-from orchestrator.cli.invocation import asker
+from orchestrator.cli.invocation import actor
 from orchestrator.domain.action import Action
-from orchestrator.domain.brake import MOST_CANARIES, BrakeOptions
+from orchestrator.domain.circuit_breaker import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed, TryLater, UnknownTenant
 from orchestrator.domain.inventory import Identifier
@@ -21,11 +21,11 @@ from orchestrator.domain.job import Priority
 from orchestrator.domain.plain_text import shown
 
 if TYPE_CHECKING:
+    from orchestrator.app import App
     from orchestrator.intake.device_list import IntakeOptions
+    from orchestrator.inventory.select_devices import Selection
     from orchestrator.settings import Settings
-    from orchestrator.usecases.app import App
-    from orchestrator.usecases.select_devices import Selection
-    from orchestrator.usecases.submit_job import JobRequest
+    from orchestrator.usecases.jobs.submit_job import JobRequest
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,13 +64,13 @@ class Submission:
 
     def request(self, settings: Settings) -> JobRequest:
         """The request apart from the devices."""
-        from orchestrator.usecases.submit_job import JobRequest
+        from orchestrator.usecases.jobs.submit_job import JobRequest
 
         return JobRequest(
             action=Action(self.action),
             via=Via(self.via),
             tenant=chosen_tenant(settings, self.tenant),
-            by=asker(),
+            by=actor(),
             name=self.name,
             reason=self.reason,
             priority=Priority(self.priority),
@@ -107,7 +107,7 @@ class Submission:
     def selection(self) -> Selection:
         """The devices that were chosen without a file; a condition that cannot be read is RequestRejected."""
         from orchestrator.domain.conditions import parse_condition
-        from orchestrator.usecases.select_devices import Selection
+        from orchestrator.inventory.select_devices import Selection
 
         return Selection(self.device, tuple(map(parse_condition, self.where)), self.list_name, self.group)
 
@@ -128,7 +128,7 @@ class Submission:
             with opened_list(self.file) as opened:
                 yield opened
             return
-        from orchestrator.usecases.select_devices import SelectionOptions, selected
+        from orchestrator.inventory.select_devices import SelectionOptions, selected
 
         options = SelectionOptions(
             self.prefer is not None, self.stale_ok, lambda sentence: click.echo(shown(sentence), err=True)

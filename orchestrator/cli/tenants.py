@@ -12,7 +12,7 @@ from orchestrator.cli.submission import chosen_tenant
 
 if TYPE_CHECKING:
     from orchestrator.settings import TenantSettings
-    from orchestrator.usecases.check_tenant import TenantCheck
+    from orchestrator.usecases.operations.check_tenant import TenantCheck
 
 
 @click.group()
@@ -40,7 +40,7 @@ def list_(invocation: Invocation) -> None:
 @pass_invocation
 def check(invocation: Invocation, name: str | None) -> int:
     """Fetch a token, read its permissions, and go the way that a call goes, before anybody calls a device."""
-    from orchestrator.usecases.check_tenant import check_tenant
+    from orchestrator.usecases.operations.check_tenant import check_tenant
 
     wanted = chosen_tenant(invocation.settings(), name)
     found = invocation.ask(lambda app: check_tenant(app, wanted))

@@ -118,7 +118,7 @@ COMMAND_LINE = "command line"
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Actor:
     """Somebody who asks, as the audit log will name them; `key_id` is the API key that they came with.
 
     `origin` is the address that the request came from; on the command line it is empty, and `is_command_line` says so.
@@ -151,9 +151,9 @@ class Asker:
         return f"person {self.person_id or self.name}" if self.key_id is None else caller_of_key(self.key_id)
 
 
-def on_command_line(name: str) -> Asker:
+def on_command_line(name: str) -> Actor:
     """Somebody on the command line, who may do everything: they can reach the database itself."""
-    return Asker(name, "", is_command_line=True)
+    return Actor(name, "", is_command_line=True)
 
 
 def caller_of_key(key_id: str) -> str:
@@ -211,7 +211,7 @@ def grant_of_person(person: Person, limits: Limits) -> Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class AuditEntry:
     """One change, as the audit log keeps it: who, from where, when, what, on what, and why."""
 
     number: int
@@ -234,7 +234,7 @@ class Deed:
 class Refusal:
     """A sign-in that failed, or a change that was refused; refusals of one kind are counted together."""
 
-    by: Asker
+    by: Actor
     what: str
     subject: str | None
     reason: str

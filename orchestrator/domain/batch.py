@@ -59,7 +59,7 @@ class Claim:
     """
 
     key: BatchKey
-    term: int
+    fencing_token: int
     job: JobId
     action: Action
     via: Via
@@ -102,7 +102,7 @@ class BatchChange:
     """How a held batch stands after some of its outcomes; with `released` it is free again at `due_at`."""
 
     key: BatchKey
-    term: int
+    fencing_token: int
     tally: Tally
     errors: Mapping[ErrorGroup, ErrorCount]
     in_flight: tuple[int, ...]

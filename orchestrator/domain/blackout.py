@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from orchestrator.domain.errors import ScheduleInvalid
-from orchestrator.domain.zones import moment_at
+from orchestrator.domain.zones import instant_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,12 @@ class Blackout:
 
     def span(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """Its beginning and its end as moments."""
-        return _moment(self.starts, zone), _moment(self.ends, zone)
+        return _instant(self.starts, zone), _instant(self.ends, zone)
 
-    def covers(self, moment: datetime, zone: ZoneInfo) -> bool:
+    def covers(self, instant: datetime, zone: ZoneInfo) -> bool:
         """Whether the moment lies in it."""
         starts, ends = self.span(zone)
-        return starts <= moment < ends
+        return starts <= instant < ends
 
     @property
     def words(self) -> str:
@@ -39,9 +39,9 @@ class Blackout:
         return _shown(self.starts) if last == self.starts else f"{_shown(self.starts)} to {_shown(last)}"
 
 
-def blackout_at(moment: datetime, blackouts: Iterable[Blackout], zone: ZoneInfo) -> Blackout | None:
+def blackout_at(instant: datetime, blackouts: Iterable[Blackout], zone: ZoneInfo) -> Blackout | None:
     """The blackout that the moment lies in."""
-    return next((each for each in blackouts if each.covers(moment, zone)), None)
+    return next((each for each in blackouts if each.covers(instant, zone)), None)
 
 
 def next_blackout(
@@ -94,8 +94,8 @@ def _is_day(text: str) -> bool:
     return "T" not in text and ":" not in text
 
 
-def _moment(bound: datetime, zone: ZoneInfo) -> datetime:
-    return moment_at(bound, zone) if bound.tzinfo is None else bound
+def _instant(bound: datetime, zone: ZoneInfo) -> datetime:
+    return instant_at(bound, zone) if bound.tzinfo is None else bound
 
 
 def _shown(bound: datetime) -> str:

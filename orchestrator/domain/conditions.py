@@ -65,7 +65,7 @@ LAST_CONTACT = "last-contact"
 def _refuse_bad_time(condition: Condition) -> None:
     if condition.operator not in {"<", ">"}:
         raise RequestRejected(f"{condition.text!r}: compare the last contact with < or >, such as last-contact<30d.")
-    if _span(condition.value) is None and _moment(condition.value) is None:
+    if _span(condition.value) is None and _instant(condition.value) is None:
         raise RequestRejected(
             f"{condition.text!r}: {condition.value!r} is no time. Write an age such as 30d, 12h or 90m, or a date such "
             "as 2026-11-01."
@@ -77,9 +77,9 @@ def _sides(found: datetime, value: str, now: datetime) -> tuple[float, float]:
     age = _span(value)
     if age is not None:
         return (now - found).total_seconds(), age.total_seconds()
-    moment = _moment(value)
-    assert moment is not None  # noqa: S101 - parse_condition has looked
-    return found.timestamp(), moment.timestamp()
+    instant = _instant(value)
+    assert instant is not None  # noqa: S101 - parse_condition has looked
+    return found.timestamp(), instant.timestamp()
 
 
 def _compares(operator: str, left: object, right: object) -> bool:
@@ -91,12 +91,12 @@ def _span(text: str) -> timedelta | None:
     return None if found is None else timedelta(minutes=int(found[1]) * {"d": 1_440, "h": 60, "m": 1}[found[2]])
 
 
-def _moment(text: str) -> datetime | None:
+def _instant(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _pattern(value: str) -> re.Pattern[str]:

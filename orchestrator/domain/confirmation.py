@@ -61,7 +61,7 @@ def priority_facts(job: Job, tally: Tally) -> Facts:
 def schedule_facts(schedule: Schedule, version: int | None, devices: int | None) -> Facts:
     """What the pages show of a schedule; `version` and `devices` are those of its list, None where there is no list."""
     order = schedule.order
-    rules = repr((schedule.rhythm, order, schedule.rules, schedule.channels))
+    rules = repr((schedule.recurrence, order, schedule.rules, schedule.channels))
     return {
         "status": schedule.status.value,
         "action": order.action.value,
@@ -93,7 +93,7 @@ def key_facts(key: ApiKey, status: str) -> Facts:
     return {"name": key.name, "role": key.grant.role.value, "status": status}
 
 
-def whole_key_facts(key: ApiKey, status: str, created: Creations) -> Facts:
+def all_key_facts(key: ApiKey, status: str, created: Creations) -> Facts:
     """What the page of a key shows: also what the key created and is still in force."""
     made = ", ".join((*created.keys, *created.schedules, *created.jobs))
     return {**key_facts(key, status), "what it created": made or "none"}

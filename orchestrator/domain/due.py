@@ -8,14 +8,14 @@ from datetime import datetime, time, timedelta
 
 from orchestrator.domain.blackout import Blackout, blackout_at, next_blackout
 from orchestrator.domain.ids import JobId
-from orchestrator.domain.rhythm import Every
-from orchestrator.domain.schedule import MomentStatus, Overlap, Schedule
+from orchestrator.domain.recurrence import Every
+from orchestrator.domain.schedule import OccurrenceStatus, Overlap, Schedule
 from orchestrator.domain.spans import span
-from orchestrator.domain.zones import moment_at, wall_at, zone_of
+from orchestrator.domain.zones import instant_at, wall_at, zone_of
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class StartWindow:
     """How long calls may start, and the words for why no longer."""
 
     ends: datetime
@@ -26,7 +26,7 @@ class Window:
 class Start:
     """The moment becomes a job, within its window; `cancels` is the job that makes room for it."""
 
-    window: Window | None
+    window: StartWindow | None
     cancels: JobId | None = None
 
 
@@ -38,19 +38,19 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class Skip:
     """The moment becomes no job, for this reason."""
 
-    status: MomentStatus
+    status: OccurrenceStatus
     reason: str
 
 
-Decision = Start | Wait | Pass
+Decision = Start | Wait | Skip
 
 
 def decide(
     schedule: Schedule,
-    moment: datetime,
+    occurrence: datetime,
     *,
     now: datetime,
     blackouts: tuple[Blackout, ...],
@@ -66,21 +66,21 @@ def decide(
     sentence of the emergency stop that covers the schedule's tenant.
     """
     if halted is not None:
-        return Pass(MomentStatus.SKIPPED, halted)
-    zone = zone_of(schedule.rhythm.timezone)
+        return Skip(OccurrenceStatus.SKIPPED, halted)
+    zone = zone_of(schedule.recurrence.timezone)
     rules = schedule.rules
-    dark = blackout_at(moment, blackouts, zone) or blackout_at(now, blackouts, zone)
+    dark = blackout_at(occurrence, blackouts, zone) or blackout_at(now, blackouts, zone)
     if dark is not None:
-        return Pass(MomentStatus.BLACKOUT, f"a blackout: {dark.words}")
-    late = now - moment - schedule.jitter_at(moment)
+        return Skip(OccurrenceStatus.BLACKOUT, f"a blackout: {dark.words}")
+    late = now - occurrence - schedule.jitter_at(occurrence)
     if late > rules.start_within and not has_waited:
         limit = span(rules.start_within.total_seconds())
-        why = missed_words(moment + schedule.jitter_at(moment), clock_since)
+        why = missed_words(occurrence + schedule.jitter_at(occurrence), clock_since)
         words = f"{why}: noticed {span(late.total_seconds())} late, and it starts within {limit} or not at all"
-        return Pass(MomentStatus.MISSED, words)
-    window = window_of(schedule, moment, blackouts)
+        return Skip(OccurrenceStatus.MISSED, words)
+    window = window_of(schedule, occurrence, blackouts)
     if window is not None and window.ends <= now:
-        return Pass(MomentStatus.MISSED, f"too late: {window.reason}")
+        return Skip(OccurrenceStatus.MISSED, f"too late: {window.reason}")
     if running is None:
         return Start(window)
     match rules.overlap:
@@ -89,9 +89,9 @@ def decide(
         case Overlap.QUEUE if not another_waits:
             return Wait(f"waits for job {running} to end")
         case Overlap.QUEUE:
-            return Pass(MomentStatus.SKIPPED, f"job {running} has not ended, and an earlier moment waits already")
+            return Skip(OccurrenceStatus.SKIPPED, f"job {running} has not ended, and an earlier moment waits already")
         case _:
-            return Pass(MomentStatus.SKIPPED, f"job {running} has not ended")
+            return Skip(OccurrenceStatus.SKIPPED, f"job {running} has not ended")
 
 
 def missed_words(due_at: datetime, clock_since: datetime | None) -> str:
@@ -102,49 +102,49 @@ def missed_words(due_at: datetime, clock_since: datetime | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Come:
+class DueOccurrences:
     """The moments of a schedule that have come since the last look, oldest first; `dropped` older ones are counted."""
 
-    moments: list[datetime]
+    occurrences: list[datetime]
     dropped: int
     next_at: datetime | None
 
 
-def come(schedule: Schedule, first: datetime, now: datetime) -> Come:
+def due_occurrences(schedule: Schedule, first: datetime, now: datetime) -> DueOccurrences:
     """What has come since, however long ago that was; `first` is the one that nothing was decided for yet."""
     if first + schedule.jitter_at(first) > now:
-        return Come([], 0, first)
-    moments: deque[datetime] = deque([first], maxlen=MOST_ROWS)
+        return DueOccurrences([], 0, first)
+    occurrences: deque[datetime] = deque([first], maxlen=MOST_ROWS)
     count, next_at, after = 1, None, first
-    if isinstance(schedule.rhythm, Every):
-        interval = schedule.rhythm.interval
+    if isinstance(schedule.recurrence, Every):
+        interval = schedule.recurrence.interval
         skipped = max(0, (now - first - schedule.rules.jitter) // interval - MOST_ROWS - 1)
         count, after = count + skipped, first + skipped * interval
-    for moment in schedule.rhythm.moments(after):
-        if moment.at + schedule.jitter_at(moment.at) > now:
-            next_at = moment.at
+    for occurrence in schedule.recurrence.occurrences(after):
+        if occurrence.at + schedule.jitter_at(occurrence.at) > now:
+            next_at = occurrence.at
             break
-        moments.append(moment.at)
+        occurrences.append(occurrence.at)
         count += 1
-    return Come(list(moments), count - len(moments), next_at)
+    return DueOccurrences(list(occurrences), count - len(occurrences), next_at)
 
 
-def window_of(schedule: Schedule, moment: datetime, blackouts: tuple[Blackout, ...]) -> Window | None:
+def window_of(schedule: Schedule, occurrence: datetime, blackouts: tuple[Blackout, ...]) -> StartWindow | None:
     """Until when calls of a job of this moment may start; a blackout ends it as `--until` does. None for no end."""
-    zone = zone_of(schedule.rhythm.timezone)
+    zone = zone_of(schedule.recurrence.timezone)
     window = None
     if schedule.rules.until is not None:
         until = schedule.rules.until
-        wall = datetime.combine(wall_at(moment, zone), until)
-        ends = moment_at(wall, zone)
-        while ends <= moment:
+        wall = datetime.combine(wall_at(occurrence, zone), until)
+        ends = instant_at(wall, zone)
+        while ends <= occurrence:
             wall += timedelta(days=1)
-            ends = moment_at(wall, zone)
-        window = Window(ends, f"its window ended at {clock_time(until)} ({schedule.rhythm.timezone})")
-    horizon = window.ends if window is not None else moment + _LONGEST_JOB
-    dark = next_blackout(moment, horizon, blackouts, zone)
+            ends = instant_at(wall, zone)
+        window = StartWindow(ends, f"its window ended at {clock_time(until)} ({schedule.recurrence.timezone})")
+    horizon = window.ends if window is not None else occurrence + _LONGEST_JOB
+    dark = next_blackout(occurrence, horizon, blackouts, zone)
     if dark is not None:
-        return Window(dark[0], f"a blackout began: {dark[1].words}")
+        return StartWindow(dark[0], f"a blackout began: {dark[1].words}")
     return window
 
 

@@ -2,9 +2,9 @@
 
 MusterError
 ├── RequestRejected        the caller must change something         exit code 2
-│   ├── UnknownJob (IdNotWhole), AmbiguousJob, UnknownTenant, UnknownLane
+│   ├── UnknownJob (IdNotFull), AmbiguousJob, UnknownTenant, UnknownLane
 │   ├── IllegalMove, IdempotencyConflict
-│   ├── NotPermitted (SignInTooOld), UnknownKey, UnknownSession, WrongMoment, ConfirmationOutdated
+│   ├── NotPermitted (SignInTooOld), UnknownKey, UnknownSession, WrongStatus, ConfirmationOutdated
 │   ├── SettingsInvalid
 │   ├── UnknownSchedule, UnknownList, UnknownZone, UnknownChannel
 │   ├── ScheduleInvalid, ScheduleUnreadable, RowUnreadable, NameTaken, ListNeeded, StillRunning, EmergencyStopped
@@ -210,18 +210,18 @@ class IdempotencyConflict(RequestRejected):
 
 
 class NotPermitted(RequestRejected):
-    """The asker's role, ceiling or list of actions does not allow it."""
+    """The actor's role, ceiling or list of actions does not allow it."""
 
 
 class SignInTooOld(NotPermitted):
     """The person signed in too long ago for this; signing in again mends it."""
 
 
-class WrongMoment(RequestRejected):
+class WrongStatus(RequestRejected):
     """The job does not stand so that this could be done."""
 
 
-class IdNotWhole(UnknownJob):
+class IdNotFull(UnknownJob):
     """A change over HTTP named a job by `latest` or by the beginning of its id."""
 
     def __init__(self, wanted: str) -> None:

@@ -10,13 +10,13 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def rfc3339(moment: datetime | None) -> str | None:
+def rfc3339(instant: datetime | None) -> str | None:
     """UTC with a Z, to the millisecond."""
-    if moment is None:
+    if instant is None:
         return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def local(moment: datetime | None) -> str:
+def local(instant: datetime | None) -> str:
     """The moment on this machine's clock, for a table."""
-    return "" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return "" if instant is None else instant.astimezone().strftime("%Y-%m-%d %H:%M:%S")

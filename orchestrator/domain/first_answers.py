@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TypeGuard
 
-from orchestrator.domain.brake import is_word
+from orchestrator.domain.circuit_breaker import is_word
 from orchestrator.domain.outcome import GraphError, Outcome, Refused
 
 FEWEST_ALIKE = 5

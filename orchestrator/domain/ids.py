@@ -43,9 +43,9 @@ ID_ALPHABET = "23456789bcdfghjkmnpqrstvwxz"
 ID_LENGTH = 12
 
 
-def is_whole_id(text: str) -> bool:
+def is_full_id(text: str) -> bool:
     """Whether this may be a whole id, and is neither a beginning of one nor a word such as `latest`."""
-    return _WHOLE.fullmatch(text) is not None
+    return _COMPLETE.fullmatch(text) is not None
 
 
 def client_request_id(job: JobId, line: int, attempt: int) -> str:
@@ -60,6 +60,6 @@ def client_request_id(job: JobId, line: int, attempt: int) -> str:
     return f"{name[:8]}-{name[8:12]}-5{name[13:16]}-{variant}{name[17:20]}-{name[20:32]}"
 
 
-_WHOLE = re.compile(f"[{ID_ALPHABET}]{{{ID_LENGTH}}}")
+_COMPLETE = re.compile(f"[{ID_ALPHABET}]{{{ID_LENGTH}}}")
 _NAMESPACE = uuid.UUID("5f0c9a52-6f0e-4a0e-9c35-4a7b6c1d2e90").bytes
 _VARIANTS = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}

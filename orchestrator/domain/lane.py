@@ -39,7 +39,7 @@ https://learn.microsoft.com/graph/throttling-limits#intune-service-limits
 
 @dataclass(frozen=True, slots=True)
 class LaneCalls:
-    """Calls that were answered in a lane, how many of them with 429, and how many late (domain/travel.py)."""
+    """Calls that were answered in a lane, how many of them with 429, and how many late (throttle/travel_time.py)."""
 
     calls: int = 0
     throttled: int = 0

@@ -8,12 +8,12 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.brake import BrakeOptions
+from orchestrator.domain.circuit_breaker import BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import ScheduleInvalid
 from orchestrator.domain.ids import ScheduleNumber
 from orchestrator.domain.job import Priority
-from orchestrator.domain.rhythm import Rhythm
+from orchestrator.domain.recurrence import Recurrence
 
 
 class ScheduleStatus(StrEnum):
@@ -33,7 +33,7 @@ class Overlap(StrEnum):
     CANCEL = "cancel"
 
 
-class MomentStatus(StrEnum):
+class OccurrenceStatus(StrEnum):
     """What became of a moment."""
 
     STARTING = "starting"
@@ -47,7 +47,7 @@ class MomentStatus(StrEnum):
     @property
     def is_open(self) -> bool:
         """Whether it may still become a job."""
-        return self in {MomentStatus.STARTING, MomentStatus.QUEUED}
+        return self in {OccurrenceStatus.STARTING, OccurrenceStatus.QUEUED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +78,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A rhythm, an order and rules under a name; `next_at` is the first moment that nothing was decided for yet.
+    """A recurrence, an order and rules under a name; `next_at` is the first moment that nothing was decided for yet.
 
     `creator` is the caller (domain/access.py) in whose right it calls devices.
     """
 
     number: ScheduleNumber
     name: str
-    rhythm: Rhythm
+    recurrence: Recurrence
     order: Order
     rules: Rules
     channels: tuple[str, ...]
@@ -101,11 +101,11 @@ class Schedule:
         """Whether `next_at` is no moment of this schedule: it is from before the schedule was created."""
         return self.next_at is not None and self.next_at < self.created_at
 
-    def jitter_at(self, moment: datetime) -> timedelta:
+    def jitter_at(self, occurrence: datetime) -> timedelta:
         """How much later than its moment a job starts: spread by chance, and the same for whoever asks."""
         if not self.rules.jitter:
             return timedelta(0)
-        seed = hashlib.sha256(f"{self.name}/{moment.timestamp()}".encode()).digest()
+        seed = hashlib.sha256(f"{self.name}/{occurrence.timestamp()}".encode()).digest()
         return self.rules.jitter * (int.from_bytes(seed[:4], "big") / 2**32)
 
 

@@ -8,10 +8,19 @@ from datetime import datetime
 from typing import TypedDict, assert_never
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.brake import BrakeOptions
+from orchestrator.domain.circuit_breaker import BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import Priority
-from orchestrator.domain.rhythm import Cron, Every, Once, Rhythm, parse_cron, parse_once, parse_span, rhythm_of
+from orchestrator.domain.recurrence import (
+    Cron,
+    Every,
+    Once,
+    Recurrence,
+    parse_cron,
+    parse_once,
+    parse_span,
+    recurrence_of,
+)
 from orchestrator.domain.schedule import Overlap, Schedule, parse_until
 from orchestrator.domain.zones import zone_of
 
@@ -47,7 +56,7 @@ def changed(schedule: Schedule, change: ScheduleChange, *, now: datetime) -> Sch
     until = change.get("until")
     return replace(
         schedule,
-        rhythm=_rhythm(schedule.rhythm, change, now),
+        recurrence=_recurrence(schedule.recurrence, change, now),
         order=replace(
             order,
             action=change.get("action", order.action),
@@ -74,14 +83,14 @@ def changed(schedule: Schedule, change: ScheduleChange, *, now: datetime) -> Sch
     )
 
 
-def _rhythm(rhythm: Rhythm, change: ScheduleChange, now: datetime) -> Rhythm:
-    """A new rhythm keeps the zone, and another zone the rhythm, where only one of them is named."""
-    timezone = change.get("timezone", rhythm.timezone)
+def _recurrence(recurrence: Recurrence, change: ScheduleChange, now: datetime) -> Recurrence:
+    """A new recurrence keeps the zone, and another zone the recurrence, where only one of them is named."""
+    timezone = change.get("timezone", recurrence.timezone)
     if change.keys() & {"cron", "every", "at"}:
-        return rhythm_of(change.get("cron"), change.get("every"), change.get("at"), timezone, now=now)
-    if timezone == rhythm.timezone:
-        return rhythm
-    match rhythm:
+        return recurrence_of(change.get("cron"), change.get("every"), change.get("at"), timezone, now=now)
+    if timezone == recurrence.timezone:
+        return recurrence
+    match recurrence:
         case Cron(expression):
             return parse_cron(expression, timezone, now=now)
         case Every(interval, beginning):
@@ -89,4 +98,4 @@ def _rhythm(rhythm: Rhythm, change: ScheduleChange, now: datetime) -> Rhythm:
         case Once(wall):
             return parse_once(wall.isoformat(), timezone, now=now)
         case _:
-            assert_never(rhythm)
+            assert_never(recurrence)

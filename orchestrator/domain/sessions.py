@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from orchestrator.domain.access import Asker, Grant
+from orchestrator.domain.access import Actor, Grant
 
 LIFETIME = timedelta(hours=12)
 """A working day: then a person signs in again."""
@@ -51,9 +51,9 @@ class Session:
     checked_at: datetime | None = None
     next_check_at: datetime | None = None
 
-    def asker(self, origin: str) -> Asker:
+    def actor(self, origin: str) -> Actor:
         """The person, asking from this address."""
-        return Asker(self.name, origin, self.grant, self.key_id, self.person_id, self.signed_in_at)
+        return Actor(self.name, origin, self.grant, self.key_id, self.person_id, self.signed_in_at)
 
     def is_check_due(self, now: datetime) -> bool:
         """Whether the directory is to be asked about the role."""

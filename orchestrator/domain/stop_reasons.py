@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from orchestrator.domain.brake import BrakeOptions, Outage, Window
+from orchestrator.domain.circuit_breaker import BrakeOptions, Outage, OutcomeWindow
 from orchestrator.domain.outcome import Bar, GraphError
 
 _MEND = {
@@ -55,7 +55,7 @@ def reason_for(bar: Bar, error: GraphError) -> str:
     return f"{_MEND[bar]} {said}: {_quoted(error)}. Then go on with `muster job resume`."
 
 
-def brake_reason(window: Window, options: BrakeOptions) -> str:
+def brake_reason(window: OutcomeWindow, options: BrakeOptions) -> str:
     """Too many true errors: what the brake saw."""
     return (
         f"The brake: {window.errors:,} of the last {window.ended:,} devices failed, more than the {options.share} % "
@@ -63,7 +63,7 @@ def brake_reason(window: Window, options: BrakeOptions) -> str:
     )
 
 
-def canary_reason(window: Window, options: BrakeOptions) -> str:
+def canary_reason(window: OutcomeWindow, options: BrakeOptions) -> str:
     """The canaries fared badly: nothing else was called."""
     return (
         f"The canaries: {window.errors:,} of {window.ended:,} failed, more than the {options.share} % that are let "

@@ -9,7 +9,7 @@ from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import Cloud, WriteLimit
 
 if TYPE_CHECKING:
-    from orchestrator.domain.rhythm import Cron
+    from orchestrator.domain.recurrence import Cron
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,14 +68,14 @@ class LaneStanding:
     """How the throttle of the job's lane stands.
 
     `closed_until` is None while the lane is open. `is_refused` says that a 429 closed it, and not a change of who keeps
-    the pace. `share` of the limit is used now, and the whole of it again from `whole_at` on.
+    the pace. `share` of the limit is used now, and the whole of it again from `recovered_at` on.
     """
 
     limit: WriteLimit | None = None
     closed_until: datetime | None = None
     is_refused: bool = True
     share: float = 1.0
-    whole_at: datetime | None = None
+    recovered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def _going_slowly(job: JobSituation) -> WaitingFor | None:
             f"Adapted to {int(100 * job.lane.share)} % of the limit of {job.lane.limit} after Graph answered 429 (too "
             "many requests); more is tried step by step."
         )
-        return WaitingFor(WaitKind.ADAPTED, said, job.lane.whole_at)
+        return WaitingFor(WaitKind.ADAPTED, said, job.lane.recovered_at)
     return None
 
 

@@ -41,18 +41,18 @@ def zone_of(name: str) -> ZoneInfo:
     raise UnknownZone(name)
 
 
-def wall_at(moment: datetime, zone: ZoneInfo) -> datetime:
+def wall_at(instant: datetime, zone: ZoneInfo) -> datetime:
     """What the clocks on the wall show then."""
-    return moment.astimezone(zone).replace(tzinfo=None, fold=0)
+    return instant.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
-def moment_at(wall: datetime, zone: ZoneInfo) -> datetime:
+def instant_at(wall: datetime, zone: ZoneInfo) -> datetime:
     """When the clocks show this: the first time if twice, and if never, the first moment after the gap."""
-    moment = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if wall_at(moment, zone) == wall:
-        return moment
+    instant = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if wall_at(instant, zone) == wall:
+        return instant
     # In a gap the offset before it leads past it, and the offset after it leads before it.
-    return _change_between(wall.replace(tzinfo=zone, fold=1).astimezone(UTC), moment, zone).at
+    return _change_between(wall.replace(tzinfo=zone, fold=1).astimezone(UTC), instant, zone).at
 
 
 def is_skipped(wall: datetime, zone: ZoneInfo) -> bool:
@@ -100,5 +100,5 @@ def _change_between(low: datetime, high: datetime, zone: ZoneInfo) -> ZoneChange
     return ZoneChange(high, before, after)
 
 
-def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
-    return moment.astimezone(zone).utcoffset() or timedelta(0)
+def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:
+    return instant.astimezone(zone).utcoffset() or timedelta(0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection
 
-from orchestrator.domain.brake import LATEST, BrakeOptions, Window, most_ahead
+from orchestrator.domain.circuit_breaker import LATEST, BrakeOptions, OutcomeWindow, most_ahead
 from orchestrator.domain.ids import JobNumber
 
 _GOOD_BEFORE = 8
@@ -24,7 +24,7 @@ class Caution:
         self._unjudged: dict[JobNumber, int] = {}
         self._shares: dict[JobNumber, int] = {}
 
-    def note(self, job: JobNumber, *, is_error: bool) -> None:
+    def add(self, job: JobNumber, *, is_error: bool) -> None:
         """A device of the job has ended."""
         latest = self._latest.get(job)
         if latest is None:
@@ -36,12 +36,12 @@ class Caution:
         if not any(latest):
             self._forget(job)
 
-    def note_good(self, job: JobNumber, count: int) -> None:
+    def add_good(self, job: JobNumber, count: int) -> None:
         """So many devices of the job have ended, none of them with an error."""
         for _ in range(count):
             if job not in self._latest:
                 return
-            self.note(job, is_error=False)
+            self.add(job, is_error=False)
 
     def room(self, job: JobNumber, under_way: int, wanted: int) -> int:
         """How many of so many calls may be added to those under way."""
@@ -53,10 +53,10 @@ class Caution:
         return self._most(job) is not None
 
     def unjudged(self) -> dict[JobNumber, int]:
-        """What has ended so far, to be told to `note_judged` once it was recorded and looked at."""
+        """What has ended so far, to be told to `mark_judged` once it was recorded and looked at."""
         return dict(self._unjudged)
 
-    def note_judged(self, ended: dict[JobNumber, int]) -> None:
+    def mark_judged(self, ended: dict[JobNumber, int]) -> None:
         """So many of each job were looked at."""
         for job, count in ended.items():
             if job in self._unjudged:
@@ -76,7 +76,7 @@ class Caution:
         latest = self._latest.get(job)
         if latest is None:
             return None
-        return most_ahead(Window(len(latest), sum(latest)), self._shares.get(job, BrakeOptions().share))
+        return most_ahead(OutcomeWindow(len(latest), sum(latest)), self._shares.get(job, BrakeOptions().share))
 
     def _forget(self, job: JobNumber) -> None:
         for known in (self._latest, self._unjudged, self._shares):

@@ -28,7 +28,7 @@ class FirstAnswers:
         self._kept_back: list[KeptBack] = []
         self._verdict = FirstVerdict.OPEN
 
-    def note(self, outcome: Outcome) -> None:
+    def add(self, outcome: Outcome) -> None:
         """Add an outcome."""
         if self._verdict is FirstVerdict.OPEN:
             self._outcomes.append(outcome)

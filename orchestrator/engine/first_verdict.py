@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from orchestrator.domain.brake import is_true_error
+from orchestrator.domain.circuit_breaker import is_true_error
 from orchestrator.domain.first_answers import FirstVerdict
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.outcome import Bar
 from orchestrator.domain.retry import Halt, Settle
-from orchestrator.engine.held_batch import HeldBatch
+from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.ports import Ports
 
 
-def end_first_answers(held: HeldBatch, ports: Ports) -> None:
+def end_first_answers(held: LeasedBatch, ports: Ports) -> None:
     """Stop the job if its first devices were all refused alike; otherwise fail those that were kept back.
 
     Changes nothing while other first calls are out, and nothing of a batch that another worker has taken over.
@@ -23,15 +23,15 @@ def end_first_answers(held: HeldBatch, ports: Ports) -> None:
         return
     job, error = held.claim.key.job, kept_back[0].step.error
     if verdict is FirstVerdict.JOB and error is not None:
-        ports.fence.forbid([job])
-        ports.recorder.note_halt(job, Halt(Bar.REFUSED_ALIKE, error))
+        ports.gate.forbid([job])
+        ports.recorder.add_halt(job, Halt(Bar.REFUSED_ALIKE, error))
         return
     for each in kept_back:
-        note_settled(ports, job, each.step)
-        ports.recorder.note_instead(held, [held.settle_waiting(each.target, each.step, sent_at=each.sent_at)])
-    ports.recorder.note_answered(job)
+        count_settled(ports, job, each.step)
+        ports.recorder.replace_changes(held, [held.settle_waiting(each.target, each.step, sent_at=each.sent_at)])
+    ports.recorder.mark_answered(job)
 
 
-def note_settled(ports: Ports, job: JobNumber, step: Settle) -> None:
+def count_settled(ports: Ports, job: JobNumber, step: Settle) -> None:
     """Count a device that has ended among the latest ones of its job."""
-    ports.caution.note(job, is_error=step.error is not None and is_true_error(step.error))
+    ports.caution.add(job, is_error=step.error is not None and is_true_error(step.error))

@@ -12,11 +12,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from orchestrator.domain.brake import OUTAGE_AFTER, is_unwell, is_word
+from orchestrator.domain.circuit_breaker import OUTAGE_AFTER, is_unwell, is_word
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.outcome import Deferred, GraphError, Outcome, Uncertain, is_cut_off
-from orchestrator.domain.pacing import TRAVEL_SPREAD
 from orchestrator.domain.target import Target
+from orchestrator.throttle.gcra import TRAVEL_SPREAD
 
 _MOST_KEPT = 500
 _KEPT_FOR = 120.0
@@ -44,7 +44,7 @@ class Over:
     """Graph spoke again."""
 
 
-Turn = Found | StillOut | Over
+OutageChange = Found | StillOut | Over
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,12 @@ class News:
     given back to them.
     """
 
-    turn: Turn | None = None
+    change: OutageChange | None = None
     forgiven: tuple[int, ...] = ()
 
     def then(self, later: News) -> News:
         """Both in one; what is given back is given back whatever came afterwards."""
-        return News(later.turn or self.turn, self.forgiven + later.forgiven)
+        return News(later.change or self.change, self.forgiven + later.forgiven)
 
 
 class _Met(NamedTuple):
@@ -125,17 +125,17 @@ class Outages:
         """The jobs of which the database may say more: others may have found Graph out, or back."""
         return {job for job, row in self._rows.items() if row.met} | self._out.keys()
 
-    def note_claim(self, job: JobNumber, *, is_probe: bool, now: float) -> None:
+    def apply_claim(self, job: JobNumber, *, is_probe: bool, now: float) -> None:
         """What a claim said of the job: others may have found Graph out, or back."""
-        self.note_seen({job: is_probe}, now)
+        self.mark_seen({job: is_probe}, now)
 
-    def note_seen(self, seen: Mapping[JobNumber, bool], now: float) -> None:
+    def mark_seen(self, seen: Mapping[JobNumber, bool], now: float) -> None:
         """So the database has it of these jobs, whose Graph others may have found out, or back."""
         for job, is_out in seen.items():
             if is_out:
                 self._out.setdefault(job, now)
                 self._forgive(job)
-            elif job not in self._news or self._news[job].turn is None:
+            elif job not in self._news or self._news[job].change is None:
                 self._out.pop(job, None)
 
     @property

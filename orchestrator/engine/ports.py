@@ -3,51 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.domain.batching import Batching
-from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
+from orchestrator.domain.caller import Caller
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.outcome import Outcome
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import Target
 from orchestrator.engine.caution import Caution
 from orchestrator.engine.outages import Outages
-from orchestrator.engine.throttle import Throttle
+from orchestrator.throttle.protocol import Throttle
 
 if TYPE_CHECKING:
-    from orchestrator.engine.held_batch import HeldBatch
+    from orchestrator.engine.leased_batch import LeasedBatch
     from orchestrator.engine.recorder import Recorder
 
 
-class Caller(Protocol):
-    """Makes calls in the name of one tenant."""
-
-    async def ready(self) -> Outcome | None:
-        """Wait until a call would leave at once; what every call would come to, where none can leave."""
-        ...
-
-    async def trigger(self, call: Call, may_leave: MayLeave) -> Outcome | None:
-        """One call; None where `may_leave` answered False once there was a connection, and nothing was sent."""
-        ...
-
-    async def trigger_together(
-        self, calls: Sequence[Call], may_leave: MayLeave
-    ) -> list[Outcome] | EnvelopesRefused | None:
-        """Several calls in one envelope, their outcomes in the same order; None as above."""
-        ...
-
-
-class Fence(Protocol):
+class CallGate(Protocol):
     """What may still forbid a call that was taken."""
 
-    def allows(self, held: HeldBatch) -> bool:
+    def allows(self, held: LeasedBatch) -> bool:
         """Whether the batch is still ours and its job still runs."""
         ...
 
@@ -77,10 +58,10 @@ class Ports:
     """
 
     ready: Callable[[LaneKey], Awaitable[bool]]
-    draw: Callable[[LaneKey, int], tuple[HeldBatch, list[Target]] | None]
+    draw: Callable[[LaneKey, int], tuple[LeasedBatch, list[Target]] | None]
     throttle: Throttle
     recorder: Recorder
-    fence: Fence
+    gate: CallGate
     policy: RetryPolicy
     clock: Clock
     chance: Random

@@ -13,11 +13,11 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import TryLater
 from orchestrator.domain.ids import BatchKey, JobNumber, LaneKey
 from orchestrator.domain.lane import LaneCalls
-from orchestrator.domain.pacing import Keeper
 from orchestrator.domain.retry import Halt
 from orchestrator.domain.target import TargetStatus
-from orchestrator.engine.held_batch import HeldBatch
+from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.telemetry.logger import get_logger
+from orchestrator.throttle.gcra import ThrottleBackend
 
 log = get_logger(__name__)
 
@@ -38,7 +38,7 @@ _LONGEST_PAUSE = 2.0
 class Entry:
     """What is written in one transaction.
 
-    `served` are the calls that jobs are given now, `keepers` who granted the permits for them where there is more than
+    `served` are the calls that jobs are given now, `backends` who granted the permits for them where there is more than
     one who could, `calls` what was answered in each lane. A `careful` write leaves out the rows that cannot be written.
     """
 
@@ -47,7 +47,7 @@ class Entry:
     answered: frozenset[JobNumber] = frozenset()
     halts: dict[JobNumber, Halt] = field(default_factory=dict)
     served: dict[JobNumber, int] = field(default_factory=dict)
-    keepers: dict[LaneKey, Keeper] = field(default_factory=dict)
+    backends: dict[LaneKey, ThrottleBackend] = field(default_factory=dict)
     calls: dict[LaneKey, LaneCalls] = field(default_factory=dict)
     careful: bool = False
 
@@ -64,10 +64,10 @@ class Written:
 class _Intent:
     """Calls that leave as soon as this is written."""
 
-    held: HeldBatch
+    held: LeasedBatch
     lane: LaneKey
     calls: int
-    keeper: Keeper | None
+    backend: ThrottleBackend | None
     written: asyncio.Future[bool]
 
 
@@ -91,26 +91,26 @@ class Recorder:
         self._writing = asyncio.Lock()
         self._writing_since: float | None = None
 
-    async def intend(self, held: HeldBatch, lane: LaneKey, calls: int, keeper: Keeper | None) -> bool:
+    async def intend(self, held: LeasedBatch, lane: LaneKey, calls: int, backend: ThrottleBackend | None) -> bool:
         """Write down that calls of this batch are about to leave; False where they must not.
 
         It was not written, or the batch is somebody else's now, or another keeper than this one paces the lane.
         """
         written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._intents.append(_Intent(held, lane, calls, keeper, written))
-        self.note(held)
+        self._intents.append(_Intent(held, lane, calls, backend, written))
+        self.add(held)
         self._something.set()
         self._urgent.set()
         return await written
 
-    def note(self, held: HeldBatch, changes: Iterable[TargetChange] = ()) -> None:
+    def add(self, held: LeasedBatch, changes: Iterable[TargetChange] = ()) -> None:
         """The batch stands otherwise, and so do targets of it; nothing is written of a batch that was lost."""
         if held.is_lost:
             return
         self._landed.setdefault(id(held), (held, []))[1].extend(changes)
         self._something.set()
 
-    def note_instead(self, held: HeldBatch, changes: Sequence[TargetChange]) -> None:
+    def replace_changes(self, held: LeasedBatch, changes: Sequence[TargetChange]) -> None:
         """The same, in place of what was noted before of these targets and is not written yet.
 
         One write must not hold two changes of one target: the database would take either.
@@ -119,13 +119,13 @@ class Recorder:
         if noted is not None and noted[1]:
             lines = {change.line for change in changes}
             noted[1][:] = [change for change in noted[1] if change.line not in lines]
-        self.note(held, changes)
+        self.add(held, changes)
 
-    def note_calls(self, lane: LaneKey, calls: LaneCalls) -> None:
+    def add_calls(self, lane: LaneKey, calls: LaneCalls) -> None:
         """So many calls were answered in this lane."""
         self._calls[lane] = self._calls.get(lane, LaneCalls()) + calls
 
-    def note_answered(self, job: JobNumber) -> None:
+    def mark_answered(self, job: JobNumber) -> None:
         """Graph answered a call of this job; written once, until the job must prove itself again."""
         if job not in self._known_answered:
             self._answered.add(job)
@@ -144,7 +144,7 @@ class Recorder:
         """Forget which others were answered: of one that is held again, the next answer says it anew."""
         self._known_answered.intersection_update(jobs)
 
-    def note_halt(self, job: JobNumber, halt: Halt) -> None:
+    def add_halt(self, job: JobNumber, halt: Halt) -> None:
         """No call of this job can work."""
         self._halts.setdefault(job, halt)
 
@@ -278,7 +278,7 @@ class Recorder:
             answered=frozenset(answered),
             halts=halts,
             served=served,
-            keepers={intent.lane: intent.keeper for intent in intents if intent.keeper is not None},
+            backends={intent.lane: intent.backend for intent in intents if intent.backend is not None},
             calls=calls,
             careful=is_careful,
         )
@@ -314,11 +314,11 @@ class Recorder:
         # Snapshots are taken anew: what lands while we wait belongs to the next write of the same batch.
         since, self._landed = self._landed, landed
         for held, changes in since.values():
-            self.note_instead(held, changes)
+            self.replace_changes(held, changes)
         self._answered |= entry.answered
         self._halts = {**entry.halts, **self._halts}
         for lane, calls in entry.calls.items():
-            self.note_calls(lane, calls)
+            self.add_calls(lane, calls)
         self._something.set()
 
 
@@ -333,5 +333,5 @@ def _is_all_accepted(changes: Iterable[TargetChange]) -> bool:
     return all(change.status is TargetStatus.ACCEPTED for change in changes)
 
 
-_Landed = dict[int, tuple[HeldBatch, list[TargetChange]]]
+_Landed = dict[int, tuple[LeasedBatch, list[TargetChange]]]
 """Batches that stand otherwise, each with what became of targets of it; by identity, for a batch may be held twice."""

@@ -58,9 +58,9 @@ class GraphClient:
             return None
         async with self._looking_at_way:
             # The others that waited here take the answer that the first one got.
-            return await self.look_at_way() if self._is_way_in_doubt else None
+            return await self.check_way() if self._is_way_in_doubt else None
 
-    async def look_at_way(self) -> Deferred | None:
+    async def check_way(self) -> Deferred | None:
         """Make a connection of the kind that a call makes, without a token and to no device; what keeps calls away."""
         headers = {"User-Agent": self._user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
         try:
@@ -97,7 +97,7 @@ class GraphClient:
             return None
         if not isinstance(reply, _Reply):
             return [reply] * len(calls)
-        if reply.status == 200 and not reply.is_whole:
+        if reply.status == 200 and not reply.is_complete:
             error = GraphError("ConnectionLost", "the answer to the envelope broke off", 200)
             return [Uncertain(error)] * len(calls)
         parts = read_envelope(len(calls), reply.status, reply.headers, reply.body, self._clock.now())
@@ -127,8 +127,8 @@ class GraphClient:
             return outcome
         except Withheld:
             return None
-        body, is_whole = await read_body(response, most)
-        return _Reply(response.status_code, response.headers, body, token, is_whole=is_whole)
+        body, is_complete = await read_body(response, most)
+        return _Reply(response.status_code, response.headers, body, token, is_complete=is_complete)
 
     async def _token(self) -> str | Outcome:
         try:
@@ -168,7 +168,7 @@ class _Reply:
     headers: Mapping[str, str]
     body: bytes
     token: str
-    is_whole: bool
+    is_complete: bool
 
 
 _Most = int

@@ -137,17 +137,17 @@ class GraphReader:
         except (httpx.HTTPError, TimeoutError) as failure:
             error = error_of_failed_look(failure)
             return _Again(GraphUnreachable(f"Graph cannot be read: {error.message}."))
-        body, is_whole = await read_body(response, _LONGEST_BODY)
+        body, is_complete = await read_body(response, _LONGEST_BODY)
         named = {name.casefold(): text for name, text in response.headers.items()}
-        return self._read(response.status_code, named, decode(body, named, most=_LONGEST_BODY), is_whole=is_whole)
+        return self._read(response.status_code, named, decode(body, named, most=_LONGEST_BODY), is_complete=is_complete)
 
-    def _read(self, status: int, named: Mapping[str, str], body: object, *, is_whole: bool) -> _Answer | _Again:
+    def _read(self, status: int, named: Mapping[str, str], body: object, *, is_complete: bool) -> _Answer | _Again:
         wait = longest_wait([named.get("retry-after")], date=named.get("date"), now=self._clock.now())
         seconds = None if wait is None else wait.total_seconds()
         if 200 <= status < 300:
             if is_page(body):
                 return _Again(GraphUnreachable(error_of_stranger(status, named, body).message + "."), seconds)
-            if not is_whole or isinstance(body, str):
+            if not is_complete or isinstance(body, str):
                 return _Again(ReadFailed("Graph's answer to a read broke off, again and again."))
             return _Answer(status, named, body)
         if status in _TRANSIENT or status >= 500:

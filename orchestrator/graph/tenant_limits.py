@@ -21,7 +21,7 @@ def concerns_tenant(code: str, text: str) -> bool:
 
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
-_WHOLE = r"(?:tenant|organi[sz]ation|subscription|customer|directory|account)s?"
+_COMPLETE = r"(?:tenant|organi[sz]ation|subscription|customer|directory|account)s?"
 _NO = (
     r"(?:\b(?:not|never|no longer|cannot|without|lacks?|missing|disabled|expired|suspended|unable|ineligible|off)|n't)"
 )
@@ -31,9 +31,9 @@ _LICENCE = re.compile(
 _TENANT_WIDE = re.compile(
     r"not applicable to (?:the |this |your )?target tenant"
     r"|tenant[- ]?attach"
-    rf"|\b{_WHOLE}\b[^.]{{0,80}}{_NO}\b[^.]{{0,40}}"
+    rf"|\b{_COMPLETE}\b[^.]{{0,80}}{_NO}\b[^.]{{0,40}}"
     r"\b(?:onboard|enrol|attach|enabl|provision|configur|register|support|activ|entitl|set up|opt|eligible|allow)"
-    rf"|{_NO}\b[^.]{{0,60}}\b(?:for|in|on|by|to) (?:this|the|your|target|current) (?:target )?{_WHOLE}\b"
+    rf"|{_NO}\b[^.]{{0,60}}\b(?:for|in|on|by|to) (?:this|the|your|target|current) (?:target )?{_COMPLETE}\b"
 )
 _FEATURE_OFF = re.compile(
     r"\b(?:feature|capability|functionality|co-?management|connector|cloud attach|preview)\b[^.]{0,80}"

@@ -58,7 +58,7 @@ def read_claims(token: str) -> TokenClaims | None:
         client_id=_text(payload.get("appid")) or _text(payload.get("azp")),
         roles=_names(payload.get("roles")),
         scopes=_names(payload.get("scp")),
-        expires_at=_moment(payload.get("exp")),
+        expires_at=_instant(payload.get("exp")),
     )
 
 
@@ -100,7 +100,7 @@ def _names(value: object) -> frozenset[str]:
     return frozenset(each for each in value if isinstance(each, str)) if isinstance(value, list) else frozenset()
 
 
-def _moment(value: object) -> datetime | None:
+def _instant(value: object) -> datetime | None:
     try:
         return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else None
     except (ValueError, OverflowError, OSError):

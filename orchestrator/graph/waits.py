@@ -14,7 +14,7 @@ LONGEST_WAIT = timedelta(hours=1)
 
 def longest_wait(hints: Iterable[object], *, date: str | None, now: datetime) -> timedelta | None:
     """The longest of the waits that were named, None if there is none; dates count from the reply's own `date`."""
-    sent_at = _moment(date) or now
+    sent_at = _instant(date) or now
     waits = [wait for hint in hints for wait in _waits(hint, sent_at)]
     # "Wait for nothing" names no wait: the backoff decides, or a throttled caller would come back at once.
     longest = max(waits, default=0.0)
@@ -37,17 +37,17 @@ def _seconds(text: str, sent_at: datetime) -> float | None:
     if span := _TIMESPAN.fullmatch(text):
         days, hours, minutes, seconds = (float(part or 0) for part in span.groups())
         return _bounded(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
-    moment = _moment(text)
-    return None if moment is None else _bounded((moment - sent_at).total_seconds())
+    instant = _instant(text)
+    return None if instant is None else _bounded((instant - sent_at).total_seconds())
 
 
-def _moment(text: str | None) -> datetime | None:
+def _instant(text: str | None) -> datetime | None:
     if not text or len(text) >= _LONGEST_TEXT:
         return None
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
-            moment = read(text)
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+            instant = read(text)
+            return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
         except (ValueError, TypeError, IndexError, OverflowError):
             continue
     return None

@@ -70,6 +70,6 @@ def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a local day, in whichever zone it is looked at
 
 
-def _plain(moment: datetime) -> datetime:
+def _plain(instant: datetime) -> datetime:
     """UTC, or local without a zone: what the table keeps."""
-    return moment if moment.tzinfo is None else moment.astimezone(UTC)
+    return instant if instant.tzinfo is None else instant.astimezone(UTC)

@@ -67,7 +67,7 @@ class DeviceList:
             only_eligible=options.only_eligible,
             titles=tuple(trimmed(title.cells) for title in header.titles),
         )
-        self._note_noise_above(header)
+        self._add_noise_above(header)
 
     def pages(self, size: int = 10_000) -> Iterator[Page]:
         """The rows, once, in pages of at most `size`, fewer where they are long; bad rows do not end it.
@@ -125,7 +125,7 @@ class DeviceList:
             bytes=self._file.bytes_read,
         )
 
-    def _note_noise_above(self, header: Header) -> None:
+    def _add_noise_above(self, header: Header) -> None:
         ignored = self._validation.ignored
         for line, noise in self._file.preamble:
             ignored.add(noise, line)

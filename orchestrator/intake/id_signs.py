@@ -153,10 +153,10 @@ def _has_sign(place: int, around: Surroundings) -> bool:
 def _entra_mark(around: Surroundings) -> str | None:
     """The name of a column that only Entra's lists have; None where there is none."""
     signs = around.signs
-    is_whole_device = len(_MANAGED_DEVICE_PROPERTIES.intersection(signs)) >= _ENOUGH_PROPERTIES
+    is_complete_device = len(_MANAGED_DEVICE_PROPERTIES.intersection(signs)) >= _ENOUGH_PROPERTIES
     for place, sign in enumerate(signs):
         # The modules of Graph PowerShell give every object this column, managed devices among them.
-        if sign == "additionalproperties" and is_whole_device:
+        if sign == "additionalproperties" and is_complete_device:
             continue
         if sign in _ONLY_ENTRA or sign.startswith(_ONLY_ENTRA_STARTS):
             return shown(around.header[place])

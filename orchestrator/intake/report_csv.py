@@ -99,8 +99,8 @@ def _target_facts(target: ReportTarget, row: InputRow) -> list[str]:
         "true" if target.maybe_repeated else "false",
         target.request_id or "",
         target.client_request_id or "",
-        _moment(target.first_attempt_at),
-        _moment(target.finished_at),
+        _instant(target.first_attempt_at),
+        _instant(target.finished_at),
         target.device_name or row.name or "",
         row.matched_by or Identifier.ID,
     ]
@@ -111,10 +111,10 @@ def _verdict_facts(row: InputRow, verdict: RowVerdict, via: Via) -> list[str]:
     return [*map(defuse_id, ids), verdict, "", "", row.message or "", "0", "false", "", "", "", "", "", ""]
 
 
-def _moment(moment: datetime | None) -> str:
-    if moment is None:
+def _instant(instant: datetime | None) -> str:
+    if instant is None:
         return ""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _as_csv(rows: Iterable[Sequence[str]]) -> str:

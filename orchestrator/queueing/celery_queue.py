@@ -27,7 +27,7 @@ to it vanishes without an error (kombu 5.7)."""
 _THREADS = 2
 
 
-class CeleryBell:
+class CeleryWakeUps:
     """Rings workers through the broker; where the broker is away, they find the work by looking."""
 
     def __init__(self, broker_url: str, *, patience: float = 3.0) -> None:
@@ -48,7 +48,7 @@ class CeleryBell:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="bell")
         self._ringing = 0
 
-    async def ring(self, times: int = 1) -> None:
+    async def send(self, times: int = 1) -> None:
         """Wake up to `times` workers; bells that nobody has heard yet ring for this as well."""
         if self._ringing >= _THREADS:
             # Those that are under way wake whoever can be woken; where Redis hangs they take seconds.
@@ -58,7 +58,7 @@ class CeleryBell:
             async with asyncio.timeout(self._patience * 2):
                 await self._in_thread(partial(self._send, times))
         except Exception as problem:  # noqa: BLE001 - whatever Redis holds: what was committed is found by looking
-            log.warning("bell.unheard", reason=type(problem).__name__)
+            log.warning("wake_up.unsent", reason=type(problem).__name__)
         finally:
             self._ringing -= 1
 
@@ -89,7 +89,7 @@ class CeleryBell:
         with self._celery.producer_or_acquire() as producer:
             # The clock rings as long as anything is due. Where nobody listens, or all are busy for hours, bells would
             # fill the memory that the throttle needs.
-            for _ in range(times - _unheard(producer.connection)):
+            for _ in range(times - _warn_unsent(producer.connection)):
                 self._celery.send_task(WORK, queue=QUEUE, headers=carrier(), producer=producer)
 
     def _look(self) -> None:
@@ -97,7 +97,7 @@ class CeleryBell:
             connection.ensure_connection(max_retries=1, timeout=int(self._patience))
 
 
-def _unheard(connection: Connection) -> int:
+def _warn_unsent(connection: Connection) -> int:
     try:
         channel: Any = connection.default_channel
         return int(channel.queue_declare(QUEUE).message_count)

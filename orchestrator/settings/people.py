@@ -38,7 +38,7 @@ def take_people(reading: Reading) -> People:
     client_id = reading.take("sign_in_client_id", values.directory_name, None)
     secret = _secret(reading)
     authority = reading.take("sign_in_authority", values.authority, None, nothing="by cloud")
-    ceiling = reading.take("operator_ceiling", values.whole_number(1, 10**9), None, nothing="none")
+    ceiling = reading.take("operator_ceiling", values.integer(1, 10**9), None, nothing="none")
     actions = reading.take("operator_actions", action_names, None, nothing="all")
     tenants = reading.take("operator_tenants", tenant_names, None, nothing="all")
     given = {

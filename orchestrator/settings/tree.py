@@ -15,7 +15,7 @@ from orchestrator.domain.notice import ChannelKind, Event
 from orchestrator.domain.secret import SecretText
 
 if TYPE_CHECKING:
-    from orchestrator.domain.rhythm import Cron
+    from orchestrator.domain.recurrence import Cron
 
 DEFAULT_TENANT = "default"
 """The tenant that the variables describe."""

@@ -16,12 +16,12 @@ from orchestrator.domain.lane import Cloud, WriteLimit, parse_write_limit
 from orchestrator.settings.places import Given
 
 if TYPE_CHECKING:
-    from orchestrator.domain.rhythm import Cron
+    from orchestrator.domain.recurrence import Cron
 
 T = TypeVar("T", bound=str)
 
 
-def whole_number(low: int, high: int) -> Callable[[Given], int]:
+def integer(low: int, high: int) -> Callable[[Given], int]:
     """A number between these."""
 
     def parse(given: Given) -> int:
@@ -117,7 +117,7 @@ def write_limit(given: Given) -> WriteLimit | None:
 def inventory_refresh(given: Given) -> Cron:
     """When an inventory is refreshed by itself: five fields of cron, in UTC."""
     # Only installations that set it wait for the library behind it.
-    from orchestrator.domain.rhythm import parse_cron  # noqa: PLC0415
+    from orchestrator.domain.recurrence import parse_cron  # noqa: PLC0415
 
     try:
         return parse_cron(given.text, "UTC", now=datetime.now(UTC))

@@ -10,8 +10,6 @@ from urllib.parse import parse_qsl
 from orchestrator.simulator import replies
 from orchestrator.simulator.bodies import BadBody, action_in
 from orchestrator.simulator.control import Control
-from orchestrator.simulator.courier import Courier
-from orchestrator.simulator.desk import Asked, Desk
 from orchestrator.simulator.directory import Directory
 from orchestrator.simulator.entra import Entra
 from orchestrator.simulator.envelope import Malformed, answer_parts, parts_of
@@ -27,10 +25,12 @@ from orchestrator.simulator.exchange import (
     respond_json,
 )
 from orchestrator.simulator.exports import DOWNLOADS, Exports
-from orchestrator.simulator.mischief import Mischief
+from orchestrator.simulator.fault_injector import FaultInjector
+from orchestrator.simulator.handler import Asked, Handler
 from orchestrator.simulator.paths import segments_of
 from orchestrator.simulator.reads import Read, Reads
 from orchestrator.simulator.replies import Reply
+from orchestrator.simulator.responder import Responder
 from orchestrator.simulator.script import FaultScript
 from orchestrator.simulator.tenant import Call, Envelope, Tenant
 from orchestrator.simulator.throttling import Quota, Throttle
@@ -43,7 +43,7 @@ _DOCUMENTED = Quota()
 _THIS_WORLD = World()
 
 
-class SimulatedGraph(Mischief):
+class SimulatedGraph(FaultInjector):
     """A Graph for one tenant's devices: `graph.tenant` is what really happened, the methods are what shall go wrong."""
 
     def __init__(
@@ -59,11 +59,11 @@ class SimulatedGraph(Mischief):
         self.tenant = Tenant(known_devices=known_devices, counts_only=counts_only)
         self.gate = TokenGate(check=check_tokens, wall=world.wall)
         self._world, self._random = world, Random(seed)
-        self._courier = Courier(world, self._random)
+        self._responder = Responder(world, self._random)
         script = FaultScript(seed, world.clock)
         super().__init__(script, self.gate, clock=world.clock)
-        self.entra = Entra(script, self._courier, wall=world.wall)
-        self._desk = Desk(self.tenant, script, self.gate, seed=seed, clock=world.clock, wall=world.wall)
+        self.entra = Entra(script, self._responder, wall=world.wall)
+        self._handler = Handler(self.tenant, script, self.gate, seed=seed, clock=world.clock, wall=world.wall)
         self.directory = Directory()
         self.reads = Reads(self.directory, Exports(self.directory, wall=world.wall))
         self._control = Control(self)
@@ -73,15 +73,15 @@ class SimulatedGraph(Mischief):
     @property
     def throttle(self) -> Throttle:
         """The quota in force, and what came too early."""
-        return self._desk.throttle
+        return self._handler.throttle
 
     def limit_writes(self, quota: Quota | None) -> None:
         """Count writes against this quota from now on; None lifts it."""
-        self._desk.throttle = Throttle(quota)
+        self._handler.throttle = Throttle(quota)
 
     def answer_within(self, low: float, high: float) -> None:
         """Hold every answer back for a random time between these seconds."""
-        self._courier.latency = (low, high)
+        self._responder.latency = (low, high)
 
     def reset(self) -> None:
         """Forget every call and every fault; quota and latency stay, and counting begins anew."""
@@ -120,11 +120,11 @@ class SimulatedGraph(Mischief):
         """The service document, which Graph shows without a token; it is no call, and stands in no ledger."""
         client_request_id = caller.header(b"client-request-id")
         call = Call(
-            self._world.clock(), self._world.wall(), "", "", "", "", self._desk.next_id(), client_request_id, None
+            self._world.clock(), self._world.wall(), "", "", "", "", self._handler.next_id(), client_request_id, None
         )
         fault, delay = self._script.pick("look", "", nth=1, total=1)
         reply = Reply(200, {"value": []}) if fault is None else fault.reply_to(call)
-        await self._courier.deliver(
+        await self._responder.deliver(
             replace(reply, delay=delay), request_id=call.request_id, client_request_id=client_request_id, to=caller
         )
 
@@ -141,14 +141,14 @@ class SimulatedGraph(Mischief):
             self.gate.bearer(caller.header(b"authorization")),
             client_request_id,
         )
-        call, reply = self._desk.answer(asked)
+        call, reply = self._handler.answer(asked)
         delivered = False
         try:
-            delivered = await self._courier.deliver(
+            delivered = await self._responder.deliver(
                 reply, request_id=call.request_id, client_request_id=client_request_id, to=caller
             )
         finally:
-            self.tenant.note_delivery(call, delivered=delivered)
+            self.tenant.add_delivery(call, delivered=delivered)
 
     async def _answer_read(self, version: str, below: str, body: bytes, caller: Caller) -> bool:
         """Answer a read of the directory or a report; False for any other address."""
@@ -156,7 +156,7 @@ class SimulatedGraph(Mischief):
         client_request_id = caller.header(b"client-request-id")
         app = ANY_APP if bearer is None else bearer.app
         call = Call(
-            self._world.clock(), self._world.wall(), "", "", "", app, self._desk.next_id(), client_request_id, None
+            self._world.clock(), self._world.wall(), "", "", "", app, self._handler.next_id(), client_request_id, None
         )
         read = Read(
             call,
@@ -172,23 +172,23 @@ class SimulatedGraph(Mischief):
         if not self.reads.answers(read):
             return False
         reply = self.gate.objection_to_read(call, bearer) or self.reads.answer(read)
-        await self._courier.deliver(reply, request_id=call.request_id, client_request_id=client_request_id, to=caller)
+        await self._responder.deliver(reply, request_id=call.request_id, client_request_id=client_request_id, to=caller)
         return True
 
     async def _take_envelope(self, version: str, _: str, caller: Caller) -> None:
         body = await read_body(caller)
-        envelope = Envelope(self._desk.next_id(), self._world.clock())
-        self.tenant.note_envelope(envelope)
+        envelope = Envelope(self._handler.next_id(), self._world.clock())
+        self.tenant.add_envelope(envelope)
         client_request_id = caller.header(b"client-request-id")
         calls, reply = self._open(envelope, version, body, client_request_id, caller)
         envelope.status, envelope.parts = reply.status, len(calls)
         try:
-            envelope.delivered = await self._courier.deliver(
+            envelope.delivered = await self._responder.deliver(
                 reply, request_id=envelope.id, client_request_id=client_request_id, to=caller
             )
         finally:
             for call in calls:
-                self.tenant.note_delivery(call, delivered=envelope.delivered)
+                self.tenant.add_delivery(call, delivered=envelope.delivered)
 
     def _open(
         self, envelope: Envelope, version: str, body: bytes, client_request_id: str, caller: Caller
@@ -213,7 +213,7 @@ class SimulatedGraph(Mischief):
             return [], replies.error(whole, 400, "BadRequest", parts.reason)
         answered = answer_parts(
             parts,
-            self._desk.answer,
+            self._handler.answer,
             version=version,
             bearer=bearer,
             envelope=envelope.id,

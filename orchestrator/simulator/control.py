@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from orchestrator.simulator.authorizing import Visitor
 from orchestrator.simulator.exchange import Caller, read_body, respond, respond_json
-from orchestrator.simulator.mischief import Mischief
+from orchestrator.simulator.fault_injector import FaultInjector
 from orchestrator.simulator.summary import csv_of, row_of, summary_of
 from orchestrator.simulator.throttling import Quota, parse_limit
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.simulator.app import SimulatedGraph
 
 _MOST_ROWS = 10_000
-FAULTS = frozenset(name for name in vars(Mischief) if not name.startswith("_") and name != "behave")
+FAULTS = frozenset(name for name in vars(FaultInjector) if not name.startswith("_") and name != "behave")
 
 
 class Control:

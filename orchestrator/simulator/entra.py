@@ -11,11 +11,11 @@ from uuid import NAMESPACE_URL, uuid5
 from cryptography import x509
 
 from orchestrator.simulator.authorizing import Visitor
-from orchestrator.simulator.courier import Courier
 from orchestrator.simulator.exchange import Caller, read_body
 from orchestrator.simulator.grants import Grants, Place
 from orchestrator.simulator.issuing import GRAPH, Registration
 from orchestrator.simulator.replies import Reply
+from orchestrator.simulator.responder import Responder
 from orchestrator.simulator.script import FaultScript
 from orchestrator.simulator.tenant import Call
 
@@ -26,12 +26,12 @@ _HOME_TENANT = str(uuid5(NAMESPACE_URL, "contoso.example"))
 class Entra:
     """Signs apps and people in; `requests` counts what was asked for, by kind of grant."""
 
-    def __init__(self, script: FaultScript, courier: Courier, *, wall: Callable[[], float]) -> None:
+    def __init__(self, script: FaultScript, responder: Responder, *, wall: Callable[[], float]) -> None:
         self.grants = Grants(wall)
         self.mint = self.grants.mint
         self.identity_header: str | None = None
         self.requests: Counter[str] = Counter()
-        self._script, self._courier, self._wall = script, courier, wall
+        self._script, self._responder, self._wall = script, responder, wall
 
     def register(self, app: Registration) -> None:
         """From now on only registered apps are known, and each must prove itself."""
@@ -76,7 +76,7 @@ class Entra:
             case _:
                 return False
         correlation = caller.header(b"client-request-id")
-        await self._courier.deliver(reply, request_id=correlation, client_request_id=correlation, to=caller)
+        await self._responder.deliver(reply, request_id=correlation, client_request_id=correlation, to=caller)
         return True
 
     def _discovered(self, place: Place, caller: Caller) -> Reply:

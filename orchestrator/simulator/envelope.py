@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from orchestrator.simulator.bodies import BadBody, action_in_json
-from orchestrator.simulator.desk import Asked
+from orchestrator.simulator.handler import Asked
 from orchestrator.simulator.paths import segments_of
 from orchestrator.simulator.replies import Reply
 from orchestrator.simulator.tenant import Call

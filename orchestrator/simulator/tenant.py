@@ -64,7 +64,7 @@ class Tenant:
         """True for every device, unless the tenant was given a list of its own."""
         return self.known_devices is None or device in self.known_devices
 
-    def note_arrival(self, call: Call) -> None:
+    def add_arrival(self, call: Call) -> None:
         """Enter the call into the ledger; its answer is still open."""
         self.total += 1
         self.asked[call.device] = self.asked.get(call.device, 0) + 1
@@ -75,7 +75,7 @@ class Tenant:
         if not self.counts_only:
             self.calls.append(call)
 
-    def note_answer(self, call: Call, status: int, *, effect: bool) -> None:
+    def add_answer(self, call: Call, status: int, *, effect: bool) -> None:
         """Enter what was answered, and whether the device really got the action."""
         call.status = status
         self.by_status[status] += 1
@@ -83,13 +83,13 @@ class Tenant:
             call.effect = True
             self.effects[call.device] = self.effects.get(call.device, 0) + 1
 
-    def note_delivery(self, call: Call, *, delivered: bool) -> None:
+    def add_delivery(self, call: Call, *, delivered: bool) -> None:
         """Enter whether the answer left for the caller."""
         call.delivered = delivered
         if not delivered:
             self.undelivered += 1
 
-    def note_envelope(self, envelope: Envelope) -> None:
+    def add_envelope(self, envelope: Envelope) -> None:
         """Enter a `$batch` request into the ledger."""
         self.envelope_total += 1
         if not self.counts_only:

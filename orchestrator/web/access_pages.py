@@ -10,20 +10,20 @@ from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.action import Action
-from orchestrator.domain.confirmation import key_facts, whole_key_facts
+from orchestrator.domain.confirmation import all_key_facts, key_facts
 from orchestrator.domain.errors import RequestRejected
-from orchestrator.serving.served import MOST_OF_A_BODY, TheApp
-from orchestrator.usecases.keys import OVERLAP, create_key, describe_key, list_keys, rotate_key
-from orchestrator.usecases.read_audit import read_audit
-from orchestrator.usecases.revoke_key import revoke_key
-from orchestrator.usecases.sessions import end_sessions, list_sessions
-from orchestrator.usecases.show_key_once import shown_later, take_new_keys
+from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
+from orchestrator.usecases.access.keys import OVERLAP, create_key, describe_key, list_keys, rotate_key
+from orchestrator.usecases.access.read_audit import read_audit
+from orchestrator.usecases.access.revoke_key import revoke_key
+from orchestrator.usecases.access.sessions import end_sessions, list_sessions
+from orchestrator.usecases.access.show_key_once import shown_later, take_new_keys
 from orchestrator.web.move_forms import said
 from orchestrator.web.pages import Before, Pages, is_fragment, query
 from orchestrator.web.session import Admin
 from orchestrator.web.shown import Shown, shown_text
 
-DEEDS_SHOWN = 50
+AUDIT_ENTRIES_SHOWN = 50
 
 
 def access_routes(pages: Pages) -> APIRouter:
@@ -66,7 +66,7 @@ def _add_keys(routes: APIRouter, pages: Pages) -> None:
             grant,
             name=said(name),
             lifetime=_days(days),
-            by=visitor.asker,
+            by=visitor.actor,
             reason=said(reason),
             shown_later=shown_later(visitor.secret),
         )
@@ -76,7 +76,7 @@ def _add_keys(routes: APIRouter, pages: Pages) -> None:
     @routes.get("/keys/{key_id}")
     async def key(request: Request, app: TheApp, _: Admin, key_id: str) -> Response:
         view = await describe_key(app, key_id)
-        shown = shown_text(whole_key_facts(view.key, view.key.status(view.now), view.created))
+        shown = shown_text(all_key_facts(view.key, view.key.status(view.now), view.created))
         return pages.show(request, "key.html", key=view.key, created=view.created, now=view.now, shown=shown)
 
     @routes.post("/keys/{key_id}/rotate")
@@ -96,7 +96,7 @@ def _add_keys(routes: APIRouter, pages: Pages) -> None:
             key_id,
             overlap=both,
             lifetime=_days(days),
-            by=visitor.asker,
+            by=visitor.actor,
             reason=said(reason),
             shown_later=shown_later(visitor.secret),
             shown=shown,
@@ -113,14 +113,14 @@ def _add_keys(routes: APIRouter, pages: Pages) -> None:
         with_created: Annotated[bool, Form()] = False,
         reason: Annotated[str, Form(max_length=2000)] = "",
     ) -> Response:
-        await revoke_key(app, key_id, with_created=with_created, by=visitor.asker, reason=said(reason), shown=shown)
+        await revoke_key(app, key_id, with_created=with_created, by=visitor.actor, reason=said(reason), shown=shown)
         return RedirectResponse(f"/keys/{key_id}", 303)
 
 
 def _add_sessions(routes: APIRouter, pages: Pages) -> None:
     @routes.get("/sessions")
     async def sessions(request: Request, app: TheApp, visitor: Admin) -> Response:
-        found = await list_sessions(app, by=visitor.asker)
+        found = await list_sessions(app, by=visitor.actor)
         return pages.show(request, "sessions.html", sessions=found, own=visitor.session.id)
 
     @routes.post("/sessions/end")
@@ -134,7 +134,7 @@ def _add_sessions(routes: APIRouter, pages: Pages) -> None:
         if not session and not person:
             raise RequestRejected("Say which session is to end, or whose.")
         await end_sessions(
-            app, session_id=session or None, person=person or None, by=visitor.asker, reason=said(reason)
+            app, session_id=session or None, person=person or None, by=visitor.actor, reason=said(reason)
         )
         return RedirectResponse("/sessions", 303)
 
@@ -151,16 +151,20 @@ def _add_audit(routes: APIRouter, pages: Pages) -> None:
         before: Before = None,
     ) -> Response:
         text = search.replace("\x00", "").strip() or None
-        deeds = await read_audit(
-            app, by=visitor.asker, limit=DEEDS_SHOWN + 1, before=before, what=what or None, text=text
+        audit_entries = await read_audit(
+            app, by=visitor.actor, limit=AUDIT_ENTRIES_SHOWN + 1, before=before, what=what or None, text=text
         )
         fields = {"search": text or "", "what": what}
-        older = query(**fields, before=deeds[DEEDS_SHOWN - 1].number) if len(deeds) > DEEDS_SHOWN else None
+        older = (
+            query(**fields, before=audit_entries[AUDIT_ENTRIES_SHOWN - 1].number)
+            if len(audit_entries) > AUDIT_ENTRIES_SHOWN
+            else None
+        )
         template = "audit_list.html" if is_fragment(request) else "audit.html"
         return pages.show(
             request,
             template,
-            deeds=deeds[:DEEDS_SHOWN],
+            audit_entries=audit_entries[:AUDIT_ENTRIES_SHOWN],
             fields=fields,
             older=older,
             kinds=["job", "schedule", "list", "key", "session", "sign-in", "change"],

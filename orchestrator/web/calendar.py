@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from orchestrator.usecases.describe_schedules import MomentView
+from orchestrator.usecases.schedules.describe_schedules import OccurrenceView
 
 WEEKS = 4
 
 
-class Run(NamedTuple):
+class CalendarRun(NamedTuple):
     """One moment in a day of the calendar; `name` where more than one schedule is shown."""
 
-    moment: MomentView
+    time_tag: OccurrenceView
     name: str = ""
 
 
@@ -25,22 +25,22 @@ class Day:
     """A day and its runs, None where there are too many before it to tell."""
 
     date: date
-    runs: Sequence[Run] | None
+    runs: Sequence[CalendarRun] | None
 
 
 Weeks = list[list[Day]]
 
 
-def weeks_of(runs: Sequence[Run], *, first: date | None = None, told_until: date = date.max) -> Weeks:
+def weeks_of(runs: Sequence[CalendarRun], *, first: date | None = None, told_until: date = date.max) -> Weeks:
     """Four weeks from that of the `first` day on, or of the first run, before which nothing would be seen.
 
     None at all without any run. Every run stands on the day that it has in its schedule's own time.
     """
     if not runs:
         return []
-    days: dict[date, list[Run]] = defaultdict(list)
+    days: dict[date, list[CalendarRun]] = defaultdict(list)
     for run in runs:
-        days[run.moment.local.date()].append(run)
+        days[run.time_tag.local.date()].append(run)
     begin = monday_of(first or min(days))
     return [
         [_day(begin + timedelta(weeks=week, days=step), days, told_until) for step in range(7)] for week in range(WEEKS)
@@ -52,7 +52,7 @@ def monday_of(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def _day(day: date, days: dict[date, list[Run]], told_until: date) -> Day:
+def _day(day: date, days: dict[date, list[CalendarRun]], told_until: date) -> Day:
     if day > told_until:
         return Day(day, None)
-    return Day(day, sorted(days.get(day, []), key=lambda run: (run.moment.local.time(), run.name)))
+    return Day(day, sorted(days.get(day, []), key=lambda run: (run.time_tag.local.time(), run.name)))

@@ -10,7 +10,7 @@ from statistics import median
 from typing import NamedTuple
 
 from orchestrator.domain.course import EventKind, Span
-from orchestrator.store.samples import Sample
+from orchestrator.store.jobs.samples import Sample
 
 WIDTH, HEIGHT = 720, 160
 _MOST_POINTS = 120

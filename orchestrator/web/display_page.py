@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.errors import RequestRejected
-from orchestrator.serving.served import MOST_OF_A_BODY
+from orchestrator.http.web_context import MOST_OF_A_BODY
 from orchestrator.web.display import remember_display, zone_name
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Viewer

@@ -7,8 +7,8 @@ from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.errors import NotPermitted, SignInRefused
 from orchestrator.domain.sessions import Way
-from orchestrator.serving.served import Parts, origin_of, record_failed_sign_in
-from orchestrator.usecases.person_sign_in import begin_person_sign_in, finish_person_sign_in
+from orchestrator.http.web_context import Parts, origin_of, record_failed_sign_in
+from orchestrator.usecases.access.person_sign_in import begin_person_sign_in, finish_person_sign_in
 from orchestrator.web.pages import Pages, query
 from orchestrator.web.session import is_foreign, is_state_of, remember_state
 from orchestrator.web.sign_in import begin, door, inside
@@ -49,7 +49,7 @@ def entra_routes(pages: Pages) -> APIRouter:
             await record_failed_sign_in(request, parts, str(problem))
             return door(pages, request, parts, to="/", problem=str(problem), status=403)
         return await begin(
-            request, parts, entered.asker, way=Way.ENTRA, to=entered.to, refresh_token=entered.refresh_token
+            request, parts, entered.actor, way=Way.ENTRA, to=entered.to, refresh_token=entered.refresh_token
         )
 
     return routes

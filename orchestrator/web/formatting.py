@@ -29,7 +29,7 @@ def percent(part: int, whole: int) -> str:
     return f"{min(int(share), 99) if part < whole else 100} %"
 
 
-def moment(value: datetime | None) -> Markup:
+def time_tag(value: datetime | None) -> Markup:
     """A time in UTC that the page turns into the reader's own, with UTC on hover."""
     if value is None:
         return Markup('<span class="quiet">never</span>')

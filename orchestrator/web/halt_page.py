@@ -10,8 +10,8 @@ from fastapi.responses import RedirectResponse
 from orchestrator.domain.confirmation import stop_facts
 from orchestrator.domain.emergency_stop import stops_to_lift
 from orchestrator.domain.errors import RequestRejected
-from orchestrator.serving.served import MOST_OF_A_BODY, Parts
-from orchestrator.usecases.emergency_stop import lift_stop, stop_calls, stops_in_force
+from orchestrator.http.web_context import MOST_OF_A_BODY, Parts
+from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls, stops_in_force
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Admin, Operator, Viewer
 from orchestrator.web.shown import Shown, shown_text
@@ -39,7 +39,7 @@ def halt_routes(pages: Pages) -> APIRouter:
         parts: Parts, visitor: Operator, reason: _Reason = "", tenant: _Tenant = "", confirmed: _Tenant = ""
     ) -> RedirectResponse:
         _refuse_unconfirmed(confirmed)
-        await stop_calls(parts.app, tenant=tenant or None, reason=reason, by=visitor.asker)
+        await stop_calls(parts.app, tenant=tenant or None, reason=reason, by=visitor.actor)
         return RedirectResponse("/halt", 303)
 
     @routes.post("/lift")
@@ -53,7 +53,7 @@ def halt_routes(pages: Pages) -> APIRouter:
         confirmed: _Tenant = "",
     ) -> RedirectResponse:
         _refuse_unconfirmed(confirmed)
-        await lift_stop(parts.app, tenant=tenant or None, reason=reason, by=visitor.asker, shown=shown)
+        await lift_stop(parts.app, tenant=tenant or None, reason=reason, by=visitor.actor, shown=shown)
         return RedirectResponse("/halt", 303)
 
     return routes

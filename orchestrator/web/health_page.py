@@ -6,9 +6,9 @@ import platform
 
 from fastapi import APIRouter, Request, Response
 
-from orchestrator.serving.served import Parts
-from orchestrator.usecases.check_health import check_health
-from orchestrator.usecases.who_works import who_works
+from orchestrator.http.web_context import Parts
+from orchestrator.usecases.operations.check_health import check_health
+from orchestrator.usecases.operations.live_processes import who_works
 from orchestrator.web.pages import Pages, is_fragment
 from orchestrator.web.session import Viewer
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
+from orchestrator.app import App
 from orchestrator.domain.access import Role
 from orchestrator.domain.action import Action, parse_action
 from orchestrator.domain.confirmation import priority_facts
@@ -17,13 +18,12 @@ from orchestrator.domain.job import JobStatus, Priority, Tally
 from orchestrator.domain.job_filter import WITH_FAILURES, JobFilter, Standing
 from orchestrator.domain.mending import may_mend
 from orchestrator.domain.target import RowVerdict, TargetFacts, TargetStatus
-from orchestrator.serving.served import Parts, Served, TheApp
-from orchestrator.usecases.app import App
-from orchestrator.usecases.describe_jobs import JobView, describe_job, list_jobs, list_targets
-from orchestrator.usecases.read_audit import deeds_on
-from orchestrator.usecases.retry_job import RetryWish, preview_retry
-from orchestrator.usecases.sample_progress import course_of
-from orchestrator.usecases.write_report import report_text
+from orchestrator.http.web_context import Parts, TheApp, WebContext
+from orchestrator.usecases.access.read_audit import audit_entries_on
+from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_jobs, list_targets
+from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry
+from orchestrator.usecases.jobs.sample_progress import course_of
+from orchestrator.usecases.jobs.write_report import report_text
 from orchestrator.web.chart import draw
 from orchestrator.web.once import new_once
 from orchestrator.web.pages import After, Before, Pages, is_fragment, query
@@ -114,13 +114,13 @@ def job_pages(pages: Pages) -> APIRouter:
             return RedirectResponse(f"/jobs/{view.job.id}", 303)
         facts = await standing_facts(parts.app, view)
         targets = await _targets(parts, visitor, view)
-        deeds = await deeds_on(parts.app, view.job.id)
+        audit_entries = await audit_entries_on(parts.app, view.job.id)
         return pages.show(
             request,
             "job.html",
             **facts,
             **targets,
-            deeds=deeds,
+            audit_entries=audit_entries,
             priorities=[*Priority],
             once=new_once(parts.app),
             retry=await preview_retry(parts.app, view.job.id, RetryWish(frozenset({TargetStatus(facts["usual"])}))),
@@ -244,7 +244,7 @@ def _retried(status: str) -> str:
 
 
 async def _targets(
-    parts: Served,
+    parts: WebContext,
     visitor: Visitor,
     view: JobView,
     *,

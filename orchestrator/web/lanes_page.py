@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from orchestrator.domain.travel import assumption
-from orchestrator.serving.served import Parts
-from orchestrator.usecases.describe_lanes import list_lanes
+from orchestrator.http.web_context import Parts
+from orchestrator.throttle.travel_time import assumption
+from orchestrator.usecases.operations.describe_lanes import list_lanes
 from orchestrator.web.pages import Pages, is_fragment
 from orchestrator.web.session import Viewer
 

@@ -10,11 +10,11 @@ from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.confirmation import list_facts
 from orchestrator.domain.device import Via
-from orchestrator.serving.list_upload import list_received
-from orchestrator.serving.served import MOST_OF_A_BODY, Parts, TheApp
-from orchestrator.serving.uploads import FIELDS_ROOM
-from orchestrator.usecases.describe_lists import describe_list, list_lists, remove_list
-from orchestrator.usecases.import_list import import_list
+from orchestrator.http.list_upload import list_received
+from orchestrator.http.uploads import FIELDS_ROOM
+from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
+from orchestrator.usecases.lists.describe_lists import describe_list, list_lists, remove_list
+from orchestrator.usecases.lists.import_list import import_list
 from orchestrator.web.move_forms import said
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Operator, Viewer, is_secure
@@ -53,7 +53,7 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
                 via=upload.via,
                 file_name=upload.file_name,
                 options=upload.options,
-                by=visitor.asker,
+                by=visitor.actor,
                 reason=upload.reason,
             )
         answer = RedirectResponse(f"/lists/{upload.name}", 303)
@@ -71,7 +71,7 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
         force: Annotated[bool, Form()] = False,
         reason: Annotated[str, Form(max_length=2000)] = "",
     ) -> Response:
-        await remove_list(app, name, by=visitor.asker, reason=said(reason), force=force, shown=shown)
+        await remove_list(app, name, by=visitor.actor, reason=said(reason), force=force, shown=shown)
         return RedirectResponse("/lists", 303)
 
     return routes

@@ -8,9 +8,9 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from orchestrator.serving.admission import while_admitted
-from orchestrator.serving.served import Parts, Served, TheApp
-from orchestrator.usecases.describe_jobs import JobView, describe_job
+from orchestrator.http.admission import while_admitted
+from orchestrator.http.web_context import Parts, TheApp, WebContext
+from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
 from orchestrator.web.job_pages import JOBS_SHOWN, Wanted, standing_facts
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Viewer, Visitor, visitor_of
@@ -51,16 +51,16 @@ async def _known(app: TheApp, _: Viewer, job_id: str) -> JobView:
     return await describe_job(app, job_id)
 
 
-async def _rows(pages: Pages, parts: Served, visitor: Visitor, views: list[JobView]) -> str:
+async def _rows(pages: Pages, parts: WebContext, visitor: Visitor, views: list[JobView]) -> str:
     return _one_line(pages.text("jobs_rows.html", views=views, visitor=visitor, now=parts.app.clock.now()))
 
 
-async def _standing(pages: Pages, parts: Served, visitor: Visitor, view: JobView) -> str:
+async def _standing(pages: Pages, parts: WebContext, visitor: Visitor, view: JobView) -> str:
     facts = await standing_facts(parts.app, view)
     return _one_line(pages.text("job_standing.html", visitor=visitor, **facts))
 
 
-def _admitted(request: Request, parts: Served, values: AsyncIterator[T]) -> AsyncIterator[T]:
+def _admitted(request: Request, parts: WebContext, values: AsyncIterator[T]) -> AsyncIterator[T]:
     async def is_signed_in() -> bool:
         return await visitor_of(request, parts) is not None
 

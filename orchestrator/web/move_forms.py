@@ -10,14 +10,14 @@ from fastapi.responses import RedirectResponse
 from orchestrator.domain.job import Priority
 from orchestrator.domain.plain_text import plain_text
 from orchestrator.domain.target import TargetStatus
-from orchestrator.serving.served import MOST_OF_A_BODY, TheApp
-from orchestrator.serving.whole_ids import WholeJobId
-from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.describe_jobs import JobView
-from orchestrator.usecases.pause_job import pause_job
-from orchestrator.usecases.reprioritise_job import reprioritise_job
-from orchestrator.usecases.resume_job import resume_job
-from orchestrator.usecases.retry_job import RetryWish, preview_retry, retry_job
+from orchestrator.http.full_ids import FullJobId
+from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
+from orchestrator.usecases.jobs.cancel_job import cancel_job
+from orchestrator.usecases.jobs.describe_jobs import JobView
+from orchestrator.usecases.jobs.pause_job import pause_job
+from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
+from orchestrator.usecases.jobs.resume_job import resume_job
+from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry, retry_job
 from orchestrator.web.once import Once
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Operator
@@ -33,21 +33,21 @@ def move_routes(pages: Pages) -> APIRouter:
 
     @routes.post("/jobs/{job_id}/pause")
     async def pause(
-        app: TheApp, visitor: Operator, shown: ShownIfAny, job_id: WholeJobId, reason: _Reason = ""
+        app: TheApp, visitor: Operator, shown: ShownIfAny, job_id: FullJobId, reason: _Reason = ""
     ) -> RedirectResponse:
-        return _to(await pause_job(app, job_id, by=visitor.asker, reason=said(reason), shown=shown))
+        return _to(await pause_job(app, job_id, by=visitor.actor, reason=said(reason), shown=shown))
 
     @routes.post("/jobs/{job_id}/resume")
     async def resume(
-        *, app: TheApp, visitor: Operator, typed: Typed, shown: Shown, job_id: WholeJobId, reason: _Reason = ""
+        *, app: TheApp, visitor: Operator, typed: Typed, shown: Shown, job_id: FullJobId, reason: _Reason = ""
     ) -> RedirectResponse:
-        return _to(await resume_job(app, job_id, by=visitor.asker, reason=said(reason), confirm=typed, shown=shown))
+        return _to(await resume_job(app, job_id, by=visitor.actor, reason=said(reason), confirm=typed, shown=shown))
 
     @routes.post("/jobs/{job_id}/cancel")
     async def cancel(
-        app: TheApp, visitor: Operator, shown: Shown, job_id: WholeJobId, reason: _Reason = ""
+        app: TheApp, visitor: Operator, shown: Shown, job_id: FullJobId, reason: _Reason = ""
     ) -> RedirectResponse:
-        return _to(await cancel_job(app, job_id, by=visitor.asker, reason=said(reason), shown=shown))
+        return _to(await cancel_job(app, job_id, by=visitor.actor, reason=said(reason), shown=shown))
 
     @routes.post("/jobs/{job_id}/priority")
     async def priority(
@@ -55,11 +55,11 @@ def move_routes(pages: Pages) -> APIRouter:
         app: TheApp,
         visitor: Operator,
         shown: Shown,
-        job_id: WholeJobId,
+        job_id: FullJobId,
         priority: Annotated[Priority, Form()],
         reason: _Reason = "",
     ) -> RedirectResponse:
-        return _to(await reprioritise_job(app, job_id, priority, by=visitor.asker, reason=said(reason), shown=shown))
+        return _to(await reprioritise_job(app, job_id, priority, by=visitor.actor, reason=said(reason), shown=shown))
 
     @routes.post("/jobs/{job_id}/retry/count")
     async def count(
@@ -67,7 +67,7 @@ def move_routes(pages: Pages) -> APIRouter:
         request: Request,
         app: TheApp,
         _: Operator,
-        job_id: WholeJobId,
+        job_id: FullJobId,
         status: Annotated[list[TargetStatus] | None, Form()] = None,
         permanent: Annotated[bool, Form()] = False,
         error: Annotated[str, Form(max_length=200)] = "",
@@ -84,7 +84,7 @@ def move_routes(pages: Pages) -> APIRouter:
         app: TheApp,
         visitor: Operator,
         typed: Typed,
-        job_id: WholeJobId,
+        job_id: FullJobId,
         status: Annotated[list[TargetStatus], Form()],
         shown: Shown,
         permanent: Annotated[bool, Form()] = False,
@@ -100,7 +100,7 @@ def move_routes(pages: Pages) -> APIRouter:
             code=error or None,
             search=said(search),
             permanent=permanent,
-            by=visitor.asker,
+            by=visitor.actor,
             reason=said(reason),
             idempotency_key=said(once),
             confirm=typed,

@@ -19,10 +19,10 @@ from orchestrator.domain.confirmation import Facts, asks_above, refuse_outdated
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import ConfirmationOutdated, IntakeFailed, RequestRejected
 from orchestrator.domain.job import Priority
-from orchestrator.serving.served import Parts, Served
-from orchestrator.serving.uploads import FIELDS_ROOM, SubmissionForm, Upload, received
-from orchestrator.usecases.judge_list import Judgement, judge_list, odd_rows, verdict_of
-from orchestrator.usecases.submit_job import Preview, submit_job
+from orchestrator.http.uploads import FIELDS_ROOM, SubmissionForm, Upload, received
+from orchestrator.http.web_context import Parts, WebContext
+from orchestrator.usecases.jobs.judge_list import Judgement, judge_list, odd_rows, verdict_of
+from orchestrator.usecases.jobs.submit_job import Preview, submit_job
 from orchestrator.web.move_forms import said
 from orchestrator.web.once import ONCE_FIELD, new_once
 from orchestrator.web.pages import Pages, go_to, is_fragment
@@ -56,7 +56,7 @@ def new_job_routes(pages: Pages, max_bytes: int) -> APIRouter:
     async def not_called(request: Request, parts: Parts, visitor: Operator) -> Response:
         async with AsyncExitStack() as opened:
             upload = await opened.enter_async_context(received(request, besides=_PAGE_FIELDS))
-            asked = upload.request(parts.settings, visitor.asker)
+            asked = upload.request(parts.settings, visitor.actor)
             options = upload.options(parts.settings)
             rows = await odd_rows(parts.app, asked, upload.stream, file_name=upload.file_name, options=options)
             # The list is needed until its last row has left.
@@ -78,7 +78,7 @@ def new_job_routes(pages: Pages, max_bytes: int) -> APIRouter:
             try:
                 job = await submit_job(
                     parts.app,
-                    upload.request(parts.settings, visitor.asker, idempotency_key=_once_of(upload)),
+                    upload.request(parts.settings, visitor.actor, idempotency_key=_once_of(upload)),
                     upload.stream,
                     file_name=upload.file_name,
                     options=upload.options(parts.settings),
@@ -95,7 +95,7 @@ def new_job_routes(pages: Pages, max_bytes: int) -> APIRouter:
 async def _verdict(
     pages: Pages,
     request: Request,
-    parts: Served,
+    parts: WebContext,
     visitor: Visitor,
     upload: Upload,
     *,
@@ -125,31 +125,31 @@ async def _verdict(
     return pages.show(request, "new_job.html", status=status, **{**_form_facts(parts, visitor), **facts}, judged=True)
 
 
-async def _judged(parts: Served, upload: Upload, visitor: Visitor) -> Judgement:
+async def _judged(parts: WebContext, upload: Upload, visitor: Visitor) -> Judgement:
     return await judge_list(
         parts.app,
-        upload.request(parts.settings, visitor.asker),
+        upload.request(parts.settings, visitor.actor),
         upload.stream,
         file_name=upload.file_name,
         options=upload.options(parts.settings),
     )
 
 
-def _form_facts(parts: Served, visitor: Visitor) -> dict[str, Any]:
-    actions = visitor.asker.grant.actions
+def _form_facts(parts: WebContext, visitor: Visitor) -> dict[str, Any]:
+    actions = visitor.actor.grant.actions
     return {
         "actions": [action for action in Action if actions is None or action in actions],
         "vias": [*Via],
         "priorities": [*Priority],
         "tenants": [*parts.app.tenants],
         "usual_tenant": parts.settings.usual_tenant,
-        "ceiling": visitor.asker.grant.ceiling,
+        "ceiling": visitor.actor.grant.ceiling,
         "once": new_once(parts.app),
     }
 
 
-def _verdict_facts(parts: Served, upload: Upload, judged: Judgement, visitor: Visitor) -> dict[str, Any]:
-    preview, ceiling = judged.preview, visitor.asker.grant.ceiling
+def _verdict_facts(parts: WebContext, upload: Upload, judged: Judgement, visitor: Visitor) -> dict[str, Any]:
+    preview, ceiling = judged.preview, visitor.actor.grant.ceiling
     is_refused = bool(preview.bad) and not upload.form.skip_invalid
     is_within = ceiling is None or preview.good <= ceiling
     return {
@@ -166,7 +166,7 @@ def _verdict_facts(parts: Served, upload: Upload, judged: Judgement, visitor: Vi
     }
 
 
-def _facts_of(upload: Upload, parts: Served, preview: Preview) -> Facts:
+def _facts_of(upload: Upload, parts: WebContext, preview: Preview) -> Facts:
     """What a verdict was made of, and how many devices that is; the reason and the name of the job change neither."""
     form = upload.form
     options = form.model_dump(mode="json", exclude={"action", "via", "tenant", "name", "reason"})
@@ -181,7 +181,7 @@ def _facts_of(upload: Upload, parts: Served, preview: Preview) -> Facts:
     }
 
 
-def _as_judged(upload: Upload, parts: Served) -> Callable[[Preview], bool]:
+def _as_judged(upload: Upload, parts: WebContext) -> Callable[[Preview], bool]:
     """What a submission asks once everything is read: whether this was judged, and the count typed where it must be."""
     shown = facts_in(upload.besides.get(SHOWN_FIELD, ""))
     typed = upload.besides.get(TYPED_FIELD, "")
@@ -213,7 +213,7 @@ def _has_bytes(stream: BinaryIO) -> bool:
 
 def _any_action(visitor: Visitor) -> Action:
     """An action that the visitor may ask for: how a list is read does not depend on which."""
-    allowed = visitor.asker.grant.actions
+    allowed = visitor.actor.grant.actions
     return next(action for action in Action if not allowed or action in allowed)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Form
 
-from orchestrator.usecases.app import App
+from orchestrator.app import App
 
 ONCE_FIELD = "once"
 

@@ -44,7 +44,7 @@ class Pages:
         )
         self._templates.filters.update(
             number=formatting.number,
-            moment=formatting.moment,
+            time_tag=formatting.time_tag,
             span=span,
             per_second=formatting.per_second,
             in_page_words=in_page_words,

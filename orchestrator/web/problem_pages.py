@@ -31,10 +31,10 @@ from orchestrator.domain.errors import (
     UnknownList,
     UnknownSchedule,
     UnknownSession,
-    WrongMoment,
+    WrongStatus,
 )
-from orchestrator.serving.faults import FaultsAnswered, told_over_http
-from orchestrator.serving.served import record_refused_change
+from orchestrator.http.faults import FaultsAnswered, told_over_http
+from orchestrator.http.web_context import record_refused_change
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.web.page_words import in_page_words
 from orchestrator.web.pages import Pages, go_to, is_fragment, query
@@ -73,7 +73,7 @@ class _Problems:
         """The page for an error that a use case raised on purpose."""
         visitor: Visitor | None = getattr(request.state, "visitor", None)
         if isinstance(problem, NotPermitted) and visitor is not None:
-            await record_refused_change(request, request.app.state.served, visitor.asker, problem)
+            await record_refused_change(request, request.app.state.served, visitor.actor, problem)
         status = next((each for kind, each in _STATUSES if isinstance(problem, kind)), HTTPStatus.UNPROCESSABLE_ENTITY)
         said = _told(problem, status)
         lines = problem.problems if isinstance(problem, IntakeFailed) else ()
@@ -203,6 +203,6 @@ _STATUSES: tuple[tuple[type[MusterError], HTTPStatus], ...] = (
     (StillRunning, HTTPStatus.CONFLICT),
     (EmergencyStopped, HTTPStatus.CONFLICT),
     (IllegalMove, HTTPStatus.CONFLICT),
-    (WrongMoment, HTTPStatus.CONFLICT),
+    (WrongStatus, HTTPStatus.CONFLICT),
     (TryLater, HTTPStatus.SERVICE_UNAVAILABLE),
 )

@@ -10,26 +10,26 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.brake import MOST_CANARIES, BrakeOptions
+from orchestrator.domain.circuit_breaker import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.confirmation import Facts, version_facts
 from orchestrator.domain.device import Via
 from orchestrator.domain.due import clock_time
-from orchestrator.domain.errors import RequestRejected, WrongMoment
+from orchestrator.domain.errors import RequestRejected, WrongStatus
 from orchestrator.domain.job import Priority
-from orchestrator.domain.rhythm import Cron, Every, Rhythm
+from orchestrator.domain.recurrence import Cron, Every, Recurrence
 from orchestrator.domain.schedule import Overlap, Schedule
 from orchestrator.domain.schedule_change import ScheduleChange
-from orchestrator.serving.schedule_form import ScheduleForm, change_of
-from orchestrator.serving.wire import Plain
-from orchestrator.store.saved_lists import ListVersion
+from orchestrator.http.json_model import Plain
+from orchestrator.http.schedule_form import ScheduleForm, change_of
+from orchestrator.store.jobs.saved_lists import ListVersion
 
 Written = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$", strip_whitespace=True), Plain]
 Kind = Literal["cron", "every", "at"]
 
 _MAY_BE_BARE = ("until", "job_name", "reason")
 _LABELS = {
-    "kind": "the kind of rhythm",
-    "when": "the rhythm",
+    "kind": "the kind of recurrence",
+    "when": "the recurrence",
     "timezone": "the time zone",
     "start_within": "the time within which it starts",
     "carry_over": "the carrying over",
@@ -113,12 +113,12 @@ class ChangedFields(NewFields):
 
 
 def refuse_if_changed(schedule: Schedule, was: ScheduleFields) -> None:
-    """WrongMoment where the schedule is not as the form was filled with it; names each field that differs."""
+    """WrongStatus where the schedule is not as the form was filled with it; names each field that differs."""
     then, now = was.model_dump(mode="json"), fields_of(schedule).model_dump(mode="json")
     different = [f"{_LABELS.get(name, name)} was {_said(then[name])} and is {_said(now[name])}" for name in now]
     told = [words for name, words in zip(now, different, strict=True) if then[name] != now[name]]
     if told:
-        raise WrongMoment(
+        raise WrongStatus(
             f"Schedule {schedule.name!r} was changed while this page was open: {'; '.join(told)}. Nothing was done. "
             "Load the page again and make your change to the schedule as it is now."
         )
@@ -141,7 +141,7 @@ def list_in(text: str, name: str) -> Facts | None:
 def fields_of(schedule: Schedule) -> ScheduleFields:
     """The form filled with a schedule as it stands."""
     order, rules = schedule.order, schedule.rules
-    kind, when = _written(schedule.rhythm)
+    kind, when = _written(schedule.recurrence)
     return ScheduleFields(
         name=schedule.name,
         list=order.list_name,
@@ -149,7 +149,7 @@ def fields_of(schedule: Schedule) -> ScheduleFields:
         reason=order.reason or "",
         kind=kind,
         when=when,
-        timezone=schedule.rhythm.timezone,
+        timezone=schedule.recurrence.timezone,
         overlap=rules.overlap,
         start_within=_span(rules.start_within),
         until="" if rules.until is None else clock_time(rules.until),
@@ -174,7 +174,7 @@ def fields_from(text: str) -> ScheduleFields:
 
 
 def change_between(was: ScheduleFields, now: ScheduleFields) -> ScheduleChange:
-    """What differs; a rhythm that is the same keeps counting from where it began."""
+    """What differs; a recurrence that is the same keeps counting from where it began."""
     before, after = ({name: getattr(fields, name) for name in ScheduleFields.model_fields} for fields in (was, now))
     change = {name: after[name] for name in after.keys() - {"name", "kind", "when"} if after[name] != before[name]}
     change |= {name: change[name] or None for name in _MAY_BE_BARE if name in change}
@@ -183,14 +183,14 @@ def change_between(was: ScheduleFields, now: ScheduleFields) -> ScheduleChange:
     return change_of(change)
 
 
-def _written(rhythm: Rhythm) -> tuple[Kind, str]:
-    match rhythm:
+def _written(recurrence: Recurrence) -> tuple[Kind, str]:
+    match recurrence:
         case Cron(expression):
             return "cron", expression
         case Every(interval):
             return "every", _span(interval)
         case _:
-            return "at", rhythm.wall.isoformat(timespec="minutes")
+            return "at", recurrence.wall.isoformat(timespec="minutes")
 
 
 def _said(value: object) -> str:

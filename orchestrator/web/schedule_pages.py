@@ -9,35 +9,35 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
+from orchestrator.app import App
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import Priority
-from orchestrator.domain.rhythm import Rhythm, rhythm_of
+from orchestrator.domain.recurrence import Recurrence, recurrence_of
 from orchestrator.domain.schedule import Overlap
 from orchestrator.domain.schedule_change import changed
-from orchestrator.serving.served import MOST_OF_A_BODY, Parts, Served, TheApp
-from orchestrator.usecases.add_schedule import add_schedule
-from orchestrator.usecases.app import App
-from orchestrator.usecases.change_schedule import change_schedule
-from orchestrator.usecases.describe_jobs import standings_of
-from orchestrator.usecases.describe_lists import list_lists
-from orchestrator.usecases.describe_schedules import (
+from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp, WebContext
+from orchestrator.usecases.jobs.describe_jobs import standings_of
+from orchestrator.usecases.lists.describe_lists import list_lists
+from orchestrator.usecases.schedules.add_schedule import add_schedule
+from orchestrator.usecases.schedules.change_schedule import change_schedule
+from orchestrator.usecases.schedules.describe_schedules import (
     describe_schedule,
     facts_of_view,
     list_schedules,
     preview_all,
-    preview_rhythm,
+    preview_recurrence,
     preview_schedule,
     schedule_history,
     unreadable_schedules,
 )
-from orchestrator.usecases.pause_schedule import pause_schedule
-from orchestrator.usecases.remove_schedule import remove_schedule
-from orchestrator.usecases.resume_schedule import resume_schedule
-from orchestrator.usecases.run_schedule import run_schedule
-from orchestrator.usecases.schedule_json import history_object, rhythm_words, schedule_facts
-from orchestrator.web.calendar import WEEKS, Run, Weeks, monday_of, weeks_of
+from orchestrator.usecases.schedules.pause_schedule import pause_schedule
+from orchestrator.usecases.schedules.remove_schedule import remove_schedule
+from orchestrator.usecases.schedules.resume_schedule import resume_schedule
+from orchestrator.usecases.schedules.run_schedule import run_schedule
+from orchestrator.usecases.schedules.schedule_json import history_object, recurrence_words, schedule_facts
+from orchestrator.web.calendar import WEEKS, CalendarRun, Weeks, monday_of, weeks_of
 from orchestrator.web.move_forms import said
 from orchestrator.web.once import Once, new_once
 from orchestrator.web.pages import Pages, go_to
@@ -68,7 +68,7 @@ def schedule_pages(pages: Pages) -> APIRouter:
     """Everything below /schedules."""
     routes = APIRouter(prefix="/schedules", max_body_size=MOST_OF_A_BODY)
     _add_forms(routes, pages)
-    _add_moments(routes, pages)
+    _add_occurrences(routes, pages)
     _add_reading(routes, pages)
     _add_moves(routes)
     return routes
@@ -90,9 +90,9 @@ def _add_reading(routes: APIRouter, pages: Pages) -> None:
             views=views,
             jobs=await standings_of(app, {view.last.job for view in views if view.last and view.last.job}),
             unreadable=unreadable,
-            words=rhythm_words,
+            words=recurrence_words,
             weeks=weeks_of(
-                [Run(moment, name) for name, found in coming.items() for moment in found or ()], first=today
+                [CalendarRun(time_tag, name) for name, found in coming.items() for time_tag in found or ()], first=today
             ),
             often=[view.schedule for view in shown if coming[view.schedule.name] is None],
             shown=len(shown),
@@ -108,8 +108,8 @@ def _add_reading(routes: APIRouter, pages: Pages) -> None:
             "schedule.html",
             view=view,
             facts={key: value for key, value in schedule_facts(view).items() if value is not None},
-            history=[history_object(moment, described) for moment in past],
-            jobs=await standings_of(app, {moment.job for moment in past if moment.job is not None}),
+            history=[history_object(time_tag, described) for time_tag in past],
+            jobs=await standings_of(app, {time_tag.job for time_tag in past if time_tag.job is not None}),
             weeks=await _calendar(app, name),
             once=new_once(app),
             shown=shown_text(facts_of_view(view)),
@@ -118,9 +118,9 @@ def _add_reading(routes: APIRouter, pages: Pages) -> None:
 
 def _add_forms(routes: APIRouter, pages: Pages) -> None:
     async def form(
-        request: Request, parts: Served, visitor: Visitor, fields: ScheduleFields, was: str | None
+        request: Request, parts: WebContext, visitor: Visitor, fields: ScheduleFields, was: str | None
     ) -> Response:
-        allowed = visitor.asker.grant.actions
+        allowed = visitor.actor.grant.actions
         lists = await list_lists(parts.app)
         return pages.show(
             request,
@@ -151,7 +151,7 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
         request: Request, parts: Parts, visitor: Operator, typed: Typed, fields: Annotated[NewFields, Form()]
     ) -> Response:
         new = fields.new().read(parts.settings, now=parts.app.clock.now())
-        added = await add_schedule(parts.app, new, by=visitor.asker, confirm=typed, shown_list=fields.shown_list)
+        added = await add_schedule(parts.app, new, by=visitor.actor, confirm=typed, shown_list=fields.shown_list)
         return go_to(request, f"/schedules/{added.schedule.name}")
 
     @routes.post("/{name}/change")
@@ -171,7 +171,7 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
                 app,
                 name,
                 wanted,
-                by=visitor.asker,
+                by=visitor.actor,
                 confirm=typed,
                 shown_list=fields.shown_list,
                 refuse_if_outdated=lambda schedule: refuse_if_changed(schedule, was),
@@ -179,16 +179,16 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
         return go_to(request, f"/schedules/{name}")
 
 
-def _add_moments(routes: APIRouter, pages: Pages) -> None:
-    def show(request: Request, rhythm: Callable[[datetime], Rhythm], now: datetime) -> Response:
+def _add_occurrences(routes: APIRouter, pages: Pages) -> None:
+    def show(request: Request, recurrence: Callable[[datetime], Recurrence], now: datetime) -> Response:
         try:
-            found = preview_rhythm(rhythm(now), after=now, count=10)
+            found = preview_recurrence(recurrence(now), after=now, count=10)
         except RequestRejected as problem:
-            return pages.show(request, "moments.html", moments=[], problem=str(problem))
-        return pages.show(request, "moments.html", moments=found, problem=None)
+            return pages.show(request, "occurrences.html", occurrences=[], problem=str(problem))
+        return pages.show(request, "occurrences.html", occurrences=found, problem=None)
 
     @routes.post("/moments")
-    async def moments(
+    async def occurrences(
         *,
         request: Request,
         app: TheApp,
@@ -198,33 +198,33 @@ def _add_moments(routes: APIRouter, pages: Pages) -> None:
         timezone: _Text = "UTC",
     ) -> Response:
         given = {each: when.strip() if each == kind else None for each in ("cron", "every", "at")}
-        return show(request, lambda now: rhythm_of(**given, timezone=timezone.strip(), now=now), app.clock.now())
+        return show(request, lambda now: recurrence_of(**given, timezone=timezone.strip(), now=now), app.clock.now())
 
     @routes.post("/{name}/moments")
-    async def changed_moments(
+    async def changed_occurrences(
         *, request: Request, app: TheApp, _: Operator, name: str, fields: Annotated[ChangedFields, Form()]
     ) -> Response:
         schedule = (await describe_schedule(app, name)).schedule
         was = fields_from(fields.was)
-        rhythm = {"kind": fields.kind, "when": fields.when, "timezone": fields.timezone}
-        change = change_between(was, was.model_copy(update=rhythm))
-        return show(request, lambda now: changed(schedule, change, now=now).rhythm, app.clock.now())
+        recurrence = {"kind": fields.kind, "when": fields.when, "timezone": fields.timezone}
+        change = change_between(was, was.model_copy(update=recurrence))
+        return show(request, lambda now: changed(schedule, change, now=now).recurrence, app.clock.now())
 
 
 def _add_moves(routes: APIRouter) -> None:
     @routes.post("/{name}/pause")
     async def pause(app: TheApp, visitor: Operator, shown: ShownIfAny, name: str, reason: _Text = "") -> Response:
-        await pause_schedule(app, name, by=visitor.asker, reason=said(reason), shown=shown)
+        await pause_schedule(app, name, by=visitor.actor, reason=said(reason), shown=shown)
         return RedirectResponse(f"/schedules/{name}", 303)
 
     @routes.post("/{name}/resume")
     async def resume(app: TheApp, visitor: Operator, shown: Shown, name: str, reason: _Text = "") -> Response:
-        await resume_schedule(app, name, by=visitor.asker, reason=said(reason), shown=shown)
+        await resume_schedule(app, name, by=visitor.actor, reason=said(reason), shown=shown)
         return RedirectResponse(f"/schedules/{name}", 303)
 
     @routes.post("/{name}/remove")
     async def remove(app: TheApp, visitor: Operator, shown: Shown, name: str, reason: _Text = "") -> Response:
-        await remove_schedule(app, name, by=visitor.asker, reason=said(reason), shown=shown)
+        await remove_schedule(app, name, by=visitor.actor, reason=said(reason), shown=shown)
         return RedirectResponse("/schedules", 303)
 
     @routes.post("/{name}/run")
@@ -233,7 +233,7 @@ def _add_moves(routes: APIRouter) -> None:
     ) -> Response:
         key, why = said(once), said(reason)
         job = await run_schedule(
-            app, name, by=visitor.asker, reason=why, idempotency_key=key, confirm=typed, shown=shown
+            app, name, by=visitor.actor, reason=why, idempotency_key=key, confirm=typed, shown=shown
         )
         return RedirectResponse(f"/jobs/{job.id}", 303)
 
@@ -245,4 +245,4 @@ async def _calendar(app: App, name: str) -> Weeks:
     except RequestRejected:
         return []
     told_until = found[-1].local.date() if len(found) == _MOST_IN_CALENDAR else date.max
-    return weeks_of([Run(each) for each in found], told_until=told_until)
+    return weeks_of([CalendarRun(each) for each in found], told_until=told_until)

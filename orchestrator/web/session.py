@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request, Response
 from structlog.contextvars import bind_contextvars
 
-from orchestrator.domain.access import FRESH_SIGN_IN, Asker, Role
+from orchestrator.domain.access import FRESH_SIGN_IN, Actor, Role
 from orchestrator.domain.errors import NotPermitted
 from orchestrator.domain.sessions import LIFETIME, Session
-from orchestrator.serving.served import MOST_OF_A_BODY, Served, origin_of, served
-from orchestrator.serving.uploads import is_upload, upload_field
-from orchestrator.usecases.emergency_stop import stops_in_force
-from orchestrator.usecases.sign_in import session_of
+from orchestrator.http.uploads import is_upload, upload_field
+from orchestrator.http.web_context import MOST_OF_A_BODY, WebContext, origin_of, served
+from orchestrator.usecases.access.sign_in import session_of
+from orchestrator.usecases.operations.emergency_stop import stops_in_force
 
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "x-csrf-token"
@@ -36,7 +36,7 @@ class SignInFirst(Exception):
 class Visitor:
     """Somebody who is signed in, as a page needs to know them."""
 
-    asker: Asker
+    actor: Actor
     secret: str = field(repr=False)
     csrf: str = field(repr=False)
     session: Session
@@ -44,12 +44,12 @@ class Visitor:
     @property
     def name(self) -> str:
         """What they are called."""
-        return self.asker.name
+        return self.actor.name
 
     @property
     def role(self) -> Role:
         """What they may do."""
-        return self.asker.grant.role
+        return self.actor.grant.role
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether they signed in so lately that they may create or change a key."""
@@ -60,17 +60,17 @@ class Visitor:
         return self.role.includes(Role(role))
 
 
-async def visitor_of(request: Request, parts: Served) -> Visitor | None:
+async def visitor_of(request: Request, parts: WebContext) -> Visitor | None:
     """Who is signed in, None where nobody is."""
     secret = request.cookies.get(cookie_name(request))
     if not secret:
         return None
     session = await session_of(parts.app, secret, directory=parts.directory)
-    return None if session is None else Visitor(session.asker(origin_of(request)), secret, _csrf_of(secret), session)
+    return None if session is None else Visitor(session.actor(origin_of(request)), secret, _csrf_of(secret), session)
 
 
-def _with(role: Role) -> Callable[[Request, Served], Awaitable[Visitor]]:
-    async def check(request: Request, parts: Annotated[Served, Depends(served)]) -> Visitor:
+def _with(role: Role) -> Callable[[Request, WebContext], Awaitable[Visitor]]:
+    async def check(request: Request, parts: Annotated[WebContext, Depends(served)]) -> Visitor:
         visitor = await visitor_of(request, parts)
         if visitor is None:
             raise SignInFirst
@@ -78,7 +78,7 @@ def _with(role: Role) -> Callable[[Request, Served], Awaitable[Visitor]]:
         # Before anything is refused: the page that says so is theirs too.
         request.state.visitor = visitor
         request.state.emergency_stops = await stops_in_force(parts.app)
-        visitor.asker.grant.refuse_below(role)
+        visitor.actor.grant.refuse_below(role)
         if request.method not in _SAFE:
             await refuse_foreign(request, visitor)
         return visitor

@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from orchestrator.domain.access import Asker
+from orchestrator.domain.access import Actor
 from orchestrator.domain.sessions import Way
 from orchestrator.domain.spans import span
-from orchestrator.serving.served import MOST_OF_A_BODY, Parts, Served, origin_of, record_failed_sign_in
-from orchestrator.usecases.keys import failed_key_words, holder_of
-from orchestrator.usecases.sign_in import begin_session, end_session
+from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, WebContext, origin_of, record_failed_sign_in
+from orchestrator.usecases.access.keys import failed_key_words, holder_of
+from orchestrator.usecases.access.sign_in import begin_session, end_session
 from orchestrator.web.pages import Pages, query
 from orchestrator.web.session import (
     cookie_name,
@@ -47,7 +47,7 @@ def sign_in_routes(pages: Pages) -> APIRouter:
                 parts.attempts.note(origin)
                 await record_failed_sign_in(request, parts, "A one-time link was wrong or used before.")
             return RedirectResponse("/sign-in?said=used", _SEE_OTHER)
-        return await begin(request, parts, Asker(_owner(), origin_of(request)), way=Way.LINK, to="/")
+        return await begin(request, parts, Actor(_owner(), origin_of(request)), way=Way.LINK, to="/")
 
     @routes.post("/sign-in")
     async def by_key(
@@ -86,19 +86,19 @@ def _add_way_out(routes: APIRouter) -> None:
         response = RedirectResponse("/sign-in?said=out", _SEE_OTHER)
         if visitor is not None:
             await refuse_foreign(request, visitor)
-            await end_session(parts.app, request.cookies[cookie_name(request)], by=visitor.asker)
+            await end_session(parts.app, request.cookies[cookie_name(request)], by=visitor.actor)
         forget(response, request)
         return response
 
 
 async def begin(
-    request: Request, parts: Served, asker: Asker, *, way: Way, to: str, refresh_token: str | None = None
+    request: Request, parts: WebContext, actor: Actor, *, way: Way, to: str, refresh_token: str | None = None
 ) -> Response:
     """Let somebody in, to where they wanted to go; the session that their browser had before ends."""
     before = request.cookies.get(cookie_name(request))
     if before:
-        await end_session(parts.app, before, by=asker)
-    secret = await begin_session(parts.app, asker, way=way, refresh_token=refresh_token)
+        await end_session(parts.app, before, by=actor)
+    secret = await begin_session(parts.app, actor, way=way, refresh_token=refresh_token)
     response = RedirectResponse(inside(to), _SEE_OTHER)
     keep(response, request, secret)
     return response
@@ -107,7 +107,7 @@ async def begin(
 def door(
     pages: Pages,
     request: Request,
-    parts: Served,
+    parts: WebContext,
     *,
     to: str,
     problem: str | None,

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import Confirm, asks_above
-from orchestrator.serving.served import Parts
+from orchestrator.http.web_context import Parts
 from orchestrator.web.shown import SHOWN_FIELD, Fields, sent_fields
 
 TYPED_FIELD = "confirmed"

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from orchestrator.store.schema import upgrade
+from orchestrator.store.engine.schema import upgrade
 
 FOR_HELP = {"click", "orchestrator"}
 """The only packages outside the standard library that the help page and the version may load."""

@@ -54,7 +54,7 @@ def test_an_unpacked_wheel_makes_its_database_from_any_folder(wheel: Path, tmp_p
     program = (
         "import asyncio, sys\n"
         "sys.path.insert(0, sys.argv[1])\n"
-        "from orchestrator.store import schema\n"
+        "from orchestrator.store.engine import schema\n"
         "print(schema.__file__)\n"
         "asyncio.run(schema.upgrade('sqlite:///muster.db'))\n"
     )

@@ -295,8 +295,8 @@ def test_no_page_asks_anything_of_another_host(admin: Browser, installation: Ins
 def test_times_are_the_readers_own_with_utc_on_hover(admin: Browser) -> None:
     admin.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Kolkata"})
     admin.open("/audit")
-    moment = admin.element("//time")
-    shown, title, utc = moment.text, moment.get_attribute("title"), moment.get_attribute("datetime")
+    instant = admin.element("//time")
+    shown, title, utc = instant.text, instant.get_attribute("title"), instant.get_attribute("datetime")
     local = admin.run("return new Date(arguments[0]).getMinutes()", utc)
     admin.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})
 

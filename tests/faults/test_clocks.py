@@ -43,7 +43,7 @@ def test_clocks_that_are_killed_again_and_again_make_no_moment_twice(
             folder.mkdir()
             return opened.enter_context(CommandLine(folder, variables).started("clock"))
 
-        def moments() -> int:
+        def occurrences() -> int:
             return int(ask(postgresql_url, "SELECT count(*) FROM moments"))
 
         clocks = [clock(number) for number in range(CLOCKS)]
@@ -54,9 +54,9 @@ def test_clocks_that_are_killed_again_and_again_make_no_moment_twice(
             )
             assert added.code == 0, added.err
         for kill in range(KILLS):
-            seen = moments()
+            seen = occurrences()
             # Right after one of them began with a moment, which is as likely as not the one that is killed.
-            until(lambda seen=seen: moments() > seen, pause=0.02)  # type: ignore[misc] # bound as it is now
+            until(lambda seen=seen: occurrences() > seen, pause=0.02)  # type: ignore[misc] # bound as it is now
             victim = chance.randrange(CLOCKS)
             clocks[victim].process.kill()
             clocks[victim] = clock(CLOCKS + kill)
@@ -79,8 +79,8 @@ def test_clocks_that_are_killed_again_and_again_make_no_moment_twice(
 
 def started(muster: CommandLine, name: str) -> Counter[str]:
     """The jobs of a schedule, each with how many moments claim it."""
-    moments = muster.run("schedule", "history", name, "--limit", "1000", "-o", "json").json
-    return Counter(row["job"] for row in moments if row["status"] == "started")
+    occurrences = muster.run("schedule", "history", name, "--limit", "1000", "-o", "json").json
+    return Counter(row["job"] for row in occurrences if row["status"] == "started")
 
 
 def fewest_started(database_url: str) -> int:

@@ -11,15 +11,15 @@ import pytest
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import JobStatus
+from orchestrator.engine.driver import open_driver
 from orchestrator.engine.stop import StopSignal
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.usecases.describe_jobs import describe_job
-from orchestrator.usecases.drive import open_driver
-from orchestrator.usecases.submit_job import JobRequest, submit_job
+from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.submit_job import JobRequest, submit_job
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, devices_csv
-from tests.support.askers import SOMEBODY
 from tests.support.waiting import PATIENCE
 
 DEVICES = 1500

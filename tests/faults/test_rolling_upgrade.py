@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from orchestrator.simulator.app import SimulatedGraph
-from orchestrator.store.schema import HEAD
+from orchestrator.store.engine.schema import HEAD
 from tests.faults.conftest import LIMIT
 from tests.support.checkout import ROOT
 from tests.support.invariants import assert_all_holds
@@ -21,7 +21,7 @@ from tests.support.team import a_team, guard
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a team's installation runs on Linux")
 
-_SCHEMA = "orchestrator/store/schema.py"
+_SCHEMA = "orchestrator/store/engine/schema.py"
 
 
 def _git(*arguments: str) -> bytes:

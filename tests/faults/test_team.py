@@ -56,15 +56,15 @@ def test_a_broker_that_forgets_everything_costs_no_device(
 
 def test_bells_that_ring_twice_call_nobody_twice(team: Team, graph: SimulatedGraph, broker: redis.Redis) -> None:
     job = team.submit(DEVICES)
-    bells = broker.lrange("muster", 0, -1)
+    wake_ups = broker.lrange("muster", 0, -1)
     for _ in range(10):
-        broker.lpush("muster", *bells)
+        broker.lpush("muster", *wake_ups)
 
     team.worker()
     team.worker()
     team.finish(job)
 
-    assert bells
+    assert wake_ups
     assert set(graph.tenant.effects.values()) == {1}
     assert_all_holds(team.evidence(limit=LIMIT))
 

@@ -9,16 +9,16 @@ import pytest
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import JobStatus
+from orchestrator.engine.driver import drive
 from orchestrator.engine.stop import StopSignal
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.usecases.describe_jobs import describe_job
-from orchestrator.usecases.drive import drive
-from orchestrator.usecases.submit_job import JobRequest, submit_job
+from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.submit_job import JobRequest, submit_job
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, devices_csv
-from tests.support.askers import SOMEBODY
 from tests.support.waiting import PATIENCE
 
 

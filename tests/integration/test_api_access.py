@@ -167,10 +167,12 @@ async def test_a_key_that_is_revoked_opens_nothing_from_then_on(service: Service
         (theirs,) = [key["id"] for key in keys if key["role"] == "viewer"]
         revoked = await admin.post(f"/api/keys/{theirs}/revoke", json={"reason": "lost"})
         after = await viewer.get("/api/jobs")
-        deeds = (await admin.get("/api/audit", params={"what": "key.revoked"})).json()["items"]
+        audit_entries = (await admin.get("/api/audit", params={"what": "key.revoked"})).json()["items"]
 
     assert (before.status_code, revoked.json()["status"], after.status_code) == (200, "revoked", 401)
-    assert [(deed["subject"], deed["reason"], deed["from"]) for deed in deeds] == [(theirs, "lost", "127.0.0.1")]
+    assert [(audit_entry["subject"], audit_entry["reason"], audit_entry["from"]) for audit_entry in audit_entries] == [
+        (theirs, "lost", "127.0.0.1")
+    ]
 
 
 async def test_a_new_key_is_shown_once_and_works(service: Service) -> None:

@@ -10,12 +10,12 @@ import pytest
 
 from orchestrator.domain.access import Role
 from orchestrator.domain.action import Action
+from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.directory import Group, Member
 from orchestrator.simulator.serving import serve
-from orchestrator.usecases.inventory import InventorySource, import_inventory
+from tests.support.actors import SOMEBODY
 from tests.support.apps import device_ids, devices_csv
-from tests.support.askers import SOMEBODY
 from tests.support.web import Service, a_service, some_settings
 
 pytestmark = pytest.mark.enable_socket

@@ -15,8 +15,8 @@ from orchestrator.domain.errors import MOST_PROBLEMS
 from orchestrator.domain.job import JobStatus
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve_in_thread
-from orchestrator.usecases.describe_jobs import describe_job
-from orchestrator.usecases.job_json import job_object
+from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.job_json import job_object
 from tests.support.apps import device_ids, devices_csv, submitted
 from tests.support.schedules import a_list, a_schedule
 from tests.support.waiting import PATIENCE
@@ -196,10 +196,10 @@ async def test_why_a_list_or_schedule_came_and_went_is_kept(idle: Service) -> No
             await client.delete("/api/schedules/nightly?reason=CHG-3"),
             await client.delete("/api/lists/fleet?reason=CHG-4"),
         ]
-        deeds = (await client.get("/api/audit?limit=4")).json()["items"]
+        audit_entries = (await client.get("/api/audit?limit=4")).json()["items"]
 
     assert [answer.status_code for answer in answers] == [201, 201, 204, 204]
-    assert [(deed["what"], deed["reason"]) for deed in deeds] == [
+    assert [(audit_entry["what"], audit_entry["reason"]) for audit_entry in audit_entries] == [
         ("list.removed", "CHG-4"),
         ("schedule.removed", "CHG-3"),
         ("schedule.added", "CHG-2"),
@@ -251,12 +251,14 @@ async def test_a_schedule_that_is_run_twice_with_one_key_makes_one_job(idle: Ser
         ended = await client.post(f"/api/jobs/{first.json()['id']}/cancel")
         late = await run("key", "CHG-1")
         history = (await client.get("/api/schedules/nightly/history")).json()["items"]
-        deeds = (await client.get("/api/audit?what=job.submitted")).json()["items"]
+        audit_entries = (await client.get("/api/audit?what=job.submitted")).json()["items"]
 
     assert [each.status_code for each in (first, again, other, keyless, ended, late)] == [201, 201, 422, 409, 200, 201]
     assert first.json()["id"] == again.json()["id"] == late.json()["id"]
     assert [(each["status"], each["job"]) for each in history] == [("started", first.json()["id"])]
-    assert [(deed["subject"], deed["reason"]) for deed in deeds] == [(first.json()["id"], "CHG-1")]
+    assert [(audit_entry["subject"], audit_entry["reason"]) for audit_entry in audit_entries] == [
+        (first.json()["id"], "CHG-1")
+    ]
 
 
 async def test_a_schedule_that_is_run_with_the_key_of_another_job_is_refused(idle: Service) -> None:
@@ -287,12 +289,14 @@ async def test_moves_are_made_refused_and_written_down(idle: Service) -> None:
             )
         ]
         without_body = await client.post(f"/api/jobs/{job.id}/cancel")
-        deeds = (await client.get("/api/audit", params={"subject": job.id})).json()["items"]
+        audit_entries = (await client.get("/api/audit", params={"subject": job.id})).json()["items"]
 
     assert [answer.status_code for answer in answers] == [200, 200, 200, 200, 409, 409]
     assert [answer.json()["status"] for answer in answers[:4]] == ["paused", "running", "running", "cancelled"]
     assert without_body.status_code == 200
-    assert [(deed["what"], deed["reason"], deed["who"]) for deed in reversed(deeds)][1:] == [
+    assert [
+        (audit_entry["what"], audit_entry["reason"], audit_entry["who"]) for audit_entry in reversed(audit_entries)
+    ][1:] == [
         ("job.paused", "lunch", "key:admin"),
         ("job.resumed", None, "key:admin"),
         ("job.reprioritised", "let others go first", "key:admin"),

@@ -8,21 +8,21 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from sqlalchemy import text
 
-from orchestrator.domain.access import Asker, Grant, Role
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, Grant, Role
 from orchestrator.domain.action import Action
 from orchestrator.domain.blackout import parse_blackout
 from orchestrator.domain.errors import NotPermitted, RequestRejected, ScheduleInvalid, UnknownList, UnknownSchedule
-from orchestrator.domain.rhythm import Every, Once
-from orchestrator.domain.schedule import MomentStatus, Overlap, Rules, ScheduleStatus
+from orchestrator.domain.recurrence import Every, Once
+from orchestrator.domain.schedule import OccurrenceStatus, Overlap, Rules, ScheduleStatus
 from orchestrator.domain.schedule_change import ScheduleChange
-from orchestrator.usecases.app import App
-from orchestrator.usecases.change_schedule import change_schedule
-from orchestrator.usecases.describe_jobs import describe_job
-from orchestrator.usecases.describe_schedules import describe_schedule
-from orchestrator.usecases.fire_schedules import fire_schedules
-from orchestrator.usecases.pause_schedule import pause_schedule
-from orchestrator.usecases.read_audit import read_audit
-from orchestrator.usecases.resume_schedule import resume_schedule
+from orchestrator.usecases.access.read_audit import read_audit
+from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.schedules.change_schedule import change_schedule
+from orchestrator.usecases.schedules.describe_schedules import describe_schedule
+from orchestrator.usecases.schedules.fire_schedules import fire_schedules
+from orchestrator.usecases.schedules.pause_schedule import pause_schedule
+from orchestrator.usecases.schedules.resume_schedule import resume_schedule
 from tests.support.apps import an_app
 from tests.support.clock import START, ManualClock
 from tests.support.schedules import a_list, a_schedule, history_of, statuses_of
@@ -30,7 +30,7 @@ from tests.support.web import a_service, some_settings
 
 pytestmark = pytest.mark.enable_socket
 
-ANNA = Asker("anna", "tests")
+ANNA = Actor("anna", "tests")
 
 
 @pytest.fixture
@@ -55,9 +55,9 @@ async def test_what_is_named_becomes_otherwise_and_all_else_stays(app: App) -> N
     }
     assert after.rules == Rules(overlap=Overlap.QUEUE, until=time(5), carry_over=True)
     assert after.order.action is Action.QUICK_SCAN
-    assert (after.rhythm, after.next_at, after.channels) == (before.rhythm, before.next_at, before.channels)
-    deed = (await read_audit(app, by=ANNA, limit=1))[0]
-    assert (deed.who, deed.what, deed.subject, dict(deed.facts)) == (
+    assert (after.recurrence, after.next_at, after.channels) == (before.recurrence, before.next_at, before.channels)
+    audit_entry = (await read_audit(app, by=ANNA, limit=1))[0]
+    assert (audit_entry.who, audit_entry.what, audit_entry.subject, dict(audit_entry.facts)) == (
         "anna",
         "schedule.changed",
         "nightly",
@@ -65,7 +65,7 @@ async def test_what_is_named_becomes_otherwise_and_all_else_stays(app: App) -> N
     )
 
 
-async def test_another_rhythm_keeps_the_zone_and_another_zone_the_rhythm(app: App) -> None:
+async def test_another_recurrence_keeps_the_zone_and_another_zone_the_recurrence(app: App) -> None:
     await a_list(app)
     await a_schedule(app)
 
@@ -76,7 +76,7 @@ async def test_another_rhythm_keeps_the_zone_and_another_zone_the_rhythm(app: Ap
     assert elsewhere.view.upcoming[0].local.isoformat() == "2026-03-03T03:30:00+09:00"
 
 
-async def test_a_moment_that_has_come_is_run_by_the_changed_rules_but_not_by_another_rhythm(
+async def test_a_moment_that_has_come_is_run_by_the_changed_rules_but_not_by_another_recurrence(
     app: App, clock: ManualClock
 ) -> None:
     await a_list(app)
@@ -89,12 +89,12 @@ async def test_a_moment_that_has_come_is_run_by_the_changed_rules_but_not_by_ano
     await change_schedule(app, "other", {"every": "6h"}, by=ANNA)
     made = await fire_schedules(app)
 
-    (moment,) = await history_of(app)
+    (instant,) = await history_of(app)
     assert made == 1
-    assert moment.job is not None
-    assert (await describe_job(app, moment.job)).tally.total == 5
+    assert instant.job is not None
+    assert (await describe_job(app, instant.job)).tally.total == 5
     (passed,) = await history_of(app, "other")
-    assert (passed.status, passed.reason) == (MomentStatus.SKIPPED, "the schedule was given another rhythm")
+    assert (passed.status, passed.reason) == (OccurrenceStatus.SKIPPED, "the schedule was given another recurrence")
     assert (await describe_schedule(app, "other")).schedule.next_at == clock.now().replace(microsecond=0) + timedelta(
         hours=6
     )
@@ -102,7 +102,7 @@ async def test_a_moment_that_has_come_is_run_by_the_changed_rules_but_not_by_ano
 
 async def test_a_schedule_that_has_ended_goes_on_with_a_new_time(app: App, clock: ManualClock) -> None:
     await a_list(app)
-    await a_schedule(app, "once", rhythm=Once(datetime.fromisoformat("2026-03-03T02:00"), "Europe/Berlin"))
+    await a_schedule(app, "once", recurrence=Once(datetime.fromisoformat("2026-03-03T02:00"), "Europe/Berlin"))
     clock.advance(days=2)
     await fire_schedules(app)
 
@@ -112,7 +112,7 @@ async def test_a_schedule_that_has_ended_goes_on_with_a_new_time(app: App, clock
 
     assert changed.view.schedule.status is ScheduleStatus.ACTIVE
     assert made == 1
-    assert await statuses_of(app, "once") == [MomentStatus.MISSED, MomentStatus.STARTED]
+    assert await statuses_of(app, "once") == [OccurrenceStatus.MISSED, OccurrenceStatus.STARTED]
 
 
 async def test_a_paused_schedule_stays_paused_and_one_set_aside_is_mended_and_resumed(
@@ -164,7 +164,7 @@ async def test_a_change_that_cannot_be_is_refused_and_leaves_everything_as_it_wa
             await change_schedule(app, "nightly", change, by=ANNA)
     with pytest.raises(UnknownSchedule):
         await change_schedule(app, "nothing", {"until": "05:00"}, by=ANNA)
-    scans_only = Asker("otto", "tests", Grant(Role.OPERATOR, actions=frozenset({Action.QUICK_SCAN})))
+    scans_only = Actor("otto", "tests", Grant(Role.OPERATOR, actions=frozenset({Action.QUICK_SCAN})))
     with pytest.raises(NotPermitted):
         await change_schedule(app, "nightly", {"action": Action.QUICK_SCAN}, by=scans_only)
 
@@ -180,17 +180,17 @@ async def test_carrying_over_needs_something_that_ends_the_window(app: App) -> N
     assert changed.view.schedule.rules == Rules(carry_over=True)
 
 
-async def test_years_of_moments_that_another_rhythm_passes_over_are_counted(app: App, clock: ManualClock) -> None:
+async def test_years_of_moments_that_another_recurrence_passes_over_are_counted(app: App, clock: ManualClock) -> None:
     await a_list(app)
-    await a_schedule(app, rhythm=Every(timedelta(minutes=1), START))
+    await a_schedule(app, recurrence=Every(timedelta(minutes=1), START))
     await pause_schedule(app, "nightly", by=ANNA)
     clock.advance(days=300)
 
     await resume_schedule(app, "nightly", by=ANNA)
 
     history = await history_of(app)
-    assert sum(1 + moment.more for moment in history) == 300 * 24 * 60
-    assert {moment.status for moment in history} == {MomentStatus.SKIPPED}
+    assert sum(1 + instant.more for instant in history) == 300 * 24 * 60
+    assert {instant.status for instant in history} == {OccurrenceStatus.SKIPPED}
 
 
 async def test_over_http_null_takes_away_and_what_is_left_out_stays(sqlite_url: str) -> None:

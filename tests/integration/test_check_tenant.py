@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from orchestrator.usecases.check_tenant import NEEDED, check_tenant
+from orchestrator.usecases.operations.check_tenant import NEEDED, check_tenant
 from tests.support.apps import an_app
 
 

@@ -18,12 +18,12 @@ from orchestrator.domain.errors import GraphUnreachable, SettingsInvalid
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import Tls, serve
-from orchestrator.usecases.check_tenant import check_tenant
-from orchestrator.usecases.check_way import check_way
-from orchestrator.usecases.describe_jobs import list_jobs
-from orchestrator.usecases.submit_job import JobRequest, submit_job
+from orchestrator.usecases.jobs.describe_jobs import list_jobs
+from orchestrator.usecases.jobs.submit_job import JobRequest, submit_job
+from orchestrator.usecases.operations.check_tenant import check_tenant
+from orchestrator.usecases.operations.check_way import check_way
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, devices_csv
-from tests.support.askers import SOMEBODY
 from tests.support.clock import START, ManualClock
 from tests.support.tls import make_authority
 

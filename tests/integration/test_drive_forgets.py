@@ -6,17 +6,17 @@ import asyncio
 
 import pytest
 
-from orchestrator.domain.brake import BrakeOptions
+from orchestrator.app import App
+from orchestrator.domain.circuit_breaker import BrakeOptions
 from orchestrator.domain.job import Job, JobStatus
+from orchestrator.engine.driver import Driver, open_driver
 from orchestrator.engine.stop import StopSignal
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.usecases.app import App
-from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.describe_jobs import JobView, describe_job
-from orchestrator.usecases.drive import Driver, open_driver
+from orchestrator.usecases.jobs.cancel_job import cancel_job
+from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, submitted
-from tests.support.askers import SOMEBODY
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.enable_socket
@@ -54,7 +54,7 @@ def remembered(driver: Driver) -> dict[str, int]:
         "ahead": len(driver._ahead),
         "resting": len(leases._resting),
         "halted": len(leases._halted),
-        "seen": len(driver._brakeman._seen),
+        "seen": len(driver._breaker._seen),
         "answered": len(driver._recorder._known_answered),
         "out": len(outages._out),
         # What was met of an outage is kept for some minutes, by its time alone.

@@ -12,26 +12,26 @@ from random import Random
 import pytest
 from sqlalchemy import select, update
 
+from orchestrator.app import App
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.lane import WriteLimit, parse_write_limit
-from orchestrator.domain.pacing import Permit, Permits, Refusal
+from orchestrator.engine.driver import PATIENCE as ENDS_WITHIN
+from orchestrator.engine.driver import Driver, open_driver
+from orchestrator.engine.recovery import LEASE
 from orchestrator.engine.stop import StopSignal
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.store.row_throttle import RowThrottle
-from orchestrator.store.rows import BatchRow
-from orchestrator.usecases.app import App
-from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.describe_jobs import JobView, describe_job
-from orchestrator.usecases.drive import PATIENCE as ENDS_WITHIN
-from orchestrator.usecases.drive import Driver, open_driver
-from orchestrator.usecases.pause_job import pause_job
-from orchestrator.usecases.recover_stalled import LEASE
-from orchestrator.usecases.resume_job import resume_job
+from orchestrator.store.engine.rows import BatchRow
+from orchestrator.store.work.row_throttle import RowThrottle
+from orchestrator.throttle.gcra import Permit, Permits, Refusal
+from orchestrator.usecases.jobs.cancel_job import cancel_job
+from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.jobs.pause_job import pause_job
+from orchestrator.usecases.jobs.resume_job import resume_job
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, driven, report_of, submitted
-from tests.support.askers import SOMEBODY
 from tests.support.stalls import Stalls
 from tests.support.truth import assert_the_report_is_true
 from tests.support.waiting import PATIENCE
@@ -186,7 +186,7 @@ async def test_a_run_whose_job_is_cancelled_from_elsewhere_leaves_nothing_waitin
 async def test_an_end_waits_ten_seconds_for_calls_that_hang_and_tells_sent_from_unsent(
     action: Action, sqlite_url: str, graph: SimulatedGraph, monkeypatch: pytest.MonkeyPatch, stalls: Stalls
 ) -> None:
-    monkeypatch.setattr("orchestrator.usecases.drive.PATIENCE", 4.0)  # the same, sooner
+    monkeypatch.setattr("orchestrator.engine.driver.PATIENCE", 4.0)  # the same, sooner
     graph.hang(seconds=60.0, after_calls=20, share=1.0, effect=True)
     async with serve(graph) as url, an_app(sqlite_url, url) as app:
         job = await submitted(app, 400, action=action)
@@ -211,7 +211,7 @@ async def test_an_end_waits_ten_seconds_for_calls_that_hang_and_tells_sent_from_
 async def test_an_end_does_not_wait_for_a_database_that_is_away(
     sqlite_url: str, graph: SimulatedGraph, monkeypatch: pytest.MonkeyPatch, stalls: Stalls
 ) -> None:
-    monkeypatch.setattr("orchestrator.usecases.drive.PATIENCE", 1.0)
+    monkeypatch.setattr("orchestrator.engine.driver.PATIENCE", 1.0)
     refused = asyncio.Event()
 
     async def away(*_: object, **__: object) -> None:
@@ -222,7 +222,7 @@ async def test_an_end_does_not_wait_for_a_database_that_is_away(
         await submitted(app, 2000)
         async with open_driver(app, StopSignal()):
             await until_called(graph, 100)
-            monkeypatch.setattr("orchestrator.usecases.drive.record_outcomes", away)
+            monkeypatch.setattr("orchestrator.engine.driver.record_outcomes", away)
             await refused.wait()
             ending = time.monotonic()
         took = time.monotonic() - ending
@@ -287,5 +287,5 @@ async def test_what_was_granted_before_another_process_was_refused_does_not_leav
             await asyncio.sleep(0.9)
 
         after = [call.arrived - closed_at for call in graph.tenant.calls]
-        assert [moment for moment in after if 0.5 + stalls.allowance(0.5) < moment < 0.8] == []
+        assert [instant for instant in after if 0.5 + stalls.allowance(0.5) < instant < 0.8] == []
         assert len(after) < 100

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from orchestrator.app import App
 from orchestrator.domain.action import Action
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.job import JobStatus, Tally
@@ -17,10 +18,9 @@ from orchestrator.domain.target import TargetStatus
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
 from orchestrator.simulator.throttling import RETRY_AFTER_STYLES, Quota, RetryAfter
-from orchestrator.usecases.app import App
-from orchestrator.usecases.resume_job import resume_job
+from orchestrator.usecases.jobs.resume_job import resume_job
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, driven, report_of, submitted, targets_of
-from tests.support.askers import SOMEBODY
 from tests.support.truth import assert_the_report_is_true
 
 pytestmark = pytest.mark.enable_socket

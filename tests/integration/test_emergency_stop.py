@@ -10,28 +10,28 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from orchestrator.domain.access import Asker, Grant, Role
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, Grant, Role
 from orchestrator.domain.emergency_stop import EmergencyStop
 from orchestrator.domain.errors import EmergencyStopped, NotPermitted, RequestRejected, UnknownTenant
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.lane import parse_write_limit
-from orchestrator.domain.schedule import MomentStatus
+from orchestrator.domain.schedule import OccurrenceStatus
 from orchestrator.domain.waiting import WaitKind
+from orchestrator.engine.driver import open_driver
+from orchestrator.engine.recovery import LEASE
 from orchestrator.engine.stop import StopSignal
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.usecases.app import App
-from orchestrator.usecases.check_health import check_stops
-from orchestrator.usecases.describe_jobs import JobView, describe_job
-from orchestrator.usecases.drive import open_driver
-from orchestrator.usecases.emergency_stop import lift_stop, stop_calls, stops_in_force
-from orchestrator.usecases.fire_schedules import fire_schedules
-from orchestrator.usecases.measure import measure
-from orchestrator.usecases.read_audit import read_audit
-from orchestrator.usecases.recover_stalled import LEASE
-from orchestrator.usecases.run_schedule import run_schedule
+from orchestrator.usecases.access.read_audit import read_audit
+from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.operations.check_health import check_stops
+from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls, stops_in_force
+from orchestrator.usecases.operations.measure import measure
+from orchestrator.usecases.schedules.fire_schedules import fire_schedules
+from orchestrator.usecases.schedules.run_schedule import run_schedule
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, submitted
-from tests.support.askers import SOMEBODY
 from tests.support.clock import ManualClock
 from tests.support.schedules import a_list, a_schedule, history_of
 from tests.support.web import a_service, some_settings
@@ -140,7 +140,7 @@ async def test_no_batch_of_a_covered_job_can_be_claimed(
 
 
 async def test_it_is_in_the_audit_log_the_metrics_and_the_doctors_lines(idle: App) -> None:
-    operator = Asker("op", "tests", Grant(Role.OPERATOR))
+    operator = Actor("op", "tests", Grant(Role.OPERATOR))
 
     await stop_calls(idle, tenant="default", reason="Wrong list.", by=operator)
     await stop_calls(idle, tenant="default", reason="Once more.", by=SOMEBODY)
@@ -154,12 +154,12 @@ async def test_it_is_in_the_audit_log_the_metrics_and_the_doctors_lines(idle: Ap
     with pytest.raises(RequestRejected, match="No emergency stop is in force"):
         await lift_stop(idle, tenant=None, reason="x", by=SOMEBODY)
 
-    deeds = await read_audit(idle, by=SOMEBODY, limit=10)
+    audit_entries = await read_audit(idle, by=SOMEBODY, limit=10)
     assert (stop.tenant, stop.reason, stop.by) == ("default", "Wrong list.", "op")
     assert (check.ok, check.is_needed) == (False, False)
     assert b'muster_emergency_stop{tenant="default"} 1.0' in figures
     assert (await check_stops(idle)).ok
-    assert [(deed.what, deed.who, deed.reason) for deed in deeds] == [
+    assert [(audit_entry.what, audit_entry.who, audit_entry.reason) for audit_entry in audit_entries] == [
         ("emergency_stop.lifted", SOMEBODY.name, "Right list."),
         ("emergency_stop.set", SOMEBODY.name, "Once more."),
         ("emergency_stop.set", "op", "Wrong list."),
@@ -167,10 +167,10 @@ async def test_it_is_in_the_audit_log_the_metrics_and_the_doctors_lines(idle: Ap
 
 
 async def test_who_may_not_stop_it_or_gives_no_reason_is_refused(idle: App) -> None:
-    limited = Asker("op", "tests", Grant(Role.OPERATOR, tenants=frozenset({"fabrikam"})))
+    limited = Actor("op", "tests", Grant(Role.OPERATOR, tenants=frozenset({"fabrikam"})))
 
     for tenant, reason, by, problem in (
-        (None, "x", Asker("v", "tests", Grant(Role.VIEWER)), NotPermitted),
+        (None, "x", Actor("v", "tests", Grant(Role.VIEWER)), NotPermitted),
         (None, "x", limited, NotPermitted),
         ("default", "x", limited, NotPermitted),
         (None, "  ", SOMEBODY, RequestRejected),
@@ -193,11 +193,11 @@ async def test_schedules_start_nothing_and_their_history_says_why(sqlite_url: st
         with pytest.raises(EmergencyStopped, match="Schedules start nothing"):
             await run_schedule(app, "nightly", by=SOMEBODY)
 
-        (moment,) = await history_of(app)
+        (instant,) = await history_of(app)
     assert made == 0
-    assert moment.status is MomentStatus.SKIPPED
-    assert "Emergency stop of tenant default" in (moment.reason or "")
-    assert "Wrong list" in (moment.reason or "")
+    assert instant.status is OccurrenceStatus.SKIPPED
+    assert "Emergency stop of tenant default" in (instant.reason or "")
+    assert "Wrong list" in (instant.reason or "")
 
 
 async def test_the_api_sets_it_shows_it_and_lifts_it(sqlite_url: str) -> None:

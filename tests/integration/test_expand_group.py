@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from orchestrator.app import App
 from orchestrator.domain.errors import PermissionMissing, RequestRejected
+from orchestrator.inventory.expand_group import AmbiguousGroup, UnknownGroup
+from orchestrator.inventory.select_devices import Selection, SelectionOptions, selected
 from orchestrator.simulator.directory import Group, Member
-from orchestrator.usecases.app import App
-from orchestrator.usecases.expand_group import AmbiguousGroup, UnknownGroup
-from orchestrator.usecases.select_devices import Selection, SelectionOptions, selected
 from tests.support.apps import an_app, device_ids
 from tests.support.reading import Rig
 

@@ -12,7 +12,7 @@ import structlog
 
 from orchestrator.domain.access import Role
 from orchestrator.domain.errors import StoreUnavailable
-from orchestrator.store.database import Store
+from orchestrator.store.engine.database import Store
 from tests.support.apps import submitted
 from tests.support.web import Service, a_service, some_settings
 

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from orchestrator.domain.brake import Outage
+from orchestrator.app import App
+from orchestrator.domain.circuit_breaker import Outage
 from orchestrator.domain.job import Job
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT
-from orchestrator.domain.pacing import interval
-from orchestrator.store.rows import JobRow
-from orchestrator.usecases.app import App
-from orchestrator.usecases.describe_jobs import describe_job
-from orchestrator.usecases.describe_lanes import describe_lane
+from orchestrator.store.engine.rows import JobRow
+from orchestrator.throttle.gcra import interval
+from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.operations.describe_lanes import describe_lane
 from tests.support.apps import an_app, submitted
 from tests.support.clock import ManualClock
 

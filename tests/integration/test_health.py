@@ -9,15 +9,15 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from orchestrator.app import App
 from orchestrator.domain.access import Role
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import WorkerId
 from orchestrator.engine.stop import StopSignal
-from orchestrator.queueing.bell import SilentBell
-from orchestrator.store.workers import WorkerSeen
-from orchestrator.usecases.app import App
-from orchestrator.usecases.check_health import RecentHealth
-from orchestrator.usecases.sample_progress import Sampler
+from orchestrator.queueing.wake_ups import NoWakeUps
+from orchestrator.store.work.workers import WorkerSeen
+from orchestrator.usecases.jobs.sample_progress import Sampler
+from orchestrator.usecases.operations.check_health import RecentHealth
 from tests.support.apps import an_app, submitted
 from tests.support.clock import ManualClock
 from tests.support.waiting import PATIENCE
@@ -67,7 +67,7 @@ async def test_a_look_that_fails_is_a_sign_of_life_too(
         stop.request()
         raise StoreUnavailable("away")
 
-    monkeypatch.setattr("orchestrator.usecases.sample_progress.sample_progress", fail)
+    monkeypatch.setattr("orchestrator.usecases.jobs.sample_progress.sample_progress", fail)
     async with an_app(sqlite_url, "http://127.0.0.1:9", clock=clock) as app:
         sampler = Sampler(app)
         clock.advance(seconds=60)
@@ -126,7 +126,7 @@ async def test_a_key_that_cannot_be_looked_up_is_as_good_as_none(
     assert seen.json() == {"ready": True, "checks": {"database": "ok", "broker": "ok", "workers": "ok"}}
 
 
-class CountedBell(SilentBell):
+class CountedBell(NoWakeUps):
     """One that knows how often it was tried."""
 
     tries = 0
@@ -136,15 +136,15 @@ class CountedBell(SilentBell):
 
 
 async def test_however_many_ask_everything_is_tried_once_in_two_seconds(sqlite_url: str, clock: ManualClock) -> None:
-    bell = CountedBell()
+    wake_ups = CountedBell()
     async with an_app(sqlite_url, "http://127.0.0.1:9", clock=clock) as app:
-        health = RecentHealth(replace(app, bell=bell))
+        health = RecentHealth(replace(app, wake_ups=wake_ups))
         await asyncio.gather(*(health.checks() for _ in range(20)))
-        at_once = bell.tries
+        at_once = wake_ups.tries
         clock.advance(seconds=1.9)
         await health.checks()
-        soon = bell.tries
+        soon = wake_ups.tries
         clock.advance(seconds=0.2)
         await health.checks()
 
-    assert (at_once, soon, bell.tries) == (1, 1, 2)
+    assert (at_once, soon, wake_ups.tries) == (1, 1, 2)

@@ -8,17 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
-from orchestrator.domain.access import Asker, Grant, Role
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, Grant, Role
 from orchestrator.domain.errors import IntakeFailed, NotPermitted
 from orchestrator.domain.inventory import Identifier, InventoryChanges
-from orchestrator.usecases.app import App
-from orchestrator.usecases.device_history import (
-    AmbiguousDevice,
-    UnknownDevice,
-    describe_devices,
-    extend_lookup,
-)
-from orchestrator.usecases.inventory import (
+from orchestrator.inventory.contents import (
     ImportedInventory,
     InventorySource,
     NoInventory,
@@ -26,8 +20,14 @@ from orchestrator.usecases.inventory import (
     import_inventory,
     search_inventory,
 )
+from orchestrator.inventory.device_history import (
+    AmbiguousDevice,
+    UnknownDevice,
+    describe_devices,
+    extend_lookup,
+)
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, submitted
-from tests.support.askers import SOMEBODY
 
 pytestmark = pytest.mark.enable_socket
 
@@ -40,7 +40,7 @@ async def app(database_url: str) -> AsyncIterator[App]:
         yield opened
 
 
-async def imported(app: App, *files: str, by: Asker = SOMEBODY) -> ImportedInventory:
+async def imported(app: App, *files: str, by: Actor = SOMEBODY) -> ImportedInventory:
     sources = [InventorySource(io.BytesIO(file.encode()), "devices.csv") for file in files]
     return await import_inventory(app, "default", sources, by=by, reason=None, max_bytes=1_000_000)
 
@@ -149,7 +149,7 @@ async def test_an_operator_with_limits_replaces_no_inventory_beyond_them(app: Ap
     await imported(app, an_export(ids))
 
     with pytest.raises(NotPermitted):
-        await imported(app, an_export(ids[:1]), by=Asker("poor", "tests", grant))
+        await imported(app, an_export(ids[:1]), by=Actor("poor", "tests", grant))
     current, _ = await describe_inventory(app, "default")
 
     assert current.summary.devices == 3

@@ -8,31 +8,31 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from orchestrator.domain.access import Asker, Grant, Role, on_command_line
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, Grant, Role, on_command_line
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import NotPermitted, RequestRejected, UnknownKey
 from orchestrator.domain.job import Priority
 from orchestrator.domain.target import TargetStatus
-from orchestrator.usecases.access_json import deed_object
-from orchestrator.usecases.app import App
-from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.describe_jobs import list_jobs
-from orchestrator.usecases.keys import create_key, holder_of, list_keys
-from orchestrator.usecases.pause_job import pause_job
-from orchestrator.usecases.prune import prune
-from orchestrator.usecases.read_audit import read_audit
-from orchestrator.usecases.reprioritise_job import reprioritise_job
-from orchestrator.usecases.resume_job import resume_job
-from orchestrator.usecases.retry_job import retry_job
-from orchestrator.usecases.revoke_key import revoke_key
+from orchestrator.usecases.access.access_json import audit_entry_object
+from orchestrator.usecases.access.keys import create_key, holder_of, list_keys
+from orchestrator.usecases.access.read_audit import read_audit
+from orchestrator.usecases.access.revoke_key import revoke_key
+from orchestrator.usecases.jobs.cancel_job import cancel_job
+from orchestrator.usecases.jobs.describe_jobs import list_jobs
+from orchestrator.usecases.jobs.pause_job import pause_job
+from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
+from orchestrator.usecases.jobs.resume_job import resume_job
+from orchestrator.usecases.jobs.retry_job import retry_job
+from orchestrator.usecases.operations.prune import prune
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, submitted
-from tests.support.askers import SOMEBODY
 from tests.support.clock import ManualClock
 
 pytestmark = pytest.mark.enable_socket
 
-VIEWER = Asker("viewer", "tests", Grant(Role.VIEWER))
-LIMITED = Asker("limited", "tests", Grant(Role.OPERATOR, 5, frozenset({Action.REFRESH_USER_POLICY})))
+VIEWER = Actor("viewer", "tests", Grant(Role.VIEWER))
+LIMITED = Actor("limited", "tests", Grant(Role.OPERATOR, 5, frozenset({Action.REFRESH_USER_POLICY})))
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ async def test_a_key_opens_what_it_was_made_for_and_its_use_is_noted(app: App) -
     (kept,), _ = await list_keys(app)
 
     assert held is not None
-    assert held == Asker("key:portal", "10.0.0.1", grant, made.key.id)
+    assert held == Actor("key:portal", "10.0.0.1", grant, made.key.id)
     assert kept.grant == grant
     assert kept.last_used_at is not None
 
@@ -87,12 +87,12 @@ async def test_a_revoked_or_expired_key_opens_nothing(sqlite_url: str) -> None:
         before = await holder_of(app, short.text, origin="here")
         clock.advance(days=1)
         after = await holder_of(app, short.text, origin="here")
-        deeds = await read_audit(app, by=SOMEBODY, limit=10, what="key.revoked")
+        audit_entries = await read_audit(app, by=SOMEBODY, limit=10, what="key.revoked")
 
         assert before is not None
         assert after is None
         assert await holder_of(app, revoked.text, origin="here") is None
-        assert [deed.reason for deed in deeds] == ["lost"]
+        assert [audit_entry.reason for audit_entry in audit_entries] == ["lost"]
 
 
 async def test_a_key_that_makes_no_sense_is_not_made(app: App) -> None:
@@ -112,9 +112,9 @@ async def test_every_change_of_a_job_is_written_down_with_who_and_why(app: App) 
     await cancel_job(app, job.id, by=SOMEBODY, reason="enough")
     retry = await retry_job(app, job.id, statuses=[TargetStatus.CANCELLED], by=SOMEBODY, reason="after all")
 
-    deeds = await read_audit(app, by=SOMEBODY, limit=50)
+    audit_entries = await read_audit(app, by=SOMEBODY, limit=50)
 
-    assert [(deed.what, deed.subject, deed.reason) for deed in reversed(deeds)] == [
+    assert [(audit_entry.what, audit_entry.subject, audit_entry.reason) for audit_entry in reversed(audit_entries)] == [
         ("job.submitted", job.id, None),
         ("job.paused", job.id, "lunch"),
         ("job.resumed", job.id, "back"),
@@ -122,8 +122,13 @@ async def test_every_change_of_a_job_is_written_down_with_who_and_why(app: App) 
         ("job.cancelled", job.id, "enough"),
         ("job.retried", retry.id, "after all"),
     ]
-    assert {(deed.who, deed.origin) for deed in deeds} == {("somebody", "tests")}
-    assert deeds[0].facts == {"action": "refreshUserPolicy", "devices": 3, "tenant": "default", "retryOf": job.id}
+    assert {(audit_entry.who, audit_entry.origin) for audit_entry in audit_entries} == {("somebody", "tests")}
+    assert audit_entries[0].facts == {
+        "action": "refreshUserPolicy",
+        "devices": 3,
+        "tenant": "default",
+        "retryOf": job.id,
+    }
 
 
 async def test_the_audit_log_tells_keys_of_one_name_apart(app: App) -> None:
@@ -135,18 +140,18 @@ async def test_the_audit_log_tells_keys_of_one_name_apart(app: App) -> None:
     of_one = await read_audit(app, by=SOMEBODY, limit=5, who=made[0].key.id)
     found = await read_audit(app, by=SOMEBODY, limit=5, text=made[1].key.id)
 
-    assert [(deed.who, deed.facts["key"]) for deed in of_both] == [
+    assert [(audit_entry.who, audit_entry.facts["key"]) for audit_entry in of_both] == [
         ("key:portal", made[1].key.id),
         ("key:portal", made[0].key.id),
     ]
-    assert [(deed.what, deed.subject) for deed in of_one] == [("job.submitted", jobs[0].id)]
-    assert [deed.what for deed in found] == ["job.submitted", "key.created"]
+    assert [(audit_entry.what, audit_entry.subject) for audit_entry in of_one] == [("job.submitted", jobs[0].id)]
+    assert [audit_entry.what for audit_entry in found] == ["job.submitted", "key.created"]
 
 
 async def test_the_command_line_is_a_mark_and_no_words_in_place_of_an_address(app: App) -> None:
     admin = Grant(Role.ADMIN)
     await create_key(app, admin, name="real", by=on_command_line("root@host"))
-    await create_key(app, admin, name="forged", by=Asker("mallory", "command line", admin))
+    await create_key(app, admin, name="forged", by=Actor("mallory", "command line", admin))
     async with app.store.transaction() as tx:
         # As the release before wrote it.
         await tx.connection.execute(
@@ -158,8 +163,8 @@ async def test_the_command_line_is_a_mark_and_no_words_in_place_of_an_address(ap
     assert (real.is_command_line, real.place, real.origin) == (True, "command line", "")
     assert not forged.is_command_line
     assert (old.is_command_line, old.place) == (True, "command line")
-    assert deed_object(real)["commandLine"] is True
-    assert deed_object(forged)["commandLine"] is False
+    assert audit_entry_object(real)["commandLine"] is True
+    assert audit_entry_object(forged)["commandLine"] is False
 
 
 async def test_the_audit_log_is_read_in_pages_and_by_what_is_looked_for(app: App) -> None:
@@ -171,9 +176,9 @@ async def test_the_audit_log_is_read_in_pages_and_by_what_is_looked_for(app: App
     of_one = await read_audit(app, by=SOMEBODY, limit=5, subject=jobs[1].id)
     found = await read_audit(app, by=SOMEBODY, limit=5, text="100 %")
 
-    assert len({deed.number for deed in first + rest}) == 4
-    assert [deed.what for deed in of_one] == ["job.paused", "job.submitted"]
-    assert [deed.what for deed in found] == ["job.paused"]
+    assert len({audit_entry.number for audit_entry in first + rest}) == 4
+    assert [audit_entry.what for audit_entry in of_one] == ["job.paused", "job.submitted"]
+    assert [audit_entry.what for audit_entry in found] == ["job.paused"]
     assert await read_audit(app, by=SOMEBODY, limit=5, what="key") == []
 
 
@@ -183,9 +188,9 @@ async def test_pruning_leaves_the_audit_log(app: App) -> None:
 
     removed = await prune(app, keep_days=-1, by=SOMEBODY)
 
-    deeds = await read_audit(app, by=SOMEBODY, limit=50, subject=job.id)
+    audit_entries = await read_audit(app, by=SOMEBODY, limit=50, subject=job.id)
     assert removed == 1
-    assert [deed.what for deed in deeds] == ["job.pruned", "job.cancelled", "job.submitted"]
+    assert [audit_entry.what for audit_entry in audit_entries] == ["job.pruned", "job.cancelled", "job.submitted"]
 
 
 async def test_a_viewer_changes_nothing(app: App) -> None:

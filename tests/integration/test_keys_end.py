@@ -7,19 +7,19 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.domain.access import Asker, Grant, Role
-from orchestrator.domain.errors import NotPermitted, RequestRejected, WrongMoment
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, Grant, Role
+from orchestrator.domain.errors import NotPermitted, RequestRejected, WrongStatus
 from orchestrator.domain.schedule import ScheduleStatus
-from orchestrator.usecases.app import App
-from orchestrator.usecases.describe_jobs import describe_job
-from orchestrator.usecases.describe_schedules import describe_schedule
-from orchestrator.usecases.fire_schedules import fire_schedules
-from orchestrator.usecases.keys import NewKey, create_key, describe_key, holder_of, rotate_key
-from orchestrator.usecases.pause_schedule import pause_schedule
-from orchestrator.usecases.resume_schedule import resume_schedule
-from orchestrator.usecases.revoke_key import revoke_key
+from orchestrator.usecases.access.keys import NewKey, create_key, describe_key, holder_of, rotate_key
+from orchestrator.usecases.access.revoke_key import revoke_key
+from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.schedules.describe_schedules import describe_schedule
+from orchestrator.usecases.schedules.fire_schedules import fire_schedules
+from orchestrator.usecases.schedules.pause_schedule import pause_schedule
+from orchestrator.usecases.schedules.resume_schedule import resume_schedule
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, submitted
-from tests.support.askers import SOMEBODY
 from tests.support.clock import ManualClock
 from tests.support.schedules import a_list, a_schedule, history_of, seconds_until
 
@@ -37,13 +37,13 @@ async def app(sqlite_url: str, clock: ManualClock) -> AsyncIterator[App]:
         yield app
 
 
-async def held(app: App, made: NewKey, *, origin: str = "10.0.0.1") -> Asker:
+async def held(app: App, made: NewKey, *, origin: str = "10.0.0.1") -> Actor:
     holder = await holder_of(app, made.text, origin=origin)
     assert holder is not None
     return holder
 
 
-async def a_key(app: App, role: Role = Role.ADMIN, *, days: int | None = None, by: Asker = SOMEBODY) -> NewKey:
+async def a_key(app: App, role: Role = Role.ADMIN, *, days: int | None = None, by: Actor = SOMEBODY) -> NewKey:
     return await create_key(
         app, Grant(role), name="portal", lifetime=None if days is None else timedelta(days=days), by=by
     )
@@ -94,7 +94,7 @@ async def test_a_rotated_key_is_valid_until_the_overlap_is_over_and_its_heir_has
     assert new.key.expires_at - new.key.created_at == timedelta(days=60)
     assert (await describe_key(app, new.key.id)).created.schedules == ("nightly",)
     assert (await describe_schedule(app, "nightly")).schedule.status is ScheduleStatus.ACTIVE
-    with pytest.raises(WrongMoment, match="replaced by key"):
+    with pytest.raises(WrongStatus, match="replaced by key"):
         await rotate_key(app, old.key.id, by=SOMEBODY)
 
 
@@ -111,7 +111,7 @@ async def test_a_schedule_of_a_key_that_has_ended_calls_nobody_and_says_why(
 
     jobs = await fire_schedules(app)
     stands = (await describe_schedule(app, "nightly")).schedule
-    moments = await history_of(app)
+    occurrences = await history_of(app)
     next_at = (await resume_schedule(app, "nightly", by=SOMEBODY)).schedule.next_at
     assert next_at is not None
     clock.advance(seconds=seconds_until(next_at, clock.now()))
@@ -122,7 +122,7 @@ async def test_a_schedule_of_a_key_that_has_ended_calls_nobody_and_says_why(
     assert stands.reason is not None
     assert f"Key portal ({made.key.id}), which created this schedule" in stands.reason
     assert end in stands.reason
-    assert moments[-1].reason == stands.reason
+    assert occurrences[-1].reason == stands.reason
     assert jobs_of_the_heir == 1
 
 
@@ -156,7 +156,7 @@ async def test_revoking_a_key_shows_what_it_created_and_ends_it_only_on_request(
 
 async def test_a_schedule_of_a_person_stays_theirs_when_somebody_resumes_it(app: App) -> None:
     await a_list(app, 2)
-    await a_schedule(app, by=Asker("alex", "tests", person_id="t/o"))
+    await a_schedule(app, by=Actor("alex", "tests", person_id="t/o"))
     await pause_schedule(app, "nightly", by=SOMEBODY)
     await resume_schedule(app, "nightly", by=SOMEBODY)
 

@@ -7,30 +7,30 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator.domain.access import Asker, Grant, Role
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, Grant, Role
 from orchestrator.domain.action import Action
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.errors import NotPermitted
 from orchestrator.domain.job import Priority
 from orchestrator.domain.target import TargetStatus
-from orchestrator.usecases.app import App
-from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.change_blackouts import add_blackouts, list_blackouts, remove_blackout
-from orchestrator.usecases.change_schedule import change_schedule
-from orchestrator.usecases.describe_jobs import list_jobs
-from orchestrator.usecases.describe_lists import list_lists, remove_list
-from orchestrator.usecases.describe_schedules import list_schedules
-from orchestrator.usecases.pause_job import pause_job
-from orchestrator.usecases.pause_schedule import pause_schedule
-from orchestrator.usecases.read_audit import read_audit
-from orchestrator.usecases.remove_schedule import remove_schedule
-from orchestrator.usecases.reprioritise_job import reprioritise_job
-from orchestrator.usecases.resume_job import resume_job
-from orchestrator.usecases.resume_schedule import resume_schedule
-from orchestrator.usecases.retry_job import retry_job
-from orchestrator.usecases.run_schedule import run_schedule
+from orchestrator.usecases.access.read_audit import read_audit
+from orchestrator.usecases.jobs.cancel_job import cancel_job
+from orchestrator.usecases.jobs.describe_jobs import list_jobs
+from orchestrator.usecases.jobs.pause_job import pause_job
+from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
+from orchestrator.usecases.jobs.resume_job import resume_job
+from orchestrator.usecases.jobs.retry_job import retry_job
+from orchestrator.usecases.lists.describe_lists import list_lists, remove_list
+from orchestrator.usecases.schedules.change_blackouts import add_blackouts, list_blackouts, remove_blackout
+from orchestrator.usecases.schedules.change_schedule import change_schedule
+from orchestrator.usecases.schedules.describe_schedules import list_schedules
+from orchestrator.usecases.schedules.pause_schedule import pause_schedule
+from orchestrator.usecases.schedules.remove_schedule import remove_schedule
+from orchestrator.usecases.schedules.resume_schedule import resume_schedule
+from orchestrator.usecases.schedules.run_schedule import run_schedule
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, submitted
-from tests.support.askers import SOMEBODY
 from tests.support.schedules import a_list, a_schedule
 
 pytestmark = pytest.mark.enable_socket
@@ -41,7 +41,7 @@ OF_ANOTHER_ACTION = Grant(Role.OPERATOR, actions=frozenset({Action.QUICK_SCAN}))
 OF_ANOTHER_TENANT = Grant(Role.OPERATOR, tenants=frozenset({"elsewhere"}))
 NIGHT = Blackout(datetime(2026, 12, 24, tzinfo=UTC), datetime(2026, 12, 27, tzinfo=UTC), "holidays")
 
-Change = Callable[[App, str, Asker], Awaitable[object]]
+Change = Callable[[App, str, Actor], Awaitable[object]]
 CHANGES: dict[str, Change] = {
     "submit": lambda app, _, by: submitted(app, BIG, by=by),
     "pause a job": lambda app, job, by: pause_job(app, job, by=by),
@@ -74,7 +74,7 @@ async def standing(app: App) -> object:
     return (
         [(view.job.id, view.status, view.job.priority) for view in await list_jobs(app, limit=10)],
         [(each.name, each.version) for each in await list_lists(app)],
-        [(view.schedule.name, view.schedule.status, view.schedule.rhythm) for view in await list_schedules(app)],
+        [(view.schedule.name, view.schedule.status, view.schedule.recurrence) for view in await list_schedules(app)],
         [view.blackout for view in await list_blackouts(app)],
         len(await read_audit(app, by=SOMEBODY, limit=100)),
     )
@@ -92,7 +92,7 @@ async def test_no_change_reaches_beyond_what_they_could_have_created(app: App, g
     permitted = []
     for name, change in CHANGES.items():
         try:
-            await change(app, job, Asker("poor", "tests", grant))
+            await change(app, job, Actor("poor", "tests", grant))
         except NotPermitted:
             continue
         permitted.append(name)
@@ -102,7 +102,7 @@ async def test_no_change_reaches_beyond_what_they_could_have_created(app: App, g
 
 
 async def test_what_they_could_have_created_they_may_change(app: App) -> None:
-    poor = Asker("poor", "tests", Grant(Role.OPERATOR, 2, frozenset({Action.REFRESH_USER_POLICY})))
+    poor = Actor("poor", "tests", Grant(Role.OPERATOR, 2, frozenset({Action.REFRESH_USER_POLICY})))
     await a_list(app, 2)
     await a_schedule(app)
     job = (await submitted(app, 2)).id

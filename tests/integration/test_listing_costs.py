@@ -9,15 +9,15 @@ from typing import NoReturn
 import pytest
 from sqlalchemy import text
 
+from orchestrator.app import App
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT
-from orchestrator.domain.pacing import Refusal
-from orchestrator.store.row_throttle import RowThrottle
-from orchestrator.usecases.app import App
-from orchestrator.usecases.describe_jobs import describe_job, list_jobs
-from orchestrator.usecases.describe_lanes import list_lanes
-from orchestrator.usecases.describe_schedules import list_schedules
-from orchestrator.usecases.measure import measure
+from orchestrator.store.work.row_throttle import RowThrottle
+from orchestrator.throttle.gcra import Refusal
+from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.operations.describe_lanes import list_lanes
+from orchestrator.usecases.operations.measure import measure
+from orchestrator.usecases.schedules.describe_schedules import list_schedules
 from tests.support.apps import an_app, submitted
 from tests.support.builders import a_job
 from tests.support.schedules import a_list, a_schedule
@@ -73,7 +73,7 @@ async def test_every_view_is_given_where_the_throttle_cannot_be_read(
         raise ValueError("cannot convert float NaN to integer")
 
     async with an_app(sqlite_url, "http://127.0.0.1:1", limit=GRAPH_WRITE_LIMIT) as app:
-        monkeypatch.setattr(RowThrottle, "look_all", fail)
+        monkeypatch.setattr(RowThrottle, "standings", fail)
         job = await submitted(app, 20)
 
         assert (await describe_job(app, job.id)).job.id == job.id

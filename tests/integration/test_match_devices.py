@@ -9,20 +9,20 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.app import App
 from orchestrator.domain.action import Action
 from orchestrator.domain.conditions import parse_condition
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed, RequestRejected
 from orchestrator.domain.job import Job
 from orchestrator.intake.device_list import IntakeOptions
-from orchestrator.usecases.app import App
-from orchestrator.usecases.device_history import AmbiguousDevice, UnknownDevice
-from orchestrator.usecases.inventory import InventorySource, import_inventory
-from orchestrator.usecases.match_devices import InventoryTooOld
-from orchestrator.usecases.select_devices import Selection, SelectionOptions, selected
-from orchestrator.usecases.submit_job import JobRequest, preview_job, submit_job
+from orchestrator.inventory.contents import InventorySource, import_inventory
+from orchestrator.inventory.device_history import AmbiguousDevice, UnknownDevice
+from orchestrator.inventory.match_devices import InventoryTooOld
+from orchestrator.inventory.select_devices import Selection, SelectionOptions, selected
+from orchestrator.usecases.jobs.submit_job import JobRequest, preview_job, submit_job
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, report_of, targets_of
-from tests.support.askers import SOMEBODY
 
 pytestmark = pytest.mark.enable_socket
 

@@ -16,10 +16,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Connection, inspect, select, text
 
 from orchestrator.domain.errors import SchemaTooNew, StoreUnavailable
-from orchestrator.store.database import make_engine
-from orchestrator.store.indexes import complete_metadata
-from orchestrator.store.rows import DeedRow, KeyRow, ScheduleRow
-from orchestrator.store.schema import HEAD, alembic_config, revision, upgrade
+from orchestrator.store.engine.database import make_engine
+from orchestrator.store.engine.indexes import complete_metadata
+from orchestrator.store.engine.rows import AuditEntryRow, KeyRow, ScheduleRow
+from orchestrator.store.engine.schema import HEAD, alembic_config, revision, upgrade
 from tests.support.command_line import CommandLine
 from tests.support.databases import sqlite_url
 
@@ -179,8 +179,10 @@ async def test_keys_without_an_end_get_one_and_creators_are_found_in_the_audit_l
     schedule = "INSERT INTO schedules (name, status, list_name, definition, created_by, created_at) VALUES"
     await execute(empty_url, f"{schedule} ('nightly', 'active', 'fleet', '{{}}', 'key:portal', '2026-01-01')")
     for what, subject in (("schedule.added", "nightly"), ("key.created", "second")):
-        deed = "INSERT INTO deeds (at, who, origin, what, subject, facts) VALUES ('2026-01-01', 'key:portal', 'x'"
-        await execute(empty_url, f"""{deed}, '{what}', '{subject}', '{{"name": "tool", "key": "first"}}')""")
+        audit_entry = (
+            "INSERT INTO deeds (at, who, origin, what, subject, facts) VALUES ('2026-01-01', 'key:portal', 'x'"
+        )
+        await execute(empty_url, f"""{audit_entry}, '{what}', '{subject}', '{{"name": "tool", "key": "first"}}')""")
 
     await upgrade(empty_url)
 
@@ -188,7 +190,9 @@ async def test_keys_without_an_end_get_one_and_creators_are_found_in_the_audit_l
     async with engine.connect() as connection:
         found = (await connection.execute(select(KeyRow.__table__).order_by(KeyRow.id))).all()
         creator = (await connection.execute(select(ScheduleRow.creator))).scalar_one()
-        deeds = (await connection.execute(select(DeedRow.what, DeedRow.subject).order_by(DeedRow.number))).all()
+        audit_entries = (
+            await connection.execute(select(AuditEntryRow.what, AuditEntryRow.subject).order_by(AuditEntryRow.number))
+        ).all()
     await engine.dispose()
     assert [(key.id, key.end_by_upgrade, key.creator) for key in found] == [
         ("first", True, None),
@@ -197,4 +201,4 @@ async def test_keys_without_an_end_get_one_and_creators_are_found_in_the_audit_l
     assert timedelta(days=89) < found[0].expires_at - datetime.now(UTC) < timedelta(days=91)
     assert found[1].expires_at is None
     assert creator == "key first"
-    assert tuple(deeds[-1]) == ("key.end_given", "first")
+    assert tuple(audit_entries[-1]) == ("key.end_given", "first")

@@ -14,8 +14,8 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import Script, ScriptDirectory
 
-from orchestrator.store.database import make_engine
-from orchestrator.store.schema import alembic_config, upgrade
+from orchestrator.store.engine.database import make_engine
+from orchestrator.store.engine.schema import alembic_config, upgrade
 from tests.support.databases import sqlite_url
 
 pytestmark = pytest.mark.enable_socket

@@ -12,7 +12,8 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.domain.access import Asker
+from orchestrator.app import App, Messenger
+from orchestrator.domain.access import Actor
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.notice import (
     Channel,
@@ -24,20 +25,19 @@ from orchestrator.domain.notice import (
     NoticeStatus,
     Undelivered,
 )
-from orchestrator.domain.rhythm import Every
+from orchestrator.domain.recurrence import Every
 from orchestrator.notify import http_post
 from orchestrator.notify.email import MailServer
-from orchestrator.notify.postman import Address, Postman
+from orchestrator.notify.notifier import Address, Notifier
 from orchestrator.notify.signing import signed_headers
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.store.notices import NoticeFacts
-from orchestrator.usecases.app import App, Messenger
-from orchestrator.usecases.describe_lists import remove_list
-from orchestrator.usecases.fire_schedules import fire_schedules
-from orchestrator.usecases.send_notices import send_notices
-from orchestrator.usecases.tell import tell_of_ends
-from orchestrator.usecases.try_channel import list_notices, try_channels
+from orchestrator.store.jobs.notices import NoticeFacts
+from orchestrator.usecases.lists.describe_lists import remove_list
+from orchestrator.usecases.operations.send_notices import send_notices
+from orchestrator.usecases.operations.try_channel import list_notices, try_channels
+from orchestrator.usecases.operations.write_notices import tell_of_ends
+from orchestrator.usecases.schedules.fire_schedules import fire_schedules
 from tests.support import hooks
 from tests.support.apps import an_app, driven, submitted
 from tests.support.clock import START, ManualClock
@@ -53,12 +53,12 @@ ALL = frozenset(Event)
 NOTICE = Notice("job/1", Event.FINISHED, "1", "nightly: finished", ("10 accepted",), {"job": "1"})
 
 
-def a_postman(clock: ManualClock, addresses: Mapping[str, Address], mail: MailServer | None = None) -> Postman:
-    return Postman(addresses, mail, trust=ssl.create_default_context(), clock=clock, user_agent="muster/test")
+def a_notifier(clock: ManualClock, addresses: Mapping[str, Address], mail: MailServer | None = None) -> Notifier:
+    return Notifier(addresses, mail, trust=ssl.create_default_context(), clock=clock, user_agent="muster/test")
 
 
-def telling(app: App, postman: Postman, *channels: Channel) -> App:
-    return replace(app, messenger=Messenger({each.name: each for each in channels}, postman.deliver))
+def telling(app: App, notifier: Notifier, *channels: Channel) -> App:
+    return replace(app, messenger=Messenger({each.name: each for each in channels}, notifier.deliver))
 
 
 def a_channel(kind: ChannelKind = ChannelKind.WEBHOOK, name: str = "ops", *, is_general: bool = True) -> Channel:
@@ -90,7 +90,7 @@ async def test_the_end_of_a_job_is_told_once_signed_and_with_its_counts(
     app: App, graph: SimulatedGraph, clock: ManualClock
 ) -> None:
     async with a_hook(lambda _: hooks.OK) as hook:
-        app = telling(app, a_postman(clock, {"ops": Address(hook.url, SECRET)}), a_channel())
+        app = telling(app, a_notifier(clock, {"ops": Address(hook.url, SECRET)}), a_channel())
         job = await submitted(app, 20)
         graph.refuse([(await _devices(app, job.id))[0]], status=404)
         await driven(app, job)
@@ -119,7 +119,7 @@ async def test_a_server_that_refuses_is_told_again_under_the_same_id_until_it_ta
     sqlite_url: str, clock: ManualClock
 ) -> None:
     async with virtual(sqlite_url, clock) as plain, a_hook(lambda n: hooks.OK if n > 3 else hooks.REFUSES) as hook:
-        app = telling(plain, a_postman(clock, {"ops": Address(hook.url, SECRET)}), a_channel())
+        app = telling(plain, a_notifier(clock, {"ops": Address(hook.url, SECRET)}), a_channel())
         await _note(app)
 
         attempts = []
@@ -140,7 +140,7 @@ async def test_a_server_that_never_takes_it_is_given_up_after_a_day_and_that_is_
     sqlite_url: str, clock: ManualClock
 ) -> None:
     async with virtual(sqlite_url, clock) as plain, a_hook(lambda _: hooks.REFUSES) as hook:
-        app = telling(plain, a_postman(clock, {"ops": Address(hook.url)}), a_channel())
+        app = telling(plain, a_notifier(clock, {"ops": Address(hook.url)}), a_channel())
         await _note(app)
 
         for _ in range(48):
@@ -170,9 +170,9 @@ async def test_what_is_no_acceptance_is_none(
 ) -> None:
     monkeypatch.setattr(http_post, "PATIENCE", 0.5 if answer is hooks.HANGS else PATIENCE)
     async with a_hook(lambda _: answer) as hook:
-        postman = a_postman(clock, {"ops": Address(hook.url)})
+        notifier = a_notifier(clock, {"ops": Address(hook.url)})
 
-        delivery = await postman.deliver(a_channel(), NOTICE)
+        delivery = await notifier.deliver(a_channel(), NOTICE)
 
     assert isinstance(delivery, Undelivered)
     assert said in delivery.reason
@@ -183,7 +183,7 @@ async def test_what_is_no_acceptance_is_none(
 
 async def test_an_endless_answer_is_read_no_further_than_its_beginning(clock: ManualClock) -> None:
     async with a_hook(lambda _: hooks.ENDLESS) as hook, asyncio.timeout(PATIENCE):
-        delivery = await a_postman(clock, {"ops": Address(hook.url)}).deliver(a_channel(), NOTICE)
+        delivery = await a_notifier(clock, {"ops": Address(hook.url)}).deliver(a_channel(), NOTICE)
 
     assert delivery == Delivered()
 
@@ -201,7 +201,7 @@ async def test_a_success_that_says_it_failed_has_failed(
     clock: ManualClock, kind: ChannelKind, answer: bytes, taken: str
 ) -> None:
     async with a_hook(lambda _: answer) as hook:
-        delivery = await a_postman(clock, {"ops": Address(hook.url)}).deliver(a_channel(kind), NOTICE)
+        delivery = await a_notifier(clock, {"ops": Address(hook.url)}).deliver(a_channel(kind), NOTICE)
 
     assert isinstance(delivery, Delivered) is (taken == "taken")
 
@@ -212,7 +212,7 @@ async def test_a_channel_that_hangs_holds_up_no_other_and_touches_no_job(
     monkeypatch.setattr(http_post, "PATIENCE", PATIENCE)
     async with a_hook(lambda _: hooks.HANGS) as hanging, a_hook(lambda _: hooks.OK) as well:
         addresses = {"slow": Address(hanging.url), "ops": Address(well.url)}
-        app = telling(app, a_postman(clock, addresses), a_channel(name="slow"), a_channel(name="ops"))
+        app = telling(app, a_notifier(clock, addresses), a_channel(name="slow"), a_channel(name="ops"))
         job = await submitted(app, 5)
         view = await driven(app, job)
         await tell_of_ends(app)
@@ -247,10 +247,10 @@ async def test_a_missed_run_and_a_schedule_set_aside_are_told_to_whom_they_conce
     async with virtual(sqlite_url, clock) as plain:
         app = replace(plain, messenger=Messenger(channels, deliver))
         await a_list(app)
-        await a_schedule(app, "hourly", rhythm=Every(timedelta(hours=2), START), channels=("team",))
+        await a_schedule(app, "hourly", recurrence=Every(timedelta(hours=2), START), channels=("team",))
         clock.advance(hours=9, minutes=30)
         await fire_schedules(app)
-        await remove_list(app, "fleet", by=Asker("tests", "tests"), force=True)
+        await remove_list(app, "fleet", by=Actor("tests", "tests"), force=True)
         clock.advance(hours=1)
         await fire_schedules(app)
         await send_notices(app)
@@ -270,12 +270,12 @@ async def test_a_missed_run_and_a_schedule_set_aside_are_told_to_whom_they_conce
 async def test_mail_is_sent_and_a_refusal_is_shown(clock: ManualClock) -> None:
     async with mail_server() as server:
         mail = MailServer("127.0.0.1", server.port, "muster@contoso.example")
-        postman = a_postman(clock, {"mail": Address(recipients=("admin@contoso.example",))}, mail)
-        taken = await postman.deliver(a_channel(ChannelKind.EMAIL, "mail"), NOTICE)
+        notifier = a_notifier(clock, {"mail": Address(recipients=("admin@contoso.example",))}, mail)
+        taken = await notifier.deliver(a_channel(ChannelKind.EMAIL, "mail"), NOTICE)
     async with mail_server(refuses="550 nobody here") as refusing:
         mail = MailServer("127.0.0.1", refusing.port, "muster@contoso.example")
-        postman = a_postman(clock, {"mail": Address(recipients=("admin@contoso.example",))}, mail)
-        refused = await postman.deliver(a_channel(ChannelKind.EMAIL, "mail"), NOTICE)
+        notifier = a_notifier(clock, {"mail": Address(recipients=("admin@contoso.example",))}, mail)
+        refused = await notifier.deliver(a_channel(ChannelKind.EMAIL, "mail"), NOTICE)
 
     assert taken == Delivered()
     assert "Subject: nightly: finished" in server.messages[0]
@@ -287,9 +287,9 @@ async def test_mail_is_sent_and_a_refusal_is_shown(clock: ManualClock) -> None:
 async def test_a_password_is_not_sent_to_a_mail_server_without_tls(clock: ManualClock) -> None:
     async with mail_server() as server:
         mail = MailServer("127.0.0.1", server.port, "m@contoso.example", user="m", password="hunter2")
-        postman = a_postman(clock, {"mail": Address(recipients=("admin@contoso.example",))}, mail)
+        notifier = a_notifier(clock, {"mail": Address(recipients=("admin@contoso.example",))}, mail)
 
-        delivery = await postman.deliver(a_channel(ChannelKind.EMAIL, "mail"), NOTICE)
+        delivery = await notifier.deliver(a_channel(ChannelKind.EMAIL, "mail"), NOTICE)
 
     assert isinstance(delivery, Undelivered)
     assert (server.logins, server.messages) == ([], [])
@@ -302,9 +302,9 @@ async def test_a_test_says_what_came_of_it(sqlite_url: str, clock: ManualClock) 
         a_hook(lambda _: hooks.GONE) as gone,
     ):
         addresses = {"ops": Address(well.url), "old": Address(gone.url)}
-        app = telling(plain, a_postman(clock, addresses), a_channel(name="ops"), a_channel(name="old"))
+        app = telling(plain, a_notifier(clock, addresses), a_channel(name="ops"), a_channel(name="old"))
 
-        tried = await try_channels(app, (), by=Asker("ada", "tests"))
+        tried = await try_channels(app, (), by=Actor("ada", "tests"))
 
     assert [(each.channel.name, each.problem) for each in tried] == [("ops", None), ("old", "HTTP 410")]
     assert json.loads(well.told[0].body)["event"] == "test"

@@ -9,26 +9,26 @@ from dataclasses import dataclass
 
 import pytest
 
+from orchestrator.app import App
 from orchestrator.domain.action import Action
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.target import TargetStatus
+from orchestrator.engine.driver import drive
 from orchestrator.engine.stop import StopSignal
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.usecases.app import App
-from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.describe_jobs import JobView, describe_job
-from orchestrator.usecases.drive import drive
-from orchestrator.usecases.pause_job import pause_job
-from orchestrator.usecases.resume_job import resume_job
-from orchestrator.usecases.retry_job import retry_job
-from orchestrator.usecases.submit_job import JobRequest, submit_job
-from orchestrator.usecases.write_report import report_text
+from orchestrator.usecases.jobs.cancel_job import cancel_job
+from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.jobs.pause_job import pause_job
+from orchestrator.usecases.jobs.resume_job import resume_job
+from orchestrator.usecases.jobs.retry_job import retry_job
+from orchestrator.usecases.jobs.submit_job import JobRequest, submit_job
+from orchestrator.usecases.jobs.write_report import report_text
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, devices_csv
-from tests.support.askers import SOMEBODY
 from tests.support.truth import assert_the_report_is_true
 
 DEVICES = 60

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, select
 
-from orchestrator.domain.access import Asker
+from orchestrator.domain.access import Actor
 from orchestrator.domain.batching import Batching
-from orchestrator.domain.brake import BrakeOptions
+from orchestrator.domain.circuit_breaker import BrakeOptions
 from orchestrator.domain.job import JobStatus
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.store.rows import TargetRow
-from orchestrator.usecases.describe_jobs import describe_job
-from orchestrator.usecases.resume_job import resume_job
+from orchestrator.store.engine.rows import TargetRow
+from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.resume_job import resume_job
 from tests.support.apps import an_app, device_ids, driven, report_of, submitted
 from tests.support.truth import assert_the_report_is_true
 
@@ -56,7 +56,7 @@ async def test_an_unknown_400_for_all_of_the_first_devices_stops_the_job_and_lea
             charged = await tx.connection.scalar(select(func.sum(TargetRow.attempts - TargetRow.uncharged)))
         asked = len(graph.tenant.calls)
         graph.behave()
-        await resume_job(app, job.id, by=Asker("somebody", "tests"))
+        await resume_job(app, job.id, by=Actor("somebody", "tests"))
         resumed = await driven(app, job)
 
     assert view.status is JobStatus.STOPPED

@@ -13,17 +13,17 @@ import httpx
 import pytest
 from sqlalchemy import func, select, update
 
-from orchestrator.serving.front_door import Attempts
+from orchestrator.http.sign_in_limits import Attempts
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.authorizing import Visitor
 from orchestrator.simulator.issuing import Registration
 from orchestrator.simulator.serving import Tls, serve_in_thread
-from orchestrator.store import sessions
-from orchestrator.store.rows import SessionRow, SignInRow
-from orchestrator.usecases.read_audit import read_audit
-from orchestrator.usecases.sessions import list_sessions
+from orchestrator.store.access import sessions
+from orchestrator.store.engine.rows import SessionRow, SignInRow
+from orchestrator.usecases.access.read_audit import read_audit
+from orchestrator.usecases.access.sessions import list_sessions
+from tests.support.actors import SOMEBODY
 from tests.support.apps import devices_csv
-from tests.support.askers import SOMEBODY
 from tests.support.tls import Authority
 from tests.support.waiting import PATIENCE
 from tests.support.web import Service, a_service, some_settings
@@ -89,12 +89,12 @@ async def test_an_app_role_becomes_ours(
         entered = await client.get(await sent_back(service, client, authority))
         page = await client.get("/jobs/new")
         again = await client.get("/sign-in")
-    deeds = await read_audit(service.served.app, by=SOMEBODY, limit=5)
+    audit_entries = await read_audit(service.served.app, by=SOMEBODY, limit=5)
 
     assert (entered.status_code, entered.headers["location"]) == (303, "/audit")
     assert again.headers["location"] == "/"
     assert (page.status_code == 200) == (role != "viewer")
-    assert [(deed.what, deed.who, deed.facts) for deed in deeds] == [
+    assert [(audit_entry.what, audit_entry.who, audit_entry.facts) for audit_entry in audit_entries] == [
         (
             "session.begun",
             "alex@contoso.example",

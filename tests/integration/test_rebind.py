@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
+from orchestrator.app import App, Permission, TokenView
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import PermissionMissing, TenantChanged
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.job import Job, JobStatus
-from orchestrator.usecases.app import App, Permission, TokenView
-from orchestrator.usecases.describe_jobs import describe_job
-from orchestrator.usecases.pause_job import pause_job
-from orchestrator.usecases.read_audit import deeds_on
-from orchestrator.usecases.resume_job import resume_job
-from orchestrator.usecases.retry_job import retry_job
+from orchestrator.usecases.access.read_audit import audit_entries_on
+from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.pause_job import pause_job
+from orchestrator.usecases.jobs.resume_job import resume_job
+from orchestrator.usecases.jobs.retry_job import retry_job
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, submitted
-from tests.support.askers import SOMEBODY
 from tests.support.clock import ManualClock
 
 pytestmark = pytest.mark.enable_socket
@@ -76,10 +76,10 @@ async def test_what_waits_moves_to_the_present_lane_of_the_same_tenant_and_the_a
     async with an_app(sqlite_url, HERE, clock=ManualClock()) as app:
         job = await a_paused_job(app)
         view = await resume_job(moved(app, OTHER_ADDRESS), job.id, by=SOMEBODY, rebind=True, reason="new address")
-        deeds = await deeds_on(app, job.id)
+        audit_entries = await audit_entries_on(app, job.id)
 
     assert (view.status, view.job.lane) == (JobStatus.RUNNING, OTHER_ADDRESS)
-    (rebound,) = [deed for deed in deeds if deed.what == "job.rebound"]
+    (rebound,) = [audit_entry for audit_entry in audit_entries if audit_entry.what == "job.rebound"]
     assert (rebound.reason, rebound.facts) == ("new address", {"from": job.lane, "to": OTHER_ADDRESS})
 
 
@@ -96,11 +96,11 @@ async def test_a_person_who_does_not_agree_has_moved_nothing(sqlite_url: str, *,
         before = await describe_job(app, job.id)
         with pytest.raises(Refusal):
             await resume_job(moved(app, OTHER_ADDRESS), job.id, by=SOMEBODY, rebind=True, confirm=refuse)
-        after, deeds = await describe_job(app, job.id), await deeds_on(app, job.id)
+        after, audit_entries = await describe_job(app, job.id), await audit_entries_on(app, job.id)
 
     assert asked == [3]
     assert (after.status, after.job.lane) == (before.status, job.lane)
-    assert not {"job.rebound", "job.resumed"} & {deed.what for deed in deeds}
+    assert not {"job.rebound", "job.resumed"} & {audit_entry.what for audit_entry in audit_entries}
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,16 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from orchestrator.app import App
 from orchestrator.domain.errors import StoreUnavailable
+from orchestrator.domain.fair_queue import QueuePlace
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.target import TargetStatus
-from orchestrator.domain.turn import Turn
+from orchestrator.engine import driver as drive
+from orchestrator.engine.record_outcomes import JobNews, write_job_news
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.usecases import drive
-from orchestrator.usecases.app import App
-from orchestrator.usecases.record_outcomes import JobNews, note_in_jobs
 from tests.support.apps import an_app, driven, submitted, targets_of
 from tests.support.builders import a_job
 from tests.support.waiting import PATIENCE
@@ -32,12 +32,12 @@ async def test_outcomes_are_counted_once_though_what_they_mean_for_jobs_cannot_b
 ) -> None:
     troubles = [StoreUnavailable("away"), ZeroDivisionError("a fault"), StoreUnavailable("away")]
 
-    async def note(app: App, news: JobNews, starts: Mapping[JobNumber, float]) -> list[Turn]:
+    async def note(app: App, news: JobNews, starts: Mapping[JobNumber, float]) -> list[QueuePlace]:
         if troubles:
             raise troubles.pop()
-        return await note_in_jobs(app, news, starts)
+        return await write_job_news(app, news, starts)
 
-    monkeypatch.setattr(drive, "note_in_jobs", note)
+    monkeypatch.setattr(drive, "write_job_news", note)
     with capture_logs() as logs:
         async with serve(SimulatedGraph(None)) as url, an_app(sqlite_url, url) as app:
             job = await submitted(app, 60)
@@ -93,7 +93,7 @@ async def test_several_jobs_are_locked_in_the_order_of_their_numbers_whatever_th
     async with an_app(postgresql_url, "http://127.0.0.1:1") as app:
         async with app.store.transaction() as holder:
             await holder.jobs.serve({second: 1})
-            noting = asyncio.create_task(note_in_jobs(app, JobNews(dict.fromkeys(reversed(jobs), 1)), {}))
+            noting = asyncio.create_task(write_job_news(app, JobNews(dict.fromkeys(reversed(jobs), 1)), {}))
             await until_somebody_waits(app)
             free = await free_of(app, jobs)
         await noting

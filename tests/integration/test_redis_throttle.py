@@ -15,11 +15,11 @@ import redis.asyncio as redis
 from orchestrator.domain.errors import QueueUnavailable
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, WriteLimit
-from orchestrator.domain.learning import Learned
-from orchestrator.domain.pacing import (
+from orchestrator.throttle.adaptation import Learned
+from orchestrator.throttle.gcra import (
     HORIZON,
     LEAD,
-    LONGEST_CLOSURE,
+    LONGEST_COOLDOWN,
     LONGEST_LEAD,
     PERMIT_LIFE,
     TRAVEL_SPREAD,
@@ -31,8 +31,8 @@ from orchestrator.domain.pacing import (
     is_believable,
     unknown_past,
 )
-from orchestrator.graph.pace_scripts import FIELDS
-from orchestrator.graph.throttle import RedisThrottle, open_redis_throttle
+from orchestrator.throttle.lua_scripts import FIELDS
+from orchestrator.throttle.redis_backend import RedisThrottle, open_redis_throttle
 from tests.support.arrivals import most_in_any_window
 from tests.support.clock import ManualClock
 
@@ -78,10 +78,10 @@ class Stored:
 
     async def let_pass(self, seconds: float) -> None:
         """As if so much time had passed (or, below zero, the clock had been put back)."""
-        for moment in ("last_departure", "closed_until", "held_since", "counted_from"):
-            text = await self._client.hget(self._key, moment)
+        for instant in ("last_departure", "closed_until", "held_since", "counted_from"):
+            text = await self._client.hget(self._key, instant)
             if text and float(text):
-                await self._client.hset(self._key, moment, repr(float(text) - seconds))
+                await self._client.hset(self._key, instant, repr(float(text) - seconds))
         for taker in self.takers:
             if self._lane in taker._granted_until:
                 taker._granted_until[self._lane] -= seconds
@@ -107,7 +107,7 @@ async def test_the_scripts_give_what_the_arithmetic_gives_to_the_last_bit(
         throttle._granted_until.clear()
         before = await stored.pace()
         if chance.random() < 0.15:
-            wait = chance.choice([None, 0.0, 0.3, chance.uniform(0, 90), LONGEST_CLOSURE * 3])
+            wait = chance.choice([None, 0.0, 0.3, chance.uniform(0, 90), LONGEST_COOLDOWN * 3])
             jitter = chance.random()
             refusal, limit = Refusal(wait, chance.choice([0.0, 0.05, 4.0])), chance.choice(LIMITS)
             now = await throttle.refuse(lane, refusal, limit, jitter)
@@ -129,7 +129,7 @@ async def test_the_scripts_give_what_the_arithmetic_gives_to_the_last_bit(
             case roll if roll < 0.1:
                 await stored.let_pass(-chance.choice([0.3, 5.0, 1e7]))
             case roll if roll < 0.2:
-                await stored.let_pass(chance.choice([25.0, 35.0, LONGEST_CLOSURE]))
+                await stored.let_pass(chance.choice([25.0, 35.0, LONGEST_COOLDOWN]))
             case _:
                 await stored.let_pass(chance.uniform(0, 0.6))
 
@@ -150,7 +150,7 @@ async def test_four_takers_share_one_pace_and_a_server_that_forgets_grants_no_bu
     try:
         for _ in range(400):
             grants = await asyncio.gather(*(each.grant(lane, chance.randint(1, 40), limit) for each in opened))
-            departures += [moment + passed for found, *_ in grants for moment in found.departures]
+            departures += [instant + passed for found, *_ in grants for instant in found.departures]
             if chance.random() < 0.02:
                 await stored.forget()
                 forgotten += 1
@@ -229,9 +229,9 @@ async def test_lanes_do_not_know_each_other(throttle: RedisThrottle, lane: LaneK
 async def test_what_is_stored_is_forgotten_when_it_cannot_matter_any_more(
     throttle: RedisThrottle, client: redis.Redis, lane: LaneKey
 ) -> None:
-    await throttle.close(lane, Refusal(LONGEST_CLOSURE), GRAPH_WRITE_LIMIT)
+    await throttle.close(lane, Refusal(LONGEST_COOLDOWN), GRAPH_WRITE_LIMIT)
 
-    assert LONGEST_CLOSURE < await client.ttl(throttle._key(lane)) < LONGEST_CLOSURE + 60
+    assert LONGEST_COOLDOWN < await client.ttl(throttle._key(lane)) < LONGEST_COOLDOWN + 60
 
 
 async def test_a_server_that_lost_its_scripts_is_taught_them_again(

@@ -11,16 +11,16 @@ from random import Random
 
 import pytest
 
+from orchestrator.app import App
 from orchestrator.domain.errors import PermissionMissing, ReadFailed, RequestRejected
 from orchestrator.domain.inventory import InventoryChanges
-from orchestrator.domain.rhythm import Cron
+from orchestrator.domain.recurrence import Cron
 from orchestrator.graph.export_jobs import checked_address
-from orchestrator.usecases.app import App
-from orchestrator.usecases.inventory import NoInventory, describe_inventory, search_inventory
-from orchestrator.usecases.refresh_inventory import Route, accept_inventory
-from orchestrator.usecases.refresh_when_due import InventoryRefresher
+from orchestrator.inventory.contents import NoInventory, describe_inventory, search_inventory
+from orchestrator.inventory.refresh_inventory import Route, accept_inventory
+from orchestrator.inventory.refresh_when_due import InventoryRefresher
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids
-from tests.support.askers import SOMEBODY
 from tests.support.reading import Rig
 
 

@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from orchestrator.domain.access import SIGN_IN_FAILED, Asker, Deed, Grant, Refusal, Role
+from orchestrator.app import App
+from orchestrator.domain.access import SIGN_IN_FAILED, Actor, AuditEntry, Grant, Refusal, Role
 from orchestrator.domain.errors import StoreUnavailable
-from orchestrator.store import audit
-from orchestrator.usecases.app import App
-from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.keys import create_key
-from orchestrator.usecases.known_keys import KnownKeys
-from orchestrator.usecases.read_audit import read_audit
-from orchestrator.usecases.record_refusals import Refusals
+from orchestrator.store.access import audit
+from orchestrator.usecases.access.keys import create_key
+from orchestrator.usecases.access.known_keys import KnownKeys
+from orchestrator.usecases.access.read_audit import read_audit
+from orchestrator.usecases.access.record_refusals import Refusals
+from orchestrator.usecases.jobs.cancel_job import cancel_job
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, submitted
-from tests.support.askers import SOMEBODY
 from tests.support.clock import ManualClock
 from tests.support.web import Service, a_service, some_settings
 
@@ -32,14 +32,14 @@ async def service(sqlite_url: str) -> AsyncIterator[Service]:
         yield service
 
 
-async def refusals_in(app: App) -> list[Deed]:
+async def refusals_in(app: App) -> list[AuditEntry]:
     """What was refused, the oldest first."""
     found = await read_audit(app, by=SOMEBODY, limit=1_000)
-    return [deed for deed in reversed(found) if deed.what.startswith(("sign-in", "change"))]
+    return [audit_entry for audit_entry in reversed(found) if audit_entry.what.startswith(("sign-in", "change"))]
 
 
 def a_refusal(origin: str) -> Refusal:
-    return Refusal(Asker("unknown", origin), SIGN_IN_FAILED, None, "no key")
+    return Refusal(Actor("unknown", origin), SIGN_IN_FAILED, None, "no key")
 
 
 async def test_ten_of_a_kind_have_their_own_lines_and_one_line_counts_the_rest(database_url: str) -> None:
@@ -55,7 +55,7 @@ async def test_ten_of_a_kind_have_their_own_lines_and_one_line_counts_the_rest(d
             await tx.audit.write_refusal(a_refusal("10.0.0.1"), times=5, now=await tx.now())
         later = await refusals_in(app)
 
-    assert [deed.origin for deed in told] == ["10.0.0.1"] * 10 + ["10.0.0.2", "10.0.0.1"]
+    assert [audit_entry.origin for audit_entry in told] == ["10.0.0.1"] * 10 + ["10.0.0.2", "10.0.0.1"]
     assert told[-1].facts["times"] == 2_990
     assert (len(later), later[-1].facts["times"]) == (12, 2_995)
 
@@ -69,7 +69,7 @@ async def test_after_an_hour_a_kind_begins_anew(sqlite_url: str) -> None:
             clock.advance(hours=1)
         told = await refusals_in(app)
 
-    assert [deed.facts.get("times") for deed in told] == ([None] * 10 + [20]) * 2
+    assert [audit_entry.facts.get("times") for audit_entry in told] == ([None] * 10 + [20]) * 2
 
 
 async def test_many_addresses_do_not_make_the_log_grow_without_end(
@@ -104,14 +104,14 @@ async def test_every_failed_sign_in_and_refused_change_is_written_down_with_who_
         await viewer.post("/api/keys", json={"role": "admin"})
     told = await refusals_in(service.served.app)
 
-    assert [(deed.what, deed.who, deed.subject) for deed in told] == [
+    assert [(audit_entry.what, audit_entry.who, audit_entry.subject) for audit_entry in told] == [
         ("sign-in.failed", "unknown", None),
         ("sign-in.failed", "unknown", None),
         ("sign-in.failed", "unknown", None),
         ("change.refused", "key:operator", job),
         ("change.refused", "key:viewer", None),
     ]
-    assert {deed.origin for deed in told} == {"127.0.0.1"}
+    assert {audit_entry.origin for audit_entry in told} == {"127.0.0.1"}
     assert NO_KEY[20:] not in str(told)
     assert told[3].reason == ("POST /api/jobs/{job_id}/cancel: You may ask 2 devices in one job, and these are 3.")
 

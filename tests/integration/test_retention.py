@@ -9,19 +9,19 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from orchestrator.domain.access import Asker
+from orchestrator.app import App
+from orchestrator.domain.access import Actor
 from orchestrator.domain.errors import UnknownJob
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.lane import LaneCalls
-from orchestrator.store.rows import JobRow, TargetRow
-from orchestrator.usecases.app import App
-from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.describe_jobs import describe_job
-from orchestrator.usecases.keep_time import ticking
-from orchestrator.usecases.prune import prune
-from orchestrator.usecases.recover_stalled import recover_stalled
+from orchestrator.engine.recovery import recover_stalled
+from orchestrator.store.engine.rows import JobRow, TargetRow
+from orchestrator.usecases.jobs.cancel_job import cancel_job
+from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.operations.keep_time import ticking
+from orchestrator.usecases.operations.prune import prune
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app
-from tests.support.askers import SOMEBODY
 from tests.support.builders import LANE, StoreWorker, a_job
 from tests.support.clock import ManualClock
 from tests.support.waiting import PATIENCE
@@ -65,7 +65,7 @@ async def test_a_stopped_job_is_kept_until_another_has_taken_over_what_it_left(d
             did_not_say_when = update(JobRow).where(JobRow.number == older_version.number)
             await tx.connection.execute(did_not_say_when.values(finished_at=None))
 
-        removed = await prune(app, keep_days=30, by=Asker("tests", "tests"))
+        removed = await prune(app, keep_days=30, by=Actor("tests", "tests"))
 
         kept = [await _is_there(app, job) for job in (stopped, recent, old, older_version)]
     assert removed == 2
@@ -75,7 +75,7 @@ async def test_a_stopped_job_is_kept_until_another_has_taken_over_what_it_left(d
 async def test_a_large_job_is_removed_in_pieces_and_an_interrupted_removal_is_gone_on_with(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.store.reception._LINES", 10)
+    monkeypatch.setattr("orchestrator.store.jobs.reception._LINES", 10)
     async with an_app(database_url, "http://127.0.0.1:1") as app:
         other = await a_job(app.store, 30, size=10)
         job = await a_job(app.store, 95, size=10)
@@ -110,13 +110,13 @@ async def test_the_clock_tells_of_what_it_removed_once(sqlite_url: str) -> None:
                 long_ago = await tx.now() - timedelta(days=31)
                 await tx.jobs.move(job.number, JobStatus.CANCELLED, frm=[JobStatus.QUEUED], reason=None, now=long_ago)
 
-        removed = await prune(app, keep_days=30, by=Asker("retention", "clock"))
-        again = await prune(app, keep_days=30, by=Asker("retention", "clock"))
+        removed = await prune(app, keep_days=30, by=Actor("retention", "clock"))
+        again = await prune(app, keep_days=30, by=Actor("retention", "clock"))
         async with app.store.reading() as tx:
-            deeds = await tx.audit.newest(10, what="job.pruned")
+            audit_entries = await tx.audit.newest(10, what="job.pruned")
 
     assert (removed, again) == (3, 0)
-    assert [deed.facts for deed in deeds] == [{"jobs": 3, "keepDays": 30}]
+    assert [audit_entry.facts for audit_entry in audit_entries] == [{"jobs": 3, "keepDays": 30}]
 
 
 async def test_a_cancelled_job_is_looked_at_until_nothing_of_it_is_held_and_never_again(database_url: str) -> None:

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from orchestrator.domain.access import Asker
+from orchestrator.domain.access import Actor
 from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.notice import Event, Notice
-from orchestrator.usecases.describe_jobs import describe_job, list_jobs
-from orchestrator.usecases.measure import measure
+from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.operations.measure import measure
 from tests.support.apps import an_app, targets_of
 from tests.support.builders import NOW, StoreWorker, a_job
 
@@ -44,7 +44,7 @@ async def test_what_a_row_holds_breaks_no_view_and_no_recovery(sqlite_url: str, 
             assert await StoreWorker(app.store).claim(5) is not None
             async with app.store.transaction() as tx:
                 await tx.notices.add("channel", Notice(job.id, Event.FINISHED, "s", "t", (), {}), now=NOW)
-                await tx.audit.write(Asker("tests", "tests"), "job.submitted", job.id, now=NOW, facts={"a": 1})
+                await tx.audit.write(Actor("tests", "tests"), "job.submitted", job.id, now=NOW, facts={"a": 1})
                 await tx.connection.execute(poison, {"garbage": garbage})
 
             assert (await describe_job(app, job.id)).job.id == job.id

@@ -9,29 +9,29 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from orchestrator.domain.access import Asker, Grant, Identified, Limits, Role
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, Grant, Identified, Limits, Role
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.errors import RowUnreadable, SignInRefused, UnknownKey
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.sessions import Way
-from orchestrator.usecases.app import App
-from orchestrator.usecases.brake_jobs import judge_canaries
-from orchestrator.usecases.change_blackouts import list_blackouts
-from orchestrator.usecases.describe_jobs import describe_job, list_jobs
-from orchestrator.usecases.describe_lanes import list_lanes
-from orchestrator.usecases.describe_lists import describe_list, list_lists
-from orchestrator.usecases.describe_schedules import list_schedules
-from orchestrator.usecases.fire_schedules import fire_schedules
-from orchestrator.usecases.keys import create_key, describe_key, holder_of, list_keys
-from orchestrator.usecases.measure import measure
-from orchestrator.usecases.person_sign_in import finish_person_sign_in
-from orchestrator.usecases.recover_stalled import LEASE, recover_stalled
-from orchestrator.usecases.resume_job import resume_job
-from orchestrator.usecases.sessions import list_sessions
-from orchestrator.usecases.sign_in import Directory, begin_session, session_of
-from orchestrator.usecases.tell import tell_of_ends
+from orchestrator.engine.circuit_breaker import judge_canaries
+from orchestrator.engine.recovery import LEASE, recover_stalled
+from orchestrator.usecases.access.keys import create_key, describe_key, holder_of, list_keys
+from orchestrator.usecases.access.person_sign_in import finish_person_sign_in
+from orchestrator.usecases.access.sessions import list_sessions
+from orchestrator.usecases.access.sign_in import Directory, begin_session, session_of
+from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.jobs.resume_job import resume_job
+from orchestrator.usecases.lists.describe_lists import describe_list, list_lists
+from orchestrator.usecases.operations.describe_lanes import list_lanes
+from orchestrator.usecases.operations.measure import measure
+from orchestrator.usecases.operations.write_notices import tell_of_ends
+from orchestrator.usecases.schedules.change_blackouts import list_blackouts
+from orchestrator.usecases.schedules.describe_schedules import list_schedules
+from orchestrator.usecases.schedules.fire_schedules import fire_schedules
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, submitted
-from tests.support.askers import SOMEBODY
 from tests.support.builders import ALICE
 from tests.support.clock import ManualClock
 from tests.support.schedules import a_list, a_schedule, seconds_until
@@ -83,7 +83,7 @@ async def goes_on(app: App, job: Job) -> None:
     await tell_of_ends(app)
     async with app.store.transaction() as tx:
         now = await tx.now()
-        assert job.number in {each.turn.job for each in await tx.jobs.due(worker=ALICE, now=now)}
+        assert job.number in {each.place.job for each in await tx.jobs.due(worker=ALICE, now=now)}
         assert job.number in await tx.batches.claim_many([job.number], worker=ALICE, lease=LEASE, now=now)
 
 
@@ -100,7 +100,7 @@ async def test_a_job_that_cannot_be_read_is_left_alone(app: App, column: str) ->
         with pytest.raises(RowUnreadable, match=bad.id):
             await describe_job(app, bad.id)
         async with app.store.reading() as tx:
-            assert bad.number not in {each.turn.job for each in await tx.jobs.due(worker=ALICE, now=await tx.now())}
+            assert bad.number not in {each.place.job for each in await tx.jobs.due(worker=ALICE, now=await tx.now())}
 
 
 @pytest.mark.parametrize("column", ["submitted_at", "touched_at", "started_at", "probe_at", "outage_since"])
@@ -180,9 +180,9 @@ async def test_a_key_that_cannot_be_read_opens_nothing_more_than_it_did(app: App
 
 @pytest.mark.parametrize("column", ["role", "way", "expires_at", "signed_in_at", "seen_at"])
 async def test_a_session_that_cannot_be_read_opens_nothing_and_hides_no_other(app: App, column: str) -> None:
-    admin = Asker("alex", "tests", Grant(Role.ADMIN))
+    admin = Actor("alex", "tests", Grant(Role.ADMIN))
     good = await begin_session(app, admin, way=Way.LINK)
-    bad = await begin_session(app, Asker("bob", "tests", Grant(Role.VIEWER)), way=Way.LINK)
+    bad = await begin_session(app, Actor("bob", "tests", Grant(Role.VIEWER)), way=Way.LINK)
     for garbage in ["x", *TIMES]:
         await poison(app, "sessions", column, garbage, where="name = 'bob'")
 

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
-from orchestrator.domain.access import Asker, Grant, Role
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, Grant, Role
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import IntakeFailed, NotPermitted, RequestRejected, UnknownList
-from orchestrator.store.saved_lists import KEPT_VERSIONS
-from orchestrator.usecases.app import App
-from orchestrator.usecases.describe_lists import describe_list, list_lists, remove_list
-from orchestrator.usecases.run_schedule import run_schedule
+from orchestrator.store.jobs.saved_lists import KEPT_VERSIONS
+from orchestrator.usecases.lists.describe_lists import describe_list, list_lists, remove_list
+from orchestrator.usecases.schedules.run_schedule import run_schedule
 from tests.support.apps import an_app, device_ids, targets_of
 from tests.support.schedules import a_list, a_schedule
 
@@ -73,7 +73,7 @@ async def test_a_job_has_the_devices_of_the_version_it_ran_with(app: App) -> Non
     await a_list(app, 6000)
     await a_schedule(app)
 
-    job = await run_schedule(app, "nightly", by=Asker("tests", "tests"))
+    job = await run_schedule(app, "nightly", by=Actor("tests", "tests"))
     await a_list(app, 10)
 
     assert job.intake.file_name == "fleet@1"
@@ -83,7 +83,7 @@ async def test_a_job_has_the_devices_of_the_version_it_ran_with(app: App) -> Non
 
 async def test_whoever_may_not_call_so_many_devices_gives_no_schedule_so_many(app: App) -> None:
     await a_list(app, 10)
-    limited = Asker("limited", "tests", Grant(Role.OPERATOR, 20))
+    limited = Actor("limited", "tests", Grant(Role.OPERATOR, 20))
 
     with pytest.raises(NotPermitted, match="You may ask 20 devices in one job, and these are 21"):
         await a_list(app, 21, by=limited)
@@ -95,7 +95,7 @@ async def test_whoever_may_not_call_so_many_devices_gives_no_schedule_so_many(ap
 
 
 async def test_whoever_may_not_ask_for_an_action_gives_no_devices_to_a_schedule_that_does(app: App) -> None:
-    limited = Asker("limited", "tests", Grant(Role.OPERATOR, actions=frozenset({Action.REFRESH_USER_POLICY})))
+    limited = Actor("limited", "tests", Grant(Role.OPERATOR, actions=frozenset({Action.REFRESH_USER_POLICY})))
     await a_list(app, 10)
     await a_schedule(app, "policies")
     await a_list(app, 11, by=limited)
@@ -119,12 +119,12 @@ async def test_of_old_versions_only_the_counts_are_kept(app: App) -> None:
 async def test_a_removed_list_leaves_no_row(app: App) -> None:
     await a_list(app, 10)
 
-    await remove_list(app, "fleet", by=Asker("tests", "tests"))
+    await remove_list(app, "fleet", by=Actor("tests", "tests"))
 
     assert await list_lists(app) == []
     assert await pages_of(app) == 0
     with pytest.raises(UnknownList):
-        await remove_list(app, "fleet", by=Asker("tests", "tests"))
+        await remove_list(app, "fleet", by=Actor("tests", "tests"))
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "x" * 65, "-x"])

@@ -10,7 +10,8 @@ from random import Random
 import pytest
 from sqlalchemy import text
 
-from orchestrator.domain.access import Asker
+from orchestrator.app import App
+from orchestrator.domain.access import Actor
 from orchestrator.domain.blackout import parse_blackout
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import (
@@ -21,35 +22,34 @@ from orchestrator.domain.errors import (
     StillRunning,
     UnknownList,
     UnknownSchedule,
-    WrongMoment,
+    WrongStatus,
 )
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job, JobStatus
-from orchestrator.domain.rhythm import Cron, Every, Once
-from orchestrator.domain.schedule import MomentStatus, Overlap, Rules, ScheduleStatus
+from orchestrator.domain.recurrence import Cron, Every, Once
+from orchestrator.domain.schedule import OccurrenceStatus, Overlap, Rules, ScheduleStatus
 from orchestrator.domain.target import TargetStatus
-from orchestrator.usecases.app import App
-from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.change_blackouts import add_blackouts
-from orchestrator.usecases.check_schedules import check_schedules
-from orchestrator.usecases.close_windows import close_windows
-from orchestrator.usecases.describe_jobs import describe_job, list_jobs
-from orchestrator.usecases.describe_lists import list_lists, remove_list
-from orchestrator.usecases.describe_schedules import (
+from orchestrator.engine.close_windows import close_windows
+from orchestrator.usecases.jobs.cancel_job import cancel_job
+from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.jobs.resume_job import resume_job
+from orchestrator.usecases.lists.describe_lists import list_lists, remove_list
+from orchestrator.usecases.operations.write_notices import tell_of_ends
+from orchestrator.usecases.schedules.change_blackouts import add_blackouts
+from orchestrator.usecases.schedules.check_schedules import check_schedules
+from orchestrator.usecases.schedules.describe_schedules import (
     describe_schedule,
     list_schedules,
     preview_schedule,
     unreadable_schedules,
 )
-from orchestrator.usecases.fire_schedules import fire_schedules
-from orchestrator.usecases.pause_schedule import pause_schedule
-from orchestrator.usecases.remove_schedule import remove_schedule
-from orchestrator.usecases.resume_job import resume_job
-from orchestrator.usecases.resume_schedule import resume_schedule
-from orchestrator.usecases.run_schedule import run_schedule
-from orchestrator.usecases.schedule_json import schedule_row
-from orchestrator.usecases.start_moment import MAKING, ByHand, Making, MomentLost, start_moment
-from orchestrator.usecases.tell import tell_of_ends
+from orchestrator.usecases.schedules.fire_schedules import fire_schedules
+from orchestrator.usecases.schedules.pause_schedule import pause_schedule
+from orchestrator.usecases.schedules.remove_schedule import remove_schedule
+from orchestrator.usecases.schedules.resume_schedule import resume_schedule
+from orchestrator.usecases.schedules.run_schedule import run_schedule
+from orchestrator.usecases.schedules.schedule_json import schedule_row
+from orchestrator.usecases.schedules.start_occurrence import MAKING, ByHand, Making, OccurrenceLost, start_occurrence
 from tests.support.apps import an_app, device_ids, targets_of
 from tests.support.clock import START, ManualClock
 from tests.support.schedules import a_list, a_schedule, history_of, statuses_of
@@ -76,7 +76,7 @@ async def job_of(app: App, job_id: str | None) -> Job:
 
 async def let_end(app: App, job_id: str | None) -> None:
     assert job_id is not None
-    await cancel_job(app, job_id, by=Asker("tests", "tests"))
+    await cancel_job(app, job_id, by=Actor("tests", "tests"))
 
 
 def night(clock: ManualClock, *, minutes: float = 0) -> None:
@@ -95,10 +95,10 @@ async def test_a_moment_becomes_one_job_of_the_lists_newest_version(app: App, cl
     night(clock)
     made = [await fire_schedules(app) for _ in range(3)]
 
-    (moment,) = await history_of(app)
-    job = await job_of(app, moment.job)
+    (instant,) = await history_of(app)
+    job = await job_of(app, instant.job)
     assert (before, made) == (0, [1, 0, 0])
-    assert (moment.at, moment.status, moment.list_version) == (TWO_O_CLOCK, MomentStatus.STARTED, 2)
+    assert (instant.at, instant.status, instant.list_version) == (TWO_O_CLOCK, OccurrenceStatus.STARTED, 2)
     assert job.schedule == "nightly"
     assert job.intake.file_name == "fleet@2"
     assert job.submitted_by == "schedule nightly"
@@ -118,7 +118,7 @@ async def test_clocks_that_stood_still_over_a_night_run_it_within_the_hour_or_sa
     night(clock, minutes=61)
     await fire_schedules(app)
 
-    assert await statuses_of(app) == [MomentStatus.STARTED, MomentStatus.MISSED]
+    assert await statuses_of(app) == [OccurrenceStatus.STARTED, OccurrenceStatus.MISSED]
     assert "noticed" in ((await history_of(app))[1].reason or "")
 
 
@@ -133,46 +133,46 @@ async def test_clocks_that_stood_still_for_a_month_leave_no_heap_of_old_nights(a
     await fire_schedules(app)
 
     statuses = await statuses_of(app)
-    moments = [moment.at for moment in await history_of(app)]
+    occurrences = [instant.at for instant in await history_of(app)]
     assert len(await list_jobs(app, limit=100)) == 1
-    assert statuses == [MomentStatus.MISSED] * 31 + [MomentStatus.STARTED]
-    assert len(set(moments)) == 32
-    assert {moment.hour for moment in moments} == {0, 1}
+    assert statuses == [OccurrenceStatus.MISSED] * 31 + [OccurrenceStatus.STARTED]
+    assert len(set(occurrences)) == 32
+    assert {instant.hour for instant in occurrences} == {0, 1}
 
 
 async def test_a_month_of_minutes_is_kept_in_a_thousand_rows_and_counted_in_full(app: App, clock: ManualClock) -> None:
     await a_list(app)
-    await a_schedule(app, rhythm=Every(timedelta(minutes=1), START))
+    await a_schedule(app, recurrence=Every(timedelta(minutes=1), START))
 
     clock.advance(days=30)
     await fire_schedules(app)
 
     history = await history_of(app)
     assert len(await list_jobs(app, limit=10)) == 1
-    assert sum(1 + moment.more for moment in history) == 30 * 24 * 60
+    assert sum(1 + instant.more for instant in history) == 30 * 24 * 60
     assert len(history) == 1001
 
 
 async def test_a_year_of_seconds_is_counted_and_not_walked_through(app: App, clock: ManualClock) -> None:
     await a_list(app)
-    await a_schedule(app, rhythm=Every(timedelta(seconds=1), START))
+    await a_schedule(app, recurrence=Every(timedelta(seconds=1), START))
 
     clock.advance(days=365)
     await fire_schedules(app)
 
     history = await history_of(app)
-    assert sum(1 + moment.more for moment in history) == 365 * 86_400
-    assert history[-1].status is MomentStatus.STARTED
+    assert sum(1 + instant.more for instant in history) == 365 * 86_400
+    assert history[-1].status is OccurrenceStatus.STARTED
 
 
 async def test_of_several_moments_that_could_still_run_only_the_newest_does(app: App, clock: ManualClock) -> None:
     await a_list(app)
-    await a_schedule(app, rhythm=Every(timedelta(minutes=10), START))
+    await a_schedule(app, recurrence=Every(timedelta(minutes=10), START))
 
     clock.advance(minutes=35)
     await fire_schedules(app)
 
-    assert await statuses_of(app) == [MomentStatus.MISSED, MomentStatus.MISSED, MomentStatus.STARTED]
+    assert await statuses_of(app) == [OccurrenceStatus.MISSED, OccurrenceStatus.MISSED, OccurrenceStatus.STARTED]
 
 
 async def test_by_default_a_moment_is_skipped_while_the_last_job_runs(app: App, clock: ManualClock) -> None:
@@ -187,9 +187,9 @@ async def test_by_default_a_moment_is_skipped_while_the_last_job_runs(app: App, 
     night(clock)
     await fire_schedules(app)
 
-    assert second.status is MomentStatus.SKIPPED
+    assert second.status is OccurrenceStatus.SKIPPED
     assert (first.job or "nobody") in (second.reason or "nothing")
-    assert (await statuses_of(app))[2] is MomentStatus.STARTED
+    assert (await statuses_of(app))[2] is OccurrenceStatus.STARTED
 
 
 async def test_a_queued_moment_waits_for_the_last_job_and_only_one_waits(app: App, clock: ManualClock) -> None:
@@ -203,8 +203,8 @@ async def test_a_queued_moment_waits_for_the_last_job_and_only_one_waits(app: Ap
     await let_end(app, (await history_of(app))[0].job)
     await fire_schedules(app)
 
-    assert waiting == [MomentStatus.STARTED, MomentStatus.QUEUED, MomentStatus.SKIPPED]
-    assert await statuses_of(app) == [MomentStatus.STARTED, MomentStatus.STARTED, MomentStatus.SKIPPED]
+    assert waiting == [OccurrenceStatus.STARTED, OccurrenceStatus.QUEUED, OccurrenceStatus.SKIPPED]
+    assert await statuses_of(app) == [OccurrenceStatus.STARTED, OccurrenceStatus.STARTED, OccurrenceStatus.SKIPPED]
     assert len(await list_jobs(app, limit=10)) == 2
 
 
@@ -222,7 +222,7 @@ async def test_a_queued_moment_whose_window_ends_while_it_waits_is_missed(app: A
     clock.advance(hours=5)
     await fire_schedules(app)
 
-    assert await statuses_of(app) == [MomentStatus.STARTED, MomentStatus.MISSED]
+    assert await statuses_of(app) == [OccurrenceStatus.STARTED, OccurrenceStatus.MISSED]
 
 
 async def test_with_cancel_the_old_job_makes_room(app: App, clock: ManualClock) -> None:
@@ -245,7 +245,7 @@ async def test_no_job_is_made_in_a_blackout(app: App, clock: ManualClock, whose:
     await a_schedule(app, blackouts=(dark,) if whose == "schedule" else ())
     if whose != "schedule":
         await add_blackouts(
-            app, [dark], schedule=None, tenant="default" if whose == "tenant" else None, by=Asker("tests", "tests")
+            app, [dark], schedule=None, tenant="default" if whose == "tenant" else None, by=Actor("tests", "tests")
         )
 
     previewed = [view.marks for view in await preview_schedule(app, "nightly", after=None, count=3)]
@@ -254,7 +254,7 @@ async def test_no_job_is_made_in_a_blackout(app: App, clock: ManualClock, whose:
         await fire_schedules(app)
 
     assert previewed == [("blackout: freeze",), ("blackout: freeze",), ()]
-    assert await statuses_of(app) == [MomentStatus.BLACKOUT, MomentStatus.BLACKOUT, MomentStatus.STARTED]
+    assert await statuses_of(app) == [OccurrenceStatus.BLACKOUT, OccurrenceStatus.BLACKOUT, OccurrenceStatus.STARTED]
     assert "freeze" in ((await history_of(app))[0].reason or "")
 
 
@@ -265,15 +265,15 @@ async def test_a_schedule_whose_list_is_gone_is_set_aside_alone_and_goes_on_when
     await a_list(app, name="other")
     await a_schedule(app, "bad", list_name="other")
     await a_schedule(app, "good")
-    referring = await remove_list(app, "other", by=Asker("tests", "tests"), force=True)
+    referring = await remove_list(app, "other", by=Actor("tests", "tests"), force=True)
 
     night(clock)
     await fire_schedules(app)
     set_aside = await describe_schedule(app, "bad")
     with pytest.raises(UnknownList):
-        await resume_schedule(app, "bad", by=Asker("tests", "tests"))
+        await resume_schedule(app, "bad", by=Actor("tests", "tests"))
     await a_list(app, name="other")
-    mended = await resume_schedule(app, "bad", by=Asker("tests", "tests"))
+    mended = await resume_schedule(app, "bad", by=Actor("tests", "tests"))
     night(clock)
     await fire_schedules(app)
 
@@ -281,12 +281,12 @@ async def test_a_schedule_whose_list_is_gone_is_set_aside_alone_and_goes_on_when
     assert set_aside.schedule.status is ScheduleStatus.SET_ASIDE
     assert "'other'" in (set_aside.schedule.reason or "")
     assert (mended.schedule.status, mended.schedule.reason) == (ScheduleStatus.ACTIVE, None)
-    assert await statuses_of(app, "bad") == [MomentStatus.FAILED, MomentStatus.STARTED]
-    assert (await statuses_of(app, "good"))[0] is MomentStatus.STARTED
+    assert await statuses_of(app, "bad") == [OccurrenceStatus.FAILED, OccurrenceStatus.STARTED]
+    assert (await statuses_of(app, "good"))[0] is OccurrenceStatus.STARTED
 
 
 async def test_a_list_is_not_removed_from_under_a_schedule_unless_somebody_insists(app: App) -> None:
-    by = Asker("tests", "tests")
+    by = Actor("tests", "tests")
     await a_list(app)
     await a_schedule(app, "nightly")
     await a_schedule(app, "weekly")
@@ -302,15 +302,15 @@ async def test_a_list_is_not_removed_from_under_a_schedule_unless_somebody_insis
 async def test_a_schedule_without_its_list_is_marked_wherever_it_is_shown(app: App) -> None:
     await a_list(app)
     await a_schedule(app, "nightly")
-    await remove_list(app, "fleet", by=Asker("tests", "tests"), force=True)
+    await remove_list(app, "fleet", by=Actor("tests", "tests"), force=True)
 
     listed = (await list_schedules(app))[0]
-    moments = await preview_schedule(app, "nightly", after=None, count=2)
+    occurrences = await preview_schedule(app, "nightly", after=None, count=2)
     checks = {check.name: check for check in await check_schedules(app)}
 
     assert "no list 'fleet'" in (listed.problem or "")
     assert "no list 'fleet'" in schedule_row(listed)["reason"]
-    assert all("no list: there is no list 'fleet'" in moment.marks for moment in (*moments, *listed.upcoming))
+    assert all("no list: there is no list 'fleet'" in instant.marks for instant in (*occurrences, *listed.upcoming))
     assert not checks["lists of schedules"].ok
     assert "nightly" in checks["lists of schedules"].detail
 
@@ -321,23 +321,23 @@ async def test_a_schedule_without_its_list_is_marked_wherever_it_is_shown(app: A
 
 async def test_a_schedule_that_has_ended_needs_no_list(app: App, clock: ManualClock) -> None:
     await a_list(app)
-    await a_schedule(app, "once", rhythm=Once(datetime(2026, 3, 3, 2, 0), "Europe/Berlin"))  # noqa: DTZ001 - local
+    await a_schedule(app, "once", recurrence=Once(datetime(2026, 3, 3, 2, 0), "Europe/Berlin"))  # noqa: DTZ001 - local
     night(clock)
     await fire_schedules(app)
 
     assert (await describe_schedule(app, "once")).schedule.status is ScheduleStatus.ENDED
-    assert await remove_list(app, "fleet", by=Asker("tests", "tests")) == []
+    assert await remove_list(app, "fleet", by=Actor("tests", "tests")) == []
 
 
 async def test_a_list_that_is_imported_between_the_question_and_the_job_is_not_called(app: App) -> None:
     await a_list(app, 3)
     await a_schedule(app, "nightly")
     schedule = (await describe_schedule(app, "nightly")).schedule
-    by_hand = ByHand(Asker("tests", "tests"), version=1)
+    by_hand = ByHand(Actor("tests", "tests"), version=1)
     await a_list(app, 20)
 
-    with pytest.raises(WrongMoment, match="imported anew"):
-        await start_moment(app, Making(schedule, TWO_O_CLOCK, None, None, app.worker, by_hand))
+    with pytest.raises(WrongStatus, match="imported anew"):
+        await start_occurrence(app, Making(schedule, TWO_O_CLOCK, None, None, app.worker, by_hand))
 
     assert await list_jobs(app, limit=5) == []
 
@@ -373,7 +373,7 @@ async def test_a_schedule_that_an_update_has_broken_is_set_aside_and_the_others_
         failed = await tx.connection.execute(text("SELECT count(*) FROM moments WHERE status = 'failed'"))
     assert (status, bool(reason)) == ("set aside", True)
     assert failed.scalar_one() == 1
-    assert (await statuses_of(app, "good")) == [MomentStatus.STARTED]
+    assert (await statuses_of(app, "good")) == [OccurrenceStatus.STARTED]
 
 
 async def listed(app: App) -> set[str]:
@@ -397,8 +397,8 @@ async def test_a_schedule_whose_next_time_cannot_be_read_goes_on_by_its_rule_and
     made = await fire_schedules(app)
 
     assert made == 2
-    assert sorted(await statuses_of(app, "bad")) == [MomentStatus.MISSED, MomentStatus.STARTED]
-    assert await statuses_of(app, "good") == [MomentStatus.STARTED]
+    assert sorted(await statuses_of(app, "bad")) == [OccurrenceStatus.MISSED, OccurrenceStatus.STARTED]
+    assert await statuses_of(app, "good") == [OccurrenceStatus.STARTED]
 
 
 @pytest.mark.parametrize("garbage", ["never", "1970-01-01T00:00:00.000000Z", "2001-02-03T04:05:06.000000Z", "9999"])
@@ -406,7 +406,7 @@ async def test_a_next_time_that_cannot_be_right_costs_one_row_that_says_so(
     app: App, clock: ManualClock, garbage: str
 ) -> None:
     await a_list(app)
-    await a_schedule(app, rhythm=Every(timedelta(minutes=1), clock.now()))
+    await a_schedule(app, recurrence=Every(timedelta(minutes=1), clock.now()))
     garble = text("UPDATE schedules SET next_at = :garbage, due_at = '1999-01-01T00:00:00.000000Z'")
     async with app.store.transaction() as tx:
         await tx.connection.execute(garble, {"garbage": garbage})
@@ -415,7 +415,7 @@ async def test_a_next_time_that_cannot_be_right_costs_one_row_that_says_so(
     await fire_schedules(app)
 
     [lost] = [each for each in await history_of(app) if "could not be read" in (each.reason or "")]
-    assert lost.status is MomentStatus.MISSED
+    assert lost.status is OccurrenceStatus.MISSED
     assert (await describe_schedule(app, "nightly")).schedule.next_at == clock.now() + timedelta(minutes=1)
 
 
@@ -424,22 +424,22 @@ async def test_a_paused_schedule_makes_no_job_and_its_history_says_so_when_it_go
 ) -> None:
     await a_list(app)
     await a_schedule(app)
-    await pause_schedule(app, "nightly", by=Asker("tests", "tests"), reason="audit")
+    await pause_schedule(app, "nightly", by=Actor("tests", "tests"), reason="audit")
 
     for _ in range(2):
         night(clock)
         await fire_schedules(app)
-    resumed = await resume_schedule(app, "nightly", by=Asker("tests", "tests"))
+    resumed = await resume_schedule(app, "nightly", by=Actor("tests", "tests"))
     night(clock)
     await fire_schedules(app)
 
     assert resumed.schedule.next_at == TWO_O_CLOCK + timedelta(days=2)
-    assert await statuses_of(app) == [MomentStatus.SKIPPED, MomentStatus.SKIPPED, MomentStatus.STARTED]
+    assert await statuses_of(app) == [OccurrenceStatus.SKIPPED, OccurrenceStatus.SKIPPED, OccurrenceStatus.STARTED]
 
 
 async def test_a_schedule_for_once_ends_with_its_moment(app: App, clock: ManualClock) -> None:
     await a_list(app)
-    await a_schedule(app, rhythm=Once(datetime(2026, 3, 3, 2, 0), "Europe/Berlin"))  # noqa: DTZ001 - a wall time
+    await a_schedule(app, recurrence=Once(datetime(2026, 3, 3, 2, 0), "Europe/Berlin"))  # noqa: DTZ001 - a wall time
 
     night(clock)
     await fire_schedules(app)
@@ -448,9 +448,9 @@ async def test_a_schedule_for_once_ends_with_its_moment(app: App, clock: ManualC
 
     view = await describe_schedule(app, "nightly")
     assert (view.schedule.status, view.upcoming) == (ScheduleStatus.ENDED, ())
-    assert await statuses_of(app) == [MomentStatus.STARTED]
+    assert await statuses_of(app) == [OccurrenceStatus.STARTED]
     with pytest.raises(RequestRejected, match="has ended"):
-        await pause_schedule(app, "nightly", by=Asker("tests", "tests"))
+        await pause_schedule(app, "nightly", by=Actor("tests", "tests"))
 
 
 async def test_jitter_makes_a_moment_start_later_and_not_another_moment(app: App, clock: ManualClock) -> None:
@@ -487,11 +487,11 @@ async def test_a_moment_whose_clock_was_killed_is_taken_up_by_another_and_become
         clock.advance(seconds=MAKING.total_seconds() + 1)
         later = await fire_schedules(other)
     killed = Making(view.schedule, TWO_O_CLOCK, None, None, app.worker)
-    with pytest.raises(MomentLost):
-        await start_moment(app, killed)
+    with pytest.raises(OccurrenceLost):
+        await start_occurrence(app, killed)
 
     assert (at_once, later) == (0, 1)
-    assert await statuses_of(app) == [MomentStatus.STARTED]
+    assert await statuses_of(app) == [OccurrenceStatus.STARTED]
     assert len(await list_jobs(app, limit=10)) == 1
     async with app.store.reading() as tx:
         assert (await tx.connection.execute(text("SELECT count(*) FROM jobs"))).scalar_one() == 1
@@ -503,8 +503,8 @@ async def test_a_clock_that_slept_makes_no_job_of_a_moment_that_another_holds(ap
     night(clock)
     await held_by_another(app, TWO_O_CLOCK, until=TWO_O_CLOCK + timedelta(hours=1))
 
-    with pytest.raises(MomentLost):
-        await start_moment(app, Making(view.schedule, TWO_O_CLOCK, None, None, app.worker))
+    with pytest.raises(OccurrenceLost):
+        await start_occurrence(app, Making(view.schedule, TWO_O_CLOCK, None, None, app.worker))
 
     assert await list_jobs(app, limit=10) == []
     async with app.store.reading() as tx:
@@ -517,7 +517,7 @@ async def test_a_clock_that_slept_makes_no_job_of_a_moment_that_another_holds(ap
 
 async def test_a_moment_comes_to_be_decided_once_the_one_before_it_has_its_job(app: App, clock: ManualClock) -> None:
     await a_list(app)
-    view = await a_schedule(app, rhythm=Every(timedelta(minutes=1), START))
+    view = await a_schedule(app, recurrence=Every(timedelta(minutes=1), START))
     clock.advance(minutes=2)
     async with app.store.transaction() as tx:
         await tx.schedules.advance(view.schedule, START + timedelta(minutes=2))
@@ -528,9 +528,9 @@ async def test_a_moment_comes_to_be_decided_once_the_one_before_it_has_its_job(a
     clock.advance(minutes=1, seconds=1)
     afterwards = await fire_schedules(app)
 
-    assert (meanwhile, statuses) == (0, [MomentStatus.STARTING])
+    assert (meanwhile, statuses) == (0, [OccurrenceStatus.STARTING])
     assert afterwards == 1
-    assert await statuses_of(app) == [MomentStatus.STARTED, MomentStatus.MISSED, MomentStatus.SKIPPED]
+    assert await statuses_of(app) == [OccurrenceStatus.STARTED, OccurrenceStatus.MISSED, OccurrenceStatus.SKIPPED]
 
 
 async def test_a_moment_whose_clock_was_killed_in_the_evening_is_not_made_up_for_in_the_morning(
@@ -546,7 +546,7 @@ async def test_a_moment_whose_clock_was_killed_in_the_evening_is_not_made_up_for
     clock.advance(hours=6)
     await fire_schedules(app)
 
-    assert await statuses_of(app) == [MomentStatus.MISSED]
+    assert await statuses_of(app) == [OccurrenceStatus.MISSED]
 
 
 async def test_at_the_end_of_its_window_a_job_stops_and_what_is_left_comes_first_next_time(
@@ -603,9 +603,9 @@ async def test_what_is_carried_over_is_not_called_by_the_stopped_job_as_well(app
     night(clock)
     await fire_schedules(app)
 
-    stopped, second = [await job_of(app, moment.job) for moment in await history_of(app)]
-    with pytest.raises(WrongMoment, match=second.id):
-        await resume_job(app, stopped.id, by=Asker("tests", "tests"))
+    stopped, second = [await job_of(app, instant.job) for instant in await history_of(app)]
+    with pytest.raises(WrongStatus, match=second.id):
+        await resume_job(app, stopped.id, by=Actor("tests", "tests"))
 
     assert (stopped.status, second.status) == (JobStatus.STOPPED, JobStatus.QUEUED)
     assert f"What it left is first in job {second.id}." in (stopped.reason or "")
@@ -615,7 +615,7 @@ async def test_what_is_carried_over_is_not_called_by_the_stopped_job_as_well(app
 async def test_a_job_that_goes_on_again_keeps_what_it_left(app: App, clock: ManualClock) -> None:
     first = await stopped_at_the_end_of_its_window(app, clock)
 
-    await resume_job(app, first.id, by=Asker("tests", "tests"))
+    await resume_job(app, first.id, by=Actor("tests", "tests"))
     async with app.store.transaction() as tx:
         carried = await tx.jobs.carry_over(first.id, to=JobId("another"), reason="carried over", now=await tx.now())
 
@@ -647,7 +647,7 @@ async def test_a_person_may_let_a_job_go_on_beyond_its_window(app: App, clock: M
     clock.advance(hours=5)
     await close_windows(app)
 
-    await resume_job(app, job, by=Asker("tests", "tests"))
+    await resume_job(app, job, by=Actor("tests", "tests"))
     await close_windows(app)
 
     assert (await job_of(app, job)).status is JobStatus.RUNNING
@@ -659,9 +659,9 @@ async def test_a_schedule_run_by_hand_is_a_moment_of_its_own_and_refused_while_t
     await a_list(app)
     await a_schedule(app, rules=Rules(until=time(6)))
 
-    job = await run_schedule(app, "nightly", by=Asker("ada", "tests"))
+    job = await run_schedule(app, "nightly", by=Actor("ada", "tests"))
     with pytest.raises(StillRunning, match=job.id):
-        await run_schedule(app, "nightly", by=Asker("ada", "tests"))
+        await run_schedule(app, "nightly", by=Actor("ada", "tests"))
     await let_end(app, job.id)
     night(clock)
     await fire_schedules(app)
@@ -699,7 +699,7 @@ async def test_a_removed_schedule_leaves_its_jobs(app: App, clock: ManualClock) 
     night(clock)
     await fire_schedules(app)
 
-    await remove_schedule(app, "nightly", by=Asker("tests", "tests"))
+    await remove_schedule(app, "nightly", by=Actor("tests", "tests"))
 
     assert [view.job.schedule for view in await list_jobs(app, limit=10)] == ["nightly"]
     with pytest.raises(UnknownSchedule):
@@ -709,7 +709,7 @@ async def test_a_removed_schedule_leaves_its_jobs(app: App, clock: ManualClock) 
 async def test_two_schedules_at_one_moment_make_two_jobs(app: App, clock: ManualClock) -> None:
     await a_list(app)
     for name in ("one", "two"):
-        await a_schedule(app, name, rhythm=Cron("0 2 * * *", "Europe/Berlin"))
+        await a_schedule(app, name, recurrence=Cron("0 2 * * *", "Europe/Berlin"))
 
     night(clock)
     await fire_schedules(app)
@@ -729,5 +729,5 @@ async def held_by_another(app: App, at: datetime, *, until: datetime) -> None:
         )
 
 
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def _text(instant: datetime) -> str:
+    return instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -13,14 +13,14 @@ import pytest
 
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.lane import parse_write_limit
-from orchestrator.domain.rhythm import Every
-from orchestrator.domain.schedule import MomentStatus, Overlap, Rules
+from orchestrator.domain.recurrence import Every
+from orchestrator.domain.schedule import OccurrenceStatus, Overlap, Rules
+from orchestrator.engine.driver import open_driver
 from orchestrator.engine.stop import StopSignal
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.usecases.describe_jobs import describe_job, list_jobs
-from orchestrator.usecases.drive import open_driver
-from orchestrator.usecases.fire_schedules import fire_schedules
+from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.schedules.fire_schedules import fire_schedules
 from tests.support.apps import an_app, targets_of
 from tests.support.schedules import a_list, a_schedule, history_of
 from tests.support.stalls import Stalls
@@ -44,7 +44,7 @@ async def test_five_clocks_at_once_make_one_job_of_each_moment(database_url: str
         rules = Rules(overlap=Overlap.CANCEL, start_within=timedelta(days=1))
         beginning = datetime.now(UTC).replace(microsecond=0)
         for name in ("one", "two", "three"):
-            await a_schedule(apps[0], name, rhythm=Every(timedelta(seconds=1), beginning), rules=rules)
+            await a_schedule(apps[0], name, recurrence=Every(timedelta(seconds=1), beginning), rules=rules)
 
         async with asyncio.timeout(PATIENCE):
             while min([len(await history_of(apps[0], name)) for name in ("one", "two", "three")]) < 3:
@@ -55,10 +55,10 @@ async def test_five_clocks_at_once_make_one_job_of_each_moment(database_url: str
         histories = {name: await history_of(apps[0], name) for name in ("one", "two", "three")}
 
     for name, history in histories.items():
-        started = [moment for moment in history if moment.status is MomentStatus.STARTED]
+        started = [instant for instant in history if instant.status is OccurrenceStatus.STARTED]
         made = [view.job.id for view in jobs if view.job.schedule == name]
-        assert sorted(moment.job or "" for moment in started) == sorted(made)
-        assert len({moment.at for moment in history}) == len(history)
+        assert sorted(instant.job or "" for instant in started) == sorted(made)
+        assert len({instant.at for instant in history}) == len(history)
         # None is left out either: every second up to the last one has its row.
         assert len(history) == (history[-1].at - history[0].at) // timedelta(seconds=1) + 1
         assert len(made) >= 1
@@ -76,7 +76,7 @@ async def test_no_call_arrives_after_the_end_of_a_window_in_mid_job(database_url
         now = datetime.now(UTC)
         ends = (now + timedelta(seconds=5)).replace(microsecond=0)
         rules = Rules(until=ends.time(), start_within=timedelta(hours=1))
-        await a_schedule(app, rhythm=Every(timedelta(seconds=1), now.replace(microsecond=0)), rules=rules)
+        await a_schedule(app, recurrence=Every(timedelta(seconds=1), now.replace(microsecond=0)), rules=rules)
         async with open_driver(app, StopSignal()):
             while not await fire_schedules(app):  # noqa: ASYNC110 - time passes for real here
                 await asyncio.sleep(0.05)

@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from orchestrator.domain.access import Asker, Grant, Identified, Limits, Person, Role
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, Grant, Identified, Limits, Person, Role
 from orchestrator.domain.errors import NotPermitted, SignInRefused, SignInUnreachable, UnknownSession
 from orchestrator.domain.sessions import Session, Way
-from orchestrator.usecases.app import App
-from orchestrator.usecases.keys import create_key
-from orchestrator.usecases.read_audit import read_audit
-from orchestrator.usecases.sessions import end_sessions, list_sessions
-from orchestrator.usecases.sign_in import Directory, begin_session, session_of
+from orchestrator.usecases.access.keys import create_key
+from orchestrator.usecases.access.read_audit import read_audit
+from orchestrator.usecases.access.sessions import end_sessions, list_sessions
+from orchestrator.usecases.access.sign_in import Directory, begin_session, session_of
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app
-from tests.support.askers import SOMEBODY
 from tests.support.clock import ManualClock
 
 pytestmark = pytest.mark.enable_socket
 
-ALEX = Asker("alex@contoso.example", "10.0.0.1", Grant(Role.ADMIN), person_id="tenant/alex")
-VIEWER = Asker("viewer", "tests", Grant(Role.VIEWER))
+ALEX = Actor("alex@contoso.example", "10.0.0.1", Grant(Role.ADMIN), person_id="tenant/alex")
+VIEWER = Actor("viewer", "tests", Grant(Role.VIEWER))
 
 
 @dataclass
@@ -150,12 +150,12 @@ async def test_of_many_requests_at_once_one_asks_and_none_goes_on_with_a_role_th
     secret = await signed_in(app)
     entra.roles = frozenset()
     clock.advance(minutes=16)
-    looks = [asyncio.ensure_future(looked_at(app, secret, entra)) for _ in range(5)]
-    while not all(look.done() for look in looks):
+    look_count = [asyncio.ensure_future(looked_at(app, secret, entra)) for _ in range(5)]
+    while not all(look.done() for look in look_count):
         await clock.run_for(seconds=0.25)
-        await asyncio.wait(looks, timeout=0.05)
+        await asyncio.wait(look_count, timeout=0.05)
 
-    assert [await look for look in looks] == [None] * 5
+    assert [await look for look in look_count] == [None] * 5
     assert entra.asked == ["token"]
 
 
@@ -171,7 +171,7 @@ async def test_the_refresh_token_is_in_the_database_only_sealed(app: App) -> Non
 
 async def test_sessions_are_listed_and_ended_one_or_all_of_a_person(app: App) -> None:
     first, second = await signed_in(app), await signed_in(app)
-    other = await begin_session(app, Asker("bo", "10.0.0.2", Grant(Role.VIEWER)), way=Way.KEY)
+    other = await begin_session(app, Actor("bo", "10.0.0.2", Grant(Role.VIEWER)), way=Way.KEY)
     listed = await list_sessions(app, by=SOMEBODY)
     one = next(each for each in listed if each.name != "bo")
 
@@ -192,13 +192,13 @@ async def test_sessions_are_listed_and_ended_one_or_all_of_a_person(app: App) ->
 
 
 async def test_a_person_makes_keys_for_ten_minutes_after_signing_in(app: App, clock: ManualClock) -> None:
-    secret = await begin_session(app, Asker("owner", "127.0.0.1"), way=Way.LINK)
+    secret = await begin_session(app, Actor("owner", "127.0.0.1"), way=Way.LINK)
     clock.advance(minutes=10)
     fresh = await looked_at(app, secret, None)
     assert fresh is not None
-    made = await create_key(app, Grant(Role.VIEWER), name="tool", by=fresh.asker("127.0.0.1"))
+    made = await create_key(app, Grant(Role.VIEWER), name="tool", by=fresh.actor("127.0.0.1"))
     clock.advance(minutes=1)
 
     with pytest.raises(NotPermitted, match="younger than ten minutes"):
-        await create_key(app, Grant(Role.VIEWER), name="tool", by=fresh.asker("127.0.0.1"))
+        await create_key(app, Grant(Role.VIEWER), name="tool", by=fresh.actor("127.0.0.1"))
     assert made.key.creator == "person owner"

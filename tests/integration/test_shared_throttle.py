@@ -13,13 +13,13 @@ import redis.asyncio as redis
 
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT
-from orchestrator.domain.pacing import HORIZON, LONGEST_LEAD, Keeper, Refusal, forgotten_past
+from orchestrator.engine import shared_throttle
+from orchestrator.engine.shared_throttle import SharedThrottle
 from orchestrator.engine.system_clock import SystemClock
-from orchestrator.graph.throttle import open_redis_throttle
-from orchestrator.store.database import Store, open_store
-from orchestrator.store.row_throttle import RowThrottle
-from orchestrator.usecases import shared_throttle
-from orchestrator.usecases.shared_throttle import SharedThrottle
+from orchestrator.store.engine.database import Store, open_store
+from orchestrator.store.work.row_throttle import RowThrottle
+from orchestrator.throttle.gcra import HORIZON, LONGEST_LEAD, Refusal, ThrottleBackend, forgotten_past
+from orchestrator.throttle.redis_backend import open_redis_throttle
 from tests.support.clock import settle
 from tests.support.stalls import Stalls
 from tests.support.waiting import PATIENCE
@@ -44,8 +44,8 @@ async def store(postgresql_url: str) -> AsyncIterator[Store]:
 @asynccontextmanager
 async def a_process(store: Store, broker_url: str) -> AsyncIterator[SharedThrottle]:
     clock = SystemClock()
-    async with open_redis_throttle(broker_url, clock, Random(1), prefix="shared:") as keeper:
-        yield SharedThrottle(keeper, RowThrottle(store, clock, Random(1)), store, clock)
+    async with open_redis_throttle(broker_url, clock, Random(1), prefix="shared:") as backend:
+        yield SharedThrottle(backend, RowThrottle(store, clock, Random(1)), store, clock)
 
 
 @asynccontextmanager
@@ -87,7 +87,7 @@ async def test_a_redis_that_was_emptied_begins_with_what_the_row_knows(
         assert permits.each == ()
         assert before + 29.9 < permits.closed_until < SystemClock().monotonic() + 30.1
         standing = await throttle.look(lane)
-        assert standing.keeper is Keeper.REDIS
+        assert standing.backend is ThrottleBackend.REDIS
         assert standing.pace.refusals == 1
         assert standing.pace.learned.share < 1
 
@@ -149,7 +149,7 @@ async def test_nobody_waits_for_the_row_while_one_looks_whether_redis_is_back(
         a_process(store, broker_url) as other,
     ):
         for throttle in (one, other):
-            throttle.note_keeper(lane, Keeper.ROW)
+            throttle.use_backend(lane, ThrottleBackend.ROW)
         asking = asyncio.create_task(one.take(lane, 1, LIMIT))
         await spoken.wait()
         # Redis is given up after two seconds.
@@ -157,9 +157,9 @@ async def test_nobody_waits_for_the_row_while_one_looks_whether_redis_is_back(
             async with store.transaction() as tx:
                 await tx.lanes.lock(lane)
 
-        assert (await asking).keeper is Keeper.ROW
+        assert (await asking).backend is ThrottleBackend.ROW
         with stalls.within(1.0):
-            assert (await other.take(lane, 1, LIMIT)).keeper is Keeper.ROW
+            assert (await other.take(lane, 1, LIMIT)).backend is ThrottleBackend.ROW
 
 
 async def test_lanes_do_not_find_out_one_after_the_other_that_redis_hangs(store: Store, stalls: Stalls) -> None:
@@ -167,13 +167,15 @@ async def test_lanes_do_not_find_out_one_after_the_other_that_redis_hangs(store:
     async with a_redis_that_hangs() as broker_url, a_process(store, broker_url) as throttle:
         in_line = asyncio.Semaphore(10)
 
-        async def take(lane: LaneKey) -> Keeper | None:
+        async def take(lane: LaneKey) -> ThrottleBackend | None:
             async with in_line:
-                return (await throttle.take(lane, 1, LIMIT)).keeper
+                return (await throttle.take(lane, 1, LIMIT)).backend
 
         # The first ten wait for two time-outs of two seconds.
         with stalls.within(10.0):
-            assert {await taken for taken in asyncio.as_completed([take(lane) for lane in lanes])} == {Keeper.ROW}
+            assert {await taken for taken in asyncio.as_completed([take(lane) for lane in lanes])} == {
+                ThrottleBackend.ROW
+            }
 
 
 async def test_one_lane_looks_for_all_whether_redis_is_back(
@@ -183,13 +185,13 @@ async def test_one_lane_looks_for_all_whether_redis_is_back(
     others = [LaneKey(f"global/{uuid4()}/a") for _ in range(20)]
     async with a_redis_that_hangs() as broker_url, a_process(store, broker_url) as throttle:
         for each in (lane, *others):
-            throttle.note_keeper(each, Keeper.ROW)
+            throttle.use_backend(each, ThrottleBackend.ROW)
         await throttle.take(lane, 1, LIMIT)
 
         # Each look would take a quarter of a second.
         with stalls.within(2.5):
             for each in others:
-                assert (await throttle.take(each, 1, LIMIT)).keeper is Keeper.ROW
+                assert (await throttle.take(each, 1, LIMIT)).backend is ThrottleBackend.ROW
 
 
 async def test_whoever_had_permits_of_a_redis_that_was_emptied_waits_until_all_have_run_out(
@@ -205,7 +207,7 @@ async def test_whoever_had_permits_of_a_redis_that_was_emptied_waits_until_all_h
 
         standing = await throttle.look(lane)
         assert permits.each == ()
-        assert standing.keeper is Keeper.REDIS
+        assert standing.backend is ThrottleBackend.REDIS
         rest = forgotten_past(0.0, LIMIT).last_departure
         # Both are by the keeper's clock, which has gone on since the lane was forgotten.
         assert 0 < standing.pace.last_departure - standing.now <= rest

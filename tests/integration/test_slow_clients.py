@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from orchestrator.serving.connection_bounds import LIVENESS, RESERVED, ConnectionBounds, bounded_protocol
+from orchestrator.http.connection_bounds import LIVENESS, RESERVED, ConnectionBounds, bounded_protocol
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.enable_socket

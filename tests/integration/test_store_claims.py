@@ -11,14 +11,14 @@ from sqlalchemy import update
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.batch import POISONED_AFTER
-from orchestrator.domain.brake import Outage
+from orchestrator.domain.circuit_breaker import Outage
 from orchestrator.domain.job import Job, JobStatus, Priority, Tally
 from orchestrator.domain.outcome import Deferred, GraphError
 from orchestrator.domain.target import LOST_CALL, TargetStatus
-from orchestrator.store.batches import FIRST_CALLS
-from orchestrator.store.database import Store, open_store
-from orchestrator.store.rows import BatchRow
-from orchestrator.usecases.recover_stalled import LEASE
+from orchestrator.engine.recovery import LEASE
+from orchestrator.store.engine.database import Store, open_store
+from orchestrator.store.engine.rows import BatchRow
+from orchestrator.store.work.batches import FIRST_CALLS
 from tests.support.builders import AFTER_THE_LEASE, ALICE, BOB, LANE, NOW, StoreWorker, a_job, recovered, tally_of
 from tests.support.clock import ManualClock
 
@@ -78,7 +78,7 @@ async def test_a_worker_may_take_more_of_the_batch_it_holds_and_nobody_else_may(
     assert theirs is None
     assert first is not None
     assert more is not None
-    assert (more.term, [target.line for target in more.targets]) == (first.term, [5, 6, 7])
+    assert (more.fencing_token, [target.line for target in more.targets]) == (first.fencing_token, [5, 6, 7])
     assert await tally_of(store, job) == Tally(waiting=4, sending=6)
     assert alice.held[first.key].snapshot().in_flight == (2, 3, 4, 5, 6, 7)
 
@@ -108,7 +108,7 @@ async def test_a_heartbeat_keeps_what_is_known_in_its_term_and_tells_what_is_gon
     assert gone is not None
 
     async with store.transaction() as tx:
-        held = [(kept.key, kept.term), (gone.key, gone.term - 1)]
+        held = [(kept.key, kept.fencing_token), (gone.key, gone.fencing_token - 1)]
         extended = await tx.batches.extend_leases(ALICE, held, until=AFTER_THE_LEASE + LEASE)
     await recovered(store, AFTER_THE_LEASE)
 
@@ -130,7 +130,7 @@ async def test_who_writes_in_an_old_term_changes_nothing(store: Store) -> None:
     kept = await alice.answer(slept.key)
 
     assert kept == set()
-    assert taken_over.term > slept.term
+    assert taken_over.fencing_token > slept.fencing_token
     assert await facts_of(store, job) == before
     assert await tally_of(store, job) == Tally(sending=5)
 
@@ -181,7 +181,7 @@ async def test_an_answer_opens_the_job_to_everybody(store: Store) -> None:
     assert first is not None
 
     async with store.transaction() as tx:
-        await tx.jobs.note_answered(job.number)
+        await tx.jobs.mark_answered(job.number)
     second = await StoreWorker(store, BOB).claim(100)
 
     assert second is not None
@@ -207,9 +207,9 @@ async def test_jobs_take_turns_by_what_they_were_served_over_their_weight(store:
 
     claims = [await worker.claim(10) for _ in range(10)]
 
-    served = [claim.key.job for claim in claims if claim is not None]
-    assert served.count(large.number) == 8  # sixteen parts to four
-    assert served.count(small.number) == 2
+    virtual_time = [claim.key.job for claim in claims if claim is not None]
+    assert virtual_time.count(large.number) == 8  # sixteen parts to four
+    assert virtual_time.count(small.number) == 2
 
 
 async def test_a_newcomer_joins_those_that_have_something_to_call(store: Store) -> None:
@@ -223,7 +223,7 @@ async def test_a_newcomer_joins_those_that_have_something_to_call(store: Store) 
     new = await a_job(store, 20)
 
     async with store.reading() as tx:
-        due = {each.turn.job: each.turn.served for each in await tx.jobs.due(worker=ALICE, now=NOW)}
+        due = {each.place.job: each.place.virtual_time for each in await tx.jobs.due(worker=ALICE, now=NOW)}
     assert due == {working.number: 1000.0, new.number: 1000.0}
 
 
@@ -234,7 +234,7 @@ async def test_what_a_job_is_served_counts_from_its_start(store: Store) -> None:
 
         turns = await tx.jobs.serve({behind.number: 2, ahead.number: 2}, {behind.number: 800.0, ahead.number: 800.0})
 
-    assert {turn.job: turn.served for turn in turns} == {behind.number: 800.5, ahead.number: 1000.5}
+    assert {place.job: place.virtual_time for place in turns} == {behind.number: 800.5, ahead.number: 1000.5}
 
 
 @pytest.mark.parametrize("status", [JobStatus.PAUSED, JobStatus.STOPPED, JobStatus.CANCELLED])
@@ -338,16 +338,16 @@ async def test_a_crash_uses_up_no_attempt_that_the_policy_allows(store: Store) -
 
 async def test_a_device_that_kills_every_worker_is_found_and_left_alone(store: Store) -> None:
     job = await a_job(store, 5)
-    now, deaths = NOW, 0
+    now, crash_count = NOW, 0
     victim = 4
 
-    while deaths < 20:
+    while crash_count < 20:
         worker = StoreWorker(store)
         claim = await worker.claim(now=now)
         if claim is None:
             break
         if any(target.line == victim for target in claim.targets):
-            deaths += 1
+            crash_count += 1
             now += LEASE + timedelta(seconds=1)
             await recovered(store, now)
         else:
@@ -356,4 +356,4 @@ async def test_a_device_that_kills_every_worker_is_found_and_left_alone(store: S
     # Line 2, which stood before it, was called alone as well; so was each of the others after their worker died.
     assert await tally_of(store, job) == Tally(accepted=4, uncertain=1)
     assert [line for line, *_ in await facts_of(store, job, TargetStatus.UNCERTAIN)] == [victim]
-    assert deaths <= 3 * (POISONED_AFTER + 1)
+    assert crash_count <= 3 * (POISONED_AFTER + 1)

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
+from orchestrator.app import App
 from orchestrator.domain.errors import UnknownJob
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.job_filter import EVERY_JOB
-from orchestrator.store.database import Store, Transaction, open_store
-from orchestrator.store.indexes import complete_metadata
-from orchestrator.usecases.app import App
-from orchestrator.usecases.recover_stalled import LEASE
+from orchestrator.engine.recovery import LEASE
+from orchestrator.store.engine.database import Store, Transaction, open_store
+from orchestrator.store.engine.indexes import complete_metadata
 from tests.support.apps import an_app, submitted
 from tests.support.builders import ALICE, LANE, NOW, StoreWorker, a_job
 from tests.support.clock import ManualClock
@@ -204,7 +204,7 @@ LOOKED_UP: dict[str, Ask] = {
     "job errors": lambda tx: tx.jobs.errors_of(SOME_JOBS),
     "job tallies": lambda tx: tx.jobs.tallies(SOME_JOBS),
     "jobs by number": lambda tx: tx.jobs.by_numbers(SOME_JOBS),
-    "ends to tell of": lambda tx: tx.jobs.any_untold(),
+    "ends to tell of": lambda tx: tx.jobs.any_notice_pending(),
     "active jobs of a lane": lambda tx: tx.jobs.active_in(LANE),
     "what waits in a lane": lambda tx: tx.jobs.waiting_in([LANE]),
     "outages": lambda tx: tx.brakes.out_for(SOME_JOBS),

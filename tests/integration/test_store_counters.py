@@ -20,8 +20,8 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.ids import BatchKey
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
-from orchestrator.store.database import Store, open_store
-from orchestrator.usecases.recover_stalled import LEASE
+from orchestrator.engine.recovery import LEASE
+from orchestrator.store.engine.database import Store, open_store
 from tests.support.builders import ALICE, BOB, LANE, NOW, StoreWorker, a_job, tally_of, truth_of
 from tests.support.clock import ManualClock
 from tests.support.databases import copy_sqlite
@@ -118,7 +118,7 @@ class Counters(RuleBasedStateMachine):
             await tx.recovery.hand_back(now=self.now, limit=50)
 
     async def _beat(self, worker: StoreWorker) -> None:
-        held = {key: held.claim.term for key, held in worker.held.items()}
+        held = {key: held.claim.fencing_token for key, held in worker.held.items()}
         async with self.store.transaction() as tx:
             await tx.batches.extend_leases(worker.id, held.items(), until=self.now + LEASE)
 
@@ -130,7 +130,7 @@ class Counters(RuleBasedStateMachine):
         async with self.store.transaction() as tx:
             if await tx.jobs.move(job.number, JobStatus.RUNNING, frm=[JobStatus.PAUSED], reason=None, now=self.now):
                 await tx.jobs.rejoin(job.number, LANE, now=self.now)
-                await tx.jobs.note_answered(job.number)
+                await tx.jobs.mark_answered(job.number)
                 await tx.targets.make_due(job.number, now=self.now)
 
     async def _cancel(self, job: Job, batches: int) -> None:
@@ -183,7 +183,7 @@ async def test_cancelled_is_only_what_was_never_done(
         worker = StoreWorker(store)
         claim = await worker.claim(1)
         assert claim is not None
-        worker.held[claim.key].shed()  # as a worker does that sees its job cancelled
+        worker.held[claim.key].release_prefetched()  # as a worker does that sees its job cancelled
         await worker.answer(claim.key, outcome)
 
         async with store.transaction() as tx:

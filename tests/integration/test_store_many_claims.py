@@ -13,11 +13,11 @@ from orchestrator.domain.batch import POISONED_AFTER, Claim
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import Job, JobStatus
-from orchestrator.store.batches import FIRST_CALLS
-from orchestrator.store.database import Store, open_store
-from orchestrator.store.many_claims import Lines
-from orchestrator.usecases.claim_desk import ClaimDesk
-from orchestrator.usecases.recover_stalled import LEASE
+from orchestrator.engine.claim_coalescer import ClaimCoalescer
+from orchestrator.engine.recovery import LEASE
+from orchestrator.store.engine.database import Store, open_store
+from orchestrator.store.work.batches import FIRST_CALLS
+from orchestrator.store.work.many_claims import Lines
 from tests.support.builders import ALICE, BOB, NOW, StoreWorker, a_claim, a_job, recovered, tally_of
 from tests.support.clock import ManualClock
 from tests.support.statements import statements_of, work_of
@@ -74,12 +74,12 @@ async def test_of_what_is_held_the_rest_is_taken_and_no_line_of_it_twice(store: 
     held = {claim.key: lines_of(claim) for claim in first.values()}
     async with store.transaction() as tx:
         for job in jobs:
-            await tx.jobs.note_answered(job.number)
+            await tx.jobs.mark_answered(job.number)
 
     more = await claimed(store, jobs, held=held)
 
-    assert {number: (claim.key, claim.term) for number, claim in more.items()} == {
-        number: (claim.key, claim.term) for number, claim in first.items()
+    assert {number: (claim.key, claim.fencing_token) for number, claim in more.items()} == {
+        number: (claim.key, claim.fencing_token) for number, claim in first.items()
     }
     assert all(lines_of(claim) == list(range(2 + FIRST_CALLS, 302)) for claim in more.values())
     assert {claim.rest_due_at for claim in more.values()} == {None}
@@ -106,7 +106,7 @@ async def test_where_nothing_more_of_what_is_held_is_due_it_stays_held_and_nothi
 
     more = await claimed(store, jobs, held={claim.key: lines_of(claim) for claim in first.values()})
 
-    assert {claim.term for claim in more.values()} == {claim.term for claim in first.values()}
+    assert {claim.fencing_token for claim in more.values()} == {claim.fencing_token for claim in first.values()}
     assert [lines_of(claim) for claim in more.values()] == [[], []]
     assert await claimed(store, jobs, BOB) == {}
 
@@ -193,7 +193,7 @@ async def test_whoever_comes_while_the_desk_is_busy_is_served_with_the_others() 
         await busy.wait()
         return {number: a_claim(job=number) for number in numbers if number != 3}
 
-    desk = ClaimDesk(claim, 100)
+    desk = ClaimCoalescer(claim, 100)
     waiting = [asyncio.create_task(desk.claim(JobNumber(number))) for number in (1,)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -210,7 +210,7 @@ async def test_what_goes_wrong_at_the_desk_is_told_to_everybody_who_asked() -> N
     async def claim(_jobs: object) -> dict[JobNumber, Claim]:
         raise StoreUnavailable("away")
 
-    desk = ClaimDesk(claim, 100)
+    desk = ClaimCoalescer(claim, 100)
     answers = await asyncio.gather(*(desk.claim(JobNumber(number)) for number in range(3)), return_exceptions=True)
 
     assert [type(answer) for answer in answers] == [StoreUnavailable] * 3

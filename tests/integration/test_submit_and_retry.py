@@ -14,7 +14,8 @@ from typing import BinaryIO, cast
 import pytest
 from sqlalchemy import text
 
-from orchestrator.domain.access import Asker, Grant, Role, on_command_line
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, Grant, Role, on_command_line
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import (
@@ -25,28 +26,27 @@ from orchestrator.domain.errors import (
     NotPermitted,
     RequestRejected,
     UnknownJob,
-    WrongMoment,
+    WrongStatus,
 )
 from orchestrator.domain.job import Job, JobStatus, Priority
 from orchestrator.domain.mending import may_mend
 from orchestrator.domain.target import TargetStatus
+from orchestrator.engine.recovery import recover_stalled
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.store.database import Store, Transaction
-from orchestrator.usecases.app import App
-from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.describe_jobs import describe_job, list_jobs, list_targets
-from orchestrator.usecases.pause_job import pause_job
-from orchestrator.usecases.prune import prune
-from orchestrator.usecases.recover_stalled import recover_stalled
-from orchestrator.usecases.reprioritise_job import reprioritise_job
-from orchestrator.usecases.resume_job import resume_job
-from orchestrator.usecases.retry_job import RetryWish, preview_retry, retry_job
-from orchestrator.usecases.submit_job import JobRequest, NotConfirmed, submit_job
-from orchestrator.usecases.write_report import report_text
+from orchestrator.store.engine.database import Store, Transaction
+from orchestrator.usecases.jobs.cancel_job import cancel_job
+from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs, list_targets
+from orchestrator.usecases.jobs.pause_job import pause_job
+from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
+from orchestrator.usecases.jobs.resume_job import resume_job
+from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry, retry_job
+from orchestrator.usecases.jobs.submit_job import JobRequest, NotConfirmed, submit_job
+from orchestrator.usecases.jobs.write_report import report_text
+from orchestrator.usecases.operations.prune import prune
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, devices_csv, driven, report_of, submitted, targets_of
-from tests.support.askers import SOMEBODY
 from tests.support.builders import a_job
 from tests.support.clock import ManualClock
 from tests.support.truth import assert_the_report_is_true
@@ -245,8 +245,8 @@ async def test_a_key_that_comes_with_other_options_or_another_reason_is_refused(
 
 
 async def test_each_caller_s_keys_are_their_own(app: App) -> None:
-    portal, other = (Asker("key:portal", "10.0.0.1", key_id=key_id) for key_id in ("one", "two"))
-    person, ada, bob = Asker("ada", "command line"), on_command_line("ada"), on_command_line("bob")
+    portal, other = (Actor("key:portal", "10.0.0.1", key_id=key_id) for key_id in ("one", "two"))
+    person, ada, bob = Actor("ada", "command line"), on_command_line("ada"), on_command_line("bob")
 
     jobs = {
         (by.name, by.origin, by.key_id): (await submitted(app, 3, idempotency_key="key", by=by)).id
@@ -396,10 +396,10 @@ async def test_a_retry_takes_the_devices_that_a_search_finds(app: App) -> None:
     await cancel_job(app, job.id, by=SOMEBODY)
     cancelled = [TargetStatus.CANCELLED]
     part = devices[7][4:14]
-    limited = Asker("limited", "tests", Grant(Role.OPERATOR, 1))
+    limited = Actor("limited", "tests", Grant(Role.OPERATOR, 1))
 
     retry = await retry_job(app, job.id, statuses=cancelled, search=part.upper(), by=limited)
-    with pytest.raises(WrongMoment, match="no cancelled target"):
+    with pytest.raises(WrongStatus, match="no cancelled target"):
         await retry_job(app, job.id, statuses=cancelled, search="nothing like it", by=limited)
 
     assert [target.device for target in await targets_of(app, retry)] == [devices[7]]
@@ -410,7 +410,7 @@ async def test_a_retry_of_some_that_wait_does_not_cancel_the_others(app: App) ->
     job = await submitted(app, 40)
     await pause_job(app, job.id, by=SOMEBODY)
 
-    with pytest.raises(WrongMoment, match="40 devices wait and 1 of them fit"):
+    with pytest.raises(WrongStatus, match="40 devices wait and 1 of them fit"):
         await retry_job(app, job.id, statuses=[TargetStatus.WAITING], search=device_ids(40)[7][4:14], by=SOMEBODY)
 
     assert (await describe_job(app, job.id)).status is JobStatus.PAUSED
@@ -420,7 +420,7 @@ async def test_a_retry_of_some_that_wait_does_not_cancel_the_others(app: App) ->
 async def test_a_retry_of_too_many_of_what_a_search_finds_changes_nothing(app: App) -> None:
     job = await submitted(app, 40)
     await pause_job(app, job.id, by=SOMEBODY)
-    limited = Asker("limited", "tests", Grant(Role.OPERATOR, 39))
+    limited = Actor("limited", "tests", Grant(Role.OPERATOR, 39))
 
     with pytest.raises(NotPermitted, match="these are 40"):
         await retry_job(app, job.id, statuses=[TargetStatus.WAITING], search="-", by=limited)

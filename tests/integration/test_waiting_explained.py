@@ -8,18 +8,18 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.app import App
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.job import Job
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT
-from orchestrator.domain.pacing import Refusal
 from orchestrator.domain.waiting import LaneWait, WaitingFor, WaitKind
+from orchestrator.engine.driver import open_driver
 from orchestrator.engine.stop import StopSignal
-from orchestrator.store.workers import WorkerSeen
-from orchestrator.usecases.app import App
-from orchestrator.usecases.describe_jobs import describe_job
-from orchestrator.usecases.drive import open_driver
-from orchestrator.usecases.forecast_job import forecast_new
-from orchestrator.usecases.who_works import SILENT_AFTER
+from orchestrator.store.work.workers import WorkerSeen
+from orchestrator.throttle.gcra import Refusal
+from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.forecast_job import forecast_new
+from orchestrator.usecases.operations.live_processes import SILENT_AFTER
 from tests.support.apps import an_app, submitted
 from tests.support.builders import ALICE, BOB
 from tests.support.clock import ManualClock
@@ -97,7 +97,7 @@ async def test_a_429_is_named_while_it_closes_the_lane_and_while_the_lane_goes_o
         async with app.store.transaction() as tx:
             pace = await tx.lanes.lock(job.lane)
             assert pace is not None
-            await tx.lanes.keep(job.lane, replace(pace, closed_until=0.0))
+            await tx.lanes.save_pace(job.lane, replace(pace, closed_until=0.0))
         adapted = await waits_for(app, job)
 
     assert closed is not None

@@ -18,26 +18,26 @@ from sqlalchemy import select, update
 from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.action import Action
 from orchestrator.domain.job import Priority
-from orchestrator.domain.rhythm import Cron
-from orchestrator.serving import admission
-from orchestrator.serving.front_door import Attempts
-from orchestrator.store.rows import NewKeyRow, SessionRow
-from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.change_schedule import change_schedule
-from orchestrator.usecases.describe_jobs import describe_job, list_jobs
-from orchestrator.usecases.describe_schedules import describe_schedule, list_schedules
-from orchestrator.usecases.keys import create_key, list_keys
-from orchestrator.usecases.pause_job import pause_job
-from orchestrator.usecases.pause_schedule import pause_schedule
-from orchestrator.usecases.read_audit import read_audit
-from orchestrator.usecases.reprioritise_job import reprioritise_job
-from orchestrator.usecases.resume_job import resume_job
-from orchestrator.usecases.revoke_key import revoke_key
-from orchestrator.usecases.sessions import list_sessions
+from orchestrator.domain.recurrence import Cron
+from orchestrator.http import admission
+from orchestrator.http.sign_in_limits import Attempts
+from orchestrator.store.engine.rows import NewKeyRow, SessionRow
+from orchestrator.usecases.access.keys import create_key, list_keys
+from orchestrator.usecases.access.read_audit import read_audit
+from orchestrator.usecases.access.revoke_key import revoke_key
+from orchestrator.usecases.access.sessions import list_sessions
+from orchestrator.usecases.jobs.cancel_job import cancel_job
+from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.jobs.pause_job import pause_job
+from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
+from orchestrator.usecases.jobs.resume_job import resume_job
+from orchestrator.usecases.schedules.change_schedule import change_schedule
+from orchestrator.usecases.schedules.describe_schedules import describe_schedule, list_schedules
+from orchestrator.usecases.schedules.pause_schedule import pause_schedule
 from orchestrator.web.app import make_web
 from orchestrator.web.schedule_fields import fields_of
+from tests.support.actors import SOMEBODY
 from tests.support.apps import device_ids, devices_csv, submitted
-from tests.support.askers import SOMEBODY
 from tests.support.forms import fields_on, form_on
 from tests.support.schedules import a_list, a_schedule
 from tests.support.waiting import PATIENCE
@@ -301,14 +301,15 @@ async def test_the_printed_link_works_once_and_is_written_down(service: Service)
         again = await second.get("/sign-in/link", params={"token": link.token})
         page = await first.get("/audit")
         outside = await second.get("/audit")
-    deeds = await read_audit(service.served.app, by=SOMEBODY, limit=5, what="session")
+    audit_entries = await read_audit(service.served.app, by=SOMEBODY, limit=5, what="session")
 
     assert (wrong.headers["location"], again.headers["location"]) == ("/sign-in?said=used",) * 2
     assert entered.headers["location"] == "/"
     assert (page.status_code, outside.status_code) == (200, 303)
-    assert [(deed.what, deed.who, deed.origin, deed.facts["way"]) for deed in deeds] == [
-        ("session.begun", "owner", "127.0.0.1", "link")
-    ]
+    assert [
+        (audit_entry.what, audit_entry.who, audit_entry.origin, audit_entry.facts["way"])
+        for audit_entry in audit_entries
+    ] == [("session.begun", "owner", "127.0.0.1", "link")]
 
 
 async def test_the_cookie_is_for_the_browser_alone(service: Service) -> None:
@@ -683,9 +684,12 @@ async def test_why_a_list_was_kept_and_a_schedule_run_is_asked_for_on_their_page
         upload = {"file": ("list.csv", devices_csv(3))}
         await client.post("/lists", headers=headers, data={"name": "fleet", "reason": "CHG-2"}, files=upload)
 
-    deeds = await read_audit(service.served.app, by=SOMEBODY, limit=2)
+    audit_entries = await read_audit(service.served.app, by=SOMEBODY, limit=2)
     assert ['id="reason"' in pages[0], 'id="run-reason"' in pages[1]] == [True, True]
-    assert [(deed.what, deed.reason) for deed in deeds] == [("list.imported", "CHG-2"), ("job.submitted", "CHG-1")]
+    assert [(audit_entry.what, audit_entry.reason) for audit_entry in audit_entries] == [
+        ("list.imported", "CHG-2"),
+        ("job.submitted", "CHG-1"),
+    ]
 
 
 async def test_a_verdict_s_form_is_another_one_than_the_last_verdict_s(service: Service) -> None:
@@ -733,13 +737,13 @@ async def test_rows_that_would_not_be_called_can_be_downloaded(service: Service)
 
 
 @pytest.mark.parametrize(
-    ("expression", "is_whole"), [("0 2 * * *", True), ("*/15 * * * *", True), ("* * * * *", False)]
+    ("expression", "is_complete"), [("0 2 * * *", True), ("*/15 * * * *", True), ("* * * * *", False)]
 )
 async def test_the_calendar_tells_four_weeks_and_says_where_it_cannot(
-    service: Service, expression: str, *, is_whole: bool
+    service: Service, expression: str, *, is_complete: bool
 ) -> None:
     await a_list(service.served.app)
-    await a_schedule(service.served.app, "often", rhythm=Cron(expression, "Europe/Berlin"))
+    await a_schedule(service.served.app, "often", recurrence=Cron(expression, "Europe/Berlin"))
     async with a_visitor(service, Role.VIEWER) as client:
         page = (await client.get("/schedules/often")).text
     days = re.findall(r"<td><span class=.day.>.*?</td>", page, re.DOTALL)
@@ -750,7 +754,7 @@ async def test_the_calendar_tells_four_weeks_and_says_where_it_cannot(
     assert first < 7
     # Three thousand minutes are two days, and some of the one before and after.
     told = kinds.count("run")
-    assert told in ({len(kinds)} if is_whole else {3, 4})
+    assert told in ({len(kinds)} if is_complete else {3, 4})
     assert kinds == ["run"] * told + ["untold"] * (len(kinds) - told)
 
 
@@ -759,8 +763,8 @@ async def test_the_calendar_of_all_schedules_shows_each_run_and_names_those_that
 ) -> None:
     await a_list(service.served.app)
     for name, expression in (("nightly", "0 2 * * *"), ("weekly", "30 1 * * 2"), ("often", "*/15 * * * *")):
-        await a_schedule(service.served.app, name, rhythm=Cron(expression, "Asia/Tokyo"))
-    await a_schedule(service.served.app, "resting", rhythm=Cron("0 3 * * *", "UTC"))
+        await a_schedule(service.served.app, name, recurrence=Cron(expression, "Asia/Tokyo"))
+    await a_schedule(service.served.app, "resting", recurrence=Cron("0 3 * * *", "UTC"))
     await pause_schedule(service.served.app, "resting", by=SOMEBODY, reason=None)
 
     async with a_visitor(service, Role.VIEWER) as client:

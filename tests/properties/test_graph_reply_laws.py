@@ -15,7 +15,7 @@ from orchestrator.domain.call import Call, EnvelopesRefused
 from orchestrator.domain.device import Device, Via, parse_id
 from orchestrator.domain.outcome import Accepted, Barred, Deferred, Outcome, Refused, Uncertain
 from orchestrator.graph.envelopes import read_envelope
-from orchestrator.graph.meanings import meaning
+from orchestrator.graph.error_catalogue import meaning
 from orchestrator.graph.requests import envelope_for, trigger_path
 from orchestrator.graph.responses import read_reply
 from orchestrator.graph.tokens import is_for, permission, read_claims

@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import Random
 
-from orchestrator.domain.access import Asker
+from orchestrator.app import App, Connection, Reads
+from orchestrator.domain.access import Actor
 from orchestrator.domain.action import Action
 from orchestrator.domain.batching import Batching
-from orchestrator.domain.brake import BrakeOptions
+from orchestrator.domain.circuit_breaker import BrakeOptions
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.device import Via
 from orchestrator.domain.ids import LaneKey, WorkerId
@@ -22,8 +23,10 @@ from orchestrator.domain.lane import Cloud, WriteLimit
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import TargetFacts
 from orchestrator.domain.tenant import Tenant
+from orchestrator.engine.driver import drive
 from orchestrator.engine.stop import StopSignal
 from orchestrator.engine.system_clock import SystemClock
+from orchestrator.engine.tenant_connection import TenantConnection
 from orchestrator.graph.auth import sign_in_with
 from orchestrator.graph.client import GraphClient
 from orchestrator.graph.clouds import addresses_of
@@ -33,16 +36,13 @@ from orchestrator.graph.reads import GraphReader
 from orchestrator.graph.transport import Http, open_http
 from orchestrator.graph.trust import trust_in
 from orchestrator.intake.device_list import IntakeOptions
-from orchestrator.queueing.bell import SilentBell
-from orchestrator.store.database import open_store
-from orchestrator.store.row_throttle import RowThrottle
-from orchestrator.usecases.app import App, Connection, Reads
-from orchestrator.usecases.connection import TenantConnection
-from orchestrator.usecases.describe_jobs import JobView, describe_job, list_targets
-from orchestrator.usecases.drive import drive
-from orchestrator.usecases.submit_job import JobRequest, submit_job
-from orchestrator.usecases.write_report import report_text
-from tests.support.askers import SOMEBODY
+from orchestrator.queueing.wake_ups import NoWakeUps
+from orchestrator.store.engine.database import open_store
+from orchestrator.store.work.row_throttle import RowThrottle
+from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_targets
+from orchestrator.usecases.jobs.submit_job import JobRequest, submit_job
+from orchestrator.usecases.jobs.write_report import report_text
+from tests.support.actors import SOMEBODY
 from tests.support.waiting import PATIENCE
 
 
@@ -73,7 +73,7 @@ async def an_app(
             tenants={"default": tenant},
             connect=_connect(http, graph_url, token, clock),
             throttle=RowThrottle(store, clock, Random(7)),
-            bell=SilentBell(),
+            wake_ups=NoWakeUps(),
             policy=policy or RetryPolicy(attempts=attempts, base=0.05),
             batching=batching,
             started_at=clock.now(),
@@ -127,7 +127,7 @@ async def submitted(
     action: Action = Action.REFRESH_USER_POLICY,
     idempotency_key: str | None = None,
     skip_invalid: bool = False,
-    by: Asker = SOMEBODY,
+    by: Actor = SOMEBODY,
     brake: BrakeOptions | None = None,
     canary: int = 0,
 ) -> Job:

@@ -15,10 +15,10 @@ from orchestrator.domain.job import Intake, Job, Tally
 from orchestrator.domain.outcome import Accepted, Outcome
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import Target
-from orchestrator.engine.held_batch import HeldBatch
-from orchestrator.store.database import Store, Transaction
-from orchestrator.store.reception import NewJob
-from orchestrator.usecases.recover_stalled import LEASE
+from orchestrator.engine.leased_batch import LeasedBatch
+from orchestrator.engine.recovery import LEASE
+from orchestrator.store.engine.database import Store, Transaction
+from orchestrator.store.jobs.reception import NewJob
 from tests.support.apps import device_ids
 
 LANE = LaneKey("global/contoso/app")
@@ -37,7 +37,7 @@ def a_claim(
     waiting: int = 0,
     job: int = 1,
     batch: int = 0,
-    term: int = 1,
+    fencing_token: int = 1,
     action: Action = Action.REFRESH_USER_POLICY,
     accepted_before: bool = False,
     rest_due_at: datetime | None = None,
@@ -46,7 +46,7 @@ def a_claim(
     given = [a_target(line) for line in range(2, 2 + targets)] if isinstance(targets, int) else targets
     return Claim(
         key=BatchKey(JobNumber(job), batch),
-        term=term,
+        fencing_token=fencing_token,
         job=JobId(f"job{job}"),
         action=action,
         via=Via.MANAGED_DEVICES,
@@ -57,10 +57,10 @@ def a_claim(
     )
 
 
-def a_held_batch(claim: Claim | None = None, now: datetime = NOW) -> HeldBatch:
+def a_held_batch(claim: Claim | None = None, now: datetime = NOW) -> LeasedBatch:
     """A batch of which everything that was claimed is on its way."""
-    held = HeldBatch(claim or a_claim(), lambda: now)
-    held.take(held.in_reserve)
+    held = LeasedBatch(claim or a_claim(), lambda: now)
+    held.take(held.prefetched)
     return held
 
 
@@ -102,7 +102,7 @@ async def a_job(
             await tx.jobs.rejoin(number, lane, now=now)
             await tx.reception.publish(number, Intake(targets), total=targets, idempotency=None, now=now)
         if answered:
-            await tx.jobs.note_answered(number)
+            await tx.jobs.mark_answered(number)
         return await tx.jobs.by_number(number)
 
 
@@ -113,23 +113,23 @@ class StoreWorker:
     store: Store
     id: WorkerId = ALICE
     lane: LaneKey = LANE
-    held: dict[BatchKey, HeldBatch] = field(default_factory=dict)
+    held: dict[BatchKey, LeasedBatch] = field(default_factory=dict)
     targets: dict[BatchKey, list[Target]] = field(default_factory=dict)
 
     async def claim(self, want: int = 20, *, now: datetime = NOW) -> Claim | None:
         """Up to so many targets of the job whose turn it is, their intent written down."""
         async with self.store.reading() as tx:
-            due = [each.turn for each in await tx.jobs.due(worker=self.id, now=now) if each.lane == self.lane]
-        for turn in sorted(due, key=lambda turn: (turn.served, turn.job)):
-            held = await self.hold(turn.job, now=now)
+            due = [each.place for each in await tx.jobs.due(worker=self.id, now=now) if each.lane == self.lane]
+        for place in sorted(due, key=lambda place: (place.virtual_time, place.job)):
+            held = await self.hold(place.job, now=now)
             if held is not None:
                 return await self._intend(held, held.take(want))
         return None
 
-    async def hold(self, job: JobNumber, *, now: datetime = NOW) -> HeldBatch | None:
+    async def hold(self, job: JobNumber, *, now: datetime = NOW) -> LeasedBatch | None:
         """A batch of the job with something in reserve."""
         own = [held for held in self.held.values() if held.claim.key.job == job]
-        if reserve := [held for held in own if held.in_reserve]:
+        if reserve := [held for held in own if held.prefetched]:
             return reserve[0]
         more = {held.claim.key: held.in_flight for held in own if held.has_more(now)}
         for key in more:
@@ -139,14 +139,14 @@ class StoreWorker:
         if claim is None:
             return None
         held = self.held.get(claim.key)
-        if held is not None and held.claim.term == claim.term:
+        if held is not None and held.claim.fencing_token == claim.fencing_token:
             held.extend(claim)
         else:
-            held = self.held[claim.key] = HeldBatch(claim, lambda: now)
+            held = self.held[claim.key] = LeasedBatch(claim, lambda: now)
             self.targets[claim.key] = []
-        return held if held.in_reserve else None
+        return held if held.prefetched else None
 
-    async def _intend(self, held: HeldBatch, targets: list[Target]) -> Claim:
+    async def _intend(self, held: LeasedBatch, targets: list[Target]) -> Claim:
         key = held.claim.key
         self.targets[key].extend(targets)
         async with self.store.transaction() as tx:

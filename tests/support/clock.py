@@ -54,8 +54,8 @@ class ManualClock:
         """Let time pass, stopping at each sleeper's moment until everyone awake has done what they can."""
         until = self._elapsed + _seconds(seconds, minutes, hours, days)
         await settle()
-        while (moment := self._next_moment()) is not None and moment <= until:
-            self._move_to(moment)
+        while (instant := self._next_moment()) is not None and instant <= until:
+            self._move_to(instant)
             await settle()
         self._move_to(until)
 
@@ -69,8 +69,8 @@ class ManualClock:
             heapq.heappop(self._sleepers)
         return self._sleepers[0][0] if self._sleepers else None
 
-    def _move_to(self, moment: float) -> None:
-        self._elapsed = max(self._elapsed, moment)
+    def _move_to(self, instant: float) -> None:
+        self._elapsed = max(self._elapsed, instant)
         while (due := self._next_moment()) is not None and due <= self._elapsed:
             heapq.heappop(self._sleepers)[2].set_result(None)
 
@@ -80,8 +80,8 @@ class ManualClock:
             asyncio.get_running_loop().call_soon(self._look, 0, None)
 
     def _look(self, quiet: int, idle_since: float | None) -> None:
-        moment = self._next_moment()
-        if moment is None:
+        instant = self._next_moment()
+        if instant is None:
             self._watching = False
             return
         loop = asyncio.get_running_loop()
@@ -93,7 +93,7 @@ class ManualClock:
         if loop.time() - idle_since < self._patience:
             loop.call_later(self._patience / 8, self._look, quiet, idle_since)
             return
-        self._move_to(moment)
+        self._move_to(instant)
         loop.call_soon(self._look, 0, None)
 
 

@@ -16,7 +16,7 @@ from itertools import pairwise, takewhile
 from random import Random
 from zoneinfo import ZoneInfo, available_timezones
 
-from orchestrator.domain.rhythm import Cron
+from orchestrator.domain.recurrence import Cron
 
 FIRST_YEAR, LAST_YEAR = 2010, 2035
 AROUND = timedelta(days=3)
@@ -73,8 +73,8 @@ class Span:
     def walls(self) -> list[tuple[datetime, datetime]]:
         """Every minute of it, with what the clocks show in it."""
         zone = ZoneInfo(self.zone)
-        moments = [self.start + index * MINUTE for index in range(self.minutes)]
-        return [(moment, moment.astimezone(zone).replace(tzinfo=None, fold=0)) for moment in moments]
+        occurrences = [self.start + index * MINUTE for index in range(self.minutes)]
+        return [(instant, instant.astimezone(zone).replace(tzinfo=None, fold=0)) for instant in occurrences]
 
 
 def expected(meaning: Meaning, walls: list[tuple[datetime, datetime]]) -> list[datetime]:
@@ -85,10 +85,10 @@ def expected(meaning: Meaning, walls: list[tuple[datetime, datetime]]) -> list[d
     """
     due = []
     highest = walls[0][1]
-    for (_, before), (moment, wall) in pairwise(walls):
+    for (_, before), (instant, wall) in pairwise(walls):
         if not meaning.is_fixed:
             if meaning.matches(wall):
-                due.append(moment)
+                due.append(instant)
             continue
         # Every wall time that the clocks reach for the first time in this minute: one, or all that a gap swallows.
         reached = [wall] if wall > highest else []
@@ -96,7 +96,7 @@ def expected(meaning: Meaning, walls: list[tuple[datetime, datetime]]) -> list[d
             skipped = round((wall - before) / MINUTE)
             reached = [each for each in (before + step * MINUTE for step in range(1, skipped + 1)) if each > highest]
         if any(map(meaning.matches, reached)):
-            due.append(moment)
+            due.append(instant)
         highest = max(highest, wall)
     return due
 
@@ -105,9 +105,9 @@ def mismatch(meaning: Meaning, span: Span, walls: list[tuple[datetime, datetime]
     """What is wrong in this span, in words; None where nothing is."""
     # A fixed hour that a fold before the span showed already would look new: so the span begins a fold's length early.
     first, last = walls[0][0] + _FOLD, walls[-1][0]
-    wanted = [moment for moment in expected(meaning, walls) if moment > first]
-    moments = Cron(meaning.expression, span.zone).moments(first)
-    found = [moment.at for moment in takewhile(lambda each: each.at <= last, moments)]
+    wanted = [instant for instant in expected(meaning, walls) if instant > first]
+    occurrences = Cron(meaning.expression, span.zone).occurrences(first)
+    found = [instant.at for instant in takewhile(lambda each: each.at <= last, occurrences)]
     if found == wanted:
         return None
     wrong = sorted(set(found) ^ set(wanted)) or found
@@ -119,11 +119,11 @@ def transition_spans(zones: Iterable[str]) -> list[Span]:
     distinct: dict[tuple[object, ...], Span] = {}
     for zone in zones:
         changes = transitions_of(zone)
-        moments = [at for at, _, _ in changes]
+        occurrences = [at for at, _, _ in changes]
         for at, _, _ in changes:
             start, end = at - AROUND - _FOLD, at + AROUND
             # What the clocks show in these minutes is all that either side can see of a zone.
-            inside = changes[bisect_right(moments, start) : bisect_right(moments, end)]
+            inside = changes[bisect_right(occurrences, start) : bisect_right(occurrences, end)]
             course = (start, *inside)
             distinct.setdefault(course, Span(zone, start, round((end - start) / MINUTE)))
     return list(distinct.values())
@@ -142,19 +142,19 @@ def transitions_of(name: str) -> list[tuple[datetime, timedelta | None, timedelt
     """When the offset of a zone changes, found by looking every six hours, then every minute."""
     zone = ZoneInfo(name)
     found = []
-    moment = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
-    offset = moment.astimezone(zone).utcoffset()
-    while moment.year <= LAST_YEAR:
-        following = moment + timedelta(hours=6)
+    instant = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+    offset = instant.astimezone(zone).utcoffset()
+    while instant.year <= LAST_YEAR:
+        following = instant + timedelta(hours=6)
         there = following.astimezone(zone).utcoffset()
         if there != offset:
             exact = next(
                 each
-                for each in (moment + step * MINUTE for step in range(1, 361))
+                for each in (instant + step * MINUTE for step in range(1, 361))
                 if each.astimezone(zone).utcoffset() == there
             )
             found.append((exact, offset, there))
-        moment, offset = following, there
+        instant, offset = following, there
     return found
 
 

@@ -74,7 +74,7 @@ def _administer(server: str, statement: str) -> None:
 
 
 def _migrate(url: str) -> None:
-    from orchestrator.store.schema import upgrade  # noqa: PLC0415 - not every test needs a store
+    from orchestrator.store.engine.schema import upgrade  # noqa: PLC0415 - not every test needs a store
 
     _run(upgrade(url))
 

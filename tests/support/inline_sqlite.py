@@ -12,7 +12,7 @@ from typing import Any, Self
 from sqlalchemy import AsyncAdaptedQueuePool, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from orchestrator.store.database import _begin_sqlite, _prepare_sqlite
+from orchestrator.store.engine.database import _begin_sqlite, _prepare_sqlite
 
 
 def engine_in_memory(template: Path) -> AsyncEngine:

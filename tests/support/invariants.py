@@ -40,7 +40,7 @@ class Evidence:
     calls: Sequence[Call]
     jobs: Sequence[JobEvidence]
     limit: tuple[int, float] | None = None
-    closures: Sequence[tuple[float, float]] = ()
+    cooldown: Sequence[tuple[float, float]] = ()
     recoveries: Sequence[float] = ()
     stale_writes: Sequence[str] = ()
     allowance: Callable[[float], float] = lambda _: 0.0
@@ -59,9 +59,9 @@ def violations_of(run: Evidence) -> list[str]:
         peak = most_in_any_window((call.arrived for call in run.calls), run.limit[1])
         if peak > run.limit[0]:
             broken.append(f"{peak} calls in {run.limit[1]} seconds, where {run.limit[0]} are the limit")
-    for since, until in run.closures:
+    for since, until in run.cooldown:
         early = [call.arrived for call in run.calls if since < call.arrived < until]
-        broken += [f"a call at {moment:.3f} in a lane closed from {since:.3f} to {until:.3f}" for moment in early]
+        broken += [f"a call at {instant:.3f} in a lane closed from {since:.3f} to {until:.3f}" for instant in early]
     slow = [took for took in run.recoveries if took > RECOVERY_WITHIN + run.allowance(RECOVERY_WITHIN)]
     return broken + [f"work was taken up only after {took:.1f} seconds" for took in slow]
 
@@ -88,5 +88,5 @@ def _of_job(job: JobEvidence, ledger: Sequence[Call], fence_within: float) -> li
         broken += [f"{device} was asked {count} times unasked" for device, count in effects.items() if count > 1]
     for since, until in job.fences:
         late = [call.arrived for call in calls if since + fence_within < call.arrived < until]
-        broken += [f"a call {moment - since:.3f} seconds after the fence at {since:.3f}" for moment in late]
+        broken += [f"a call {instant - since:.3f} seconds after the fence at {since:.3f}" for instant in late]
     return broken

@@ -9,13 +9,13 @@ from typing import Any, cast
 import httpx
 import jwt
 
+from orchestrator.app import App
 from orchestrator.graph.transport import Http
+from orchestrator.inventory.refresh_inventory import Route, refresh_inventory
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.world import World
-from orchestrator.usecases.app import App
-from orchestrator.usecases.refresh_inventory import Route, refresh_inventory
+from tests.support.actors import SOMEBODY
 from tests.support.apps import reads_over
-from tests.support.askers import SOMEBODY
 from tests.support.clock import ManualClock
 
 ROOT = "http://127.0.0.1:8089"
@@ -28,7 +28,7 @@ class Skipping(ManualClock):
         self.advance(seconds=seconds)
 
 
-class Wire(httpx.ASGITransport):
+class JsonModel(httpx.ASGITransport):
     """The simulator as a transport that notes every request."""
 
     def __init__(self, graph: SimulatedGraph) -> None:
@@ -48,7 +48,7 @@ class Rig:
         clock = Skipping()
         world = World(clock=clock.monotonic, wall=lambda: clock.now().timestamp())
         self.graph = SimulatedGraph(world=world, check_tokens=roles is not None)
-        self.wire = Wire(self.graph)
+        self.wire = JsonModel(self.graph)
         http = Http(cast("Any", lambda _: self.wire))
         self.reads = reads_over(http, ROOT, clock, token="opaque" if roles is None else _token(roles))
         self.app = replace(app, read=self._read)

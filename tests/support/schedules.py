@@ -5,20 +5,20 @@ from __future__ import annotations
 import io
 from datetime import datetime, timedelta
 
-from orchestrator.domain.access import Asker
+from orchestrator.app import App
+from orchestrator.domain.access import Actor
 from orchestrator.domain.action import Action
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.device import Via
-from orchestrator.domain.rhythm import Cron, Rhythm
-from orchestrator.domain.schedule import MomentStatus, Order, Rules
+from orchestrator.domain.recurrence import Cron, Recurrence
+from orchestrator.domain.schedule import OccurrenceStatus, Order, Rules
 from orchestrator.intake.device_list import IntakeOptions
-from orchestrator.store.moments import MomentFacts
-from orchestrator.usecases.add_schedule import NewSchedule, add_schedule
-from orchestrator.usecases.app import App
-from orchestrator.usecases.describe_schedules import ScheduleView, schedule_history
-from orchestrator.usecases.import_list import Imported, import_list
+from orchestrator.store.schedules.occurrences import OccurrenceFacts
+from orchestrator.usecases.lists.import_list import Imported, import_list
+from orchestrator.usecases.schedules.add_schedule import NewSchedule, add_schedule
+from orchestrator.usecases.schedules.describe_schedules import ScheduleView, schedule_history
+from tests.support.actors import SOMEBODY
 from tests.support.apps import devices_csv
-from tests.support.askers import SOMEBODY
 
 NIGHTLY = Cron("0 2 * * *", "Europe/Berlin")
 
@@ -29,7 +29,7 @@ async def a_list(
     *,
     name: str = "fleet",
     via: Via = Via.MANAGED_DEVICES,
-    by: Asker = SOMEBODY,
+    by: Actor = SOMEBODY,
 ) -> Imported:
     """A saved list of so many devices."""
     content = devices_csv(devices) if isinstance(devices, int) else devices
@@ -48,30 +48,30 @@ async def a_schedule(
     app: App,
     name: str = "nightly",
     *,
-    rhythm: Rhythm = NIGHTLY,
+    recurrence: Recurrence = NIGHTLY,
     rules: Rules | None = None,
     list_name: str = "fleet",
     action: Action = Action.REFRESH_USER_POLICY,
     channels: tuple[str, ...] = (),
     blackouts: tuple[Blackout, ...] = (),
-    by: Asker = SOMEBODY,
+    by: Actor = SOMEBODY,
 ) -> ScheduleView:
     """A schedule of the list."""
     order = Order(action, Via.MANAGED_DEVICES, "default", list_name)
-    return await add_schedule(app, NewSchedule(name, rhythm, order, rules or Rules(), channels, blackouts), by=by)
+    return await add_schedule(app, NewSchedule(name, recurrence, order, rules or Rules(), channels, blackouts), by=by)
 
 
-async def history_of(app: App, name: str = "nightly") -> list[MomentFacts]:
+async def history_of(app: App, name: str = "nightly") -> list[OccurrenceFacts]:
     """What became of the moments of a schedule, oldest first."""
-    _, moments = await schedule_history(app, name, limit=100_000)
-    return moments[::-1]
+    _, occurrences = await schedule_history(app, name, limit=100_000)
+    return occurrences[::-1]
 
 
-async def statuses_of(app: App, name: str = "nightly") -> list[MomentStatus]:
+async def statuses_of(app: App, name: str = "nightly") -> list[OccurrenceStatus]:
     """What became of each, oldest first."""
-    return [moment.status for moment in await history_of(app, name)]
+    return [instant.status for instant in await history_of(app, name)]
 
 
-def seconds_until(moment: datetime, now: datetime) -> float:
+def seconds_until(instant: datetime, now: datetime) -> float:
     """How far away it is."""
-    return (moment - now) / timedelta(seconds=1)
+    return (instant - now) / timedelta(seconds=1)

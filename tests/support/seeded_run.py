@@ -18,10 +18,10 @@ from typing import Any
 
 import structlog
 
-from orchestrator.domain.access import Asker
+from orchestrator.domain.access import Actor
 from orchestrator.domain.action import Action
 from orchestrator.domain.batching import Batching
-from orchestrator.domain.brake import BrakeOptions
+from orchestrator.domain.circuit_breaker import BrakeOptions
 from orchestrator.domain.device import Device, Via
 from orchestrator.domain.errors import IllegalMove, StoreUnavailable
 from orchestrator.domain.ids import JobNumber
@@ -30,15 +30,15 @@ from orchestrator.domain.lane import WriteLimit
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.pages import pack
 from orchestrator.simulator.throttling import Quota
-from orchestrator.store.reception import NewJob
-from orchestrator.usecases.cancel_job import cancel_job
-from orchestrator.usecases.describe_jobs import describe_job
-from orchestrator.usecases.job_json import job_object
-from orchestrator.usecases.pause_job import pause_job
-from orchestrator.usecases.reprioritise_job import reprioritise_job
-from orchestrator.usecases.resume_job import resume_job
-from orchestrator.usecases.submit_job import begin_reception, new_job_id, publish_reception
-from orchestrator.usecases.write_report import report_text
+from orchestrator.store.jobs.reception import NewJob
+from orchestrator.usecases.jobs.cancel_job import cancel_job
+from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.job_json import job_object
+from orchestrator.usecases.jobs.pause_job import pause_job
+from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
+from orchestrator.usecases.jobs.resume_job import resume_job
+from orchestrator.usecases.jobs.submit_job import begin_reception, new_job_id, publish_reception
+from orchestrator.usecases.jobs.write_report import report_text
 from tests.support.apps import device_ids
 from tests.support.guards import noted_by_guards, set_guards
 from tests.support.inline_sqlite import engine_in_memory
@@ -191,7 +191,7 @@ class _Run:
         brake = chance.choice([BrakeOptions(), BrakeOptions(100, 1), BrakeOptions(10, 20)])
         canary = chance.choice([0, 0, 10])
         job = await publish_reception(
-            app, reception, Intake(len(lines)), by=Asker("person", "tests"), brake=brake, canary=canary
+            app, reception, Intake(len(lines)), by=Actor("person", "tests"), brake=brake, canary=canary
         )
         self._jobs.append((job, devices))
         self._fences[job.number] = []
@@ -300,7 +300,7 @@ class _Run:
     async def _ask_for_a_pause(self) -> None:
         job, _ = self._chance.choice(self._jobs)
         try:
-            await pause_job(self._person, job.id, by=Asker("person", "tests"))
+            await pause_job(self._person, job.id, by=Actor("person", "tests"))
             self._count("paused")
             self._fences[job.number].append((asyncio.get_running_loop().time(), _LONGEST))
             await asyncio.sleep(self._chance.choice([1.5, 3.0, 6.0]))
@@ -312,7 +312,7 @@ class _Run:
         job, _ = self._chance.choice(self._jobs)
         try:
             await reprioritise_job(
-                self._person, job.id, self._chance.choice(list(Priority)), by=Asker("person", "tests")
+                self._person, job.id, self._chance.choice(list(Priority)), by=Actor("person", "tests")
             )
         except (IllegalMove, StoreUnavailable):
             return
@@ -322,7 +322,7 @@ class _Run:
         if self._chance.random() < 0.7:
             return
         try:
-            await cancel_job(self._person, job.id, by=Asker("person", "tests"))
+            await cancel_job(self._person, job.id, by=Actor("person", "tests"))
             self._count("cancelled")
             self._fences[job.number].append((asyncio.get_running_loop().time(), _LONGEST))
         except (IllegalMove, StoreUnavailable):
@@ -375,13 +375,13 @@ class _Run:
         """Whoever asked for a pause, and however many did: one person lets the job go on for all of them."""
         asked_at = asyncio.get_running_loop().time()
         self._end_fences(job, asked_at)
-        await resume_job(self._person, job.id, by=Asker("person", "tests"))
+        await resume_job(self._person, job.id, by=Actor("person", "tests"))
         # Somebody else may have asked for a pause meanwhile: which of the two came last, only the database knows.
         self._end_fences(job, asked_at)
 
-    def _end_fences(self, job: Job, moment: float) -> None:
+    def _end_fences(self, job: Job, instant: float) -> None:
         self._fences[job.number] = [
-            (since, min(until, max(since, moment))) for since, until in self._fences[job.number]
+            (since, min(until, max(since, instant))) for since, until in self._fences[job.number]
         ]
 
     async def _gather_evidence(self, limit: WriteLimit | None) -> None:
@@ -398,7 +398,7 @@ class _Run:
             graph.tenant.calls,
             jobs,
             limit=None if limit is None else (limit.calls, limit.window.total_seconds()),
-            closures=self._world.closures,
+            cooldown=self._world.cooldown,
             recoveries=summary.recoveries,
             stale_writes=await noted_by_guards(self._world.engine),
             others=self._world.broken,

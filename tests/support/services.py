@@ -40,24 +40,24 @@ def kept_and_restarted(service: str) -> Iterator[tuple[str, Callable[[], None]]]
     # A session of its own: the Ctrl-C that ends the tests must not end the server before they let go of it.
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as keeper:
-        assert keeper.stdin is not None
-        assert keeper.stdout is not None
-        url = keeper.stdout.readline().strip()
+    ) as backend:
+        assert backend.stdin is not None
+        assert backend.stdout is not None
+        url = backend.stdout.readline().strip()
         if not url:
-            message = f"{service} did not start (exit {keeper.wait(PATIENCE)}); its last words are above"
+            message = f"{service} did not start (exit {backend.wait(PATIENCE)}); its last words are above"
             raise RuntimeError(message)
 
         def restart() -> None:
-            print("restart", file=keeper.stdin, flush=True)
-            assert keeper.stdout is not None
-            assert keeper.stdout.readline().strip() == "restarted"
+            print("restart", file=backend.stdin, flush=True)
+            assert backend.stdout is not None
+            assert backend.stdout.readline().strip() == "restarted"
 
         try:
             yield url, restart
         finally:
-            keeper.stdin.close()
-            keeper.wait(PATIENCE)
+            backend.stdin.close()
+            backend.wait(PATIENCE)
 
 
 @contextmanager

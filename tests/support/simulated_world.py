@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from orchestrator.app import App, Permission, TokenView, WayView
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.clock import Clock
@@ -27,21 +28,20 @@ from orchestrator.domain.lane import Cloud, WriteLimit
 from orchestrator.domain.outcome import Deferred, Outcome
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.tenant import Tenant
+from orchestrator.engine.driver import open_driver
 from orchestrator.engine.stop import StopSignal
 from orchestrator.graph.requests import request_for
 from orchestrator.graph.responses import read_reply
 from orchestrator.graph.transport import outcome_of_failure
-from orchestrator.queueing.bell import SilentBell
+from orchestrator.queueing.wake_ups import NoWakeUps
 from orchestrator.simulator.app import SimulatedGraph
-from orchestrator.simulator.desk import Asked
+from orchestrator.simulator.handler import Asked
 from orchestrator.simulator.paths import segments_of
 from orchestrator.simulator.throttling import Quota
 from orchestrator.simulator.tokens import ANY_APP, Bearer
 from orchestrator.simulator.world import World as SimulatorsWorld
-from orchestrator.store.database import Store, Transaction
-from orchestrator.store.row_throttle import RowThrottle
-from orchestrator.usecases.app import App, Permission, TokenView, WayView
-from orchestrator.usecases.drive import open_driver
+from orchestrator.store.engine.database import Store, Transaction
+from orchestrator.store.work.row_throttle import RowThrottle
 from tests.support.clock import START
 from tests.support.invariants import CLOSED_WITHIN
 
@@ -230,7 +230,7 @@ class DirectGraph:
         graph = self._world.graph
         version, _, below = request_for(call, "simulation").path[1:].partition("/")
         asked = Asked("POST", version, segments_of("/" + below), call.action, _BEARER, call.client_request_id, envelope)
-        noted, reply = graph._desk.answer(asked)
+        noted, reply = graph._handler.answer(asked)
         delay = reply.delay + self._world.chance.uniform(0.005, self._world.answers_within)
         if delay > ANSWER_PATIENCE:
             await asyncio.sleep(ANSWER_PATIENCE)
@@ -240,7 +240,7 @@ class DirectGraph:
         await self._life.gate()
         if reply.delivery == "closed":
             return outcome_of_failure(httpx.ReadError("reset"))
-        graph.tenant.note_delivery(noted, delivered=True)
+        graph.tenant.add_delivery(noted, delivered=True)
         return read_reply(reply.status, dict(reply.headers), reply.encoded(), true_time())
 
 
@@ -292,7 +292,7 @@ class SimulatedWorld:
         self.tenant = Tenant("default", Cloud.GLOBAL, "https://graph.example", LaneKey("global/contoso/app"), limit)
         self.answers_within = self.chance.choice([0.2, 0.2, 3.0])
         self.database_away: str | None = None
-        self.closures: list[tuple[float, float]] = []
+        self.cooldown: list[tuple[float, float]] = []
         self.broken: list[str] = []
         self.workers: list[SimulatedWorker] = []
         self._born = 0
@@ -324,7 +324,7 @@ class SimulatedWorld:
                 told_by = now + _SAMPLED + CLOSED_WITHIN
             await asyncio.sleep(_SAMPLED)
         # What left before then arrives a little later.
-        self.closures.append((told_by + _TRAVEL, until))
+        self.cooldown.append((told_by + _TRAVEL, until))
 
     def person(self) -> App:
         """An application for somebody who asks and does not work."""
@@ -363,7 +363,7 @@ class SimulatedWorld:
             tenants={"default": self.tenant},
             connect=_always(graph),
             throttle=RowThrottle(store, clock, self.chance),
-            bell=SilentBell(),
+            wake_ups=NoWakeUps(),
             policy=RetryPolicy(),
             batching=self.batching,
             started_at=clock.now(),

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from orchestrator.store.database import Store
+from orchestrator.store.engine.database import Store
 
 
 @dataclass(frozen=True, slots=True)

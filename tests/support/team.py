@@ -19,7 +19,7 @@ from orchestrator.domain.job import shown_status
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve_in_thread
-from orchestrator.store.database import make_engine, open_store
+from orchestrator.store.engine.database import make_engine, open_store
 from tests.support.apps import device_ids, devices_csv
 from tests.support.command_line import CommandLine, Running
 from tests.support.fork_server import Forked

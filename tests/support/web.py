@@ -14,11 +14,11 @@ import uvicorn
 from orchestrator.asgi import Ready, make_app, server_config
 from orchestrator.domain.access import Grant, Role
 from orchestrator.engine.stop import StopSignal
-from orchestrator.serving.served import Served
+from orchestrator.http.web_context import WebContext
 from orchestrator.settings import Settings
 from orchestrator.settings.load import load_settings
-from orchestrator.usecases.keys import create_key
-from tests.support.askers import SOMEBODY
+from orchestrator.usecases.access.keys import create_key
+from tests.support.actors import SOMEBODY
 from tests.support.waiting import PATIENCE
 
 
@@ -27,7 +27,7 @@ class Service:
     """A web process under test."""
 
     url: str
-    served: Served
+    served: WebContext
     stop: StopSignal
 
     async def key(self, role: Role = Role.ADMIN, **limits: Any) -> str:

@@ -43,7 +43,7 @@ def test_keys_are_made_listed_and_revoked_and_all_of_it_is_written_down(muster: 
     assert [(key["id"], key["ceiling"], key["status"]) for key in listed] == [(made.json["id"], 5, "valid")]
     assert made.json["key"] not in str(listed)
     assert (revoked.code, twice.code) == (0, 2)
-    assert [(deed["what"], deed["reason"], deed["from"]) for deed in audit] == [
+    assert [(audit_entry["what"], audit_entry["reason"], audit_entry["from"]) for audit_entry in audit] == [
         ("key.revoked", "lost", "command line"),
         ("key.created", None, "command line"),
     ]

@@ -90,9 +90,14 @@ def test_every_change_of_a_list_or_schedule_takes_a_reason(muster: CommandLine) 
     ):
         assert muster.run(*order, "--reason", "CHG-4711").code == 0, order
 
-    deeds = muster.run("audit", "-o", "json").json
-    assert {deed["what"] for deed in deeds} >= {"list.imported", "job.submitted", "schedule.removed", "list.removed"}
-    assert {deed["reason"] for deed in deeds} == {"CHG-4711"}
+    audit_entries = muster.run("audit", "-o", "json").json
+    assert {audit_entry["what"] for audit_entry in audit_entries} >= {
+        "list.imported",
+        "job.submitted",
+        "schedule.removed",
+        "list.removed",
+    }
+    assert {audit_entry["reason"] for audit_entry in audit_entries} == {"CHG-4711"}
 
 
 def test_a_service_is_a_clock_and_history_says_what_became_of_every_moment(
@@ -166,7 +171,7 @@ def test_blackouts_come_from_dates_and_calendars_and_show_in_the_preview(muster:
     listed = muster.run("schedule", "blackout", "list", "-o", "json").json
 
     assert added.code == 0
-    assert [moment["marks"] for moment in preview] == [["blackout: Freeze"], [], ["blackout: 2030-12-26"]]
+    assert [instant["marks"] for instant in preview] == [["blackout: Freeze"], [], ["blackout: 2030-12-26"]]
     assert [row["for"] for row in listed] == ["all", "nightly"]
 
 

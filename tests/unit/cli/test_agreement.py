@@ -11,7 +11,7 @@ from orchestrator.cli.questions import Agreement
 from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import Confirm
 from orchestrator.domain.errors import RequestRejected
-from orchestrator.usecases.submit_job import NotConfirmed
+from orchestrator.usecases.jobs.submit_job import NotConfirmed
 
 
 class Typist(io.StringIO):

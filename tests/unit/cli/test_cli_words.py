@@ -4,17 +4,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator.cli.invocation import asker
+from orchestrator.cli.invocation import actor
 from orchestrator.cli.jobs import words_of
 from orchestrator.cli.progress import Rate, Reasons, pace, standing
 from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import asks_above
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.figures import plural, rfc3339
-from orchestrator.domain.forecast import Forecast
-from orchestrator.domain.forecast_words import forecast_line
 from orchestrator.domain.job import Tally
 from orchestrator.domain.spans import span
+from orchestrator.throttle.forecast import Forecast
+from orchestrator.throttle.forecast_words import forecast_line
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_standing_leaves_out_what_is_nothing() -> None:
 def test_the_rate_is_that_of_the_last_seconds() -> None:
     rate = Rate(window=10)
 
-    rates = [rate.after(moment, settled) for moment, settled in ((0, 0), (5, 50), (10, 100), (20, 100), (30, 100))]
+    rates = [rate.after(instant, settled) for instant, settled in ((0, 0), (5, 50), (10, 100), (20, 100), (30, 100))]
 
     assert rates == [None, 10.0, 10.0, 0.0, 0.0]
 
@@ -76,8 +76,8 @@ def test_a_reason_is_said_at_once_and_one_that_only_counts_on_seldom() -> None:
     reasons = Reasons(every=5)
 
     said = [
-        reasons.news(moment, kind, reason)
-        for moment, kind, reason in (
+        reasons.news(instant, kind, reason)
+        for instant, kind, reason in (
             (0.0, "adapted", "50 %"),
             (0.5, "adapted", "51 %"),
             (1.0, "rateLimited", "429"),
@@ -127,7 +127,7 @@ def test_a_status_that_is_none_is_refused_with_those_there_are() -> None:
 
 
 def test_who_calls_is_on_the_command_line_and_has_no_address() -> None:
-    by = asker()
+    by = actor()
 
     assert by.is_command_line
     assert by.origin == ""

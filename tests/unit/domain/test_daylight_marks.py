@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from orchestrator.domain.rhythm import Cron, Every, daylight_mark, first_moments
+from orchestrator.domain.recurrence import Cron, Every, daylight_mark, first_occurrences
 
 
 def marks(expression: str, zone: str, start: str, count: int) -> list[str | None]:
     cron = Cron(expression, zone)
-    moments = first_moments(cron, datetime.fromisoformat(start) - timedelta(microseconds=1), count)
-    return [mark and mark.removeprefix("daylight saving: ") for mark in (daylight_mark(cron, each) for each in moments)]
+    occurrences = first_occurrences(cron, datetime.fromisoformat(start) - timedelta(microseconds=1), count)
+    return [
+        mark and mark.removeprefix("daylight saving: ") for mark in (daylight_mark(cron, each) for each in occurrences)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,6 @@ def test_a_first_run_after_months_has_no_unusual_distance() -> None:
 def test_every_so_often_is_marked_only_where_the_clocks_show_it_twice() -> None:
     every = Every(timedelta(hours=2), datetime.fromisoformat("2026-10-24T23:00Z"), "Europe/Berlin")
 
-    found = [daylight_mark(every, each) for each in first_moments(every, every.beginning, 2)]
+    found = [daylight_mark(every, each) for each in first_occurrences(every, every.beginning, 2)]
 
     assert found == ["daylight saving: 02:00 for the second time", None]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestrator.domain.access import Asker, Grant, Role, caller_of_key, key_of_caller
+from orchestrator.domain.access import Actor, Grant, Role, caller_of_key, key_of_caller
 from orchestrator.domain.errors import NotPermitted, RequestRejected, SignInTooOld
 from orchestrator.domain.keys import ApiKey, end_of_key, parse_lifetime
 
@@ -91,17 +91,17 @@ def test_what_is_no_lifetime_is_refused_in_one_line(text: str) -> None:
 
 
 def test_a_sign_in_is_fresh_for_ten_minutes_and_a_key_always() -> None:
-    person = Asker("alex", "10.0.0.1", signed_in_at=NOW)
+    person = Actor("alex", "10.0.0.1", signed_in_at=NOW)
 
     person.refuse_stale_sign_in(NOW + timedelta(minutes=10))
-    Asker("key:portal", "10.0.0.1", key_id="abc").refuse_stale_sign_in(NOW + DAY)
+    Actor("key:portal", "10.0.0.1", key_id="abc").refuse_stale_sign_in(NOW + DAY)
     with pytest.raises(SignInTooOld, match="younger than ten minutes"):
         person.refuse_stale_sign_in(NOW + timedelta(minutes=10, seconds=1))
 
 
 def test_a_caller_names_a_key_by_its_id_and_a_person_by_the_ids_of_the_directory() -> None:
-    key = Asker("key:portal", "10.0.0.1", key_id="abc")
-    person = Asker("alex@contoso.example", "10.0.0.1", person_id="tenant/object")
+    key = Actor("key:portal", "10.0.0.1", key_id="abc")
+    person = Actor("alex@contoso.example", "10.0.0.1", person_id="tenant/object")
 
     assert key.caller == caller_of_key("abc")
     assert key_of_caller(key.caller) == "abc"

@@ -17,7 +17,7 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=30)
 GOES = JobSituation(status=JobStatus.RUNNING, waiting=100, settled=5)
 CLOSED = LaneStanding(GRAPH_WRITE_LIMIT, closed_until=LATER)
-ADAPTED = LaneStanding(GRAPH_WRITE_LIMIT, share=0.4987, whole_at=LATER)
+ADAPTED = LaneStanding(GRAPH_WRITE_LIMIT, share=0.4987, recovered_at=LATER)
 OUT = OutageSeen(NOW, LATER, "Graph answers nothing but errors.")
 UNREACHABLE = LaneWait(WaitKind.GRAPH_UNREACHABLE, "Graph cannot be reached since 09:00:00 UTC.", LATER)
 

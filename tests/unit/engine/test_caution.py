@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.domain.brake import CAUTIOUS, LATEST, BrakeOptions
+from orchestrator.domain.circuit_breaker import CAUTIOUS, LATEST, BrakeOptions
 from orchestrator.domain.ids import JobNumber
 from orchestrator.engine.caution import Caution
 
@@ -16,8 +16,8 @@ def caution() -> Caution:
 
 def end(caution: Caution, *, errors: int = 0, good: int = 0) -> None:
     for _ in range(errors):
-        caution.note(JOB, is_error=True)
-    caution.note_good(JOB, good)
+        caution.add(JOB, is_error=True)
+    caution.add_good(JOB, good)
 
 
 def test_a_job_without_errors_has_all_the_room_there_is(caution: Caution) -> None:
@@ -50,7 +50,7 @@ def test_what_was_judged_makes_room_and_what_ended_meanwhile_does_not(caution: C
     looked_at = caution.unjudged()
     end(caution, errors=3)
 
-    caution.note_judged(looked_at)
+    caution.mark_judged(looked_at)
 
     assert caution.room(JOB, 0, 256) == CAUTIOUS - 3
 

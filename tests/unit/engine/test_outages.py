@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.domain.brake import OUTAGE_AFTER
+from orchestrator.domain.circuit_breaker import OUTAGE_AFTER
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.outcome import NOT_FROM_GRAPH, Accepted, Deferred, GraphError, Outcome, Refused, Uncertain
 from orchestrator.engine.outages import Found, News, Outages, Over, StillOut
@@ -84,7 +84,7 @@ def test_a_page_of_a_proxy_uses_up_an_attempt_only_where_other_devices_got_throu
 
 
 def test_a_probe_that_a_proxy_answers_leaves_the_outage_as_it_was(outages: Outages) -> None:
-    outages.note_claim(JOB, is_probe=True, now=1.0)
+    outages.apply_claim(JOB, is_probe=True, now=1.0)
     page = Deferred(GraphError(NOT_FROM_GRAPH, "a web page", 403))
 
     note(outages, 7, page, is_probe=True)
@@ -115,7 +115,7 @@ def test_what_was_on_its_way_when_it_began_pays_nothing_and_is_no_probe(outages:
 
 
 def test_a_probe_that_fails_is_news_and_one_that_is_answered_ends_it(outages: Outages) -> None:
-    outages.note_claim(JOB, is_probe=True, now=1.0)
+    outages.apply_claim(JOB, is_probe=True, now=1.0)
     wait = Deferred(GraphError("ServiceUnavailable", "", 503), timedelta(seconds=30))
     failed = note(outages, 2, wait, is_probe=True)
     news = outages.take_news()
@@ -132,7 +132,7 @@ def test_a_word_to_a_call_that_left_before_it_was_found_does_not_end_it(outages:
     note(outages, 99, Accepted(), left_at=5.0)
 
     assert outages.is_out(JOB)
-    assert isinstance(outages.take_news()[JOB].turn, Found)
+    assert isinstance(outages.take_news()[JOB].change, Found)
 
 
 def test_late_answers_from_before_it_began_do_not_hide_it(outages: Outages) -> None:
@@ -166,7 +166,7 @@ def test_what_others_found_gives_back_what_was_met_here(outages: Outages) -> Non
     fail(outages, 3)
     suspects = outages.suspects
 
-    outages.note_seen({JOB: True}, 10.0)
+    outages.mark_seen({JOB: True}, 10.0)
 
     assert suspects == {JOB}
     assert outages.take_news() == {JOB: News(None, (2, 3, 4))}
@@ -200,15 +200,15 @@ def test_a_late_answer_ends_it_too(outages: Outages) -> None:
 
     note(outages, 99, Accepted())
 
-    assert outages.take_news()[JOB].turn == Over()
+    assert outages.take_news()[JOB].change == Over()
 
 
 def test_a_claim_tells_that_others_found_graph_back_but_does_not_undo_what_is_unwritten(outages: Outages) -> None:
     fail(outages, OUTAGE_AFTER)
-    outages.note_claim(JOB, is_probe=False, now=99.0)
+    outages.apply_claim(JOB, is_probe=False, now=99.0)
     still = outages.is_out(JOB)
     outages.take_news()
-    outages.note_claim(JOB, is_probe=False, now=99.0)
+    outages.apply_claim(JOB, is_probe=False, now=99.0)
 
     assert still
     assert not outages.is_out(JOB)
@@ -226,12 +226,12 @@ def test_news_that_could_not_be_written_waits_behind_newer_news(outages: Outages
 
 
 def test_what_others_found_is_seen_in_the_database_unless_news_of_ours_is_unwritten(outages: Outages) -> None:
-    outages.note_seen({JOB: True, OTHER: False}, 99.0)
+    outages.mark_seen({JOB: True, OTHER: False}, 99.0)
     found = (outages.is_out(JOB), outages.is_out(OTHER))
-    outages.note_seen({JOB: False}, 99.0)
+    outages.mark_seen({JOB: False}, 99.0)
     back = outages.is_out(JOB)
     fail(outages, OUTAGE_AFTER)
-    outages.note_seen({JOB: False}, 99.0)
+    outages.mark_seen({JOB: False}, 99.0)
 
     assert found == (True, False)
     assert not back

@@ -10,11 +10,11 @@ from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import BatchKey, JobNumber, LaneKey
 from orchestrator.domain.job import Tally
 from orchestrator.domain.outcome import Bar, GraphError
-from orchestrator.domain.pacing import Keeper
 from orchestrator.domain.retry import Halt, Settle
 from orchestrator.domain.target import TargetStatus
-from orchestrator.engine.held_batch import HeldBatch
+from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.recorder import GATHER, GATHER_INTENTS, Entry, Recorder, Written
+from orchestrator.throttle.gcra import ThrottleBackend
 from tests.support.builders import LANE, NOW, a_claim, a_held_batch, a_target
 from tests.support.clock import ManualClock, settle
 
@@ -60,11 +60,11 @@ async def recorder(book: Book, clock: ManualClock) -> AsyncIterator[Recorder]:
     await asyncio.gather(running, return_exceptions=True)
 
 
-def accept(held: HeldBatch, line: int, recorder: Recorder) -> None:
-    recorder.note(held, [held.apply(a_target(line), Settle(TargetStatus.ACCEPTED), sent_at=NOW)])
+def accept(held: LeasedBatch, line: int, recorder: Recorder) -> None:
+    recorder.add(held, [held.apply(a_target(line), Settle(TargetStatus.ACCEPTED), sent_at=NOW)])
 
 
-def accept_all(held: HeldBatch, recorder: Recorder) -> None:
+def accept_all(held: LeasedBatch, recorder: Recorder) -> None:
     for line in held.in_flight:
         accept(held, line, recorder)
 
@@ -191,9 +191,9 @@ async def test_a_halt_and_a_first_answer_travel_with_the_outcomes_that_brought_t
     halt = Halt(Bar.TOKEN_REFUSED, GraphError("InvalidAuthenticationToken", "no", 401))
     book.troubles = [StoreUnavailable("away")]
 
-    recorder.note_answered(JOB)
-    recorder.note_halt(JOB, halt)
-    recorder.note_halt(JOB, Halt(Bar.UNREACHABLE, halt.error))
+    recorder.mark_answered(JOB)
+    recorder.add_halt(JOB, halt)
+    recorder.add_halt(JOB, Halt(Bar.UNREACHABLE, halt.error))
     accept(a_held_batch(), 2, recorder)
     await clock.run_for(seconds=5)
 
@@ -299,7 +299,7 @@ async def test_intents_of_several_lanes_are_written_together_and_sooner_than_out
 
     asked = [
         asyncio.create_task(recorder.intend(one, LANE, 2, None)),
-        asyncio.create_task(recorder.intend(other, LaneKey("global/other/app"), 3, Keeper.ROW)),
+        asyncio.create_task(recorder.intend(other, LaneKey("global/other/app"), 3, ThrottleBackend.ROW)),
     ]
     await settle()
     await clock.run_for(seconds=GATHER_INTENTS)
@@ -308,7 +308,7 @@ async def test_intents_of_several_lanes_are_written_together_and_sooner_than_out
     assert [task.result() for task in asked] == [True, True]
     assert [change.in_flight for change in entry.batches] == [(2, 3), (2, 3, 4)]
     assert entry.served == {JOB: 2, JobNumber(2): 3}
-    assert entry.keepers == {LaneKey("global/other/app"): Keeper.ROW}
+    assert entry.backends == {LaneKey("global/other/app"): ThrottleBackend.ROW}
 
 
 @pytest.mark.parametrize("why", ["away", "a bug", "taken over", "another keeper"])
@@ -339,11 +339,11 @@ async def test_that_a_job_was_answered_is_written_once_until_it_must_prove_itsel
     held = a_held_batch(a_claim(3))
 
     for line in (2, 3):
-        recorder.note_answered(JOB)
+        recorder.mark_answered(JOB)
         accept(held, line, recorder)
         await clock.run_for(seconds=1)
     recorder.forget_answered(JOB)
-    recorder.note_answered(JOB)
+    recorder.mark_answered(JOB)
     accept(held, 4, recorder)
     await clock.run_for(seconds=1)
 
@@ -369,12 +369,12 @@ async def test_outcomes_of_a_lost_term_are_not_written_into_the_next(
 
     # The lease ran out while the database was away, and this process claimed the same batch again.
     before.lose()
-    recorder.note(now := a_held_batch(a_claim(3, term=2)))
+    recorder.add(now := a_held_batch(a_claim(3, fencing_token=2)))
     accept(now, 3, recorder)
     await clock.run_for(seconds=5)
 
     (entry,) = book.entries
-    assert [change.term for change in entry.batches] == [2]
+    assert [change.fencing_token for change in entry.batches] == [2]
     assert book.lines == [3]
 
 
@@ -387,8 +387,8 @@ async def test_intents_do_not_wait_for_all_that_was_accepted_of_other_jobs(
     for held in fares_badly:
         accept_all(held, recorder)
     step = Settle(TargetStatus.FAILED, GONE)
-    recorder.note(failed := a_held_batch(a_claim(1, job=2, batch=2)), [failed.apply(a_target(2), step, sent_at=NOW)])
-    recorder.note(stands_otherwise := a_held_batch(a_claim(1, batch=6)))
+    recorder.add(failed := a_held_batch(a_claim(1, job=2, batch=2)), [failed.apply(a_target(2), step, sent_at=NOW)])
+    recorder.add(stands_otherwise := a_held_batch(a_claim(1, batch=6)))
     accept(called := a_held_batch(a_claim(3, batch=7)), 2, recorder)
 
     asked = asyncio.create_task(recorder.intend(called, LANE, 2, None))
@@ -422,8 +422,8 @@ async def test_what_a_write_in_quiet_left_for_later_is_written_without_anything_
 async def test_whose_calls_were_answered_is_kept_for_the_jobs_that_are_named(
     recorder: Recorder, clock: ManualClock
 ) -> None:
-    recorder.note_answered(JOB)
-    recorder.note_answered(JobNumber(2))
+    recorder.mark_answered(JOB)
+    recorder.mark_answered(JobNumber(2))
     recorder.nudge()
     await clock.run_for(seconds=1)
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from orchestrator.store.sealing import seal, unseal
+from orchestrator.store.engine.sealing import seal, unseal
 
 
 def test_sealed_text_is_read_with_its_own_secret_only() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.domain.errors import StoreUnavailable
-from orchestrator.store.sqlite_file import copy_beside, make_private
+from orchestrator.store.engine.sqlite_file import copy_beside, make_private
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows keeps to the rights of the profile")
 

@@ -51,18 +51,18 @@ async def test_automatic_time_jumps_to_the_next_sleeper() -> None:
 
 async def test_automatic_time_waits_for_work_that_is_still_going_on() -> None:
     clock = ManualClock(auto=True)
-    moments: list[float] = []
+    occurrences: list[float] = []
 
     async def busy() -> None:
         for _ in range(100):
             await asyncio.sleep(0)
-        moments.append(clock.monotonic())
+        occurrences.append(clock.monotonic())
 
     async with asyncio.TaskGroup() as both:
         both.create_task(clock.sleep(5))
         both.create_task(busy())
 
-    assert moments == [0]
+    assert occurrences == [0]
 
 
 async def test_a_cancelled_sleeper_does_not_hold_time_up() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from orchestrator.domain.ids import InventoryNumber
 from orchestrator.domain.inventory import InventoryChanges, InventorySummary
-from orchestrator.store.inventory import Inventory
-from orchestrator.usecases.check_inventory import judge_inventory
+from orchestrator.store.jobs.inventory import Inventory
+from orchestrator.usecases.operations.check_inventory import judge_inventory
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 

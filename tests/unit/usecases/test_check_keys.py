@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.keys import ApiKey
-from orchestrator.usecases.check_keys import judge_keys
+from orchestrator.usecases.access.check_keys import judge_keys
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-from orchestrator.usecases.describe_schedules import MomentView
-from orchestrator.web.calendar import Run, weeks_of
+from orchestrator.usecases.schedules.describe_schedules import OccurrenceView
+from orchestrator.web.calendar import CalendarRun, weeks_of
 
 
-def a_run(day: int, name: str = "", *, hour: int = 2, month: int = 3) -> Run:
+def a_run(day: int, name: str = "", *, hour: int = 2, month: int = 3) -> CalendarRun:
     at = datetime(2026, month, day, hour, tzinfo=UTC)
-    return Run(MomentView(at, at, ()), name)
+    return CalendarRun(OccurrenceView(at, at, ()), name)
 
 
 def test_four_weeks_begin_on_the_monday_before_the_first_run() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.domain.course import EventKind, Span, spans
-from orchestrator.store.samples import Sample
+from orchestrator.store.jobs.samples import Sample
 from orchestrator.web.chart import HEIGHT, WIDTH, draw, pieces
 
 BEGIN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

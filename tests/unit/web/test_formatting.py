@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from orchestrator.domain.job import JobStatus, Tally
-from orchestrator.web.formatting import bar, headline, left, moment, per_second, percent, standing
+from orchestrator.web.formatting import bar, headline, left, per_second, percent, standing, time_tag
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_an_end_with_failures_never_reads_as_a_success(status: JobStatus, tally:
 
 
 def test_a_moment_is_utc_for_the_page_to_turn_into_local_time() -> None:
-    shown = moment(datetime(2026, 3, 2, 10, 0, 1, tzinfo=timezone(timedelta(hours=1))))
+    shown = time_tag(datetime(2026, 3, 2, 10, 0, 1, tzinfo=timezone(timedelta(hours=1))))
 
     assert 'datetime="2026-03-02T09:00:01.000Z"' in shown
     assert 'title="2026-03-02 09:00:01 UTC"' in shown

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.graph import meanings
+from orchestrator.graph import error_catalogue as meanings
 from orchestrator.web.page_words import in_page_words
 
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.brake import BrakeOptions
+from orchestrator.domain.circuit_breaker import BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.ids import ScheduleNumber
 from orchestrator.domain.job import Priority
-from orchestrator.domain.rhythm import Cron, Every, Once, Rhythm
+from orchestrator.domain.recurrence import Cron, Every, Once, Recurrence
 from orchestrator.domain.schedule import Order, Overlap, Rules, Schedule, ScheduleStatus
 from orchestrator.domain.schedule_change import changed
 from orchestrator.web.schedule_fields import ChangedFields, ScheduleFields, change_between, fields_from, fields_of
@@ -19,12 +19,12 @@ from tests.support.web import some_settings
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
-def a_schedule(rhythm: Rhythm) -> Schedule:
+def a_schedule(recurrence: Recurrence) -> Schedule:
     """One of which every rule is another than usual."""
     return Schedule(
         number=ScheduleNumber(1),
         name="weekly",
-        rhythm=rhythm,
+        recurrence=recurrence,
         order=Order(
             action=Action.QUICK_SCAN,
             via=Via.COMANAGED_DEVICES,
@@ -53,7 +53,7 @@ def a_schedule(rhythm: Rhythm) -> Schedule:
 
 
 @pytest.mark.parametrize(
-    "rhythm",
+    "recurrence",
     [
         Cron("15 3 * * 1", "Europe/Berlin"),
         Every(timedelta(days=1, hours=6), NOW, "UTC"),
@@ -61,8 +61,8 @@ def a_schedule(rhythm: Rhythm) -> Schedule:
     ],
     ids=["cron", "every", "once"],
 )
-def test_a_form_filled_with_a_schedule_asks_for_the_same_again(rhythm: Rhythm) -> None:
-    schedule = a_schedule(rhythm)
+def test_a_form_filled_with_a_schedule_asks_for_the_same_again(recurrence: Recurrence) -> None:
+    schedule = a_schedule(recurrence)
     fields = fields_of(schedule)
 
     asked = fields.new().read(some_settings("sqlite:///x"), now=NOW)
@@ -73,7 +73,7 @@ def test_a_form_filled_with_a_schedule_asks_for_the_same_again(rhythm: Rhythm) -
         schedule.rules,
         schedule.channels,
     )
-    assert asked.rhythm == rhythm
+    assert asked.recurrence == recurrence
     assert fields_from(fields.model_dump_json()) == fields
     assert change_between(fields, fields) == {}
 
@@ -87,12 +87,12 @@ def test_only_what_somebody_touched_is_changed() -> None:
     now = changed(schedule, form.change, now=NOW)
 
     assert form.change == {"until": None, "reason": None, "priority": Priority.HIGH, "notify": ()}
-    assert now.rhythm == schedule.rhythm
+    assert now.recurrence == schedule.recurrence
     assert now.rules.until is None
     assert (now.order.reason, now.order.name) == (None, "scan")
 
 
-def test_another_rhythm_is_one_in_the_way_it_was_written() -> None:
+def test_another_recurrence_is_one_in_the_way_it_was_written() -> None:
     was = ScheduleFields(kind="cron", when="0 2 * * *")
 
     assert change_between(was, was.model_copy(update={"kind": "every", "when": "6h"})) == {"every": "6h"}

@@ -1,0 +1,153 @@
+"""Everything a use case may reach for; bootstrap builds it, and tests build others."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from random import Random
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from orchestrator.domain.batch import ErrorGroup
+from orchestrator.domain.batching import Batching
+from orchestrator.domain.caller import Caller
+from orchestrator.domain.clock import Clock
+from orchestrator.domain.errors import GraphUnreachable, UnknownTenant
+from orchestrator.domain.ids import JobNumber, WorkerId
+from orchestrator.domain.known_waits import KnownWaits
+from orchestrator.domain.notice import Channel, Delivery, Notice
+from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.tenant import Tenant
+from orchestrator.queueing.wake_ups import WakeUps
+from orchestrator.store.engine.database import Store
+from orchestrator.telemetry.metering import Metering
+from orchestrator.throttle.protocol import Throttle
+
+if TYPE_CHECKING:
+    from orchestrator.telemetry.metrics import Metrics
+
+
+class Permission(StrEnum):
+    """What a token says about the one permission that the action needs."""
+
+    GRANTED = "granted"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """What can be read in a token without judging it; a token that cannot be read leaves all but the first empty."""
+
+    permission: Permission
+    kind: str | None = None
+    app: str | None = None
+    tenant: str | None = None
+    audience: str | None = None
+    audience_fits: bool = True
+    permissions: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WayView:
+    """The way that calls go: the root of Graph, and the proxy between, without its password."""
+
+    root: str
+    proxy: str | None = None
+
+
+class Connection(Caller, Protocol):
+    """Graph in the name of one tenant."""
+
+    async def check_way(self) -> WayView:
+        """Go the way of a call (proxy, TLS, HTTP), to no device; GraphUnreachable says what keeps calls away."""
+        ...
+
+    async def issuer_seen(self) -> str | None:
+        """Who issued the certificate that is shown for Graph; None where none can be seen."""
+        ...
+
+    async def token_view(self) -> TokenView:
+        """Sign in and read the token; SignInRefused or SignInUnreachable where there is none."""
+        ...
+
+
+class Reader(Protocol):
+    """Reads of Graph as one tenant; SignInRefused, SignInUnreachable, ReadRefused, ReadFailed, GraphUnreachable."""
+
+    async def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> Any:
+        """The JSON value at a path below the root of Graph."""
+        ...
+
+    def pages(self, path: str, *, headers: Mapping[str, str] | None = None) -> AsyncIterator[Mapping[str, Any]]:
+        """The pages of a collection, each an object with a list called `value`."""
+        ...
+
+
+class Reports(Protocol):
+    """Reports of Intune, exported as one tenant."""
+
+    async def fetch(self, report: str, columns: Sequence[str], into: BinaryIO, *, most: int) -> None:
+        """Write the report's zip file, of at most `most` bytes, into a file; the errors of `Reader`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """The read side of Graph as one tenant."""
+
+    reader: Reader
+    reports: Reports
+
+
+async def _no_reads(tenant: Tenant) -> Reads:
+    raise GraphUnreachable(f"This process reads nothing from Graph for tenant {tenant.name!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Messenger:
+    """The channels that there are, how a notice gets there, and the address that it links to."""
+
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    deliver: Callable[[Channel, Notice], Awaitable[Delivery]] | None = None
+    public_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The parts that make the whole."""
+
+    store: Store
+    clock: Clock
+    chance: Random
+    worker: WorkerId
+    kind: str
+    version: str
+    tenants: Mapping[str, Tenant]
+    connect: Callable[[Tenant], Awaitable[Connection]]
+    throttle: Throttle
+    wake_ups: WakeUps
+    policy: RetryPolicy
+    batching: Batching
+    started_at: datetime
+    keep_days: int = 90
+    inventory_max_age: timedelta = timedelta(days=7)
+    longest_key: timedelta = timedelta(days=365)
+    metering: Metering = field(default_factory=Metering)
+    waits: KnownWaits = field(default_factory=KnownWaits)
+    messenger: Messenger = field(default_factory=Messenger)
+    read: Callable[[Tenant], Awaitable[Reads]] = _no_reads
+    words: dict[tuple[JobNumber, ErrorGroup], str] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> Metrics:
+        """What this process counts."""
+        return self.metering.metrics
+
+    def tenant(self, name: str) -> Tenant:
+        """The tenant of this name; UnknownTenant says which there are."""
+        if name not in self.tenants:
+            raise UnknownTenant(name, tuple(self.tenants))
+        return self.tenants[name]

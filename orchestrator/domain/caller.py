@@ -1,0 +1,27 @@
+"""Who makes calls in the name of one tenant, as the engine sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
+from orchestrator.domain.outcome import Outcome
+
+
+class Caller(Protocol):
+    """Makes calls in the name of one tenant."""
+
+    async def ready(self) -> Outcome | None:
+        """Wait until a call would leave at once; what every call would come to, where none can leave."""
+        ...
+
+    async def trigger(self, call: Call, may_leave: MayLeave) -> Outcome | None:
+        """One call; None where `may_leave` answered False once there was a connection, and nothing was sent."""
+        ...
+
+    async def trigger_together(
+        self, calls: Sequence[Call], may_leave: MayLeave
+    ) -> list[Outcome] | EnvelopesRefused | None:
+        """Several calls in one envelope, their outcomes in the same order; None as above."""
+        ...

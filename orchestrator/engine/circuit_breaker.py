@@ -1,0 +1,271 @@
+"""Brake: stop a job that goes badly, let its canaries go first, and wait out an outage of Graph."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import assert_never
+
+from orchestrator.app import App
+from orchestrator.domain.batch import ErrorGroup, TargetChange
+from orchestrator.domain.circuit_breaker import (
+    Braked,
+    FailureClass,
+    GoOn,
+    Outage,
+    OutcomeWindow,
+    failure_class,
+    judge,
+    outage_found,
+    patience_with,
+    window_of,
+)
+from orchestrator.domain.course import EventKind
+from orchestrator.domain.errors import TryLater
+from orchestrator.domain.ids import JobNumber
+from orchestrator.domain.job import JobStatus
+from orchestrator.domain.outcome import GraphError
+from orchestrator.domain.stop_reasons import (
+    CANARIES_LOST,
+    brake_reason,
+    canary_reason,
+    outage_reason,
+    outage_stop_reason,
+)
+from orchestrator.domain.target import TargetStatus
+from orchestrator.engine.caution import Caution
+from orchestrator.engine.outages import Found, News, OutageChange, Outages, Over, StillOut
+from orchestrator.engine.recorder import Entry
+from orchestrator.store.engine.database import Transaction
+from orchestrator.store.work.brakes import BrakeState
+from orchestrator.telemetry.logger import get_logger
+
+log = get_logger(__name__)
+
+_OfJobs = Callable[[Iterable[JobNumber]], None]
+_JOBS_A_PAGE = 20
+_LOOK = 1.0
+_LOOK_AT_ERRORS = 0.2
+"""Seconds between two looks at one job: each locks its row, which a job that nothing paces has no time for. One whose
+latest devices fared badly waits for the look instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the brake of a job knew, None where the job rests already; whether it was stopped just now."""
+
+    brake: BrakeState | None
+    stopped: bool = False
+
+
+async def judge_job(app: App, job: JobNumber) -> Judged:
+    """Look at the canaries of a job while it has any, else at all of it; stop it where that went badly."""
+    async with app.store.transaction() as tx:
+        brake = await tx.brakes.of_active(job)
+        if brake is None:
+            return Judged(None)
+        reason = await (_fault_of_canaries if brake.canaries or brake.canaries_lost else _fault_of_all)(tx, job, brake)
+        if reason is not None:
+            await _stop(tx, job, reason, event=EventKind.BRAKED)
+    return Judged(brake, stopped=reason is not None)
+
+
+async def that_go_on(app: App, jobs: Sequence[JobNumber]) -> dict[JobNumber, BrakeState]:
+    """The brakes of those jobs that nothing is to be done about: one look for all, which locks nothing.
+
+    A process with a thousand lanes has a hundred jobs to look at each second, and writes nothing meanwhile.
+    """
+    async with app.store.reading() as tx:
+        brakes = await tx.brakes.of_all_active(jobs)
+        ended = await _that_ended(tx, jobs)
+    return {
+        job: brake
+        for job, brake in brakes.items()
+        if not (brake.canaries or brake.canaries_lost)
+        and judge(ended[job], brake.since, brake.options) == GoOn(brake.since)
+    }
+
+
+async def judge_canaries(app: App) -> None:
+    """Look at canaries that have all ended: whoever should have looked may have died."""
+    async with app.store.reading() as tx:
+        jobs = await tx.brakes.with_canaries(limit=_JOBS_A_PAGE)
+    for job in jobs:
+        await judge_job(app, job)
+
+
+async def begin_anew(tx: Transaction, job: JobNumber) -> None:
+    """A person lets the job go on: what went wrong before is looked at no more."""
+    await tx.brakes.look_from(job, await _all_that_ended(tx, job))
+    await tx.brakes.set_outage(job, None, reason=None)
+
+
+class CircuitBreaker:
+    """What one process does for the brakes of the jobs that it works on, after each write of outcomes."""
+
+    def __init__(self, app: App, outages: Outages, caution: Caution, *, forbid: _OfJobs, rest: _OfJobs) -> None:
+        self._app, self._outages, self._caution = app, outages, caution
+        self._forbid, self._rest = forbid, rest
+        self._seen: dict[JobNumber, _Seen] = {}
+
+    async def look(self, entry: Entry, news: dict[JobNumber, News]) -> None:
+        """Write down what was found of Graph, and judge the jobs that may have to stop."""
+        for job, count in Counter(
+            change.key.job for change in entry.targets if change.status is TargetStatus.ACCEPTED
+        ).items():
+            self._seen.setdefault(job, _Seen()).ended += count
+        for change in entry.targets:
+            if change.status is not TargetStatus.ACCEPTED and change.status.is_final:
+                self._seen.setdefault(change.key.job, _Seen()).take_in(change)
+        try:
+            await self._tell(news)
+            jobs = [job for job in self._seen if self._calls_for_a_look(job)]
+            going_on = await that_go_on(self._app, jobs) if jobs else {}
+            for job in jobs:
+                if job in going_on:
+                    self._mark_judged(job, going_on[job])
+                else:
+                    await self._judge(job)
+        except TryLater as problem:
+            # What was not looked at now is looked at with the next outcome.
+            log.warning("brake.waiting", reason=str(problem))
+
+    def keep(self, jobs: Collection[JobNumber]) -> None:
+        """Forget all others: of one that is held again, the next device that ends calls for a look."""
+        for job in self._seen.keys() - set(jobs):
+            del self._seen[job]
+
+    def _calls_for_a_look(self, job: JobNumber) -> bool:
+        seen = self._seen[job]
+        waits_for_it = seen.ended > 0 and self._caution.is_cautious(job)
+        return waits_for_it or seen.calls_for_a_look_at(self._app.clock.monotonic())
+
+    async def _judge(self, job: JobNumber) -> None:
+        judged = await judge_job(self._app, job)
+        if judged.brake is not None and not judged.stopped:
+            self._mark_judged(job, judged.brake)
+            return
+        self._seen.pop(job, None)
+        if judged.stopped:
+            self._forbid([job])
+        else:
+            # Whoever stopped it: here nothing more leaves until that is seen by the way.
+            self._rest([job])
+
+    def _mark_judged(self, job: JobNumber, brake: BrakeState) -> None:
+        self._caution.judge_by(job, brake.options)
+        self._seen[job] = _Seen(brake, judged_at=self._app.clock.monotonic())
+
+    async def _tell(self, news: dict[JobNumber, News]) -> None:
+        if not news:
+            return
+        try:
+            async with self._app.store.transaction() as tx:
+                for job, each in sorted(news.items()):
+                    if each.change is not None:
+                        await _write_outage(tx, job, each.change)
+                    if each.forgiven:
+                        await tx.brakes.forgive(job, each.forgiven)
+        except TryLater:
+            self._outages.put_back(news)
+            raise
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What this process saw of a job since it was last judged."""
+
+    brake: BrakeState | None = None
+    ended: int = 0
+    has_error: bool = False
+    judged_at: float = -math.inf
+
+    def take_in(self, change: TargetChange) -> None:
+        self.ended += 1
+        group = ErrorGroup(change.status, change.http_status, change.error_code or "")
+        self.has_error = self.has_error or failure_class(group) is FailureClass.ERROR
+
+    def calls_for_a_look_at(self, now: float) -> bool:
+        if self.brake is None or self.brake.canaries:
+            return self.ended > 0
+        if self.has_error:
+            return now - self.judged_at >= _LOOK_AT_ERRORS
+        return self.ended >= self.brake.options.sample and now - self.judged_at >= _LOOK
+
+
+async def _fault_of_canaries(tx: Transaction, job: JobNumber, brake: BrakeState) -> str | None:
+    if brake.canaries_lost:
+        await tx.brakes.release_canaries(job, now=await tx.now())
+        return CANARIES_LOST
+    window = await tx.brakes.canary_window(job, brake.canaries)
+    if window is None:
+        return None
+    await tx.brakes.release_canaries(job, now=await tx.now())
+    await tx.brakes.look_from(job, await _all_that_ended(tx, job))
+    log.info("job.canaries_ended", job=job, canaries=window.ended, errors=window.errors)
+    return canary_reason(window, brake.options) if window.is_bad(brake.options.share) else None
+
+
+async def _fault_of_all(tx: Transaction, job: JobNumber, brake: BrakeState) -> str | None:
+    verdict = judge(await _all_that_ended(tx, job), brake.since, brake.options)
+    if isinstance(verdict, Braked):
+        return brake_reason(verdict.window, brake.options)
+    if verdict.since != brake.since:
+        await tx.brakes.look_from(job, verdict.since)
+    return None
+
+
+async def _stop(tx: Transaction, job: JobNumber, reason: str, *, event: EventKind | None = None) -> None:
+    active = (JobStatus.QUEUED, JobStatus.RUNNING)
+    await tx.jobs.move(job, JobStatus.STOPPED, frm=active, reason=reason, now=await tx.now(), event=event)
+    log.error("job.braked", job=job, reason=reason)
+
+
+async def _write_outage(tx: Transaction, job: JobNumber, change: OutageChange) -> None:
+    brake = await tx.brakes.of_active(job)
+    if brake is None:
+        return
+    now = await tx.now()
+    match change:
+        case Found(wait, error):
+            if brake.outage is None:
+                await _set_outage(tx, job, outage_found(now, wait), error)
+                await tx.brakes.mark_outage(job, is_out=True, now=now)
+                log.warning("job.outage", job=job, code=error.code, http_status=error.http_status)
+        case StillOut(wait, error):
+            if brake.outage is None:
+                return
+            longer = brake.outage.after_probe(now, wait, await _patience(tx, job, error))
+            if longer is None:
+                await _stop(tx, job, outage_stop_reason(brake.outage.since, error))
+            else:
+                await _set_outage(tx, job, longer, error)
+        case Over():
+            if brake.outage is not None:
+                await tx.brakes.set_outage(job, None, reason=None)
+                await tx.brakes.mark_outage(job, is_out=False, now=now)
+                log.warning("job.outage_over", job=job, seconds=round((now - brake.outage.since).total_seconds(), 1))
+        case _:
+            assert_never(change)
+
+
+async def _set_outage(tx: Transaction, job: JobNumber, outage: Outage, error: GraphError) -> None:
+    reason = outage_reason(outage, error, await _patience(tx, job, error))
+    await tx.brakes.set_outage(job, outage, reason=reason)
+
+
+async def _patience(tx: Transaction, job: JobNumber, error: GraphError) -> timedelta:
+    accepted = (await tx.jobs.tallies([job]))[job].accepted
+    return patience_with(error, accepted_before=accepted > 0)
+
+
+async def _all_that_ended(tx: Transaction, job: JobNumber) -> OutcomeWindow:
+    return (await _that_ended(tx, [job]))[job]
+
+
+async def _that_ended(tx: Transaction, jobs: Sequence[JobNumber]) -> dict[JobNumber, OutcomeWindow]:
+    tallies, errors = await tx.jobs.tallies(jobs), await tx.jobs.errors_of(jobs)
+    return {job: window_of(tallies[job], errors[job]) for job in jobs}

@@ -1,0 +1,311 @@
+"""Calls of one lane from their departure to what they make of their targets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from orchestrator.domain.batch import Claim
+from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
+from orchestrator.domain.ids import JobNumber, client_request_id
+from orchestrator.domain.lane import LaneCalls
+from orchestrator.domain.outcome import Accepted, Deferred, GraphError, Outcome, Uncertain
+from orchestrator.domain.retry import Again, Halt, NextStep, Settle
+from orchestrator.domain.target import Target, TargetStatus
+from orchestrator.engine.cooldown import Cooldown, is_answer
+from orchestrator.engine.first_verdict import count_settled, end_first_answers
+from orchestrator.engine.leased_batch import LeasedBatch
+from orchestrator.engine.ports import Lane, Ports
+from orchestrator.engine.stop import StopSignal
+from orchestrator.telemetry.logger import get_logger
+from orchestrator.throttle.gcra import Permit, Refusal
+from orchestrator.throttle.travel_time import Travel
+
+log = get_logger(__name__)
+
+Group = list[tuple[Target, Permit]]
+"""What travels in one request."""
+
+
+class InFlightCalls:
+    """Everything of a lane that waits for its departure or its answer."""
+
+    def __init__(self, lane: Lane, ports: Ports, stop: StopSignal, cooldown: Cooldown) -> None:
+        self._lane, self._ports, self._stop, self._cooldown = lane, ports, stop, cooldown
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._most = 0
+        self._few = asyncio.Event()
+        self._slots = asyncio.Semaphore(lane.at_once)
+        self._sent: Counter[JobNumber] = Counter()
+        self._travel = Travel()
+        self._without_token: list[datetime] = []
+        self.takes_envelopes = True
+        self.round_trip = 0.0
+
+    @property
+    def count(self) -> int:
+        """Requests that wait for their departure or their answer."""
+        return len(self._tasks)
+
+    @property
+    def token_awaited_since(self) -> datetime | None:
+        """Since when the first call waits that needs a token; None where every call has one."""
+        return self._without_token[0] if self._without_token else None
+
+    def start(self, held: LeasedBatch, group: Group) -> None:
+        """Let a group leave at its departure."""
+        task = asyncio.create_task(self._fly(held, group))
+        self._tasks.add(task)
+        task.add_done_callback(self._landed)
+
+    async def until_below(self, most: int) -> None:
+        """Until no more than so many are under way, or somebody asks to stop."""
+        self._most = most
+        while len(self._tasks) > most and not self._stop.is_requested:
+            self._few.clear()
+            waiting = {asyncio.create_task(self._stop.wait()), asyncio.create_task(self._few.wait())}
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for each in waiting:
+                    each.cancel()
+
+    async def drain(self, patience: float) -> None:
+        """Wait for the answers that are on their way; those that take longer count as never heard."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=patience)
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if len(self._tasks) <= self._most:
+            self._few.set()
+
+    async def _fly(self, held: LeasedBatch, group: Group) -> None:
+        """From its departure to what it makes of its targets: whatever breaks, none of them stays on its way."""
+        try:
+            await self._until(group[-1][1].earliest)
+            await self._slots.acquire()
+        except asyncio.CancelledError:
+            self._withdraw(held, [target for target, _ in group])
+            raise
+        try:
+            # Whatever may have to be waited for comes before the last look at whether they may leave.
+            unready = await self._unready(held, group)
+            targets = self._leaving(held, group, is_ready=unready is None)
+            if not targets:
+                return
+            left_at, sent_at = self._ports.clock.monotonic(), self._ports.utc()
+            if unready is not None:
+                await self._take_in(held, targets, [unready] * len(targets), sent_at, left_at)
+                return
+            outcomes = await self._heard(held, targets)
+            if outcomes is None:
+                self._withdraw(held, targets)
+                return
+            took = self._ports.clock.monotonic() - left_at
+            self.round_trip = took if not self.round_trip else self.round_trip + (took - self.round_trip) / 8
+            self._count(outcomes, took)
+            await self._take_in(held, targets, outcomes, sent_at, left_at)
+        finally:
+            self._slots.release()
+
+    async def _until(self, instant: float) -> None:
+        """Until that moment and no sooner: a timer may ring early, by as much as its clock ticks (16 ms on Windows)."""
+        while self._ports.clock.monotonic() < instant:
+            await sleep_until(self._ports, instant)
+
+    async def _unready(self, held: LeasedBatch, group: Group) -> Outcome | None:
+        """What the calls come to that cannot even leave; None where they can."""
+        self._without_token.append(since := self._ports.utc())
+        try:
+            return await self._lane.caller.ready()
+        except asyncio.CancelledError:
+            self._withdraw(held, [target for target, _ in group])
+            raise
+        except Exception as problem:
+            log.exception("call.broke", job=held.claim.job, lines=[target.line for target, _ in group])
+            return Deferred(GraphError("CallBroke", f"an error in Muster ({type(problem).__name__}, see the log)"))
+        finally:
+            self._without_token.remove(since)
+
+    def _withdraw(self, held: LeasedBatch, targets: Iterable[Target]) -> None:
+        held.give_back(targets)
+        if not self._allows(held) or self._stop.is_requested:
+            held.release_prefetched()
+        self._ports.recorder.add(held)
+
+    def _leaving(self, held: LeasedBatch, group: Group, *, is_ready: bool) -> list[Target]:
+        """Those that may still leave now; the others wait as if they had never been taken.
+
+        What cannot even leave needs no permit that still lives: it is to be known however long that took to find out.
+        """
+        now = self._ports.clock.monotonic()
+        may_leave = not self._stop.is_requested and self._cooldown.is_open and self._allows(held)
+        leaving = [target for target, permit in group if may_leave and (now <= permit.latest or not is_ready)]
+        # What was prepared before a job began to fare badly waits for its brake as what is drawn after that.
+        leaving = leaving[: self._ports.caution.room(job := held.claim.key.job, self._sent[job], len(leaving))]
+        if len(leaving) < len(group):
+            lines = {target.line for target in leaving}
+            self._withdraw(held, [target for target, _ in group if target.line not in lines])
+        return leaving
+
+    def _allows(self, held: LeasedBatch) -> bool:
+        is_out = self._ports.outages.is_out(held.claim.key.job) and not held.claim.is_probe
+        return not is_out and self._ports.gate.allows(held)
+
+    async def _heard(self, held: LeasedBatch, targets: Sequence[Target]) -> list[Outcome] | None:
+        """The outcomes of calls to these targets, an error of ours among them; None where nothing was done."""
+        claim = held.claim
+        job = claim.key.job
+        self._sent[job] += len(targets)
+        try:
+            outcomes = await self._send(
+                [self._named(claim, target) for target in targets],
+                # Making a connection can take ten seconds, in which a person may have paused the job.
+                may_leave=lambda: not self._stop.is_requested and self._cooldown.is_open and self._allows(held),
+            )
+        except asyncio.CancelledError:
+            # We end before the answer came. What we know is recorded: that it was sent.
+            lost = Uncertain(GraphError("Interrupted", "sent, and the answer was not waited for"))
+        except Exception as problem:
+            log.exception("call.broke", job=claim.job, lines=[target.line for target in targets])
+            lost = _broken(problem)
+        else:
+            if outcomes is None or len(outcomes) == len(targets):
+                return outcomes
+            log.error("call.miscounted", job=claim.job, outcomes=len(outcomes), targets=len(targets))
+            lost = _broken(IndexError(f"{len(outcomes)} outcomes for {len(targets)} calls"))
+        finally:
+            self._sent.subtract({job: len(targets)})
+            if not self._sent[job]:
+                del self._sent[job]
+        return [lost] * len(targets)
+
+    async def _send(self, calls: list[Call], may_leave: MayLeave) -> list[Outcome] | None:
+        """The outcomes; None where nothing was done: they may not leave any more, or envelopes are refused."""
+        if len(calls) == 1:
+            outcome = await self._lane.caller.trigger(calls[0], may_leave)
+            return None if outcome is None else [outcome]
+        outcomes = await self._lane.caller.trigger_together(calls, may_leave)
+        if isinstance(outcomes, EnvelopesRefused):
+            log.warning("lane.envelopes_refused", lane=self._lane.key, code=outcomes.error.code)
+            self.takes_envelopes = False
+            return None
+        return outcomes
+
+    def _named(self, claim: Claim, target: Target) -> Call:
+        request = client_request_id(claim.job, target.line, target.attempts + 1)
+        return Call(claim.action, claim.via, target.device, request)
+
+    async def _take_in(
+        self,
+        held: LeasedBatch,
+        targets: Sequence[Target],
+        outcomes: Sequence[Outcome],
+        sent_at: datetime,
+        left_at: float,
+    ) -> None:
+        ids = [outcome.request_id for outcome in outcomes if isinstance(outcome, Accepted)]
+        if len(ids) == len(outcomes):
+            self._accept(held, targets, ids, sent_at, left_at)
+            return
+        now = self._ports.clock.monotonic()
+        refusals: list[Refusal] = []
+        for target, given in zip(targets, outcomes, strict=True):
+            try:
+                outcome, refusal = self._cooldown.apply(given, now - left_at)
+                step = self._step(held, target, outcome, sent_at=sent_at, left_at=left_at, now=now)
+            except Exception as problem:
+                log.exception("outcome.broke", job=held.claim.job, line=target.line)
+                refusal, step = None, Settle(TargetStatus.UNCERTAIN, _broken(problem).error)
+            if refusal is not None:
+                refusals.append(refusal)
+            self._ports.recorder.add(held, [held.apply(target, step, sent_at=sent_at)])
+        end_first_answers(held, self._ports)
+        if refusals:
+            # Of one envelope the longest wait counts for all: https://learn.microsoft.com/graph/throttling
+            await self._cooldown.share(max(refusals, key=lambda refusal: refusal.wait or 0.0))
+
+    def _accept(
+        self, held: LeasedBatch, targets: Sequence[Target], ids: Sequence[str | None], sent_at: datetime, left_at: float
+    ) -> None:
+        """What `_take_in` makes of a request of which all was accepted, once for all of it: nearly every request."""
+        ports, job = self._ports, held.claim.key.job
+        self._cooldown.mark_answered()
+        ports.outages.note_word(job, left_at=left_at, is_probe=held.claim.is_probe)
+        if not held.is_lost:
+            ports.caution.add_good(job, len(targets))
+        ports.recorder.mark_answered(job)
+        ports.recorder.add(held, held.accept(targets, ids, sent_at=sent_at))
+        if held.first_answers is not None:
+            held.first_answers.add(Accepted())
+            end_first_answers(held, ports)
+
+    def _count(self, outcomes: Sequence[Outcome], took: float) -> None:
+        calls, throttled = len(outcomes), sum(_is_throttled(outcome) for outcome in outcomes)
+        late = calls if self._travel.is_late(took, self._ports.clock.monotonic()) else 0
+        self._ports.recorder.add_calls(self._lane.key, LaneCalls(calls, throttled, late))
+
+    def _step(
+        self, held: LeasedBatch, target: Target, outcome: Outcome, *, sent_at: datetime, left_at: float, now: float
+    ) -> NextStep:
+        job = held.claim.key.job
+        step = self._ports.policy.next_step(
+            outcome,
+            used=target.attempts - target.uncharged + 1,
+            repeatable=held.claim.action.is_repeatable,
+            # Drawn only where somebody will wait: most calls are accepted.
+            jitter=0.0 if isinstance(outcome, Accepted) else self._ports.chance.random(),
+            doubtful=target.doubtful,
+            accepted_before=held.accepted_before,
+            is_outage=self._ports.outages.note(
+                job, target, outcome, left_at=left_at, now=now, is_probe=held.claim.is_probe
+            ),
+            asked=target.attempts + 1,
+            age=self._age(target),
+        )
+        first = held.first_answers
+        if first is not None:
+            first.add(outcome)
+            if isinstance(step, Settle) and step.error is not None and first.keeps_back(outcome):
+                # Recorded as waiting until the verdict: after a crash it is called again, which a refusal allows.
+                first.keep_back(target, step, sent_at)
+                return Again(0.0, step.error, charged=False)
+        if isinstance(step, Settle) and not held.is_lost:
+            count_settled(self._ports, job, step)
+        if isinstance(step, Halt):
+            self._ports.gate.forbid([job])
+            self._ports.recorder.add_halt(job, step)
+        elif is_answer(outcome):
+            self._ports.recorder.mark_answered(job)
+        return step
+
+    def _age(self, target: Target) -> float:
+        first = target.first_attempt_at
+        return 0.0 if first is None else (self._ports.utc() - first).total_seconds()
+
+
+async def sleep_until(ports: Ports, instant: float) -> None:
+    """Until that moment of the monotonic clock, or a little less: whoever waits looks again."""
+    wait = instant - ports.clock.monotonic()
+    if wait > 0:
+        await ports.clock.sleep(min(max(wait, _TICK), _LONGEST_NAP))
+
+
+def _is_throttled(outcome: Outcome) -> bool:
+    return isinstance(outcome, Deferred) and outcome.closes_lane
+
+
+def _broken(problem: Exception) -> Uncertain:
+    # Asking again would break again: a person has to look, at the log first.
+    said = f"an error in Muster; the device may have been called ({type(problem).__name__}, see the log)"
+    return Uncertain(GraphError("CallBroke", said), is_answer=True)
+
+
+_LONGEST_NAP = 1.0
+_TICK = 0.001

@@ -1,0 +1,62 @@
+"""Take up what silent workers left: outside every limit, some batches at a time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from orchestrator.app import App
+from orchestrator.engine.circuit_breaker import judge_canaries
+from orchestrator.engine.close_windows import close_windows
+from orchestrator.telemetry.logger import get_logger
+
+log = get_logger(__name__)
+
+LEASE = timedelta(seconds=10)
+"""How long a claim stands without a heartbeat; a killed worker's work is taken up soon after."""
+
+_BATCHES_A_PAGE = 50
+_RECEPTION_PATIENCE = timedelta(minutes=15)
+
+
+async def recover_stalled(app: App) -> int:
+    """Hand back batches whose worker went silent, and settle what nobody settled; answers with the batches."""
+    total = 0
+    while True:
+        async with app.store.transaction() as tx:
+            recovered = await tx.recovery.hand_back(now=await tx.now(), limit=_BATCHES_A_PAGE)
+        total += len(recovered)
+        app.metrics.recovered.inc(len(recovered))
+        for batch in recovered:
+            log.warning(
+                "batch.recovered",
+                job=batch.key.job,
+                batch=batch.key.batch,
+                again=batch.again,
+                uncertain=batch.uncertain,
+            )
+        if len(recovered) < _BATCHES_A_PAGE:
+            break
+    await _settle_leftovers(app)
+    await judge_canaries(app)
+    await close_windows(app)
+    return total
+
+
+async def _settle_leftovers(app: App) -> None:
+    async with app.store.reading() as tx:
+        now = await tx.now()
+        unsettled = await tx.jobs.unsettled(limit=100)
+        cancelled = await tx.jobs.being_cancelled(limit=20)
+        abandoned = await tx.reception.abandoned(untouched_since=now - _RECEPTION_PATIENCE, limit=10)
+    if not (unsettled or cancelled or abandoned):
+        return
+    async with app.store.transaction() as tx:
+        for job in unsettled:
+            await tx.jobs.settle(job, now=now)
+        for job in cancelled:
+            await tx.targets.cancel_waiting(job, batches=10, now=now)
+        for job in cancelled:
+            await tx.jobs.finish_cancelling(job)
+        for job in abandoned:
+            # What is left of it is the next sweep's.
+            await tx.reception.forget(job)

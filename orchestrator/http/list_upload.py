@@ -1,0 +1,65 @@
+"""A device list that is to be kept, as it comes as a form."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from fastapi import Request
+from pydantic import Field
+
+from orchestrator.domain.device import Via
+from orchestrator.http.json_model import JsonModel, Text
+from orchestrator.http.uploads import file_and_texts, form_schema, read_fields
+from orchestrator.intake.device_list import IntakeOptions
+from orchestrator.settings import Settings
+
+
+class ListForm(JsonModel):
+    """The fields beside the file."""
+
+    name: Text = Field(min_length=1)
+    via: Via = Via.MANAGED_DEVICES
+    reason: Text | None = Field(default=None, description="Why; the audit log keeps it.")
+    column: Text | None = Field(default=None, description="Which column holds the id.")
+    skip_invalid: bool = Field(default=False, description="Keep the good rows although others are bad.")
+    only_eligible: bool = Field(default=False, description="Leave out rows that cannot take a ConfigMgr action.")
+    all: bool = Field(default=False, description="Of a report of ours, take every row.")
+
+
+@dataclass(frozen=True, slots=True)
+class ListUpload:
+    """A list that arrived whole."""
+
+    name: str
+    via: Via
+    stream: BinaryIO
+    file_name: str | None
+    options: IntakeOptions
+    reason: str | None
+
+
+@asynccontextmanager
+async def list_received(
+    request: Request, settings: Settings, *, besides: Collection[str] = ()
+) -> AsyncIterator[ListUpload]:
+    """The list of a request; RequestValidationError for what does not fit."""
+    async with file_and_texts(request) as (stream, file_name, texts):
+        form = read_fields(ListForm, {name: text for name, text in texts.items() if name not in besides})
+        options = IntakeOptions(
+            column=form.column,
+            skip_invalid=form.skip_invalid,
+            only_eligible=form.only_eligible,
+            take_all=form.all,
+            max_rows=settings.max_rows,
+            max_bytes=settings.max_bytes,
+            max_columns=settings.max_columns,
+        )
+        yield ListUpload(form.name, form.via, stream, file_name, options, form.reason)
+
+
+def list_schema() -> dict[str, Any]:
+    """The form in the OpenAPI document."""
+    return form_schema(ListForm, ["file", "name"])

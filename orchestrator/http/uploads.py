@@ -1,0 +1,219 @@
+"""A device list that comes as a form: on disk while it is read, and gone afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Literal, TypedDict, TypeVar
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ConfigDict, Field, ValidationError
+from starlette.datastructures import FormData, UploadFile
+
+from orchestrator.domain.access import Actor
+from orchestrator.domain.action import Action, parse_action
+from orchestrator.domain.circuit_breaker import MOST_CANARIES, BrakeOptions
+from orchestrator.domain.device import Via
+from orchestrator.domain.inventory import Identifier
+from orchestrator.domain.job import Priority
+from orchestrator.domain.plain_text import shown
+from orchestrator.http.json_model import JsonModel, Text
+from orchestrator.intake.device_list import IntakeOptions
+from orchestrator.settings import Settings
+from orchestrator.usecases.jobs.submit_job import JobRequest
+
+F = TypeVar("F", bound=JsonModel)
+
+
+class _Limits(TypedDict):
+    max_files: int
+    max_fields: int
+    max_part_size: int
+
+
+Matching = Literal["auto", "id", "name", "serial", "entra", "configmgr"]
+"""What the rows of a list hold."""
+
+FIELDS_ROOM = 1024 * 1024
+"""Bytes that an upload may have besides its file."""
+
+_THE_FILE = "the device list, as a file of a multipart form"
+_MOST_FIELDS = 40
+_MOST_OF_A_FIELD = 16 * 1024
+
+
+_BRAKE = BrakeOptions()
+LIMITS: _Limits = {"max_files": 1, "max_fields": _MOST_FIELDS, "max_part_size": _MOST_OF_A_FIELD}
+"""Bounds of a form that is read to disk."""
+
+
+class SubmissionForm(JsonModel):
+    """The fields beside the file; those that are not given have the defaults of `muster submit`."""
+
+    model_config = ConfigDict(**{**JsonModel.model_config, "str_strip_whitespace": True})
+
+    action: Action
+    via: Via = Via.MANAGED_DEVICES
+    tenant: Text | None = None
+    name: Text | None = None
+    reason: Text | None = None
+    priority: Priority = Priority.NORMAL
+    column: Text | None = Field(default=None, description="Which column holds the id.")
+    skip_invalid: bool = Field(default=False, description="Call the good rows although others are bad.")
+    only_eligible: bool = Field(default=False, description="Leave out rows that cannot take a ConfigMgr action.")
+    all: bool = Field(default=False, description="Of a report of ours, take every row.")
+    match: Matching = Field(
+        default="auto", description="What the rows hold: ids, or names to be matched against the inventory."
+    )
+    prefer: Literal["newest"] | None = Field(
+        default=None, description="Of several devices of one name, the last in contact."
+    )
+    stale_ok: bool = Field(default=False, description="Match against the inventory however old it is.")
+    canary: int = Field(default=0, ge=0, le=MOST_CANARIES, description="Call so many first, and the rest if they go.")
+    brake_share: int = Field(
+        default=_BRAKE.share, ge=1, le=100, description="Percent of true errors that stop the job; 100 never does."
+    )
+    brake_sample: int = Field(
+        default=_BRAKE.sample, ge=1, le=10**9, description="Devices that must have ended before that is judged."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A form that arrived whole."""
+
+    stream: BinaryIO
+    file_name: str | None
+    form: SubmissionForm
+    besides: Mapping[str, str] = field(default_factory=dict)
+    has_action: bool = True
+
+    def request(self, settings: Settings, by: Actor, *, idempotency_key: str | None = None) -> JobRequest:
+        """What is asked for, apart from the devices."""
+        form = self.form
+        return JobRequest(
+            action=form.action,
+            via=form.via,
+            tenant=form.tenant or settings.usual_tenant,
+            by=by,
+            name=form.name,
+            reason=form.reason,
+            priority=form.priority,
+            idempotency_key=idempotency_key,
+            brake=BrakeOptions(form.brake_share, form.brake_sample),
+            canary=form.canary,
+        )
+
+    def options(self, settings: Settings) -> IntakeOptions:
+        """How the list is read."""
+        form = self.form
+        return IntakeOptions(
+            column=form.column,
+            skip_invalid=form.skip_invalid,
+            only_eligible=form.only_eligible,
+            take_all=form.all,
+            max_rows=settings.max_rows,
+            max_bytes=settings.max_bytes,
+            max_columns=settings.max_columns,
+            match=None if form.match == "auto" else Identifier(form.match),
+            prefer_newest=form.prefer is not None,
+            stale_ok=form.stale_ok,
+        )
+
+
+@asynccontextmanager
+async def received(
+    request: Request, *, besides: Collection[str] = (), action_unless_chosen: Action | None = None
+) -> AsyncIterator[Upload]:
+    """The upload of a request, with fields `besides` those of the form; RequestValidationError for what is wrong.
+
+    `action_unless_chosen` stands in where no action was chosen yet, which `has_action` tells.
+    """
+    async with file_and_texts(request) as (stream, file_name, texts):
+        others = {name: texts.pop(name) for name in besides if name in texts}
+        has_action = bool(texts.get("action", "").strip())
+        if not has_action and action_unless_chosen is not None:
+            texts["action"] = action_unless_chosen.value
+        yield Upload(stream, file_name, read_fields(SubmissionForm, texts), others, has_action)
+
+
+@asynccontextmanager
+async def file_and_texts(request: Request) -> AsyncIterator[tuple[BinaryIO, str | None, dict[str, str]]]:
+    """The file of a form with its name, and the fields beside it.
+
+    Asked for inside the route and not as its parameter: a parameter is read before anybody looks at the key.
+    """
+    # A form that is no multipart would be read into memory, whatever its size.
+    if not is_upload(request):
+        raise RequestValidationError([missing_field("file", _THE_FILE)])
+    async with request.form(**LIMITS) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise RequestValidationError([missing_field("file", _THE_FILE)])
+        yield file.file, name_of(file), _texts(form)
+
+
+def is_upload(request: Request) -> bool:
+    """Whether the body is a form that is read to disk, part by part."""
+    return request.headers.get("content-type", "").startswith("multipart/form-data")
+
+
+async def upload_field(request: Request, name: str) -> str:
+    """One text field of an upload, empty where there is none; the form stays with the request, to be read once."""
+    given = (await request.form(**LIMITS)).get(name)
+    return given if isinstance(given, str) else ""
+
+
+def read_fields(form: type[F], texts: Mapping[str, Any]) -> F:
+    """The fields, checked; an empty one is as good as none, and names are taken in any letter case."""
+    given: dict[str, Any] = {name: text for name, text in texts.items() if not isinstance(text, str) or text.strip()}
+    if "action" in given:
+        given["action"] = parse_action(given["action"]) or given["action"]
+    for name, words in (("via", Via), ("priority", Priority)):
+        if name in given:
+            given[name] = _spelled(given[name], [word.value for word in words])
+    for name in ("match", "prefer"):
+        if name in given:
+            given[name] = given[name].strip().casefold()
+    try:
+        return form.model_validate(given)
+    except ValidationError as problem:
+        raise RequestValidationError(
+            [{**each, "loc": ("body", *each["loc"])} for each in problem.errors(include_context=False)]
+        ) from problem
+
+
+def form_schema(form: type[JsonModel], required: list[str]) -> dict[str, Any]:
+    """A form with a file in the OpenAPI document."""
+    schema = form.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    schema.pop("additionalProperties", None)
+    schema["properties"] = {
+        "file": {"type": "string", "format": "binary", "description": "The device list, as CSV."},
+        **schema["properties"],
+    }
+    schema["required"] = required
+    content = {"schema": schema, "encoding": {"file": {"contentType": "text/csv"}}}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": content}}}
+
+
+def _texts(form: FormData) -> dict[str, str]:
+    return {name: value for name, value in form.multi_items() if isinstance(value, str)}
+
+
+def name_of(file: UploadFile) -> str | None:
+    """The name of an uploaded file, without a folder; None where it has none."""
+    # Some browsers of old send the whole path.
+    name = (file.filename or "").replace("\\", "/").rpartition("/")[2][:255].replace("\x00", "")
+    return shown(name) or None
+
+
+def _spelled(text: str, names: list[str]) -> str:
+    return next((name for name in names if name.casefold() == text.strip().casefold()), text)
+
+
+def missing_field(field: str, what: str) -> dict[str, Any]:
+    """The fault of a form without a field that it needs, as pydantic words it."""
+    return {"type": "missing", "loc": ("body", field), "msg": f"Field required: {what}", "input": None}

@@ -1,0 +1,96 @@
+"""What API and pages are given alike: the application, and what belongs to the web process alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from orchestrator.app import App
+from orchestrator.domain.access import CHANGE_REFUSED, SIGN_IN_FAILED, Actor, Limits, Refusal
+from orchestrator.engine.driver import Driver
+from orchestrator.engine.stop import StopSignal
+from orchestrator.http.forwarded import address_of
+from orchestrator.http.sign_in_limits import Attempts, OneTimeLink
+from orchestrator.settings import Settings
+from orchestrator.usecases.access.known_keys import KnownKeys
+from orchestrator.usecases.access.person_sign_in import Provider
+from orchestrator.usecases.access.record_refusals import Refusals
+from orchestrator.usecases.access.sign_in import Directory
+from orchestrator.usecases.jobs.sample_progress import Sampler
+from orchestrator.usecases.jobs.watch import Watch
+from orchestrator.usecases.operations.check_health import RecentHealth
+
+MOST_OF_A_BODY = 256 * 1024
+"""Bytes of a request that is no upload."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebContext:
+    """One web process; `driver` is there where it also works, `link` where it is one person's own.
+
+    `sampler` shows by its looks that the process goes on. `attempts` counts one-time links that were wrong, by address.
+    `announce` shows the link to whoever started the process.
+    """
+
+    app: App
+    settings: Settings
+    watch: Watch
+    stop: StopSignal
+    attempts: Attempts
+    sampler: Sampler
+    health: RecentHealth
+    refusals: Refusals
+    known_keys: KnownKeys
+    driver: Driver | None = None
+    link: OneTimeLink | None = None
+    people: Provider | None = None
+    announce: Callable[[OneTimeLink], None] | None = None
+
+    @property
+    def directory(self) -> Directory:
+        """Through whom people sign in, and what the operators among them may do at most."""
+        given = self.settings.people
+        limits = Limits()
+        if given is not None:
+            limits = Limits(given.operator_ceiling, given.operator_actions, given.operator_tenants)
+        return Directory(self.people, limits)
+
+
+async def record_refused_change(request: Request, parts: WebContext, by: Actor, problem: Exception) -> None:
+    """Writes to the audit log that a change was refused; reading changes nothing, and is not written down."""
+    if request.method in _READING:
+        return
+    subject = next((str(each).replace("\x00", "")[:200] for each in request.path_params.values()), None)
+    asked = f"{request.method} {getattr(request.scope.get('route'), 'path', '')}"
+    await parts.refusals.record(Refusal(by, CHANGE_REFUSED, subject, f"{asked}: {problem}"))
+
+
+async def record_failed_sign_in(request: Request, parts: WebContext, reason: str) -> None:
+    """Writes to the audit log that nobody was let in."""
+    nobody = Actor("unknown", origin_of(request))
+    await parts.refusals.record(Refusal(nobody, SIGN_IN_FAILED, None, reason))
+
+
+_READING = {"GET", "HEAD", "OPTIONS"}
+
+
+def origin_of(request: Request) -> str:
+    """The address that a request comes from, as the audit log says it; `unknown` where there is none."""
+    return (address_of(request.client.host) if request.client else None) or "unknown"
+
+
+def served(request: Request) -> WebContext:
+    """The parts of the process that this request reached."""
+    parts: WebContext = request.app.state.served
+    return parts
+
+
+def _app(parts: Annotated[WebContext, Depends(served)]) -> App:
+    return parts.app
+
+
+Parts = Annotated[WebContext, Depends(served)]
+TheApp = Annotated[App, Depends(_app)]

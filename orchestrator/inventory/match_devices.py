@@ -1,0 +1,140 @@
+"""Rows that name devices by something else than a managed device id are matched against the inventory."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from orchestrator.app import App
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.inventory import (
+    Ambiguous,
+    Identifier,
+    InventoryDevice,
+    Match,
+    Matched,
+    Named,
+    NotEligible,
+    Unknown,
+    choose,
+    compare_key,
+    is_placeholder,
+)
+from orchestrator.domain.spans import span
+from orchestrator.inventory.contents import NoInventory
+from orchestrator.store.jobs.inventory import Inventory
+
+
+class InventoryTooOld(RequestRejected):
+    """The inventory is older than the installation trusts."""
+
+    def __init__(self, tenant: str, age: timedelta, max_age: timedelta) -> None:
+        super().__init__(
+            f"The inventory of tenant {tenant!r} is {span(age.total_seconds())} old, more than the "
+            f"{span(max_age.total_seconds())} of MUSTER_INVENTORY_MAX_AGE, so names are not matched against it. "
+            "`muster inventory refresh` or `muster inventory import FILE` renews it; --stale-ok takes it as it is."
+        )
+
+
+class Matcher:
+    """Matches rows against one inventory; one statement for each kind of identifier in a page of rows."""
+
+    def __init__(self, app: App, inventory: Inventory, *, prefer_newest: bool) -> None:
+        self._app, self._inventory, self._prefer_newest = app, inventory, prefer_newest
+        self.number = inventory.number
+
+    async def match(self, rows: Sequence[Sequence[Named]]) -> list[Match]:
+        """The device of each row, or the reason why there is none; a row lists its cells, the most exact kind first.
+
+        The first cell that can identify a device decides: a row is never matched by its name because its Entra id is
+        unknown, since the name may have gone to another device.
+        """
+        chosen = [_deciding(row) for row in rows]
+        keys: defaultdict[Identifier, set[str]] = defaultdict(set)
+        for by, key in chosen:
+            if key is not None:
+                keys[by].add(key)
+        found: dict[Identifier, dict[str, list[InventoryDevice]]] = {}
+        async with self._app.store.reading() as tx:
+            for by, wanted in keys.items():
+                found[by] = await tx.inventories.matching(self._inventory.number, by, sorted(wanted))
+        return [
+            Unknown(by, is_placeholder=_holds_placeholder(row))
+            if key is None
+            else self._choose(by, found[by].get(key, []))
+            for row, (by, key) in zip(rows, chosen, strict=True)
+        ]
+
+    def _choose(self, by: Identifier, candidates: list[InventoryDevice]) -> Match:
+        # An id names its device whatever manages it, as in a list of ids that needs no inventory.
+        if by is Identifier.ID and candidates:
+            return Matched(candidates[0], by)
+        return choose(by, candidates, prefer_newest=self._prefer_newest)
+
+    async def knows_all(self, by: Identifier, texts: Sequence[str]) -> bool:
+        """Whether the inventory has a device of each of these ids."""
+        keys = {compare_key(by, text) for text in texts}
+        if not keys or None in keys:
+            return False
+        async with self._app.store.reading() as tx:
+            found = await tx.inventories.matching(
+                self._inventory.number, by, sorted(key for key in keys if key is not None)
+            )
+        return len(found) == len(keys)
+
+    def reason(self, match: Unknown | Ambiguous | NotEligible, *, now: datetime) -> str:
+        """Why a row has no device, as a clause of a report or an error."""
+        match match:
+            case Unknown(by, True):
+                return f"unknown: its {by.label} is a placeholder that many devices share"
+            case Unknown(by):
+                age = span((now - self._inventory.read_at).total_seconds())
+                return f"unknown: no device of this {by.label} in the inventory, which is {age} old"
+            case NotEligible(_, candidates):
+                return f"not eligible: {candidates[0].name or candidates[0].id} {candidates[0].objection}"
+            case Ambiguous(by, candidates):
+                some = "; ".join(map(_described, candidates[:_MOST_SHOWN]))
+                more = f"; and {len(candidates) - _MOST_SHOWN:,} more" if len(candidates) > _MOST_SHOWN else ""
+                return f"ambiguous: {len(candidates):,} devices have this {by.label}: {some}{more}"
+
+
+async def open_matcher(
+    app: App, tenant_name: str, *, max_age: timedelta, prefer_newest: bool, is_stale_ok: bool
+) -> Matcher:
+    """A matcher for the tenant's inventory; NoInventory, or InventoryTooOld."""
+    directory = app.tenant(tenant_name).directory
+    async with app.store.reading() as tx:
+        inventory = await tx.inventories.current(directory)
+        now = await tx.now()
+    if inventory is None:
+        raise NoInventory(tenant_name)
+    age = now - inventory.read_at
+    if age > max_age and not is_stale_ok:
+        raise InventoryTooOld(tenant_name, age, max_age)
+    return Matcher(app, inventory, prefer_newest=prefer_newest)
+
+
+def _deciding(row: Sequence[Named]) -> tuple[Identifier, str | None]:
+    for by, text in row:
+        if (key := compare_key(by, text)) is not None:
+            return by, key
+    return (row[0].by if row else Identifier.NAME), None
+
+
+def _holds_placeholder(row: Iterable[Named]) -> bool:
+    return any(by is Identifier.SERIAL and text.strip() and is_placeholder(text) for by, text in row)
+
+
+def _described(device: InventoryDevice) -> str:
+    contact = device.last_contact_at
+    facts = (
+        device.id,
+        device.serial_number,
+        device.management_agent,
+        None if contact is None else f"last contact {contact:%Y-%m-%d}",
+    )
+    return " ".join(fact for fact in facts if fact)
+
+
+_MOST_SHOWN = 5

@@ -1,0 +1,162 @@
+"""Devices that are chosen without a file: by name, by conditions on the inventory, from a saved list or a group."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from orchestrator.app import App
+from orchestrator.domain.conditions import Condition, fits
+from orchestrator.domain.device import Via
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.inventory import Matched, NotEligible, choose
+from orchestrator.intake.pages import unpack_devices
+from orchestrator.intake.selection import SELECTION_COLUMNS
+from orchestrator.inventory.contents import find_devices
+from orchestrator.inventory.device_history import AmbiguousDevice, UnknownDevice
+from orchestrator.inventory.expand_group import devices_of_group
+from orchestrator.inventory.match_devices import open_matcher
+
+
+def _say_nothing(_: str) -> None:
+    """Drop a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Where the devices come from instead of a file: exactly one of the four."""
+
+    devices: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    list_name: str | None = None
+    group: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name of the selection where a job would name its file."""
+        if self.list_name is not None:
+            return self.list_name
+        if self.group is not None:
+            return f"group {self.group}"
+        return ", ".join(self.devices) or " and ".join(condition.text for condition in self.conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionOptions:
+    """How a selection is made; `say` takes sentences about what was left out of it."""
+
+    prefer_newest: bool = False
+    is_stale_ok: bool = False
+    say: Callable[[str], None] = _say_nothing
+
+
+@asynccontextmanager
+async def selected(
+    app: App, tenant_name: str, selection: Selection, options: SelectionOptions
+) -> AsyncIterator[BinaryIO]:
+    """The selection as a list that `IntakeOptions(is_selection=True)` reads, in a file of its own that goes afterwards.
+
+    RequestRejected where it is empty; UnknownDevice, AmbiguousDevice, NoInventory, InventoryTooOld, UnknownList,
+    UnknownGroup, AmbiguousGroup, PermissionMissing.
+    """
+    with tempfile.TemporaryFile() as file:
+        file.write(_csv([SELECTION_COLUMNS]))
+        count = 0
+        async for rows in _rows(app, tenant_name, selection, options):
+            await asyncio.to_thread(file.write, _csv(rows))
+            count += len(rows)
+        if not count:
+            raise RequestRejected(f"The selection has no device: {selection.label}. Nothing was submitted.")
+        file.seek(0)
+        yield file
+
+
+async def _rows(
+    app: App, tenant_name: str, selection: Selection, options: SelectionOptions
+) -> AsyncIterator[list[tuple[str, str, str]]]:
+    if selection.devices:
+        found = [await _one(app, tenant_name, text, prefer_newest=options.prefer_newest) for text in selection.devices]
+        yield [(match.device.id, match.device.name or "", match.matched_by) for match in found]
+    elif selection.list_name is not None:
+        async for rows in _rows_of_list(app, selection.list_name):
+            yield rows
+    elif selection.group is not None:
+        devices = devices_of_group(
+            app,
+            tenant_name,
+            selection.group,
+            prefer_newest=options.prefer_newest,
+            is_stale_ok=options.is_stale_ok,
+            say=options.say,
+        )
+        async for page in devices:
+            yield [(device.id, device.name or "", "group") for device in page]
+    else:
+        async for rows in _rows_where(app, tenant_name, selection.conditions, is_stale_ok=options.is_stale_ok):
+            yield rows
+
+
+async def _one(app: App, tenant_name: str, text: str, *, prefer_newest: bool) -> Matched:
+    by, found, inventory = await find_devices(app, app.tenant(tenant_name), text)
+    match = choose(by, found, prefer_newest=prefer_newest)
+    if isinstance(match, Matched):
+        return match
+    if isinstance(match, NotEligible):
+        device = match.candidates[0]
+        raise RequestRejected(f"{device.name or device.id} {device.objection}.")
+    if not found:
+        raise UnknownDevice(text, tenant_name, has_inventory=inventory is not None)
+    raise AmbiguousDevice(text, [device for device in found if device.is_eligible])
+
+
+async def _rows_where(
+    app: App, tenant_name: str, conditions: Iterable[Condition], *, is_stale_ok: bool
+) -> AsyncIterator[list[tuple[str, str, str]]]:
+    """Eligible devices for which all conditions hold, a page of the inventory at a time."""
+    matcher = await open_matcher(
+        app, tenant_name, max_age=app.inventory_max_age, prefer_newest=False, is_stale_ok=is_stale_ok
+    )
+    now = app.clock.now()
+    last = ""
+    while True:
+        async with app.store.reading() as tx:
+            page = await tx.inventories.page_after(matcher.number, last, limit=_PAGE)
+        if not page:
+            return
+        last = page[-1].id
+        yield [
+            (device.id, device.name or "", "where")
+            for device in page
+            if device.is_eligible and fits(device, conditions, now)
+        ]
+
+
+async def _rows_of_list(app: App, name: str) -> AsyncIterator[list[tuple[str, str, str]]]:
+    async with app.store.reading() as tx:
+        version = await tx.lists.newest(name)
+    if version.via is not Via.MANAGED_DEVICES:
+        raise RequestRejected(f"List {name} addresses devices by {version.via}; a schedule can submit it.")
+    place = -1
+    while True:
+        async with app.store.reading() as tx:
+            page = await tx.lists.page_after(version.list_number, version.version, place)
+        if page is None:
+            return
+        place = page.page
+        devices = await asyncio.to_thread(unpack_devices, page.devices)
+        yield [(device, "", "id") for device in devices.values()]
+
+
+def _csv(rows: Iterable[tuple[str, ...]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+_PAGE = 5_000

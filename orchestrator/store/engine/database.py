@@ -1,0 +1,309 @@
+"""The engine and the transaction: how everything above reaches SQL."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import event, func, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from orchestrator.domain.clock import Clock
+from orchestrator.domain.errors import RequestRejected, SettingsInvalid
+from orchestrator.store.engine.troubles import as_statement_failed, is_nul, is_outage, place_of, unavailable
+from orchestrator.telemetry.logger import get_logger
+
+if TYPE_CHECKING:
+    from orchestrator.store.access.audit import Audit
+    from orchestrator.store.access.keys import Keys
+    from orchestrator.store.access.sessions import Sessions
+    from orchestrator.store.jobs.creations import Creations
+    from orchestrator.store.jobs.inputs import Inputs
+    from orchestrator.store.jobs.inventory import Inventories
+    from orchestrator.store.jobs.job_search import JobSearch
+    from orchestrator.store.jobs.jobs import Jobs
+    from orchestrator.store.jobs.notices import Notices
+    from orchestrator.store.jobs.reception import Reception
+    from orchestrator.store.jobs.samples import Samples
+    from orchestrator.store.jobs.saved_lists import SavedLists
+    from orchestrator.store.jobs.target_lookup import TargetLookup
+    from orchestrator.store.jobs.targets import Targets
+    from orchestrator.store.schedules.occurrences import Occurrences
+    from orchestrator.store.schedules.schedules import Schedules
+    from orchestrator.store.work.batches import Batches
+    from orchestrator.store.work.brakes import Brakes
+    from orchestrator.store.work.emergency_stops import EmergencyStops
+    from orchestrator.store.work.lane_waits import LaneWaits
+    from orchestrator.store.work.lanes import Lanes
+    from orchestrator.store.work.recovery import Recovery
+    from orchestrator.store.work.totals import Totals
+    from orchestrator.store.work.workers import Workers
+
+log = get_logger(__name__)
+
+_PATIENCE = 30
+"""Seconds that a statement, a lock or SQLite's single writer is waited for."""
+
+_LONGEST_IDLE = 10
+"""Seconds after which PostgreSQL ends a transaction in which nobody asks anything: as long as an unextended lease."""
+
+_FRESH = 1.0
+"""Seconds without use after which a connection is tried before it is used again."""
+
+_REPOSITORIES = {
+    "jobs": "orchestrator.store.jobs.jobs:Jobs",
+    "batches": "orchestrator.store.work.batches:Batches",
+    "brakes": "orchestrator.store.work.brakes:Brakes",
+    "targets": "orchestrator.store.jobs.targets:Targets",
+    "target_lookup": "orchestrator.store.jobs.target_lookup:TargetLookup",
+    "inputs": "orchestrator.store.jobs.inputs:Inputs",
+    "inventories": "orchestrator.store.jobs.inventory:Inventories",
+    "reception": "orchestrator.store.jobs.reception:Reception",
+    "recovery": "orchestrator.store.work.recovery:Recovery",
+    "lanes": "orchestrator.store.work.lanes:Lanes",
+    "workers": "orchestrator.store.work.workers:Workers",
+    "lane_waits": "orchestrator.store.work.lane_waits:LaneWaits",
+    "emergency_stops": "orchestrator.store.work.emergency_stops:EmergencyStops",
+    "job_search": "orchestrator.store.jobs.job_search:JobSearch",
+    "keys": "orchestrator.store.access.keys:Keys",
+    "creations": "orchestrator.store.jobs.creations:Creations",
+    "audit": "orchestrator.store.access.audit:Audit",
+    "sessions": "orchestrator.store.access.sessions:Sessions",
+    "samples": "orchestrator.store.jobs.samples:Samples",
+    "totals": "orchestrator.store.work.totals:Totals",
+    "lists": "orchestrator.store.jobs.saved_lists:SavedLists",
+    "schedules": "orchestrator.store.schedules.schedules:Schedules",
+    "occurrences": "orchestrator.store.schedules.occurrences:Occurrences",
+    "notices": "orchestrator.store.jobs.notices:Notices",
+}
+"""The questions by subject, each loaded by the first transaction that asks one."""
+
+
+class Transaction:
+    """One unit of work: questions by name, and what to do once it is true."""
+
+    jobs: Jobs
+    batches: Batches
+    brakes: Brakes
+    targets: Targets
+    target_lookup: TargetLookup
+    inputs: Inputs
+    inventories: Inventories
+    reception: Reception
+    recovery: Recovery
+    lanes: Lanes
+    workers: Workers
+    lane_waits: LaneWaits
+    emergency_stops: EmergencyStops
+    job_search: JobSearch
+    keys: Keys
+    creations: Creations
+    audit: Audit
+    sessions: Sessions
+    samples: Samples
+    totals: Totals
+    lists: SavedLists
+    schedules: Schedules
+    occurrences: Occurrences
+    notices: Notices
+
+    def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
+        self.connection = connection
+        self._clock = clock
+        self._now: datetime | None = None
+        self._afterwards: list[Callable[[], Awaitable[None]]] = []
+
+    if not TYPE_CHECKING:  # or every misspelt name would pass
+
+        def __getattr__(self, name: str) -> Any:
+            """The repository of this name, loaded when it is first asked for: a listing needs few of them."""
+            if name not in _REPOSITORIES:
+                raise AttributeError(name)
+            module, _, kind = _REPOSITORIES[name].partition(":")
+            repository = getattr(import_module(module), kind)(self.connection)
+            setattr(self, name, repository)
+            return repository
+
+    async def now(self) -> datetime:
+        """The one clock that all who share the database agree on.
+
+        SQLite has none of its own: all who share a file share a machine.
+        """
+        if self._now is None:
+            if self.connection.dialect.name == "postgresql":
+                self._now = (await self.connection.execute(select(func.clock_timestamp()))).scalar_one()
+            else:
+                self._now = self._clock.now()
+        return self._now
+
+    def after_commit(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Do this once the transaction is committed, and not at all if it never is."""
+        self._afterwards.append(act)
+
+    async def committed(self) -> None:
+        """Called by the store alone; an error of an act is logged, for what is committed must not look refused."""
+        for act in self._afterwards:
+            try:
+                await act()
+            except Exception:
+                log.exception("store.after_commit_broke")
+
+
+class Store:
+    """One database, and the two ways into it."""
+
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        self._engine = engine
+        # Made once: an engine with options is an engine of its own, and takes as long to make as a short statement.
+        is_postgresql = engine.dialect.name == "postgresql"
+        one_look = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if is_postgresql else {}
+        self._writing = engine.execution_options(muster_write=True)
+        self._reading = engine.execution_options(muster_write=False, **one_look)
+        self._clock = clock
+        # SQLite has one writer; queueing here costs nothing, queueing in SQLite polls.
+        self._writers = asyncio.Semaphore(1 if engine.dialect.name == "sqlite" else 1000)
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people: without the password, and without the driver that nobody chose."""
+        return place_of(self._engine.url)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """All of it or nothing of it; StoreUnavailable where the database cannot be reached."""
+        async with self._writers, self._opened(write=True) as transaction:
+            yield transaction
+        await transaction.committed()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Transaction]:
+        """One consistent look; never waits for a writer."""
+        async with self._opened(write=False) as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def _opened(self, *, write: bool) -> AsyncIterator[Transaction]:
+        own: OSError | None = None
+        try:
+            async with (self._writing if write else self._reading).begin() as connection:
+                try:
+                    yield Transaction(connection, self._clock)
+                except OSError as problem:
+                    # Of the work in the transaction, such as a file that cannot be read; what a statement met comes
+                    # as StatementFailed. What goes wrong at the begin and the commit is raised beside this block.
+                    own = problem
+                    raise
+        except Exception as problem:
+            if problem is own:
+                raise
+            if is_nul(problem):
+                raise RequestRejected("It holds a NUL character, which nothing that is kept here has.") from problem
+            if not is_outage(problem):
+                raise
+            raise unavailable(problem, self._engine.url) from problem
+
+
+@asynccontextmanager
+async def open_store(url: str, clock: Clock, *, pool_size: int = 8) -> AsyncIterator[Store]:
+    """The store at `sqlite:///…` or `postgresql://…`; nothing is connected before it is used."""
+    async with AsyncExitStack() as opened:
+        engine = make_engine(url, pool_size=pool_size)
+        opened.push_async_callback(engine.dispose)
+        yield Store(engine, clock)
+
+
+def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
+    """The engine behind a store; migrations use it too."""
+    parsed = driver_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        engine = create_async_engine(
+            parsed,
+            # What a statement was given may be somebody's sign-in, and a traceback of it goes to the log.
+            hide_parameters=True,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=_PATIENCE,
+            connect_args={
+                "timeout": 10,
+                "command_timeout": _PATIENCE,
+                "server_settings": {
+                    "application_name": "muster",
+                    # A commit that a crash of the server could undo would leave what a worker knows of its batches
+                    # at odds with the rows: the next tally that it writes counts outcomes that are gone.
+                    "synchronous_commit": "on",
+                    "lock_timeout": f"{_PATIENCE * 1000 // 2}",
+                    # Whoever is frozen inside a transaction must not keep its rows from those who take over.
+                    "idle_in_transaction_session_timeout": f"{_LONGEST_IDLE * 1000}",
+                },
+            },
+        )
+        event.listen(engine.sync_engine, "handle_error", as_statement_failed)
+        event.listen(engine.sync_engine, "checkin", _mark_used)
+        event.listen(engine.sync_engine, "checkout", _ping_after_a_pause)
+        return engine
+    engine = create_async_engine(
+        parsed,
+        hide_parameters=True,
+        pool_size=pool_size,
+        pool_timeout=_PATIENCE,
+        connect_args={"timeout": _PATIENCE},
+    )
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def driver_url(url: str) -> URL:
+    """The URL with the driver that we use; SettingsInvalid says what a URL looks like."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # Not with its cause: where the password holds a "/" it is taken for a port, and named as such.
+        raise SettingsInvalid("MUSTER_DATABASE_URL is no URL; write sqlite:///PATH or postgresql://…") from None
+    match parsed.get_backend_name():
+        case "sqlite":
+            return parsed.set(drivername="sqlite+aiosqlite")
+        case "postgresql" | "postgres":
+            return parsed.set(drivername="postgresql+asyncpg")
+        case other:
+            raise SettingsInvalid(f"MUSTER_DATABASE_URL names {other}; Muster keeps its jobs in sqlite or postgresql.")
+
+
+def _mark_used(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _ping_after_a_pause(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    # The pool's own way asks before each transaction, which is one in six questions of a worker. What was in use just
+    # now is taken to live; where it does not, whoever asks is told so and asks again, as if it died under a question.
+    if time.monotonic() - record.info.get("used_at", -math.inf) < _FRESH:
+        return
+    try:
+        connection.ping()
+    except Exception as problem:
+        raise DisconnectionError("the connection was lost while nobody used it") from problem
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # Transactions begin where we say so (below), not where the driver guesses.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    # WAL lets readers and the writer live together on one file; FULL keeps a commit through a power cut.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_PATIENCE * 1000}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    # A write transaction that begins as a reader fails with SQLITE_BUSY at its first write, whatever the timeout.
+    write = connection.get_execution_options().get("muster_write", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,33 @@
+"""Very many new rows at once, in the way that each database takes fastest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.store.engine import array_rows
+from orchestrator.store.engine.json_rows import Columns
+from orchestrator.store.engine.rows import Base
+
+if TYPE_CHECKING:
+    import asyncpg
+
+
+async def add(connection: AsyncConnection, table: type[Base], columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
+    """Add rows of these columns within the transaction; other columns get what the database gives them by itself."""
+    if connection.dialect.name == "postgresql":
+        # COPY takes half the time of an INSERT from JSON or from arrays, and a quarter of ours before it is sent.
+        # SQLAlchemy does not know it, and begins its transaction with its own first statement: one that asks nothing.
+        await connection.exec_driver_sql("SELECT 1")
+        driver = cast("asyncpg.Connection[asyncpg.Record]", (await connection.get_raw_connection()).driver_connection)
+        await driver.copy_records_to_table(table.__tablename__, records=rows, columns=list(columns))
+        return
+    given = array_rows.table_of(connection.dialect.name, columns)
+    chosen = select(*(given.c[name] for name in columns))
+    await connection.execute(
+        insert(table).from_select(list(columns), chosen, include_defaults=False),
+        array_rows.payload(connection.dialect.name, columns, rows),
+    )

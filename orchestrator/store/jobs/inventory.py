@@ -1,0 +1,354 @@
+"""The inventory of a tenant: written in pages, seen when it is complete, and searched by any identifier."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Select, String, Text, and_, delete, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from orchestrator.domain.ids import InventoryNumber
+from orchestrator.domain.inventory import (
+    Identifier,
+    InventoryChanges,
+    InventoryDevice,
+    InventorySummary,
+    compare_key,
+    summarise,
+)
+from orchestrator.store.engine import json_rows, new_rows
+from orchestrator.store.engine.kept_json import kept_object
+from orchestrator.store.engine.rows import AnyRow, InventoryDeviceRow, InventoryRow
+from orchestrator.store.engine.times import UtcDateTime
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """One inventory that is in force or waits to be accepted; `changes` compares it with the one before."""
+
+    number: InventoryNumber
+    tenant: str
+    source: str
+    file_name: str | None
+    read_by: str
+    read_at: datetime
+    summary: InventorySummary
+    changes: InventoryChanges
+    is_pending: bool
+
+
+class Inventories:
+    """SQL of inventories; no method commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def begin(
+        self, tenant: str, source: str, *, file_name: str | None, by: str, now: datetime
+    ) -> InventoryNumber:
+        """Add a hidden, empty inventory; return its number."""
+        added = insert(InventoryRow).values(
+            tenant=tenant,
+            status="receiving",
+            source=source,
+            file_name=file_name,
+            read_by=by,
+            read_at=now,
+            touched_at=now,
+        )
+        number = (await self._connection.execute(added.returning(InventoryRow.number))).scalar_one()
+        return InventoryNumber(number)
+
+    async def add(self, number: InventoryNumber, devices: Sequence[InventoryDevice], *, now: datetime) -> None:
+        """Add devices whose ids the inventory does not hold yet; the inventory counts as being written at `now`."""
+        await new_rows.add(self._connection, InventoryDeviceRow, _COLUMNS, [_values(number, each) for each in devices])
+        await self._connection.execute(update(InventoryRow).where(InventoryRow.number == number).values(touched_at=now))
+
+    async def merge(self, number: InventoryNumber, devices: Sequence[InventoryDevice], *, now: datetime) -> None:
+        """Fill the empty fields of devices that the inventory holds already."""
+        merged: dict[str, InventoryDevice] = {}
+        for found in await self.by_ids(number, {device.id for device in devices}):
+            merged[found.id] = found
+        for device in devices:
+            merged[device.id] = merged[device.id].filled_from(device)
+        given = _given(self._connection, "id")
+        held = delete(InventoryDeviceRow).where(
+            InventoryDeviceRow.inventory == number, InventoryDeviceRow.id.in_(select(given.c.id))
+        )
+        await self._connection.execute(held, json_rows.payload({"id": each} for each in merged))
+        await self.add(number, [*merged.values()], now=now)
+
+    async def compare(self, number: InventoryNumber, tenant: str) -> tuple[int, InventoryChanges]:
+        """The devices of the inventory in force, as a count, and what a new inventory would change of them."""
+        old, new = aliased(InventoryDeviceRow), aliased(InventoryDeviceRow)
+        current = await self._current(tenant)
+        in_new = select(func.count()).select_from(new).where(new.inventory == number)
+        devices = int((await self._connection.execute(in_new)).scalar_one())
+        if current is None:
+            return 0, InventoryChanges(new=devices)
+        common = (
+            select(
+                func.count().label("both"),
+                func.count().filter(old.name_key != new.name_key).label("renamed"),
+                func.count().filter(old.objection.is_(None), new.objection.is_not(None)).label("lost"),
+            )
+            .select_from(old)
+            .join(new, and_(new.inventory == number, new.id == old.id))
+            .where(old.inventory == current)
+        )
+        before = select(func.count()).select_from(old).where(old.inventory == current)
+        count = int((await self._connection.execute(before)).scalar_one())
+        row = (await self._connection.execute(common)).one()
+        return count, InventoryChanges(devices - row.both, count - row.both, row.renamed, row.lost)
+
+    async def publish(
+        self, number: InventoryNumber, tenant: str, changes: InventoryChanges, *, is_pending: bool, now: datetime
+    ) -> None:
+        """Put the inventory in force in place of the one before, or let it wait to be accepted."""
+        replaced = ("pending",) if is_pending else ("current", "pending")
+        await self._connection.execute(
+            update(InventoryRow)
+            .where(InventoryRow.tenant == tenant, InventoryRow.status.in_(replaced), InventoryRow.number != number)
+            .values(status="old", touched_at=now)
+        )
+        figures = await self._figures(number)
+        await self._connection.execute(
+            update(InventoryRow)
+            .where(InventoryRow.number == number)
+            .values(
+                status="pending" if is_pending else "current",
+                figures=json.dumps(asdict(figures)),
+                changes=json.dumps(asdict(changes)),
+                touched_at=now,
+            )
+        )
+
+    async def current(self, tenant: str) -> Inventory | None:
+        """The inventory in force of a tenant; None where there is none."""
+        return await self._one(InventoryRow.tenant == tenant, InventoryRow.status == "current")
+
+    async def read_times(self) -> dict[str, datetime]:
+        """When the inventory in force was read, by tenant; one statement, however many tenants."""
+        query = select(InventoryRow.tenant, InventoryRow.read_at).where(InventoryRow.status == "current")
+        return {row.tenant: row.read_at for row in await self._connection.execute(query)}
+
+    async def pending(self, tenant: str) -> Inventory | None:
+        """The inventory that waits to be accepted; None where there is none."""
+        query = select(func.max(InventoryRow.number)).where(
+            InventoryRow.tenant == tenant, InventoryRow.status == "pending"
+        )
+        return await self._one(InventoryRow.number == query.scalar_subquery())
+
+    async def last_read_at(self, tenant: str) -> datetime | None:
+        """When the newest inventory was begun to be read, in force or not; interrupted ones do not count."""
+        query = select(func.max(InventoryRow.read_at)).where(
+            InventoryRow.tenant == tenant, InventoryRow.status.in_(("receiving", "pending", "current"))
+        )
+        return (await self._connection.execute(query)).scalar()
+
+    async def by_ids(self, number: InventoryNumber, ids: Collection[str]) -> list[InventoryDevice]:
+        """The devices of these managed device ids, those that the inventory has."""
+        found = await self.matching(number, Identifier.ID, ids)
+        return [device for devices in found.values() for device in devices]
+
+    async def matching(
+        self, number: InventoryNumber, by: Identifier, keys: Collection[str]
+    ) -> dict[str, list[InventoryDevice]]:
+        """The devices of each key (`compare_key`) in the order of their ids; one statement, however many keys."""
+        if not keys:
+            return {}
+        given = _given(self._connection, "key")
+        column = _KEY_COLUMNS[by]
+        query = (
+            select(given.c.key, *_DEVICE)
+            .select_from(given)
+            .join(InventoryDeviceRow, and_(InventoryDeviceRow.inventory == number, column == given.c.key))
+            .order_by(InventoryDeviceRow.id)
+        )
+        found: defaultdict[str, list[InventoryDevice]] = defaultdict(list)
+        for key, *values in await self._connection.execute(query, json_rows.payload({"key": key} for key in keys)):
+            found[key].append(InventoryDevice(*values))
+        return dict(found)
+
+    async def of_users(self, number: InventoryNumber, users: Collection[str]) -> list[InventoryDevice]:
+        """The devices of these users, by the users' object ids, in the order of the devices' ids."""
+        given = _given(self._connection, "user")
+        query = (
+            select(*_DEVICE)
+            .select_from(given)
+            .join(InventoryDeviceRow, InventoryDeviceRow.user_id == given.c.user)
+            .where(InventoryDeviceRow.inventory == number)
+            .order_by(InventoryDeviceRow.id)
+        )
+        found = await self._connection.execute(query, json_rows.payload({"user": user} for user in users))
+        return [InventoryDevice(*row) for row in found]
+
+    async def page_after(self, number: InventoryNumber, last: str, *, limit: int) -> list[InventoryDevice]:
+        """Devices in the order of their ids, those after the id `last`."""
+        query: Select[*tuple[Any, ...]] = (
+            select(*_DEVICE)
+            .where(InventoryDeviceRow.inventory == number, InventoryDeviceRow.id > last)
+            .order_by(InventoryDeviceRow.id)
+            .limit(limit)
+        )
+        return [InventoryDevice(*row) for row in await self._connection.execute(query)]
+
+    async def search(self, number: InventoryNumber, text: str, *, limit: int) -> list[InventoryDevice]:
+        """Devices whose name, serial number, user or id contains the text, by name; letter case is ignored."""
+        folded = text.strip().casefold()
+        columns = (InventoryDeviceRow.name_key, InventoryDeviceRow.serial_key, InventoryDeviceRow.id)
+        user = func.lower(InventoryDeviceRow.user_principal_name)
+        fits = or_(*(column.contains(folded, autoescape=True) for column in columns), user.contains(folded))
+        query: Select[*tuple[Any, ...]] = select(*_DEVICE).where(InventoryDeviceRow.inventory == number, fits)
+        found = await self._connection.execute(query.order_by(InventoryDeviceRow.name_key).limit(limit))
+        return [InventoryDevice(*row) for row in found]
+
+    async def remove_some(self, *, untouched_since: datetime, limit: int) -> int:
+        """Remove up to `limit` devices of replaced and abandoned inventories; return how many rows went.
+
+        In pieces: a statement over half a million rows would hold its locks for longer than others wait.
+        """
+        over = or_(
+            InventoryRow.status == "old",
+            and_(InventoryRow.status == "receiving", InventoryRow.touched_at < untouched_since),
+        )
+        number = (await self._connection.execute(select(InventoryRow.number).where(over).limit(1))).scalar()
+        if number is None:
+            return 0
+        some = select(InventoryDeviceRow.id).where(InventoryDeviceRow.inventory == number).limit(limit)
+        removed = await self._connection.execute(
+            delete(InventoryDeviceRow).where(
+                InventoryDeviceRow.inventory == number, InventoryDeviceRow.id.in_(some.scalar_subquery())
+            )
+        )
+        if removed.rowcount < limit:
+            await self._connection.execute(delete(InventoryRow).where(InventoryRow.number == number))
+        return max(1, removed.rowcount)
+
+    async def forget(self, number: InventoryNumber) -> None:
+        """Let an inventory that was interrupted be removed by the next sweep."""
+        await self._connection.execute(
+            update(InventoryRow)
+            .where(InventoryRow.number == number, InventoryRow.status == "receiving")
+            .values(status="old")
+        )
+
+    async def _current(self, tenant: str) -> int | None:
+        query = select(InventoryRow.number).where(InventoryRow.tenant == tenant, InventoryRow.status == "current")
+        return (await self._connection.execute(query)).scalar()
+
+    async def _one(self, *conditions: ColumnElement[bool]) -> Inventory | None:
+        row = (await self._connection.execute(select(InventoryRow.__table__).where(*conditions))).one_or_none()
+        if row is None:
+            return None
+        summary = _summary(row.figures) or await self._figures(InventoryNumber(row.number))
+        return _inventory(row, summary)
+
+    async def _figures(self, number: InventoryNumber) -> InventorySummary:
+        is_eligible = InventoryDeviceRow.objection.is_(None)
+        kinds = (InventoryDeviceRow.os, InventoryDeviceRow.management_agent, is_eligible)
+        query = select(*kinds, func.count()).where(InventoryDeviceRow.inventory == number).group_by(*kinds)
+        return summarise([(row[0], row[1], bool(row[2]), row[3]) for row in await self._connection.execute(query)])
+
+
+def _summary(text: str | None) -> InventorySummary | None:
+    """The figures as they were kept; None where they cannot be read, and are to be counted anew."""
+    figures = kept_object(text, "inventories.figures") or {}
+    counts, kinds = [figures.get(name) for name in _COUNTS], [figures.get(name) for name in _KINDS]
+    if not all(isinstance(count, int) for count in counts) or not all(isinstance(kind, dict) for kind in kinds):
+        return None
+    return InventorySummary(**{name: figures[name] for name in (*_COUNTS, *_KINDS)})
+
+
+def _changes(text: str | None) -> InventoryChanges:
+    """The difference from the inventory before; no difference where what was kept cannot be read."""
+    kept = kept_object(text, "inventories.changes") or {}
+    names = [each.name for each in fields(InventoryChanges)]
+    return InventoryChanges(**{name: kept[name] for name in names if isinstance(kept.get(name), int)})
+
+
+_COUNTS = ("devices", "eligible")
+_KINDS = ("by_management_agent", "by_os")
+
+
+def _inventory(row: AnyRow, summary: InventorySummary) -> Inventory:
+    return Inventory(
+        number=InventoryNumber(row.number),
+        tenant=row.tenant,
+        source=row.source,
+        file_name=row.file_name,
+        read_by=row.read_by,
+        read_at=row.read_at,
+        summary=summary,
+        changes=_changes(row.changes),
+        is_pending=row.status == "pending",
+    )
+
+
+def _given(connection: AsyncConnection, name: str) -> Any:
+    return json_rows.table_of(connection.dialect.name, {name: Text()})
+
+
+def _values(number: InventoryNumber, device: InventoryDevice) -> tuple[Any, ...]:
+    return (
+        number,
+        device.id,
+        device.name,
+        compare_key(Identifier.NAME, device.name or ""),
+        device.serial_number,
+        compare_key(Identifier.SERIAL, device.serial_number or ""),
+        device.entra_device_id,
+        device.configmgr_id,
+        device.user_id,
+        device.user_principal_name,
+        device.os,
+        device.management_agent,
+        device.last_contact_at,
+        device.objection,
+    )
+
+
+_KEY_COLUMNS: dict[Identifier, InstrumentedAttribute[Any]] = {
+    Identifier.ID: InventoryDeviceRow.id,
+    Identifier.NAME: InventoryDeviceRow.name_key,
+    Identifier.SERIAL: InventoryDeviceRow.serial_key,
+    Identifier.ENTRA: InventoryDeviceRow.entra_device_id,
+    Identifier.CONFIGMGR: InventoryDeviceRow.configmgr_id,
+}
+_DEVICE = (
+    InventoryDeviceRow.id,
+    InventoryDeviceRow.name,
+    InventoryDeviceRow.serial_number,
+    InventoryDeviceRow.entra_device_id,
+    InventoryDeviceRow.configmgr_id,
+    InventoryDeviceRow.user_id,
+    InventoryDeviceRow.user_principal_name,
+    InventoryDeviceRow.os,
+    InventoryDeviceRow.management_agent,
+    InventoryDeviceRow.last_contact_at,
+    InventoryDeviceRow.objection,
+)
+"""The columns of a device in the order of InventoryDevice's fields."""
+
+_COLUMNS: json_rows.Columns = {
+    "inventory": BigInteger(),
+    "id": String(36),
+    "name": Text(),
+    "name_key": Text(),
+    "serial_number": Text(),
+    "serial_key": Text(),
+    "entra_device_id": String(36),
+    "configmgr_id": String(36),
+    "user_id": String(36),
+    "user_principal_name": Text(),
+    "os": Text(),
+    "management_agent": Text(),
+    "last_contact_at": UtcDateTime(),
+    "objection": Text(),
+}

@@ -1,0 +1,63 @@
+"""How far running jobs were at which moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.ids import JobNumber
+from orchestrator.domain.job import Tally
+from orchestrator.store.engine.rows import SampleRow
+from orchestrator.store.engine.upserts import insert_into
+from orchestrator.store.jobs.job_events import JobEvent, events_of
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How many targets were accepted and settled at a moment; `per_second` is the limit of the lane at that time."""
+
+    at: datetime
+    accepted: int
+    settled: int
+    per_second: float | None = None
+
+
+class Samples:
+    """Questions about samples; none of them commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(
+        self, at: datetime, tallies: Mapping[JobNumber, Tally], limits: Mapping[JobNumber, float | None]
+    ) -> None:
+        """How these jobs stand; several processes may sample one moment, and the first is kept."""
+        rows = [
+            {
+                "job_number": number,
+                "at": at,
+                "accepted": tally.accepted,
+                "settled": tally.settled,
+                "per_second": limits.get(number),
+            }
+            for number, tally in tallies.items()
+        ]
+        if rows:
+            await self._connection.execute(insert_into(self._connection, SampleRow).on_conflict_do_nothing(), rows)
+
+    async def of(self, number: JobNumber) -> list[Sample]:
+        """Every sample of a job, in order."""
+        query = (
+            select(SampleRow.at, SampleRow.accepted, SampleRow.settled, SampleRow.per_second)
+            .where(SampleRow.job_number == number)
+            .order_by(SampleRow.at)
+        )
+        return [Sample(*row) for row in await self._connection.execute(query)]
+
+    async def events_of(self, number: JobNumber) -> list[JobEvent]:
+        """The marks of a job, in order."""
+        return await events_of(self._connection, number)

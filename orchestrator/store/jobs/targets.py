@@ -1,0 +1,278 @@
+"""Recording outcomes in bulk, and finding targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Integer, Text, Update, and_, case, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.batch import ErrorCount, ErrorGroup, TargetChange
+from orchestrator.domain.ids import JobId, JobNumber, client_request_id
+from orchestrator.domain.mending import PERMANENT_STATUSES
+from orchestrator.domain.target import LOST_CALL, TargetFacts, TargetStatus
+from orchestrator.store.engine import array_rows, json_rows
+from orchestrator.store.engine.errors_text import pack_errors, unpack_errors
+from orchestrator.store.engine.kept_json import kept_lines
+from orchestrator.store.engine.plain_text import storable
+from orchestrator.store.engine.rows import AnyRow, BatchRow, TargetRow
+from orchestrator.store.engine.times import UtcDateTime
+
+
+class Targets:
+    """Questions about targets; none of them commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def change(self, changes: Sequence[TargetChange]) -> None:
+        """Record what attempts made of targets: one statement, however many."""
+        dialect = self._connection.dialect.name
+        rows = ((change.key.job, *_storable(change)[1:]) for change in changes)
+        await self._connection.execute(_change(dialect), array_rows.payload(dialect, _COLUMNS, rows))
+
+    async def page(
+        self,
+        number: JobNumber,
+        job: JobId,
+        *,
+        after_line: int = 0,
+        limit: int,
+        statuses: Sequence[TargetStatus] = (),
+        code: str | None = None,
+        search: str | None = None,
+    ) -> list[TargetFacts]:
+        """Targets in the input's order, those after `after_line`, with these statuses (all if none is given)."""
+        found: list[TargetFacts] = []
+        batches = await self._batches(number, after_line, statuses)
+        position, together = 0, max(1, limit // 250)
+        while position < len(batches) and len(found) < limit:
+            # Neighbouring batches are read together; the more of them, the less is found in each: what is rare in a
+            # million targets takes dozens of questions, and not thousands.
+            some = _neighbours(batches[position : position + together])
+            position += len(some)
+            together = min(2 * together, _MOST_TOGETHER)
+            flying = {line for batch in some for line in kept_lines(batch.in_flight)}
+            query = (
+                select(TargetRow.__table__)
+                .where(
+                    TargetRow.job_number == number,
+                    TargetRow.line.between(max(some[0].first_line, after_line + 1), some[-1].last_line),
+                )
+                .order_by(TargetRow.line)
+            )
+            if TargetStatus.SENDING not in statuses:
+                # Those on their way are stored as waiting, and may fall away below.
+                query = query.limit(limit - len(found) + len(flying))
+            for row in await self._connection.execute(query.where(*_fitting(statuses, code, search))):
+                facts = _facts(row, job, sending=row.line in flying)
+                if not statuses or facts.status in statuses:
+                    found.append(facts)
+        return found[:limit]
+
+    async def count_fitting(
+        self,
+        number: JobNumber,
+        *,
+        statuses: Sequence[TargetStatus],
+        code: str | None = None,
+        search: str | None = None,
+        permanent: bool | None = None,
+    ) -> int:
+        """How many targets fit; what is on its way counts as waiting. It looks at every target of the job.
+
+        `permanent` keeps only failures that no further attempt mends, or (False) everything but those.
+        """
+        query = select(func.count()).where(TargetRow.job_number == number, *_fitting(statuses, code, search))
+        if permanent is not None:
+            query = query.where(_IS_PERMANENT if permanent else ~_IS_PERMANENT)
+        return int((await self._connection.execute(query)).scalar_one())
+
+    async def between(self, number: JobNumber, job: JobId, first: int, last: int) -> list[TargetFacts]:
+        """The targets of these lines."""
+        inflight = select(BatchRow.in_flight).where(
+            BatchRow.job_number == number,
+            BatchRow.in_flight.is_not(None),
+            BatchRow.first_line <= last,
+            BatchRow.last_line >= first,
+        )
+        flying = {line for text in (await self._connection.execute(inflight)).scalars() for line in kept_lines(text)}
+        query = (
+            select(TargetRow.__table__)
+            .where(TargetRow.job_number == number, TargetRow.line.between(first, last))
+            .order_by(TargetRow.line)
+        )
+        return [_facts(row, job, sending=row.line in flying) for row in await self._connection.execute(query)]
+
+    async def cancel_waiting(self, number: JobNumber, *, batches: int, now: datetime) -> int:
+        """Settle what waits in some free batches of a cancelled job; answers how many targets that were.
+
+        Cancelled means never done: a target whose earlier call may have reached the device is uncertain instead.
+        """
+        free = (
+            select(BatchRow.batch, BatchRow.first_line, BatchRow.last_line, BatchRow.errors)
+            .where(BatchRow.job_number == number, BatchRow.waiting > 0, BatchRow.holder.is_(None))
+            .order_by(BatchRow.batch)
+            .limit(batches)
+            .with_for_update(skip_locked=True)
+        )
+        taken = (await self._connection.execute(free)).all()
+        if not taken:
+            return 0
+        waiting = (
+            TargetRow.job_number == number,
+            or_(*(TargetRow.line.between(batch.first_line, batch.last_line) for batch in taken)),
+            TargetRow.status == TargetStatus.WAITING,
+        )
+        code = func.coalesce(TargetRow.error_code, LOST_CALL)
+        doubtful = select(TargetRow.line, TargetRow.http_status, code.label("code"), TargetRow.request_id)
+        doubts = (await self._connection.execute(doubtful.where(*waiting, TargetRow.doubtful))).all()
+        settled = await self._connection.execute(
+            update(TargetRow)
+            .where(*waiting)
+            .values(
+                status=case((TargetRow.doubtful, TargetStatus.UNCERTAIN), else_=TargetStatus.CANCELLED),
+                error_code=case((TargetRow.doubtful, code), else_=TargetRow.error_code),
+                not_before=None,
+                finished_at=now,
+            )
+        )
+        given = json_rows.table_of(self._connection.dialect.name, _CANCELLED)
+        await self._connection.execute(
+            update(BatchRow)
+            .where(BatchRow.job_number == number, BatchRow.batch == given.c.batch)
+            .values(
+                cancelled=BatchRow.cancelled + BatchRow.waiting - given.c.uncertain,
+                uncertain=BatchRow.uncertain + given.c.uncertain,
+                errors=given.c.errors,
+                waiting=0,
+            ),
+            json_rows.payload(_cancelled_row(batch, doubts) for batch in taken),
+        )
+        return settled.rowcount
+
+    async def make_due(self, number: JobNumber, *, now: datetime) -> None:
+        """Let everything of a job that waits be due at once: a person resumed it."""
+        await self._connection.execute(
+            update(BatchRow)
+            .where(BatchRow.job_number == number, BatchRow.waiting > 0, BatchRow.holder.is_(None))
+            .values(due_at=now)
+        )
+
+    async def _batches(self, number: JobNumber, after_line: int, statuses: Sequence[TargetStatus]) -> list[AnyRow]:
+        query = (
+            select(BatchRow.batch, BatchRow.first_line, BatchRow.last_line, BatchRow.in_flight)
+            .where(BatchRow.job_number == number, BatchRow.last_line > after_line)
+            .order_by(BatchRow.batch)
+        )
+        if statuses:
+            query = query.where(or_(*(getattr(BatchRow, status.value) > 0 for status in statuses)))
+        return list((await self._connection.execute(query)).all())
+
+    async def count(self, number: JobNumber) -> dict[str, int]:
+        """The stored statuses, counted row by row: slow, for checks and tests."""
+        query = select(TargetRow.status, func.count()).where(TargetRow.job_number == number).group_by(TargetRow.status)
+        return {row.status: row[1] for row in await self._connection.execute(query)}
+
+
+@cache
+def _change(dialect: str) -> Update:
+    # Built once: it is executed some twenty times a second, and building it takes as long as executing it.
+    given = array_rows.table_of(dialect, _COLUMNS)
+    values: dict[str, Any] = {name: given.c[name] for name in _COLUMNS if name not in {"job_number", "line"}}
+    # Added, because others give attempts back too; and once, because a commit may be doubtful and be written again.
+    is_news = given.c.attempts > TargetRow.attempts
+    values["uncharged"] = TargetRow.uncharged + case((is_news, given.c.uncharged), else_=0)
+    return (
+        update(TargetRow)
+        .where(TargetRow.job_number == given.c.job_number, TargetRow.line == given.c.line)
+        .values(values)
+    )
+
+
+def _cancelled_row(batch: AnyRow, doubts: Sequence[AnyRow]) -> dict[str, Any]:
+    errors = unpack_errors(batch.errors)
+    own = [doubt for doubt in doubts if batch.first_line <= doubt.line <= batch.last_line]
+    for doubt in own:
+        group = ErrorGroup(TargetStatus.UNCERTAIN, doubt.http_status, doubt.code)
+        errors[group] = errors.get(group, ErrorCount(0)) + ErrorCount(1, doubt.request_id)
+    return {"batch": batch.batch, "uncertain": len(own), "errors": pack_errors(errors)}
+
+
+def _neighbours(batches: Sequence[AnyRow]) -> Sequence[AnyRow]:
+    """The first ones, as far as they follow on each other: their lines are one range."""
+    first = batches[0].batch
+    return [batch for place, batch in enumerate(batches) if batch.batch == first + place]
+
+
+def _storable(change: TargetChange) -> TargetChange:
+    if change.error_message is None and change.error_code is None and change.request_id is None:
+        return change
+    return change._replace(
+        error_code=storable(change.error_code),
+        error_message=storable(change.error_message),
+        request_id=storable(change.request_id),
+    )
+
+
+def _fitting(statuses: Sequence[TargetStatus], code: str | None, search: str | None) -> Iterator[ColumnElement[bool]]:
+    """Conditions for targets with these statuses, this error code, and this in the device's id, in any letter case."""
+    if statuses:
+        yield TargetRow.status.in_({_stored(status) for status in statuses})
+    if code is not None:
+        yield func.lower(TargetRow.error_code) == code.lower()
+    if search:
+        yield func.lower(TargetRow.device).contains(search.lower(), autoescape=True)
+
+
+_IS_PERMANENT = and_(
+    TargetRow.status == TargetStatus.FAILED,
+    func.coalesce(TargetRow.http_status, 0).in_(PERMANENT_STATUSES),
+)
+
+
+def _stored(status: TargetStatus) -> TargetStatus:
+    return TargetStatus.WAITING if status is TargetStatus.SENDING else status
+
+
+def _facts(row: AnyRow, job: JobId, *, sending: bool) -> TargetFacts:
+    # What is on its way now is an attempt more than the last one that was recorded.
+    attempts = row.attempts + 1 if sending else row.attempts
+    return TargetFacts(
+        line=row.line,
+        device=row.device,
+        status=TargetStatus.SENDING if sending else TargetStatus(row.status),
+        attempts=attempts,
+        maybe_repeated=row.maybe_repeated,
+        http_status=row.http_status,
+        error_code=row.error_code,
+        error_message=row.error_message,
+        request_id=row.request_id,
+        client_request_id=client_request_id(job, row.line, attempts) if attempts else None,
+        first_attempt_at=row.first_attempt_at,
+        finished_at=row.finished_at,
+    )
+
+
+_CANCELLED: json_rows.Columns = {"batch": Integer(), "uncertain": Integer(), "errors": Text()}
+_MOST_TOGETHER = 128
+_COLUMNS: json_rows.Columns = {
+    # In the order of TargetChange, the key first.
+    "job_number": BigInteger(),
+    "line": BigInteger(),
+    "status": Text(),
+    "attempts": Integer(),
+    "uncharged": Integer(),
+    "doubtful": Boolean(),
+    "maybe_repeated": Boolean(),
+    "not_before": UtcDateTime(),
+    "http_status": Integer(),
+    "error_code": Text(),
+    "error_message": Text(),
+    "request_id": Text(),
+    "first_attempt_at": UtcDateTime(),
+    "finished_at": UtcDateTime(),
+}

@@ -1,0 +1,210 @@
+"""What became of the moments of schedules: one row each, whose key makes each one job at most."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.ids import JobId, ScheduleNumber, WorkerId
+from orchestrator.domain.schedule import OccurrenceStatus
+from orchestrator.store.engine.rows import AnyRow, OccurrenceRow
+from orchestrator.store.engine.upserts import insert_into
+
+
+@dataclass(frozen=True, slots=True)
+class OccurrenceFacts:
+    """What became of one moment, and of `more` after it that share its fate; `by` is who started it by hand."""
+
+    schedule: ScheduleNumber
+    at: datetime
+    status: OccurrenceStatus
+    reason: str | None
+    decided_at: datetime
+    by: str | None = None
+    more: int = 0
+    job: JobId | None = None
+    list_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A moment that somebody makes a job of, and who."""
+
+    schedule: ScheduleNumber
+    at: datetime
+    holder: WorkerId
+
+
+class Occurrences:
+    """Questions about moments; none of them commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(
+        self,
+        occurrences: Sequence[OccurrenceFacts],
+        *,
+        holder: WorkerId | None = None,
+        lease_until: datetime | None = None,
+    ) -> int:
+        """Write down what became of moments; those that have a row already keep it. How many were new."""
+        new = 0
+        for each in occurrences:
+            noted = await self._connection.execute(
+                insert_into(self._connection, OccurrenceRow)
+                .values(
+                    schedule_number=each.schedule,
+                    at=each.at,
+                    status=each.status,
+                    reason=each.reason,
+                    by=each.by,
+                    more=each.more,
+                    decided_at=each.decided_at,
+                    holder=holder,
+                    lease_until=lease_until,
+                )
+                .on_conflict_do_nothing()
+            )
+            new += noted.rowcount
+        return new
+
+    async def lease(
+        self, schedule: ScheduleNumber, at: datetime, holder: WorkerId, *, lease_until: datetime, now: datetime
+    ) -> bool:
+        """Hold a moment that waits, or whose holder went silent; False means that somebody else was quicker."""
+        taken = await self._connection.execute(
+            update(OccurrenceRow)
+            .where(OccurrenceRow.schedule_number == schedule, OccurrenceRow.at == at, _takable(now))
+            .values(status=OccurrenceStatus.STARTING, holder=holder, lease_until=lease_until)
+        )
+        return taken.rowcount == 1
+
+    async def extend(self, held: Held, *, until: datetime) -> bool:
+        """The holder lives; False where the moment is somebody else's by now."""
+        extended = await self._connection.execute(_held(held).values(lease_until=until))
+        return extended.rowcount == 1
+
+    async def start(self, held: Held, job: JobId, *, list_version: int, reason: str | None, now: datetime) -> bool:
+        """The moment has become this job; False where it is somebody else's by now, and then it must not."""
+        started = await self._connection.execute(
+            _held(held).values(
+                status=OccurrenceStatus.STARTED,
+                reason=reason,
+                job=job,
+                list_version=list_version,
+                decided_at=now,
+                holder=None,
+                lease_until=None,
+            )
+        )
+        return started.rowcount == 1
+
+    async def settle(
+        self, schedule: ScheduleNumber, at: datetime, status: OccurrenceStatus, reason: str | None, *, now: datetime
+    ) -> bool:
+        """An open moment becomes no job, or waits on, for this reason; False where it is settled by now."""
+        open_statuses = (OccurrenceStatus.STARTING, OccurrenceStatus.QUEUED)
+        settled = await self._connection.execute(
+            update(OccurrenceRow)
+            .where(
+                OccurrenceRow.schedule_number == schedule,
+                OccurrenceRow.at == at,
+                OccurrenceRow.status.in_(open_statuses),
+            )
+            .values(status=status, reason=reason, decided_at=now, holder=None, lease_until=None)
+        )
+        return settled.rowcount == 1
+
+    async def open_of(self, schedule: ScheduleNumber) -> list[OccurrenceFacts]:
+        """The moments of a schedule that may still become jobs."""
+        query = (
+            select(OccurrenceRow.__table__)
+            .where(OccurrenceRow.schedule_number == schedule, _OPEN)
+            .order_by(OccurrenceRow.at)
+        )
+        return [_facts(row) for row in await self._connection.execute(query)]
+
+    async def takable(self, now: datetime, *, limit: int) -> list[tuple[ScheduleNumber, datetime]]:
+        """Moments that wait, and those whose holder went silent."""
+        query = (
+            select(OccurrenceRow.schedule_number, OccurrenceRow.at)
+            .where(_takable(now))
+            .order_by(OccurrenceRow.at)
+            .limit(limit)
+        )
+        rows = await self._connection.execute(query)
+        return [(ScheduleNumber(number), at) for number, at in rows]
+
+    async def last_job(self, schedule: ScheduleNumber) -> JobId | None:
+        """The newest job of a schedule."""
+        query = (
+            select(OccurrenceRow.job)
+            .where(OccurrenceRow.schedule_number == schedule, OccurrenceRow.job.is_not(None))
+            .order_by(OccurrenceRow.decided_at.desc(), OccurrenceRow.at.desc())
+            .limit(1)
+        )
+        job = (await self._connection.execute(query)).scalar_one_or_none()
+        return None if job is None else JobId(job)
+
+    async def history(
+        self, schedule: ScheduleNumber, *, limit: int, before: datetime | None = None
+    ) -> list[OccurrenceFacts]:
+        """What became of the moments of a schedule, newest first."""
+        query = select(OccurrenceRow.__table__).where(OccurrenceRow.schedule_number == schedule)
+        if before is not None:
+            query = query.where(OccurrenceRow.at < before)
+        rows = await self._connection.execute(query.order_by(OccurrenceRow.at.desc()).limit(limit))
+        return [_facts(row) for row in rows]
+
+    async def latest_of(self, schedules: Collection[ScheduleNumber]) -> dict[ScheduleNumber, OccurrenceFacts]:
+        """The latest moment of each of these schedules that has any."""
+        latest = (
+            select(OccurrenceRow.schedule_number, func.max(OccurrenceRow.at).label("at"))
+            .where(OccurrenceRow.schedule_number.in_(schedules))
+            .group_by(OccurrenceRow.schedule_number)
+            .subquery()
+        )
+        is_latest = and_(OccurrenceRow.schedule_number == latest.c.schedule_number, OccurrenceRow.at == latest.c.at)
+        query = select(OccurrenceRow.__table__).join(latest, is_latest)
+        return {ScheduleNumber(row.schedule_number): _facts(row) for row in await self._connection.execute(query)}
+
+    async def forget(self, *, before: datetime) -> None:
+        """Drop what was decided before then."""
+        await self._connection.execute(delete(OccurrenceRow).where(OccurrenceRow.decided_at < before, ~_OPEN))
+
+
+_OPEN = OccurrenceRow.status.in_((OccurrenceStatus.STARTING, OccurrenceStatus.QUEUED))
+
+
+def _takable(now: datetime) -> Any:
+    silent = and_(OccurrenceRow.status == OccurrenceStatus.STARTING, OccurrenceRow.lease_until < now)
+    return or_(OccurrenceRow.status == OccurrenceStatus.QUEUED, silent)
+
+
+def _held(held: Held) -> Any:
+    return update(OccurrenceRow).where(
+        OccurrenceRow.schedule_number == held.schedule,
+        OccurrenceRow.at == held.at,
+        OccurrenceRow.status == OccurrenceStatus.STARTING,
+        OccurrenceRow.holder == held.holder,
+    )
+
+
+def _facts(row: AnyRow) -> OccurrenceFacts:
+    return OccurrenceFacts(
+        schedule=ScheduleNumber(row.schedule_number),
+        at=row.at,
+        status=OccurrenceStatus(row.status),
+        reason=row.reason,
+        decided_at=row.decided_at,
+        by=row.by,
+        more=row.more,
+        job=JobId(row.job) if row.job else None,
+        list_version=row.list_version,
+    )

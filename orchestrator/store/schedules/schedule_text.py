@@ -1,0 +1,93 @@
+"""A schedule's recurrence, order and rules as the database keeps them: one JSON text."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, time, timedelta
+from typing import Any, assert_never
+
+from orchestrator.domain.action import Action
+from orchestrator.domain.circuit_breaker import BrakeOptions
+from orchestrator.domain.device import Via
+from orchestrator.domain.job import Priority
+from orchestrator.domain.recurrence import Cron, Every, Once, Recurrence
+from orchestrator.domain.schedule import Order, Overlap, Rules
+
+
+def pack_definition(recurrence: Recurrence, order: Order, rules: Rules, channels: tuple[str, ...]) -> str:
+    """All that a schedule was made of."""
+    return json.dumps(
+        {
+            "rhythm": _pack_recurrence(recurrence),
+            "order": {
+                "action": order.action,
+                "via": order.via,
+                "tenant": order.tenant,
+                "priority": order.priority,
+                "name": order.name,
+                "reason": order.reason,
+                "canary": order.canary,
+                "brakeShare": order.brake.share,
+                "brakeSample": order.brake.sample,
+            },
+            "rules": {
+                "startWithin": rules.start_within.total_seconds(),
+                "overlap": rules.overlap,
+                "until": None if rules.until is None else rules.until.isoformat(),
+                "carryOver": rules.carry_over,
+                "jitter": rules.jitter.total_seconds(),
+            },
+            "channels": list(channels),
+        }
+    )
+
+
+def unpack_definition(text: str, list_name: str) -> tuple[Recurrence, Order, Rules, tuple[str, ...]]:
+    """What was packed."""
+    complete = json.loads(text)
+    order, rules = complete["order"], complete["rules"]
+    return (
+        _unpack_recurrence(complete["rhythm"]),
+        Order(
+            action=Action(order["action"]),
+            via=Via(order["via"]),
+            tenant=order["tenant"],
+            list_name=list_name,
+            priority=Priority(order["priority"]),
+            name=order["name"],
+            reason=order["reason"],
+            brake=BrakeOptions(order["brakeShare"], order["brakeSample"]),
+            canary=order["canary"],
+        ),
+        Rules(
+            start_within=timedelta(seconds=rules["startWithin"]),
+            overlap=Overlap(rules["overlap"]),
+            until=None if rules["until"] is None else time.fromisoformat(rules["until"]),
+            carry_over=rules["carryOver"],
+            jitter=timedelta(seconds=rules["jitter"]),
+        ),
+        tuple(complete["channels"]),
+    )
+
+
+def _pack_recurrence(recurrence: Recurrence) -> dict[str, Any]:
+    match recurrence:
+        case Cron(expression, timezone):
+            return {"cron": expression, "timezone": timezone}
+        case Every(interval, beginning, timezone):
+            seconds = interval.total_seconds()
+            return {"every": seconds, "beginning": beginning.isoformat(), "timezone": timezone}
+        case Once(wall, timezone):
+            return {"at": wall.isoformat(), "timezone": timezone}
+        case _:
+            assert_never(recurrence)
+
+
+def _unpack_recurrence(packed: dict[str, Any]) -> Recurrence:
+    timezone = packed["timezone"]
+    if "cron" in packed:
+        return Cron(packed["cron"], timezone)
+    if "every" in packed:
+        beginning = datetime.fromisoformat(packed["beginning"])
+        return Every(timedelta(seconds=packed["every"]), beginning, timezone)
+    return Once(datetime.fromisoformat(packed["at"]), timezone)

@@ -1,0 +1,75 @@
+"""Emergency stops: the rows that every claim and every worker's look reads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.emergency_stop import EmergencyStop
+from orchestrator.domain.ids import JobNumber
+from orchestrator.store.engine.rows import EmergencyStopRow, JobRow
+from orchestrator.store.engine.upserts import insert_into
+
+
+class EmergencyStops:
+    """Repository of the stops in force; none of the methods commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def in_force(self) -> list[EmergencyStop]:
+        """The stops in force, that of all tenants first."""
+        rows = await self._connection.execute(_in_force())
+        return [EmergencyStop(row.tenant, row.reason, row.stopped_by, row.stopped_at, row.lanes) for row in rows]
+
+    async def put(self, stop: EmergencyStop) -> None:
+        """Puts the stop in force; one of the same scope that is in force already stays as it is."""
+        new = insert_into(self._connection, EmergencyStopRow).values(
+            scope=_scope(stop.tenant),
+            tenant=stop.tenant,
+            lanes=stop.lanes,
+            reason=stop.reason,
+            stopped_by=stop.by,
+            stopped_at=stop.at,
+        )
+        await self._connection.execute(new.on_conflict_do_nothing())
+
+    async def lift(self, tenant: str | None) -> bool:
+        """Ends the stop of this tenant, or with None that of all; False where none was in force."""
+        query = delete(EmergencyStopRow).where(EmergencyStopRow.scope == _scope(tenant))
+        return bool((await self._connection.execute(query)).rowcount)
+
+    async def stopped_among(self, jobs: Collection[JobNumber]) -> set[JobNumber]:
+        """The jobs among the given ones of which no call may leave."""
+        rows = await self._connection.execute(_stopped_among(), {"numbers": list(jobs)})
+        return {JobNumber(number) for (number,) in rows}
+
+
+def not_stopped() -> ColumnElement[bool]:
+    """Jobs that no emergency stop covers."""
+    return ~_covered()
+
+
+def _covered() -> ColumnElement[bool]:
+    stop = EmergencyStopRow
+    in_lane = func.substr(JobRow.lane, 1, func.length(stop.lanes)) == stop.lanes
+    return exists().where(or_(stop.tenant.is_(None), stop.tenant == JobRow.tenant, in_lane)).correlate(JobRow)
+
+
+@cache
+def _in_force() -> Select[*tuple[Any, ...]]:
+    return select(EmergencyStopRow.__table__).order_by(EmergencyStopRow.scope)
+
+
+@cache
+def _stopped_among() -> Select[*tuple[Any, ...]]:
+    return select(JobRow.number).where(JobRow.number.in_(bindparam("numbers", expanding=True)), _covered())
+
+
+def _scope(tenant: str | None) -> str:
+    # The empty text, which no tenant is called, stands for all: a primary key holds no NULL.
+    return tenant or ""

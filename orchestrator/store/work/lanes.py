@@ -1,0 +1,174 @@
+"""The pace of a lane as a row: the throttle of an embedded installation, and where Redis is away."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Insert, Text, and_, bindparam, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.lane import LaneCalls
+from orchestrator.store.engine import json_rows
+from orchestrator.store.engine.rows import LaneMinuteRow, LaneRow
+from orchestrator.store.engine.upserts import insert_in, insert_into
+from orchestrator.throttle.adaptation import Learned
+from orchestrator.throttle.gcra import LEARNED_FIELDS, OWN_FIELDS, Pace, ThrottleBackend, is_believable, unknown_past
+from orchestrator.throttle.pace_bounds import FAR
+
+_MINUTE = 60
+
+
+class Lanes:
+    """Questions about lanes; none of them commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def lock(self, lane: LaneKey) -> Pace | None:
+        """Where the lane stands, nobody else's until the commit; None for one that was never seen before.
+
+        The clock is to be read after it: with a time from before the wait for another's commit, what that one granted
+        would seem to lie too far ahead.
+        """
+        row = (await self._connection.execute(_FIND_FOR_UPDATE, {"lane": lane})).one_or_none()
+        if row is None:
+            insert = insert_into(self._connection, LaneRow).values(key=lane, **_columns(Pace(0.0)))
+            ours = await self._connection.execute(insert.on_conflict_do_nothing().returning(LaneRow.key))
+            if ours.one_or_none() is not None:
+                return None
+            row = (await self._connection.execute(_FIND_FOR_UPDATE, {"lane": lane})).one()
+        return _pace(row)
+
+    async def pace(self, lane: LaneKey, *, now: float) -> Pace:
+        """Where the lane stands, for those who only look."""
+        return (await self.paces([lane], now=now))[lane]
+
+    async def paces(self, lanes: Collection[LaneKey], *, now: float) -> dict[LaneKey, Pace]:
+        """Where each of these lanes stands; an unknown past where nothing is stored that can be right."""
+        rows = await self._connection.execute(_FIND_ALL, {"lanes": list(lanes)})
+        stored = {LaneKey(key): _pace(values) for key, *values in rows}
+        found = {lane: pace for lane, pace in stored.items() if is_believable(pace, now)}
+        return {lane: found.get(lane) or unknown_past(now) for lane in lanes}
+
+    async def closed(self, *, now: float) -> dict[LaneKey, float]:
+        """The lanes that are closed by a refusal, each with the moment, on the database's clock, when it opens."""
+        # A closure that cannot be right (pace_bounds.py) is lost with the rest of the pace once permits are asked for.
+        is_closed = and_(LaneRow.closed_until > now, LaneRow.closed_until <= now + FAR)
+        query = select(LaneRow.key, LaneRow.closed_until).where(is_closed)
+        return {LaneKey(key): until for key, until in await self._connection.execute(query)}
+
+    async def backends(self, lanes: Collection[LaneKey]) -> dict[LaneKey, ThrottleBackend]:
+        """Who keeps each of these lanes; Redis, unless somebody wrote otherwise."""
+        query = select(LaneRow.key, LaneRow.backend).where(LaneRow.key.in_(lanes))
+        kept = {LaneKey(key): backend for key, backend in await self._connection.execute(query)}
+        return {
+            lane: ThrottleBackend.ROW if kept.get(lane) == ThrottleBackend.ROW else ThrottleBackend.REDIS
+            for lane in lanes
+        }
+
+    async def give_to(self, lane: LaneKey, backend: ThrottleBackend) -> None:
+        """Who keeps the lane from this commit on."""
+        await self._connection.execute(update(LaneRow).where(LaneRow.key == lane).values(backend=backend))
+
+    async def save_pace(self, lane: LaneKey, pace: Pace) -> None:
+        """Where the lane stands now."""
+        await self._connection.execute(_KEEP, {"lane": lane, **_columns(pace)})
+
+    async def count_calls(self, answered: Mapping[LaneKey, LaneCalls], *, now: datetime) -> None:
+        """So many calls were answered just now: one statement, however many lanes."""
+        rows = (
+            {"lane": lane, "minute": _minute(now), "calls": each.calls, "throttled": each.throttled, "late": each.late}
+            # Everybody counts in the same order, so that no two wait for each other.
+            for lane, each in sorted(answered.items())
+        )
+        await self._connection.execute(_count(self._connection.dialect.name), json_rows.payload(rows))
+
+    async def calls_since(self, instant: datetime) -> dict[LaneKey, LaneCalls]:
+        """What each lane did since then, to the minute."""
+        query = (
+            select(LaneMinuteRow.lane, *(func.sum(column) for column in _SUMS))
+            .where(LaneMinuteRow.minute >= _minute(instant))
+            .group_by(LaneMinuteRow.lane)
+        )
+        rows = await self._connection.execute(query)
+        return {LaneKey(lane): LaneCalls(*map(int, sums)) for lane, *sums in rows}
+
+    async def rates(self, lanes: Collection[LaneKey], *, since: datetime, now: datetime) -> dict[LaneKey, float | None]:
+        """Calls a second of each lane in the whole minutes between.
+
+        None where there was a minute without any: that was no full pace.
+        """
+        first, last = _minute(since), _minute(now) - 1
+        between = {"lanes": list(lanes), "first": first, "last": last}
+        found = {
+            LaneKey(lane): int(calls) / (minutes * _MINUTE)
+            for lane, minutes, calls in await self._connection.execute(_CALLS_BETWEEN, between)
+            if minutes == last - first + 1
+        }
+        return {lane: found.get(lane) for lane in lanes}
+
+    async def forget_calls(self, *, before: datetime) -> None:
+        """Drop what was counted before then."""
+        await self._connection.execute(delete(LaneMinuteRow).where(LaneMinuteRow.minute < _minute(before)))
+
+
+# Built once: every write of every lane counts its calls.
+@cache
+def _count(dialect: str) -> Insert:
+    given = json_rows.table_of(dialect, _COUNTED)
+    # SQLite needs a WHERE to tell ON CONFLICT from a join.
+    chosen = select(*(given.c[name] for name in _COUNTED)).where(given.c.calls > 0)
+    insert = insert_in(dialect, LaneMinuteRow)
+    statement = insert.from_select(list(_COUNTED), chosen)
+    counted: Insert = statement.on_conflict_do_update(
+        index_elements=["lane", "minute"],
+        set_={column.key: column + statement.excluded[column.key] for column in _SUMS},
+    )
+    return counted
+
+
+def _minute(instant: datetime) -> int:
+    return int(instant.timestamp()) // _MINUTE
+
+
+def _pace(row: Any) -> Pace:
+    """The pace as it is stored; one with a value that is no number is a pace that `is_believable` refuses."""
+    if not all(isinstance(value, int | float) for value in row):
+        return Pace(math.nan)
+    departure, reach, until, closed_for, refusals, together, *learned = row
+    return Pace(departure, reach, until, closed_for, refusals, together, Learned(*learned))
+
+
+def _columns(pace: Pace) -> dict[str, float | int]:
+    values = {name: getattr(pace, name) for name in OWN_FIELDS}
+    return {**values, **{name: getattr(pace.learned, name) for name in LEARNED_FIELDS}}
+
+
+_PACE = tuple(getattr(LaneRow, name) for name in (*OWN_FIELDS, *LEARNED_FIELDS))
+_FIND = select(*_PACE).where(LaneRow.key == bindparam("lane"))
+_FIND_ALL = select(LaneRow.key, *_PACE).where(LaneRow.key.in_(bindparam("lanes", expanding=True)))
+_FIND_FOR_UPDATE = _FIND.with_for_update()
+_KEEP = (
+    update(LaneRow)
+    .where(LaneRow.key == bindparam("lane"))
+    .values({name: bindparam(name) for name in (*OWN_FIELDS, *LEARNED_FIELDS)})
+)
+_CALLS_BETWEEN = (
+    select(LaneMinuteRow.lane, func.count(), func.sum(LaneMinuteRow.calls - LaneMinuteRow.throttled))
+    .where(
+        LaneMinuteRow.lane.in_(bindparam("lanes", expanding=True)),
+        LaneMinuteRow.minute.between(bindparam("first"), bindparam("last")),
+    )
+    .group_by(LaneMinuteRow.lane)
+)
+_SUMS = (LaneMinuteRow.calls, LaneMinuteRow.throttled, LaneMinuteRow.late)
+_COUNTED: json_rows.Columns = {
+    "lane": Text(),
+    "minute": BigInteger(),
+    **{column.key: BigInteger() for column in _SUMS},
+}

@@ -1,0 +1,217 @@
+"""Holding a batch of each of many jobs at once: some statements for all of them, for a process with many lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, func, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.batch import POISONED_AFTER
+from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
+from orchestrator.domain.target import TargetStatus
+from orchestrator.store.engine import json_rows
+from orchestrator.store.engine.kept_json import kept_lines
+from orchestrator.store.engine.rows import AnyRow, BatchRow, TargetRow
+from orchestrator.store.engine.times import UtcDateTime
+
+Lines = Mapping[BatchKey, Collection[int]]
+"""What a worker holds already, with the lines that it has of each batch."""
+
+NOTHING: Lines = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A batch that is held now, as it was before; its due targets, and when what else waits in it is due."""
+
+    batch: AnyRow
+    is_more: bool
+    targets: Sequence[AnyRow]
+    rest_due_at: datetime | None
+
+    @property
+    def fencing_token(self) -> int:
+        """The term in which it is held: what is held longer stays in the one that it has."""
+        return int(self.batch.fencing_token) + (0 if self.is_more else 1)
+
+
+class ManyClaims:
+    """What `Batches.claim_many` asks; none of it commits.
+
+    Only of jobs without canaries and probes: those go one by one.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def unheld(self, numbers: Collection[JobNumber]) -> set[JobNumber]:
+        """Those of which nobody holds anything; to be asked of locked ones."""
+        holding = select(BatchRow.job_number).where(BatchRow.job_number.in_(numbers), BatchRow.holder.is_not(None))
+        return set(numbers) - {JobNumber(number) for number in (await self._connection.execute(holding)).scalars()}
+
+    async def take(
+        self, most: Mapping[JobNumber, int], *, worker: WorkerId, lease: timedelta, now: datetime, held: Lines
+    ) -> list[Taken]:
+        """Hold a batch of each job, with up to `most` of its due targets: one of `held` with more, or a free one."""
+        query = _first_takable(most, held, worker, now)
+        batches = {row.job_number: row for row in await self._connection.execute(query)}
+        if not batches:
+            return []
+        flying = {number: flying_of(row, held) for number, row in batches.items()}
+        # What is on its way waits still by what the database knows: so many more are to be asked for.
+        asked = {number: most[JobNumber(number)] + len(lines) for number, lines in flying.items()}
+        found = {
+            number: [row for row in rows if row.line not in flying[number]]
+            for number, rows in (await self._due(batches.values(), asked, now)).items()
+        }
+        exhausted = [row for number, row in batches.items() if len(found[number]) <= most[JobNumber(number)]]
+        rest = await self._rest_due(exhausted, now)
+        taken = []
+        for number, row in batches.items():
+            allowed = most[JobNumber(number)]
+            rest_due_at = now if len(found[number]) > allowed else rest.get(number)
+            taken.append(Taken(row, row.holder == worker, found[number][:allowed], rest_due_at))
+        kept = [each for each in taken if each.targets or each.is_more]
+        await self._hold(kept, worker=worker, until=now + lease, now=now)
+        await self._put_off([each for each in taken if not each.targets and not each.is_more], now + lease)
+        return kept
+
+    async def _due(self, batches: Iterable[AnyRow], most: Mapping[int, int], now: datetime) -> dict[int, list[Any]]:
+        given = json_rows.table_of(self._connection.dialect.name, _SLICES)
+        place = func.row_number().over(partition_by=TargetRow.job_number, order_by=TargetRow.line).label("place")
+        due = or_(TargetRow.not_before.is_(None), TargetRow.not_before <= now)
+        ranked = (
+            select(*TARGET, TargetRow.job_number, place, given.c.most)
+            .join(
+                given,
+                and_(
+                    TargetRow.job_number == given.c.job_number,
+                    TargetRow.line.between(given.c.first_line, given.c.last_line),
+                ),
+            )
+            .where(TargetRow.status == TargetStatus.WAITING, due)
+            .subquery()
+        )
+        # One more than may be taken tells that there is more.
+        query = select(ranked).where(ranked.c.place <= ranked.c.most + 1).order_by(ranked.c.job_number, ranked.c.line)
+        slices = [{**_slice(row), "most": most[row.job_number]} for row in batches]
+        found: dict[int, list[Any]] = {each["job_number"]: [] for each in slices}
+        for row in await self._connection.execute(query, json_rows.payload(slices)):
+            found[row.job_number].append(row)
+        return found
+
+    async def _rest_due(self, batches: Collection[AnyRow], now: datetime) -> dict[int, datetime]:
+        if not batches:
+            return {}
+        given = json_rows.table_of(self._connection.dialect.name, _SLICES)
+        query = (
+            select(TargetRow.job_number, func.min(TargetRow.not_before, type_=UtcDateTime()))
+            .join(
+                given,
+                and_(
+                    TargetRow.job_number == given.c.job_number,
+                    TargetRow.line.between(given.c.first_line, given.c.last_line),
+                ),
+            )
+            .where(TargetRow.status == TargetStatus.WAITING, TargetRow.not_before > now)
+            .group_by(TargetRow.job_number)
+        )
+        slices = [{**_slice(row), "most": 0} for row in batches]
+        rows = await self._connection.execute(query, json_rows.payload(slices))
+        return {number: due_at for number, due_at in rows if due_at is not None}
+
+    async def _hold(self, taken: Sequence[Taken], *, worker: WorkerId, until: datetime, now: datetime) -> None:
+        if not taken:
+            return
+        given = json_rows.table_of(self._connection.dialect.name, _HELD)
+        await self._connection.execute(
+            update(BatchRow)
+            .where(BatchRow.job_number == given.c.job_number, BatchRow.batch == given.c.batch)
+            .values(holder=worker, fencing_token=given.c.fencing_token, lease_until=until, due_at=given.c.due_at),
+            json_rows.payload(
+                {
+                    "job_number": each.batch.job_number,
+                    "batch": each.batch.batch,
+                    "fencing_token": each.fencing_token,
+                    "due_at": each.rest_due_at or now,
+                }
+                for each in taken
+            ),
+        )
+
+    async def _put_off(self, taken: Sequence[Taken], latest: datetime) -> None:
+        # Their due time was too early; where it belongs they will not be found again and again.
+        for each in taken:
+            await self._connection.execute(
+                update(BatchRow)
+                .where(BatchRow.job_number == each.batch.job_number, BatchRow.batch == each.batch.batch)
+                .values(due_at=each.rest_due_at or latest)
+            )
+
+
+def flying_of(batch: AnyRow, held: Lines) -> set[int]:
+    """Lines of a batch that are not to be given out: held already, or on their way by what the database knows.
+
+    Whoever holds it knows better than the database, which hears of what was withdrawn with the next write.
+    """
+    known = held.get(BatchKey(batch.job_number, batch.batch))
+    if known is not None:
+        return set(known)
+    return set(kept_lines(batch.in_flight))
+
+
+def _first_takable(
+    numbers: Iterable[JobNumber], held: Lines, worker: WorkerId, now: datetime
+) -> Select[tuple[Any, ...]]:
+    takable: ColumnElement[bool]
+    takable = free = BatchRow.holder.is_(None)
+    if held:
+        key = tuple_(BatchRow.job_number, BatchRow.batch)
+        own = and_(
+            BatchRow.holder == worker, BatchRow.crash_count < POISONED_AFTER, key.in_([tuple(each) for each in held])
+        )
+        takable = or_(free, own)
+    condition = and_(BatchRow.waiting > 0, BatchRow.due_at <= now, takable)
+    # What is held already is finished first.
+    place = func.row_number().over(partition_by=BatchRow.job_number, order_by=(free, BatchRow.batch)).label("place")
+    ranked = select(BatchRow.job_number, BatchRow.batch, place).where(BatchRow.job_number.in_(list(numbers)), condition)
+    first = ranked.subquery()
+    return (
+        select(BatchRow.__table__)
+        .join(first, and_(first.c.job_number == BatchRow.job_number, first.c.batch == BatchRow.batch))
+        # Asked again of the row itself: while it was locked by somebody else it may have been taken.
+        .where(first.c.place == 1, condition)
+        .with_for_update(of=BatchRow, skip_locked=True)
+    )
+
+
+def _slice(batch: AnyRow) -> dict[str, int]:
+    return {"job_number": batch.job_number, "first_line": batch.first_line, "last_line": batch.last_line}
+
+
+MOST_AT_ONCE = 4
+"""Jobs in one statement: reading what is due in a batch of each takes some ten milliseconds, and calls wait for it."""
+
+TARGET = (
+    *(TargetRow.line, TargetRow.device, TargetRow.attempts, TargetRow.uncharged, TargetRow.doubtful),
+    *(TargetRow.maybe_repeated, TargetRow.first_attempt_at),
+)
+"""The columns of a target that a claim reads, in the order of the domain's Target."""
+
+_SLICES: json_rows.Columns = {
+    "job_number": BigInteger(),
+    "first_line": BigInteger(),
+    "last_line": BigInteger(),
+    "most": Integer(),
+}
+_HELD: json_rows.Columns = {
+    "job_number": BigInteger(),
+    "batch": Integer(),
+    "fencing_token": BigInteger(),
+    "due_at": UtcDateTime(),
+}

@@ -1,0 +1,190 @@
+"""Handing back what silent workers held, without losing what they may have done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Integer, Text, bindparam, case, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.action import Action
+from orchestrator.domain.batch import POISONED_AFTER, ErrorCount, ErrorGroup
+from orchestrator.domain.ids import BatchKey, JobNumber
+from orchestrator.domain.target import LOST_CALL, TargetStatus
+from orchestrator.store.engine import json_rows
+from orchestrator.store.engine.errors_text import pack_errors, unpack_errors
+from orchestrator.store.engine.kept_json import kept_lines
+from orchestrator.store.engine.rows import AnyRow, BatchRow, JobRow, TargetRow
+from orchestrator.store.engine.times import first_of
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """One batch that was handed back, and what its silence meant for the targets that were on their way."""
+
+    key: BatchKey
+    again: int
+    uncertain: int
+
+
+class Recovery:
+    """Questions about silent workers; none of them commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def hand_back(self, *, now: datetime, limit: int) -> list[Recovered]:
+        """Free up to `limit` batches whose lease ran out; their term grows, so a late writer changes nothing.
+
+        What was on its way may have happened: an action that may be repeated waits again, marked; any other is
+        uncertain, and a person decides. So is a target that was alone on its way when its worker died again and again.
+        """
+        silent = (await self._connection.execute(_SILENT, {"now": now, "most": limit})).all()
+        if not silent:
+            return []
+        recovered = [self._recovered(batch) for batch in silent]
+        again = [
+            {"job_number": batch.job_number, "line": line}
+            for batch in silent
+            for line in _in_flight(batch)
+            if not _is_uncertain(batch)
+        ]
+        lost = [
+            {"job_number": batch.job_number, "line": line, "message": _message(batch)}
+            for batch in silent
+            for line in _in_flight(batch)
+            if _is_uncertain(batch)
+        ]
+        if again:
+            await self._wait_again(again, now=now)
+        if lost:
+            await self._give_up(lost, now=now)
+        await self._free(silent, now=now)
+        return recovered
+
+    async def _wait_again(self, rows: list[dict[str, Any]], *, now: datetime) -> None:
+        given = json_rows.table_of(self._connection.dialect.name, _KEY)
+        await self._connection.execute(
+            update(TargetRow)
+            .where(TargetRow.job_number == given.c.job_number, TargetRow.line == given.c.line)
+            .values(**_LOST_ATTEMPT, first_attempt_at=first_of(TargetRow.first_attempt_at, now)),
+            json_rows.payload(rows),
+        )
+
+    async def _give_up(self, rows: list[dict[str, Any]], *, now: datetime) -> None:
+        given = json_rows.table_of(self._connection.dialect.name, _LOST)
+        await self._connection.execute(
+            update(TargetRow)
+            .where(TargetRow.job_number == given.c.job_number, TargetRow.line == given.c.line)
+            .values(
+                **_LOST_ATTEMPT,
+                first_attempt_at=first_of(TargetRow.first_attempt_at, now),
+                status=TargetStatus.UNCERTAIN,
+                not_before=None,
+                http_status=None,
+                error_code=LOST_CALL,
+                error_message=given.c.message,
+                request_id=None,
+                finished_at=now,
+            ),
+            json_rows.payload(rows),
+        )
+
+    async def _free(self, silent: Sequence[AnyRow], *, now: datetime) -> None:
+        given = json_rows.table_of(self._connection.dialect.name, _FREED)
+        await self._connection.execute(
+            update(BatchRow)
+            .where(BatchRow.job_number == given.c.job_number, BatchRow.batch == given.c.batch)
+            .values(
+                holder=None,
+                lease_until=None,
+                fencing_token=BatchRow.fencing_token + 1,
+                waiting=BatchRow.waiting + given.c.again,
+                uncertain=BatchRow.uncertain + given.c.uncertain,
+                sending=0,
+                in_flight=None,
+                errors=given.c.errors,
+                crash_count=case((given.c.forgiven, 0), else_=BatchRow.crash_count + 1),
+                due_at=now,
+            ),
+            json_rows.payload(_freed_row(batch) for batch in silent),
+        )
+
+    def _recovered(self, batch: AnyRow) -> Recovered:
+        flying, uncertain = len(_in_flight(batch)), _is_uncertain(batch)
+        return Recovered(
+            BatchKey(JobNumber(batch.job_number), batch.batch), 0 if uncertain else flying, flying if uncertain else 0
+        )
+
+
+def _in_flight(batch: AnyRow) -> list[int]:
+    """The lines on their way; none where they are not as many as are counted, for then nobody can tell which."""
+    lines = kept_lines(batch.in_flight)
+    return lines if len(lines) == batch.sending else []
+
+
+def _kills(batch: AnyRow) -> bool:
+    return bool(batch.crash_count >= POISONED_AFTER and len(_in_flight(batch)) == 1)
+
+
+def _is_uncertain(batch: AnyRow) -> bool:
+    return _kills(batch) or batch.action not in _REPEATABLE
+
+
+# An action that cannot be read may be one that is not to be repeated.
+_REPEATABLE = frozenset(action for action in Action if action.is_repeatable)
+
+
+def _message(batch: AnyRow) -> str:
+    if _kills(batch):
+        return "Every worker that called this device died before the answer was recorded; it may have been called."
+    return "The worker died before the answer was recorded; the device may have been called."
+
+
+def _freed_row(batch: AnyRow) -> dict[str, Any]:
+    flying, uncertain = len(_in_flight(batch)), _is_uncertain(batch)
+    errors = unpack_errors(batch.errors)
+    if uncertain and flying:
+        group = ErrorGroup(TargetStatus.UNCERTAIN, None, LOST_CALL)
+        errors[group] = errors.get(group, ErrorCount(0)) + ErrorCount(flying)
+    return {
+        "job_number": batch.job_number,
+        "batch": batch.batch,
+        # What nobody can tell apart waits as before, and is counted so.
+        "again": int(batch.sending) - (flying if uncertain else 0),
+        "uncertain": flying if uncertain else 0,
+        "errors": pack_errors(errors),
+        "forgiven": _kills(batch),
+    }
+
+
+# Built once: every worker asks every two seconds.
+_SILENT = (
+    select(BatchRow.__table__, JobRow.action)
+    .join(JobRow, JobRow.number == BatchRow.job_number)
+    .where(BatchRow.holder.is_not(None), BatchRow.lease_until < bindparam("now"))
+    .order_by(BatchRow.lease_until)
+    .limit(bindparam("most"))
+    .with_for_update(of=BatchRow, skip_locked=True)
+)
+
+# One more request may have left, and it uses up none of the attempts that the policy allows.
+_LOST_ATTEMPT: dict[str, Any] = {
+    "attempts": TargetRow.attempts + 1,
+    "uncharged": TargetRow.uncharged + 1,
+    "maybe_repeated": or_(TargetRow.maybe_repeated, TargetRow.doubtful),
+    "doubtful": True,
+}
+_KEY: json_rows.Columns = {"job_number": BigInteger(), "line": BigInteger()}
+_LOST: json_rows.Columns = {**_KEY, "message": Text()}
+_FREED: json_rows.Columns = {
+    "job_number": BigInteger(),
+    "batch": Integer(),
+    "again": Integer(),
+    "uncertain": Integer(),
+    "errors": Text(),
+    "forgiven": Boolean(),
+}

@@ -1,0 +1,62 @@
+"""What the whole installation adds up to, for whoever watches it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.store.engine.rows import BatchRow, JobRow
+
+_OPEN = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.STOPPED)
+_ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Jobs by stored status, the tally of those that are open, and since when work is due that nobody took."""
+
+    jobs: dict[JobStatus, int]
+    open_targets: Tally
+    due_since: datetime | None
+
+
+class Totals:
+    """Questions about everything at once; none of them commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def figures(self, *, now: datetime) -> Figures:
+        """What there is."""
+        by_status = select(JobRow.status, func.count()).where(JobRow.status != JobStatus.RECEIVING)
+        counted = await self._connection.execute(by_status.group_by(JobRow.status))
+        jobs = {JobStatus(status): count for status, count in counted}
+        columns = (
+            BatchRow.waiting,
+            BatchRow.sending,
+            BatchRow.accepted,
+            BatchRow.failed,
+            BatchRow.uncertain,
+            BatchRow.cancelled,
+        )
+        tally = (
+            select(*(func.coalesce(func.sum(column), 0) for column in columns))
+            .join(JobRow, JobRow.number == BatchRow.job_number)
+            .where(JobRow.status.in_(_OPEN))
+        )
+        sums = (await self._connection.execute(tally)).one()
+        return Figures(jobs, Tally(*map(int, sums)), await self.due_since(now=now))
+
+    async def due_since(self, *, now: datetime) -> datetime | None:
+        """Since when work is due that nobody took; None where there is none."""
+        due = (
+            select(func.min(BatchRow.due_at))
+            .join(JobRow, JobRow.number == BatchRow.job_number)
+            .where(JobRow.status.in_(_ACTIVE), BatchRow.waiting > 0, BatchRow.holder.is_(None), BatchRow.due_at <= now)
+        )
+        since: datetime | None = (await self._connection.execute(due)).scalar_one()
+        return since

@@ -1,0 +1,75 @@
+"""Which processes work on this database, and when each was last heard of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.ids import JobNumber, WorkerId
+from orchestrator.store.engine.rows import WorkerRow
+from orchestrator.store.engine.upserts import insert_into
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """A process that works; `job_number` where it drives one job only (a foreground `run`)."""
+
+    id: WorkerId
+    kind: str
+    job_number: JobNumber | None
+    version: str
+    started_at: datetime
+    seen_at: datetime
+
+
+class Workers:
+    """Questions about workers; none of them commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def beat(self, worker: WorkerSeen) -> None:
+        """The process lives."""
+        updated = await self._connection.execute(
+            update(WorkerRow).where(WorkerRow.id == worker.id).values(seen_at=worker.seen_at)
+        )
+        if updated.rowcount:
+            return
+        await self._connection.execute(
+            insert_into(self._connection, WorkerRow)
+            .values(
+                id=worker.id,
+                kind=worker.kind,
+                job_number=worker.job_number,
+                version=worker.version,
+                started_at=worker.started_at,
+                seen_at=worker.seen_at,
+            )
+            .on_conflict_do_nothing()
+        )
+
+    async def leave(self, worker: WorkerId) -> None:
+        """The process ends knowingly."""
+        await self._connection.execute(delete(WorkerRow).where(WorkerRow.id == worker))
+
+    async def seen_since(self, instant: datetime) -> list[WorkerSeen]:
+        """The processes heard of since then."""
+        query = select(WorkerRow.__table__).where(WorkerRow.seen_at >= instant).order_by(WorkerRow.started_at)
+        return [
+            WorkerSeen(
+                WorkerId(row.id),
+                row.kind,
+                None if row.job_number is None else JobNumber(row.job_number),
+                row.version,
+                row.started_at,
+                row.seen_at,
+            )
+            for row in await self._connection.execute(query)
+        ]
+
+    async def forget_silent(self, *, before: datetime) -> None:
+        """Drop the processes that were last heard of before then."""
+        await self._connection.execute(delete(WorkerRow).where(WorkerRow.seen_at < before))

@@ -1,0 +1,32 @@
+"""What the engine needs of a throttle; Redis and the database row each are one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol
+
+from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.lane import WriteLimit
+from orchestrator.throttle.gcra import LEAD, Permits, Refusal, Standing, ThrottleBackend
+
+
+class Throttle(Protocol):
+    """One pace for all processes that share a lane."""
+
+    async def take(
+        self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = LEAD
+    ) -> Permits:
+        """Up to `want` permits, in groups of `together`, the first in `lead` seconds; worthless after their life."""
+        ...
+
+    def use_backend(self, lane: LaneKey, backend: ThrottleBackend) -> None:
+        """These permits came from another keeper than the one that counts now."""
+        ...
+
+    async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
+        """Nobody calls in this lane for as long as the refusal says, and with more caution afterwards."""
+        ...
+
+    async def standings(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Standing]:
+        """Where each of these lanes stands, and what its keeper's clock shows, in seconds; one look for all of them."""
+        ...

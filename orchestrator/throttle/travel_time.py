@@ -1,0 +1,40 @@
+"""Whether calls of a lane may have travelled longer than the throttle assumes; pure but for what it remembers."""
+
+from __future__ import annotations
+
+from orchestrator.domain.lane import LaneCalls
+from orchestrator.throttle.gcra import TRAVEL_SPREAD
+
+_REMEMBERED = 60.0
+"""Seconds for which a quickest answer counts, and as long again: roads change."""
+
+
+class Travel:
+    """The quickest answer of late, and how many came later than that by more than TRAVEL_SPREAD.
+
+    Nobody sees from here when a call arrived. The way there and back takes every call as long as it must, and what one
+    took beyond the quickest bounds what it travelled longer than another, but for what the quickest spent at the other
+    side. Of one that took longer nothing is known: the other side's own time is in it.
+    """
+
+    def __init__(self) -> None:
+        self._quickest = self._before = float("inf")
+        self._since = 0.0
+
+    def is_late(self, took: float, now: float) -> bool:
+        """Whether an answer that took so many seconds came later than what is assumed."""
+        if now - self._since >= _REMEMBERED:
+            self._before, self._quickest, self._since = self._quickest, float("inf"), now
+        self._quickest = min(self._quickest, took)
+        return took - min(self._quickest, self._before) > TRAVEL_SPREAD
+
+
+def assumption(last_hour: LaneCalls) -> str:
+    """What the throttle assumes of a lane's calls, and whether it was seen to hold in the last hour, in words."""
+    assumed = f"no call travels over {TRAVEL_SPREAD:g} s longer than another"
+    if not last_hour.calls:
+        return assumed
+    if not last_hour.late:
+        return f"{assumed}; so it was in the last hour"
+    late = f"{last_hour.late:,} of {last_hour.calls:,} answers came so much later"
+    return f"{assumed}; {late} in the last hour, Graph's own time included"

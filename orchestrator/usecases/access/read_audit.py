@@ -1,0 +1,29 @@
+"""Who did what, when and why."""
+
+from __future__ import annotations
+
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, AuditEntry, Role
+
+
+async def read_audit(
+    app: App,
+    *,
+    by: Actor,
+    limit: int,
+    before: int | None = None,
+    who: str | None = None,
+    what: str | None = None,
+    subject: str | None = None,
+    text: str | None = None,
+) -> list[AuditEntry]:
+    """The newest deeds first; `before` is the number of the last one seen."""
+    by.grant.refuse_below(Role.ADMIN)
+    async with app.store.reading() as tx:
+        return await tx.audit.newest(limit, before=before, who=who, what=what, subject=subject, text=text)
+
+
+async def audit_entries_on(app: App, subject: str, *, limit: int = 20) -> list[AuditEntry]:
+    """What was done to one job, for everybody who may see the job."""
+    async with app.store.reading() as tx:
+        return await tx.audit.newest(limit, subject=subject)

@@ -1,0 +1,244 @@
+"""The read side: how jobs stand, and every target of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from orchestrator.app import App
+from orchestrator.domain.batch import ErrorCount, ErrorGroup
+from orchestrator.domain.circuit_breaker import window_of
+from orchestrator.domain.ids import JobId, JobNumber, LaneKey
+from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
+from orchestrator.domain.job_filter import EVERY_JOB, JobFilter
+from orchestrator.domain.outcome import GraphError
+from orchestrator.domain.target import TargetFacts, TargetStatus
+from orchestrator.domain.waiting import WaitingFor
+from orchestrator.graph.error_catalogue import meaning
+from orchestrator.store.engine.database import Transaction
+from orchestrator.store.jobs.jobs import Waiting
+from orchestrator.usecases.jobs.explain_waiting import Surroundings, explain, surroundings_of
+from orchestrator.usecases.jobs.forecast_job import finish_time, lane_paces, lane_standings, rates_of_late
+
+_MOST_WORDS = 10_000
+_ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorView:
+    """One error group in words."""
+
+    status: TargetStatus
+    http_status: int | None
+    code: str
+    count: int
+    meaning: str
+    hint: str
+    example_request_id: str | None
+    example_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeView:
+    """What stops a job by itself: more than `share` percent errors, once `sample` devices have ended.
+
+    `ended` and `errors` are what the brake counts now. `canaries` go first, and `canaries_ended` of them have; 0 where
+    there are none, or where they were looked at already.
+    """
+
+    share: int
+    sample: int
+    ended: int
+    errors: int
+    canaries: int
+    canaries_ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job as people see it; `status` is the shown one, and the counts add up at every moment.
+
+    `seconds_left` is the time from this look to `estimated_finish_at`.
+    """
+
+    job: Job
+    status: JobStatus
+    tally: Tally
+    errors: tuple[ErrorView, ...]
+    estimated_finish_at: datetime | None
+    waiting_for: WaitingFor | None = None
+    seconds_left: float | None = None
+    retried_by: tuple[JobId, ...] = ()
+    brake: BrakeView | None = None
+
+
+async def describe_job(app: App, wanted: str) -> JobView:
+    """How one job stands, its error groups included."""
+    async with app.store.reading() as tx:
+        job = await tx.jobs.find(wanted)
+        tally = (await tx.jobs.tallies([job.number]))[job.number]
+        errors = await tx.jobs.errors(job.number)
+        words = {group: await _words_of(app, tx, job, group) for group in errors}
+        waiting = await _waiting_beside(tx, [job])
+        retries = await tx.jobs.retried_by([job.id])
+        brake = await _brake_view(tx, job, tally, errors)
+    outlook = await _outlook(app, [job], {job.number: tally}, waiting)
+    shown = _shown(job, tally, errors, outlook.get(job.number, _NO_OUTLOOK))
+    named = tuple(
+        replace(error, example_message=words.get(ErrorGroup(error.status, error.http_status, error.code)))
+        for error in shown.errors
+    )
+    return replace(shown, errors=named, retried_by=retries.get(job.id, ()), brake=brake)
+
+
+async def _words_of(app: App, tx: Transaction, job: Job, group: ErrorGroup) -> str | None:
+    """What was answered to one device of the group; looked for once, since it never changes."""
+    key = (job.number, group)
+    if key not in app.words:
+        found = await tx.targets.page(job.number, job.id, limit=1, statuses=(group.status,), code=group.code)
+        if not found or not found[0].error_message:
+            return None
+        if len(app.words) >= _MOST_WORDS:
+            app.words.clear()
+        app.words[key] = found[0].error_message
+    return app.words[key]
+
+
+async def _brake_view(tx: Transaction, job: Job, tally: Tally, errors: Mapping[ErrorGroup, ErrorCount]) -> BrakeView:
+    brake = await tx.brakes.of(job.number)
+    window = window_of(tally, errors) - brake.since
+    canaries = () if job.status.is_final else brake.canaries
+    ended = await tx.brakes.canaries_ended(job.number, canaries) if canaries else 0
+    options = brake.options
+    return BrakeView(options.share, options.sample, window.ended, window.errors, len(canaries), ended)
+
+
+async def list_jobs(app: App, *, limit: int, before: int | None = None, wanted: JobFilter = EVERY_JOB) -> list[JobView]:
+    """The newest jobs first, without their error groups; `before` is the number of the last one seen."""
+    async with app.store.reading() as tx:
+        numbers = await tx.job_search.newest(wanted, limit=limit, before=before)
+        seen = await _seen(tx, await tx.jobs.by_numbers(numbers))
+        retries = await tx.jobs.retried_by([job.id for job in seen[0]])
+    return [replace(view, retried_by=retries.get(view.job.id, ())) for view in await _views(app, seen)]
+
+
+async def standings_of(app: App, ids: Collection[JobId]) -> dict[JobId, JobView]:
+    """How these jobs stand, without their error groups; a job that was removed is left out."""
+    async with app.store.reading() as tx:
+        seen = await _seen(tx, await tx.jobs.by_ids(ids))
+    return {view.job.id: view for view in await _views(app, seen)}
+
+
+async def unfinished_jobs(app: App, *, other_than: JobId) -> list[JobView]:
+    """Jobs that are neither finished nor cancelled: an embedded `run` names them and leaves them alone."""
+    open_statuses = (*_ACTIVE, JobStatus.PAUSED, JobStatus.STOPPED)
+    async with app.store.reading() as tx:
+        jobs = await tx.jobs.newest(50, statuses=open_statuses)
+        seen = await _seen(tx, [job for job in jobs if job.id != other_than])
+    return await _views(app, seen)
+
+
+async def list_targets(
+    app: App,
+    wanted: str,
+    *,
+    statuses: Sequence[TargetStatus] = (),
+    code: str | None = None,
+    search: str | None = None,
+    after_line: int = 0,
+    limit: int,
+) -> list[TargetFacts]:
+    """Targets in the order of the input; the last line is where the next page goes on."""
+    async with app.store.reading() as tx:
+        job = await tx.jobs.find(wanted)
+        return await tx.targets.page(
+            job.number, job.id, after_line=after_line, limit=limit, statuses=statuses, code=code, search=search
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """What waits in the lanes of some jobs at a moment, and who works."""
+
+    jobs: Sequence[Waiting]
+    rates: Mapping[LaneKey, float | None]
+    around: Surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class _Outlook:
+    """When a job will be done, and what holds it back now."""
+
+    seconds_left: float | None
+    finish_at: datetime | None
+    waiting_for: WaitingFor | None
+
+
+_NO_OUTLOOK = _Outlook(None, None, None)
+_Tallies = Mapping[JobNumber, Tally]
+_Seen = tuple[Sequence[Job], _Tallies, _Waiting | None]
+
+
+async def _seen(tx: Transaction, jobs: Sequence[Job]) -> _Seen:
+    return jobs, await tx.jobs.tallies([job.number for job in jobs]), await _waiting_beside(tx, jobs)
+
+
+async def _waiting_beside(tx: Transaction, jobs: Sequence[Job]) -> _Waiting | None:
+    lanes = {job.lane for job in jobs if job.status in _ACTIVE}
+    # A job that has ended is asked about most, and nothing is forecast for it.
+    if not lanes:
+        return None
+    return _Waiting(await tx.jobs.waiting_in(lanes), await rates_of_late(tx, lanes), await surroundings_of(tx, lanes))
+
+
+async def _views(app: App, seen: _Seen) -> list[JobView]:
+    jobs, tallies, waiting = seen
+    outlook = await _outlook(app, jobs, tallies, waiting)
+    return [_shown(job, tallies[job.number], {}, outlook.get(job.number, _NO_OUTLOOK)) for job in jobs]
+
+
+async def _outlook(
+    app: App, jobs: Sequence[Job], tallies: _Tallies, beside: _Waiting | None
+) -> dict[JobNumber, _Outlook]:
+    """When each of the jobs that are under way will be done, where something paces it, and what it waits for.
+
+    Outside the transaction that saw them: whoever asks for a connection while he holds one may wait for himself.
+    """
+    if beside is None:
+        return {}
+    standings = await lane_standings(app, beside.rates)
+    paces = lane_paces(app, standings, beside.rates)
+    left = {each.number: each for each in beside.jobs}
+    now = beside.around.now
+    worked_on = [each for each in beside.jobs if beside.around.is_worked_on(app, each.number)]
+    found: dict[JobNumber, _Outlook] = {}
+    for job in jobs:
+        if job.status not in _ACTIVE or (own := left.get(job.number)) is None:
+            continue
+        standing = standings.get(job.lane)
+        cause = explain(app, job, tallies[job.number], own, standing=standing, around=beside.around)
+        is_open_ended = cause is not None and cause.kind.has_no_forecast
+        at = None
+        if job.lane in paces and not is_open_ended:
+            at = finish_time(own, worked_on, paces[job.lane], now)
+        found[job.number] = _Outlook(None if at is None else (at - now).total_seconds(), at, cause)
+    return found
+
+
+def _shown(job: Job, tally: Tally, errors: dict[ErrorGroup, ErrorCount], outlook: _Outlook) -> JobView:
+    ordered = sorted(errors.items(), key=lambda item: -item[1].count)
+    return JobView(
+        job=job,
+        status=shown_status(job.status, tally),
+        tally=tally,
+        errors=tuple(_error_view(group, count) for group, count in ordered),
+        estimated_finish_at=outlook.finish_at,
+        waiting_for=outlook.waiting_for,
+        seconds_left=outlook.seconds_left,
+    )
+
+
+def _error_view(group: ErrorGroup, count: ErrorCount) -> ErrorView:
+    said, hint = meaning(GraphError(group.code, "", group.http_status))
+    return ErrorView(group.status, group.http_status, group.code, count.count, said, hint, count.example_request_id)

@@ -1,0 +1,133 @@
+"""Say beforehand when a job will be done."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from orchestrator.app import App
+from orchestrator.domain.errors import TryLater
+from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.job import WINDOW_MARGIN, Priority
+from orchestrator.domain.tenant import Tenant
+from orchestrator.store.engine.database import Transaction
+from orchestrator.store.jobs.jobs import Waiting
+from orchestrator.telemetry.logger import get_logger
+from orchestrator.throttle.forecast import Ahead, Forecast, LanePace, forecast, pace_of
+from orchestrator.throttle.gcra import Standing, ThrottleBackend
+from orchestrator.usecases.jobs.explain_waiting import surroundings_of
+
+log = get_logger(__name__)
+
+_PATIENCE = 1.0
+"""Seconds that a look at the lane may take: who asks how a job stands does not wait for a server that is away."""
+
+_MEASURED = timedelta(minutes=3)
+_LONGEST = timedelta(days=3650).total_seconds()
+
+
+async def forecast_new(app: App, tenant: Tenant, calls: int, priority: Priority = Priority.NORMAL) -> Forecast:
+    """The forecast for a job that would be submitted now."""
+    return (await outlook_of(app, [tenant])).forecast(tenant, calls, priority)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What forecasts for new jobs are made from: the pace of each lane, and the jobs that share it."""
+
+    paces: Mapping[LaneKey, LanePace]
+    ahead: Mapping[LaneKey, Sequence[Ahead]]
+
+    def forecast(self, tenant: Tenant, calls: int, priority: Priority) -> Forecast:
+        """The forecast for a job of so many calls that is submitted now, for one of these tenants."""
+        return forecast(Ahead(calls, priority.weight), self.ahead[tenant.lane], self.paces[tenant.lane])
+
+
+async def outlook_of(app: App, tenants: Iterable[Tenant]) -> Outlook:
+    """The outlook for jobs of these tenants: a few questions, however many they are.
+
+    To be asked outside a transaction: it needs a connection of its own.
+    """
+    lanes = sorted({tenant.lane for tenant in tenants})
+    if not lanes:
+        return Outlook({}, {})
+    async with app.store.reading() as tx:
+        waiting = await worked_on(app, tx, lanes)
+        rates = await rates_of_late(tx, lanes)
+    paces = lane_paces(app, await lane_standings(app, lanes), rates)
+    ahead: dict[LaneKey, list[Ahead]] = {lane: [] for lane in lanes}
+    for each in waiting:
+        ahead[each.lane].append(_ahead(each))
+    return Outlook(paces, ahead)
+
+
+async def worked_on(app: App, tx: Transaction, lanes: Collection[LaneKey]) -> list[Waiting]:
+    """The jobs of these lanes that have calls to make and that any process takes: the others delay nobody."""
+    around = await surroundings_of(tx, lanes)
+    return [each for each in await tx.jobs.waiting_in(lanes) if around.is_worked_on(app, each.number)]
+
+
+def forecast_waiting(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePace, now: datetime) -> Forecast:
+    """The forecast for a job that is under way, among all that wait in its lane; without an end while Graph is out."""
+    own = replace(
+        _ahead(job),
+        ends_in=math.inf if job.not_after is None else (job.not_after - WINDOW_MARGIN - now).total_seconds(),
+    )
+    others = [_ahead(each) for each in all_waiting if each.number != job.number and each.lane == job.lane]
+    found = forecast(own, others, lane)
+    # Nobody knows when Graph will be back.
+    return found if job.probe_at is None else replace(found, seconds=None)
+
+
+async def rates_of_late(tx: Transaction, lanes: Iterable[LaneKey]) -> dict[LaneKey, float | None]:
+    """Calls a second that each of these lanes made of late."""
+    now = await tx.now()
+    return await tx.lanes.rates(sorted(lanes), since=now - _MEASURED, now=now)
+
+
+async def lane_standings(app: App, lanes: Iterable[LaneKey]) -> dict[LaneKey, Standing]:
+    """Where each of these lanes stands that a tenant in the settings leads to."""
+    known = {tenant.lane for tenant in app.tenants.values()}
+    return await look_at(app, [lane for lane in lanes if lane in known])
+
+
+def lane_paces(
+    app: App, standings: Mapping[LaneKey, Standing], rates: Mapping[LaneKey, float | None]
+) -> dict[LaneKey, LanePace]:
+    """The pace of each of these lanes, with the rates of late."""
+    limits = {tenant.lane: tenant.write_limit for tenant in app.tenants.values()}
+    return {lane: pace_of(limits[lane], at.pace, at.now, rates[lane]) for lane, at in standings.items()}
+
+
+def finish_time(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePace, now: datetime) -> datetime | None:
+    """When a job that is under way will be done; None where nothing paces it, or its window ends before."""
+    seconds = forecast_waiting(job, all_waiting, lane, now).seconds
+    if seconds is None or not 0 <= seconds <= _LONGEST:
+        # Nobody plans by an end in ten years, and no calendar holds one in ten thousand.
+        return None
+    return now + timedelta(seconds=seconds)
+
+
+async def look_at(app: App, lanes: Collection[LaneKey]) -> dict[LaneKey, Standing]:
+    """Where each of these lanes stands; as its row has it where its keeper does not answer, or nothing sensible."""
+    if not lanes:
+        return {}
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await app.throttle.standings(lanes)
+    except (TryLater, TimeoutError) as problem:
+        log.info("lanes.looked_at_rows_only", reason=str(problem) or type(problem).__name__)
+    except Exception:
+        # A forecast is an extra: how a job stands is shown without.
+        log.exception("lanes.look_broke")
+    async with app.store.reading() as tx:
+        at = (await tx.now()).timestamp()
+        paces = await tx.lanes.paces(lanes, now=at)
+    return {lane: Standing(pace, at, ThrottleBackend.ROW) for lane, pace in paces.items()}
+
+
+def _ahead(job: Waiting) -> Ahead:
+    return Ahead(job.calls, job.weight)

@@ -1,0 +1,47 @@
+"""A request that comes again with its idempotency key is the same job; each caller's keys are their own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.domain.access import Actor
+from orchestrator.domain.errors import IdempotencyConflict
+from orchestrator.domain.job import Job
+from orchestrator.store.engine.database import Transaction
+
+
+class KeyTaken(Exception):
+    """Another job was published with the same idempotency key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """A key as it was sent, by whom, and all that they asked for with it."""
+
+    by: Actor
+    key: str
+    request: Sequence[object]
+
+    @property
+    def kept(self) -> tuple[str, str]:
+        """What the job remembers: the key, which nobody else's can be, and what tells this request from another."""
+        return _hash_of([self.by.caller, self.key]), _hash_of(self.request)
+
+
+async def job_of_key(tx: Transaction, idempotency: Idempotency) -> Job | None:
+    """The job that this request made before; IdempotencyConflict where the key came with another request."""
+    key, request = idempotency.kept
+    found = await tx.jobs.by_idempotency_key(key)
+    if found is None:
+        return None
+    job, their_request = found
+    if their_request != request:
+        raise IdempotencyConflict(idempotency.key)
+    return job
+
+
+def _hash_of(parts: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,139 @@
+"""A job as JSON, exactly as the contract has it; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.domain.figures import rfc3339
+from orchestrator.domain.hints import with_job_id
+
+if TYPE_CHECKING:
+    from orchestrator.domain.ids import JobId
+    from orchestrator.domain.target import TargetFacts
+    from orchestrator.domain.waiting import WaitingFor
+    from orchestrator.usecases.jobs.describe_jobs import BrakeView, ErrorView, JobView
+    from orchestrator.usecases.jobs.submit_job import Preview
+
+
+def job_object(view: JobView) -> dict[str, Any]:
+    """The object that `job show -o json` and the API give alike."""
+    job, tally, intake = view.job, view.tally, view.job.intake
+    return {
+        "id": job.id,
+        "name": job.name,
+        "action": job.action.value,
+        "via": job.via.value,
+        "tenant": job.tenant,
+        "priority": job.priority.value,
+        "status": view.status.value,
+        "reason": None if job.reason is None else with_job_id(job.reason, job.id),
+        "counts": {
+            "total": tally.total,
+            "waiting": tally.waiting,
+            "sending": tally.sending,
+            "accepted": tally.accepted,
+            "failed": tally.failed,
+            "uncertain": tally.uncertain,
+            "cancelled": tally.cancelled,
+        },
+        "intake": {
+            "rows": intake.rows,
+            "duplicates": intake.duplicates,
+            "rejected": intake.rejected,
+            "sha256": intake.sha256,
+            "fileName": intake.file_name,
+        },
+        "submittedBy": job.submitted_by,
+        "submittedAt": rfc3339(job.submitted_at),
+        "startedAt": rfc3339(job.started_at),
+        "finishedAt": rfc3339(job.finished_at),
+        "estimatedFinishAt": rfc3339(view.estimated_finish_at),
+        "errors": [_with_full_hint(error_object(error), job.id) for error in view.errors],
+        "retryOf": job.retry_of,
+        "retriedBy": list(view.retried_by),
+        "brake": None if view.brake is None else brake_object(view.brake),
+        "schedule": job.schedule,
+        "waitingFor": None if view.waiting_for is None else waiting_object(view.waiting_for),
+    }
+
+
+def _with_full_hint(error: dict[str, Any], job: JobId) -> dict[str, Any]:
+    return {**error, "hint": with_job_id(error["hint"], job)}
+
+
+def waiting_object(waiting: WaitingFor) -> dict[str, Any]:
+    """What holds a job back."""
+    return {"kind": waiting.kind.value, "message": waiting.message, "until": rfc3339(waiting.until)}
+
+
+def brake_object(brake: BrakeView) -> dict[str, Any]:
+    """What stops the job by itself, and what of that was counted; `canaries` while they go first."""
+    canaries = {"total": brake.canaries, "ended": brake.canaries_ended} if brake.canaries else None
+    return {
+        "sharePercent": brake.share,
+        "sample": brake.sample,
+        "ended": brake.ended,
+        "errors": brake.errors,
+        "canaries": canaries,
+    }
+
+
+def error_object(error: ErrorView) -> dict[str, Any]:
+    """One error group of a job."""
+    return {
+        "httpStatus": error.http_status,
+        "code": error.code,
+        "count": error.count,
+        "meaning": error.meaning,
+        "hint": error.hint,
+        "exampleRequestId": error.example_request_id,
+        "exampleMessage": error.example_message,
+    }
+
+
+def target_object(target: TargetFacts) -> dict[str, Any]:
+    """One target, with the names of the report's columns."""
+    return {
+        "line": target.line,
+        "device": target.device,
+        "status": target.status.value,
+        "httpStatus": target.http_status,
+        "errorCode": target.error_code,
+        "errorMessage": target.error_message,
+        "attempts": target.attempts,
+        "maybeRepeated": target.maybe_repeated,
+        "requestId": target.request_id,
+        "clientRequestId": target.client_request_id,
+        "firstAttemptAt": rfc3339(target.first_attempt_at),
+        "finishedAt": rfc3339(target.finished_at),
+    }
+
+
+def job_row(view: JobView) -> dict[str, Any]:
+    """The object without nesting: a row of a table or of CSV."""
+    whole = job_object(view)
+    counts, intake = whole.pop("counts"), whole.pop("intake")
+    whole.pop("errors")
+    whole.pop("brake")
+    whole["retriedBy"] = ", ".join(whole["retriedBy"])
+    waiting = whole.pop("waitingFor")
+    retried_by = " ".join(whole.pop("retriedBy"))
+    return {**whole, **counts, **intake, "retriedBy": retried_by, "waitingFor": waiting and waiting["message"]}
+
+
+def preview_object(preview: Preview) -> dict[str, Any]:
+    """What a device list holds, before anything is called."""
+    forecast = preview.forecast
+    return {
+        "rows": preview.rows,
+        "devices": preview.good,
+        "duplicates": preview.duplicates,
+        "rejected": preview.rejected,
+        "ineligible": preview.ineligible,
+        "leftOut": preview.left_out,
+        "idColumns": list(preview.id_columns),
+        "matched": preview.matched,
+        "ignored": list(preview.ignored),
+        "forecast": {"seconds": forecast.seconds, "perSecond": forecast.per_second, "ahead": forecast.ahead},
+        "problems": [{"line": each.line, "reason": each.reason} for each in preview.problems],
+    }

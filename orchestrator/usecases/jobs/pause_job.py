@@ -1,0 +1,32 @@
+"""Let no new call of a job leave; it goes on when resumed."""
+
+from __future__ import annotations
+
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, Role
+from orchestrator.domain.confirmation import Facts, job_facts, refuse_outdated
+from orchestrator.domain.errors import IllegalMove
+from orchestrator.domain.job import JobStatus
+from orchestrator.telemetry.logger import get_logger
+from orchestrator.usecases.access.scopes import scope_of_job
+from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+
+log = get_logger(__name__)
+
+
+async def pause_job(
+    app: App, wanted: str, *, by: Actor, reason: str | None = None, shown: Facts | None = None
+) -> JobView:
+    """Pause the job; pausing a paused one changes nothing, IllegalMove where there is nothing to pause."""
+    by.grant.refuse_below(Role.OPERATOR)
+    async with app.store.transaction() as tx:
+        job = await tx.jobs.find(wanted)
+        by.grant.refuse_change(await scope_of_job(tx, job))
+        if job.status is not JobStatus.PAUSED:
+            refuse_outdated(shown, job_facts(job, (await tx.jobs.tallies([job.number]))[job.number]))
+            frm = (JobStatus.QUEUED, JobStatus.RUNNING)
+            if not await tx.jobs.move(job.number, JobStatus.PAUSED, frm=frm, reason=reason, now=await tx.now()):
+                raise IllegalMove(job.status, JobStatus.PAUSED)
+            await tx.audit.write(by, "job.paused", job.id, reason=reason, now=await tx.now())
+            log.info("job.paused", job=job.id, by=by.name, reason=reason)
+    return await describe_job(app, job.id)

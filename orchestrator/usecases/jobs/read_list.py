@@ -1,0 +1,127 @@
+"""A device list from a person, opened and read with every row's device known."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime
+from typing import BinaryIO
+
+from orchestrator.app import App
+from orchestrator.domain.device import Via
+from orchestrator.domain.errors import IntakeFailed
+from orchestrator.domain.inventory import Identifier, Match, Matched, Named
+from orchestrator.domain.tenant import Tenant
+from orchestrator.intake.device_list import DeviceList, IntakeOptions, Page, open_device_list
+from orchestrator.intake.input_row import InputRow
+from orchestrator.inventory.match_devices import Matcher, open_matcher
+
+
+async def open_list(
+    app: App, tenant: Tenant, stream: BinaryIO, *, file_name: str | None, via: Via, options: IntakeOptions
+) -> DeviceList:
+    """The opened list; IntakeFailed where it cannot be taken as a whole, for want of an inventory among it."""
+    async with app.store.reading() as tx:
+        current = await tx.inventories.current(tenant.directory)
+    options = replace(options, has_inventory=current is not None)
+    return await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=via, options=options)
+
+
+async def pages_of(
+    app: App, tenant: Tenant, devices: DeviceList, options: IntakeOptions
+) -> AsyncGenerator[tuple[Page, int]]:
+    """The rows of an opened list in pages, each row with its device or its verdict, and how many rows were read.
+
+    Rows that name devices by something else than Intune's id are matched against the tenant's inventory, a page at a
+    time. InventoryTooOld, or IntakeFailed where ids without a sign are not all known to the inventory.
+    """
+    rows = _Rows(app, devices, await _matcher(app, tenant, options) if devices.is_matched else None)
+    pages = devices.pages()
+    page = await asyncio.to_thread(_next_page, pages)
+    read = 0
+    while page is not None:
+        # The next page is parsed while this one is matched and stored.
+        coming = asyncio.create_task(asyncio.to_thread(_next_page, pages))
+        try:
+            read += len(page.rows)
+            yield await rows.settled(page), read
+        finally:
+            following = await coming
+        page = following
+
+
+async def read_to_end(app: App, tenant: Tenant, devices: DeviceList, options: IntakeOptions) -> None:
+    """Read every row, for the counts of `DeviceList.report`."""
+    async with aclosing(pages_of(app, tenant, devices, options)) as pages:
+        async for _ in pages:
+            pass
+
+
+class _Rows:
+    """Settles the open rows of one list; decides by its first page what ids without a sign are."""
+
+    def __init__(self, app: App, devices: DeviceList, matcher: Matcher | None) -> None:
+        self._app, self._devices, self._matcher = app, devices, matcher
+        self._ids_are: Identifier | None = None
+
+    async def settled(self, page: Page) -> Page:
+        """The page with every row matched or rejected."""
+        if self._matcher is None:
+            return page
+        waiting = [(place, named) for place, row in enumerate(page.rows) if (named := self._devices.named(row))]
+        if self._devices.doubt is not None:
+            waiting = await self._as_known_ids([place for place, _ in waiting], [named for _, named in waiting])
+        matches = await self._matcher.match([named for _, named in waiting])
+        by_place = {place: match for (place, _), match in zip(waiting, matches, strict=True)}
+        now = self._app.clock.now()
+        return await asyncio.to_thread(self._settle, page.rows, by_place, now)
+
+    def _settle(self, rows: Sequence[InputRow], matches: Mapping[int, Match], now: datetime) -> Page:
+        assert self._matcher is not None  # noqa: S101 - settled() has looked
+        done: list[InputRow] = []
+        for place, row in enumerate(rows):
+            match = matches.get(place)
+            if match is None:
+                done.append(row)
+            elif isinstance(match, Matched):
+                done.append(self._devices.settle(row, match))
+            else:
+                done.append(self._devices.settle(row, match, self._matcher.reason(match, now=now)))
+        return Page(done)
+
+    async def _as_known_ids(
+        self, places: Sequence[int], rows: Sequence[Sequence[Named]]
+    ) -> list[tuple[int, tuple[Named, ...]]]:
+        """The rows by the kind of id that the inventory knows all of them as: Intune's first, then Entra's.
+
+        IntakeFailed with the refusal of the list where it knows them as neither.
+        """
+        assert self._matcher is not None  # noqa: S101 - settled() has looked
+        texts = [named[0].text for named in rows]
+        if self._ids_are is None:
+            for by in (Identifier.ID, Identifier.ENTRA):
+                if await self._matcher.knows_all(by, texts):
+                    self._ids_are = by
+                    break
+        elif self._ids_are is Identifier.ID and not await self._matcher.knows_all(Identifier.ID, texts):
+            self._ids_are = None
+        if self._ids_are is None:
+            raise IntakeFailed(f"{self._devices.doubt} The inventory does not know all of them either.")
+        by = self._ids_are
+        return [(place, (Named(by, text),)) for place, text in zip(places, texts, strict=True)]
+
+
+async def _matcher(app: App, tenant: Tenant, options: IntakeOptions) -> Matcher:
+    return await open_matcher(
+        app,
+        tenant.name,
+        max_age=app.inventory_max_age,
+        prefer_newest=options.prefer_newest,
+        is_stale_ok=options.stale_ok,
+    )
+
+
+def _next_page(pages: Iterator[Page]) -> Page | None:
+    return next(pages, None)

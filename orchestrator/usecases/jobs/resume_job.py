@@ -1,0 +1,80 @@
+"""Let a paused or stopped job go on where it stood."""
+
+from __future__ import annotations
+
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, scope_of
+from orchestrator.domain.confirmation import Confirm, Facts, job_facts, refuse_outdated
+from orchestrator.domain.errors import IllegalMove, WrongStatus
+from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.job import Job, JobStatus
+from orchestrator.engine.circuit_breaker import begin_anew
+from orchestrator.store.engine.database import Transaction
+from orchestrator.telemetry.logger import get_logger
+from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.jobs.job_lane import lane_to_move_to, move_to_lane
+
+log = get_logger(__name__)
+
+_RESTING = (JobStatus.PAUSED, JobStatus.STOPPED)
+
+
+async def resume_job(
+    app: App,
+    wanted: str,
+    *,
+    by: Actor,
+    reason: str | None = None,
+    confirm: Confirm | None = None,
+    rebind: bool = False,
+    shown: Facts | None = None,
+) -> JobView:
+    """Sets the job running again, and with `rebind` moves it to its tenant's present lane; a running job only moves.
+
+    Everything happens in one transaction after `confirm`, so a person who says no has changed nothing.
+
+    IllegalMove where it has ended, WrongStatus where another job has taken over what it left, TenantChanged where the
+    settings lead to another lane than the job's, unless it may `rebind` (see `lane_to_move_to`), ConfirmationOutdated
+    where the job is not as it was `shown`.
+    """
+    lane = await lane_to_move_to(app, wanted, by=by, rebind=rebind)
+    async with app.store.transaction() as tx:
+        job = await tx.jobs.find(wanted)
+        tally = (await tx.jobs.tallies([job.number]))[job.number]
+        by.grant.refuse_change(scope_of(job.action, job.tenant, tally.total))
+        is_resting = job.status not in {JobStatus.QUEUED, JobStatus.RUNNING}
+        moves = lane not in {None, job.lane}
+        if is_resting:
+            refuse_outdated(shown, job_facts(job, tally))
+            await _set_running(tx, job)
+        if confirm is not None and (is_resting or moves):
+            confirm(job.action, tally.waiting)
+        if lane is not None and moves:
+            await move_to_lane(tx, job, lane, by=by, reason=reason)
+        if is_resting:
+            await _begin_again(tx, job, lane or job.lane)
+            await tx.audit.write(by, "job.resumed", job.id, reason=reason, now=await tx.now())
+            log.info("job.resumed", job=job.id, by=by.name, reason=reason)
+        tx.after_commit(lambda: app.wake_ups.send(1))
+    return await describe_job(app, job.id)
+
+
+async def _set_running(tx: Transaction, job: Job) -> None:
+    carried_to = await tx.jobs.carried_to(job.number)
+    if carried_to is not None:
+        raise WrongStatus(
+            f"What job {job.id} left is first in job {carried_to}: to go on here would call it a second time. "
+            f"`muster job retry {job.id} --status waiting` calls it all the same."
+        )
+    if not await tx.jobs.move(job.number, JobStatus.RUNNING, frm=_RESTING, reason=None, now=await tx.now()):
+        raise IllegalMove(job.status, JobStatus.RUNNING)
+
+
+async def _begin_again(tx: Transaction, job: Job, lane: LaneKey) -> None:
+    """Lets the waiting targets of a job that runs again be called in this lane, and its brake judge anew."""
+    now = await tx.now()
+    await tx.jobs.lift_window(job.number, now=now)
+    await tx.jobs.rejoin(job.number, lane, now=now)
+    await begin_anew(tx, job.number)
+    await tx.targets.make_due(job.number, now=now)
+    await tx.jobs.settle(job.number, now=now)

@@ -1,0 +1,290 @@
+"""A new job from the targets of an old one that did not work out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, scope_of
+from orchestrator.domain.confirmation import Confirm, Facts, refuse_outdated
+from orchestrator.domain.device import Device
+from orchestrator.domain.errors import WrongStatus
+from orchestrator.domain.figures import plural
+from orchestrator.domain.job import Intake, Job, JobStatus, Tally
+from orchestrator.domain.mending import may_mend
+from orchestrator.domain.target import TargetFacts, TargetStatus
+from orchestrator.intake.input_row import InputRow
+from orchestrator.intake.pages import unpack
+from orchestrator.store.engine.database import Transaction
+from orchestrator.store.jobs.reception import NewJob
+from orchestrator.usecases.jobs.cancel_job import cancel_rest
+from orchestrator.usecases.jobs.idempotency import Idempotency, KeyTaken, job_of_key
+from orchestrator.usecases.jobs.job_lane import refuse_other_tenant
+from orchestrator.usecases.jobs.submit_job import JobReception, new_job_id, publish_reception, receiving
+
+RETRIABLE = (TargetStatus.FAILED, TargetStatus.UNCERTAIN, TargetStatus.CANCELLED, TargetStatus.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryWish:
+    """Which targets go into a retry.
+
+    Without `statuses` and without a `code` these are the failures that another attempt may mend; `permanent` says
+    whether the others are taken too, and is derived where it is None.
+    """
+
+    statuses: frozenset[TargetStatus] = frozenset()
+    code: str | None = None
+    search: str | None = None
+    permanent: bool | None = None
+
+    @property
+    def wanted(self) -> frozenset[TargetStatus]:
+        """The statuses that are taken."""
+        return self.statuses or frozenset({TargetStatus.FAILED})
+
+    @property
+    def takes_permanent(self) -> bool:
+        """Whether failures that no further attempt mends are taken."""
+        return bool(self.statuses or self.code is not None) if self.permanent is None else self.permanent
+
+    def includes(self, target: TargetFacts) -> bool:
+        """Whether this target goes into the retry."""
+        if self.code is not None and (target.error_code or "").casefold() != self.code.casefold():
+            return False
+        if self.search is not None and self.search.lower() not in target.device.lower():
+            return False
+        if target.status not in self.wanted:
+            return False
+        return self.takes_permanent or may_mend(target.status, target.http_status)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPreview:
+    """How many devices a retry would call, and how many it leaves out because no further attempt mends them."""
+
+    job: Job
+    devices: int
+    left_out: int
+
+    @property
+    def facts(self) -> Facts:
+        """What a page shows of the retry when somebody is about to confirm it."""
+        return {"devices": self.devices}
+
+
+async def preview_retry(app: App, wanted: str, wish: RetryWish) -> RetryPreview:
+    """What a retry would take now; nothing is changed."""
+    async with app.store.reading() as tx:
+        old = await tx.jobs.find(wanted)
+        return await _counted(tx, old, wish)
+
+
+async def retry_job(
+    app: App,
+    wanted: str,
+    *,
+    statuses: Sequence[TargetStatus] = (),
+    code: str | None = None,
+    search: str | None = None,
+    permanent: bool | None = None,
+    by: Actor,
+    reason: str | None = None,
+    idempotency_key: str | None = None,
+    confirm: Confirm | None = None,
+    shown: Facts | None = None,
+) -> Job:
+    """A linked job of the targets with these statuses (this error code, this in their id), under their old lines.
+
+    Which ones that are without statuses and code, and what `permanent` does: RetryWish. What still waits in a paused or
+    stopped job ends there in the commit that publishes the new job: no device is in two jobs, and none in neither.
+    WrongStatus where no target fits, or where waiting ones are asked for while the job runs; ConfirmationOutdated where
+    the number of devices is not as it was `shown`. With a key that was used for the same request before, the answer is
+    that job.
+    """
+    wish = RetryWish(frozenset(statuses), code, search, permanent)
+    async with app.store.reading() as tx:
+        old = await tx.jobs.find(wanted)
+        by.grant.refuse_change(scope_of(old.action, old.tenant, 0))
+        refuse_other_tenant(app, old)
+        counted = await _counted(tx, old, wish)
+        by.grant.refuse_change(scope_of(old.action, old.tenant, counted.devices))
+        tally = (await tx.jobs.tallies([old.number]))[old.number]
+        idempotency = None
+        if idempotency_key is not None:
+            idempotency = Idempotency(by, idempotency_key, ["retry", old.id, *_request(wish), reason])
+            done = await job_of_key(tx, idempotency)
+            if done is not None:
+                return done
+        ends_old = TargetStatus.WAITING in wish.wanted and not old.status.is_final
+        if ends_old:
+            await _refuse_to_end(tx, old, tally, wish)
+    if not counted.devices:
+        raise _nothing(counted, wish)
+    refuse_outdated(shown, counted.facts)
+    if confirm is not None:
+        confirm(old.action, counted.devices)
+    try:
+        made = await _made(
+            app,
+            old,
+            wish,
+            by=by,
+            reason=reason,
+            idempotency=idempotency,
+            ends=tally if ends_old else None,
+            counted=None if shown is None else counted.devices,
+            confirm=confirm,
+        )
+    except KeyTaken:
+        # The same request came twice at once, and the other was faster.
+        async with app.store.reading() as tx:
+            done = None if idempotency is None else await job_of_key(tx, idempotency)
+        if done is None:
+            raise
+        return done
+    if ends_old:
+        await cancel_rest(app, old.number)
+    return made
+
+
+async def _made(
+    app: App,
+    old: Job,
+    wish: RetryWish,
+    *,
+    by: Actor,
+    reason: str | None,
+    idempotency: Idempotency | None,
+    ends: Tally | None,
+    counted: int | None,
+    confirm: Confirm | None,
+) -> Job:
+    tenant = app.tenant(old.tenant)
+    new = NewJob(
+        id=new_job_id(app),
+        name=old.name,
+        action=old.action,
+        via=old.via,
+        tenant=tenant.name,
+        lane=tenant.lane,
+        priority=old.priority,
+        input_columns=old.input_columns,
+        submitted_by=by.name,
+        submitter=by.caller,
+        submit_reason=reason,
+        file_name=old.intake.file_name,
+        retry_of=old.id,
+    )
+    async with receiving(app, new) as reception:
+        rows = await _receive(app, reception, old, wish)
+        by.grant.refuse_devices(rows)
+        if counted is not None and rows != counted:
+            raise WrongStatus(f"Of job {old.id} {counted:,} devices fitted and by now it is {rows:,}. Ask again.")
+        if confirm is not None and ends is None:
+            # Of a job that still runs more may have failed since they were counted.
+            confirm(old.action, rows)
+        async with app.store.reading() as tx:
+            brake = await tx.brakes.options(old.number)
+        return await publish_reception(
+            app,
+            reception,
+            Intake(rows, file_name=old.intake.file_name),
+            by=by,
+            idempotency=idempotency,
+            brake=brake,
+            together_with=None if ends is None else _ending(old, ends, by),
+        )
+
+
+async def _receive(app: App, reception: JobReception, old: Job, wish: RetryWish) -> int:
+    count, number = 0, -1
+    while True:
+        async with app.store.reading() as tx:
+            page = await tx.inputs.page_after(old.number, number)
+            if page is None:
+                break
+            facts = await tx.targets.between(old.number, old.id, page.first_line, page.last_line)
+        number = page.page
+        wanted = {target.line: Device.from_key(target.device) for target in facts if wish.includes(target)}
+        if wanted:
+            stored = await asyncio.to_thread(unpack, page.payload)
+            rows = [InputRow(row.line, row.cells, device=wanted[row.line]) for row in stored if row.line in wanted]
+            await reception.add(rows)
+            count += len(rows)
+    if not count:
+        raise WrongStatus(f"What was to be retried of job {old.id} has changed meanwhile. Ask again.")
+    await reception.add([], is_last=True)
+    return count
+
+
+def _ending(old: Job, before: Tally, by: Actor) -> Callable[[Transaction, Job], Awaitable[None]]:
+    """Cancels the old job in the commit that publishes the new one, where nothing of the old one has moved since."""
+
+    async def end(tx: Transaction, new: Job) -> None:
+        now = await tx.now()
+        reason = f"its waiting targets go on in job {new.id}"
+        resting = (JobStatus.PAUSED, JobStatus.STOPPED)
+        # First, since it locks the row: what is looked at afterwards stays so until the commit.
+        is_at_rest = await tx.jobs.move(old.number, JobStatus.CANCELLED, frm=resting, reason=reason, now=now)
+        tally = (await tx.jobs.tallies([old.number]))[old.number]
+        if not is_at_rest or tally != before or await tx.jobs.is_held(old.number):
+            raise WrongStatus(f"Job {old.id} has moved meanwhile, so nothing was changed. Ask again in a moment.")
+        await tx.audit.write(by, "job.cancelled", old.id, reason=reason, now=now)
+
+    return end
+
+
+async def _counted(tx: Transaction, old: Job, wish: RetryWish) -> RetryPreview:
+    """How many targets fit before anything is changed."""
+    statuses = sorted(wish.wanted)
+    if wish.code is not None or wish.search:
+        fits = await tx.targets.count_fitting(old.number, statuses=statuses, code=wish.code, search=wish.search)
+        permanent = await tx.targets.count_fitting(
+            old.number, statuses=statuses, code=wish.code, search=wish.search, permanent=True
+        )
+    else:
+        tally = (await tx.jobs.tallies([old.number]))[old.number]
+        fits = sum(getattr(tally, status.value) for status in statuses)
+        errors = await tx.jobs.errors(old.number)
+        groups = ((group, count.count) for group, count in errors.items() if group.status in wish.wanted)
+        permanent = sum(count for group, count in groups if not may_mend(group.status, group.http_status))
+    left_out = 0 if wish.takes_permanent else permanent
+    return RetryPreview(old, fits - left_out, left_out)
+
+
+async def _refuse_to_end(tx: Transaction, old: Job, tally: Tally, wish: RetryWish) -> None:
+    """WrongStatus where the old job cannot be ended now, or where that would end more than what is asked for."""
+    if old.status not in {JobStatus.PAUSED, JobStatus.STOPPED}:
+        raise WrongStatus(f"Job {old.id} is {old.status}: what waits in it will be called. Pause it first.")
+    if tally.sending or await tx.jobs.is_held(old.number):
+        raise WrongStatus(f"Job {old.id} still has calls on their way. Ask again in a moment.")
+    if wish.code is None and not wish.search:
+        return
+    fit = await tx.targets.count_fitting(
+        old.number, statuses=[TargetStatus.WAITING], code=wish.code, search=wish.search
+    )
+    if 0 < fit < tally.waiting:
+        raise WrongStatus(
+            f"In job {old.id} {plural(tally.waiting, 'device')} wait and {fit:,} of them fit, but a retry of what "
+            "waits takes them all. Resume the job, or ask for those that have ended."
+        )
+
+
+def _nothing(counted: RetryPreview, wish: RetryWish) -> WrongStatus:
+    old = counted.job
+    if counted.left_out:
+        return WrongStatus(
+            f"Job {old.id} has no target that another attempt may mend: {plural(counted.left_out, 'device')} failed "
+            f"for good (gone, or not able to take the action). `muster job retry {old.id} --status failed` calls them "
+            "all the same."
+        )
+    return WrongStatus(f"Job {old.id} has no {' or '.join(sorted(wish.wanted))} target to retry.")
+
+
+def _request(wish: RetryWish) -> list[object]:
+    """What tells one request from another under one idempotency key."""
+    said: list[object] = [sorted(wish.wanted), wish.code, wish.search]
+    return said if wish.takes_permanent else [*said, "what another attempt may mend"]

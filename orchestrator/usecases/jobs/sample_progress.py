@@ -1,0 +1,120 @@
+"""Note how far running jobs are, for the line in their chart."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from orchestrator.app import App
+from orchestrator.domain.course import EventKind, Span, spans
+from orchestrator.domain.errors import MusterError
+from orchestrator.domain.ids import JobId
+from orchestrator.domain.job import Job, JobStatus
+from orchestrator.engine.stop import StopSignal
+from orchestrator.store.jobs.samples import Sample
+from orchestrator.telemetry.logger import get_logger
+
+log = get_logger(__name__)
+
+EVERY = 5
+"""Seconds; all who sample agree on the moments, so that many web processes write what one does."""
+
+_MOST_JOBS = 200
+_PATIENCE = 20.0
+_DEAD_AFTER = 60.0
+"""More than twice what a look may take that fails."""
+
+
+async def sample_progress(app: App) -> None:
+    """One look: every running job."""
+    async with app.store.reading() as tx:
+        now = await tx.now()
+        jobs = await tx.jobs.newest(_MOST_JOBS, statuses=[JobStatus.RUNNING])
+        instant = _instant(now)
+        numbers = [job.number for job in jobs if is_sampled_at(instant, started_at=job.started_at or now)]
+        tallies = await tx.jobs.tallies(numbers)
+    if not numbers:
+        return
+    async with app.store.transaction() as tx:
+        sampled = set(numbers)
+        limits = {job.number: _limit_of(app, job) for job in jobs if job.number in sampled}
+        await tx.samples.add(instant, tallies, limits)
+
+
+def is_sampled_at(instant: datetime, *, started_at: datetime) -> bool:
+    """Whether a job is sampled at a moment: every 5 seconds in its first hour, every minute on its first day.
+
+    After that every ten minutes: what a job leaves in the table is bounded, and its chart needs no more points.
+    """
+    age = instant - started_at
+    step = EVERY if age < timedelta(hours=1) else 60 if age < timedelta(days=1) else 600
+    return int(instant.timestamp()) % step == 0
+
+
+class Sampler:
+    """Looks again and again; a look that fails leaves a gap in a line."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._looked_at = app.clock.monotonic()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a look ended lately, well or not: the loop of this process, and its way to the database, go on."""
+        return self._app.clock.monotonic() - self._looked_at < _DEAD_AFTER
+
+    async def run(self, stop: StopSignal) -> None:
+        """Until told to stop."""
+        while not stop.is_requested:
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await sample_progress(self._app)
+            except (MusterError, TimeoutError) as problem:
+                log.warning("samples.waiting", reason=str(problem))
+            except Exception:
+                log.exception("samples.broke")
+            self._looked_at = self._app.clock.monotonic()
+            await stop.wait(EVERY)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a job came to where it is, and the spans in which it rested or Graph was out."""
+
+    samples: tuple[Sample, ...]
+    spans: tuple[Span, ...]
+    is_at_rest: bool
+
+
+async def course_of(app: App, job_id: JobId) -> Course:
+    """The samples of a job, its beginning and its end among them."""
+    async with app.store.reading() as tx:
+        job = await tx.jobs.find(job_id)
+        samples = await tx.samples.of(job.number)
+        events = [(event.at, event.kind) for event in await tx.samples.events_of(job.number)]
+        tally = (await tx.jobs.tallies([job.number]))[job.number]
+        now = await tx.now()
+    if job.started_at is not None and (not samples or job.started_at < samples[0].at):
+        samples.insert(0, Sample(job.started_at, 0, 0))
+    ended = job.finished_at if job.status.is_final else now if job.status is JobStatus.RUNNING else None
+    if ended is not None and samples and ended > samples[-1].at:
+        # Over a moment a rate says little: the last span is a whole one.
+        if len(samples) > 1 and (ended - samples[-1].at).total_seconds() < EVERY:
+            samples.pop()
+        limit = samples[-1].per_second if job.status.is_final else _limit_of(app, job)
+        samples.append(Sample(ended, tally.accepted, tally.settled, limit))
+    if job.finished_at is not None:
+        events.append((job.finished_at, EventKind.ENDED))
+    return Course(tuple(samples), tuple(spans(events)), job.status.is_at_rest)
+
+
+def _limit_of(app: App, job: Job) -> float | None:
+    """Calls a second that the settings allow in the job's lane now; None where nothing limits it."""
+    tenant = app.tenants.get(job.tenant)
+    limit = tenant.write_limit if tenant else None
+    return None if limit is None else limit.calls / limit.window.total_seconds()
+
+
+def _instant(now: datetime) -> datetime:
+    return now.replace(second=now.second - now.second % EVERY, microsecond=0)

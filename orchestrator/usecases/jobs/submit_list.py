@@ -1,0 +1,146 @@
+"""A saved list becomes a job: its newest version, with what the last window left first if so wanted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from orchestrator.app import App
+from orchestrator.domain.access import Actor
+from orchestrator.domain.device import Device
+from orchestrator.domain.errors import ScheduleInvalid
+from orchestrator.domain.ids import JobId
+from orchestrator.domain.job import Job, JobStatus
+from orchestrator.domain.schedule import Order
+from orchestrator.domain.target import TargetStatus
+from orchestrator.intake.input_row import InputRow
+from orchestrator.intake.pages import unpack, unpack_devices
+from orchestrator.store.engine.database import Transaction
+from orchestrator.store.jobs.reception import NewJob
+from orchestrator.store.jobs.saved_lists import ListVersion
+from orchestrator.usecases.jobs.idempotency import Idempotency
+from orchestrator.usecases.jobs.submit_job import JobReception, new_job_id, publish_reception, receiving
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    """What a schedule asks for at one moment; `rest_of` is the job whose waiting devices come first.
+
+    `reason` is why somebody asks for it by hand, where they say so; else it is the order's.
+    """
+
+    order: Order
+    schedule: str
+    by: Actor
+    not_after: datetime | None = None
+    not_after_reason: str | None = None
+    rest_of: JobId | None = None
+    reason: str | None = None
+    idempotency: Idempotency | None = None
+
+
+async def submit_list(
+    app: App,
+    request: ListRequest,
+    version: ListVersion,
+    *,
+    together_with: Callable[[Transaction, Job], Awaitable[None]] | None = None,
+) -> Job:
+    """Store the job for whoever works; ScheduleInvalid where the list does not fit the order, KeyTaken.
+
+    Its lines are those of the list, or, where a rest comes first, counted in the order in which they are called.
+    """
+    order = request.order
+    tenant = app.tenant(order.tenant)
+    if version.via is not order.via:
+        raise ScheduleInvalid(
+            f"List {version.name!r} was imported for --via {version.via}, and --via {order.via} needs other columns."
+        )
+    rest = await _rest_of(app, request.rest_of) if request.rest_of is not None else frozenset[str]()
+    new = NewJob(
+        id=new_job_id(app),
+        name=order.name,
+        action=order.action,
+        via=order.via,
+        tenant=tenant.name,
+        lane=tenant.lane,
+        priority=order.priority,
+        input_columns=version.columns,
+        submitted_by=request.by.name,
+        submitter=request.by.caller,
+        submit_reason=request.reason or order.reason,
+        file_name=version.label,
+        schedule=request.schedule,
+        not_after=request.not_after,
+        not_after_reason=request.not_after_reason,
+    )
+    async with receiving(app, new) as reception:
+        await _receive(app, reception, version, rest)
+        intake = replace(version.intake, file_name=version.label)
+        return await publish_reception(
+            app,
+            reception,
+            intake,
+            by=request.by,
+            idempotency=request.idempotency,
+            brake=order.brake,
+            canary=order.canary,
+            together_with=together_with,
+        )
+
+
+async def _receive(app: App, reception: JobReception, version: ListVersion, rest: Collection[str]) -> None:
+    if not rest:
+        async for rows in _pages(app, version):
+            await reception.add(rows)
+    else:
+        line = 1
+        for first in (True, False):
+            async for rows in _pages(app, version):
+                chosen = [row for row in rows if _is_of(row, rest) is first]
+                if chosen:
+                    await reception.add([row._replace(line=line + step) for step, row in enumerate(chosen, start=1)])
+                    line += len(chosen)
+    await reception.add([], is_last=True)
+
+
+def _is_of(row: InputRow, rest: Collection[str]) -> bool:
+    return row.verdict is None and row.device is not None and row.device.key in rest
+
+
+async def _pages(app: App, version: ListVersion) -> AsyncIterator[list[InputRow]]:
+    place = -1
+    while True:
+        async with app.store.reading() as tx:
+            page = await tx.lists.page_after(version.list_number, version.version, place)
+        if page is None:
+            return
+        place = page.page
+        yield await asyncio.to_thread(_rows, page.payload, page.devices)
+
+
+def _rows(payload: bytes, devices: bytes) -> list[InputRow]:
+    keys = unpack_devices(devices)
+    return [
+        row._replace(device=Device.from_key(keys[row.line])) if row.line in keys else row for row in unpack(payload)
+    ]
+
+
+async def _rest_of(app: App, job_id: JobId) -> frozenset[str]:
+    """The devices that a job left waiting when its window ended."""
+    async with app.store.reading() as tx:
+        job = await tx.jobs.find(job_id)
+        if job.status is not JobStatus.STOPPED:
+            return frozenset()
+        rest: set[str] = set()
+        last = 0
+        while True:
+            page = await tx.targets.page(
+                job.number, job.id, after_line=last, limit=5000, statuses=[TargetStatus.WAITING]
+            )
+            rest.update(target.device for target in page)
+            if len(page) < 5000:
+                return frozenset(rest)
+            last = page[-1].line

@@ -1,0 +1,108 @@
+"""Can we reach everything we need? One line a check, and how to mend it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+
+from orchestrator.app import App
+from orchestrator.domain.errors import MusterError
+from orchestrator.domain.spans import span
+from orchestrator.queueing.wake_ups import NoWakeUps
+from orchestrator.usecases.operations.emergency_stop import stops_in_force
+from orchestrator.usecases.operations.live_processes import who_works
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was tried; `is_needed` ones must be well for anything to work."""
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str | None = None
+    is_needed: bool = True
+
+
+async def check_stops(app: App) -> Check:
+    """Whether an emergency stop is in force; a warning, since a person wanted it."""
+    sentences = [stop.sentence for stop in await stops_in_force(app)]
+    if not sentences:
+        return Check("emergency stop", ok=True, detail="none is in force", is_needed=False)
+    lift = "`muster halt --lift --reason TEXT` lifts it."
+    return Check("emergency stop", ok=False, detail=" ".join(sentences), mend=lift, is_needed=False)
+
+
+async def check_health(app: App) -> list[Check]:
+    """Database, broker, workers; sign-in is `check_tenant`'s."""
+    checks = [await _database(app), await _broker(app)]
+    if all(check.ok for check in checks):
+        checks.append(await _workers(app))
+    return checks
+
+
+class RecentHealth:
+    """What was found a moment ago: however many ask, and whoever they are, the database is asked once."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._one_look = asyncio.Lock()
+        self._found: list[Check] = []
+        self._looked_at = -math.inf
+
+    async def checks(self) -> list[Check]:
+        """The checks, at most two seconds old."""
+        async with self._one_look:
+            if self._app.clock.monotonic() - self._looked_at >= _GOOD_FOR:
+                self._found = await check_health(self._app)
+                self._looked_at = self._app.clock.monotonic()
+            return self._found
+
+
+_GOOD_FOR = 2.0
+_FORGOTTEN_AFTER = timedelta(days=1)
+
+
+async def _database(app: App) -> Check:
+    try:
+        async with app.store.transaction() as tx:
+            await tx.workers.forget_silent(before=await tx.now() - _FORGOTTEN_AFTER)
+    except MusterError as problem:
+        return Check("database", ok=False, detail=str(problem), mend="Check MUSTER_DATABASE_URL.")
+    return Check("database", ok=True, detail=f"can be written: {app.store.place}")
+
+
+async def _broker(app: App) -> Check:
+    try:
+        await app.wake_ups.check()
+    except MusterError as problem:
+        return Check("broker", ok=False, detail=str(problem), mend="Check MUSTER_BROKER_URL.")
+    return Check("broker", ok=True, detail=app.wake_ups.described)
+
+
+async def _workers(app: App) -> Check:
+    try:
+        working = [worker for worker in await who_works(app) if worker.kind in {"worker", "serve"}]
+        waits = None if working else await _waits(app)
+    except MusterError as problem:
+        return Check("workers", ok=False, detail=str(problem))
+    if working:
+        return Check("workers", ok=True, detail=f"{len(working)} at work", is_needed=False)
+    return Check(
+        "workers",
+        ok=False,
+        detail="nobody is working" + ("" if waits is None else f"; devices have been waiting for {span(waits)}"),
+        mend="Start `muster serve`, or with a broker `muster worker`; `muster run` works by itself.",
+        # Embedded, somebody starts what they need; a team counts on workers that are always there.
+        is_needed=waits is not None and not isinstance(app.wake_ups, NoWakeUps),
+    )
+
+
+async def _waits(app: App) -> float | None:
+    """Seconds that work is due; None where none is."""
+    async with app.store.reading() as tx:
+        now = await tx.now()
+        since = await tx.totals.due_since(now=now)
+    return None if since is None else (now - since).total_seconds()

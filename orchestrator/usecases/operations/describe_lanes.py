@@ -1,0 +1,125 @@
+"""How lanes stand: what their limit leaves, what was learned of it, and who waits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from orchestrator.app import App
+from orchestrator.domain.errors import UnknownLane
+from orchestrator.domain.ids import JobId, LaneKey
+from orchestrator.domain.lane import LaneCalls, WriteLimit
+from orchestrator.store.jobs.jobs import Waiting
+from orchestrator.throttle.adaptation import counted_at, share_at
+from orchestrator.throttle.forecast import LanePace, pace_of
+from orchestrator.throttle.gcra import Standing, ThrottleBackend
+from orchestrator.usecases.jobs.explain_waiting import Surroundings, surroundings_of
+from orchestrator.usecases.jobs.forecast_job import finish_time, look_at, rates_of_late
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingJob:
+    """A job that shares the lane: its calls that are still to be made, and when it will be done, if anybody knows."""
+
+    id: JobId
+    name: str | None
+    priority: str
+    waiting: int
+    estimated_finish_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneView:
+    """One lane as people see it.
+
+    `in_use` counts the calls granted in the last window; `learned_share` is the share of the limit that is used at
+    present, 1 where nobody refused lately.
+    """
+
+    key: LaneKey
+    tenants: tuple[str, ...]
+    limit: WriteLimit | None
+    backend: ThrottleBackend
+    in_use: int | None
+    learned_share: float
+    pace: LanePace
+    closed_until: datetime | None
+    last_hour: LaneCalls
+    waiting: tuple[WaitingJob, ...]
+
+    @property
+    def per_second(self) -> float | None:
+        """Calls a second that the lane makes while it is open; None where nothing paces it."""
+        return self.pace.per_second
+
+
+async def list_lanes(app: App) -> list[LaneView]:
+    """Every lane that a tenant in the settings leads to."""
+    lanes = sorted({tenant.lane for tenant in app.tenants.values()})
+    async with app.store.reading() as tx:
+        now = await tx.now()
+        waiting = await tx.jobs.waiting_in(lanes)
+        around = await surroundings_of(tx, lanes)
+        last_hour = await tx.lanes.calls_since(now - timedelta(hours=1))
+        measured = await rates_of_late(tx, lanes)
+    standings = await look_at(app, lanes)
+    here: dict[LaneKey, list[Waiting]] = {lane: [] for lane in lanes}
+    for each in waiting:
+        here[each.lane].append(each)
+    names: dict[LaneKey, list[str]] = {lane: [] for lane in lanes}
+    for name, tenant in sorted(app.tenants.items()):
+        names[tenant.lane].append(name)
+    views = []
+    for lane in lanes:
+        calls = last_hour.get(lane, LaneCalls())
+        view = _view(app, lane, names[lane], standings[lane], measured=measured[lane], last_hour=calls)
+        views.append(replace(view, waiting=_waiting_in(app, here[lane], around, view.pace)))
+    return views
+
+
+async def describe_lane(app: App, wanted: str) -> LaneView:
+    """The lane of this key, or of the tenant of this name; UnknownLane says which there are."""
+    views = await list_lanes(app)
+    found = [view for view in views if view.key == wanted or wanted in view.tenants]
+    if not found:
+        raise UnknownLane(wanted, tuple(name for view in views for name in view.tenants))
+    return found[0]
+
+
+def _view(
+    app: App,
+    lane: LaneKey,
+    tenants: Sequence[str],
+    standing: Standing,
+    *,
+    measured: float | None,
+    last_hour: LaneCalls,
+) -> LaneView:
+    limit = app.tenants[tenants[0]].write_limit
+    window = limit.window.total_seconds() if limit else 0.0
+    paced = pace_of(limit, standing.pace, standing.now, measured)
+    is_closed = standing.pace.closed_until > standing.now
+    return LaneView(
+        key=lane,
+        tenants=tuple(tenants),
+        limit=limit,
+        backend=standing.backend,
+        in_use=round(counted_at(standing.pace.learned, standing.now, window)) if limit else None,
+        learned_share=share_at(standing.pace.learned, standing.now, window) if limit else 1.0,
+        pace=paced,
+        closed_until=datetime.fromtimestamp(standing.pace.closed_until, UTC) if is_closed else None,
+        last_hour=last_hour,
+        waiting=(),
+    )
+
+
+def _waiting_in(app: App, waiting: Sequence[Waiting], around: Surroundings, pace: LanePace) -> tuple[WaitingJob, ...]:
+    """Everybody who waits; what nobody works on delays no other, and has no end that anybody knows."""
+    worked_on = [each for each in waiting if around.is_worked_on(app, each.number)]
+    ends = {
+        each.number: finish_time(each, worked_on, pace, around.now)
+        for each in waiting
+        if around.is_soon_worked_on(app, each)
+    }
+    return tuple(WaitingJob(each.id, each.name, each.priority, each.calls, ends.get(each.number)) for each in waiting)

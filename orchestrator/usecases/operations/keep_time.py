@@ -1,0 +1,100 @@
+"""What a clock does: fire schedules, tell of ends, recover what stalled, ring for work, and keep to the retention."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from orchestrator.app import App
+from orchestrator.domain.access import Actor
+from orchestrator.domain.errors import MusterError
+from orchestrator.engine.recovery import recover_stalled
+from orchestrator.engine.stop import StopSignal
+from orchestrator.inventory.refresh_when_due import InventoryRefresher
+from orchestrator.store.work.workers import WorkerSeen
+from orchestrator.telemetry.logger import get_logger
+from orchestrator.usecases.operations.prune import prune
+from orchestrator.usecases.operations.send_notices import send_notices
+from orchestrator.usecases.operations.write_notices import tell_of_ends
+from orchestrator.usecases.schedules.fire_schedules import fire_schedules
+
+log = get_logger(__name__)
+
+_TICK = 2.0
+_TICK_PATIENCE = 30.0
+_FIRING = 1.0
+_FIRING_PATIENCE = 3600.0
+"""A list of a million devices takes minutes to become a job."""
+
+_PRUNING = 3600.0
+_PRUNING_PATIENCE = 1800.0
+"""A job of a million targets takes seconds to remove; what is left is the next hour's."""
+
+_REFRESHING = 60.0
+_REFRESHING_PATIENCE = 3600.0
+"""Reading a large tenant takes minutes; export jobs alone up to twenty."""
+
+_TELLING = 2.0
+_TELLING_PATIENCE = 300.0
+
+
+async def keep_time(app: App, stop: StopSignal) -> None:
+    """Tick until told to stop; an error of one tick is the next one's to mend."""
+    log.info("clock.ready", worker=app.worker)
+    async with ticking(app):
+        await stop.wait()
+
+
+@asynccontextmanager
+async def ticking(app: App) -> AsyncIterator[None]:
+    """A clock inside this process for as long as the block lasts. Each of its hands goes by itself."""
+    hands = [
+        asyncio.create_task(_repeatedly(app, every, patience, work), name=name)
+        for name, every, patience, work in (
+            ("tick", _TICK, _TICK_PATIENCE, tick),
+            ("firing", _FIRING, _FIRING_PATIENCE, fire_schedules),
+            ("telling", _TELLING, _TELLING_PATIENCE, _tell),
+            ("inventories", _REFRESHING, _REFRESHING_PATIENCE, InventoryRefresher()),
+            ("pruning", _PRUNING, _PRUNING_PATIENCE, _prune),
+        )
+    ]
+    try:
+        yield
+    finally:
+        for hand in hands:
+            hand.cancel()
+        await asyncio.gather(*hands, return_exceptions=True)
+
+
+async def tick(app: App) -> None:
+    """One tick: any number of clocks may do it at once."""
+    await recover_stalled(app)
+    async with app.store.transaction() as tx:
+        now = await tx.now()
+        await tx.workers.beat(WorkerSeen(app.worker, app.kind, None, app.version, app.started_at, now))
+        due = await tx.jobs.due(worker=app.worker, now=now)
+    if due:
+        await app.wake_ups.send(1)
+
+
+async def _tell(app: App) -> None:
+    while await tell_of_ends(app):
+        continue
+    await send_notices(app)
+
+
+async def _prune(app: App) -> None:
+    await prune(app, keep_days=app.keep_days, by=Actor("retention", "clock"))
+
+
+async def _repeatedly(app: App, every: float, patience: float, work: Callable[[App], Awaitable[object]]) -> None:
+    while True:
+        try:
+            async with asyncio.timeout(patience):
+                await work(app)
+        except (MusterError, TimeoutError) as problem:
+            log.warning("clock.waiting", reason=str(problem))
+        except Exception:
+            log.exception("clock.broke")
+        await app.clock.sleep(every)

@@ -1,0 +1,49 @@
+"""Remove what is older than the installation wants to keep: jobs, the history of schedules, and notices."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, Role
+from orchestrator.usecases.jobs.submit_job import forget_reception
+
+
+async def prune(app: App, *, keep_days: int, by: Actor) -> int:
+    """Remove jobs that ended longer ago, a piece a transaction; answers with how many. The audit log stays.
+
+    A person's pruning is told there job by job, the clock's once an hour: it would be half of the log otherwise.
+    """
+    by.grant.refuse_below(Role.ADMIN)
+    async with app.store.transaction() as tx:
+        await tx.lanes.forget_calls(before=await tx.now() - _KEPT_MINUTES)
+    removed = 0
+    while True:
+        async with app.store.transaction() as tx:
+            now = await tx.now()
+            hidden = await tx.reception.hide_oldest(before=now - timedelta(days=keep_days))
+            if hidden is not None and by.origin != _CLOCK:
+                await tx.audit.write(by, "job.pruned", hidden[1], facts={"keepDays": keep_days}, now=now)
+        if hidden is None:
+            break
+        await forget_reception(app, hidden[0])
+        removed += 1
+    if removed and by.origin == _CLOCK:
+        async with app.store.transaction() as tx:
+            facts = {"jobs": removed, "keepDays": keep_days}
+            await tx.audit.write(by, "job.pruned", None, facts=facts, now=await tx.now())
+    await _forget_history(app, keep_days)
+    return removed
+
+
+async def _forget_history(app: App, keep_days: int) -> None:
+    async with app.store.transaction() as tx:
+        before = await tx.now() - timedelta(days=keep_days)
+        await tx.occurrences.forget(before=before)
+        await tx.notices.forget(before=before)
+
+
+_CLOCK = "clock"
+
+_KEPT_MINUTES = timedelta(days=8)
+"""How long it is kept what a lane did in each minute: a week to look back on."""

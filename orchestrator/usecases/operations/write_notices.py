@@ -1,0 +1,66 @@
+"""Write down what is to be told to whom: in the transaction that makes it true, or right after; never sent here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from orchestrator.app import App
+from orchestrator.domain.errors import UnknownSchedule
+from orchestrator.domain.job import Job
+from orchestrator.domain.notice import Notice, notice_of_job
+from orchestrator.store.engine.database import Transaction
+from orchestrator.telemetry.logger import get_logger
+
+log = get_logger(__name__)
+
+_JOBS_A_PAGE = 50
+_STALE = timedelta(days=1)
+
+
+async def tell(app: App, tx: Transaction, notice: Notice, named: Sequence[str]) -> None:
+    """A notice for every channel that hears of it; `named` are those of its schedule."""
+    now = await tx.now()
+    for channel in app.messenger.channels.values():
+        if channel.hears(notice.event, named):
+            await tx.notices.add(channel.name, notice, now=now)
+
+
+async def tell_of_ends(app: App) -> int:
+    """Write the notices of jobs that have come to an end since; how many jobs that were.
+
+    The end itself left the mark that is looked for here, in its own transaction: none is lost with a process.
+    """
+    async with app.store.reading() as tx:
+        if not await tx.jobs.any_notice_pending():
+            return 0
+    async with app.store.transaction() as tx:
+        jobs = await tx.jobs.notice_pending(limit=_JOBS_A_PAGE)
+        if not jobs:
+            return 0
+        tallies = await tx.jobs.tallies([job.number for job in jobs])
+        now = await tx.now()
+        for job in jobs:
+            if job.finished_at is not None and now - job.finished_at > _STALE:
+                # Nobody kept time since: by now whoever wanted to know has looked.
+                continue
+            # A job may be stopped, resumed and stopped again: each end is told once.
+            key = f"job/{job.id}/{job.status}/{now.timestamp():.0f}"
+            errors = await tx.jobs.errors(job.number)
+            notice = notice_of_job(job, tallies[job.number], errors, key=key, link=_link(app, job))
+            await tell(app, tx, notice, await _named(tx, job))
+        await tx.jobs.clear_notice_pending([job.number for job in jobs])
+    return len(jobs)
+
+
+async def _named(tx: Transaction, job: Job) -> tuple[str, ...]:
+    if job.schedule is None:
+        return ()
+    try:
+        return (await tx.schedules.by_name(job.schedule)).channels
+    except UnknownSchedule:
+        return ()
+
+
+def _link(app: App, job: Job) -> str | None:
+    return None if app.messenger.public_url is None else f"{app.messenger.public_url}/jobs/{job.id}"

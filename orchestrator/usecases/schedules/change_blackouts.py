@@ -1,0 +1,79 @@
+"""Times in which no schedule calls anybody: of a schedule, of a tenant, or of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, Role, Scope
+from orchestrator.domain.blackout import Blackout
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.store.engine.database import Transaction
+from orchestrator.telemetry.logger import get_logger
+from orchestrator.usecases.access.scopes import scope_of_schedules
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BlackoutView:
+    """A blackout, and for whom it holds: one schedule, one tenant, or everybody."""
+
+    blackout: Blackout
+    schedule: str | None = None
+    tenant: str | None = None
+
+
+async def add_blackouts(
+    app: App, blackouts: Sequence[Blackout], *, schedule: str | None, tenant: str | None, by: Actor
+) -> None:
+    """Add them; without a schedule and a tenant they hold for everybody."""
+    by.grant.refuse_below(Role.OPERATOR)
+    if schedule is not None and tenant is not None:
+        raise RequestRejected("A blackout is of a schedule or of a tenant. Give one of --schedule and --tenant.")
+    if tenant is not None:
+        app.tenant(tenant)
+    async with app.store.transaction() as tx:
+        number = None if schedule is None else (await tx.schedules.by_name(schedule)).number
+        await _refuse_change(app, tx, by, schedule=schedule, tenant=tenant)
+        await tx.schedules.add_blackouts(blackouts, schedule=number, tenant=tenant)
+        facts = {"count": len(blackouts), "schedule": schedule, "tenant": tenant}
+        await tx.audit.write(by, "blackout.added", schedule, facts=facts, now=await tx.now())
+    log.info("blackouts.added", count=len(blackouts), schedule=schedule, tenant=tenant, by=by.name)
+
+
+async def list_blackouts(app: App) -> list[BlackoutView]:
+    """All there are."""
+    async with app.store.reading() as tx:
+        views = [BlackoutView(each, tenant=tenant) for tenant, each in await tx.schedules.general_blackouts()]
+        for schedule in await tx.schedules.all():
+            own = await tx.schedules.own_blackouts(schedule.number)
+            views += [BlackoutView(each, schedule=schedule.name) for each in own]
+    return views
+
+
+async def remove_blackout(app: App, number: int, *, by: Actor) -> None:
+    """Remove one; RequestRejected where there is none of this number."""
+    by.grant.refuse_below(Role.OPERATOR)
+    async with app.store.transaction() as tx:
+        if by.grant.is_limited:
+            whose = await tx.schedules.owner_of_blackout(number)
+            await _refuse_change(app, tx, by, schedule=whose[0], tenant=whose[1])
+        if not await tx.schedules.remove_blackout(number):
+            raise RequestRejected(f"There is no blackout {number}. `muster schedule blackout list` shows them.")
+        await tx.audit.write(by, "blackout.removed", str(number), now=await tx.now())
+    log.info("blackout.removed", number=number, by=by.name)
+
+
+async def _refuse_change(app: App, tx: Transaction, by: Actor, *, schedule: str | None, tenant: str | None) -> None:
+    """NotPermitted where the blackout would hold up, or let go on, a schedule that is beyond the grant."""
+    if not by.grant.is_limited:
+        return
+    if schedule is not None:
+        schedules = [await tx.schedules.by_name(schedule)]
+        tenants: frozenset[str] = frozenset()
+    else:
+        schedules = [each for each in await tx.schedules.all() if tenant is None or each.order.tenant == tenant]
+        tenants = frozenset(app.tenants) if tenant is None else frozenset({tenant})
+    by.grant.refuse_change(Scope(tenants=tenants) | await scope_of_schedules(tx, schedules))

@@ -1,0 +1,77 @@
+"""Change a schedule in place: its recurrence, what it asks for, or its rules; its name, history and blackouts stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, scope_of
+from orchestrator.domain.confirmation import Confirm, Facts
+from orchestrator.domain.errors import RequestRejected, ScheduleInvalid, UnknownSchedule
+from orchestrator.domain.recurrence import first_occurrences
+from orchestrator.domain.schedule import Schedule, ScheduleStatus
+from orchestrator.domain.schedule_change import ScheduleChange, changed
+from orchestrator.telemetry.logger import get_logger
+from orchestrator.usecases.access.scopes import scope_of_schedule
+from orchestrator.usecases.schedules.describe_schedules import ScheduleView, describe_schedule
+from orchestrator.usecases.schedules.judge_schedule import refuse_bad_schedule
+from orchestrator.usecases.schedules.schedule_json import differences
+from orchestrator.usecases.schedules.skip_occurrences import skip_passed
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedSchedule:
+    """The schedule as it stands now, and in words what of it is otherwise than before."""
+
+    view: ScheduleView
+    differences: dict[str, str]
+
+
+async def change_schedule(
+    app: App,
+    name: str,
+    change: ScheduleChange,
+    *,
+    by: Actor,
+    confirm: Confirm | None = None,
+    shown_list: Facts | None = None,
+    refuse_if_outdated: Callable[[Schedule], None] | None = None,
+) -> ChangedSchedule:
+    """Make it so for every moment that nothing was decided for yet; a job that runs goes on as it was submitted.
+
+    It is looked at as a new one would be. Whether it is paused or set aside stays as it is; one that has ended goes on
+    with a new recurrence. `refuse_if_outdated` sees the schedule as it is before the change, nobody else's to change by
+    then; an exception from it leaves the schedule as it is.
+    """
+    if not change:
+        raise RequestRejected("Say what is to change: every option of `muster schedule add` can be given.")
+    async with app.store.transaction() as tx:
+        now = await tx.now()
+        schedule = await tx.schedules.locked((await tx.schedules.by_name(name)).number)
+        if schedule is None:
+            raise UnknownSchedule(name)
+        if refuse_if_outdated is not None:
+            refuse_if_outdated(schedule)
+        wanted = changed(schedule, change, now=now)
+        by.grant.refuse_change(await scope_of_schedule(tx, schedule))
+        by.grant.refuse_change(scope_of(wanted.order.action, wanted.order.tenant, 0))
+        if (wanted.order.action, wanted.order.list_name) == (schedule.order.action, schedule.order.list_name):
+            confirm = shown_list = None  # it calls no other devices, and for nothing else
+        await refuse_bad_schedule(app, tx, wanted, by=by, confirm=confirm, shown_list=shown_list)
+        next_at, status = schedule.next_at, schedule.status
+        if wanted.recurrence != schedule.recurrence:
+            await skip_passed(tx, schedule, "the schedule was given another recurrence", now=now)
+            first = first_occurrences(wanted.recurrence, now, 1)
+            if not first:
+                raise ScheduleInvalid("This schedule is never due.")
+            next_at = first[0].at
+            status = ScheduleStatus.ACTIVE if status is ScheduleStatus.ENDED else status
+        different = differences(schedule, wanted)
+        if different:
+            await tx.schedules.redefine(wanted, next_at=next_at, status=status)
+            await tx.audit.write(by, "schedule.changed", name, reason=change.get("reason"), facts=different, now=now)
+    log.info("schedule.changed", schedule=name, changed=[*different], next_at=next_at, by=by.name)
+    return ChangedSchedule(await describe_schedule(app, name), different)

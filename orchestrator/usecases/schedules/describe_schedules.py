@@ -1,0 +1,253 @@
+"""The read side of schedules: how they stand, what they will do, and what became of every moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice, takewhile
+from typing import NamedTuple
+
+from orchestrator.app import App
+from orchestrator.domain.blackout import Blackout, blackout_at
+from orchestrator.domain.confirmation import Facts, schedule_facts
+from orchestrator.domain.due import window_of
+from orchestrator.domain.errors import RequestRejected, UnknownList
+from orchestrator.domain.recurrence import Occurrence, Recurrence, daylight_mark, first_occurrences
+from orchestrator.domain.schedule import Schedule, ScheduleStatus
+from orchestrator.domain.tenant import Tenant
+from orchestrator.domain.zones import zone_of
+from orchestrator.store.engine.database import Transaction
+from orchestrator.store.jobs.saved_lists import ListVersion
+from orchestrator.store.schedules.occurrences import OccurrenceFacts
+from orchestrator.throttle.forecast import Forecast
+from orchestrator.usecases.jobs.forecast_job import Outlook, outlook_of
+from orchestrator.usecases.schedules.start_occurrence import too_long
+
+NEXT_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class OccurrenceView:
+    """One moment to come: in local time, in UTC, and with marks for what is not as on other days."""
+
+    at: datetime
+    local: datetime
+    marks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleView:
+    """A schedule as people see it; `problem` is why its next moments cannot be told."""
+
+    schedule: Schedule
+    version: ListVersion | None
+    blackouts: tuple[Blackout, ...]
+    upcoming: tuple[OccurrenceView, ...]
+    last: OccurrenceFacts | None
+    forecast: Forecast | None
+    problem: str | None = None
+
+
+class _Seen(NamedTuple):
+    """What the database says of a schedule at one moment."""
+
+    schedule: Schedule
+    version: ListVersion | None
+    blackouts: tuple[Blackout, ...]
+    last: OccurrenceFacts | None
+
+
+async def describe_schedule(app: App, name: str, *, count: int = NEXT_SHOWN) -> ScheduleView:
+    """One schedule with its next moments."""
+    async with app.store.reading() as tx:
+        seen = await _seen(tx, await tx.schedules.by_name(name))
+    return _view(app, seen, count, await outlook_of(app, _tenants_of(app, [seen.schedule])))
+
+
+async def facts_shown(tx: Transaction, schedule: Schedule) -> Facts:
+    """What the pages show of a schedule when somebody is about to steer it."""
+    return _facts(schedule, await _newest(tx, schedule))
+
+
+def facts_of_view(view: ScheduleView) -> Facts:
+    """The same of a schedule that was read before."""
+    return _facts(view.schedule, view.version)
+
+
+async def list_schedules(app: App) -> list[ScheduleView]:
+    """Every schedule that can be read, each with its next moment."""
+    async with app.store.reading() as tx:
+        schedules = await tx.schedules.all()
+        newest = {version.name: version for version in await tx.lists.all()}
+        blackouts = await tx.schedules.blackouts_of(schedules)
+        last = await tx.occurrences.latest_of([schedule.number for schedule in schedules])
+    seen = [
+        _Seen(each, newest.get(each.order.list_name), blackouts[each.number], last.get(each.number))
+        for each in schedules
+    ]
+    outlook = await outlook_of(app, _tenants_of(app, schedules))
+    return [_view(app, each, 1, outlook) for each in seen]
+
+
+async def unreadable_schedules(app: App) -> list[str]:
+    """What is to be said of each of the others."""
+    async with app.store.reading() as tx:
+        return [str(problem) for problem in await tx.schedules.unreadable()]
+
+
+async def schedule_history(
+    app: App, name: str, *, limit: int, before: datetime | None = None
+) -> tuple[Schedule, list[OccurrenceFacts]]:
+    """What became of the moments of a schedule, newest first."""
+    async with app.store.reading() as tx:
+        schedule = await tx.schedules.by_name(name)
+        return schedule, await tx.occurrences.history(schedule.number, limit=limit, before=before)
+
+
+async def preview_schedule(
+    app: App, name: str, *, after: datetime | None, count: int, within: timedelta | None = None
+) -> list[OccurrenceView]:
+    """The next moments of a schedule, paused or not; those `within` so long of the first, where that is given."""
+    async with app.store.reading() as tx:
+        schedule = await tx.schedules.by_name(name)
+        blackouts = await tx.schedules.blackouts(schedule)
+        version = await _newest(tx, schedule)
+        now = await tx.now()
+    forecast = _forecast(app, await outlook_of(app, _tenants_of(app, [schedule])), schedule, version)
+    begin = after or now
+
+    def preview() -> list[OccurrenceView]:
+        found: list[OccurrenceView] = []
+        for view in islice(_views(schedule, begin, blackouts, forecast, lacks_list=version is None), count):
+            if within is not None and found and view.at >= found[0].at + within:
+                break
+            found.append(view)
+        return found
+
+    # Thousands of moments take a moment, in which others should be answered.
+    return await asyncio.to_thread(preview)
+
+
+async def preview_all(
+    app: App, views: Sequence[ScheduleView], *, until: datetime, most: int
+) -> dict[str, list[OccurrenceView] | None]:
+    """The moments of each from now on, by its name, up to `until`; None where they are more than `most`."""
+    now = app.clock.now()
+
+    def coming(view: ScheduleView) -> list[OccurrenceView] | None:
+        # What should have run long ago and did not is no matter of the coming weeks.
+        begin = _just_before(max(now, view.upcoming[0].at))
+        told = takewhile(lambda each: each.at < until, _coming(view, begin))
+        found = list(islice(told, most + 1))
+        return found if len(found) <= most else None
+
+    def preview() -> dict[str, list[OccurrenceView] | None]:
+        return {view.schedule.name: coming(view) for view in views if view.upcoming}
+
+    return await asyncio.to_thread(preview)
+
+
+def preview_recurrence(recurrence: Recurrence, *, after: datetime, count: int) -> list[OccurrenceView]:
+    """The next moments of a recurrence that is no schedule yet; pure."""
+    return [_marked(recurrence, occurrence, []) for occurrence in first_occurrences(recurrence, after, count)]
+
+
+async def _seen(tx: Transaction, schedule: Schedule) -> _Seen:
+    history = await tx.occurrences.history(schedule.number, limit=1)
+    return _Seen(
+        schedule,
+        await _newest(tx, schedule),
+        tuple(await tx.schedules.blackouts(schedule)),
+        history[0] if history else None,
+    )
+
+
+def _view(app: App, seen: _Seen, count: int, outlook: Outlook) -> ScheduleView:
+    schedule, version, blackouts, last = seen
+    upcoming: list[OccurrenceView] = []
+    forecast, problem = None, None
+    try:
+        forecast = _forecast(app, outlook, schedule, version)
+        if schedule.status is ScheduleStatus.ACTIVE and schedule.next_at is not None:
+            # From what nothing was decided for yet, even if that has passed: nobody may be up.
+            views = _views(schedule, _just_before(schedule.next_at), blackouts, forecast, lacks_list=version is None)
+            upcoming = list(islice(views, count))
+    except RequestRejected as rejected:
+        problem = str(rejected)
+    if version is None and schedule.status is not ScheduleStatus.ENDED:
+        problem = problem or f"{_no_list(schedule)}. Import it again, or name another list."
+    return ScheduleView(schedule, version, blackouts, tuple(upcoming), last, forecast, problem)
+
+
+def _facts(schedule: Schedule, version: ListVersion | None) -> Facts:
+    if version is None:
+        return schedule_facts(schedule, None, None)
+    return schedule_facts(schedule, version.version, version.devices)
+
+
+async def _newest(tx: Transaction, schedule: Schedule) -> ListVersion | None:
+    try:
+        return await tx.lists.newest(schedule.order.list_name)
+    except UnknownList:
+        return None
+
+
+def _tenants_of(app: App, schedules: Sequence[Schedule]) -> list[Tenant]:
+    names = {schedule.order.tenant for schedule in schedules}
+    return [app.tenants[name] for name in names if name in app.tenants]
+
+
+def _forecast(app: App, outlook: Outlook, schedule: Schedule, version: ListVersion | None) -> Forecast | None:
+    tenant = app.tenants.get(schedule.order.tenant)
+    if version is None or tenant is None:
+        return None
+    return outlook.forecast(tenant, version.devices, schedule.order.priority)
+
+
+def _coming(view: ScheduleView, begin: datetime) -> Iterator[OccurrenceView]:
+    return _views(view.schedule, begin, view.blackouts, view.forecast, lacks_list=view.version is None)
+
+
+def _views(
+    schedule: Schedule,
+    after: datetime,
+    blackouts: Sequence[Blackout],
+    forecast: Forecast | None,
+    *,
+    lacks_list: bool,
+) -> Iterator[OccurrenceView]:
+    lack = [_no_list(schedule)] if lacks_list else []
+    for occurrence in schedule.recurrence.occurrences(after):
+        yield _marked(schedule.recurrence, occurrence, [*_marks(schedule, occurrence, blackouts, forecast), *lack])
+
+
+def _no_list(schedule: Schedule) -> str:
+    return f"no list: there is no list {schedule.order.list_name!r}"
+
+
+def _marks(
+    schedule: Schedule, occurrence: Occurrence, blackouts: Sequence[Blackout], forecast: Forecast | None
+) -> list[str]:
+    dark = blackout_at(occurrence.at, blackouts, zone_of(schedule.recurrence.timezone))
+    if dark is not None:
+        return [f"blackout: {dark.words}"]
+    window = window_of(schedule, occurrence.at, tuple(blackouts))
+    late = None
+    if window is not None and forecast is not None:
+        late = too_long(forecast, window.ends - occurrence.at - schedule.jitter_at(occurrence.at))
+    return [late] if late is not None else []
+
+
+def _marked(recurrence: Recurrence, occurrence: Occurrence, marks: list[str]) -> OccurrenceView:
+    daylight = daylight_mark(recurrence, occurrence)
+    local = occurrence.at.astimezone(zone_of(recurrence.timezone))
+    return OccurrenceView(occurrence.at, local, tuple([daylight, *marks] if daylight is not None else marks))
+
+
+def _just_before(occurrence: datetime) -> datetime:
+    return occurrence.replace(microsecond=0) - _STEP
+
+
+_STEP = datetime.resolution

@@ -1,0 +1,28 @@
+"""Remove a schedule with its history."""
+
+from __future__ import annotations
+
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, Role
+from orchestrator.domain.confirmation import Facts, refuse_outdated
+from orchestrator.telemetry.logger import get_logger
+from orchestrator.usecases.access.scopes import scope_of_schedule
+from orchestrator.usecases.schedules.describe_schedules import facts_shown
+
+log = get_logger(__name__)
+
+
+async def remove_schedule(
+    app: App, name: str, *, by: Actor, reason: str | None = None, shown: Facts | None = None
+) -> None:
+    """Remove a schedule and its history; its jobs stay."""
+    by.grant.refuse_below(Role.OPERATOR)
+    async with app.store.transaction() as tx:
+        if by.grant.is_limited:
+            # Whoever has no limits may also remove a schedule that cannot be read.
+            by.grant.refuse_change(await scope_of_schedule(tx, await tx.schedules.by_name(name)))
+        if shown is not None:
+            refuse_outdated(shown, await facts_shown(tx, await tx.schedules.by_name(name)))
+        await tx.schedules.remove(name)
+        await tx.audit.write(by, "schedule.removed", name, reason=reason, now=await tx.now())
+    log.info("schedule.removed", schedule=name, by=by.name)

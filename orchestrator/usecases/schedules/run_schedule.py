@@ -1,0 +1,87 @@
+"""A job of a schedule now, because somebody asks for it."""
+
+from __future__ import annotations
+
+from orchestrator.app import App
+from orchestrator.domain.access import Actor
+from orchestrator.domain.confirmation import Confirm, Facts, refuse_outdated
+from orchestrator.domain.errors import EmergencyStopped, IdempotencyConflict, StillRunning
+from orchestrator.domain.ids import JobId
+from orchestrator.domain.job import Job
+from orchestrator.domain.schedule import OccurrenceStatus, Overlap, Schedule
+from orchestrator.store.engine.database import Transaction
+from orchestrator.store.schedules.occurrences import OccurrenceFacts
+from orchestrator.usecases.access.scopes import scope_of_schedule
+from orchestrator.usecases.jobs.idempotency import Idempotency, KeyTaken, job_of_key
+from orchestrator.usecases.operations.emergency_stop import halted_by
+from orchestrator.usecases.schedules.describe_schedules import facts_shown
+from orchestrator.usecases.schedules.fire_schedules import running_job
+from orchestrator.usecases.schedules.start_occurrence import MAKING, ByHand, Making, start_occurrence
+
+
+async def run_schedule(
+    app: App,
+    name: str,
+    *,
+    by: Actor,
+    reason: str | None = None,
+    idempotency_key: str | None = None,
+    confirm: Confirm | None = None,
+    shown: Facts | None = None,
+) -> Job:
+    """The job, without a window, whatever the schedule's status; StillRunning where the last one has not ended.
+
+    With a key that was used for the same request before, the answer is that job. ConfirmationOutdated where the
+    schedule or its list is not as it was `shown`.
+    """
+    idempotency = None if idempotency_key is None else Idempotency(by, idempotency_key, ["run", name, reason])
+    async with app.store.transaction() as tx:
+        schedule = await tx.schedules.by_name(name)
+        by.grant.refuse_change(await scope_of_schedule(tx, schedule))
+        if (halted := await halted_by(app, tx, schedule.order.tenant)) is not None:
+            raise EmergencyStopped(f"{halted} Schedules start nothing until it is lifted.")
+        version = await tx.lists.newest(schedule.order.list_name)
+        await tx.schedules.locked(schedule.number)
+        # Not before the lock: a request that came twice at once may have made it meanwhile.
+        done = None if idempotency is None else await job_of_key(tx, idempotency)
+        if done is not None:
+            return done
+        if shown is not None:
+            refuse_outdated(shown, await facts_shown(tx, schedule))
+        now = await tx.now()
+        cancels = await _in_its_way(tx, schedule)
+        if confirm is not None:
+            confirm(schedule.order.action, version.devices)
+        starting = OccurrenceFacts(schedule.number, now, OccurrenceStatus.STARTING, None, now, by=by.name)
+        await tx.occurrences.add([starting], holder=app.worker, lease_until=now + MAKING)
+    making = Making(schedule, now, None, cancels, app.worker, ByHand(by, reason, idempotency, version.version))
+    try:
+        return await _started(app, making, idempotency)
+    except BaseException as problem:
+        async with app.store.transaction() as tx:
+            words = str(problem) or "interrupted"
+            await tx.occurrences.settle(schedule.number, now, OccurrenceStatus.FAILED, words, now=await tx.now())
+        raise
+
+
+async def _in_its_way(tx: Transaction, schedule: Schedule) -> JobId | None:
+    """The job that is to be cancelled first; StillRunning where it is to be waited for."""
+    running = await running_job(tx, schedule.number)
+    if any(each.status is OccurrenceStatus.STARTING for each in await tx.occurrences.open_of(schedule.number)):
+        raise StillRunning(f"A job of schedule {schedule.name!r} is being made right now. Look at it first.")
+    if running is not None and schedule.rules.overlap is not Overlap.CANCEL:
+        raise StillRunning(
+            f"Job {running} of schedule {schedule.name!r} has not ended, and its devices would be called twice. "
+            f"`muster job watch {running}` follows it, `muster job cancel {running}` ends it."
+        )
+    return running
+
+
+async def _started(app: App, making: Making, idempotency: Idempotency | None) -> Job:
+    try:
+        return await start_occurrence(app, making)
+    except KeyTaken:
+        if idempotency is None:
+            raise
+        # Not by this schedule, which was looked at: by something else that was asked for at the same moment.
+        raise IdempotencyConflict(idempotency.key) from None

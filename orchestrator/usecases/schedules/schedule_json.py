@@ -1,0 +1,229 @@
+"""A schedule, its moments and its history as JSON and as words; pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, assert_never
+
+from orchestrator.domain.due import clock_time
+from orchestrator.domain.figures import plural, rfc3339
+from orchestrator.domain.recurrence import Cron, Every, Once
+from orchestrator.domain.schedule import OccurrenceStatus, Overlap
+from orchestrator.domain.spans import span
+from orchestrator.domain.zones import zone_of
+from orchestrator.throttle.forecast_words import forecast_line
+
+if TYPE_CHECKING:
+    from orchestrator.domain.recurrence import Recurrence
+    from orchestrator.domain.schedule import Schedule
+    from orchestrator.store.schedules.occurrences import OccurrenceFacts
+    from orchestrator.usecases.schedules.describe_schedules import OccurrenceView, ScheduleView
+
+
+def occurrence_object(view: OccurrenceView) -> dict[str, Any]:
+    """One moment to come, as the contract has it."""
+    return {"local": view.local.isoformat(timespec="seconds"), "utc": _utc(view.at), "marks": list(view.marks)}
+
+
+def schedule_object(view: ScheduleView) -> dict[str, Any]:
+    """The whole of a schedule."""
+    schedule = view.schedule
+    order, rules = schedule.order, schedule.rules
+    return {
+        "name": schedule.name,
+        "status": schedule.status.value,
+        "reason": schedule.reason or view.problem,
+        **_recurrence_object(schedule.recurrence),
+        "action": order.action.value,
+        "via": order.via.value,
+        "tenant": order.tenant,
+        "priority": order.priority.value,
+        "jobName": order.name,
+        "jobReason": order.reason,
+        "list": order.list_name,
+        "listVersion": None if view.version is None else view.version.version,
+        "devices": None if view.version is None else view.version.devices,
+        "rules": {
+            "startWithinSeconds": rules.start_within.total_seconds(),
+            "overlap": rules.overlap.value,
+            "until": None if rules.until is None else rules.until.isoformat(),
+            "carryOver": rules.carry_over,
+            "jitterSeconds": rules.jitter.total_seconds(),
+        },
+        "canary": order.canary,
+        "brakeShare": order.brake.share,
+        "brakeSample": order.brake.sample,
+        "notify": list(schedule.channels),
+        "blackouts": [
+            {"from": each.starts.isoformat(), "to": each.ends.isoformat(), "reason": each.reason}
+            for each in view.blackouts
+        ],
+        "createdBy": schedule.created_by,
+        "createdAt": rfc3339(schedule.created_at),
+        "nextAt": _utc(view.upcoming[0].at) if view.upcoming else None,
+        "next": [occurrence_object(each) for each in view.upcoming],
+        "last": None if view.last is None else history_object(view.last, schedule),
+    }
+
+
+def schedule_row(view: ScheduleView) -> dict[str, Any]:
+    """A schedule on one line."""
+    schedule = view.schedule
+    last = view.last
+    return {
+        "name": schedule.name,
+        "status": schedule.status.value,
+        "rhythm": recurrence_words(schedule.recurrence),
+        "action": schedule.order.action.value,
+        "list": schedule.order.list_name,
+        "next": view.upcoming[0].local.isoformat(timespec="seconds") if view.upcoming else "",
+        "last": "" if last is None else f"{last.status} {_utc(last.at)}",
+        "reason": schedule.reason or view.problem or "",
+    }
+
+
+def schedule_facts(view: ScheduleView) -> dict[str, Any]:
+    """A schedule in words, its rules spelled out."""
+    schedule = view.schedule
+    order, rules = schedule.order, schedule.rules
+    version = view.version
+    held = (
+        "there is no such list"
+        if version is None
+        else f"version {version.version}, {plural(version.devices, 'device')}"
+    )
+    forecast = None if view.forecast is None else forecast_line(view.forecast)
+    blackouts = [each.words for each in view.blackouts]
+    return {
+        "name": schedule.name,
+        "status": schedule.status.value,
+        "why": schedule.reason or view.problem,
+        "rhythm": recurrence_words(schedule.recurrence),
+        "asks": f"{order.action}, via {order.via}, tenant {order.tenant}, priority {order.priority}",
+        "list": f"{order.list_name}: {held}",
+        "takes": forecast,
+        "daylight saving": _daylight_words(schedule.recurrence),
+        "missed": f"runs if no later than {span(rules.start_within.total_seconds())}, else it is skipped and said",
+        "overlap": _OVERLAP[rules.overlap],
+        "window": _window_words(schedule),
+        "jitter": f"up to {span(rules.jitter.total_seconds())}" if rules.jitter else None,
+        "blackouts": _some(blackouts),
+        "notifies": list(schedule.channels) or None,
+        "canaries": order.canary or None,
+        "brake": f"stops when more than {order.brake.share} % of at least {order.brake.sample:,} devices fail",
+        "made": f"{rfc3339(schedule.created_at)} by {schedule.created_by}",
+        "last": None if view.last is None else _last_words(view.last),
+    }
+
+
+def differences(before: Schedule, after: Schedule) -> dict[str, str]:
+    """What of a schedule is otherwise, each part by its option: as it was, and as it is."""
+    was, is_ = _options(before), _options(after)
+    return {name: f"{was[name] or 'none'} → {is_[name] or 'none'}" for name in was if was[name] != is_[name]}
+
+
+def _options(schedule: Schedule) -> dict[str, str]:
+    order, rules = schedule.order, schedule.rules
+    return {
+        "rhythm": recurrence_words(schedule.recurrence),
+        "timezone": schedule.recurrence.timezone,
+        "action": order.action,
+        "via": order.via,
+        "tenant": order.tenant,
+        "list": order.list_name,
+        "priority": order.priority,
+        "name": order.name or "",
+        "reason": order.reason or "",
+        "canary": f"{order.canary:,}",
+        "brake-share": f"{order.brake.share} %",
+        "brake-sample": f"{order.brake.sample:,}",
+        "start-within": span(rules.start_within.total_seconds()),
+        "overlap": rules.overlap,
+        "until": "" if rules.until is None else clock_time(rules.until),
+        "carry-over": "yes" if rules.carry_over else "no",
+        "jitter": span(rules.jitter.total_seconds()) if rules.jitter else "",
+        "notify": ", ".join(schedule.channels),
+    }
+
+
+def history_object(occurrence: OccurrenceFacts, schedule: Schedule) -> dict[str, Any]:
+    """What became of one moment."""
+    try:
+        local = occurrence.at.astimezone(zone_of(schedule.recurrence.timezone)).isoformat(timespec="seconds")
+    except Exception:  # noqa: BLE001 - the zone may be gone, and the history must be readable all the same
+        local = _utc(occurrence.at)
+    return {
+        "local": local,
+        "utc": _utc(occurrence.at),
+        "status": occurrence.status.value,
+        "job": occurrence.job,
+        "listVersion": occurrence.list_version,
+        "reason": occurrence.reason or (f"by {occurrence.by}" if occurrence.by else None),
+        "by": occurrence.by,
+        "more": occurrence.more,
+        "decidedAt": rfc3339(occurrence.decided_at),
+    }
+
+
+def recurrence_words(recurrence: Recurrence) -> str:
+    """The recurrence on one line."""
+    match recurrence:
+        case Cron(expression, timezone):
+            return f"{expression} ({timezone})"
+        case Every(interval):
+            return f"every {span(interval.total_seconds())}"
+        case Once(wall, timezone):
+            return f"once, {wall:%Y-%m-%d} {clock_time(wall.time())} ({timezone})"
+        case _:
+            assert_never(recurrence)
+
+
+def _recurrence_object(recurrence: Recurrence) -> dict[str, Any]:
+    match recurrence:
+        case Cron(expression, timezone):
+            return {"cron": expression, "everySeconds": None, "at": None, "timezone": timezone}
+        case Every(interval, _, timezone):
+            return {"cron": None, "everySeconds": interval.total_seconds(), "at": None, "timezone": timezone}
+        case Once(wall, timezone):
+            return {"cron": None, "everySeconds": None, "at": wall.isoformat(), "timezone": timezone}
+        case _:
+            assert_never(recurrence)
+
+
+def _daylight_words(recurrence: Recurrence) -> str:
+    if isinstance(recurrence, Every) or (isinstance(recurrence, Cron) and not recurrence.follows_the_wall_clock):
+        if isinstance(recurrence, Cron) and recurrence.follows_steps:
+            return "follows elapsed time: due in every hour that passes and matches, twice where it comes twice"
+        return "follows elapsed time: nothing pauses for an hour and nothing doubles"
+    return "follows the wall clock: what does not exist runs right after the gap, what comes twice runs the first time"
+
+
+def _window_words(schedule: Schedule) -> str:
+    rules = schedule.rules
+    if rules.until is None:
+        return "open: calls start until the job is done"
+    rest = "called first next time" if rules.carry_over else "left waiting"
+    return f"no call starts after {clock_time(rules.until)} ({schedule.recurrence.timezone}); the rest is {rest}"
+
+
+def _last_words(occurrence: OccurrenceFacts) -> str:
+    about = f": {occurrence.reason}" if occurrence.reason else ""
+    job = f", job {occurrence.job}" if occurrence.status is OccurrenceStatus.STARTED else ""
+    return f"{_utc(occurrence.at)} {occurrence.status}{job}{about}"
+
+
+def _some(words: list[str]) -> list[str] | None:
+    if len(words) > 5:
+        return [*words[:5], f"and {len(words) - 5} more"]
+    return words or None
+
+
+def _utc(occurrence: datetime) -> str:
+    return occurrence.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_OVERLAP = {
+    Overlap.SKIP: "skip: while the last job has not ended, a moment is passed over",
+    Overlap.QUEUE: "queue: one moment waits for the last job to end",
+    Overlap.CANCEL: "cancel: the last job is cancelled to make room",
+}

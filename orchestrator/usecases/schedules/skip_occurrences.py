@@ -1,0 +1,33 @@
+"""Moments that have come become nothing, because a person paused or changed the schedule meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from orchestrator.domain.due import DueOccurrences, due_occurrences
+from orchestrator.domain.errors import UnknownZone
+from orchestrator.domain.schedule import OccurrenceStatus, Schedule
+from orchestrator.store.engine.database import Transaction
+from orchestrator.store.schedules.occurrences import OccurrenceFacts
+
+
+async def skip_passed(tx: Transaction, schedule: Schedule, reason: str, *, now: datetime) -> datetime | None:
+    """Write down for this reason what has come since the last decision; the next moment, if there is one."""
+    if schedule.next_at is None:
+        return None
+    try:
+        # Years of minutes take seconds to count, and calls must go on meanwhile.
+        passed = await asyncio.to_thread(due_occurrences, schedule, schedule.next_at, now)
+    except UnknownZone:
+        # An update may have taken the zone, and nobody knows any more what else has come.
+        passed = DueOccurrences([schedule.next_at], 0, None)
+    rows = [OccurrenceFacts(schedule.number, at, OccurrenceStatus.SKIPPED, reason, now) for at in passed.occurrences]
+    if passed.dropped:
+        words = f"{reason}, for this and {passed.dropped - 1:,} moments after it"
+        more = passed.dropped - 1
+        rows.insert(
+            0, OccurrenceFacts(schedule.number, schedule.next_at, OccurrenceStatus.SKIPPED, words, now, more=more)
+        )
+    await tx.occurrences.add(rows)
+    return passed.next_at

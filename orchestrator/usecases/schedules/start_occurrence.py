@@ -1,0 +1,161 @@
+"""A moment becomes its job: the job is published in the commit that says so, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from orchestrator.app import App
+from orchestrator.domain.access import Actor
+from orchestrator.domain.due import StartWindow
+from orchestrator.domain.errors import IllegalMove, MusterError, TryLater, WrongStatus
+from orchestrator.domain.ids import JobId, WorkerId
+from orchestrator.domain.job import Job, JobStatus
+from orchestrator.domain.schedule import Schedule
+from orchestrator.domain.spans import span
+from orchestrator.store.engine.database import Transaction
+from orchestrator.store.schedules.occurrences import Held
+from orchestrator.telemetry.logger import get_logger
+from orchestrator.throttle.forecast import Forecast
+from orchestrator.usecases.jobs.cancel_job import cancel_job
+from orchestrator.usecases.jobs.forecast_job import forecast_new
+from orchestrator.usecases.jobs.idempotency import Idempotency
+from orchestrator.usecases.jobs.last_job import last_job
+from orchestrator.usecases.jobs.submit_list import ListRequest, submit_list
+
+log = get_logger(__name__)
+
+MAKING = timedelta(seconds=10)
+"""How long a moment is held without a sign of life; a killed clock's is taken up soon after."""
+
+_SIGN_OF_LIFE = 2.5
+
+
+class OccurrenceLost(MusterError):
+    """Somebody else has the moment by now; what was received of its job is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """Who wants a job of a schedule outside its recurrence, and why; `version` is that of the list that was agreed to."""
+
+    by: Actor
+    reason: str | None = None
+    idempotency: Idempotency | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """A moment that this process holds, and what its job is to be; `by_hand` is what somebody asked for just now."""
+
+    schedule: Schedule
+    at: datetime
+    window: StartWindow | None
+    cancels: JobId | None
+    holder: WorkerId
+    by_hand: ByHand | None = None
+
+
+async def start_occurrence(app: App, making: Making) -> Job:
+    """The job of this moment; OccurrenceLost where somebody else makes it."""
+    schedule, window, by_hand = making.schedule, making.window, making.by_hand
+    held = Held(schedule.number, making.at, making.holder)
+    async with app.store.reading() as tx:
+        version = await tx.lists.newest(schedule.order.list_name)
+        left = await _left(tx, schedule) if schedule.rules.carry_over else None
+    if by_hand is not None and by_hand.version not in {None, version.version}:
+        raise WrongStatus(f"List {version.name!r} was imported anew just now. Look at it, and run the schedule again.")
+    if making.cancels is not None:
+        await _cancel(app, making.cancels, schedule)
+    order = schedule.order
+    forecast = await forecast_new(app, app.tenant(order.tenant), version.devices, order.priority)
+    note = too_long(forecast, None if window is None else window.ends - app.clock.now())
+
+    async def become(tx: Transaction, job: Job) -> None:
+        now = await tx.now()
+        if not await tx.occurrences.start(held, job.id, list_version=version.version, reason=note, now=now):
+            raise OccurrenceLost(f"moment {making.at} of schedule {schedule.name} is another clock's by now")
+        if left is not None:
+            words = f"{(left.reason or 'Stopped.').removesuffix(_GOES_FIRST)} What it left is first in job {job.id}."
+            if not await tx.jobs.carry_over(left.id, to=job.id, reason=words, now=now):
+                raise OccurrenceLost(f"job {left.id} of schedule {schedule.name} goes on again")
+
+    request = ListRequest(
+        order=order,
+        schedule=schedule.name,
+        by=the_schedule(schedule) if by_hand is None else by_hand.by,
+        not_after=None if window is None else window.ends,
+        not_after_reason=None if window is None else _reason(schedule, window),
+        rest_of=None if left is None else left.id,
+        reason=None if by_hand is None else by_hand.reason,
+        idempotency=None if by_hand is None else by_hand.idempotency,
+    )
+    async with _signs_of_life(app, held):
+        job = await submit_list(app, request, version, together_with=become)
+    log.info("occurrence.started", schedule=schedule.name, instant=making.at, job=job.id, note=note)
+    return job
+
+
+def too_long(forecast: Forecast, window: timedelta | None) -> str | None:
+    """A window that will not suffice, in words; None where it will, or where nobody can tell."""
+    if window is None or forecast.seconds is None or forecast.per_second is None:
+        return None
+    there = window.total_seconds()
+    if forecast.seconds <= there:
+        return None
+    left = round((forecast.seconds - there) * forecast.per_second)
+    return (
+        f"window: it will not suffice, about {span(forecast.seconds)} are needed and {span(there)} are there; "
+        f"about {left:,} devices will be left"
+    )
+
+
+async def _left(tx: Transaction, schedule: Schedule) -> Job | None:
+    """The schedule's last job where it was stopped: what waits in it goes first."""
+    job = await last_job(tx, schedule.number)
+    return job if job is not None and job.status is JobStatus.STOPPED else None
+
+
+def _reason(schedule: Schedule, window: StartWindow) -> str:
+    left = _GOES_FIRST if schedule.rules.carry_over else " `muster job resume` calls what is left now."
+    return f"Stopped because {window.reason}.{left}"
+
+
+_GOES_FIRST = " The next run takes what is left first."
+
+
+def the_schedule(schedule: Schedule) -> Actor:
+    """A schedule as the audit log names it: nobody asked just now."""
+    return Actor(f"schedule {schedule.name}", "clock")
+
+
+async def _cancel(app: App, job: JobId, schedule: Schedule) -> None:
+    try:
+        await cancel_job(app, job, by=the_schedule(schedule), reason="the schedule's next run took its place")
+    except IllegalMove:
+        return  # it came to its end meanwhile
+
+
+@asynccontextmanager
+async def _signs_of_life(app: App, held: Held) -> AsyncIterator[None]:
+    """Hold the moment for as long as the list is read; a large one takes longer than a killed clock is waited for."""
+    beating = asyncio.create_task(_beat(app, held))
+    try:
+        yield
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+
+
+async def _beat(app: App, held: Held) -> None:
+    while True:
+        await app.clock.sleep(_SIGN_OF_LIFE)
+        try:
+            async with app.store.transaction() as tx:
+                await tx.occurrences.extend(held, until=await tx.now() + MAKING)
+        except TryLater as problem:
+            log.warning("occurrence.unextended", reason=str(problem))
