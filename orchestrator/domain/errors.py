@@ -68,7 +68,14 @@ class UnknownTenant(RequestRejected):
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
         there = _some(name, known) or "none yet"
-        super().__init__(f"There is no tenant {name!r} in the settings (there is: {there}). See `muster tenant list`.")
+        sentence = f"There is no tenant {name!r} in the settings (there is: {there}). See `muster tenant list`."
+        if name == "default" and known:
+            # Nobody wrote this name: it is what is meant where none is named.
+            sentence = (
+                f"No tenant is named, and none of the {len(known):,} in the settings is the default. Name one with "
+                f"--tenant ({there}), or set `default_tenant` in the settings file."
+            )
+        super().__init__(sentence)
         self.name, self.known = name, known
 
 

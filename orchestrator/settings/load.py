@@ -15,10 +15,10 @@ from orchestrator.domain.errors import SettingsInvalid
 from orchestrator.settings import values
 from orchestrator.settings.channels import channel_tables, take_channels, take_smtp
 from orchestrator.settings.people import take_people
-from orchestrator.settings.places import PREFIX, Environment, Place, Table, read_settings_file, settings_file
+from orchestrator.settings.places import PREFIX, Environment, Given, Place, Table, read_settings_file, settings_file
 from orchestrator.settings.proxies import GRAPH_ANYWHERE, check_proxies
 from orchestrator.settings.reading import Reading
-from orchestrator.settings.sign_in import take_way
+from orchestrator.settings.sign_in import WAYS, take_way
 from orchestrator.settings.tree import DEFAULT_TENANT, Settings, Shown, TenantSettings
 from orchestrator.settings.unknown_names import unknown_entries, unknown_variables
 
@@ -28,11 +28,12 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
     file = settings_file(variables, config_path)
     entries = read_settings_file(file) if file else {}
     tables = _tenant_tables(entries, file)
+    shared = _tenant_defaults(entries, file)
     general: list[Place] = [Environment(variables)]
     if file is not None:
         general.append(Table(entries, "", file))
     reading = Reading(general, PREFIX)
-    tenants, shown_tenants = _tenants(general, tables, file)
+    tenants, shown_tenants = _tenants(general, tables, shared, file)
     check_proxies(variables, _addresses(tenants.values()))
     people = take_people(reading)
     channels = take_channels(reading, channel_tables(entries, file), file)
@@ -42,6 +43,7 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
         database_url=reading.take("database_url", values.database_url, _embedded_database()),
         broker_url=reading.take("broker_url", values.broker_url, None, nothing="none: embedded"),
         tenants=MappingProxyType(tenants),
+        default_tenant=_default_tenant(reading, tenants),
         ca_bundle=_ca_bundle(reading, variables),
         batching=reading.take("batching", values.one_of("auto", "on", "off"), _DEFAULTS.batching),
         attempts=reading.take("attempts", values.integer(1, 100), _DEFAULTS.attempts),
@@ -75,7 +77,7 @@ def settings_of_this_process() -> Settings:
 
 
 def _tenants(
-    general: list[Place], tables: Mapping[str, Mapping[str, Any]], file: Path | None
+    general: list[Place], tables: Mapping[str, Mapping[str, Any]], shared: Table | None, file: Path | None
 ) -> tuple[dict[str, TenantSettings], list[Shown]]:
     """The default tenant where anything says who that is, and those that have a table."""
     found: dict[str, TenantSettings] = {}
@@ -87,12 +89,42 @@ def _tenants(
         is_default = name == DEFAULT_TENANT
         if is_default:
             own = [general[0], *own, *general[1:]]
+        if shared is not None and (name in tables or _is_anybody(own)):
+            own.append(shared)
         reading = Reading(own, PREFIX if is_default else f"tenants.{name}.")
         tenant = _tenant(name, reading, own if is_default else [*own, *general])
         if name in tables or tenant.is_identified:
             found[name] = tenant
         shown += reading.shown
     return found, shown
+
+
+def _tenant_defaults(entries: Mapping[str, Any], file: Path | None) -> Table | None:
+    """The table [tenant_defaults]; SettingsInvalid where it names a tenant, which each has for itself."""
+    table = entries.get("tenant_defaults")
+    if table is None or file is None:
+        return None
+    if not isinstance(table, dict):
+        raise SettingsInvalid(f"tenant_defaults (from {file}) is no table; write [tenant_defaults] above its entries.")
+    for name in ("tenant_id", "tenant_id_file"):
+        if name in table:
+            raise SettingsInvalid(f"tenant_defaults.{name} (from {file}) cannot be shared: write it in [tenants.NAME].")
+    return Table(table, "tenant_defaults.", file)
+
+
+def _is_anybody(places: Iterable[Place]) -> bool:
+    """Whether one of these places says who a tenant is: an id, an app, or a way to sign in."""
+    return any(place.find(name) is not None for place in places for name in ("tenant_id", "client_id", *WAYS))
+
+
+def _default_tenant(reading: Reading, tenants: Mapping[str, TenantSettings]) -> str | None:
+    def known(given: Given) -> str:
+        name = given.text.strip()
+        if name not in tenants:
+            raise given.refused(f"is {name!r}; there is no such tenant in the settings")
+        return name
+
+    return reading.take("default_tenant", known, None)
 
 
 def _addresses(tenants: Iterable[TenantSettings]) -> set[str]:

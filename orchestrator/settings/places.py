@@ -90,7 +90,7 @@ def settings_file(variables: Mapping[str, str], config_path: Path | None) -> Pat
 
     Never one in the current folder: a stray file must not send a token elsewhere.
     """
-    named = config_path or (Path(variables[_CONFIG]).expanduser() if variables.get(_CONFIG) else None)
+    named = config_path or (Path(variables[CONFIG]).expanduser() if variables.get(CONFIG) else None)
     if named is not None:
         return named
     usual = platformdirs.user_config_path("muster", appauthor=False) / FILE_NAME
@@ -175,4 +175,4 @@ _KEPT_AS_IT_IS = frozenset({"client_certificate_password", "notify_webhook_secre
 """Secrets that a person chose, in which a quote may be a part."""
 
 _ENVIRONMENT = "the environment"
-_CONFIG = "MUSTER_CONFIG"
+CONFIG = "MUSTER_CONFIG"

@@ -119,6 +119,7 @@ class Settings:
     database_url: str
     broker_url: str | None = None
     tenants: Mapping[str, TenantSettings] = field(default_factory=lambda: MappingProxyType({}))
+    default_tenant: str | None = None
     ca_bundle: Path | None = None
     batching: Literal["auto", "on", "off"] = "auto"
     attempts: int = 6
@@ -156,6 +157,8 @@ class Settings:
     @property
     def usual_tenant(self) -> str:
         """The tenant that is meant where none is named."""
+        if self.default_tenant is not None:
+            return self.default_tenant
         if DEFAULT_TENANT not in self.tenants and len(self.tenants) == 1:
             return next(iter(self.tenants))
         return DEFAULT_TENANT

@@ -15,6 +15,7 @@ from orchestrator.settings.sign_in import PASSWORD, WAYS
 GENERAL = (
     "database_url",
     "broker_url",
+    "default_tenant",
     "ca_bundle",
     "batching",
     "attempts",
@@ -58,11 +59,13 @@ def unknown_variables(variables: Mapping[str, str]) -> list[str]:
 
 def unknown_entries(file: Path, entries: Mapping[str, Any], tenants: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A sentence for each entry of the settings file that nothing reads."""
-    general = [*_with_files(GENERAL + TENANT), "tenants", "notify"]
+    general = [*_with_files(GENERAL + TENANT), "tenants", "tenant_defaults", "notify"]
     notes = [_note(name, general, str(file)) for name in entries if name not in general]
     own = _with_files(TENANT)
     for tenant, table in tenants.items():
         notes += [_note(name, own, f"[tenants.{tenant}] in {file}") for name in table if name not in own]
+    where = f"[tenant_defaults] in {file}"
+    notes += [_note(name, own, where) for name in entries.get("tenant_defaults", {}) if name not in own]
     of_channel = _with_files(CHANNEL)
     for channel, table in entries.get("notify", {}).items():
         where = f"[notify.{channel}] in {file}"

@@ -38,3 +38,10 @@ def test_of_a_thousand_tenants_those_are_named_that_may_be_meant() -> None:
     assert "customer-0512" in said
     assert "1000 in all" in said
     assert len(said) < 400
+
+
+def test_where_no_tenant_is_named_the_sentence_says_how_to_name_one() -> None:
+    said = str(UnknownTenant("default", ("north", "south")))
+
+    assert said.startswith("No tenant is named, and none of the 2 in the settings is the default.")
+    assert "--tenant (north, south)" in said
