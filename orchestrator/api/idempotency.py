@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a request for a job that comes again is the same job."""
+"""`Idempotency-Key`: a request for a job or an API key that comes again makes no second one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ IdempotencyKey = Annotated[
         max_length=200,
         pattern=r"^[\x21-\x7e]+$",
         description=(
-            "Sent again with the same key by the same caller, it is the same job; another request with it is refused "
-            "(422)."
+            "Sent again with the same key by the same caller, the request makes no second one; another request with it "
+            "is refused (422)."
         ),
     ),
 ]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 
 from orchestrator.api.access import Admin
 from orchestrator.api.etags import TaggedRoute
+from orchestrator.api.idempotency import IdempotencyKey
 from orchestrator.api.paging import Cursor, Limit, cursor_after, read_cursor
 from orchestrator.api.problems import problem_responses
 from orchestrator.api.schemas import (
@@ -24,7 +28,15 @@ from orchestrator.domain.keys import ApiKey, Creations
 from orchestrator.http.json_model import Text
 from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
 from orchestrator.usecases.access.access_json import audit_entry_object, creations_object, key_object
-from orchestrator.usecases.access.keys import NewKey, create_key, describe_key, list_keys, rotate_key
+from orchestrator.usecases.access.keys import (
+    NewKey,
+    SentAgain,
+    create_key,
+    describe_key,
+    key_id_of,
+    list_keys,
+    rotate_key,
+)
 from orchestrator.usecases.access.read_audit import read_audit
 from orchestrator.usecases.access.revoke_key import revoke_key
 
@@ -40,8 +52,16 @@ def key_routes() -> APIRouter:
         return KeyList.model_validate({"items": [key_object(key, now) for key in found]})
 
     @routes.post("/keys", tags=["keys"], status_code=201, responses=problem_responses(400, 413))
-    async def make_key(app: TheApp, by: Admin, response: Response, wanted: KeyRequest) -> NewKeyFacts:
-        """Make a key; its text is shown this once."""
+    async def make_key(
+        app: TheApp,
+        by: Admin,
+        request: Request,
+        response: Response,
+        *,
+        wanted: KeyRequest,
+        idempotency_key: IdempotencyKey = None,
+    ) -> NewKeyFacts:
+        """Make a key; its text is shown this once, and to whoever sends the same request again."""
         made = await create_key(
             app,
             wanted.grant,
@@ -49,6 +69,7 @@ def key_routes() -> APIRouter:
             lifetime=_days(wanted.expires_in_days),
             by=by,
             reason=wanted.reason,
+            source=None if idempotency_key is None else _sent_again(request, idempotency_key),
         )
         return _shown_once(made, response)
 
@@ -118,6 +139,14 @@ def key_routes() -> APIRouter:
 
 def _days(count: int | None) -> timedelta | None:
     return None if count is None else timedelta(days=count)
+
+
+def _sent_again(request: Request, idempotency_key: str) -> SentAgain:
+    """The one key of this request, however often it comes: derived from the caller's own secret, and kept nowhere."""
+    own = request.headers["authorization"].partition(" ")[2].strip().encode()
+    seed = hmac.digest(own, f"another key {idempotency_key}".encode(), hashlib.sha512)
+    secret = base64.urlsafe_b64encode(seed[32:]).decode().rstrip("=")
+    return SentAgain(key_id_of(seed[:32]), secret, idempotency_key)
 
 
 def _shown_once(made: NewKey, response: Response) -> NewKeyFacts:

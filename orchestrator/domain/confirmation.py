@@ -78,6 +78,11 @@ def list_facts(version: int, devices: int, schedules: Sequence[str]) -> Facts:
     return {"version": version, "devices": devices, "schedules that need it": ", ".join(sorted(schedules)) or "none"}
 
 
+def newest_version_facts(name: str, version: int | None) -> Facts:
+    """What the page of all lists shows of the one that somebody gives a new version; `version` is None for no list."""
+    return {f"version of the list {name}": "none" if version is None else version}
+
+
 def stop_facts(stops: Sequence[EmergencyStop]) -> Facts:
     """What the page of the emergency stop shows of the stops that are about to be lifted."""
     return {"stops in force": " ".join(stop.sentence for stop in stops) or "none"}

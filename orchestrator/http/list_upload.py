@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -39,6 +39,7 @@ class ListUpload:
     file_name: str | None
     options: IntakeOptions
     reason: str | None
+    besides: Mapping[str, str]
 
 
 @asynccontextmanager
@@ -57,7 +58,8 @@ async def list_received(
             max_bytes=settings.max_bytes,
             max_columns=settings.max_columns,
         )
-        yield ListUpload(form.name, form.via, stream, file_name, options, form.reason)
+        others = {name: texts[name] for name in besides if name in texts}
+        yield ListUpload(form.name, form.via, stream, file_name, options, form.reason, others)
 
 
 def list_schema() -> dict[str, Any]:

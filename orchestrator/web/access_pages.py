@@ -19,6 +19,7 @@ from orchestrator.usecases.access.revoke_key import revoke_key
 from orchestrator.usecases.access.sessions import end_sessions, list_sessions
 from orchestrator.usecases.access.show_key_once import shown_later, take_new_keys
 from orchestrator.web.move_forms import said
+from orchestrator.web.once import Once, new_once
 from orchestrator.web.pages import Before, Pages, is_fragment, query
 from orchestrator.web.session import Admin
 from orchestrator.web.shown import Shown, shown_text
@@ -42,7 +43,8 @@ def _add_keys(routes: APIRouter, pages: Pages) -> None:
         found, now = await list_keys(app)
         shown = {key.id: shown_text(key_facts(key, key.status(now))) for key in found}
         facts: dict[str, Any] = {"roles": [*Role], "actions": [*Action], "tenants": [*app.tenants], "shown": shown}
-        return pages.show(request, "keys.html", keys=found, now=now, made=made, longest=app.longest_key.days, **facts)
+        facts |= {"made": made, "longest": app.longest_key.days, "once": new_once(app)}
+        return pages.show(request, "keys.html", keys=found, now=now, **facts)
 
     @routes.post("/keys")
     async def make_key(
@@ -56,6 +58,7 @@ def _add_keys(routes: APIRouter, pages: Pages) -> None:
         action: Annotated[list[Action] | None, Form()] = None,
         tenant: Annotated[list[str] | None, Form()] = None,
         reason: Annotated[str, Form(max_length=2000)] = "",
+        once: Once = "",
     ) -> Response:
         grant = Grant(role)
         if role is Role.OPERATOR:
@@ -68,7 +71,7 @@ def _add_keys(routes: APIRouter, pages: Pages) -> None:
             lifetime=_days(days),
             by=visitor.actor,
             reason=said(reason),
-            shown_later=shown_later(visitor.secret),
+            source=shown_later(visitor.secret, once=said(once)),
         )
         # A redirect, so that a reload makes no second key; the page that follows shows the text of this one, once.
         return RedirectResponse("/keys", 303)

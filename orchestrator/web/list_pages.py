@@ -8,9 +8,9 @@ from urllib.parse import quote, unquote
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from orchestrator.domain.confirmation import list_facts
+from orchestrator.domain.confirmation import Facts, list_facts, newest_version_facts
 from orchestrator.domain.device import Via
-from orchestrator.http.list_upload import list_received
+from orchestrator.http.list_upload import ListUpload, list_received
 from orchestrator.http.uploads import FIELDS_ROOM
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
 from orchestrator.usecases.lists.describe_lists import describe_list, list_lists, remove_list
@@ -18,7 +18,7 @@ from orchestrator.usecases.lists.import_list import import_list
 from orchestrator.web.move_forms import said
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Operator, Viewer, is_secure
-from orchestrator.web.shown import Shown, shown_text
+from orchestrator.web.shown import SHOWN_FIELD, Shown, facts_in, shown_text
 
 _IGNORED = "muster-ignored"
 _MOST_TOLD = 1_000
@@ -30,7 +30,10 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
 
     @routes.get("")
     async def lists(request: Request, app: TheApp, _: Viewer) -> Response:
-        return pages.show(request, "lists.html", lists=await list_lists(app), vias=[*Via])
+        found = await list_lists(app)
+        versions = [newest_version_facts(each.name, each.version) for each in found]
+        shown = shown_text({name: version for facts in versions for name, version in facts.items()})
+        return pages.show(request, "lists.html", lists=found, vias=[*Via], shown=shown)
 
     @routes.get("/{name}")
     async def saved_list(request: Request, app: TheApp, _: Viewer, name: str) -> Response:
@@ -45,7 +48,7 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
 
     @routes.post("", max_body_size=max_bytes + FIELDS_ROOM)
     async def keep(request: Request, parts: Parts, visitor: Operator) -> Response:
-        async with list_received(request, parts.settings, besides={"csrf"}) as upload:
+        async with list_received(request, parts.settings, besides={"csrf", SHOWN_FIELD}) as upload:
             imported = await import_list(
                 parts.app,
                 upload.name,
@@ -55,6 +58,7 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
                 options=upload.options,
                 by=visitor.actor,
                 reason=upload.reason,
+                shown=_shown_of(upload),
             )
         answer = RedirectResponse(f"/lists/{upload.name}", 303)
         if imported.ignored:
@@ -75,6 +79,12 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
         return RedirectResponse("/lists", 303)
 
     return routes
+
+
+def _shown_of(upload: ListUpload) -> Facts | None:
+    """The version that the page showed of this list, "none" where it showed no such list; None for a bare form."""
+    shown = upload.besides.get(SHOWN_FIELD)
+    return None if shown is None else {**newest_version_facts(upload.name, None), **facts_in(shown)}
 
 
 def _tell_once(request: Request, answer: Response, path: str, ignored: str) -> None:

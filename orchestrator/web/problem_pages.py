@@ -34,6 +34,7 @@ from orchestrator.domain.errors import (
     WrongStatus,
 )
 from orchestrator.http.faults import FaultsAnswered, told_over_http
+from orchestrator.http.uploads import is_upload
 from orchestrator.http.web_context import record_refused_change
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.web.page_words import in_page_words
@@ -81,7 +82,8 @@ class _Problems:
 
     async def outdated(self, request: Request, problem: ConfirmationOutdated) -> Response:
         """The page for a confirmation of something that changed meanwhile; shows the present state."""
-        if is_fragment(request):
+        if is_fragment(request) or is_upload(request):
+            # A page cannot send a file again; whoever looks again chooses it again.
             return await self.ours(request, problem)
         return self._pages.show(
             request,
@@ -184,7 +186,7 @@ _CHANGED = "It has changed since you looked"
 _UNSAID = "Look at it first"
 _CONFIRMATIONS = frozenset({SHOWN_FIELD, TYPED_FIELD, TYPED_FOR_FIELD, "lists"})
 """Fields that confirm something else than what is shown now."""
-_USED = "This form has made a job already. Load the page again to make another one."
+_USED = "This form was sent before, filled in otherwise. Load the page again to send another one."
 _TITLES = {
     HTTPStatus.FORBIDDEN: "You may not do this",
     HTTPStatus.NOT_FOUND: "There is no such thing",

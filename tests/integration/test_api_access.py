@@ -175,6 +175,23 @@ async def test_a_key_that_is_revoked_opens_nothing_from_then_on(service: Service
     ]
 
 
+async def test_a_request_for_a_key_that_is_sent_again_makes_one_key(service: Service) -> None:
+    async with service.client() as admin:
+        again = {"headers": {"Idempotency-Key": "portal-1"}}
+        made = [await admin.post("/api/keys", json={"role": "viewer", "name": "portal"}, **again) for _ in range(2)]
+        other = await admin.post("/api/keys", json={"role": "operator", "name": "portal"}, **again)
+        keys = (await admin.get("/api/keys")).json()["items"]
+    text = made[1].json()["key"]
+    async with httpx.AsyncClient(base_url=service.url, headers={"Authorization": f"Bearer {text}"}) as portal:
+        works = await portal.get("/api/jobs")
+
+    assert [answer.status_code for answer in made] == [201, 201]
+    assert made[0].json() == made[1].json()
+    assert other.status_code == 422
+    assert sum(key["name"] == "portal" for key in keys) == 1
+    assert works.status_code == 200
+
+
 async def test_a_new_key_is_shown_once_and_works(service: Service) -> None:
     async with service.client() as admin:
         wanted = {"role": "operator", "name": "portal", "ceiling": 7, "actions": ["quickScan"], "expiresInDays": 1}

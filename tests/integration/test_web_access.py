@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import httpx
@@ -31,6 +32,7 @@ from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
 from orchestrator.usecases.jobs.resume_job import resume_job
+from orchestrator.usecases.lists.describe_lists import describe_list
 from orchestrator.usecases.schedules.change_schedule import change_schedule
 from orchestrator.usecases.schedules.describe_schedules import describe_schedule, list_schedules
 from orchestrator.usecases.schedules.pause_schedule import pause_schedule
@@ -633,7 +635,7 @@ async def test_a_button_that_is_pressed_twice_makes_one_job(service: Service) ->
         schedule = "/schedules/nightly"
         runs = await twice(f"{schedule}/run", form_on((await client.get(schedule)).text, f"{schedule}/run"))
 
-    assert "has made a job already" in another.text
+    assert "was sent before" in another.text
     assert len(jobs) == len(retries) == len(runs) == 1
     assert len(await list_jobs(service.served.app, limit=10)) == 3
 
@@ -794,6 +796,40 @@ async def test_a_new_key_is_shown_once_and_only_in_the_session_that_made_it(serv
     assert text not in str(made.headers)
     assert opened.status_code == 303
     assert sum(key.name == "portal" for key in (await list_keys(service.served.app))[0]) == 1
+
+
+async def test_a_form_for_a_key_that_is_sent_twice_makes_one_key(service: Service) -> None:
+    async with a_visitor(service, Role.ADMIN) as client:
+        page = (await client.get("/keys")).text
+        once = re.search(r'name="once" value="(\w+)"', page)
+        assert once is not None
+        form = {"csrf": await csrf_of(client), "role": "viewer", "name": "twice", "once": once[1]}
+        sent = await asyncio.gather(*(client.post("/keys", data=form) for _ in range(3)))
+        other = await client.post("/keys", data={**form, "role": "operator"})
+        shown = (await client.get("/keys")).text
+
+    assert {answer.status_code for answer in sent} == {303}
+    assert (other.status_code, "was sent before" in other.text) == (422, True)
+    assert sum(key.name == "twice" for key in (await list_keys(service.served.app))[0]) == 1
+    assert len(set(re.findall(r">(muster_\w{12}_[\w-]{43})<", shown))) == 1
+
+
+async def test_a_new_version_of_a_list_that_changed_meanwhile_is_refused(service: Service) -> None:
+    async with a_visitor(service, Role.OPERATOR) as client:
+        pages = [(await client.get("/lists")).text]
+        await a_list(service.served.app, 3)
+        pages.append((await client.get("/lists")).text)
+        answers = []
+        for page in pages:
+            shown = re.search(r'name="shown" value="([^"]*)"', page)
+            assert shown is not None
+            form = {"csrf": await csrf_of(client), "name": "fleet", "shown": unescape(shown[1])}
+            files = {"file": ("devices.csv", devices_csv(4))}
+            answers.append(await client.post("/lists", data=form, files=files))
+
+    assert [answer.status_code for answer in answers] == [409, 303]
+    assert "version of the list" in answers[0].text
+    assert [each.version for each in (await describe_list(service.served.app, "fleet")).versions] == [2, 1]
 
 
 async def test_the_token_against_other_sites_is_in_no_address(service: Service) -> None:

@@ -11,6 +11,7 @@ from orchestrator.domain.errors import UnknownKey
 from orchestrator.domain.keys import KEY_LIFETIME, ApiKey
 from orchestrator.store.engine.kept_json import readable
 from orchestrator.store.engine.rows import AnyRow, KeyRow, NewKeyRow
+from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.work.grants import grant_columns, grant_of
 
 
@@ -20,10 +21,11 @@ class Keys:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def add(self, key: ApiKey, secret_hash: str) -> None:
-        """Keep a new key."""
-        await self._connection.execute(
-            insert(KeyRow).values(
+    async def add(self, key: ApiKey, secret_hash: str) -> bool:
+        """Keep a new key; False where there is one of this id."""
+        added = await self._connection.execute(
+            insert_into(self._connection, KeyRow)
+            .values(
                 id=key.id,
                 secret_hash=secret_hash,
                 name=key.name,
@@ -33,7 +35,9 @@ class Keys:
                 expires_at=key.expires_at,
                 **grant_columns(key.grant),
             )
+            .on_conflict_do_nothing()
         )
+        return added.rowcount == 1
 
     async def all(self) -> list[ApiKey]:
         """Every key there is or was and that can be read, the newest first."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, Grant, Role
 from orchestrator.domain.confirmation import Facts, key_facts, refuse_outdated
-from orchestrator.domain.errors import NotPermitted, RequestRejected, UnknownTenant, WrongStatus
+from orchestrator.domain.errors import IdempotencyConflict, NotPermitted, RequestRejected, UnknownTenant, WrongStatus
 from orchestrator.domain.figures import rfc3339
 from orchestrator.domain.ids import ID_ALPHABET, ID_LENGTH
 from orchestrator.domain.keys import ApiKey, Creations, end_of_key
@@ -44,12 +44,23 @@ class NewKey:
 class ShownLater:
     """How a key is made whose text a session of the dashboard takes once, in its next request.
 
-    `secret` (43 characters) is derived from the session's own secret and from `nonce`, which is kept until then.
+    `secret` (43 characters) is derived from the session's own secret and from `nonce`, which is kept until then. A form
+    that is sent twice names the same `key_id`, and makes one key.
     """
 
     session_hash: str
     nonce: str = field(repr=False)
     secret: str = field(repr=False)
+    key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentAgain:
+    """The id and the secret of a key, derived from the request for it: sent again, it is answered with the same key."""
+
+    key_id: str
+    secret: str = field(repr=False)
+    idempotency_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +80,9 @@ async def create_key(
     lifetime: timedelta | None = None,
     by: Actor,
     reason: str | None = None,
-    shown_later: ShownLater | None = None,
+    source: ShownLater | SentAgain | None = None,
 ) -> NewKey:
-    """Make a key, for 90 days where no lifetime is given.
+    """Make a key, for 90 days where no lifetime is given; where `source` names one that is there, return that one.
 
     RequestRejected where it would open nothing or live too long, NotPermitted where it would allow more, or live
     longer, than the key that creates it, SignInTooOld where the person signed in more than ten minutes ago.
@@ -94,7 +105,7 @@ async def create_key(
             by=by,
             reason=reason,
             now=now,
-            shown_later=shown_later,
+            source=source,
         )
 
 
@@ -127,7 +138,7 @@ async def rotate_key(
         if lifetime is None and by.key_id is None and not old.end_by_upgrade:
             lifetime = min(old.expires_at - old.created_at, app.longest_key)
         made = await _add(
-            app, tx, old.grant, name=old.name, lifetime=lifetime, by=by, reason=reason, now=now, shown_later=shown_later
+            app, tx, old.grant, name=old.name, lifetime=lifetime, by=by, reason=reason, now=now, source=shown_later
         )
         ends_at = min(old.expires_at, now + overlap)
         await tx.keys.replace(old.id, by=made.key.id, ends_at=ends_at)
@@ -198,22 +209,31 @@ async def _add(
     by: Actor,
     reason: str | None,
     now: datetime,
-    shown_later: ShownLater | None,
+    source: ShownLater | SentAgain | None,
 ) -> NewKey:
     if not by.grant.covers(grant):
         raise NotPermitted("A key makes no key that may do more than it may itself.")
     creator_ends = None if by.key_id is None else (await tx.keys.find(by.key_id)).expires_at
     end = end_of_key(lifetime, longest=app.longest_key, creator_ends=creator_ends, now=now)
-    key_id = "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
-    secret = secrets.token_urlsafe(32) if shown_later is None else shown_later.secret
+    key_id = (source and source.key_id) or "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
+    secret = secrets.token_urlsafe(32) if source is None else source.secret
     key = ApiKey(key_id, name, grant, by.name, now, end, creator=by.caller)
-    await tx.keys.add(key, _hash(secret))
-    if shown_later is not None:
+    if not await tx.keys.add(key, _hash(secret)):
+        there = await tx.keys.find(key_id)
+        if (there.name, there.grant, there.creator) != (name, grant, by.caller):
+            raise IdempotencyConflict(source.idempotency_key if isinstance(source, SentAgain) else "of the form")
+        return NewKey(there, key_text(key_id, secret))
+    if isinstance(source, ShownLater):
         until = now + SHOWN_WITHIN
-        await tx.keys.keep_to_show(key.id, shown_later.session_hash, shown_later.nonce, expires_at=until, now=now)
+        await tx.keys.keep_to_show(key.id, source.session_hash, source.nonce, expires_at=until, now=now)
     await tx.audit.write(by, "key.created", key.id, reason=reason, facts=_facts(key), now=now)
     log.info("key.created", key=key.id, role=grant.role, by=by.name)
     return NewKey(key, key_text(key_id, secret))
+
+
+def key_id_of(digest: bytes) -> str:
+    """The id of a key that follows from this digest."""
+    return "".join(ID_ALPHABET[each % len(ID_ALPHABET)] for each in digest[:ID_LENGTH])
 
 
 def key_text(key_id: str, secret: str) -> str:

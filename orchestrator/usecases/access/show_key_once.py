@@ -12,14 +12,15 @@ import hmac
 import secrets
 
 from orchestrator.app import App
-from orchestrator.usecases.access.keys import NewKey, ShownLater, key_text
+from orchestrator.usecases.access.keys import NewKey, ShownLater, key_id_of, key_text
 from orchestrator.usecases.access.sign_in import hash_of_session
 
 
-def shown_later(session: str) -> ShownLater:
-    """How a key is made whose text the session with this secret can take once."""
+def shown_later(session: str, *, once: str | None = None) -> ShownLater:
+    """How a key is made whose text the session with this secret can take once; one key for each `once` of a form."""
     nonce = secrets.token_hex(32)
-    return ShownLater(hash_of_session(session), nonce, _derived(session, nonce))
+    key_id = once and key_id_of(hmac.digest(session.encode(), f"id of key {once}".encode(), hashlib.sha256))
+    return ShownLater(hash_of_session(session), nonce, _derived(session, nonce), key_id)
 
 
 async def take_new_keys(app: App, *, session: str) -> list[NewKey]:

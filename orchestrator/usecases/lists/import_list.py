@@ -10,12 +10,14 @@ from typing import BinaryIO
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, Role
+from orchestrator.domain.confirmation import Facts, newest_version_facts, refuse_outdated
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected, UnknownList
 from orchestrator.domain.ids import ListNumber
 from orchestrator.domain.job import Intake
 from orchestrator.intake.device_list import IntakeOptions, Page, open_device_list
 from orchestrator.intake.pages import pack, pack_devices, unpack_devices
+from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.saved_lists import ListPage, ListVersion
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.scopes import refuse_list_change
@@ -48,10 +50,12 @@ async def import_list(
     options: IntakeOptions,
     by: Actor,
     reason: str | None = None,
+    shown: Facts | None = None,
 ) -> Imported:
     """Store the list whole or not at all; IntakeFailed with every bad line.
 
-    NotPermitted where the actor might not submit it themselves, as the schedules that refer to it will.
+    ConfirmationOutdated where a page showed another version than the newest one. NotPermitted where the actor might not
+    submit it themselves, as the schedules that refer to it will.
     """
     by.grant.refuse_below(Role.OPERATOR)
     refuse_bad_name(name, "a list")
@@ -74,6 +78,7 @@ async def import_list(
         added, removed = keys - before, before - keys
         async with app.store.transaction() as tx:
             await tx.lists.hold(name)
+            refuse_outdated(shown, newest_version_facts(name, await _newest_version(tx, name)))
             await refuse_list_change(tx, by.grant, name, devices=len(keys))
             await tx.lists.publish(number, version, intake, devices=len(keys), added=len(added), removed=len(removed))
             imported = await tx.lists.version(name, version)
@@ -93,6 +98,13 @@ def refuse_bad_name(name: str, what: str) -> None:
         raise RequestRejected(
             f"{name!r} is no name for {what}; it takes letters, digits, '.', '_' and '-', 64 of them at most."
         )
+
+
+async def _newest_version(tx: Transaction, name: str) -> int | None:
+    try:
+        return (await tx.lists.newest(name)).version
+    except UnknownList:
+        return None
 
 
 async def _devices_of_newest(app: App, name: str) -> set[str]:
