@@ -62,9 +62,10 @@ def schedule_routes() -> APIRouter:
 
 def occurrence_routes() -> APIRouter:
     """What a recurrence that is no schedule yet would do."""
-    routes = APIRouter(prefix="/api/moments", tags=["schedules"], max_body_size=MOST_OF_A_BODY)
+    routes = APIRouter(prefix="/api", tags=["schedules"], max_body_size=MOST_OF_A_BODY)
 
-    @routes.post("", responses=problem_responses(400, 413))
+    @routes.post("/occurrences", responses=problem_responses(400, 413))
+    @routes.post("/moments", responses=problem_responses(400, 413), deprecated=True, operation_id="moments_of_rhythm")
     async def occurrences_of_recurrence(
         app: TheApp, _: Viewer, recurrence: RecurrenceRequest, count: _Count = 10
     ) -> OccurrenceList:
@@ -89,7 +90,10 @@ def _add_reading(routes: APIRouter) -> None:
         """One schedule with its next ten moments."""
         return _facts(await describe_schedule(app, name))
 
-    @routes.get("/{name}/moments", responses=problem_responses(404))
+    @routes.get("/{name}/occurrences", responses=problem_responses(404))
+    @routes.get(
+        "/{name}/moments", responses=problem_responses(404), deprecated=True, operation_id="moments_of_schedule"
+    )
     async def occurrences_of_schedule(app: TheApp, _: Viewer, name: str, count: _Count = 10) -> OccurrenceList:
         """Its next moments, whether it is paused or not."""
         found = await preview_schedule(app, name, after=None, count=count)

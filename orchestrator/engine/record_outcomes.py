@@ -1,7 +1,7 @@
 """Write down what is about to leave and what came of calls: one transaction for all that came up together.
 
-What that means for whole jobs is written in a second transaction, by `write_job_news`. An error of the second must never
-make the first be done again: its outcomes would be counted twice.
+What that means for whole jobs is written in a second transaction, by `write_job_news`. An error of the second must
+never make the first be done again: its outcomes would be counted twice.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ async def record_outcomes(app: App, entry: Entry) -> Recorded:
 async def write_job_news(app: App, news: JobNews, starts: Mapping[JobNumber, float]) -> list[QueuePlace]:
     """Write whose turn it is now, and which jobs have ended; returns where the served jobs stand.
 
-    `starts` is where they start (domain/fair_queue.py). In a transaction of its own, because all workers of a job write to
-    its row here: it must not be locked while outcomes are written. And after their commit: the last two batches of a
-    job may end in two processes at once, and one must see both.
+    `starts` is where they start (domain/fair_queue.py). In a transaction of its own, because all workers of a job write
+    to its row here: it must not be locked while outcomes are written. And after their commit: the last two batches of
+    a job may end in two processes at once, and one must see both.
     """
     async with app.store.transaction() as tx:
         await tx.jobs.lock({*news.served, *news.exhausted})

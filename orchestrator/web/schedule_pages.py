@@ -187,7 +187,7 @@ def _add_occurrences(routes: APIRouter, pages: Pages) -> None:
             return pages.show(request, "occurrences.html", occurrences=[], problem=str(problem))
         return pages.show(request, "occurrences.html", occurrences=found, problem=None)
 
-    @routes.post("/moments")
+    @routes.post("/occurrences")
     async def occurrences(
         *,
         request: Request,
@@ -200,7 +200,7 @@ def _add_occurrences(routes: APIRouter, pages: Pages) -> None:
         given = {each: when.strip() if each == kind else None for each in ("cron", "every", "at")}
         return show(request, lambda now: recurrence_of(**given, timezone=timezone.strip(), now=now), app.clock.now())
 
-    @routes.post("/{name}/moments")
+    @routes.post("/{name}/occurrences")
     async def changed_occurrences(
         *, request: Request, app: TheApp, _: Operator, name: str, fields: Annotated[ChangedFields, Form()]
     ) -> Response:

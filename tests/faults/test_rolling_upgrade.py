@@ -21,31 +21,38 @@ from tests.support.team import a_team, guard
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a team's installation runs on Linux")
 
-_SCHEMA = "orchestrator/store/engine/schema.py"
+_SCHEMAS = ("orchestrator/store/engine/schema.py", "orchestrator/store/schema.py")
 
 
 def _git(*arguments: str) -> bytes:
     return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True).stdout
 
 
-def _is_whole(revision: str) -> bool:
+def _head(revision: str) -> str | None:
+    """The migration that a revision ends with, wherever its schema module was then."""
+    path = _git("ls-tree", "--name-only", revision, "--", *_SCHEMAS).decode().split()[:1]
+    found = path and re.search(r'^HEAD = "(\d+)"', _git("show", f"{revision}:{path[0]}").decode(), re.MULTILINE)
+    return found[1] if found else None
+
+
+def _is_complete(revision: str) -> bool:
     """Whether its migrations end where its schema does; between two merges there may be two of one number."""
-    head = re.search(r'^HEAD = "(\d+)"', _git("show", f"{revision}:{_SCHEMA}").decode(), re.MULTILINE)
+    head = _head(revision)
     lines = _git("grep", "-hE", "^(down_)?revision", revision, "--", "migrations/versions").decode()
     numbers = re.findall(r'^revision\b.*"(\d+)"', lines, re.MULTILINE)
     followed = re.findall(r'^down_revision\b.*"(\d+)"', lines, re.MULTILINE)
-    return head is not None and len(set(numbers)) == len(numbers) and set(numbers) - set(followed) == {head[1]}
+    return head is not None and len(set(numbers)) == len(numbers) and set(numbers) - set(followed) == {head}
 
 
 @pytest.fixture
 def release_before(tmp_path: Path) -> Path:
     """The last code whose schema was another, in a folder of its own."""
     since = None
-    for revision in _git("rev-list", "--first-parent", "HEAD", "--", _SCHEMA).decode().split():
-        head = re.search(r'^HEAD = "(\d+)"', _git("show", f"{revision}:{_SCHEMA}").decode(), re.MULTILINE)
+    for revision in _git("rev-list", "--first-parent", "HEAD", "--", *_SCHEMAS).decode().split():
+        head = _head(revision)
         # Not this revision: migrations with lower numbers may have been merged after it.
         code = f"{since}^" if since else "HEAD"
-        if head is not None and head[1] < HEAD and _is_whole(code):
+        if head is not None and head < HEAD and _is_complete(code):
             folder = tmp_path / "before"
             with tarfile.open(fileobj=io.BytesIO(_git("archive", code))) as archive:
                 archive.extractall(folder, filter="data")

@@ -54,11 +54,14 @@ class Base(DeclarativeBase):
 class JobRow(Base):
     """One job. `virtual_time` is its place in the fair order of its lane: what it was served, divided by its weight.
 
-    The brake (domain/circuit_breaker.py): `brake_ended` and `brake_errors` are what it looks at no more; `canaries` names the
-    lines that go first, until they were looked at; while `probe_at` is set Graph is out, and one call at a time asks.
+    The circuit breaker (domain/circuit_breaker.py): `brake_ended` and `brake_errors` are what it judges no more;
+    `canaries` names the lines that go first, until they were judged; while `probe_at` is set Graph is out, and one call
+    at a time asks.
 
-    No call of it starts after `not_after`; what waits then may be first in the job `carried_to`. `notice_pending` marks an end
-    that nobody was told of yet, `cancelling` a cancelled job of which something may still wait or be held.
+    No call of it starts after `not_after`; what waits then may be first in the job `carried_to`. `notice_pending` marks
+    an end whose notice is not written yet, `cancelling` a cancelled job of which something may still wait or be held.
+
+    Attributes with another column name beside them were renamed: the release before reads the column by its old name.
     """
 
     __tablename__ = "jobs"

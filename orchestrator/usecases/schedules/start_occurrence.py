@@ -40,7 +40,7 @@ class OccurrenceLost(MusterError):
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """Who wants a job of a schedule outside its recurrence, and why; `version` is that of the list that was agreed to."""
+    """Who wants a job of a schedule outside its recurrence, and why; `version` is that of the list agreed to."""
 
     by: Actor
     reason: str | None = None
