@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 
 from orchestrator.cli import exits
-from orchestrator.cli.invocation import Invocation, actor, pass_invocation
+from orchestrator.cli.invocation import Invocation, actor, pass_invocation, reason_option
 from orchestrator.domain.errors import SchemaTooNew
 
 
@@ -54,12 +56,27 @@ def check(invocation: Invocation) -> int:
 
 @db.command()
 @click.option("--keep-days", type=click.IntRange(1, 36_500), help="Keep jobs that ended within so many days.")
+@click.option(
+    "--audit-before",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Remove audit entries from before this day (UTC) instead; nothing else ever removes one.",
+)
+@click.option("--yes", "-y", is_flag=True, help="Remove audit entries without a question.")
+@reason_option
 @pass_invocation
-def prune(invocation: Invocation, *, keep_days: int | None) -> None:
+def prune(
+    invocation: Invocation, *, keep_days: int | None, audit_before: datetime | None, yes: bool, reason: str | None
+) -> None:
     """Remove jobs that ended long ago, with their input and targets."""
     from orchestrator.domain.figures import plural
-    from orchestrator.usecases.operations.prune import prune
+    from orchestrator.usecases.operations.prune import prune, prune_audit
 
+    if audit_before is not None:
+        before = audit_before.replace(tzinfo=UTC)
+        gone = invocation.ask(lambda app: prune_audit(app, before=before, by=actor(), reason=reason, agreed=yes))
+        click.echo(f"{plural(gone, 'line')} of the audit log from before {before:%Y-%m-%d} removed.", err=True)
+        return
     days = keep_days or invocation.settings().keep_days
     removed = invocation.ask(lambda app: prune(app, keep_days=days, by=actor()))
     click.echo(f"{plural(removed, 'job')} that ended more than {plural(days, 'day')} ago removed.", err=True)

@@ -180,7 +180,9 @@ async def test_a_key_that_is_revoked_opens_nothing_from_then_on(service: Service
 async def test_a_request_for_a_key_that_is_sent_again_makes_one_key(service: Service) -> None:
     async with service.client() as admin:
         again = {"Idempotency-Key": "portal-1"}
-        made = [await admin.post("/api/keys", json={"role": "viewer", "name": "portal"}, headers=again) for _ in range(2)]
+        made = [
+            await admin.post("/api/keys", json={"role": "viewer", "name": "portal"}, headers=again) for _ in range(2)
+        ]
         other = await admin.post("/api/keys", json={"role": "operator", "name": "portal"}, headers=again)
         keys = (await admin.get("/api/keys")).json()["items"]
     text = made[1].json()["key"]

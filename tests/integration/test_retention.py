@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor
-from orchestrator.domain.errors import UnknownJob
+from orchestrator.domain.errors import RequestRejected, UnknownJob
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.lane import LaneCalls
 from orchestrator.engine.recovery import recover_stalled
@@ -19,7 +19,7 @@ from orchestrator.store.engine.rows import JobRow, TargetRow
 from orchestrator.usecases.jobs.cancel_job import cancel_job
 from orchestrator.usecases.jobs.describe_jobs import describe_job
 from orchestrator.usecases.operations.keep_time import ticking
-from orchestrator.usecases.operations.prune import prune
+from orchestrator.usecases.operations.prune import prune, prune_audit
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app
 from tests.support.builders import LANE, StoreWorker, a_job
@@ -27,6 +27,30 @@ from tests.support.clock import ManualClock
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.enable_socket
+
+
+async def test_audit_entries_go_only_on_request_and_leave_an_entry(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.usecases.operations.prune._AUDIT_PIECE", 2)
+    clock = ManualClock()
+    async with an_app(sqlite_url, "http://127.0.0.1:1", clock=clock) as app:
+        async with app.store.transaction() as tx:
+            now = await tx.now()
+            for days in (400, 399, 398, 2, 1):
+                await tx.audit.write(SOMEBODY, "list.imported", str(days), now=now - timedelta(days=days))
+        before = now - timedelta(days=30)
+        with pytest.raises(RequestRejected, match="3 lines"):
+            await prune_audit(app, before=before, by=SOMEBODY, reason=None, agreed=False)
+        with pytest.raises(RequestRejected, match="in the past"):
+            await prune_audit(app, before=now + timedelta(days=1), by=SOMEBODY, reason=None, agreed=True)
+        removed = await prune_audit(app, before=before, by=SOMEBODY, reason="CHG-1", agreed=True)
+        async with app.store.reading() as tx:
+            left = await tx.audit.newest(10)
+
+    assert removed == 3
+    assert [(each.what, each.subject) for each in left[1:]] == [("list.imported", "1"), ("list.imported", "2")]
+    assert (left[0].what, left[0].reason, left[0].facts["entries"]) == ("audit.pruned", "CHG-1", 3)
 
 
 async def test_a_clock_removes_what_ended_too_long_ago_and_nothing_else(sqlite_url: str) -> None:

@@ -112,6 +112,19 @@ class Audit:
         )
         return int((await self._connection.execute(added.returning(AuditEntryRow.number))).scalar_one())
 
+    async def count_before(self, moment: datetime) -> int:
+        """How many entries are older than that."""
+        query = select(func.count()).select_from(AuditEntryRow).where(AuditEntryRow.at < moment)
+        return int((await self._connection.execute(query)).scalar_one())
+
+    async def forget(self, *, before: datetime, most: int) -> int:
+        """Drop up to so many entries that are older than that, the oldest first; answers with how many that were."""
+        oldest = (
+            select(AuditEntryRow.number).where(AuditEntryRow.at < before).order_by(AuditEntryRow.number).limit(most)
+        )
+        forgotten = await self._connection.execute(delete(AuditEntryRow).where(AuditEntryRow.number.in_(oldest)))
+        return forgotten.rowcount
+
     async def newest(
         self,
         limit: int,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, Role
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.figures import plural, rfc3339
 from orchestrator.usecases.jobs.submit_job import forget_reception
 
 
@@ -36,6 +38,35 @@ async def prune(app: App, *, keep_days: int, by: Actor) -> int:
     return removed
 
 
+async def prune_audit(app: App, *, before: datetime, by: Actor, reason: str | None, agreed: bool) -> int:
+    """Remove audit entries that are older than that; answers with how many, and leaves one entry that says so.
+
+    Nothing does this by itself. RequestRejected where the moment is still to come, and, with their number, where nobody
+    agreed.
+    """
+    by.grant.refuse_below(Role.ADMIN)
+    async with app.store.reading() as tx:
+        if before > await tx.now():
+            raise RequestRejected("--audit-before takes a day in the past.")
+        count = await tx.audit.count_before(before)
+    if not agreed:
+        raise RequestRejected(
+            f"{plural(count, 'line')} of the audit log from before {before:%Y-%m-%d} would be removed for good. "
+            "`muster audit -o csv --limit 100000` keeps a copy; say --yes to remove them. Nothing was done."
+        )
+    removed = 0
+    while True:
+        async with app.store.transaction() as tx:
+            piece = await tx.audit.forget(before=before, most=_AUDIT_PIECE)
+        removed += piece
+        if piece < _AUDIT_PIECE:
+            break
+    facts = {"before": rfc3339(before), "entries": removed}
+    async with app.store.transaction() as tx:
+        await tx.audit.write(by, "audit.pruned", None, reason=reason, facts=facts, now=await tx.now())
+    return removed
+
+
 async def _forget_history(app: App, keep_days: int) -> None:
     async with app.store.transaction() as tx:
         before = await tx.now() - timedelta(days=keep_days)
@@ -43,6 +74,7 @@ async def _forget_history(app: App, keep_days: int) -> None:
         await tx.notices.forget(before=before)
 
 
+_AUDIT_PIECE = 10_000
 _CLOCK = "clock"
 
 _KEPT_MINUTES = timedelta(days=8)
