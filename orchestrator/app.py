@@ -19,7 +19,7 @@ from orchestrator.domain.known_waits import KnownWaits
 from orchestrator.domain.notice import Channel, Delivery, Notice
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.tenant import Tenant
-from orchestrator.queueing.wake_ups import WakeUps
+from orchestrator.queueing.batch_queue import BatchQueue
 from orchestrator.store.engine.database import Store
 from orchestrator.telemetry.metering import Metering
 from orchestrator.throttle.protocol import Throttle
@@ -128,7 +128,7 @@ class App:
     tenants: Mapping[str, Tenant]
     connect: Callable[[Tenant], Awaitable[Connection]]
     throttle: Throttle
-    wake_ups: WakeUps
+    queue: BatchQueue
     policy: RetryPolicy
     batching: Batching
     started_at: datetime

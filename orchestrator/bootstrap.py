@@ -40,7 +40,7 @@ from orchestrator.graph.credentials import (
     fixed,
     kept_in,
 )
-from orchestrator.queueing.wake_ups import NoWakeUps, WakeUps
+from orchestrator.queueing.batch_queue import BatchQueue, NoQueue
 from orchestrator.settings import Settings, TenantSettings
 from orchestrator.store.engine.database import Store, open_store
 from orchestrator.store.engine.schema import HEAD, revision, upgrade
@@ -83,7 +83,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             opened.enter_context(metering.metrics.shown_at(*settings.metrics_address))
         await _ready_schema(settings)
         store = await opened.enter_async_context(open_store(settings.database_url, clock))
-        throttle, wake_ups = await _shared_parts(opened, settings, store, clock)
+        throttle, queue = await _shared_parts(opened, settings, store, clock)
         connections = Connections(settings, clock, sign_in_prompt, metering)
         if kind in _CALLING:
             load_what_calls()
@@ -100,7 +100,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             connect=connections.to,
             read=connections.reads,
             throttle=throttle,
-            wake_ups=wake_ups,
+            queue=queue,
             policy=RetryPolicy(attempts=settings.attempts),
             batching=Batching(settings.batching),
             started_at=clock.now(),
@@ -300,21 +300,21 @@ async def _ready_schema(settings: Settings) -> None:
 
 async def _shared_parts(
     opened: AsyncExitStack, settings: Settings, store: Store, clock: Clock
-) -> tuple[Throttle, WakeUps]:
+) -> tuple[Throttle, BatchQueue]:
     if settings.broker_url is None:
-        return RowThrottle(store, clock, SystemRandom()), NoWakeUps()
+        return RowThrottle(store, clock, SystemRandom()), NoQueue()
     # Celery and Redis are loaded only where they are used: a laptop's `run` does not wait for them.
     from orchestrator.engine.shared_throttle import SharedThrottle  # noqa: PLC0415
-    from orchestrator.queueing.celery_queue import CeleryWakeUps  # noqa: PLC0415
+    from orchestrator.queueing.celery_queue import CeleryQueue  # noqa: PLC0415
     from orchestrator.throttle.redis_backend import open_redis_throttle  # noqa: PLC0415
 
     redis = await opened.enter_async_context(
         open_redis_throttle(settings.broker_url, clock, SystemRandom(), prefix="muster:")
     )
     throttle = SharedThrottle(redis, RowThrottle(store, clock, SystemRandom()), store, clock)
-    wake_ups = CeleryWakeUps(settings.broker_url)
-    opened.callback(wake_ups.close)
-    return throttle, wake_ups
+    queue = CeleryQueue(settings.broker_url, route_by=settings.queue_per)
+    opened.callback(queue.close)
+    return throttle, queue
 
 
 def _credential(settings: TenantSettings, prompt: Prompt | None) -> Credential:

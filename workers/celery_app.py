@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
@@ -11,21 +12,24 @@ from celery.signals import setup_logging, worker_init, worker_shutdown, worker_s
 
 from orchestrator.bootstrap import start_logs
 from orchestrator.domain.errors import MusterError, QueueUnavailable
-from orchestrator.queueing.celery_queue import WORK_QUEUE
-from orchestrator.queueing.messages import QUEUE
+from orchestrator.queueing.celery_queue import OWN_EXPIRES, plain_queue
+from orchestrator.queueing.messages import QUEUE, queue_name, queue_names
 from orchestrator.settings import Settings, load_settings
-from workers.process import WorkerProcess
+from orchestrator.store.jobs.jobs import DueJob
+from workers.pool import POOL
+from workers.prefetch import PREFETCH, QUEUE_ORDER
+from workers.process import PROCESS
+from workers.remote_control import obey_only_safe_commands
 from workers.transport import TRANSPORT
 
 celery = Celery("workers", include=["workers.tasks"])
-process = WorkerProcess()
 
 
 def _configuration() -> dict[str, Any]:
     settings = _settings()
     return {
         "broker_url": settings.broker_url,
-        # What is no message of ours, or stands under the queue's name without being a queue, ends no worker.
+        # This transport drops messages of another form, and keys of another type under the queue's name.
         "broker_transport": TRANSPORT,
         "broker_channel_error_retry": True,
         # A worker that starts before its broker waits for it; it works from the database meanwhile.
@@ -37,30 +41,40 @@ def _configuration() -> dict[str, Any]:
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
             "health_check_interval": 10,
+            "queue_order_strategy": QUEUE_ORDER,
+            # Order within a queue is no order of work, so a queue is one key in Redis and not four.
+            "priority_steps": [0],
         },
-        # JSON only, and one queue through the default exchange: a stranger's message can at worst ring the bell.
+        # JSON only, and our own form of it: what a stranger sends can at worst make a worker look.
         "accept_content": ["json"],
         "task_serializer": "json",
-        "task_queues": (WORK_QUEUE,),
+        "task_queues": [plain_queue(name) for name in queue_names(settings.queue_per, list(settings.tenants))],
         "task_default_queue": QUEUE,
         "task_default_exchange": "",
         "task_default_routing_key": QUEUE,
-        # Remote control listens on broadcast channels and can end workers; nothing here needs it.
-        "worker_enable_remote_control": False,
-        "worker_send_task_events": False,
+        # Only with the commands of workers/remote_control.py.
+        "worker_enable_remote_control": True,
+        # Events cost a message to Redis each; nobody needs them but Flower and `celery events`.
+        "worker_send_task_events": settings.task_events,
         # The state of a job is in one place, and that is not here.
         "task_ignore_result": True,
         "result_backend": None,
-        # Acknowledged on receipt: a bell that was heard is done. What its worker does not live to finish is found
-        # in the database, so late acknowledgement, visibility timeouts and redelivery would only ring twice.
-        "task_acks_late": False,
-        # A busy worker hoards no bells that an idle one could answer.
+        # A message is acknowledged when its batch is settled or released; until then it counts as this worker's. It is
+        # never delivered again (workers/transport.py): a batch whose worker died is found in the database.
+        "task_acks_late": True,
+        # A lost connection to the broker ends no batch: the calls go on.
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        # One message at a time, until its batch is held here or the message ends (workers/prefetch.py): a busy worker
+        # hoards none that an idle one could answer, and the queue's length is what waits for a worker.
         "worker_prefetch_multiplier": 1,
+        # A batch takes as long as its lane needs for 500 calls. What ends a stuck one is its lease, in the database.
+        "task_time_limit": None,
+        "task_soft_time_limit": None,
         # Beat is one of any number of clocks, and keeps no timetable of its own.
         "beat_scheduler": "workers.beat:ClockScheduler",
-        # All waiting is done on one event loop in the process; a thread stands for a bell that is being answered.
-        "worker_pool": "threads",
-        "worker_concurrency": 4,
+        # All waiting is done on one event loop in the process. The pool has no threads: this number is no limit.
+        "worker_pool": POOL,
+        "worker_concurrency": 10_000,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
     }
@@ -85,20 +99,32 @@ def _set_up_logs(**_: object) -> None:
 
 
 @worker_init.connect
-def _start(**_: object) -> None:
+def _start(sender: Any, **_: object) -> None:
+    settings, queues = _settings(), sender.app.amqp.queues
+    serves = _serves(settings, set(queues.consume_from))
+    PREFETCH.begin(sender.hostname)
+    queues.select_add(plain_queue(PREFETCH.own_queue, expires=OWN_EXPIRES))
+    obey_only_safe_commands()
     try:
-        process.start(_settings())
+        PROCESS.start(settings, serves)
     except MusterError as problem:
-        # Celery logs what a signal's receiver raises and goes on: a worker that works on nothing, and answers bells.
+        # Celery logs what a signal's receiver raises and goes on: a worker that works on nothing, and answers messages.
         sys.stderr.write(f"muster: {problem}\n")
         raise SystemExit(4) from None
 
 
+def _serves(settings: Settings, names: set[str]) -> Callable[[DueJob], bool] | None:
+    """Which jobs a worker that reads only these queues works on; None for all of them."""
+    if names >= set(queue_names(settings.queue_per, list(settings.tenants))):
+        return None
+    return lambda due: queue_name(settings.queue_per, due.tenant, due.priority) in names
+
+
 @worker_shutting_down.connect
 def _stop(**_: object) -> None:
-    process.stop()
+    PROCESS.stop()
 
 
 @worker_shutdown.connect
 def _close(**_: object) -> None:
-    process.close()
+    PROCESS.close()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from orchestrator.bootstrap import open_app
 from orchestrator.engine.garbage_collection import tune_garbage_collection
 from orchestrator.engine.stop import StopSignal
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, settings_of_this_process
 from orchestrator.usecases.operations.keep_time import keep_time
 from workers.watchdog import watched
 
@@ -20,7 +20,9 @@ def run_worker(arguments: Sequence[str] = ()) -> int:
     tune_garbage_collection()
     # Node names must be unique, and several workers may run on one machine.
     name = f"muster-{secrets.token_hex(4)}@%h"
-    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    quiet = ["--without-gossip", "--without-mingle"]
+    if not settings_of_this_process().task_events:
+        quiet.append("--without-heartbeat")
     try:
         celery.worker_main(["worker", "-n", name, *quiet, *arguments])
     except SystemExit as end:

@@ -13,7 +13,8 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from orchestrator.queueing.message_form import LONGEST_MESSAGE, NotOurs, rebuilt
+from orchestrator.queueing.message_form import LONGEST_MESSAGE, NotOurs, is_control, rebuilt, rebuilt_control
+from orchestrator.queueing.messages import is_ours
 from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)
@@ -30,6 +31,10 @@ class _MemoryQoS(kombu_redis.QoS):
     """
 
     restore_at_shutdown = False
+
+    def can_consume(self) -> bool:
+        """True: which queues are read now is decided for each by itself (workers/prefetch.py)."""
+        return True
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Count a message as being worked on."""
@@ -83,6 +88,15 @@ class _Channel(kombu_redis.Channel):
             _log_dropped(type(problem).__name__)
         return True
 
+    def _receive_one(self, c: Any) -> bool:
+        try:
+            return bool(super()._receive_one(c))  # type: ignore[misc] # as above
+        except (Empty, OSError, ConnectionLost, RedisTimeout):
+            raise
+        except Exception as problem:  # noqa: BLE001 - as above
+            _log_dropped(type(problem).__name__)
+        return True
+
     def _size(self, queue: str) -> int:
         try:
             return int(super()._size(queue))
@@ -104,17 +118,23 @@ class _Channel(kombu_redis.Channel):
 
 
 class Transport(kombu_redis.Transport):
-    """kombu's transport for Redis that hands on only messages of our form."""
+    """kombu's transport for Redis that hands workers only messages of our form, and only plain commands.
+
+    Replies and events are left as they are: they reach those who ask, such as `celery inspect` and Flower.
+    """
 
     Channel = _Channel
 
     def _deliver(self, message: Any, queue: str | None) -> None:
         try:
-            ours = rebuilt(message)
+            if queue is not None and is_ours(queue):
+                message = rebuilt(message)
+            elif queue is not None and is_control(queue):
+                message = rebuilt_control(message)
         except NotOurs as problem:
             _log_dropped(str(problem))
             return
-        super()._deliver(ours, queue)
+        super()._deliver(message, queue)
 
 
 def _is_wrong_type(problem: ResponseError) -> bool:

@@ -22,7 +22,7 @@ STILL_TICKS = 12
 
 
 class StopFlag(Protocol):
-    """What says that it is time to go."""
+    """Tells when to end."""
 
     def wait(self, timeout: float) -> bool:
         """Whether it rang within so many seconds."""

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.ids import BatchKey, JobId
-from orchestrator.domain.job import Tally
+from orchestrator.domain.job import Priority, Tally
 from orchestrator.domain.target import Target, TargetStatus
 
 T = TypeVar("T")
@@ -20,6 +20,19 @@ BATCH_SIZE = 500
 
 POISONED_AFTER = 3
 """Deaths without any progress after which a batch goes on one target at a time."""
+
+
+NamedBatch = tuple[JobId, int]
+"""A batch as messages name it: the job's id, and the number of the batch in it."""
+
+
+class WaitingBatch(NamedTuple):
+    """A batch that is due and that no worker holds, with what decides in which queue it waits."""
+
+    job: JobId
+    batch: int
+    tenant: str
+    priority: Priority
 
 
 def split(targets: Sequence[T], size: int = BATCH_SIZE) -> list[Sequence[T]]:

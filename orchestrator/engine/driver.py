@@ -17,6 +17,7 @@ from orchestrator.domain.fair_queue import FairQueue, QueuePlace
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.job import Job, shown_status
 from orchestrator.domain.target import Target
+from orchestrator.engine.batch_messages import BatchMessages, Due
 from orchestrator.engine.caution import Caution
 from orchestrator.engine.circuit_breaker import CircuitBreaker
 from orchestrator.engine.claim_coalescer import ClaimCoalescer
@@ -26,6 +27,7 @@ from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.leases import Leases
 from orchestrator.engine.outages import Outages
 from orchestrator.engine.ports import Lane, Ports
+from orchestrator.engine.publish_waiting import publish_waiting
 from orchestrator.engine.record_outcomes import JobNews, record_outcomes, write_job_news
 from orchestrator.engine.recorder import Entry, Recorder, Written
 from orchestrator.engine.recovery import LEASE, recover_stalled
@@ -78,12 +80,21 @@ async def drive(app: App, stop: StopSignal, *, only: Job | None = None, until_id
 class Driver:
     """The lanes of one process; wake it when something may be due."""
 
-    def __init__(self, app: App, stop: StopSignal, only: JobNumber | None, patience: float | None = None) -> None:
+    def __init__(
+        self,
+        app: App,
+        stop: StopSignal,
+        only: JobNumber | None,
+        patience: float | None = None,
+        serves: Callable[[DueJob], bool] | None = None,
+    ) -> None:
         self._app = app
         self._stop = stop
         self._only = only
+        self._serves = serves
         self._woken = asyncio.Event()
-        self._leases = Leases(app)
+        self.messages = BatchMessages(app.clock.monotonic, self.wake)
+        self._leases = Leases(app, self.messages)
         self._outages = Outages()
         self._caution = Caution()
         self._breaker = CircuitBreaker(
@@ -109,14 +120,6 @@ class Driver:
     def wake(self) -> None:
         """Something may be due: look now."""
         self._woken.set()
-
-    async def idle(self, patience: float) -> None:
-        """Until nothing here runs, at most `patience` seconds."""
-        until = self._app.clock.monotonic() + patience
-        while not self._stop.is_requested and self._app.clock.monotonic() < until:
-            await self._app.clock.sleep(0.1)
-            if not self._woken.is_set() and not self._running and not any(run.in_flight for run in self._runs.values()):
-                return
 
     @property
     def is_alive(self) -> bool:
@@ -191,13 +194,17 @@ class Driver:
                     await self._woken.wait()
             except TimeoutError:
                 continue
-            # Bells come in swarms; one look answers all that rang meanwhile. Where a look takes long (a thousand jobs),
-            # most of the time is for what it found.
+            # Messages come in swarms; one look answers all that arrived meanwhile. Where a look takes long (a thousand
+            # jobs), most of the time is for what it found.
             await self._app.clock.sleep(min(max(0.02, 3 * took), _LOOK))
 
     async def _look(self) -> None:
+        asked_at = self._app.clock.monotonic()
         async with self._app.store.reading() as tx:
             due = await tx.jobs.due(worker=self._app.worker, now=await tx.now(), only=self._only)
+        if self._serves is not None:
+            due = [each for each in due if self._serves(each)]
+        self.messages.note_due(asked_at, (Due(each.id, each.place.job, each.lane) for each in due))
         # What is in reserve here is for nobody else to find, and still to be called.
         found = {each.place.job: each for each in due if self._may_go_on(each)}
         with_prefetched = {job: each for job, each in self._known.items() if self._leases.has_prefetched(job)}
@@ -342,15 +349,19 @@ class Driver:
     async def _claim_of(self, jobs: Collection[JobNumber], held: Lines = NOTHING) -> dict[JobNumber, Claim]:
         """A batch of each of these jobs, of `held` or free; noted here, since whoever asked may be gone."""
         asked_at = self._app.clock.monotonic()
+        wanted = self.messages.wanted(jobs)
         async with self._app.store.transaction() as tx:
             now = await tx.now()
             self._leases.set_time(now)
             worker = self._app.worker
             if len(jobs) > 1:
-                claims = await tx.batches.claim_many(jobs, worker=worker, lease=LEASE, now=now, held=held)
+                claims = await tx.batches.claim_many(
+                    jobs, worker=worker, lease=LEASE, now=now, held=held, wanted=wanted
+                )
             else:
                 (job,) = jobs
-                claim = await tx.batches.claim(job, worker=worker, lease=LEASE, now=now, held=held)
+                first = wanted[0].batch if wanted else None
+                claim = await tx.batches.claim(job, worker=worker, lease=LEASE, now=now, held=held, wanted=first)
                 claims = {} if claim is None else {job: claim}
         for claim in claims.values():
             self._apply_claim(claim, asked_at)
@@ -468,6 +479,7 @@ class Driver:
         if await recover_stalled(self._app):
             self._woken.set()
         await extend_lookup(self._app)
+        await publish_waiting(self._app)
 
     async def _repeatedly(self, every: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Maintenance outlives every error: one that ended silently would be found out weeks later."""
@@ -484,10 +496,18 @@ class Driver:
 
 @asynccontextmanager
 async def open_driver(
-    app: App, stop: StopSignal, *, only: Job | None = None, patience: float | None = None
+    app: App,
+    stop: StopSignal,
+    *,
+    only: Job | None = None,
+    patience: float | None = None,
+    serves: Callable[[DueJob], bool] | None = None,
 ) -> AsyncIterator[Driver]:
-    """A driver at work; on the way out it waits `patience` seconds for answers, and lets go of everything."""
-    driver = Driver(app, stop, only.number if only else None, patience)
+    """A driver at work; on the way out it waits `patience` seconds for answers, and lets go of everything.
+
+    `serves` says of which jobs it may hold anything; by default of all.
+    """
+    driver = Driver(app, stop, only.number if only else None, patience, serves)
     driver.start()
     try:
         yield driver

@@ -10,6 +10,7 @@ from orchestrator.app import App
 from orchestrator.domain.batch import Claim
 from orchestrator.domain.ids import BatchKey, JobNumber
 from orchestrator.domain.job import WINDOW_MARGIN, JobStatus
+from orchestrator.engine.batch_messages import BatchMessages
 from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.recorder import Entry
 from orchestrator.engine.recovery import LEASE
@@ -25,8 +26,9 @@ was frozen, does not see that a person paused or cancelled a job, and must not g
 class Leases:
     """The claims of one process; a call leaves only while its lease stands and its job runs."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, messages: BatchMessages) -> None:
         self._app = app
+        self._messages = messages
         self._held: dict[BatchKey, LeasedBatch] = {}
         self._of_job: dict[JobNumber, dict[BatchKey, LeasedBatch]] = {}
         self._resting: set[JobNumber] = set()
@@ -108,6 +110,7 @@ class Leases:
             held.lose()
         held = self._held[claim.key] = LeasedBatch(claim, self.now)
         self._of_job.setdefault(claim.key.job, {})[claim.key] = held
+        self._messages.note_held((claim.job, claim.key.batch))
         return held
 
     def note_written(self, entry: Entry, kept: AbstractSet[BatchKey]) -> None:
@@ -164,6 +167,7 @@ class Leases:
         held.lose()
         key = held.claim.key
         del self._held[key]
+        self._messages.note_released((held.claim.job, key.batch))
         of_job = self._of_job[key.job]
         del of_job[key]
         if not of_job:

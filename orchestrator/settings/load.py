@@ -42,6 +42,8 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
     return Settings(
         database_url=reading.take("database_url", values.database_url, _embedded_database()),
         broker_url=reading.take("broker_url", values.broker_url, None, nothing="none: embedded"),
+        queue_per=reading.take("queue_per", values.one_of("nothing", "tenant", "priority"), _DEFAULTS.queue_per),
+        task_events=reading.take("task_events", values.switch, _DEFAULTS.task_events),
         tenants=MappingProxyType(tenants),
         default_tenant=_default_tenant(reading, tenants),
         ca_bundle=_ca_bundle(reading, variables),

@@ -118,6 +118,8 @@ class Settings:
 
     database_url: str
     broker_url: str | None = None
+    queue_per: Literal["nothing", "tenant", "priority"] = "nothing"
+    task_events: bool = False
     tenants: Mapping[str, TenantSettings] = field(default_factory=lambda: MappingProxyType({}))
     default_tenant: str | None = None
     ca_bundle: Path | None = None

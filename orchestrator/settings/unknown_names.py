@@ -16,6 +16,8 @@ GENERAL = (
     "database_url",
     "broker_url",
     "default_tenant",
+    "queue_per",
+    "task_events",
     "ca_bundle",
     "batching",
     "attempts",

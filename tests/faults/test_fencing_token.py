@@ -9,6 +9,7 @@ from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.job import Job, JobStatus, Tally
 from orchestrator.domain.retry import Settle
 from orchestrator.domain.target import TargetStatus
+from orchestrator.engine.batch_messages import BatchMessages
 from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.leases import Leases
 from orchestrator.engine.record_outcomes import JobNews, record_outcomes, write_job_news
@@ -24,7 +25,7 @@ class _Worker:
 
     def __init__(self, app: App, clock: ManualClock) -> None:
         self.app, self.clock = app, clock
-        self.leases = Leases(app)
+        self.leases = Leases(app, BatchMessages(clock.monotonic, lambda: None))
         self.recorder = Recorder(self._write, clock)
         self.is_cut_off = False
 

@@ -98,7 +98,7 @@ def test_a_worker_cut_off_from_each_of_what_it_needs_goes_on_when_it_can(
     assert_all_holds(team.evidence(limit=LIMIT))
 
 
-def test_what_strangers_put_into_the_queue_rings_the_bell_at_worst(
+def test_what_strangers_put_into_the_queue_makes_a_worker_look_at_worst(
     team: Team, broker: redis.Redis, tmp_path: Path
 ) -> None:
     proof = tmp_path / "proof"
@@ -145,6 +145,7 @@ def _strange_messages(proof: Path) -> list[str]:
         )
 
     nothing = json.dumps([[], {}, {}]).encode()
+    of_no_job = json.dumps([["zzzzzzzzzzz2", 7], {}, {}]).encode()
     arguments = json.dumps([["rm -rf /"], {"device": "x" * 100_000}, {}]).encode()
     return [
         message(pickle.dumps([[_Touch(proof)], {}, {}]), "application/x-python-serialize", "muster.work"),
@@ -155,4 +156,6 @@ def _strange_messages(proof: Path) -> list[str]:
         message(nothing, "application/json", "muster.work", eta="2099-01-01T00:00:00Z"),
         message(b"\xff\xfe not json", "application/json", "muster.work"),
         message(nothing, "application/x-yaml", "muster.work"),
+        message(nothing, "application/json", "muster.run_batch"),
+        message(of_no_job, "application/json", "muster.run_batch"),
     ]

@@ -54,17 +54,17 @@ def test_a_broker_that_forgets_everything_costs_no_device(
     assert_all_holds(team.evidence(limit=LIMIT))
 
 
-def test_bells_that_ring_twice_call_nobody_twice(team: Team, graph: SimulatedGraph, broker: redis.Redis) -> None:
+def test_messages_that_are_doubled_call_nobody_twice(team: Team, graph: SimulatedGraph, broker: redis.Redis) -> None:
     job = team.submit(DEVICES)
-    wake_ups = broker.lrange("muster", 0, -1)
+    messages = broker.lrange("muster", 0, -1)
     for _ in range(10):
-        broker.lpush("muster", *wake_ups)
+        broker.lpush("muster", *messages)
 
     team.worker()
     team.worker()
     team.finish(job)
 
-    assert wake_ups
+    assert messages
     assert set(graph.tenant.effects.values()) == {1}
     assert_all_holds(team.evidence(limit=LIMIT))
 

@@ -14,7 +14,7 @@ from orchestrator.domain.access import Role
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import WorkerId
 from orchestrator.engine.stop import StopSignal
-from orchestrator.queueing.wake_ups import NoWakeUps
+from orchestrator.queueing.batch_queue import NoQueue
 from orchestrator.store.work.workers import WorkerSeen
 from orchestrator.usecases.jobs.sample_progress import Sampler
 from orchestrator.usecases.operations.check_health import RecentHealth
@@ -126,7 +126,7 @@ async def test_a_key_that_cannot_be_looked_up_is_as_good_as_none(
     assert seen.json() == {"ready": True, "checks": {"database": "ok", "broker": "ok", "workers": "ok"}}
 
 
-class CountedBell(NoWakeUps):
+class CountedQueue(NoQueue):
     """One that knows how often it was tried."""
 
     tries = 0
@@ -136,15 +136,15 @@ class CountedBell(NoWakeUps):
 
 
 async def test_however_many_ask_everything_is_tried_once_in_two_seconds(sqlite_url: str, clock: ManualClock) -> None:
-    wake_ups = CountedBell()
+    queue = CountedQueue()
     async with an_app(sqlite_url, "http://127.0.0.1:9", clock=clock) as app:
-        health = RecentHealth(replace(app, wake_ups=wake_ups))
+        health = RecentHealth(replace(app, queue=queue))
         await asyncio.gather(*(health.checks() for _ in range(20)))
-        at_once = wake_ups.tries
+        at_once = queue.tries
         clock.advance(seconds=1.9)
         await health.checks()
-        soon = wake_ups.tries
+        soon = queue.tries
         clock.advance(seconds=0.2)
         await health.checks()
 
-    assert (at_once, soon, wake_ups.tries) == (1, 1, 2)
+    assert (at_once, soon, queue.tries) == (1, 1, 2)

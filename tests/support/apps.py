@@ -36,7 +36,7 @@ from orchestrator.graph.reads import GraphReader
 from orchestrator.graph.transport import Http, open_http
 from orchestrator.graph.trust import trust_in
 from orchestrator.intake.device_list import IntakeOptions
-from orchestrator.queueing.wake_ups import NoWakeUps
+from orchestrator.queueing.batch_queue import NoQueue
 from orchestrator.store.engine.database import open_store
 from orchestrator.store.work.row_throttle import RowThrottle
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_targets
@@ -73,7 +73,7 @@ async def an_app(
             tenants={"default": tenant},
             connect=_connect(http, graph_url, token, clock),
             throttle=RowThrottle(store, clock, Random(7)),
-            wake_ups=NoWakeUps(),
+            queue=NoQueue(),
             policy=policy or RetryPolicy(attempts=attempts, base=0.05),
             batching=batching,
             started_at=clock.now(),

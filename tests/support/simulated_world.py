@@ -33,7 +33,7 @@ from orchestrator.engine.stop import StopSignal
 from orchestrator.graph.requests import request_for
 from orchestrator.graph.responses import read_reply
 from orchestrator.graph.transport import outcome_of_failure
-from orchestrator.queueing.wake_ups import NoWakeUps
+from orchestrator.queueing.batch_queue import NoQueue
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.handler import Asked
 from orchestrator.simulator.paths import segments_of
@@ -363,7 +363,7 @@ class SimulatedWorld:
             tenants={"default": self.tenant},
             connect=_always(graph),
             throttle=RowThrottle(store, clock, self.chance),
-            wake_ups=NoWakeUps(),
+            queue=NoQueue(),
             policy=RetryPolicy(),
             batching=self.batching,
             started_at=clock.now(),

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from orchestrator.store.work.lanes import Lanes
     from orchestrator.store.work.recovery import Recovery
     from orchestrator.store.work.totals import Totals
+    from orchestrator.store.work.waiting_batches import WaitingBatches
     from orchestrator.store.work.workers import Workers
 
 log = get_logger(__name__)
@@ -62,6 +63,7 @@ _FRESH = 1.0
 _REPOSITORIES = {
     "jobs": "orchestrator.store.jobs.jobs:Jobs",
     "batches": "orchestrator.store.work.batches:Batches",
+    "waiting_batches": "orchestrator.store.work.waiting_batches:WaitingBatches",
     "brakes": "orchestrator.store.work.brakes:Brakes",
     "targets": "orchestrator.store.jobs.targets:Targets",
     "target_lookup": "orchestrator.store.jobs.target_lookup:TargetLookup",
@@ -93,6 +95,7 @@ class Transaction:
 
     jobs: Jobs
     batches: Batches
+    waiting_batches: WaitingBatches
     brakes: Brakes
     targets: Targets
     target_lookup: TargetLookup

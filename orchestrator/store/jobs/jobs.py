@@ -329,7 +329,14 @@ class Jobs:
         """The jobs of which the worker could hold something right now."""
         given = asked(worker, now) if only is None else {"only": only, **asked(worker, now)}
         return [
-            DueJob(LaneKey(row.lane), row.tenant, _turn(row), proves_itself=bool(row.proves_itself))
+            DueJob(
+                JobId(row.id),
+                LaneKey(row.lane),
+                row.tenant,
+                priority_of(row.priority),
+                _turn(row),
+                proves_itself=bool(row.proves_itself),
+            )
             for row in await self._connection.execute(_due(any_job=only is None), given)
         ]
 
@@ -374,7 +381,7 @@ def _due(*, any_job: bool) -> Select[*tuple[Any, ...]]:
     due = exists().where(BatchRow.job_number == JobRow.number, takable())
     proves_itself = or_(~JobRow.answered, JobRow.probe_at.is_not(None)).label("proves_itself")
     query = select(
-        *(JobRow.lane, JobRow.tenant, JobRow.number, JobRow.virtual_time, JobRow.priority, proves_itself)
+        *(JobRow.id, JobRow.lane, JobRow.tenant, JobRow.number, JobRow.virtual_time, JobRow.priority, proves_itself)
     ).where(
         JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
         due,
@@ -481,8 +488,10 @@ class DueJob:
     One that `proves_itself` has its first calls out, or its one probe, before it may have more.
     """
 
+    id: JobId
     lane: LaneKey
     tenant: str
+    priority: Priority
     place: QueuePlace
     proves_itself: bool = False
 
@@ -512,14 +521,15 @@ class Waiting:
     @property
     def weight(self) -> int:
         """Its weight beside the other jobs of the lane."""
-        return _priority(self.priority).weight
+        return priority_of(self.priority).weight
 
 
 def _turn(row: AnyRow) -> QueuePlace:
-    return QueuePlace(JobNumber(row.number), row.virtual_time, _priority(row.priority).weight)
+    return QueuePlace(JobNumber(row.number), row.virtual_time, priority_of(row.priority).weight)
 
 
-def _priority(text: str) -> Priority:
+def priority_of(text: str) -> Priority:
+    """The priority that the database names; one of a later release counts as normal."""
     # As in `_serve`, which counts calls by it.
     return Priority(text) if text in _PRIORITIES else Priority.NORMAL
 
@@ -546,7 +556,7 @@ def _job(row: AnyRow) -> Job:
         via=via,
         tenant=row.tenant,
         lane=LaneKey(row.lane),
-        priority=_priority(row.priority),
+        priority=priority_of(row.priority),
         status=JobStatus(row.status),
         reason=row.reason,
         intake=Intake(row.intake_rows, row.duplicates, row.rejected, row.sha256, row.file_name),

@@ -65,12 +65,14 @@ class Batches:
         now: datetime,
         held: Lines = NOTHING,
         most: int = BATCH_SIZE,
+        wanted: int | None = None,
     ) -> Claim | None:
         """Hold a batch of the job, and take its due targets into reserve; none of them may be called yet.
 
         Of a batch that the worker holds (`held`, with the lines that it has) it may take what has become due
         since; the term stays. It must not do so while it writes how its batches stand, or the one would undo the other.
-        What a claim held of which it never heard is not its to go on with. None means that nothing of the job can be
+        What a claim held of which it never heard is not its to go on with. Of several free batches it is the first, or
+        the one that is `wanted`. None means that nothing of the job can be
         held now, or that somebody else was quicker.
         """
         job = await self._job(number, worker=worker, now=now)
@@ -83,7 +85,7 @@ class Batches:
                 return None
             # While Graph is out one call at a time asks whether it is back.
             most = 1 if is_probe else min(most, FIRST_CALLS)
-        batch = await self._takable_batch(number, held, worker=worker, now=now)
+        batch = await self._takable_batch(number, held, wanted, worker=worker, now=now)
         if batch is None:
             return None
         most = 1 if batch.crash_count >= POISONED_AFTER else most
@@ -115,6 +117,7 @@ class Batches:
         lease: timedelta,
         now: datetime,
         held: Lines = NOTHING,
+        wanted: Collection[BatchKey] = (),
     ) -> dict[JobNumber, Claim]:
         """What `claim` does for each of these jobs, in some statements for all of them.
 
@@ -130,13 +133,17 @@ class Batches:
         for number, job in list(jobs.items()):
             if job.probe_at is not None or job.canaries is not None:
                 del jobs[number]
-                if (claim := await self.claim(number, worker=worker, lease=lease, now=now, held=held)) is not None:
+                first = next((key.batch for key in wanted if key.job == number), None)
+                claim = await self.claim(number, worker=worker, lease=lease, now=now, held=held, wanted=first)
+                if claim is not None:
                     claims[number] = claim
-        if first := [number for number, job in jobs.items() if not job.answered]:
-            unheld = await many.unheld(first)
+        if unanswered := [number for number, job in jobs.items() if not job.answered]:
+            unheld = await many.unheld(unanswered)
             jobs = {number: job for number, job in jobs.items() if job.answered or number in unheld}
         most = {number: BATCH_SIZE if job.answered else FIRST_CALLS for number, job in jobs.items()}
-        taken = await many.take(most, worker=worker, lease=lease, now=now, held=held) if most else []
+        taken = []
+        if most:
+            taken = await many.take(most, worker=worker, lease=lease, now=now, held=held, wanted=wanted)
         await self._begin([number for number, job in jobs.items() if job.status == JobStatus.QUEUED], now)
         for each in taken:
             job = jobs[JobNumber(each.batch.job_number)]
@@ -201,9 +208,21 @@ class Batches:
         return bool((await self._connection.execute(query)).scalar_one())
 
     async def _takable_batch(
-        self, number: JobNumber, held: Collection[BatchKey], *, worker: WorkerId, now: datetime
+        self,
+        number: JobNumber,
+        held: Collection[BatchKey],
+        wanted: int | None,
+        *,
+        worker: WorkerId,
+        now: datetime,
     ) -> AnyRow | None:
-        given = {"number": number, "held": [tuple(key) for key in held], **asked(worker, now)}
+        first = _NONE if wanted is None else wanted
+        given = {
+            "number": number,
+            "held": [tuple(key) for key in held],
+            "wanted": first,
+            **asked(worker, now),
+        }
         return (await self._connection.execute(_takable_query(any_held=bool(held)), given)).one_or_none()
 
     async def _due_targets(
@@ -244,6 +263,11 @@ def takable() -> ColumnElement[bool]:
     return and_(_DUE, or_(BatchRow.holder.is_(None), _OWN))
 
 
+def is_free() -> ColumnElement[bool]:
+    """Batches that are due and that nobody holds."""
+    return and_(_DUE, BatchRow.holder.is_(None))
+
+
 def may_ask() -> ColumnElement[bool]:
     """Jobs of which the worker may call something now, as far as Graph goes.
 
@@ -263,6 +287,9 @@ def within_window() -> ColumnElement[bool]:
     """Jobs of which calls may still start: the end of their window, if they have one, is to come."""
     return or_(JobRow.not_after.is_(None), JobRow.not_after > bindparam("closing", type_=UtcDateTime()))
 
+
+_NONE = -1
+"""No batch has this number."""
 
 _NOW = bindparam("now", type_=UtcDateTime())
 _WORKER = bindparam("worker", type_=Text())
@@ -312,7 +339,7 @@ def _takable_query(*, any_held: bool) -> Select[*tuple[Any, ...]]:
         select(BatchRow.__table__)
         .where(BatchRow.job_number == bindparam("number"), _DUE, or_(free, and_(_OWN, held)) if any_held else free)
         # What is held already is finished first: few batches are open at a time, and few are lost with a worker.
-        .order_by(free, BatchRow.batch)
+        .order_by(free, BatchRow.batch != bindparam("wanted", type_=Integer()), BatchRow.batch)
         .limit(1)
         .with_for_update(skip_locked=True)
     )

@@ -55,10 +55,20 @@ class ManyClaims:
         return set(numbers) - {JobNumber(number) for number in (await self._connection.execute(holding)).scalars()}
 
     async def take(
-        self, most: Mapping[JobNumber, int], *, worker: WorkerId, lease: timedelta, now: datetime, held: Lines
+        self,
+        most: Mapping[JobNumber, int],
+        *,
+        worker: WorkerId,
+        lease: timedelta,
+        now: datetime,
+        held: Lines,
+        wanted: Collection[BatchKey],
     ) -> list[Taken]:
-        """Hold a batch of each job, with up to `most` of its due targets: one of `held` with more, or a free one."""
-        query = _first_takable(most, held, worker, now)
+        """Hold a batch of each job, with up to `most` of its due targets: one of `held` with more, or a free one.
+
+        Of the free ones it is one of `wanted`, where there is any of the job, or else the first.
+        """
+        query = _first_takable(most, held, wanted, worker, now)
         batches = {row.job_number: row for row in await self._connection.execute(query)}
         if not batches:
             return []
@@ -166,7 +176,7 @@ def flying_of(batch: AnyRow, held: Lines) -> set[int]:
 
 
 def _first_takable(
-    numbers: Iterable[JobNumber], held: Lines, worker: WorkerId, now: datetime
+    numbers: Iterable[JobNumber], held: Lines, wanted: Collection[BatchKey], worker: WorkerId, now: datetime
 ) -> Select[tuple[Any, ...]]:
     takable: ColumnElement[bool]
     takable = free = BatchRow.holder.is_(None)
@@ -178,7 +188,11 @@ def _first_takable(
         takable = or_(free, own)
     condition = and_(BatchRow.waiting > 0, BatchRow.due_at <= now, takable)
     # What is held already is finished first.
-    place = func.row_number().over(partition_by=BatchRow.job_number, order_by=(free, BatchRow.batch)).label("place")
+    order: tuple[Any, ...] = (free, BatchRow.batch)
+    if wanted:
+        is_wanted = tuple_(BatchRow.job_number, BatchRow.batch).in_([tuple(each) for each in wanted])
+        order = (free, ~is_wanted, BatchRow.batch)
+    place = func.row_number().over(partition_by=BatchRow.job_number, order_by=order).label("place")
     ranked = select(BatchRow.job_number, BatchRow.batch, place).where(BatchRow.job_number.in_(list(numbers)), condition)
     first = ranked.subquery()
     return (

@@ -20,7 +20,7 @@ from orchestrator.domain.waiting import (
     WaitKind,
     waiting_for,
 )
-from orchestrator.queueing.wake_ups import NoWakeUps
+from orchestrator.queueing.batch_queue import NoQueue
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.jobs import Waiting
 from orchestrator.store.work.workers import WorkerSeen
@@ -153,6 +153,6 @@ def _retry_at(left: Waiting, tally: Tally, now: datetime) -> datetime | None:
 def _hint(app: App, job: Job, *, is_worked_on: bool) -> str:
     if is_worked_on or tenant_problem(job.tenant, job.lane, app.tenants.get(job.tenant)) is not None:
         return f"`muster job resume {job.id}` says what can be done."
-    if isinstance(app.wake_ups, NoWakeUps):
+    if isinstance(app.queue, NoQueue):
         return f"Start `muster serve`, or go on here with `muster job resume {job.id}`."
     return "Start `muster worker`."

@@ -8,7 +8,7 @@ from orchestrator.domain.errors import PermissionMissing, SignInRefused, TenantC
 from orchestrator.domain.ids import JobId, LaneKey
 from orchestrator.domain.job import Job
 from orchestrator.domain.lane_change import may_rebind, tenant_problem
-from orchestrator.queueing.wake_ups import NoWakeUps
+from orchestrator.queueing.batch_queue import NoQueue
 from orchestrator.store.engine.database import Transaction
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.jobs.explain_waiting import surroundings_of
@@ -34,7 +34,7 @@ async def lane_to_move_to(app: App, wanted: str, *, by: Actor, rebind: bool) -> 
     if problem is None or job.status.is_final:
         return None
     # Where others do the work, their settings count: a command may know the database alone.
-    is_ours = app.waits.work_on(job.number) or (isinstance(app.wake_ups, NoWakeUps) and not around.work_on(job.number))
+    is_ours = app.waits.work_on(job.number) or (isinstance(app.queue, NoQueue) and not around.work_on(job.number))
     if not rebind:
         if is_ours:
             raise TenantChanged(f"{problem} {_way_out(job, rebinds=may_rebind(job.lane, tenant))}")

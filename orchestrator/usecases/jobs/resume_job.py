@@ -9,6 +9,7 @@ from orchestrator.domain.errors import IllegalMove, WrongStatus
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.engine.circuit_breaker import begin_anew
+from orchestrator.engine.publish_waiting import publish_job
 from orchestrator.store.engine.database import Transaction
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
@@ -55,7 +56,7 @@ async def resume_job(
             await _begin_again(tx, job, lane or job.lane)
             await tx.audit.write(by, "job.resumed", job.id, reason=reason, now=await tx.now())
             log.info("job.resumed", job=job.id, by=by.name, reason=reason)
-        tx.after_commit(lambda: app.wake_ups.send(1))
+        tx.after_commit(lambda: publish_job(app, job.number))
     return await describe_job(app, job.id)
 
 

@@ -19,6 +19,7 @@ from orchestrator.domain.errors import IntakeFailed, LineProblem, RequestRejecte
 from orchestrator.domain.ids import ID_ALPHABET, ID_LENGTH, JobId, JobNumber
 from orchestrator.domain.job import Intake, Job, Priority
 from orchestrator.domain.tenant import Tenant
+from orchestrator.engine.publish_waiting import publish_job
 from orchestrator.intake.device_list import DeviceList, IntakeOptions
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.pages import pack
@@ -33,9 +34,6 @@ from orchestrator.usecases.jobs.idempotency import Idempotency, KeyTaken, job_of
 from orchestrator.usecases.jobs.read_list import open_list, pages_of, read_to_end
 
 log = get_logger(__name__)
-
-MOST_WAKE_UPS = 8
-"""Bells rung for a new job: enough to wake the workers of a usual installation; others look by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +239,7 @@ async def publish_reception(
         await _write_audit_entry(tx, by, published, devices=reception.total, now=now)
         if together_with is not None:
             await together_with(tx, published)
-        wake_ups = min(MOST_WAKE_UPS, -(-reception.total // BATCH_SIZE))
-        tx.after_commit(lambda: app.wake_ups.send(wake_ups))
+        tx.after_commit(lambda: publish_job(app, job.number))
     log.info("job.submitted", job=published.id, action=published.action, targets=reception.total)
     return published
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from orchestrator.app import App
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.spans import span
-from orchestrator.queueing.wake_ups import NoWakeUps
+from orchestrator.queueing.batch_queue import NoQueue
 from orchestrator.usecases.operations.emergency_stop import stops_in_force
 from orchestrator.usecases.operations.live_processes import who_works
 
@@ -76,10 +76,10 @@ async def _database(app: App) -> Check:
 
 async def _broker(app: App) -> Check:
     try:
-        await app.wake_ups.check()
+        await app.queue.check()
     except MusterError as problem:
         return Check("broker", ok=False, detail=str(problem), mend="Check MUSTER_BROKER_URL.")
-    return Check("broker", ok=True, detail=app.wake_ups.described)
+    return Check("broker", ok=True, detail=app.queue.described)
 
 
 async def _workers(app: App) -> Check:
@@ -96,7 +96,7 @@ async def _workers(app: App) -> Check:
         detail="nobody is working" + ("" if waits is None else f"; devices have been waiting for {span(waits)}"),
         mend="Start `muster serve`, or with a broker `muster worker`; `muster run` works by itself.",
         # Embedded, somebody starts what they need; a team counts on workers that are always there.
-        is_needed=waits is not None and not isinstance(app.wake_ups, NoWakeUps),
+        is_needed=waits is not None and not isinstance(app.queue, NoQueue),
     )
 
 

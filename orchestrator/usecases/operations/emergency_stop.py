@@ -10,6 +10,7 @@ from orchestrator.domain.confirmation import Facts, refuse_outdated, stop_facts
 from orchestrator.domain.emergency_stop import EmergencyStop, lanes_of_tenant, stop_of, stops_to_lift
 from orchestrator.domain.errors import NotPermitted, RequestRejected, UnknownTenant
 from orchestrator.domain.plain_text import plain_text
+from orchestrator.engine.publish_waiting import publish_waiting
 from orchestrator.store.engine.database import Transaction
 from orchestrator.telemetry.logger import get_logger
 
@@ -63,7 +64,7 @@ async def lift_stop(
             await tx.audit.write(
                 by, "emergency_stop.lifted", stop.tenant, reason=reason, facts=facts, now=await tx.now()
             )
-        tx.after_commit(lambda: app.wake_ups.send(_WAKE_UPS))
+        tx.after_commit(lambda: publish_waiting(app))
     log.warning("emergency_stop.lifted", tenants=[stop.tenant for stop in lifted], by=by.name, reason=reason)
     return lifted
 
@@ -104,7 +105,3 @@ def _none_to_lift(stops: Sequence[EmergencyStop], tenant: str | None) -> str:
         return "No emergency stop is in force."
     there = ", ".join(stop.scope for stop in stops)
     return f"No emergency stop of tenant {tenant} alone is in force; in force is that of {there}."
-
-
-_WAKE_UPS = 8
-"""Wake-ups after a stop is lifted, enough for the workers of a usual installation; the others look by themselves."""

@@ -1,4 +1,4 @@
-"""What a clock does: fire schedules, tell of ends, recover what stalled, ring for work, and keep to the retention."""
+"""What a clock does: fire schedules, tell of ends, recover what stalled, publish what waits, keep to the retention."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from orchestrator.app import App
 from orchestrator.domain.access import Actor
 from orchestrator.domain.errors import MusterError
+from orchestrator.engine.publish_waiting import publish_waiting
 from orchestrator.engine.recovery import recover_stalled
 from orchestrator.engine.stop import StopSignal
 from orchestrator.inventory.refresh_when_due import InventoryRefresher
@@ -73,9 +74,7 @@ async def tick(app: App) -> None:
     async with app.store.transaction() as tx:
         now = await tx.now()
         await tx.workers.beat(WorkerSeen(app.worker, app.kind, None, app.version, app.started_at, now))
-        due = await tx.jobs.due(worker=app.worker, now=now)
-    if due:
-        await app.wake_ups.send(1)
+    await publish_waiting(app)
 
 
 async def _tell(app: App) -> None:

@@ -14,6 +14,7 @@ from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.outcome import Bar, GraphError
 from orchestrator.domain.retry import Halt
+from orchestrator.engine.batch_messages import BatchMessages
 from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.leases import Leases
 from orchestrator.engine.recorder import Entry
@@ -28,7 +29,7 @@ HALT = Halt(Bar.TOKEN_REFUSED, GraphError("InvalidAuthenticationToken", "no", 40
 @pytest.fixture
 def leases(clock: ManualClock) -> Leases:
     # Of everything an App has, leases use the clock, and the store only to look.
-    return Leases(cast("App", SimpleNamespace(clock=clock)))
+    return Leases(cast("App", SimpleNamespace(clock=clock)), BatchMessages(clock.monotonic, lambda: None))
 
 
 def claimed(leases: Leases, clock: ManualClock, *, batch: int = 0, fencing_token: int = 1, job: int = 1) -> LeasedBatch:

@@ -1,0 +1,61 @@
+"""Batches that wait for a worker, for whoever publishes messages about them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Integer, Select, bindparam, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.batch import WaitingBatch
+from orchestrator.domain.ids import JobId, JobNumber, WorkerId
+from orchestrator.domain.job import JobStatus
+from orchestrator.store.engine.rows import BatchRow, JobRow
+from orchestrator.store.jobs.jobs import priority_of
+from orchestrator.store.work.batches import asked, is_callable, is_free, may_ask, within_window
+from orchestrator.store.work.emergency_stops import not_stopped
+
+
+class WaitingBatches:
+    """Questions about batches that nobody holds; none of them commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def first(
+        self, most: int, *, worker: WorkerId, now: datetime, only: JobNumber | None = None
+    ) -> list[WaitingBatch]:
+        """Up to `most` batches that are due and held by nobody: the first of each job, then the second of each.
+
+        Only of jobs that may be called now, or of the one job `only`.
+        """
+        given = {"most": most, **asked(worker, now)}
+        if only is not None:
+            given["only"] = only
+        rows = await self._connection.execute(_first(any_job=only is None), given)
+        return [WaitingBatch(JobId(job), batch, tenant, priority_of(text)) for job, batch, tenant, text in rows]
+
+
+@cache
+def _first(*, any_job: bool) -> Select[*tuple[Any, ...]]:
+    callable_now = select(JobRow.id, JobRow.tenant, JobRow.priority, JobRow.number).where(
+        JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+        *(is_callable(), may_ask(), within_window(), not_stopped()),
+    )
+    if not any_job:
+        callable_now = callable_now.where(JobRow.number == bindparam("only"))
+    job = callable_now.subquery()
+    place = func.row_number().over(partition_by=BatchRow.job_number, order_by=BatchRow.batch).label("place")
+    each = (
+        select(*job.c, BatchRow.batch, place)
+        .join(BatchRow, BatchRow.job_number == job.c.number)
+        .where(is_free())
+        .subquery()
+    )
+    return (
+        select(each.c.id, each.c.batch, each.c.tenant, each.c.priority)
+        .order_by(each.c.place, each.c.number)
+        .limit(bindparam("most", type_=Integer()))
+    )
