@@ -54,10 +54,12 @@ def list_routes(max_bytes: int) -> APIRouter:
                 file_name=upload.file_name,
                 options=upload.options,
                 by=by,
+                tenant=upload.tenant,
                 reason=upload.reason,
             )
         response.headers["Location"] = f"/api/lists/{imported.version.name}"
-        return ImportedList.model_validate({**list_object(imported.version), "ignored": list(imported.ignored)})
+        named = {"ignored": list(imported.ignored), "matched": dict(imported.matched)}
+        return ImportedList.model_validate({**list_object(imported.version), **named})
 
     @routes.delete("/{name}", status_code=204, responses=problem_responses(404, 409))
     async def drop(

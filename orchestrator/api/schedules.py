@@ -46,6 +46,9 @@ from orchestrator.usecases.schedules.run_schedule import run_schedule
 from orchestrator.usecases.schedules.schedule_json import history_object, occurrence_object, schedule_object
 
 _Count = Annotated[int, Query(ge=1, le=1000, description="How many.")]
+_Accept = Annotated[
+    bool, Query(description="Run a selection that shrank by more than half, and let the schedule go on.")
+]
 _NO_REASON = Why()
 _MOVING: dict[str, Any] = {"responses": problem_responses(400, 404, 409, 413)}
 
@@ -109,7 +112,7 @@ def _add_reading(routes: APIRouter) -> None:
 def _add_moves(routes: APIRouter) -> None:
     @routes.post("", status_code=201, responses={**problem_responses(400, 404, 409, 413), **created()})
     async def add(parts: Parts, by: Operator, response: Response, wanted: ScheduleRequest) -> ScheduleFacts:
-        """Submit a saved list again and again by itself."""
+        """Submit a saved list, a group, conditions or devices again and again by itself."""
         form = ScheduleForm(
             **wanted.model_dump(exclude={"list", "brake_share", "brake_sample"}),
             list_name=wanted.list,
@@ -150,9 +153,10 @@ def _add_moves(routes: APIRouter) -> None:
         name: str,
         why: Annotated[Why, Body()] = _NO_REASON,
         key: IdempotencyKey = None,
+        accept: _Accept = False,
     ) -> JobFacts:
         """A job of it now, without a window."""
-        job = await run_schedule(app, name, by=by, reason=why.reason, idempotency_key=key)
+        job = await run_schedule(app, name, by=by, reason=why.reason, idempotency_key=key, accept=accept)
         response.headers["Location"] = f"/api/jobs/{job.id}"
         return JobFacts.model_validate(job_object(await describe_job(app, job.id)))
 

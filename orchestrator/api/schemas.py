@@ -19,6 +19,7 @@ from orchestrator.domain.sessions import Way
 from orchestrator.domain.target import TargetStatus
 from orchestrator.domain.waiting import WaitKind
 from orchestrator.http.json_model import JsonModel, Text
+from orchestrator.http.uploads import Matching
 
 
 class Counts(JsonModel):
@@ -433,6 +434,25 @@ class BlackoutFacts(JsonModel):
     reason: str | None
 
 
+class SourceFacts(JsonModel):
+    """The selection that each run of a schedule expands anew."""
+
+    group: str | None
+    where: Sequence[str]
+    device: Sequence[str]
+    match: Matching
+    prefer: Literal["newest"] | None
+    stale_ok: bool
+
+
+class SelectionChange(JsonModel):
+    """How an expansion differed from the one before: counts of devices."""
+
+    at: str
+    added: int
+    removed: int
+
+
 class ScheduleFacts(JsonModel):
     """A schedule, as `muster schedule show -o json` gives it too."""
 
@@ -449,7 +469,9 @@ class ScheduleFacts(JsonModel):
     priority: Priority
     job_name: str | None
     job_reason: str | None
-    list: str
+    list: str | None = Field(description="The saved list; null where a `source` is expanded anew for each run.")
+    source: SourceFacts | None
+    change: SelectionChange | None = Field(description="How the last expansion of the source differed.")
     list_version: int | None
     devices: int | None
     rules: RulesFacts
@@ -497,7 +519,13 @@ class ScheduleRequest(RecurrenceRequest):
 
     name: Text
     action: Action
-    list: Text = Field(description="The saved list.")
+    list: Text | None = Field(default=None, description="The saved list; else one of group, device and where.")
+    group: Text | None = Field(default=None, description="An Entra group by name or object id, expanded for each run.")
+    device: Sequence[Text] = Field(default=(), description="Devices by name, serial number or id.")
+    where: Sequence[Text] = Field(default=(), description="Conditions on the inventory, such as `name=BER-*`.")
+    match: Matching = "auto"
+    prefer: Literal["newest"] | None = None
+    stale_ok: bool = False
     via: Via = Via.MANAGED_DEVICES
     tenant: Text | None = None
     priority: Priority = Priority.NORMAL
@@ -527,6 +555,12 @@ class ScheduleChangeRequest(JsonModel):
     timezone: Text | None = Field(default=None, description="Whose wall clock it follows, such as `Europe/Berlin`.")
     action: Action | None = None
     list: Text | None = Field(default=None, description="The saved list.")
+    group: Text | None = Field(default=None, description="An Entra group in place of what it was.")
+    device: Sequence[Text] | None = Field(default=None, description="Devices in place of what it was.")
+    where: Sequence[Text] | None = Field(default=None, description="Conditions in place of what it was.")
+    match: Matching | None = None
+    prefer: Literal["newest"] | None = None
+    stale_ok: bool | None = None
     via: Via | None = None
     tenant: Text | None = None
     priority: Priority | None = None
@@ -565,6 +599,7 @@ class ImportedList(ListFacts):
     """The version that an import made."""
 
     ignored: list[str] = Field(description="What was found in the list that is no device and no error.")
+    matched: dict[str, int] = Field(description="Rows by what their devices were matched by; empty for a list of ids.")
 
 
 class SavedLists(JsonModel):

@@ -105,7 +105,9 @@ def launch_retry(
     return with_app(settings, work, kind="run" if settings.is_embedded else "ask")
 
 
-def launch_schedule(invocation: Invocation, name: str, *, reason: str | None, report: Path | None, yes: bool) -> int:
+def launch_schedule(
+    invocation: Invocation, name: str, *, reason: str | None, report: Path | None, yes: bool, accept: bool = False
+) -> int:
     """Make a job of a schedule now, and see it through: here, unless others take it."""
     settings = invocation.settings()
     refuse_both(report, invocation.output)
@@ -116,7 +118,7 @@ def launch_schedule(invocation: Invocation, name: str, *, reason: str | None, re
             if await _calls_here(app, settings):
                 await check_way_to_run(app, name)
             job = await _agreement(settings, interrupt, yes=yes).carry_out(
-                lambda confirm: run_schedule(app, name, by=actor(), reason=reason, confirm=confirm)
+                lambda confirm: run_schedule(app, name, by=actor(), reason=reason, confirm=confirm, accept=accept)
             )
         except UnknownTenant as lost:
             # The schedule knew it: the settings changed since, and nothing about this command is wrong.

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation, reason_option
-from orchestrator.cli.submission import file_name_of, intake_options, opened_list
+from orchestrator.cli.submission import (
+    chosen_tenant,
+    file_name_of,
+    intake_options,
+    match_options,
+    matched_by,
+    opened_list,
+)
 from orchestrator.domain.device import Via
 
 if TYPE_CHECKING:
@@ -18,6 +25,8 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="NAME")
 @click.argument("file", metavar="FILE", type=click.Path())
 @intake_options
+@click.option("--tenant", metavar="NAME", help="Against whose inventory names are matched; the usual tenant's else.")
+@match_options
 @reason_option
 @output_option
 @pass_invocation
@@ -31,9 +40,16 @@ def import_(
     skip_invalid: bool,
     only_eligible: bool,
     take_all: bool,
+    tenant: str | None,
+    match: str,
+    prefer: str | None,
+    stale_ok: bool,
     reason: str | None,
 ) -> None:
-    """Keep a checked device list under NAME; imported again, it gets a new version."""
+    """Keep a checked device list under NAME; imported again, it gets a new version.
+
+    Names and serial numbers are matched against the inventory now, and the list keeps the devices that they were.
+    """
     from orchestrator.cli.output import show_facts
     from orchestrator.intake.device_list import IntakeOptions
     from orchestrator.usecases.lists.import_list import import_list
@@ -48,9 +64,14 @@ def import_(
         max_rows=settings.max_rows,
         max_bytes=settings.max_bytes,
         max_columns=settings.max_columns,
+        match=matched_by(match),
+        prefer_newest=prefer is not None,
+        stale_ok=stale_ok,
         # Whoever runs a command has this process to themselves: all of them are named.
         most_problems=settings.max_rows,
     )
+    # A list of ids needs no tenant, and an installation that only keeps lists may have none.
+    whose = chosen_tenant(settings, tenant) if settings.tenants or tenant else None
     with opened_list(file) as stream:
         imported = invocation.ask(
             lambda app: import_list(
@@ -61,6 +82,7 @@ def import_(
                 file_name=file_name_of(file),
                 options=options,
                 by=actor(),
+                tenant=whose,
                 reason=reason,
             )
         )
@@ -69,7 +91,8 @@ def import_(
     else:
         named = {"addedDevices": list(imported.added), "removedDevices": list(imported.removed)}
         named["ignored"] = list(imported.ignored)
-        show_facts({**list_object(imported.version), **named}, invocation.output)
+        matched = {"matched": dict(imported.matched)} if imported.matched else {}
+        show_facts({**list_object(imported.version), **named, **matched}, invocation.output)
 
 
 @click.command("list")
@@ -138,6 +161,9 @@ def _say(imported: Imported) -> None:
             f" ({plural(version.intake.duplicates, 'duplicate')} and {version.intake.rejected:,} rejected left out)"
         )
     click.echo(f"List {version.name}, version {version.version}: {plural(version.devices, 'device')}{left_out}.")
+    if imported.matched:
+        counts = ", ".join(f"{count:,} by {by}" for by, count in imported.matched.items())
+        click.echo(f"Matched {counts}.")
     if imported.ignored:
         click.echo(f"Ignored: {'; '.join(imported.ignored)}.")
     if version.version > 1:

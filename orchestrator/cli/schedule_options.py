@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
-from orchestrator.cli.submission import REQUEST_OPTIONS, Spelled, chosen_tenant
+from orchestrator.cli.submission import (
+    MATCH_OPTIONS,
+    REQUEST_OPTIONS,
+    SELECTION_OPTIONS,
+    Spelled,
+    chosen_tenant,
+    selection_of,
+)
 from orchestrator.domain.action import Action
 from orchestrator.domain.circuit_breaker import BrakeOptions
 from orchestrator.domain.device import Via
@@ -22,6 +29,7 @@ from orchestrator.domain.schedule import Order, Overlap, Rules, parse_until
 if TYPE_CHECKING:
     from orchestrator.domain.blackout import Blackout
     from orchestrator.domain.schedule_change import ScheduleChange
+    from orchestrator.domain.selection import Selection
     from orchestrator.settings import Settings
     from orchestrator.usecases.schedules.add_schedule import NewSchedule
 
@@ -34,7 +42,13 @@ class ScheduleOptions:
 
     name: str
     action: str
-    list_name: str
+    list_name: str | None = None
+    group: str | None = None
+    device: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    match: str = "auto"
+    prefer: str | None = None
+    stale_ok: bool = False
     cron: str | None = None
     every: str | None = None
     at: str | None = None
@@ -69,7 +83,8 @@ class ScheduleOptions:
                 action=Action(self.action),
                 via=Via(self.via),
                 tenant=chosen_tenant(settings, self.tenant),
-                list_name=self.list_name,
+                list_name=self.list_name or "",
+                source=self.source(),
                 priority=Priority(self.priority),
                 name=self.job_name,
                 reason=self.reason,
@@ -85,6 +100,29 @@ class ScheduleOptions:
             ),
             channels=self.notify,
             blackouts=tuple(blackouts_of(self.blackout, self.blackout_file, now=now)),
+        )
+
+    def source(self) -> Selection | None:
+        """The selection that each run expands anew; None where a saved list is named. A usage error for neither."""
+        given = {
+            "--list NAME": self.list_name is not None,
+            "--group NAME": self.group is not None,
+            "--device NAME": bool(self.device),
+            "--where CONDITION": bool(self.where),
+        }
+        if sum(given.values()) != 1:
+            several = " Several were given." if any(given.values()) else ""
+            raise click.UsageError(f"Name the devices in one way: {', '.join(given)}.{several}")
+        if self.list_name is not None:
+            return None
+        return selection_of(
+            self.device,
+            self.where,
+            None,
+            self.group,
+            match=self.match,
+            prefer=self.prefer,
+            stale_ok=self.stale_ok,
         )
 
 
@@ -106,7 +144,9 @@ def blackouts_of(texts: tuple[str, ...], files: tuple[Path, ...], *, now: dateti
 
 def schedule_options(command: F) -> F:
     """The name and every option of `schedule add`."""
-    for option in reversed((*RECURRENCE_OPTIONS, *REQUEST_OPTIONS, _LIST, *_RULES, *_OTHERS)):
+    for option in reversed(
+        (*RECURRENCE_OPTIONS, *REQUEST_OPTIONS, *SELECTION_OPTIONS, *MATCH_OPTIONS, *_RULES, *_OTHERS)
+    ):
         command = option(command)
     return command
 
@@ -123,7 +163,7 @@ class OnlyGiven(click.Command):
 
 def change_options(command: F) -> F:
     """Every option of `schedule add` that can be changed; blackouts have commands of their own."""
-    for option in reversed((*RECURRENCE_OPTIONS, *REQUEST_OPTIONS, _LIST, *_RULES)):
+    for option in reversed((*RECURRENCE_OPTIONS, *REQUEST_OPTIONS, *SELECTION_OPTIONS, *MATCH_OPTIONS, *_RULES)):
         command = option(command)
     return command
 
@@ -140,12 +180,19 @@ def written_change(options: dict[str, Any]) -> ScheduleChange:
             given[name] = None
     if given.get("notify") == (NONE,):
         given["notify"] = ()
+    selected = {name: given.pop(name) for name in _SELECTION if name in given}
+    if selected:
+        given["source"] = ScheduleOptions(
+            name="", action="", list_name=given.pop("list_name", None), **selected
+        ).source()
     return cast("ScheduleChange", given)
 
 
 def _is_written(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
+
+_SELECTION = ("group", "device", "where", "match", "prefer", "stale_ok")
 
 NONE = "none"
 """What takes a thing away: an empty word would be lost on its way through some shells."""
@@ -161,9 +208,6 @@ RECURRENCE_OPTIONS = (
         show_default=True,
         help="Whose wall clock it follows, such as Europe/Berlin.",
     ),
-)
-_LIST = click.option(
-    "--list", "list_name", required=True, metavar="NAME", help="The saved list (`muster list import`)."
 )
 _RULES = (
     click.option("--name", "job_name", metavar="TEXT", help="A name for its jobs."),

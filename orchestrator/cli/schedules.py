@@ -42,7 +42,11 @@ _NAME = click.argument("name", metavar="NAME")
 @output_option
 @pass_invocation
 def add(invocation: Invocation, /, **options: Any) -> None:
-    """Submit a saved list again and again by itself: by --cron, --every so often, or once --at a time."""
+    """Submit devices again and again by itself: by --cron, --every so often, or once --at a time.
+
+    A saved list is submitted as it was last imported; a --group, conditions (--where) and devices are expanded anew for
+    each run. A run whose selection is empty, or shrank by more than half, waits for a person.
+    """
     from orchestrator.usecases.operations.live_processes import somebody_keeps_time
     from orchestrator.usecases.schedules.add_schedule import add_schedule
 
@@ -60,6 +64,8 @@ def add(invocation: Invocation, /, **options: Any) -> None:
     # With jitter each of them is another few minutes short: the first says enough, and the table says the others.
     for late in [mark for occurrence in view.upcoming for mark in occurrence.marks if mark.startswith("window: ")][:1]:
         click.echo(f"muster: note: {late}.", err=True)
+    if invocation.output is not Format.TABLE and view.problem:
+        click.echo(f"muster: note: {view.problem}", err=True)
     _show(invocation, view)
 
 
@@ -209,13 +215,14 @@ def resume(invocation: Invocation, name: str, *, reason: str | None) -> None:
 @reason_option
 @yes_option
 @click.option("--report", type=click.Path(path_type=Path), help="Where the report goes; muster-<job id>.csv else.")
+@click.option("--accept", is_flag=True, help="Run a selection although it shrank by more than half.")
 @output_option
 @pass_invocation
-def run(invocation: Invocation, name: str, *, reason: str | None, yes: bool, report: Path | None) -> int:
+def run(invocation: Invocation, name: str, *, reason: str | None, yes: bool, report: Path | None, accept: bool) -> int:
     """A job of the schedule now, outside its recurrence and its window: here, unless a service takes it."""
     from orchestrator.cli.go_on import launch_schedule
 
-    return launch_schedule(invocation, name, reason=reason, report=report, yes=yes)
+    return launch_schedule(invocation, name, reason=reason, report=report, yes=yes, accept=accept)
 
 
 @click.command()

@@ -22,8 +22,8 @@ from orchestrator.domain.plain_text import shown
 
 if TYPE_CHECKING:
     from orchestrator.app import App
+    from orchestrator.domain.selection import Selection
     from orchestrator.intake.device_list import IntakeOptions
-    from orchestrator.inventory.select_devices import Selection
     from orchestrator.settings import Settings
     from orchestrator.usecases.jobs.submit_job import JobRequest
 
@@ -91,7 +91,7 @@ class Submission:
             max_rows=settings.max_rows,
             max_bytes=settings.max_bytes,
             max_columns=settings.max_columns,
-            match=None if self.match == "auto" else Identifier(self.match),
+            match=matched_by(self.match),
             prefer_newest=self.prefer is not None,
             stale_ok=self.stale_ok,
             is_selection=self.file is None,
@@ -106,10 +106,15 @@ class Submission:
 
     def selection(self) -> Selection:
         """The devices that were chosen without a file; a condition that cannot be read is RequestRejected."""
-        from orchestrator.domain.conditions import parse_condition
-        from orchestrator.inventory.select_devices import Selection
-
-        return Selection(self.device, tuple(map(parse_condition, self.where)), self.list_name, self.group)
+        return selection_of(
+            self.device,
+            self.where,
+            self.list_name,
+            self.group,
+            match=self.match,
+            prefer=self.prefer,
+            stale_ok=self.stale_ok,
+        )
 
     def refuse_unclear_source(self) -> None:
         """A usage error unless exactly one source of devices was named."""
@@ -128,13 +133,46 @@ class Submission:
             with opened_list(self.file) as opened:
                 yield opened
             return
-        from orchestrator.inventory.select_devices import SelectionOptions, selected
+        from orchestrator.inventory.select_devices import selected
 
-        options = SelectionOptions(
-            self.prefer is not None, self.stale_ok, lambda sentence: click.echo(shown(sentence), err=True)
-        )
-        async with selected(app, chosen_tenant(settings, self.tenant), self.selection(), options) as stream:
+        tenant = chosen_tenant(settings, self.tenant)
+        async with selected(app, tenant, self.selection(), say=say_left_out) as stream:
             yield stream
+
+
+def selection_of(
+    device: tuple[str, ...],
+    where: tuple[str, ...],
+    list_name: str | None,
+    group: str | None,
+    *,
+    match: str,
+    prefer: str | None,
+    stale_ok: bool,
+) -> Selection:
+    """The devices that were chosen without a file; a condition that cannot be read is RequestRejected."""
+    from orchestrator.domain.conditions import parse_condition
+    from orchestrator.domain.selection import Selection
+
+    return Selection(
+        device,
+        tuple(map(parse_condition, where)),
+        list_name,
+        group,
+        match=matched_by(match),
+        prefer_newest=prefer is not None,
+        is_stale_ok=stale_ok,
+    )
+
+
+def matched_by(match: str) -> Identifier | None:
+    """What `--match` says that rows hold; None where that is left to the list."""
+    return None if match == "auto" else Identifier(match)
+
+
+def say_left_out(sentence: str) -> None:
+    """On stderr: what was left out of a selection."""
+    click.echo(shown(sentence), err=True)
 
 
 def file_name_of(file: str) -> str | None:
@@ -184,6 +222,13 @@ class Spelled(click.Choice[str]):
 def intake_options(command: F) -> F:
     """How a list is read, and how Graph will address its devices."""
     for option in reversed((VIA, *INTAKE_OPTIONS)):
+        command = option(command)
+    return command
+
+
+def match_options(command: F) -> F:
+    """How names are matched."""
+    for option in reversed(MATCH_OPTIONS):
         command = option(command)
     return command
 
@@ -268,19 +313,22 @@ MATCH_OPTIONS = (
 
 _LONGEST_LABEL = 200
 
-_OPTIONS = (
-    click.argument("file", metavar="[FILE]", type=click.Path(), required=False),
-    click.option("--list", "list_name", metavar="NAME", help="Instead of FILE: a saved list."),
-    click.option(
-        "--group", metavar="NAME|ID", help="Instead of FILE: the devices of an Entra group, by name or object id."
-    ),
-    click.option("--device", multiple=True, metavar="NAME", help="Instead of FILE: a device by name, serial or id."),
+SELECTION_OPTIONS = (
+    click.option("--list", "list_name", metavar="NAME", help="A saved list (`muster list import`)."),
+    click.option("--group", metavar="NAME|ID", help="The devices of an Entra group, by name or object id."),
+    click.option("--device", multiple=True, metavar="NAME", help="A device by name, serial number or id."),
     click.option(
         "--where",
         multiple=True,
         metavar="CONDITION",
-        help="Instead of FILE: devices of the inventory, such as 'name=BER-*' or 'last-contact<30d'; all must hold.",
+        help="Devices of the inventory, such as 'name=BER-*' or 'last-contact<30d'; all must hold.",
     ),
+)
+"""The devices instead of a file: a schedule takes these too."""
+
+_OPTIONS = (
+    click.argument("file", metavar="[FILE]", type=click.Path(), required=False),
+    *SELECTION_OPTIONS,
     *REQUEST_OPTIONS,
     *INTAKE_OPTIONS,
     *MATCH_OPTIONS,

@@ -14,6 +14,7 @@ from orchestrator.domain.errors import ScheduleInvalid
 from orchestrator.domain.ids import ScheduleNumber
 from orchestrator.domain.job import Priority
 from orchestrator.domain.recurrence import Recurrence
+from orchestrator.domain.selection import Selection
 
 
 class ScheduleStatus(StrEnum):
@@ -63,7 +64,11 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked each time: the options of `submit` that are not about its file."""
+    """What is asked each time: the options of `submit` that are not about its file.
+
+    With a `source` the list is the schedule's own, and each run gives it a version of what the source has then:
+    at most `ceiling` devices, the limit of whoever wrote it down, None for no limit.
+    """
 
     action: Action
     via: Via
@@ -74,6 +79,13 @@ class Order:
     reason: str | None = None
     brake: BrakeOptions = field(default_factory=BrakeOptions)
     canary: int = 0
+    source: Selection | None = None
+    ceiling: int | None = None
+
+    @property
+    def devices_of(self) -> str:
+        """Whose devices are called: the name of the list, or the group or the conditions."""
+        return self.list_name if self.source is None else self.source.label
 
 
 @dataclass(frozen=True, slots=True)

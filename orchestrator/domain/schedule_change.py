@@ -22,6 +22,7 @@ from orchestrator.domain.recurrence import (
     recurrence_of,
 )
 from orchestrator.domain.schedule import Overlap, Schedule, parse_until
+from orchestrator.domain.selection import Selection, own_list
 from orchestrator.domain.zones import zone_of
 
 
@@ -36,6 +37,8 @@ class ScheduleChange(TypedDict, total=False):
     via: Via
     tenant: str
     list_name: str
+    source: Selection
+    ceiling: int | None
     priority: Priority
     job_name: str | None
     reason: str | None
@@ -54,6 +57,7 @@ def changed(schedule: Schedule, change: ScheduleChange, *, now: datetime) -> Sch
     """The schedule as it is to be; ScheduleInvalid says which part of the change cannot be read."""
     order, rules = schedule.order, schedule.rules
     until = change.get("until")
+    list_name, source = _devices(schedule, change)
     return replace(
         schedule,
         recurrence=_recurrence(schedule.recurrence, change, now),
@@ -62,7 +66,9 @@ def changed(schedule: Schedule, change: ScheduleChange, *, now: datetime) -> Sch
             action=change.get("action", order.action),
             via=change.get("via", order.via),
             tenant=change.get("tenant", order.tenant),
-            list_name=change.get("list_name", order.list_name),
+            list_name=list_name,
+            source=source,
+            ceiling=change.get("ceiling") if "source" in change else order.ceiling,
             priority=change.get("priority", order.priority),
             name=change.get("job_name", order.name),
             reason=change.get("reason", order.reason),
@@ -81,6 +87,17 @@ def changed(schedule: Schedule, change: ScheduleChange, *, now: datetime) -> Sch
         ),
         channels=tuple(change.get("notify", schedule.channels)),
     )
+
+
+def _devices(schedule: Schedule, change: ScheduleChange) -> tuple[str, Selection | None]:
+    """The list and the source: a new one of either takes the place of what was there."""
+    order = schedule.order
+    if "source" in change:
+        return own_list(schedule.name), change["source"]
+    # A form sends back the list that it was shown, the schedule's own among them.
+    if change.get("list_name", order.list_name) == order.list_name:
+        return order.list_name, order.source
+    return change["list_name"], None
 
 
 def _recurrence(recurrence: Recurrence, change: ScheduleChange, now: datetime) -> Recurrence:

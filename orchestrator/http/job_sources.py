@@ -16,6 +16,7 @@ from starlette.datastructures import UploadFile
 from orchestrator.domain.access import Actor, Scope
 from orchestrator.domain.conditions import parse_condition
 from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.selection import Selection
 from orchestrator.http.json_model import Text
 from orchestrator.http.uploads import (
     FIELDS_ROOM,
@@ -30,7 +31,7 @@ from orchestrator.http.uploads import (
 )
 from orchestrator.http.web_context import WebContext
 from orchestrator.intake.device_list import IntakeOptions
-from orchestrator.inventory.select_devices import Selection, SelectionOptions, selected
+from orchestrator.inventory.select_devices import selected
 from orchestrator.usecases.jobs.submit_job import JobRequest
 
 _REPEATED = ("device", "where")
@@ -72,7 +73,7 @@ async def job_source(
     """
     async with _fields(request) as (file, texts):
         form = read_fields(JobForm, texts)
-        selection = _selection(form)
+        selection = _selection(form) if _sources(form) else None
         if file is None and selection is None:
             raise RequestValidationError([missing_field("file", _THE_SOURCE)])
         if (file is not None and selection is not None) or _sources(form) > 1:
@@ -91,8 +92,10 @@ async def job_source(
         tenant = parts.app.tenant(job.tenant)
         by.grant.refuse_change(Scope(actions=frozenset({job.action}), tenants=frozenset({tenant.name})))
         notes: list[str] = []
-        how = SelectionOptions(options.prefer_newest, options.stale_ok, notes.append)
-        async with selected(parts.app, tenant.name, selection, how) as stream:
+        selection = replace(
+            selection, match=options.match, prefer_newest=options.prefer_newest, is_stale_ok=options.stale_ok
+        )
+        async with selected(parts.app, tenant.name, selection, say=notes.append) as stream:
             options = replace(options, is_selection=True)
             yield JobSource(stream, selection.label[:_LONGEST_LABEL], job, options, notes)
 
@@ -137,9 +140,7 @@ def _with_repeated(texts: list[tuple[str, str]]) -> dict[str, Any]:
     return fields
 
 
-def _selection(form: JobForm) -> Selection | None:
-    if not _sources(form):
-        return None
+def _selection(form: JobForm) -> Selection:
     return Selection(form.device, tuple(map(parse_condition, form.where)), form.list_name, form.group)
 
 

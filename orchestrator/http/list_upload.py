@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from fastapi import Request
 from pydantic import Field
 
 from orchestrator.domain.device import Via
+from orchestrator.domain.inventory import Identifier
 from orchestrator.http.json_model import JsonModel, Text
-from orchestrator.http.uploads import file_and_texts, form_schema, read_fields
+from orchestrator.http.uploads import Matching, file_and_texts, form_schema, read_fields
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.settings import Settings
 
@@ -27,6 +28,14 @@ class ListForm(JsonModel):
     skip_invalid: bool = Field(default=False, description="Keep the good rows although others are bad.")
     only_eligible: bool = Field(default=False, description="Leave out rows that cannot take a ConfigMgr action.")
     all: bool = Field(default=False, description="Of a report of ours, take every row.")
+    tenant: Text | None = Field(default=None, description="Against whose inventory names are matched.")
+    match: Matching = Field(
+        default="auto", description="What the rows hold: ids, or names to be matched against the inventory."
+    )
+    prefer: Literal["newest"] | None = Field(
+        default=None, description="Of several devices of one name, the last in contact."
+    )
+    stale_ok: bool = Field(default=False, description="Match against the inventory however old it is.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,7 @@ class ListUpload:
     stream: BinaryIO
     file_name: str | None
     options: IntakeOptions
+    tenant: str | None
     reason: str | None
     besides: Mapping[str, str]
 
@@ -57,9 +67,14 @@ async def list_received(
             max_rows=settings.max_rows,
             max_bytes=settings.max_bytes,
             max_columns=settings.max_columns,
+            match=None if form.match == "auto" else Identifier(form.match),
+            prefer_newest=form.prefer is not None,
+            stale_ok=form.stale_ok,
         )
+        # A list of ids needs no tenant, and an installation that only keeps lists may have none.
+        tenant = form.tenant or (settings.usual_tenant if settings.tenants else None)
         others = {name: texts[name] for name in besides if name in texts}
-        yield ListUpload(form.name, form.via, stream, file_name, options, form.reason, others)
+        yield ListUpload(form.name, form.via, stream, file_name, options, tenant, form.reason, others)
 
 
 def list_schema() -> dict[str, Any]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.blackout import parse_blackout
 from orchestrator.domain.circuit_breaker import BrakeOptions
+from orchestrator.domain.conditions import parse_condition
 from orchestrator.domain.device import Via
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.inventory import Identifier
 from orchestrator.domain.job import Priority
 from orchestrator.domain.recurrence import parse_span, recurrence_of
 from orchestrator.domain.schedule import Order, Overlap, Rules, parse_until
 from orchestrator.domain.schedule_change import ScheduleChange
+from orchestrator.domain.selection import Selection
 from orchestrator.settings import Settings
 from orchestrator.usecases.schedules.add_schedule import NewSchedule
 
@@ -25,7 +29,13 @@ class ScheduleForm:
 
     name: str
     action: Action
-    list_name: str
+    list_name: str | None = None
+    group: str | None = None
+    device: Sequence[str] = ()
+    where: Sequence[str] = ()
+    match: str = "auto"
+    prefer: str | None = None
+    stale_ok: bool = False
     cron: str | None = None
     every: str | None = None
     at: str | None = None
@@ -54,7 +64,8 @@ class ScheduleForm:
                 action=self.action,
                 via=self.via,
                 tenant=self.tenant or settings.usual_tenant,
-                list_name=self.list_name,
+                list_name=self.list_name or "",
+                source=self._source(),
                 priority=self.priority,
                 name=self.job_name,
                 reason=self.reason,
@@ -72,11 +83,38 @@ class ScheduleForm:
             blackouts=tuple(parse_blackout(text) for text in self.blackouts),
         )
 
+    def _source(self) -> Selection | None:
+        given = (self.list_name is not None, self.group is not None, bool(self.device), bool(self.where))
+        if sum(given) != 1:
+            raise RequestRejected("Name the devices in one way: list, group, device or where.")
+        return None if self.list_name is not None else source_of(asdict(self))
+
+
+def source_of(written: Mapping[str, Any]) -> Selection:
+    """The selection that is written in the fields group, device, where, match, prefer and stale_ok."""
+    match = written.get("match")
+    return Selection(
+        tuple(written.get("device") or ()),
+        tuple(map(parse_condition, written.get("where") or ())),
+        group=written.get("group"),
+        match=None if match in {None, "auto"} else Identifier(match),
+        prefer_newest=written.get("prefer") is not None,
+        is_stale_ok=bool(written.get("stale_ok")),
+    )
+
 
 def change_of(written: Mapping[str, Any]) -> ScheduleChange:
     """What of a schedule is to be otherwise, where None takes away what a schedule can be without."""
-    given = {"list_name" if name == "list" else name: value for name, value in written.items()}
+    sources = [name for name in ("list", "group", "device", "where") if written.get(name)]
+    if len(sources) > 1:
+        raise RequestRejected("Name the devices in one way: list, group, device or where.")
+    if not sources and any(written.get(name) is not None for name in _HOW):
+        raise RequestRejected("match, prefer and staleOk are changed together with group, device or where.")
+    source = {"source": source_of(written)} if sources and sources != ["list"] else {}
+    written = {name: value for name, value in written.items() if name not in {"group", "device", "where", *_HOW}}
+    given = {**source, **{"list_name" if name == "list" else name: value for name, value in written.items()}}
     return cast("ScheduleChange", {name: value for name, value in given.items() if value is not None or name in _BARE})
 
 
+_HOW = ("match", "prefer", "stale_ok")
 _BARE = {"until", "job_name", "reason"}

@@ -114,7 +114,7 @@ async def search_inventory(app: App, tenant_name: str, text: str, *, limit: int)
 
 
 async def find_devices(
-    app: App, tenant: Tenant, text: str
+    app: App, tenant: Tenant, text: str, *, kinds: Sequence[Identifier] = tuple(Identifier)
 ) -> tuple[Identifier, list[InventoryDevice], Inventory | None]:
     """The devices that a person means, by the first kind of identifier that matches, and the inventory that says so.
 
@@ -124,7 +124,7 @@ async def find_devices(
         current = await tx.inventories.current(tenant.directory)
         if current is None:
             return Identifier.NAME, [], None
-        for by in Identifier:
+        for by in kinds:
             key = compare_key(by, text)
             if key is not None:
                 found = await tx.inventories.matching(current.number, by, [key])

@@ -16,6 +16,7 @@ from orchestrator.domain.errors import PermissionMissing, ReadFailed, ReadRefuse
 from orchestrator.domain.figures import plural
 from orchestrator.domain.inventory import Ambiguous, Identifier, InventoryDevice, Matched, choose
 from orchestrator.domain.plain_text import shown
+from orchestrator.domain.selection import EmptySelection
 from orchestrator.inventory.match_devices import open_matcher
 
 
@@ -203,7 +204,7 @@ def _refuse_empty(group: Group, members: Members) -> None:
     if members.entra_devices or members.users:
         return
     hidden = " Its membership is hidden: the app needs the permission Member.Read.Hidden to see it." * group.is_hidden
-    raise RequestRejected(
+    raise EmptySelection(
         f"Group {group.name!r} ({group.id}) has no devices and no users.{hidden} Nothing was submitted."
     )
 

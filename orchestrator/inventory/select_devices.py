@@ -8,14 +8,14 @@ import io
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from orchestrator.app import App
 from orchestrator.domain.conditions import Condition, fits
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected
-from orchestrator.domain.inventory import Matched, NotEligible, choose
+from orchestrator.domain.inventory import Identifier, Matched, NotEligible, choose
+from orchestrator.domain.selection import EmptySelection, Selection
 from orchestrator.intake.pages import unpack_devices
 from orchestrator.intake.selection import SELECTION_COLUMNS
 from orchestrator.inventory.contents import find_devices
@@ -24,64 +24,36 @@ from orchestrator.inventory.expand_group import devices_of_group
 from orchestrator.inventory.match_devices import open_matcher
 
 
-def _say_nothing(_: str) -> None:
-    """Drop a sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Where the devices come from instead of a file: exactly one of the four."""
-
-    devices: tuple[str, ...] = ()
-    conditions: tuple[Condition, ...] = ()
-    list_name: str | None = None
-    group: str | None = None
-
-    @property
-    def label(self) -> str:
-        """The name of the selection where a job would name its file."""
-        if self.list_name is not None:
-            return self.list_name
-        if self.group is not None:
-            return f"group {self.group}"
-        return ", ".join(self.devices) or " and ".join(condition.text for condition in self.conditions)
-
-
-@dataclass(frozen=True, slots=True)
-class SelectionOptions:
-    """How a selection is made; `say` takes sentences about what was left out of it."""
-
-    prefer_newest: bool = False
-    is_stale_ok: bool = False
-    say: Callable[[str], None] = _say_nothing
+def say_nothing(_: str) -> None:
+    """Drop a sentence about what was left out."""
 
 
 @asynccontextmanager
 async def selected(
-    app: App, tenant_name: str, selection: Selection, options: SelectionOptions
+    app: App, tenant_name: str, selection: Selection, *, say: Callable[[str], None] = say_nothing
 ) -> AsyncIterator[BinaryIO]:
     """The selection as a list that `IntakeOptions(is_selection=True)` reads, in a file of its own that goes afterwards.
 
-    RequestRejected where it is empty; UnknownDevice, AmbiguousDevice, NoInventory, InventoryTooOld, UnknownList,
-    UnknownGroup, AmbiguousGroup, PermissionMissing.
+    `say` takes sentences about what was left out of it. EmptySelection where it is empty; UnknownDevice,
+    AmbiguousDevice, NoInventory, InventoryTooOld, UnknownList, UnknownGroup, AmbiguousGroup, PermissionMissing.
     """
     with tempfile.TemporaryFile() as file:
         file.write(_csv([SELECTION_COLUMNS]))
         count = 0
-        async for rows in _rows(app, tenant_name, selection, options):
+        async for rows in _rows(app, tenant_name, selection, say):
             await asyncio.to_thread(file.write, _csv(rows))
             count += len(rows)
         if not count:
-            raise RequestRejected(f"The selection has no device: {selection.label}. Nothing was submitted.")
+            raise EmptySelection(f"The selection has no device: {selection.label}. Nothing was submitted.")
         file.seek(0)
         yield file
 
 
 async def _rows(
-    app: App, tenant_name: str, selection: Selection, options: SelectionOptions
+    app: App, tenant_name: str, selection: Selection, say: Callable[[str], None]
 ) -> AsyncIterator[list[tuple[str, str, str]]]:
     if selection.devices:
-        found = [await _one(app, tenant_name, text, prefer_newest=options.prefer_newest) for text in selection.devices]
+        found = [await _one(app, tenant_name, text, selection) for text in selection.devices]
         yield [(match.device.id, match.device.name or "", match.matched_by) for match in found]
     elif selection.list_name is not None:
         async for rows in _rows_of_list(app, selection.list_name):
@@ -91,20 +63,21 @@ async def _rows(
             app,
             tenant_name,
             selection.group,
-            prefer_newest=options.prefer_newest,
-            is_stale_ok=options.is_stale_ok,
-            say=options.say,
+            prefer_newest=selection.prefer_newest,
+            is_stale_ok=selection.is_stale_ok,
+            say=say,
         )
         async for page in devices:
             yield [(device.id, device.name or "", "group") for device in page]
     else:
-        async for rows in _rows_where(app, tenant_name, selection.conditions, is_stale_ok=options.is_stale_ok):
+        async for rows in _rows_where(app, tenant_name, selection.conditions, is_stale_ok=selection.is_stale_ok):
             yield rows
 
 
-async def _one(app: App, tenant_name: str, text: str, *, prefer_newest: bool) -> Matched:
-    by, found, inventory = await find_devices(app, app.tenant(tenant_name), text)
-    match = choose(by, found, prefer_newest=prefer_newest)
+async def _one(app: App, tenant_name: str, text: str, selection: Selection) -> Matched:
+    kinds = tuple(Identifier) if selection.match is None else (selection.match,)
+    by, found, inventory = await find_devices(app, app.tenant(tenant_name), text, kinds=kinds)
+    match = choose(by, found, prefer_newest=selection.prefer_newest)
     if isinstance(match, Matched):
         return match
     if isinstance(match, NotEligible):

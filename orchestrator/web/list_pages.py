@@ -57,6 +57,7 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
                 file_name=upload.file_name,
                 options=upload.options,
                 by=visitor.actor,
+                tenant=upload.tenant,
                 reason=upload.reason,
                 shown=_shown_of(upload),
             )

@@ -11,8 +11,9 @@ import pytest
 
 from orchestrator.app import App
 from orchestrator.domain.errors import PermissionMissing, RequestRejected
+from orchestrator.domain.selection import Selection
 from orchestrator.inventory.expand_group import AmbiguousGroup, UnknownGroup
-from orchestrator.inventory.select_devices import Selection, SelectionOptions, selected
+from orchestrator.inventory.select_devices import selected
 from orchestrator.simulator.directory import Group, Member
 from tests.support.apps import an_app, device_ids
 from tests.support.reading import Rig
@@ -49,7 +50,7 @@ def as_member(device: dict[str, Any]) -> Member:
 async def chosen(rig: Rig, group: str) -> tuple[list[tuple[str, str]], list[str]]:
     """The names and marks of the selected devices, and what was said."""
     said: list[str] = []
-    async with selected(rig.app, "default", Selection(group=group), SelectionOptions(say=said.append)) as stream:
+    async with selected(rig.app, "default", Selection(group=group), say=said.append) as stream:
         rows = csv.DictReader(io.StringIO(stream.read().decode(), newline=""))
         return [(row["deviceName"], row["matchedBy"]) for row in rows], said
 

@@ -15,11 +15,12 @@ from orchestrator.domain.conditions import parse_condition
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed, RequestRejected
 from orchestrator.domain.job import Job
+from orchestrator.domain.selection import Selection
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.inventory.device_history import AmbiguousDevice, UnknownDevice
 from orchestrator.inventory.match_devices import InventoryTooOld
-from orchestrator.inventory.select_devices import Selection, SelectionOptions, selected
+from orchestrator.inventory.select_devices import selected
 from orchestrator.usecases.jobs.submit_job import JobRequest, preview_job, submit_job
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, report_of, targets_of
@@ -55,7 +56,7 @@ async def submitted(app: App, text: str, options: IntakeOptions | None = None) -
 
 
 async def submitted_selection(app: App, selection: Selection) -> Job:
-    async with selected(app, "default", selection, SelectionOptions()) as stream:
+    async with selected(app, "default", selection) as stream:
         options = IntakeOptions(is_selection=True)
         return await submit_job(app, REQUEST, stream, file_name=selection.label, options=options)
 

@@ -15,6 +15,7 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RowUnreadable, UnknownList
 from orchestrator.domain.ids import ListNumber
 from orchestrator.domain.job import Intake
+from orchestrator.domain.selection import is_own_list
 from orchestrator.store.engine.kept_json import kept_list, kept_member, readable
 from orchestrator.store.engine.rows import AnyRow, ListPageRow, ListVersionRow, SavedListRow
 from orchestrator.store.engine.upserts import insert_into
@@ -180,18 +181,22 @@ class SavedLists:
         if not removed.rowcount:
             raise UnknownList(name)
 
+    async def discard(self, name: str) -> None:
+        """Remove a list with its versions, if it is there."""
+        await self._connection.execute(delete(SavedListRow).where(SavedListRow.name == name))
+
 
 def _version(row: AnyRow) -> ListVersion:
     via, columns = kept_member(Via, row.via, "list_versions.via"), kept_list(row.columns, "list_versions.columns")
-    # Without its columns nobody can tell which cell is the id.
-    if via is None or not columns:
+    # Without its columns nobody can tell which cell is the id; a selection has none, since Muster wrote it itself.
+    if via is None or (not columns and not is_own_list(row.name)):
         raise RowUnreadable(f"list {row.name!r}")
     return ListVersion(
         list_number=ListNumber(row.list_number),
         name=row.name,
         version=row.version,
         via=via,
-        columns=tuple(map(str, columns)),
+        columns=tuple(map(str, columns or ())),
         intake=Intake(row.intake_rows, row.duplicates, row.rejected, row.sha256, row.file_name),
         devices=row.devices,
         added=row.added,

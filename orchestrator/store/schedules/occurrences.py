@@ -85,9 +85,12 @@ class Occurrences:
         )
         return taken.rowcount == 1
 
-    async def extend(self, held: Held, *, until: datetime) -> bool:
-        """The holder lives; False where the moment is somebody else's by now."""
-        extended = await self._connection.execute(_held(held).values(lease_until=until))
+    async def extend(self, held: Held, *, until: datetime, reason: str | None = None) -> bool:
+        """The holder lives, or lets it be taken up again then; False where the moment is somebody else's by now."""
+        values: dict[str, Any] = {"lease_until": until}
+        if reason is not None:
+            values["reason"] = reason
+        extended = await self._connection.execute(_held(held).values(values))
         return extended.rowcount == 1
 
     async def start(self, held: Held, job: JobId, *, list_version: int, reason: str | None, now: datetime) -> bool:

@@ -8,10 +8,13 @@ from typing import Any, assert_never
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.circuit_breaker import BrakeOptions
+from orchestrator.domain.conditions import parse_condition
 from orchestrator.domain.device import Via
+from orchestrator.domain.inventory import Identifier
 from orchestrator.domain.job import Priority
 from orchestrator.domain.recurrence import Cron, Every, Once, Recurrence
 from orchestrator.domain.schedule import Order, Overlap, Rules
+from orchestrator.domain.selection import Selection
 
 
 def pack_definition(recurrence: Recurrence, order: Order, rules: Rules, channels: tuple[str, ...]) -> str:
@@ -29,6 +32,8 @@ def pack_definition(recurrence: Recurrence, order: Order, rules: Rules, channels
                 "canary": order.canary,
                 "brakeShare": order.brake.share,
                 "brakeSample": order.brake.sample,
+                "source": None if order.source is None else _pack_source(order.source),
+                "ceiling": order.ceiling,
             },
             "rules": {
                 "startWithin": rules.start_within.total_seconds(),
@@ -58,6 +63,8 @@ def unpack_definition(text: str, list_name: str) -> tuple[Recurrence, Order, Rul
             reason=order["reason"],
             brake=BrakeOptions(order["brakeShare"], order["brakeSample"]),
             canary=order["canary"],
+            source=_unpack_source(order["source"]) if order.get("source") else None,
+            ceiling=order.get("ceiling"),
         ),
         Rules(
             start_within=timedelta(seconds=rules["startWithin"]),
@@ -67,6 +74,28 @@ def unpack_definition(text: str, list_name: str) -> tuple[Recurrence, Order, Rul
             jitter=timedelta(seconds=rules["jitter"]),
         ),
         tuple(complete["channels"]),
+    )
+
+
+def _pack_source(source: Selection) -> dict[str, Any]:
+    return {
+        "group": source.group,
+        "where": [condition.text for condition in source.conditions],
+        "devices": list(source.devices),
+        "match": source.match,
+        "preferNewest": source.prefer_newest,
+        "staleOk": source.is_stale_ok,
+    }
+
+
+def _unpack_source(packed: dict[str, Any]) -> Selection:
+    return Selection(
+        tuple(packed["devices"]),
+        tuple(map(parse_condition, packed["where"])),
+        group=packed["group"],
+        match=Identifier(packed["match"]) if packed["match"] else None,
+        prefer_newest=packed["preferNewest"],
+        is_stale_ok=packed["staleOk"],
     )
 
 

@@ -12,7 +12,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.blackout import Blackout, blackout_between
-from orchestrator.domain.errors import NameTaken, RowUnreadable, ScheduleInvalid, ScheduleUnreadable, UnknownSchedule
+from orchestrator.domain.errors import (
+    NameTaken,
+    RequestRejected,
+    RowUnreadable,
+    ScheduleInvalid,
+    ScheduleUnreadable,
+    UnknownSchedule,
+)
 from orchestrator.domain.ids import ScheduleNumber
 from orchestrator.domain.recurrence import Recurrence
 from orchestrator.domain.schedule import Order, Rules, Schedule, ScheduleStatus
@@ -239,7 +246,7 @@ class Schedules:
 def _schedule(row: AnyRow) -> Schedule:
     try:
         recurrence, order, rules, channels = unpack_definition(row.definition, row.list_name)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, RequestRejected) as problem:
         raise ScheduleUnreadable(row.name) from problem
     return Schedule(
         number=ScheduleNumber(row.number),

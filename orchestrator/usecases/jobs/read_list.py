@@ -20,24 +20,28 @@ from orchestrator.inventory.match_devices import Matcher, open_matcher
 
 
 async def open_list(
-    app: App, tenant: Tenant, stream: BinaryIO, *, file_name: str | None, via: Via, options: IntakeOptions
+    app: App, tenant: Tenant | None, stream: BinaryIO, *, file_name: str | None, via: Via, options: IntakeOptions
 ) -> DeviceList:
     """The opened list; IntakeFailed where it cannot be taken as a whole, for want of an inventory among it."""
-    async with app.store.reading() as tx:
-        current = await tx.inventories.current(tenant.directory)
-    options = replace(options, has_inventory=current is not None)
+    if tenant is not None:
+        async with app.store.reading() as tx:
+            current = await tx.inventories.current(tenant.directory)
+        options = replace(options, has_inventory=current is not None)
     return await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=via, options=options)
 
 
 async def pages_of(
-    app: App, tenant: Tenant, devices: DeviceList, options: IntakeOptions
+    app: App, tenant: Tenant | None, devices: DeviceList, options: IntakeOptions
 ) -> AsyncGenerator[tuple[Page, int]]:
     """The rows of an opened list in pages, each row with its device or its verdict, and how many rows were read.
 
     Rows that name devices by something else than Intune's id are matched against the tenant's inventory, a page at a
     time. InventoryTooOld, or IntakeFailed where ids without a sign are not all known to the inventory.
     """
-    rows = _Rows(app, devices, await _matcher(app, tenant, options) if devices.is_matched else None)
+    matcher = None
+    if devices.is_matched and tenant is not None:
+        matcher = await _matcher(app, tenant, options)
+    rows = _Rows(app, devices, matcher)
     pages = devices.pages()
     page = await asyncio.to_thread(_next_page, pages)
     read = 0

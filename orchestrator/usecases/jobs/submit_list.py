@@ -59,6 +59,7 @@ async def submit_list(
             f"List {version.name!r} was imported for --via {version.via}, and --via {order.via} needs other columns."
         )
     rest = await _rest_of(app, request.rest_of) if request.rest_of is not None else frozenset[str]()
+    label = version.label if order.source is None else order.source.label[:_LONGEST_LABEL]
     new = NewJob(
         id=new_job_id(app),
         name=order.name,
@@ -71,14 +72,14 @@ async def submit_list(
         submitted_by=request.by.name,
         submitter=request.by.caller,
         submit_reason=request.reason or order.reason,
-        file_name=version.label,
+        file_name=label,
         schedule=request.schedule,
         not_after=request.not_after,
         not_after_reason=request.not_after_reason,
     )
     async with receiving(app, new) as reception:
         await _receive(app, reception, version, rest)
-        intake = replace(version.intake, file_name=version.label)
+        intake = replace(version.intake, file_name=label)
         return await publish_reception(
             app,
             reception,
@@ -144,3 +145,6 @@ async def _rest_of(app: App, job_id: JobId) -> frozenset[str]:
             if len(page) < 5000:
                 return frozenset(rest)
             last = page[-1].line
+
+
+_LONGEST_LABEL = 200

@@ -9,6 +9,7 @@ from orchestrator.domain.access import Actor, Role
 from orchestrator.domain.confirmation import Facts, list_facts, refuse_outdated
 from orchestrator.domain.errors import ListNeeded
 from orchestrator.domain.schedule import ScheduleStatus
+from orchestrator.domain.selection import is_own_list
 from orchestrator.store.jobs.saved_lists import ListVersion
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.scopes import refuse_list_change
@@ -25,9 +26,9 @@ class ListView:
 
 
 async def list_lists(app: App) -> list[ListVersion]:
-    """Every list as it was last imported."""
+    """Every list as it was last imported, less those that hold the selections of schedules."""
     async with app.store.reading() as tx:
-        return await tx.lists.all()
+        return [version for version in await tx.lists.all() if not is_own_list(version.name)]
 
 
 async def describe_list(app: App, name: str) -> ListView:

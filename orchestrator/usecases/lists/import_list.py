@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from orchestrator.app import App
@@ -13,27 +12,28 @@ from orchestrator.domain.access import Actor, Role
 from orchestrator.domain.confirmation import Facts, newest_version_facts, refuse_outdated
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected, UnknownList
-from orchestrator.domain.ids import ListNumber
-from orchestrator.domain.job import Intake
-from orchestrator.intake.device_list import IntakeOptions, Page, open_device_list
-from orchestrator.intake.pages import pack, pack_devices, unpack_devices
+from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.store.engine.database import Transaction
-from orchestrator.store.jobs.saved_lists import ListPage, ListVersion
+from orchestrator.store.jobs.saved_lists import ListVersion
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.scopes import refuse_list_change
-from orchestrator.usecases.jobs.submit_job import refuse_if_bad
+from orchestrator.usecases.lists.receive_version import receiving_version
 
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A version that was imported, and some of the devices that came and went."""
+    """A version that was imported, and some of the devices that came and went.
+
+    `matched` counts rows by what their devices were matched by, where the list holds no managed device ids.
+    """
 
     version: ListVersion
     added: tuple[str, ...]
     removed: tuple[str, ...]
     ignored: tuple[str, ...] = ()
+    matched: Mapping[str, int] = field(default_factory=dict)
 
 
 MOST_NAMED = 20
@@ -49,47 +49,51 @@ async def import_list(
     file_name: str | None,
     options: IntakeOptions,
     by: Actor,
+    tenant: str | None = None,
     reason: str | None = None,
     shown: Facts | None = None,
 ) -> Imported:
     """Store the list whole or not at all; IntakeFailed with every bad line.
 
+    Names are matched against the inventory of `tenant` now; the list keeps the devices and their names.
     ConfirmationOutdated where a page showed another version than the newest one. NotPermitted where the actor might not
     submit it themselves, as the schedules that refer to it will.
     """
     by.grant.refuse_below(Role.OPERATOR)
     refuse_bad_name(name, "a list")
-    devices = await asyncio.to_thread(open_device_list, stream, file_name=file_name, via=via, options=options)
-    before = await _devices_of_newest(app, name)
-    async with app.store.transaction() as tx:
-        number, version = await tx.lists.begin(name, via, devices.columns, file_name, by=by.name, now=await tx.now())
-    try:
-        keys: set[str] = set()
-        pages = devices.pages()
-        place = 0
-        while (page := await asyncio.to_thread(_next_page, pages)) is not None:
-            stored = await asyncio.to_thread(_packed, place, page, keys)
-            async with app.store.transaction() as tx:
-                await tx.lists.add_page(number, version, stored)
-            place += 1
-        report = devices.report()
-        refuse_if_bad(report, options)
-        intake = Intake(report.rows, report.duplicates, report.rejected, report.sha256, file_name)
-        added, removed = keys - before, before - keys
-        async with app.store.transaction() as tx:
-            await tx.lists.hold(name)
-            refuse_outdated(shown, newest_version_facts(name, await _newest_version(tx, name)))
-            await refuse_list_change(tx, by.grant, name, devices=len(keys))
-            await tx.lists.publish(number, version, intake, devices=len(keys), added=len(added), removed=len(removed))
-            imported = await tx.lists.version(name, version)
-            facts = {"version": version, "devices": len(keys), "added": len(added), "removed": len(removed)}
-            await tx.audit.write(by, "list.imported", name, reason=reason, facts=facts, now=await tx.now())
-    except BaseException:
-        # Ctrl-C included: an interrupted import leaves nothing.
-        await asyncio.shield(_forget(app, number, version))
-        raise
-    log.info("list.imported", version=version, devices=len(keys), added=len(added), removed=len(removed))
-    return Imported(imported, tuple(sorted(added)[:MOST_NAMED]), tuple(sorted(removed)[:MOST_NAMED]), report.ignored)
+    whose = None if tenant is None else app.tenant(tenant)
+    async with (
+        receiving_version(
+            app, name, stream, tenant=whose, via=via, file_name=file_name, options=options, by=by
+        ) as received,
+        app.store.transaction() as tx,
+    ):
+        version = received.version
+        await tx.lists.hold(name)
+        refuse_outdated(shown, newest_version_facts(name, await _newest_version(tx, name)))
+        await refuse_list_change(tx, by.grant, name, devices=version.devices)
+        await received.publish(tx)
+        facts = {
+            "version": version.version,
+            "devices": version.devices,
+            "added": version.added,
+            "removed": version.removed,
+        }
+        await tx.audit.write(by, "list.imported", name, reason=reason, facts=facts, now=await tx.now())
+    log.info(
+        "list.imported",
+        version=version.version,
+        devices=version.devices,
+        added=version.added,
+        removed=version.removed,
+    )
+    return Imported(
+        version,
+        tuple(sorted(received.added)[:MOST_NAMED]),
+        tuple(sorted(received.removed)[:MOST_NAMED]),
+        received.report.ignored,
+        received.report.matched,
+    )
 
 
 def refuse_bad_name(name: str, what: str) -> None:
@@ -105,31 +109,3 @@ async def _newest_version(tx: Transaction, name: str) -> int | None:
         return (await tx.lists.newest(name)).version
     except UnknownList:
         return None
-
-
-async def _devices_of_newest(app: App, name: str) -> set[str]:
-    keys: set[str] = set()
-    async with app.store.reading() as tx:
-        try:
-            newest = await tx.lists.newest(name)
-        except UnknownList:
-            return keys
-        place = -1
-        while (page := await tx.lists.page_after(newest.list_number, newest.version, place)) is not None:
-            keys.update((await asyncio.to_thread(unpack_devices, page.devices)).values())
-            place = page.page
-    return keys
-
-
-def _packed(place: int, page: Page, keys: set[str]) -> ListPage:
-    keys.update(row.device.key for row in page.rows if row.verdict is None and row.device is not None)
-    return ListPage(place, pack(page.rows), pack_devices(page.rows))
-
-
-async def _forget(app: App, number: ListNumber, version: int) -> None:
-    async with app.store.transaction() as tx:
-        await tx.lists.forget(number, version)
-
-
-def _next_page(pages: Iterator[Page]) -> Page | None:
-    return next(pages, None)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, scope_of
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.confirmation import Confirm, Facts
-from orchestrator.domain.errors import ScheduleInvalid
+from orchestrator.domain.errors import NameTaken, ScheduleInvalid
 from orchestrator.domain.recurrence import Recurrence, first_occurrences
 from orchestrator.domain.schedule import Order, Rules
+from orchestrator.domain.selection import own_list
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.lists.import_list import refuse_bad_name
 from orchestrator.usecases.schedules.describe_schedules import ScheduleView, describe_schedule
+from orchestrator.usecases.schedules.expand_selection import ExpandedSelection, expanded
 from orchestrator.usecases.schedules.judge_schedule import refuse_bad_schedule
 
 log = get_logger(__name__)
@@ -34,9 +36,39 @@ class NewSchedule:
 async def add_schedule(
     app: App, new: NewSchedule, *, by: Actor, confirm: Confirm | None = None, shown_list: Facts | None = None
 ) -> ScheduleView:
-    """Store the schedule; what it lacks is said now and not at night."""
+    """Store the schedule; what it lacks is said now and not at night.
+
+    A selection is expanded now: EmptySelection, UnknownGroup, AmbiguousGroup, PermissionMissing, NoInventory.
+    """
     by.grant.refuse_change(scope_of(new.order.action, new.order.tenant, 0))
     refuse_bad_name(new.name, "a schedule")
+    if new.order.source is None:
+        await _add(app, new, by=by, confirm=confirm, shown_list=shown_list, expansion=None)
+    else:
+        await _refuse_taken(app, new.name)
+        order = replace(new.order, list_name=own_list(new.name), ceiling=by.grant.ceiling)
+        # Of an old inventory the schedule itself says that its runs will not start.
+        source = replace(new.order.source, is_stale_ok=True)
+        async with expanded(app, new.name, order, source, by=by) as expansion:
+            await _add(app, replace(new, order=order), by=by, confirm=confirm, expansion=expansion)
+    return await describe_schedule(app, new.name)
+
+
+async def _refuse_taken(app: App, name: str) -> None:
+    async with app.store.reading() as tx:
+        if name in await tx.schedules.statuses():
+            raise NameTaken(f"There is a schedule {name!r} already. Remove it first, or take another name.")
+
+
+async def _add(
+    app: App,
+    new: NewSchedule,
+    *,
+    by: Actor,
+    confirm: Confirm | None,
+    shown_list: Facts | None = None,
+    expansion: ExpandedSelection | None,
+) -> None:
     async with app.store.transaction() as tx:
         now = await tx.now()
         first = first_occurrences(new.recurrence, now, 1)
@@ -46,9 +78,10 @@ async def add_schedule(
             new.name, new.recurrence, new.order, new.rules, new.channels, by=by.name, creator=by.caller, now=now
         )
         await tx.schedules.add_blackouts(new.blackouts, schedule=schedule.number)
+        if expansion is not None:
+            await expansion.publish(tx)
         await refuse_bad_schedule(app, tx, schedule, by=by, confirm=confirm, shown_list=shown_list)
         await tx.schedules.advance(schedule, first[0].at)
-        facts = {"action": new.order.action, "list": new.order.list_name}
+        facts = {"action": new.order.action, "list": new.order.devices_of}
         await tx.audit.write(by, "schedule.added", new.name, reason=new.order.reason, facts=facts, now=now)
     log.info("schedule.added", schedule=new.name, next_at=first[0].at, by=by.name)
-    return await describe_schedule(app, new.name)

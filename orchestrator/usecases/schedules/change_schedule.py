@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, scope_of
@@ -15,6 +15,7 @@ from orchestrator.domain.schedule_change import ScheduleChange, changed
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.scopes import scope_of_schedule
 from orchestrator.usecases.schedules.describe_schedules import ScheduleView, describe_schedule
+from orchestrator.usecases.schedules.expand_selection import ExpandedSelection, expanded
 from orchestrator.usecases.schedules.judge_schedule import refuse_bad_schedule
 from orchestrator.usecases.schedules.schedule_json import differences
 from orchestrator.usecases.schedules.skip_occurrences import skip_passed
@@ -48,18 +49,51 @@ async def change_schedule(
     """
     if not change:
         raise RequestRejected("Say what is to change: every option of `muster schedule add` can be given.")
+    wish = _Wish(change, by, confirm, shown_list, refuse_if_outdated)
+    source = change.get("source")
+    if source is None:
+        different = await _change(app, name, wish, None)
+    else:
+        wish = replace(wish, change={**change, "ceiling": by.grant.ceiling})
+        async with app.store.reading() as tx:
+            order = (await tx.schedules.by_name(name)).order
+        by.grant.refuse_change(scope_of(order.action, order.tenant, 0))
+        order = replace(order, tenant=change.get("tenant", order.tenant), via=change.get("via", order.via))
+        by.grant.refuse_change(scope_of(order.action, order.tenant, 0))
+        async with expanded(app, name, order, replace(source, is_stale_ok=True), by=by) as expansion:
+            different = await _change(app, name, wish, expansion)
+    return ChangedSchedule(await describe_schedule(app, name), different)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is to be otherwise, who asks, and what they confirm."""
+
+    change: ScheduleChange
+    by: Actor
+    confirm: Confirm | None
+    shown_list: Facts | None
+    refuse_if_outdated: Callable[[Schedule], None] | None
+
+
+async def _change(app: App, name: str, wish: _Wish, expansion: ExpandedSelection | None) -> dict[str, str]:
+    change, by, confirm, shown_list = wish.change, wish.by, wish.confirm, wish.shown_list
     async with app.store.transaction() as tx:
         now = await tx.now()
         schedule = await tx.schedules.locked((await tx.schedules.by_name(name)).number)
         if schedule is None:
             raise UnknownSchedule(name)
-        if refuse_if_outdated is not None:
-            refuse_if_outdated(schedule)
+        if wish.refuse_if_outdated is not None:
+            wish.refuse_if_outdated(schedule)
         wanted = changed(schedule, change, now=now)
         by.grant.refuse_change(await scope_of_schedule(tx, schedule))
         by.grant.refuse_change(scope_of(wanted.order.action, wanted.order.tenant, 0))
-        if (wanted.order.action, wanted.order.list_name) == (schedule.order.action, schedule.order.list_name):
+        if (wanted.order.action, wanted.order.list_name) == (schedule.order.action, schedule.order.list_name) and (
+            wanted.order.source == schedule.order.source
+        ):
             confirm = shown_list = None  # it calls no other devices, and for nothing else
+        if expansion is not None:
+            await expansion.publish(tx)
         await refuse_bad_schedule(app, tx, wanted, by=by, confirm=confirm, shown_list=shown_list)
         next_at, status = schedule.next_at, schedule.status
         if wanted.recurrence != schedule.recurrence:
@@ -73,5 +107,7 @@ async def change_schedule(
         if different:
             await tx.schedules.redefine(wanted, next_at=next_at, status=status)
             await tx.audit.write(by, "schedule.changed", name, reason=change.get("reason"), facts=different, now=now)
+        if schedule.order.source is not None and wanted.order.source is None:
+            await tx.lists.discard(schedule.order.list_name)
     log.info("schedule.changed", schedule=name, changed=[*different], next_at=next_at, by=by.name)
-    return ChangedSchedule(await describe_schedule(app, name), different)
+    return different

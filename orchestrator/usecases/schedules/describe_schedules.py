@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
@@ -15,9 +15,11 @@ from orchestrator.domain.confirmation import Facts, schedule_facts
 from orchestrator.domain.due import window_of
 from orchestrator.domain.errors import RequestRejected, UnknownList
 from orchestrator.domain.recurrence import Occurrence, Recurrence, daylight_mark, first_occurrences
-from orchestrator.domain.schedule import Schedule, ScheduleStatus
+from orchestrator.domain.schedule import Order, Schedule, ScheduleStatus
 from orchestrator.domain.tenant import Tenant
 from orchestrator.domain.zones import zone_of
+from orchestrator.inventory.contents import NoInventory
+from orchestrator.inventory.match_devices import InventoryTooOld
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.saved_lists import ListVersion
 from orchestrator.store.schedules.occurrences import OccurrenceFacts
@@ -57,6 +59,7 @@ class _Seen(NamedTuple):
     version: ListVersion | None
     blackouts: tuple[Blackout, ...]
     last: OccurrenceFacts | None
+    read_times: Mapping[str, datetime]
 
 
 async def describe_schedule(app: App, name: str, *, count: int = NEXT_SHOWN) -> ScheduleView:
@@ -83,8 +86,9 @@ async def list_schedules(app: App) -> list[ScheduleView]:
         newest = {version.name: version for version in await tx.lists.all()}
         blackouts = await tx.schedules.blackouts_of(schedules)
         last = await tx.occurrences.latest_of([schedule.number for schedule in schedules])
+        read_times = await tx.inventories.read_times()
     seen = [
-        _Seen(each, newest.get(each.order.list_name), blackouts[each.number], last.get(each.number))
+        _Seen(each, newest.get(each.order.list_name), blackouts[each.number], last.get(each.number), read_times)
         for each in schedules
     ]
     outlook = await outlook_of(app, _tenants_of(app, schedules))
@@ -161,11 +165,12 @@ async def _seen(tx: Transaction, schedule: Schedule) -> _Seen:
         await _newest(tx, schedule),
         tuple(await tx.schedules.blackouts(schedule)),
         history[0] if history else None,
+        {} if schedule.order.source is None else await tx.inventories.read_times(),
     )
 
 
 def _view(app: App, seen: _Seen, count: int, outlook: Outlook) -> ScheduleView:
-    schedule, version, blackouts, last = seen
+    schedule, version, blackouts, last, read_times = seen
     upcoming: list[OccurrenceView] = []
     forecast, problem = None, None
     try:
@@ -176,9 +181,23 @@ def _view(app: App, seen: _Seen, count: int, outlook: Outlook) -> ScheduleView:
             upcoming = list(islice(views, count))
     except RequestRejected as rejected:
         problem = str(rejected)
+    if schedule.order.source is not None:
+        problem = problem or _inventory_problem(app, schedule.order, read_times)
     if version is None and schedule.status is not ScheduleStatus.ENDED:
         problem = problem or f"{_no_list(schedule)}. Import it again, or name another list."
     return ScheduleView(schedule, version, blackouts, tuple(upcoming), last, forecast, problem)
+
+
+def _inventory_problem(app: App, order: Order, read_times: Mapping[str, datetime]) -> str | None:
+    """Why the next run cannot expand its selection, unless somebody renews the inventory."""
+    tenant = app.tenants.get(order.tenant)
+    if tenant is None or order.source is None or order.source.is_stale_ok:
+        return None
+    read_at = read_times.get(tenant.directory)
+    if read_at is None:
+        return str(NoInventory(tenant.name))
+    age = app.clock.now() - read_at
+    return str(InventoryTooOld(tenant.name, age, app.inventory_max_age)) if age > app.inventory_max_age else None
 
 
 def _facts(schedule: Schedule, version: ListVersion | None) -> Facts:

@@ -10,13 +10,16 @@ from datetime import datetime, timedelta
 from orchestrator.app import App
 from orchestrator.domain.access import Actor
 from orchestrator.domain.due import Skip, Start, Wait, decide, due_occurrences, missed_words
-from orchestrator.domain.errors import CannotContinue, RequestRejected, ScheduleInvalid, TryLater
+from orchestrator.domain.errors import CannotContinue, MusterError, RequestRejected, ScheduleInvalid, TryLater
 from orchestrator.domain.ids import JobId, ScheduleNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.notice import Event, notice_of_schedule
 from orchestrator.domain.schedule import OccurrenceStatus, Schedule, ScheduleStatus
+from orchestrator.domain.selection import EmptySelection, SelectionCollapsed
+from orchestrator.inventory.contents import NoInventory
+from orchestrator.inventory.match_devices import InventoryTooOld
 from orchestrator.store.engine.database import Transaction
-from orchestrator.store.schedules.occurrences import OccurrenceFacts
+from orchestrator.store.schedules.occurrences import Held, OccurrenceFacts
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.revoke_key import refusal_of_creator
 from orchestrator.usecases.jobs.last_job import last_job
@@ -27,6 +30,7 @@ from orchestrator.usecases.schedules.start_occurrence import MAKING, ByHand, Mak
 log = get_logger(__name__)
 
 _SCHEDULES_A_LOOK = 100
+_EXPANDED_AGAIN = timedelta(minutes=1)
 _CLOCKS = frozenset({"clock", "serve"})
 """Kinds of processes that fire schedules."""
 
@@ -59,10 +63,13 @@ async def _fire(app: App, number: ScheduleNumber, at: datetime | None) -> bool:
     except OccurrenceLost:
         log.info("occurrence.lost", schedule=number)
         return False
-    except TryLater:
-        raise
+    except TryLater as problem:
+        if making is None or making.schedule.order.source is None:
+            raise
+        await _try_again_soon(app, making, str(problem))
+        return False
     except (RequestRejected, CannotContinue) as problem:
-        await _set_aside(app, number, at if making is None else making.at, str(problem))
+        await _cannot_start(app, number, at if making is None else making.at, making, problem)
         return False
     except Exception as problem:
         log.exception("schedule.broke", schedule=number)
@@ -70,6 +77,22 @@ async def _fire(app: App, number: ScheduleNumber, at: datetime | None) -> bool:
         await _set_aside(app, number, at if making is None else making.at, fault)
         return False
     return making is not None
+
+
+async def _cannot_start(
+    app: App, number: ScheduleNumber, at: datetime | None, making: Making | None, problem: MusterError
+) -> None:
+    """Set the schedule aside, except where the next run may find what this one lacks."""
+    if making is not None and isinstance(problem, InventoryTooOld | NoInventory):
+        await _fail(app, making, str(problem))
+        return
+    if not isinstance(problem, EmptySelection | SelectionCollapsed):
+        await _set_aside(app, number, at, str(problem))
+        return
+    words = f"This run waits for a person. {problem}"
+    if making is not None and isinstance(problem, EmptySelection):
+        words += f" Once it has devices, `muster schedule resume {making.schedule.name}` lets the schedule go on."
+    await _set_aside(app, number, at, words, status=OccurrenceStatus.SKIPPED)
 
 
 async def _decide_due(app: App, number: ScheduleNumber) -> Making | None:
@@ -156,6 +179,8 @@ async def _decide_again(app: App, number: ScheduleNumber, at: datetime) -> Makin
                     await tx.occurrences.settle(number, at, OccurrenceStatus.QUEUED, decision.reason, now=now)
                 return None
             case Skip(status, reason):
+                if occurrence.reason and occurrence.status is OccurrenceStatus.STARTING:
+                    reason = f"{reason}; {occurrence.reason}"
                 if await tx.occurrences.settle(number, at, status, reason, now=now):
                     await _tell_if_missed(app, tx, schedule, at, decision)
                 return None
@@ -249,17 +274,40 @@ async def _tell_missed(app: App, tx: Transaction, schedule: Schedule, at: dateti
     await tell(app, tx, notice_of_schedule(schedule.name, Event.MISSED, words, key=key, facts=facts), schedule.channels)
 
 
-async def _set_aside(app: App, number: ScheduleNumber, at: datetime | None, reason: str) -> None:
+async def _try_again_soon(app: App, making: Making, reason: str) -> None:
+    """Let the moment be taken up again in a minute, by any clock, for as long as its run may start late."""
+    log.warning("moment.waits_for_graph", schedule=making.schedule.name, occurrence=making.at, reason=reason)
+    held = Held(making.schedule.number, making.at, making.holder)
+    async with app.store.transaction() as tx:
+        await tx.occurrences.extend(held, until=await tx.now() + _EXPANDED_AGAIN, reason=reason)
+
+
+async def _fail(app: App, making: Making, reason: str) -> None:
+    """The run did not start, and the next one may: an inventory that is too old is renewed meanwhile."""
+    schedule, at = making.schedule, making.at
+    async with app.store.transaction() as tx:
+        if await tx.occurrences.settle(schedule.number, at, OccurrenceStatus.FAILED, reason, now=await tx.now()):
+            words = f"The run of {_occurrence(at)} did not start: {reason}"
+            await _tell_missed(app, tx, schedule, at, words)
+    log.warning("moment.failed", schedule=schedule.name, occurrence=at, reason=reason)
+
+
+async def _set_aside(
+    app: App,
+    number: ScheduleNumber,
+    at: datetime | None,
+    reason: str,
+    *,
+    status: OccurrenceStatus = OccurrenceStatus.FAILED,
+) -> None:
     async with app.store.transaction() as tx:
         now = await tx.now()
         # First, and without reading it: it may be the definition that cannot be read.
         await tx.schedules.put(number, ScheduleStatus.SET_ASIDE, reason)
         name, next_at, channels = await tx.schedules.headline(number)
         occurrence = at or next_at
-        if occurrence is not None and not await tx.occurrences.settle(
-            number, occurrence, OccurrenceStatus.FAILED, reason, now=now
-        ):
-            await tx.occurrences.add([OccurrenceFacts(number, occurrence, OccurrenceStatus.FAILED, reason, now)])
+        if occurrence is not None and not await tx.occurrences.settle(number, occurrence, status, reason, now=now):
+            await tx.occurrences.add([OccurrenceFacts(number, occurrence, status, reason, now)])
         key = f"set-aside/{number}/{now.timestamp():.0f}"
         facts = {"moment": None if occurrence is None else _occurrence(occurrence)}
         await tell(app, tx, notice_of_schedule(name, Event.SET_ASIDE, reason, key=key, facts=facts), channels)

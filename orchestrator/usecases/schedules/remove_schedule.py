@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, Role
 from orchestrator.domain.confirmation import Facts, refuse_outdated
+from orchestrator.domain.selection import own_list
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.scopes import scope_of_schedule
 from orchestrator.usecases.schedules.describe_schedules import facts_shown
@@ -24,5 +25,6 @@ async def remove_schedule(
         if shown is not None:
             refuse_outdated(shown, await facts_shown(tx, await tx.schedules.by_name(name)))
         await tx.schedules.remove(name)
+        await tx.lists.discard(own_list(name))
         await tx.audit.write(by, "schedule.removed", name, reason=reason, now=await tx.now())
     log.info("schedule.removed", schedule=name, by=by.name)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from orchestrator.app import App
 from orchestrator.domain.access import Actor
 from orchestrator.domain.confirmation import Confirm, Facts, refuse_outdated
 from orchestrator.domain.errors import EmergencyStopped, IdempotencyConflict, StillRunning
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job
-from orchestrator.domain.schedule import OccurrenceStatus, Overlap, Schedule
+from orchestrator.domain.schedule import OccurrenceStatus, Overlap, Schedule, ScheduleStatus
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.schedules.occurrences import OccurrenceFacts
 from orchestrator.usecases.access.scopes import scope_of_schedule
 from orchestrator.usecases.jobs.idempotency import Idempotency, KeyTaken, job_of_key
 from orchestrator.usecases.operations.emergency_stop import halted_by
 from orchestrator.usecases.schedules.describe_schedules import facts_shown
+from orchestrator.usecases.schedules.expand_selection import ExpandedSelection, expanded, refuse_if_collapsed
 from orchestrator.usecases.schedules.fire_schedules import running_job
+from orchestrator.usecases.schedules.resume_schedule import resume_schedule
 from orchestrator.usecases.schedules.start_occurrence import MAKING, ByHand, Making, start_occurrence
 
 
@@ -28,33 +32,71 @@ async def run_schedule(
     idempotency_key: str | None = None,
     confirm: Confirm | None = None,
     shown: Facts | None = None,
+    accept: bool = False,
 ) -> Job:
     """The job, without a window, whatever the schedule's status; StillRunning where the last one has not ended.
 
     With a key that was used for the same request before, the answer is that job. ConfirmationOutdated where the
-    schedule or its list is not as it was `shown`.
+    schedule or its list is not as it was `shown`. `accept` runs a selection that shrank by more than half, and lets a
+    schedule go on that waited for this; without it that is SelectionCollapsed. EmptySelection.
     """
     idempotency = None if idempotency_key is None else Idempotency(by, idempotency_key, ["run", name, reason])
+    async with app.store.reading() as tx:
+        schedule = await tx.schedules.by_name(name)
+        by.grant.refuse_change(await scope_of_schedule(tx, schedule))
+        # Before a group is read for nothing; it is looked at again below.
+        done = None if idempotency is None else await job_of_key(tx, idempotency)
+    if done is not None:
+        return done
+    wish = _Wish(by, reason, idempotency, confirm, shown, accept=accept)
+    source = schedule.order.source
+    if source is None:
+        return await _run(app, name, wish, None)
+    async with expanded(app, name, schedule.order, source, by=by) as expansion:
+        if not accept:
+            refuse_if_collapsed(expansion, name)
+        by.grant.refuse_devices(expansion.version.devices)
+        job = await _run(app, name, wish, expansion)
+    if accept and schedule.status is ScheduleStatus.SET_ASIDE:
+        await resume_schedule(app, name, by=by, reason=reason)
+    return job
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """Who asks for the run, and what of it they agreed to."""
+
+    by: Actor
+    reason: str | None
+    idempotency: Idempotency | None
+    confirm: Confirm | None
+    shown: Facts | None
+    accept: bool
+
+
+async def _run(app: App, name: str, wish: _Wish, expansion: ExpandedSelection | None) -> Job:
+    by, idempotency = wish.by, wish.idempotency
     async with app.store.transaction() as tx:
         schedule = await tx.schedules.by_name(name)
         by.grant.refuse_change(await scope_of_schedule(tx, schedule))
         if (halted := await halted_by(app, tx, schedule.order.tenant)) is not None:
             raise EmergencyStopped(f"{halted} Schedules start nothing until it is lifted.")
-        version = await tx.lists.newest(schedule.order.list_name)
+        version = await tx.lists.newest(schedule.order.list_name) if expansion is None else expansion.version
         await tx.schedules.locked(schedule.number)
         # Not before the lock: a request that came twice at once may have made it meanwhile.
         done = None if idempotency is None else await job_of_key(tx, idempotency)
         if done is not None:
             return done
-        if shown is not None:
-            refuse_outdated(shown, await facts_shown(tx, schedule))
+        if wish.shown is not None:
+            refuse_outdated(wish.shown, await facts_shown(tx, schedule))
         now = await tx.now()
         cancels = await _in_its_way(tx, schedule)
-        if confirm is not None:
-            confirm(schedule.order.action, version.devices)
+        if wish.confirm is not None:
+            wish.confirm(schedule.order.action, version.devices)
         starting = OccurrenceFacts(schedule.number, now, OccurrenceStatus.STARTING, None, now, by=by.name)
         await tx.occurrences.add([starting], holder=app.worker, lease_until=now + MAKING)
-    making = Making(schedule, now, None, cancels, app.worker, ByHand(by, reason, idempotency, version.version))
+    by_hand = ByHand(by, wish.reason, idempotency, version.version, expansion)
+    making = Making(schedule, now, None, cancels, app.worker, by_hand)
     try:
         return await _started(app, making, idempotency)
     except BaseException as problem:

@@ -9,13 +9,15 @@ from orchestrator.domain.due import clock_time
 from orchestrator.domain.figures import plural, rfc3339
 from orchestrator.domain.recurrence import Cron, Every, Once
 from orchestrator.domain.schedule import OccurrenceStatus, Overlap
+from orchestrator.domain.selection import Selection, changes_words
 from orchestrator.domain.spans import span
 from orchestrator.domain.zones import zone_of
 from orchestrator.throttle.forecast_words import forecast_line
 
 if TYPE_CHECKING:
     from orchestrator.domain.recurrence import Recurrence
-    from orchestrator.domain.schedule import Schedule
+    from orchestrator.domain.schedule import Order, Schedule
+    from orchestrator.store.jobs.saved_lists import ListVersion
     from orchestrator.store.schedules.occurrences import OccurrenceFacts
     from orchestrator.usecases.schedules.describe_schedules import OccurrenceView, ScheduleView
 
@@ -40,7 +42,9 @@ def schedule_object(view: ScheduleView) -> dict[str, Any]:
         "priority": order.priority.value,
         "jobName": order.name,
         "jobReason": order.reason,
-        "list": order.list_name,
+        "list": order.list_name if order.source is None else None,
+        "source": None if order.source is None else source_object(order.source),
+        "change": None if order.source is None or view.version is None else change_object(view.version),
         "listVersion": None if view.version is None else view.version.version,
         "devices": None if view.version is None else view.version.devices,
         "rules": {
@@ -66,6 +70,23 @@ def schedule_object(view: ScheduleView) -> dict[str, Any]:
     }
 
 
+def source_object(source: Selection) -> dict[str, Any]:
+    """A selection that each run expands anew, in the words of the options."""
+    return {
+        "group": source.group,
+        "where": [condition.text for condition in source.conditions],
+        "device": list(source.devices),
+        "match": source.match or "auto",
+        "prefer": "newest" if source.prefer_newest else None,
+        "staleOk": source.is_stale_ok,
+    }
+
+
+def change_object(version: ListVersion) -> dict[str, Any]:
+    """How the last expansion of a selection differed from the one before it."""
+    return {"at": rfc3339(version.imported_at), "added": version.added, "removed": version.removed}
+
+
 def schedule_row(view: ScheduleView) -> dict[str, Any]:
     """A schedule on one line."""
     schedule = view.schedule
@@ -75,7 +96,7 @@ def schedule_row(view: ScheduleView) -> dict[str, Any]:
         "status": schedule.status.value,
         "rhythm": recurrence_words(schedule.recurrence),
         "action": schedule.order.action.value,
-        "list": schedule.order.list_name,
+        "list": schedule.order.devices_of,
         "next": view.upcoming[0].local.isoformat(timespec="seconds") if view.upcoming else "",
         "last": "" if last is None else f"{last.status} {_utc(last.at)}",
         "reason": schedule.reason or view.problem or "",
@@ -87,11 +108,6 @@ def schedule_facts(view: ScheduleView) -> dict[str, Any]:
     schedule = view.schedule
     order, rules = schedule.order, schedule.rules
     version = view.version
-    held = (
-        "there is no such list"
-        if version is None
-        else f"version {version.version}, {plural(version.devices, 'device')}"
-    )
     forecast = None if view.forecast is None else forecast_line(view.forecast)
     blackouts = [each.words for each in view.blackouts]
     return {
@@ -100,7 +116,7 @@ def schedule_facts(view: ScheduleView) -> dict[str, Any]:
         "why": schedule.reason or view.problem,
         "rhythm": recurrence_words(schedule.recurrence),
         "asks": f"{order.action}, via {order.via}, tenant {order.tenant}, priority {order.priority}",
-        "list": f"{order.list_name}: {held}",
+        **_devices_words(order, version),
         "takes": forecast,
         "daylight saving": _daylight_words(schedule.recurrence),
         "missed": f"runs if no later than {span(rules.start_within.total_seconds())}, else it is skipped and said",
@@ -114,6 +130,27 @@ def schedule_facts(view: ScheduleView) -> dict[str, Any]:
         "made": f"{rfc3339(schedule.created_at)} by {schedule.created_by}",
         "last": None if view.last is None else _last_words(view.last),
     }
+
+
+def _devices_words(order: Order, version: ListVersion | None) -> dict[str, str]:
+    """Whose devices are called, in words: the list, or the selection and what it came to when it was last expanded."""
+    if order.source is None:
+        held = (
+            "there is no such list"
+            if version is None
+            else f"version {version.version}, {plural(version.devices, 'device')}"
+        )
+        return {"list": f"{order.list_name}: {held}"}
+    if version is None:
+        return {"devices of": order.devices_of}
+    words = changes_words(
+        order.devices_of,
+        version=version.version,
+        devices=version.devices,
+        added=version.added,
+        removed=version.removed,
+    )
+    return {"devices of": f"{words} ({rfc3339(version.imported_at)}); expanded anew for each run"}
 
 
 def differences(before: Schedule, after: Schedule) -> dict[str, str]:
@@ -130,7 +167,8 @@ def _options(schedule: Schedule) -> dict[str, str]:
         "action": order.action,
         "via": order.via,
         "tenant": order.tenant,
-        "list": order.list_name,
+        "list": order.list_name if order.source is None else "",
+        **_source_options(order.source),
         "priority": order.priority,
         "name": order.name or "",
         "reason": order.reason or "",
@@ -143,6 +181,18 @@ def _options(schedule: Schedule) -> dict[str, str]:
         "carry-over": "yes" if rules.carry_over else "no",
         "jitter": span(rules.jitter.total_seconds()) if rules.jitter else "",
         "notify": ", ".join(schedule.channels),
+    }
+
+
+def _source_options(source: Selection | None) -> dict[str, str]:
+    found = Selection() if source is None else source
+    return {
+        "group": found.group or "",
+        "where": " and ".join(condition.text for condition in found.conditions),
+        "device": ", ".join(found.devices),
+        "match": found.match or "",
+        "prefer": "newest" if found.prefer_newest else "",
+        "stale-ok": "yes" if found.is_stale_ok else "",
     }
 
 

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from orchestrator.app import App
 from orchestrator.domain.access import Actor
 from orchestrator.domain.due import StartWindow
-from orchestrator.domain.errors import IllegalMove, MusterError, TryLater, WrongStatus
+from orchestrator.domain.errors import IllegalMove, MusterError, ScheduleInvalid, TryLater, WrongStatus
 from orchestrator.domain.ids import JobId, WorkerId
 from orchestrator.domain.job import Job, JobStatus
-from orchestrator.domain.schedule import Schedule
+from orchestrator.domain.schedule import Order, Schedule
 from orchestrator.domain.spans import span
 from orchestrator.store.engine.database import Transaction
+from orchestrator.store.jobs.saved_lists import ListVersion
 from orchestrator.store.schedules.occurrences import Held
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.throttle.forecast import Forecast
@@ -25,6 +26,7 @@ from orchestrator.usecases.jobs.forecast_job import forecast_new
 from orchestrator.usecases.jobs.idempotency import Idempotency
 from orchestrator.usecases.jobs.last_job import last_job
 from orchestrator.usecases.jobs.submit_list import ListRequest, submit_list
+from orchestrator.usecases.schedules.expand_selection import ExpandedSelection, expanded, refuse_if_collapsed
 
 log = get_logger(__name__)
 
@@ -40,12 +42,16 @@ class OccurrenceLost(MusterError):
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """Who wants a job of a schedule outside its recurrence, and why; `version` is that of the list agreed to."""
+    """Who wants a job of a schedule outside its recurrence, and why; `version` is that of the list agreed to.
+
+    `expansion` is what its selection came to, where it has one: it was agreed to as well.
+    """
 
     by: Actor
     reason: str | None = None
     idempotency: Idempotency | None = None
     version: int | None = None
+    expansion: ExpandedSelection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +67,56 @@ class Making:
 
 
 async def start_occurrence(app: App, making: Making) -> Job:
-    """The job of this moment; OccurrenceLost where somebody else makes it."""
+    """The job of this moment; OccurrenceLost where somebody else makes it.
+
+    A schedule with a selection is expanded first: EmptySelection, SelectionCollapsed where a person has to decide.
+    """
+    schedule, by_hand = making.schedule, making.by_hand
+    order = schedule.order
+    if order.source is not None and (by_hand is None or by_hand.expansion is None):
+        held = Held(schedule.number, making.at, making.holder)
+        async with (
+            signs_of_life(app, held),
+            expanded(app, schedule.name, order, order.source, by=the_schedule(schedule)) as expansion,
+        ):
+            refuse_if_collapsed(expansion, schedule.name)
+            refuse_above_ceiling(order, expansion)
+            return await _start(app, making, expansion.version, expansion)
+    if by_hand is not None and by_hand.expansion is not None:
+        return await _start(app, making, by_hand.expansion.version, by_hand.expansion)
+    async with app.store.reading() as tx:
+        version = await tx.lists.newest(order.list_name)
+    if by_hand is not None and by_hand.version not in {None, version.version}:
+        raise WrongStatus(f"List {version.name!r} was imported anew just now. Look at it, and run the schedule again.")
+    return await _start(app, making, version, None)
+
+
+def refuse_above_ceiling(order: Order, expansion: ExpandedSelection) -> None:
+    """ScheduleInvalid where a selection has grown beyond what whoever wrote the schedule may ask in one job."""
+    if order.ceiling is not None and expansion.version.devices > order.ceiling:
+        raise ScheduleInvalid(
+            f"The selection ({expansion.label}) has {expansion.version.devices:,} devices by now, and whoever wrote "
+            f"this schedule may ask {order.ceiling:,} in one job. Somebody with another limit may change it."
+        )
+
+
+async def _start(app: App, making: Making, version: ListVersion, expansion: ExpandedSelection | None) -> Job:
     schedule, window, by_hand = making.schedule, making.window, making.by_hand
     held = Held(schedule.number, making.at, making.holder)
     async with app.store.reading() as tx:
-        version = await tx.lists.newest(schedule.order.list_name)
         left = await _left(tx, schedule) if schedule.rules.carry_over else None
-    if by_hand is not None and by_hand.version not in {None, version.version}:
-        raise WrongStatus(f"List {version.name!r} was imported anew just now. Look at it, and run the schedule again.")
     if making.cancels is not None:
         await _cancel(app, making.cancels, schedule)
     order = schedule.order
     forecast = await forecast_new(app, app.tenant(order.tenant), version.devices, order.priority)
     note = too_long(forecast, None if window is None else window.ends - app.clock.now())
+    if expansion is not None:
+        note = ". ".join(each for each in (expansion.words, note) if each)
 
     async def become(tx: Transaction, job: Job) -> None:
         now = await tx.now()
+        if expansion is not None:
+            await expansion.publish(tx)
         if not await tx.occurrences.start(held, job.id, list_version=version.version, reason=note, now=now):
             raise OccurrenceLost(f"moment {making.at} of schedule {schedule.name} is another clock's by now")
         if left is not None:
@@ -94,7 +134,7 @@ async def start_occurrence(app: App, making: Making) -> Job:
         reason=None if by_hand is None else by_hand.reason,
         idempotency=None if by_hand is None else by_hand.idempotency,
     )
-    async with _signs_of_life(app, held):
+    async with signs_of_life(app, held):
         job = await submit_list(app, request, version, together_with=become)
     log.info("occurrence.started", schedule=schedule.name, instant=making.at, job=job.id, note=note)
     return job
@@ -141,8 +181,11 @@ async def _cancel(app: App, job: JobId, schedule: Schedule) -> None:
 
 
 @asynccontextmanager
-async def _signs_of_life(app: App, held: Held) -> AsyncIterator[None]:
-    """Hold the moment for as long as the list is read; a large one takes longer than a killed clock is waited for."""
+async def signs_of_life(app: App, held: Held) -> AsyncIterator[None]:
+    """Hold the moment for as long as the list is read or its selection expanded.
+
+    A large one takes longer than a killed clock is waited for.
+    """
     beating = asyncio.create_task(_beat(app, held))
     try:
         yield

@@ -1,0 +1,75 @@
+"""Devices that are chosen without a file: by name, by conditions, from a saved list or a group; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.domain.conditions import Condition
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.figures import plural
+from orchestrator.domain.inventory import Identifier
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Where the devices come from instead of a file: exactly one of the first four.
+
+    `match` says by what `devices` are named, None tries all kinds. `prefer_newest` takes the device that was in contact
+    last where several are meant. `is_stale_ok` uses the inventory however old it is.
+    """
+
+    devices: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    list_name: str | None = None
+    group: str | None = None
+    match: Identifier | None = None
+    prefer_newest: bool = False
+    is_stale_ok: bool = False
+
+    @property
+    def label(self) -> str:
+        """The name of the selection where a job would name its file."""
+        if self.list_name is not None:
+            return self.list_name
+        if self.group is not None:
+            return f"group {self.group}"
+        return ", ".join(self.devices) or " and ".join(condition.text for condition in self.conditions)
+
+
+class EmptySelection(RequestRejected):
+    """No device is selected that can take a ConfigMgr action."""
+
+
+class SelectionCollapsed(RequestRejected):
+    """The selection of a schedule has less than half of the devices of the last run; a person decides."""
+
+
+def own_list(schedule: str) -> str:
+    """The name of the list that holds what a schedule's selection came to; no list of a person can have this name."""
+    return f"{OWN_LIST_MARK}{schedule}"
+
+
+def is_own_list(name: str) -> bool:
+    """Whether a list holds what a schedule's selection came to."""
+    return name.startswith(OWN_LIST_MARK)
+
+
+def refuse_collapsed(label: str, *, before: int, devices: int, schedule: str) -> None:
+    """SelectionCollapsed where less than half of the devices of the last run are left."""
+    if devices * 2 < before:
+        raise SelectionCollapsed(
+            f"The selection ({label}) has {plural(devices, 'device')}, and {before:,} when it was last expanded: it "
+            "shrank by more than half, so a person has to decide. If this is right, "
+            f"`muster schedule run {schedule} --accept` runs it as it is now; if not, mend the group or the inventory "
+            f"and say `muster schedule resume {schedule}`."
+        )
+
+
+def changes_words(label: str, *, version: int, devices: int, added: int, removed: int) -> str:
+    """What a selection came to, and how that differs from the last time: "group Berlin: 20 devices, 2 new, 1 gone"."""
+    if version == 1:
+        return f"{label}: {plural(devices, 'device')}"
+    return f"{label}: {plural(devices, 'device')}, {added:,} new and {removed:,} gone since the last time"
+
+
+OWN_LIST_MARK = "@"
