@@ -18,6 +18,7 @@ from orchestrator.domain.ids import JobNumber, WorkerId
 from orchestrator.domain.known_waits import KnownWaits
 from orchestrator.domain.notice import Channel, Delivery, Notice
 from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.target import TargetFacts
 from orchestrator.domain.tenant import Tenant
 from orchestrator.queueing.batch_queue import BatchQueue
 from orchestrator.store.engine.database import Store
@@ -139,7 +140,7 @@ class App:
     waits: KnownWaits = field(default_factory=KnownWaits)
     messenger: Messenger = field(default_factory=Messenger)
     read: Callable[[Tenant], Awaitable[Reads]] = _no_reads
-    words: dict[tuple[JobNumber, ErrorGroup], str] = field(default_factory=dict)
+    examples: dict[tuple[JobNumber, ErrorGroup], TargetFacts] = field(default_factory=dict)
 
     @property
     def metrics(self) -> Metrics:

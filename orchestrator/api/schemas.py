@@ -54,6 +54,8 @@ class ErrorFacts(JsonModel):
     hint: str
     example_request_id: str | None
     example_message: str | None = None
+    example_device: str | None = None
+    example_device_name: str | None = None
 
 
 class WaitingForFacts(JsonModel):
@@ -119,6 +121,7 @@ class TargetView(JsonModel):
 
     line: int
     device: str
+    device_name: str | None = Field(description="The list's name of it, else that of the inventory.")
     status: TargetStatus
     http_status: int | None
     error_code: str | None

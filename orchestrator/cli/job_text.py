@@ -74,6 +74,9 @@ def say_errors(errors: Sequence[ErrorView], job: JobId, *, err: bool = False) ->
             say(f"  It said: {shown(error.example_message)}", err=err)
         say(f"  {shown(error.meaning)}", err=err)
         say(f"  {shown(with_job_id(error.hint, job))}", err=err)
+        if error.example_device:
+            name = f"{shown(error.example_device_name)} " if error.example_device_name else ""
+            say(Styled(f"  for example {name}{shown(error.example_device)}", dim=True), err=err)
         if error.example_request_id:
             say(Styled(f"  example request id {error.example_request_id}", dim=True), err=err)
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from orchestrator.usecases.jobs.describe_jobs import JobView
 
 _STATUSES = tuple(status.value for status in TargetStatus)
-_TARGET_COLUMNS = ("line", "device", "status", "httpStatus", "errorCode", "errorMessage", "attempts")
+_TARGET_COLUMNS = ("line", "deviceName", "device", "status", "httpStatus", "errorCode", "errorMessage", "attempts")
 _LIST_RANK = ("id", "status", "action", "failed", "uncertain", "accepted", "devices", "left", "name", "submitted")
-_TARGET_RANK = ("device", "status", "line", "errorCode", "httpStatus", "errorMessage", "attempts")
+_TARGET_RANK = ("device", "status", "deviceName", "line", "errorCode", "httpStatus", "errorMessage", "attempts")
 _PAGE = 1000
 
 
@@ -89,7 +89,7 @@ def errors(invocation: Invocation, wanted: str) -> None:
 @click.argument("wanted", metavar="ID")
 @click.option("--status", metavar="STATUS,…", help=f"Only those that are {', '.join(_STATUSES)}.")
 @click.option("--error", "code", metavar="CODE", help="Only those with this error code.")
-@click.option("--search", metavar="TEXT", help="Only devices whose id contains it.")
+@click.option("--search", metavar="TEXT", help="Only devices whose name, user or id contains it.")
 @click.option("--after", "after_line", type=click.IntRange(0), default=0, help="Go on after this line of the input.")
 @click.option("--limit", type=click.IntRange(1), help="How many; 100 in a table, all of them otherwise.")
 @output_option

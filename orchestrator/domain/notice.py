@@ -10,9 +10,14 @@ from typing import Any
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.job import Job, JobStatus, Tally
+from orchestrator.domain.plain_text import shown
+from orchestrator.domain.target import TargetFacts
 
 LARGEST_GROUPS = 3
 """Error groups that a notice names; all of them are in the report."""
+
+MOST_DEVICES = 5
+"""Devices that a notice names of those that failed or are uncertain."""
 
 
 class Event(StrEnum):
@@ -92,9 +97,15 @@ Delivery = Delivered | Undelivered
 
 
 def notice_of_job(
-    job: Job, tally: Tally, errors: Mapping[ErrorGroup, ErrorCount], *, key: str, link: str | None
+    job: Job,
+    tally: Tally,
+    errors: Mapping[ErrorGroup, ErrorCount],
+    *,
+    key: str,
+    link: str | None,
+    devices: Sequence[TargetFacts] = (),
 ) -> Notice:
-    """How a job ended: how many, how many not, the largest error groups, and where to look."""
+    """How a job ended: how many, how many not, the largest error groups, some devices of them, and where to look."""
     event = event_of_job(job.status, tally)
     name = job.schedule or job.name or job.id
     title = f"{name}: {_ENDS[event]} ({job.action}, {tally.total:,} {_devices(tally.total)})"
@@ -103,6 +114,9 @@ def notice_of_job(
         lines.append(job.reason)
     largest = sorted(errors.items(), key=lambda item: -item[1].count)[:LARGEST_GROUPS]
     lines += [f"{count.count:,} {group.status}: {_error(group)}" for group, count in largest]
+    if devices:
+        more = " …" if tally.failed + tally.uncertain > len(devices) else ""
+        lines.append(f"Devices: {', '.join(shown(device.name or device.device) for device in devices)}{more}")
     lines.append(link or f"muster job show {job.id}")
     return Notice(
         key=key,
@@ -120,6 +134,10 @@ def notice_of_job(
             "counts": {"total": tally.total, **asdict(tally)},
             "errors": [
                 {"httpStatus": group.http_status, "code": group.code, "count": count.count} for group, count in largest
+            ],
+            "devices": [
+                {"id": device.device, "name": device.name, "status": device.status.value, "code": device.error_code}
+                for device in devices
             ],
             "link": link,
         },

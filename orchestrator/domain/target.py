@@ -72,3 +72,4 @@ class TargetFacts:
     client_request_id: str | None
     first_attempt_at: datetime | None
     finished_at: datetime | None
+    name: str | None = None

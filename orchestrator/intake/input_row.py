@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from orchestrator.domain.device import Device
 from orchestrator.domain.target import RowVerdict
+from orchestrator.intake.noise import bare
 
 
 class InputRow(NamedTuple):
@@ -22,3 +23,12 @@ class InputRow(NamedTuple):
     device: Device | None = None
     matched_by: str | None = None
     name: str | None = None
+
+
+def name_of(row: InputRow, place: int | None) -> str | None:
+    """The name of the row's device: the list's own, whose column is at `place`, else that of the inventory."""
+    listed = bare(row.cells[place]) if place is not None and place < len(row.cells) else ""
+    return (listed or row.name or "")[:_LONGEST_NAME] or None
+
+
+_LONGEST_NAME = 256

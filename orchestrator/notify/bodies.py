@@ -53,9 +53,11 @@ def teams_body(notice: Notice) -> bytes:
 
 def slack_body(notice: Notice) -> bytes:
     """A message with a bold first line. https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks"""
-    title, *lines = (_escaped_slack(line) for line in (notice.title, *notice.lines))
-    text = "\n".join([f"*{title}*", *lines])
-    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": text[:_LONGEST_SLACK]}}]
+    link = notice.facts.get("link")
+    lines = (f"<{line}>" if line == link else _escaped_slack(line) for line in notice.lines)
+    text = "\n".join([f"*{_escaped_slack(notice.title)}*", *lines])
+    # Verbatim: a device may be called like a channel or a link, and Slack would make one of it.
+    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": text[:_LONGEST_SLACK], "verbatim": True}}]
     return _json({"text": _escaped_slack(notice.title), "blocks": blocks})
 
 

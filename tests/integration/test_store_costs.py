@@ -18,6 +18,7 @@ from orchestrator.domain.job_filter import EVERY_JOB
 from orchestrator.engine.recovery import LEASE
 from orchestrator.store.engine.database import Store, Transaction, open_store
 from orchestrator.store.engine.indexes import complete_metadata
+from orchestrator.store.jobs.targets import TargetSearch
 from tests.support.apps import an_app, submitted
 from tests.support.builders import ALICE, LANE, NOW, StoreWorker, a_job
 from tests.support.clock import ManualClock
@@ -86,7 +87,7 @@ async def test_one_device_among_many_batches_is_found_by_a_few_questions(store: 
 
     with statements_of(store) as statements:
         async with store.reading() as tx:
-            found = await tx.targets.page(job.number, job.id, limit=50, search=everyone[-2].device)
+            found = await tx.targets.page(job.number, job.id, limit=50, search=TargetSearch(everyone[-2].device))
             nobody = await tx.targets.page(job.number, job.id, limit=50, code="Nothing")
             some = await tx.targets.page(job.number, job.id, limit=4, after_line=everyone[1500].line)
 

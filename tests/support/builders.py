@@ -76,7 +76,7 @@ async def a_job(
     now: datetime = NOW,
 ) -> Job:
     """A stored job of so many targets in batches of `size`; `answered`, as if Graph had answered it before."""
-    lines = list(enumerate(device_ids(targets), 2))
+    lines = [(line, device, None) for line, device in enumerate(device_ids(targets), 2)]
     batches = [lines[start : start + size] for start in range(0, targets, size)]
     job_id = JobId("".join(secrets.choice("bcdfghjk") for _ in range(12)))
     async with store.transaction() as tx:

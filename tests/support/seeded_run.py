@@ -185,7 +185,8 @@ class _Run:
         async with app.store.transaction() as tx:
             now = await tx.now()
             await tx.reception.add_page(reception.number, 0, (2, lines[-1][0]), pack(rows), now=now)
-            batches = [lines[start : start + size] for start in range(0, len(lines), size)]
+            named = [(line, device, None) for line, device in lines]
+            batches = [named[start : start + size] for start in range(0, len(lines), size)]
             await tx.reception.add_batches(reception.number, 0, batches, now=now)
         reception.total = len(lines)
         brake = chance.choice([BrakeOptions(), BrakeOptions(100, 1), BrakeOptions(10, 20)])

@@ -166,6 +166,8 @@ class TargetRow(Base):
     job_number: Mapped[int] = mapped_column(_BigKey, primary_key=True, autoincrement=False)
     line: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     device: Mapped[str] = mapped_column(Text)
+    # As the list has it. Where the list has none, readers look into the inventory.
+    name: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(String(12))
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
     uncharged: Mapped[int] = mapped_column(Integer, server_default="0")

@@ -87,7 +87,7 @@ class Inventories:
     async def compare(self, number: InventoryNumber, tenant: str) -> tuple[int, InventoryChanges]:
         """The devices of the inventory in force, as a count, and what a new inventory would change of them."""
         old, new = aliased(InventoryDeviceRow), aliased(InventoryDeviceRow)
-        current = await self._current(tenant)
+        current = await self.current_number(tenant)
         in_new = select(func.count()).select_from(new).where(new.inventory == number)
         devices = int((await self._connection.execute(in_new)).scalar_one())
         if current is None:
@@ -239,9 +239,11 @@ class Inventories:
             .values(status="old")
         )
 
-    async def _current(self, tenant: str) -> int | None:
+    async def current_number(self, tenant: str) -> InventoryNumber | None:
+        """The number of the inventory in force of a tenant; None where there is none."""
         query = select(InventoryRow.number).where(InventoryRow.tenant == tenant, InventoryRow.status == "current")
-        return (await self._connection.execute(query)).scalar()
+        number = (await self._connection.execute(query)).scalar()
+        return None if number is None else InventoryNumber(number)
 
     async def _one(self, *conditions: ColumnElement[bool]) -> Inventory | None:
         row = (await self._connection.execute(select(InventoryRow.__table__).where(*conditions))).one_or_none()

@@ -90,9 +90,9 @@ class Reception:
         await self._connection.execute(update(JobRow).where(JobRow.number == number).values(touched_at=now))
 
     async def add_batches(
-        self, number: JobNumber, first: int, batches: Sequence[Sequence[tuple[int, str]]], *, now: datetime
+        self, number: JobNumber, first: int, batches: Sequence[Sequence[tuple[int, str, str | None]]], *, now: datetime
     ) -> None:
-        """Batches of (line, device), numbered from `first`: two statements, however many devices."""
+        """Batches of (line, device, name), numbered from `first`: two statements, however many devices."""
         slices = (
             {
                 "job_number": number,
@@ -110,7 +110,7 @@ class Reception:
             insert(BatchRow).from_select(list(_BATCH_COLUMNS), chosen, include_defaults=False),
             json_rows.payload(slices),
         )
-        targets = [(number, line, device, "waiting") for batch in batches for line, device in batch]
+        targets = [(number, line, device, name, "waiting") for batch in batches for line, device, name in batch]
         await new_rows.add(self._connection, TargetRow, _TARGET_COLUMNS, targets)
         await self._connection.execute(update(JobRow).where(JobRow.number == number).values(touched_at=now))
 
@@ -218,6 +218,7 @@ _TARGET_COLUMNS: json_rows.Columns = {
     "job_number": BigInteger(),
     "line": BigInteger(),
     "device": Text(),
+    "name": Text(),
     "status": Text(),
 }
 _BATCH_COLUMNS: json_rows.Columns = {

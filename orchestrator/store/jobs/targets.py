@@ -3,23 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Integer, Text, Update, and_, case, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    Update,
+    and_,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup, TargetChange
-from orchestrator.domain.ids import JobId, JobNumber, client_request_id
+from orchestrator.domain.ids import InventoryNumber, JobId, JobNumber, client_request_id
 from orchestrator.domain.mending import PERMANENT_STATUSES
 from orchestrator.domain.target import LOST_CALL, TargetFacts, TargetStatus
 from orchestrator.store.engine import array_rows, json_rows
 from orchestrator.store.engine.errors_text import pack_errors, unpack_errors
 from orchestrator.store.engine.kept_json import kept_lines
 from orchestrator.store.engine.plain_text import storable
-from orchestrator.store.engine.rows import AnyRow, BatchRow, TargetRow
+from orchestrator.store.engine.rows import AnyRow, BatchRow, InventoryDeviceRow, TargetRow
 from orchestrator.store.engine.times import UtcDateTime
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSearch:
+    """A text that is looked for in a device's id and name, and in its name and user in the inventory of this number."""
+
+    text: str
+    inventory: InventoryNumber | None = None
 
 
 class Targets:
@@ -43,7 +66,7 @@ class Targets:
         limit: int,
         statuses: Sequence[TargetStatus] = (),
         code: str | None = None,
-        search: str | None = None,
+        search: TargetSearch | None = None,
     ) -> list[TargetFacts]:
         """Targets in the input's order, those after `after_line`, with these statuses (all if none is given)."""
         found: list[TargetFacts] = []
@@ -79,7 +102,7 @@ class Targets:
         *,
         statuses: Sequence[TargetStatus],
         code: str | None = None,
-        search: str | None = None,
+        search: TargetSearch | None = None,
         permanent: bool | None = None,
     ) -> int:
         """How many targets fit; what is on its way counts as waiting. It looks at every target of the job.
@@ -90,6 +113,13 @@ class Targets:
         if permanent is not None:
             query = query.where(_IS_PERMANENT if permanent else ~_IS_PERMANENT)
         return int((await self._connection.execute(query)).scalar_one())
+
+    async def known_as(self, number: JobNumber, search: TargetSearch) -> frozenset[str]:
+        """The devices of the job whose name or user in the inventory contains the text."""
+        if search.inventory is None:
+            return frozenset()
+        query = select(TargetRow.device).where(TargetRow.job_number == number, TargetRow.device.in_(_known_as(search)))
+        return frozenset((await self._connection.execute(query)).scalars())
 
     async def between(self, number: JobNumber, job: JobId, first: int, last: int) -> list[TargetFacts]:
         """The targets of these lines."""
@@ -218,14 +248,35 @@ def _storable(change: TargetChange) -> TargetChange:
     )
 
 
-def _fitting(statuses: Sequence[TargetStatus], code: str | None, search: str | None) -> Iterator[ColumnElement[bool]]:
-    """Conditions for targets with these statuses, this error code, and this in the device's id, in any letter case."""
+def _fitting(
+    statuses: Sequence[TargetStatus], code: str | None, search: TargetSearch | None
+) -> Iterator[ColumnElement[bool]]:
+    """Conditions for targets with these statuses and this error code, in any letter case, that the search finds."""
     if statuses:
         yield TargetRow.status.in_({_stored(status) for status in statuses})
     if code is not None:
         yield func.lower(TargetRow.error_code) == code.lower()
-    if search:
-        yield func.lower(TargetRow.device).contains(search.lower(), autoescape=True)
+    if search is not None:
+        text = search.text
+        columns = (func.lower(TargetRow.device), func.lower(TargetRow.name))
+        in_list = (
+            # SQLite lowers ASCII letters only, so the text is also looked for as it was written.
+            TargetRow.name.contains(text, autoescape=True),
+            *(column.contains(text.lower(), autoescape=True) for column in columns),
+        )
+        yield or_(*in_list, *((TargetRow.device.in_(_known_as(search)),) if search.inventory is not None else ()))
+
+
+def _known_as(search: TargetSearch) -> Select[str]:
+    """The ids of the devices whose name or user in the inventory contains the text."""
+    folded = search.text.casefold()
+    return select(InventoryDeviceRow.id).where(
+        InventoryDeviceRow.inventory == search.inventory,
+        or_(
+            InventoryDeviceRow.name_key.contains(folded, autoescape=True),
+            func.lower(InventoryDeviceRow.user_principal_name).contains(folded, autoescape=True),
+        ),
+    )
 
 
 _IS_PERMANENT = and_(
@@ -254,6 +305,7 @@ def _facts(row: AnyRow, job: JobId, *, sending: bool) -> TargetFacts:
         client_request_id=client_request_id(job, row.line, attempts) if attempts else None,
         first_attempt_at=row.first_attempt_at,
         finished_at=row.finished_at,
+        name=row.name,
     )
 
 

@@ -18,10 +18,11 @@ from orchestrator.domain.waiting import WaitingFor
 from orchestrator.graph.error_catalogue import meaning
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.jobs import Waiting
+from orchestrator.usecases.jobs.device_names import search_of, with_names
 from orchestrator.usecases.jobs.explain_waiting import Surroundings, explain, surroundings_of
 from orchestrator.usecases.jobs.forecast_job import finish_time, lane_paces, lane_standings, rates_of_late
 
-_MOST_WORDS = 10_000
+_MOST_EXAMPLES = 10_000
 _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
@@ -37,6 +38,8 @@ class ErrorView:
     hint: str
     example_request_id: str | None
     example_message: str | None = None
+    example_device: str | None = None
+    example_device_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,30 +82,41 @@ async def describe_job(app: App, wanted: str) -> JobView:
         job = await tx.jobs.find(wanted)
         tally = (await tx.jobs.tallies([job.number]))[job.number]
         errors = await tx.jobs.errors(job.number)
-        words = {group: await _words_of(app, tx, job, group) for group in errors}
+        examples = {group: await _example_of(app, tx, job, group) for group in errors}
         waiting = await _waiting_beside(tx, [job])
         retries = await tx.jobs.retried_by([job.id])
         brake = await _brake_view(tx, job, tally, errors)
     outlook = await _outlook(app, [job], {job.number: tally}, waiting)
     shown = _shown(job, tally, errors, outlook.get(job.number, _NO_OUTLOOK))
     named = tuple(
-        replace(error, example_message=words.get(ErrorGroup(error.status, error.http_status, error.code)))
+        _with_example(error, examples.get(ErrorGroup(error.status, error.http_status, error.code)))
         for error in shown.errors
     )
     return replace(shown, errors=named, retried_by=retries.get(job.id, ()), brake=brake)
 
 
-async def _words_of(app: App, tx: Transaction, job: Job, group: ErrorGroup) -> str | None:
-    """What was answered to one device of the group; looked for once, since it never changes."""
+async def _example_of(app: App, tx: Transaction, job: Job, group: ErrorGroup) -> TargetFacts | None:
+    """One device of the group with what was answered to it; looked for once, since it never changes."""
     key = (job.number, group)
-    if key not in app.words:
+    if key not in app.examples:
         found = await tx.targets.page(job.number, job.id, limit=1, statuses=(group.status,), code=group.code)
-        if not found or not found[0].error_message:
+        if not found:
             return None
-        if len(app.words) >= _MOST_WORDS:
-            app.words.clear()
-        app.words[key] = found[0].error_message
-    return app.words[key]
+        if len(app.examples) >= _MOST_EXAMPLES:
+            app.examples.clear()
+        app.examples[key] = (await with_names(tx, job, found))[0]
+    return app.examples[key]
+
+
+def _with_example(error: ErrorView, example: TargetFacts | None) -> ErrorView:
+    if example is None:
+        return error
+    return replace(
+        error,
+        example_message=example.error_message or None,
+        example_device=example.device,
+        example_device_name=example.name,
+    )
 
 
 async def _brake_view(tx: Transaction, job: Job, tally: Tally, errors: Mapping[ErrorGroup, ErrorCount]) -> BrakeView:
@@ -149,12 +163,22 @@ async def list_targets(
     after_line: int = 0,
     limit: int,
 ) -> list[TargetFacts]:
-    """Targets in the order of the input; the last line is where the next page goes on."""
+    """Targets in the order of the input; the last line is where the next page goes on.
+
+    `search` is looked for in ids, names and users.
+    """
     async with app.store.reading() as tx:
         job = await tx.jobs.find(wanted)
-        return await tx.targets.page(
-            job.number, job.id, after_line=after_line, limit=limit, statuses=statuses, code=code, search=search
+        found = await tx.targets.page(
+            job.number,
+            job.id,
+            after_line=after_line,
+            limit=limit,
+            statuses=statuses,
+            code=code,
+            search=await search_of(tx, job, search),
         )
+        return await with_names(tx, job, found)
 
 
 @dataclass(frozen=True, slots=True)

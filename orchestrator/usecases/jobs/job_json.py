@@ -88,6 +88,8 @@ def error_object(error: ErrorView) -> dict[str, Any]:
         "hint": error.hint,
         "exampleRequestId": error.example_request_id,
         "exampleMessage": error.example_message,
+        "exampleDevice": error.example_device,
+        "exampleDeviceName": error.example_device_name,
     }
 
 
@@ -96,6 +98,7 @@ def target_object(target: TargetFacts) -> dict[str, Any]:
     return {
         "line": target.line,
         "device": target.device,
+        "deviceName": target.name,
         "status": target.status.value,
         "httpStatus": target.http_status,
         "errorCode": target.error_code,

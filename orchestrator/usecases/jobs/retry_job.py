@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, scope_of
@@ -15,11 +15,11 @@ from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Intake, Job, JobStatus, Tally
 from orchestrator.domain.mending import may_mend
 from orchestrator.domain.target import TargetFacts, TargetStatus
-from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.pages import unpack
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.reception import NewJob
 from orchestrator.usecases.jobs.cancel_job import cancel_rest
+from orchestrator.usecases.jobs.device_names import search_of
 from orchestrator.usecases.jobs.idempotency import Idempotency, KeyTaken, job_of_key
 from orchestrator.usecases.jobs.job_lane import refuse_other_tenant
 from orchestrator.usecases.jobs.submit_job import JobReception, new_job_id, publish_reception, receiving
@@ -32,13 +32,15 @@ class RetryWish:
     """Which targets go into a retry.
 
     Without `statuses` and without a `code` these are the failures that another attempt may mend; `permanent` says
-    whether the others are taken too, and is derived where it is None.
+    whether the others are taken too, and is derived where it is None. `search` is looked for in a device's id and name;
+    `known_as` are the devices whose name or user in the inventory has it.
     """
 
     statuses: frozenset[TargetStatus] = frozenset()
     code: str | None = None
     search: str | None = None
     permanent: bool | None = None
+    known_as: frozenset[str] = frozenset()
 
     @property
     def wanted(self) -> frozenset[TargetStatus]:
@@ -54,11 +56,16 @@ class RetryWish:
         """Whether this target goes into the retry."""
         if self.code is not None and (target.error_code or "").casefold() != self.code.casefold():
             return False
-        if self.search is not None and self.search.lower() not in target.device.lower():
+        if self.search and not self._finds(target):
             return False
         if target.status not in self.wanted:
             return False
         return self.takes_permanent or may_mend(target.status, target.http_status)
+
+    def _finds(self, target: TargetFacts) -> bool:
+        text = (self.search or "").lower()
+        is_in_list = text in target.device.lower() or text in (target.name or "").lower()
+        return is_in_list or target.device in self.known_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ async def retry_job(
     confirm: Confirm | None = None,
     shown: Facts | None = None,
 ) -> Job:
-    """A linked job of the targets with these statuses (this error code, this in their id), under their old lines.
+    """A linked job of the targets with these statuses (this error code, this text), under their old lines.
 
     Which ones that are without statuses and code, and what `permanent` does: RetryWish. What still waits in a paused or
     stopped job ends there in the commit that publishes the new job: no device is in two jobs, and none in neither.
@@ -107,6 +114,8 @@ async def retry_job(
     wish = RetryWish(frozenset(statuses), code, search, permanent)
     async with app.store.reading() as tx:
         old = await tx.jobs.find(wanted)
+        if (looked_for := await search_of(tx, old, search)) is not None:
+            wish = replace(wish, known_as=await tx.targets.known_as(old.number, looked_for))
         by.grant.refuse_change(scope_of(old.action, old.tenant, 0))
         refuse_other_tenant(app, old)
         counted = await _counted(tx, old, wish)
@@ -211,7 +220,7 @@ async def _receive(app: App, reception: JobReception, old: Job, wish: RetryWish)
         wanted = {target.line: Device.from_key(target.device) for target in facts if wish.includes(target)}
         if wanted:
             stored = await asyncio.to_thread(unpack, page.payload)
-            rows = [InputRow(row.line, row.cells, device=wanted[row.line]) for row in stored if row.line in wanted]
+            rows = [row._replace(device=wanted[row.line]) for row in stored if row.line in wanted]
             await reception.add(rows)
             count += len(rows)
     if not count:
@@ -241,9 +250,10 @@ async def _counted(tx: Transaction, old: Job, wish: RetryWish) -> RetryPreview:
     """How many targets fit before anything is changed."""
     statuses = sorted(wish.wanted)
     if wish.code is not None or wish.search:
-        fits = await tx.targets.count_fitting(old.number, statuses=statuses, code=wish.code, search=wish.search)
+        search = await search_of(tx, old, wish.search)
+        fits = await tx.targets.count_fitting(old.number, statuses=statuses, code=wish.code, search=search)
         permanent = await tx.targets.count_fitting(
-            old.number, statuses=statuses, code=wish.code, search=wish.search, permanent=True
+            old.number, statuses=statuses, code=wish.code, search=search, permanent=True
         )
     else:
         tally = (await tx.jobs.tallies([old.number]))[old.number]
@@ -263,9 +273,8 @@ async def _refuse_to_end(tx: Transaction, old: Job, tally: Tally, wish: RetryWis
         raise WrongStatus(f"Job {old.id} still has calls on their way. Ask again in a moment.")
     if wish.code is None and not wish.search:
         return
-    fit = await tx.targets.count_fitting(
-        old.number, statuses=[TargetStatus.WAITING], code=wish.code, search=wish.search
-    )
+    search = await search_of(tx, old, wish.search)
+    fit = await tx.targets.count_fitting(old.number, statuses=[TargetStatus.WAITING], code=wish.code, search=search)
     if 0 < fit < tally.waiting:
         raise WrongStatus(
             f"In job {old.id} {plural(tally.waiting, 'device')} wait and {fit:,} of them fit, but a retry of what "

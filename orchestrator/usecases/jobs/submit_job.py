@@ -21,7 +21,8 @@ from orchestrator.domain.job import Intake, Job, Priority
 from orchestrator.domain.tenant import Tenant
 from orchestrator.engine.publish_waiting import publish_job
 from orchestrator.intake.device_list import DeviceList, IntakeOptions
-from orchestrator.intake.input_row import InputRow
+from orchestrator.intake.identifiers import name_column
+from orchestrator.intake.input_row import InputRow, name_of
 from orchestrator.intake.pages import pack
 from orchestrator.intake.report import IntakeReport
 from orchestrator.store.engine.database import Transaction
@@ -156,18 +157,23 @@ def preview_of(devices: DeviceList, report: IntakeReport, forecast: Forecast) ->
 class JobReception:
     """A job while it is being received: pages of input in, whole batches out."""
 
-    def __init__(self, app: App, number: JobNumber, job: JobId) -> None:
+    def __init__(self, app: App, number: JobNumber, job: JobId, columns: Sequence[str]) -> None:
         self.number = number
         self.job = job
         self.total = 0
         self._app = app
         self._pages = 0
         self._batches = 0
-        self._rest: list[tuple[int, str]] = []
+        self._rest: list[tuple[int, str, str | None]] = []
+        self._name_at = name_column(columns)
 
     async def add(self, rows: Sequence[InputRow], *, is_last: bool = False) -> None:
         """Keep some rows and the batches that they fill; the last ones fill a shorter batch."""
-        self._rest.extend((row.line, row.device.key) for row in rows if row.verdict is None and row.device is not None)
+        self._rest.extend(
+            (row.line, row.device.key, name_of(row, self._name_at))
+            for row in rows
+            if row.verdict is None and row.device is not None
+        )
         whole = len(self._rest) if is_last else len(self._rest) // BATCH_SIZE * BATCH_SIZE
         batches = split(self._rest[:whole])
         payload = await asyncio.to_thread(pack, rows) if rows else b""
@@ -198,7 +204,7 @@ async def begin_reception(app: App, new: NewJob) -> JobReception:
     """A hidden job, ready for its pages."""
     async with app.store.transaction() as tx:
         number = await tx.reception.begin(new, now=await tx.now())
-    return JobReception(app, number, new.id)
+    return JobReception(app, number, new.id, new.input_columns)
 
 
 def new_job_id(app: App) -> JobId:

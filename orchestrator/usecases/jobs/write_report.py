@@ -11,8 +11,7 @@ from orchestrator.domain.job import Job
 from orchestrator.domain.target import TargetFacts
 from orchestrator.domain.tenant import directory_of
 from orchestrator.intake.identifiers import name_column
-from orchestrator.intake.input_row import InputRow
-from orchestrator.intake.noise import bare
+from orchestrator.intake.input_row import InputRow, name_of
 from orchestrator.intake.pages import unpack
 from orchestrator.intake.report_csv import ReportTarget, report_header, report_rows, rows_at_once
 
@@ -58,11 +57,7 @@ async def report_text(
 async def _names_of(app: App, job: Job, rows: Sequence[InputRow], facts: Sequence[TargetFacts]) -> dict[int, str]:
     """The name of each row's device, by line: the list's where it has one, else the inventory's."""
     place = name_column(job.input_columns)
-    names = {
-        row.line: (bare(row.cells[place]) if place is not None and place < len(row.cells) else "") or row.name or ""
-        for row in rows
-        if row.verdict is None
-    }
+    names = {row.line: name_of(row, place) or "" for row in rows if row.verdict is None}
     unnamed = {target.device: target.line for target in facts if not names.get(target.line)}
     if unnamed:
         async with app.store.reading() as tx:

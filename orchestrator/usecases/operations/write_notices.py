@@ -7,10 +7,12 @@ from datetime import timedelta
 
 from orchestrator.app import App
 from orchestrator.domain.errors import UnknownSchedule
-from orchestrator.domain.job import Job
-from orchestrator.domain.notice import Notice, notice_of_job
+from orchestrator.domain.job import Job, Tally
+from orchestrator.domain.notice import MOST_DEVICES, Notice, notice_of_job
+from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.store.engine.database import Transaction
 from orchestrator.telemetry.logger import get_logger
+from orchestrator.usecases.jobs.device_names import with_names
 
 log = get_logger(__name__)
 
@@ -47,10 +49,20 @@ async def tell_of_ends(app: App) -> int:
             # A job may be stopped, resumed and stopped again: each end is told once.
             key = f"job/{job.id}/{job.status}/{now.timestamp():.0f}"
             errors = await tx.jobs.errors(job.number)
-            notice = notice_of_job(job, tallies[job.number], errors, key=key, link=_link(app, job))
+            devices = await _devices_of(tx, job, tallies[job.number])
+            notice = notice_of_job(job, tallies[job.number], errors, key=key, link=_link(app, job), devices=devices)
             await tell(app, tx, notice, await _named(tx, job))
         await tx.jobs.clear_notice_pending([job.number for job in jobs])
     return len(jobs)
+
+
+async def _devices_of(tx: Transaction, job: Job, tally: Tally) -> list[TargetFacts]:
+    """The first devices that failed or are uncertain, with their names."""
+    if not tally.failed and not tally.uncertain:
+        return []
+    statuses = (TargetStatus.FAILED, TargetStatus.UNCERTAIN)
+    found = await tx.targets.page(job.number, job.id, limit=MOST_DEVICES, statuses=statuses)
+    return await with_names(tx, job, found)
 
 
 async def _named(tx: Transaction, job: Job) -> tuple[str, ...]:

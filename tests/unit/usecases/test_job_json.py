@@ -49,6 +49,8 @@ def test_a_job_is_the_object_of_the_contract() -> None:
                 "hint": "Look elsewhere.",
                 "exampleRequestId": "r-1",
                 "exampleMessage": "Gone.",
+                "exampleDevice": None,
+                "exampleDeviceName": None,
             }
         ],
         "retryOf": None,
@@ -98,6 +100,7 @@ def test_a_target_has_the_names_of_the_reports_columns() -> None:
     assert target_object(target) == {
         "line": 2,
         "device": "d",
+        "deviceName": None,
         "status": "failed",
         "httpStatus": 404,
         "errorCode": "ResourceNotFound",

@@ -1,0 +1,33 @@
+"""The names of devices where a job shows them: its list's own, else those of the tenant's inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from orchestrator.domain.ids import InventoryNumber
+from orchestrator.domain.job import Job
+from orchestrator.domain.target import TargetFacts
+from orchestrator.domain.tenant import directory_of
+from orchestrator.store.engine.database import Transaction
+from orchestrator.store.jobs.targets import TargetSearch
+
+
+async def with_names(tx: Transaction, job: Job, targets: Sequence[TargetFacts]) -> list[TargetFacts]:
+    """The targets, those without a name in the job's list with that of the inventory; two statements at most."""
+    unnamed = sorted({target.device for target in targets if target.name is None})
+    if not unnamed:
+        return [*targets]
+    number = await _inventory_of(tx, job)
+    found = [] if number is None else await tx.inventories.by_ids(number, unnamed)
+    names = {device.id: device.name for device in found}
+    return [replace(target, name=target.name or names.get(target.device)) for target in targets]
+
+
+async def search_of(tx: Transaction, job: Job, text: str | None) -> TargetSearch | None:
+    """A search for this text in the job, in the names and users of its tenant's inventory too; None without a text."""
+    return TargetSearch(text, await _inventory_of(tx, job)) if text else None
+
+
+async def _inventory_of(tx: Transaction, job: Job) -> InventoryNumber | None:
+    return await tx.inventories.current_number(directory_of(job.lane))
