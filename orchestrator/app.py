@@ -9,6 +9,7 @@ from enum import StrEnum
 from random import Random
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
+from orchestrator.domain.attention import CredentialFacts
 from orchestrator.domain.batch import ErrorGroup
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.caller import Caller
@@ -141,6 +142,7 @@ class App:
     messenger: Messenger = field(default_factory=Messenger)
     read: Callable[[Tenant], Awaitable[Reads]] = _no_reads
     examples: dict[tuple[JobNumber, ErrorGroup], TargetFacts] = field(default_factory=dict)
+    credential_ends: Callable[[], Sequence[CredentialFacts]] = tuple
 
     @property
     def metrics(self) -> Metrics:

@@ -7,8 +7,8 @@ import platform
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime, time, timedelta
 from importlib import import_module
 from pathlib import Path
 from random import SystemRandom
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from orchestrator import __version__
 from orchestrator.app import App, Connection, Messenger, Reads
+from orchestrator.domain.attention import CredentialFacts
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SchemaTooNew, SettingsInvalid, SignInRefused, StoreUnavailable
@@ -99,6 +100,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             tenants={name: tenant_of(each) for name, each in settings.tenants.items()},
             connect=connections.to,
             read=connections.reads,
+            credential_ends=connections.credential_ends,
             throttle=throttle,
             queue=queue,
             policy=RetryPolicy(attempts=settings.attempts),
@@ -201,6 +203,24 @@ class Connections:
         self._trust = self._trust or trust_in(self._settings.ca_bundle)
         for each in self._settings.tenants.values():
             proxy_for(each.graph_url or addresses_of(each.cloud).root)
+
+    def credential_ends(self) -> list[CredentialFacts]:
+        """When the certificates of the tenants end, and the secrets of which the settings say so."""
+        found = []
+        for each in self._settings.tenants.values():
+            if each.client_certificate is not None:
+                from orchestrator.graph.certificates import KeyFiles  # noqa: PLC0415
+
+                self._key_files = self._key_files or KeyFiles()
+                password = _secret(each.client_certificate_password, each.client_certificate_password_file)
+                # What is wrong with the file is said where it is used to sign in.
+                with suppress(SignInRefused, SettingsInvalid):
+                    pair = self._key_files.read(each.client_certificate, password() if password is not None else None)
+                    found.append(CredentialFacts(each.name, "certificate", pair.certificate.not_valid_after_utc))
+            elif each.client_secret_expires is not None and (each.client_secret or each.client_secret_file):
+                ends_at = datetime.combine(each.client_secret_expires, time(), UTC)
+                found.append(CredentialFacts(each.name, "client secret", ends_at))
+        return found
 
     async def close(self) -> None:
         """Close the pool."""

@@ -24,6 +24,7 @@ from orchestrator.api.metrics import metric_routes
 from orchestrator.api.problems import PlainRefusals, Problem, explain_problems, methods_at
 from orchestrator.api.schedules import occurrence_routes, schedule_routes
 from orchestrator.api.sessions import session_routes
+from orchestrator.api.status import status_routes
 from orchestrator.settings import Settings
 
 _ABOUT = """\
@@ -74,6 +75,7 @@ def _routes(max_bytes: int) -> tuple[APIRouter, ...]:
         inventory_routes(),
         key_routes(),
         session_routes(),
+        status_routes(),
         health_routes(),
         metric_routes(),
     )

@@ -14,7 +14,7 @@ from orchestrator.domain.circuit_breaker import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import MOST_PROBLEMS
 from orchestrator.domain.job import JobStatus, Priority
-from orchestrator.domain.schedule import OccurrenceStatus, Overlap, ScheduleStatus
+from orchestrator.domain.schedule import TOLERATED_PERCENT, OccurrenceStatus, Overlap, ScheduleStatus
 from orchestrator.domain.sessions import Way
 from orchestrator.domain.target import TargetStatus
 from orchestrator.domain.waiting import WaitKind
@@ -427,6 +427,7 @@ class RulesFacts(JsonModel):
     until: str | None
     carry_over: bool
     jitter_seconds: float
+    tolerate_percent: int
 
 
 class BlackoutFacts(JsonModel):
@@ -539,6 +540,9 @@ class ScheduleRequest(RecurrenceRequest):
     until: Text | None = Field(default=None, description="Local time after which no call starts: `06:00`.")
     carry_over: bool = False
     jitter: Text = "0s"
+    tolerate: int = Field(
+        default=TOLERATED_PERCENT, ge=0, le=100, description="A job of which more percent fail needs attention."
+    )
     blackouts: Sequence[Text] = ()
     notify: Sequence[Text] = ()
     canary: int = Field(default=0, ge=0, le=MOST_CANARIES)
@@ -574,6 +578,7 @@ class ScheduleChangeRequest(JsonModel):
     until: Text | None = Field(default=None, description="Local time after which no call starts: `06:00`.")
     carry_over: bool | None = None
     jitter: Text | None = None
+    tolerate: int | None = Field(default=None, ge=0, le=100)
     notify: Sequence[Text] | None = Field(default=None, description="All channels that hear of it, not only new ones.")
     canary: int | None = Field(default=None, ge=0, le=MOST_CANARIES)
     brake_share: int | None = Field(default=None, ge=1, le=100)

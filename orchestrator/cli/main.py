@@ -37,6 +37,7 @@ _COMMANDS = {
     "clock": Named(f"{_HERE}.services:clock", "what recovers and rings for work; any number may run"),
     "simulator": Named(f"{_HERE}.services:simulator", "a small Microsoft Graph that misbehaves on request"),
     "demo": Named(f"{_HERE}.demo:demo", "the whole product on 500 simulated devices: no tenant, no set-up"),
+    "status": Named(f"{_HERE}.status:status", "what needs attention, what runs and why it waits, and what is next"),
     "doctor": Named(f"{_HERE}.doctor:doctor", "is everything here that a job needs? and how to mend it"),
     "db": Named(f"{_HERE}.database:db", "upgrade and check the database, remove old jobs"),
     "settings": Named(f"{_HERE}.settings:settings", "the settings in force, and where each comes from"),

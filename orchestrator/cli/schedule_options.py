@@ -24,7 +24,7 @@ from orchestrator.domain.circuit_breaker import BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import Priority
-from orchestrator.domain.schedule import Order, Overlap, Rules, parse_until
+from orchestrator.domain.schedule import TOLERATED_PERCENT, Order, Overlap, Rules, parse_until
 
 if TYPE_CHECKING:
     from orchestrator.domain.blackout import Blackout
@@ -63,6 +63,7 @@ class ScheduleOptions:
     until: str | None = None
     carry_over: bool = False
     jitter: str = "0s"
+    tolerate: int = TOLERATED_PERCENT
     blackout: tuple[str, ...] = ()
     blackout_file: tuple[Path, ...] = ()
     notify: tuple[str, ...] = ()
@@ -97,6 +98,7 @@ class ScheduleOptions:
                 until=None if self.until is None else parse_until(self.until),
                 carry_over=self.carry_over,
                 jitter=parse_span(self.jitter),
+                tolerate=self.tolerate,
             ),
             channels=self.notify,
             blackouts=tuple(blackouts_of(self.blackout, self.blackout_file, now=now)),
@@ -228,6 +230,14 @@ _RULES = (
     ),
     click.option("--until", metavar="HH:MM", help="Local time after which no call starts."),
     click.option("--carry-over/--no-carry-over", help="What a window left is called first next time."),
+    click.option(
+        "--tolerate",
+        type=click.IntRange(0, 100),
+        metavar="PERCENT",
+        default=TOLERATED_PERCENT,
+        show_default=True,
+        help="A job of which more devices fail needs attention (`muster status`).",
+    ),
     click.option("--notify", metavar="CHANNEL", multiple=True, help="Tell this channel too (`muster notify list`)."),
 )
 _OTHERS = (

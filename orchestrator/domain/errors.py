@@ -2,7 +2,7 @@
 
 MusterError
 ├── RequestRejected        the caller must change something         exit code 2
-│   ├── UnknownJob (IdNotFull), AmbiguousJob, UnknownTenant, UnknownLane
+│   ├── UnknownJob (IdNotFull), AmbiguousJob, UnknownTenant, UnknownLane, UnknownAttentionItem
 │   ├── IllegalMove, IdempotencyConflict
 │   ├── NotPermitted (SignInTooOld), UnknownKey, UnknownSession, WrongStatus, ConfirmationOutdated
 │   ├── SettingsInvalid
@@ -86,6 +86,15 @@ class UnknownLane(RequestRejected):
         known = _some(wanted, tenants) or "none: see `muster tenant list`"
         super().__init__(f"There is no lane {wanted!r}. Name its key, or a tenant that leads to it ({known}).")
         self.wanted, self.tenants = wanted, tenants
+
+
+class UnknownAttentionItem(RequestRejected):
+    """Nothing that needs attention has this id, or this subject alone."""
+
+    def __init__(self, wanted: str, there: tuple[str, ...]) -> None:
+        known = _some(wanted, there) or "nothing does"
+        super().__init__(f"{wanted!r} names no single item that needs attention (these do: {known}).")
+        self.wanted, self.there = wanted, there
 
 
 class IllegalMove(RequestRejected):

@@ -16,6 +16,9 @@ from orchestrator.domain.job import Priority
 from orchestrator.domain.recurrence import Recurrence
 from orchestrator.domain.selection import Selection
 
+TOLERATED_PERCENT = 5
+"""The share of devices of a job that may fail before it needs attention, in percent, unless its schedule says so."""
+
 
 class ScheduleStatus(StrEnum):
     """Where a schedule stands; a bad one is set aside alone, and says why."""
@@ -53,13 +56,14 @@ class OccurrenceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What happens around a moment; the defaults are the safe ones."""
+    """What happens around a moment; the defaults are the safe ones. `tolerate` percent of a job may fail quietly."""
 
     start_within: timedelta = timedelta(hours=1)
     overlap: Overlap = Overlap.SKIP
     until: time | None = None
     carry_over: bool = False
     jitter: timedelta = timedelta(0)
+    tolerate: int = TOLERATED_PERCENT
 
 
 @dataclass(frozen=True, slots=True)

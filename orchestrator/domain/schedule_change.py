@@ -50,6 +50,7 @@ class ScheduleChange(TypedDict, total=False):
     until: str | None
     carry_over: bool
     jitter: str
+    tolerate: int
     notify: Sequence[str]
 
 
@@ -84,6 +85,7 @@ def changed(schedule: Schedule, change: ScheduleChange, *, now: datetime) -> Sch
             until=parse_until(until) if until is not None else None if "until" in change else rules.until,
             carry_over=change.get("carry_over", rules.carry_over),
             jitter=parse_span(change["jitter"]) if "jitter" in change else rules.jitter,
+            tolerate=change.get("tolerate", rules.tolerate),
         ),
         channels=tuple(change.get("notify", schedule.channels)),
     )

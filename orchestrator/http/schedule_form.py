@@ -16,7 +16,7 @@ from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.inventory import Identifier
 from orchestrator.domain.job import Priority
 from orchestrator.domain.recurrence import parse_span, recurrence_of
-from orchestrator.domain.schedule import Order, Overlap, Rules, parse_until
+from orchestrator.domain.schedule import TOLERATED_PERCENT, Order, Overlap, Rules, parse_until
 from orchestrator.domain.schedule_change import ScheduleChange
 from orchestrator.domain.selection import Selection
 from orchestrator.settings import Settings
@@ -50,6 +50,7 @@ class ScheduleForm:
     until: str | None = None
     carry_over: bool = False
     jitter: str = "0s"
+    tolerate: int = TOLERATED_PERCENT
     blackouts: Sequence[str] = ()
     notify: Sequence[str] = ()
     canary: int = 0
@@ -78,6 +79,7 @@ class ScheduleForm:
                 until=None if self.until is None else parse_until(self.until),
                 carry_over=self.carry_over,
                 jitter=parse_span(self.jitter),
+                tolerate=self.tolerate,
             ),
             channels=tuple(self.notify),
             blackouts=tuple(parse_blackout(text) for text in self.blackouts),

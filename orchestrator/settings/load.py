@@ -141,6 +141,7 @@ def _tenant(name: str, reading: Reading, anywhere: list[Place]) -> TenantSetting
     tenant_id = reading.take("tenant_id", values.directory_name, None)
     client_id = reading.take("client_id", values.directory_name, None)
     own_refresh = reading.take("inventory_refresh", values.inventory_refresh, None, nothing="by hand")
+    secret_expires = reading.take("client_secret_expires", values.day, None, nothing="not known")
     way = take_way(reading)
     # Where and how fast is the same for every tenant that does not say otherwise; who is not.
     reading.places = anywhere
@@ -153,6 +154,7 @@ def _tenant(name: str, reading: Reading, anywhere: list[Place]) -> TenantSetting
         authority=reading.take("authority", values.authority, None, nothing="by cloud"),
         write_limit=reading.take("write_limit", values.write_limit, _NOBODY.write_limit, nothing="none"),
         inventory_refresh=own_refresh,
+        client_secret_expires=secret_expires,
         **way,
     )
 

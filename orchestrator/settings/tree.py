@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -38,6 +38,7 @@ class TenantSettings:
     inventory_refresh: Cron | None = None
     client_secret: SecretText | None = None
     client_secret_file: Path | None = None
+    client_secret_expires: date | None = None
     client_certificate: Path | None = None
     client_certificate_password: SecretText | None = None
     client_certificate_password_file: Path | None = None

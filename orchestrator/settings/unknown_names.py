@@ -43,6 +43,7 @@ TENANT = (
     "authority",
     "write_limit",
     "inventory_refresh",
+    "client_secret_expires",
     *WAYS,
     PASSWORD,
 )

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -112,6 +112,14 @@ def write_limit(given: Given) -> WriteLimit | None:
         return parse_write_limit(given.text)
     except ValueError:
         raise given.refused(f"is {given.text!r}; it takes calls/seconds like 200/20s, or none") from None
+
+
+def day(given: Given) -> date:
+    """A day."""
+    try:
+        return date.fromisoformat(given.text.strip())
+    except ValueError:
+        raise given.refused(f"is {given.text!r}; it takes a day such as 2027-01-31") from None
 
 
 def inventory_refresh(given: Given) -> Cron:

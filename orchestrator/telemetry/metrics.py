@@ -47,6 +47,9 @@ class Metrics:
         self.emergency_stops = Gauge(
             "muster_emergency_stop", "Whether an emergency stop is in force, by tenant.", ["tenant"], registry=own
         )
+        self.attention_items = Gauge(
+            "muster_attention_items", "Things that need a person (`muster status`).", ["kind"], registry=own
+        )
         self.inventory_age = Gauge(
             "muster_inventory_age_seconds", "Age of a tenant's inventory of devices.", ["tenant"], registry=own
         )

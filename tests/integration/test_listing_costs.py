@@ -16,6 +16,7 @@ from orchestrator.store.work.row_throttle import RowThrottle
 from orchestrator.throttle.gcra import Refusal
 from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
 from orchestrator.usecases.operations.describe_lanes import list_lanes
+from orchestrator.usecases.operations.describe_status import describe_status
 from orchestrator.usecases.operations.measure import measure
 from orchestrator.usecases.schedules.describe_schedules import list_schedules
 from tests.support.apps import an_app, submitted
@@ -30,7 +31,7 @@ async def list_all_jobs(app: App) -> object:
     return await list_jobs(app, limit=100)
 
 
-@pytest.mark.parametrize("ask", [list_schedules, list_lanes, list_all_jobs, measure])
+@pytest.mark.parametrize("ask", [list_schedules, list_lanes, list_all_jobs, describe_status, measure])
 async def test_a_list_asks_as_much_for_many_as_for_few(
     sqlite_url: str, ask: Callable[[App], Awaitable[object]]
 ) -> None:

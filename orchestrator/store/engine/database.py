@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from orchestrator.store.jobs.targets import Targets
     from orchestrator.store.schedules.occurrences import Occurrences
     from orchestrator.store.schedules.schedules import Schedules
+    from orchestrator.store.work.attention import Attention
     from orchestrator.store.work.batches import Batches
     from orchestrator.store.work.brakes import Brakes
     from orchestrator.store.work.emergency_stops import EmergencyStops
@@ -78,6 +79,7 @@ _REPOSITORIES = {
     "job_search": "orchestrator.store.jobs.job_search:JobSearch",
     "keys": "orchestrator.store.access.keys:Keys",
     "creations": "orchestrator.store.jobs.creations:Creations",
+    "attention": "orchestrator.store.work.attention:Attention",
     "audit": "orchestrator.store.access.audit:Audit",
     "sessions": "orchestrator.store.access.sessions:Sessions",
     "samples": "orchestrator.store.jobs.samples:Samples",
@@ -110,6 +112,7 @@ class Transaction:
     job_search: JobSearch
     keys: Keys
     creations: Creations
+    attention: Attention
     audit: Audit
     sessions: Sessions
     samples: Samples

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Index, MetaData, text
 
 from orchestrator.store.engine.rows import (
+    MANY_FAILURES,
     AuditEntryRow,
     Base,
     BatchRow,
@@ -43,6 +44,8 @@ _index("ix_jobs_status", JobRow.status)
 _index("ix_jobs_retry_of", JobRow.retry_of, where="retry_of IS NOT NULL")
 _index("ix_jobs_cancelling", JobRow.number, where="cancelling")
 _index("ix_jobs_untold", JobRow.number, where="untold")
+_index("ix_jobs_failures", JobRow.number, where=MANY_FAILURES)
+_index("ix_jobs_schedule", JobRow.schedule, JobRow.number, where="schedule IS NOT NULL")
 _index("ix_batches_waiting", BatchRow.job_number, BatchRow.due_at, where="waiting > 0")
 _index("ix_batches_held", BatchRow.lease_until, where="holder IS NOT NULL")
 _index("ix_schedules_due_at", ScheduleRow.due_at)

@@ -30,6 +30,9 @@ _BigKey = BigInteger().with_variant(Integer, "sqlite")
 """SQLite numbers rows by itself only for INTEGER, which is 64 bits there anyway."""
 
 _JOB_STATUSES = "'receiving','queued','running','paused','stopped','cancelled','finished'"
+MANY_FAILURES = "status = 'finished' AND (failures IS NULL OR failures * 20 > total)"
+"""Finished jobs of which more than 5 % failed, or nobody counted: a query that says this word by word has an index."""
+
 _TARGET_STATUSES = "'waiting','accepted','failed','uncertain','cancelled'"
 
 
@@ -62,6 +65,9 @@ class JobRow(Base):
     an end whose notice is not written yet, `cancelling` a cancelled job of which something may still wait or be held.
 
     Attributes with another column name beside them were renamed: the release before reads the column by its old name.
+
+    `failures` counts the targets that failed or are uncertain, once the job is finished; NULL where a release that did
+    not count them finished it.
     """
 
     __tablename__ = "jobs"
@@ -104,6 +110,7 @@ class JobRow(Base):
     carried_to: Mapped[str | None] = mapped_column(String(32))
     notice_pending: Mapped[bool] = mapped_column("untold", Boolean, server_default=false(), key="notice_pending")
     cancelling: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    failures: Mapped[int | None] = mapped_column(BigInteger)
     idempotency_key: Mapped[str | None] = mapped_column(String(200))
     request_hash: Mapped[str | None] = mapped_column(String(64))
     brake_share: Mapped[int] = mapped_column(Integer, server_default="25")
@@ -274,6 +281,18 @@ class EmergencyStopRow(Base):
     reason: Mapped[str] = mapped_column(Text)
     stopped_by: Mapped[str] = mapped_column(Text)
     stopped_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AcknowledgementRow(Base):
+    """Somebody knows of an item that needs attention (domain/attention.py), as it stood before `at`."""
+
+    __tablename__ = "acknowledgements"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    item: Mapped[str] = mapped_column(String(300), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    by: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
 
 
 class SavedListRow(Base):

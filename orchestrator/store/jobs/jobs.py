@@ -264,7 +264,14 @@ class Jobs:
                 JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)),
                 ~_HAS_OPEN_BATCH,
             )
-            .values(status=JobStatus.FINISHED, reason=None, finished_at=now, touched_at=now, notice_pending=True)
+            .values(
+                status=JobStatus.FINISHED,
+                reason=None,
+                finished_at=now,
+                touched_at=now,
+                notice_pending=True,
+                failures=_FAILURES,
+            )
         )
         return settled.rowcount == 1
 
@@ -596,6 +603,11 @@ _EVENTS = {
     JobStatus.STOPPED: EventKind.STOPPED,
     JobStatus.RUNNING: EventKind.RESUMED,
 }
+_FAILURES = (
+    select(func.coalesce(func.sum(BatchRow.failed + BatchRow.uncertain), 0))
+    .where(BatchRow.job_number == JobRow.number)
+    .scalar_subquery()
+)
 _HAS_OPEN_BATCH = exists().where(BatchRow.job_number == JobRow.number, (BatchRow.waiting > 0) | (BatchRow.sending > 0))
 _UNSETTLED = (
     select(JobRow.number)

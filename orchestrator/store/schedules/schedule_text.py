@@ -13,7 +13,7 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.inventory import Identifier
 from orchestrator.domain.job import Priority
 from orchestrator.domain.recurrence import Cron, Every, Once, Recurrence
-from orchestrator.domain.schedule import Order, Overlap, Rules
+from orchestrator.domain.schedule import TOLERATED_PERCENT, Order, Overlap, Rules
 from orchestrator.domain.selection import Selection
 
 
@@ -41,6 +41,7 @@ def pack_definition(recurrence: Recurrence, order: Order, rules: Rules, channels
                 "until": None if rules.until is None else rules.until.isoformat(),
                 "carryOver": rules.carry_over,
                 "jitter": rules.jitter.total_seconds(),
+                "tolerate": rules.tolerate,
             },
             "channels": list(channels),
         }
@@ -72,6 +73,8 @@ def unpack_definition(text: str, list_name: str) -> tuple[Recurrence, Order, Rul
             until=None if rules["until"] is None else time.fromisoformat(rules["until"]),
             carry_over=rules["carryOver"],
             jitter=timedelta(seconds=rules["jitter"]),
+            # A schedule of the release before has none.
+            tolerate=rules.get("tolerate", TOLERATED_PERCENT),
         ),
         tuple(complete["channels"]),
     )

@@ -7,12 +7,14 @@ from contextlib import suppress
 from dataclasses import fields
 
 from orchestrator.app import App
+from orchestrator.domain.attention import AttentionKind
 from orchestrator.domain.emergency_stop import stop_of
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.usecases.operations.check_health import check_health
 from orchestrator.usecases.operations.check_inventory import inventory_ages
 from orchestrator.usecases.operations.describe_lanes import list_lanes
+from orchestrator.usecases.operations.list_attention import list_attention
 from orchestrator.usecases.operations.live_processes import who_works
 
 _KINDS = ("serve", "worker", "clock", "run")
@@ -46,6 +48,8 @@ async def _look(app: App) -> None:
     metrics.replace(metrics.targets, {field.name: getattr(tally, field.name) for field in fields(Tally)})
     metrics.replace(metrics.workers, {kind: working[kind] for kind in _KINDS})
     metrics.queue_age.set(0 if figures.due_since is None else (now - figures.due_since).total_seconds())
+    kinds = Counter(item.kind for item in await list_attention(app))
+    metrics.replace(metrics.attention_items, {kind.value: kinds[kind] for kind in AttentionKind})
     metrics.replace(metrics.inventory_age, await inventory_ages(app))
     views = await list_lanes(app)
     metrics.replace(metrics.lane_rate, {name: view.per_second or 0.0 for view in views for name in view.tenants})

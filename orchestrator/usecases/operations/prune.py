@@ -72,6 +72,7 @@ async def _forget_history(app: App, keep_days: int) -> None:
         before = await tx.now() - timedelta(days=keep_days)
         await tx.occurrences.forget(before=before)
         await tx.notices.forget(before=before)
+        await tx.attention.forget(before=before)
 
 
 _AUDIT_PIECE = 10_000

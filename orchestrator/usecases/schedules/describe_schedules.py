@@ -82,16 +82,32 @@ def facts_of_view(view: ScheduleView) -> Facts:
 async def list_schedules(app: App) -> list[ScheduleView]:
     """Every schedule that can be read, each with its next moment."""
     async with app.store.reading() as tx:
-        schedules = await tx.schedules.all()
-        newest = {version.name: version for version in await tx.lists.all()}
-        blackouts = await tx.schedules.blackouts_of(schedules)
-        last = await tx.occurrences.latest_of([schedule.number for schedule in schedules])
-        read_times = await tx.inventories.read_times()
-    seen = [
+        seen = await _all_seen(tx, await tx.schedules.all())
+    return await _views_of(app, seen)
+
+
+async def next_runs(app: App, *, limit: int) -> list[ScheduleView]:
+    """The active schedules that are due next, the soonest first, each with its next moment."""
+    async with app.store.reading() as tx:
+        active = [each for each in await tx.schedules.all() if each.status is ScheduleStatus.ACTIVE and each.next_at]
+        soonest = sorted(active, key=lambda each: each.next_at or each.created_at)[:limit]
+        seen = await _all_seen(tx, soonest)
+    return [view for view in await _views_of(app, seen) if view.upcoming]
+
+
+async def _all_seen(tx: Transaction, schedules: Sequence[Schedule]) -> list[_Seen]:
+    newest = {version.name: version for version in await tx.lists.all()}
+    blackouts = await tx.schedules.blackouts_of(schedules)
+    last = await tx.occurrences.latest_of([schedule.number for schedule in schedules])
+    read_times = await tx.inventories.read_times()
+    return [
         _Seen(each, newest.get(each.order.list_name), blackouts[each.number], last.get(each.number), read_times)
         for each in schedules
     ]
-    outlook = await outlook_of(app, _tenants_of(app, schedules))
+
+
+async def _views_of(app: App, seen: Sequence[_Seen]) -> list[ScheduleView]:
+    outlook = await outlook_of(app, _tenants_of(app, [each.schedule for each in seen]))
     return [_view(app, each, 1, outlook) for each in seen]
 
 

@@ -53,6 +53,7 @@ def schedule_object(view: ScheduleView) -> dict[str, Any]:
             "until": None if rules.until is None else rules.until.isoformat(),
             "carryOver": rules.carry_over,
             "jitterSeconds": rules.jitter.total_seconds(),
+            "toleratePercent": rules.tolerate,
         },
         "canary": order.canary,
         "brakeShare": order.brake.share,
@@ -126,6 +127,7 @@ def schedule_facts(view: ScheduleView) -> dict[str, Any]:
         "blackouts": _some(blackouts),
         "notifies": list(schedule.channels) or None,
         "canaries": order.canary or None,
+        "tolerates": f"{rules.tolerate} % of a job's devices failing; a larger share needs attention",
         "brake": f"stops when more than {order.brake.share} % of at least {order.brake.sample:,} devices fail",
         "made": f"{rfc3339(schedule.created_at)} by {schedule.created_by}",
         "last": None if view.last is None else _last_words(view.last),
@@ -180,6 +182,7 @@ def _options(schedule: Schedule) -> dict[str, str]:
         "until": "" if rules.until is None else clock_time(rules.until),
         "carry-over": "yes" if rules.carry_over else "no",
         "jitter": span(rules.jitter.total_seconds()) if rules.jitter else "",
+        "tolerate": f"{rules.tolerate} %",
         "notify": ", ".join(schedule.channels),
     }
 

@@ -34,6 +34,7 @@ CONTRACT = (
     "clock",
     "simulator",
     "demo",
+    "status",
     "doctor",
     "db",
     "settings",
