@@ -9,6 +9,8 @@ PROCESSES ?= 3
 # The order of the tests and all chance in them: `make test CHANCE=…` runs them once more as that number says.
 CHANCE := $(shell date +%s)
 PYTEST := $(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadgroup --randomly-seed=$(CHANCE) --hypothesis-seed=$(CHANCE)
+# Every process of a run imports the same files: compiled once, they are kept.
+unexport PYTHONDONTWRITEBYTECODE
 SOURCES := orchestrator workers migrations tests $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help

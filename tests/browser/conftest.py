@@ -19,6 +19,8 @@ from tests.support.services import free_port
 from tests.support.waiting import is_ready, until
 
 
+# First, because pytest-xdist looks for the group first too, and would not see one that comes later.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reason = why_not()
     here = Path(__file__).parent
@@ -61,7 +63,8 @@ class Installation:
         return started
 
 
-@pytest.fixture(scope="session")
+# Gone after the last test in a browser: six processes that wait would cost a minute until the end of the run.
+@pytest.fixture(scope="module")
 def installation(
     postgres_url: str, postgres_template: str, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
@@ -89,7 +92,7 @@ def installation(
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _open_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with open_browser(tmp_path_factory.mktemp("profile"), downloads=tmp_path_factory.mktemp("downloads")) as browser:
         yield browser

@@ -22,7 +22,7 @@ from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, devices_csv
 from tests.support.waiting import PATIENCE
 
-DEVICES = 1500
+DEVICES = 700
 CUT = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1"
 
 

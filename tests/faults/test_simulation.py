@@ -13,13 +13,13 @@ import pytest
 from tests.support.seeded_run import RunSummary, Totals, how_to_replay, run_seed
 
 FIRST = 1000
-PARTS = 4
+PARTS = 3
 """Tests of as many seeds each, so that the processes that run tests can share them."""
 
-BUDGET = 15.0
+BUDGET = 10.0
 """Seconds of processor time of one part: it is what is given, and `make chaos` gives more."""
 
-LEAST = 6
+LEAST = 4
 """Seeds that every part must get for it, also on a processor three times as slow as those that this was written on."""
 
 

@@ -52,7 +52,7 @@ async def out_of_an_outage(tx: Transaction, job: Job) -> None:
 )
 @pytest.mark.parametrize(
     ("database_url", "restarted"),
-    [("sqlite", False), ("sqlite", True), ("postgresql", True)],
+    [("sqlite", False), ("postgresql", True)],
     indirect=["database_url"],
 )
 async def test_a_job_that_comes_back_shares_the_lane_with_the_one_that_went_on(

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -144,8 +145,10 @@ class CommandLine:
         return {name: value for name, value in given.items() if value}
 
 
-def embedded(folder: Path, graph_url: str, **variables: str) -> CommandLine:
-    """`muster` with a SQLite file in this folder, made by whichever command comes first."""
+def embedded(folder: Path, graph_url: str, *, template: Path | None = None, **variables: str) -> CommandLine:
+    """`muster` with a SQLite file in this folder: a copy of the template, or made by whichever command comes first."""
+    if template is not None:
+        shutil.copyfile(template, folder / "muster.db")
     given = {
         "MUSTER_DATABASE_URL": f"sqlite:///{(folder / 'muster.db').as_posix()}",
         "MUSTER_GRAPH_URL": graph_url,

@@ -23,6 +23,14 @@ def write_limit() -> str:
 
 
 @pytest.fixture
-def muster(graph: SimulatedGraph, write_limit: str, tmp_path: Path) -> Iterator[CommandLine]:
+def muster(graph: SimulatedGraph, write_limit: str, sqlite_template: Path, tmp_path: Path) -> Iterator[CommandLine]:
+    """A person who has used it before: making the file costs half a second of processor time."""
+    with serve_in_thread(graph) as url:
+        yield embedded(tmp_path, url, template=sqlite_template, MUSTER_WRITE_LIMIT=write_limit)
+
+
+@pytest.fixture
+def new_muster(graph: SimulatedGraph, write_limit: str, tmp_path: Path) -> Iterator[CommandLine]:
+    """A person who has no database yet."""
     with serve_in_thread(graph) as url:
         yield embedded(tmp_path, url, MUSTER_WRITE_LIMIT=write_limit)

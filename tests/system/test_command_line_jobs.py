@@ -10,7 +10,8 @@ from tests.support.command_line import CommandLine
 ACTION = ("--action", "refreshUserPolicy")
 
 
-def test_a_run_calls_every_device_once_and_reports_it(muster: CommandLine, graph: SimulatedGraph) -> None:
+def test_the_first_run_calls_every_device_once_and_reports_it(new_muster: CommandLine, graph: SimulatedGraph) -> None:
+    muster = new_muster
     file = muster.write("devices.csv", devices_csv(60))
 
     ended = muster.run("run", file, *ACTION, "-o", "json")

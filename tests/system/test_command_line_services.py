@@ -68,7 +68,8 @@ def test_what_needs_a_broker_or_database_and_has_none_exits_with_4(muster: Comma
     assert "Traceback" not in ended.err
 
 
-def test_the_schema_is_checked_without_making_a_database_and_upgraded_once(muster: CommandLine) -> None:
+def test_the_schema_is_checked_without_making_a_database_and_upgraded_once(new_muster: CommandLine) -> None:
+    muster = new_muster
     before = muster.run("db", "check")
     made = list(muster.folder.glob("*.db"))
     upgraded, again, after = (muster.run("db", command) for command in ("upgrade", "upgrade", "check"))
