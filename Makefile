@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV ?= uv
 # Tests in so many processes at once, each with servers of its own; half of them wait for somebody else's timers.
-PROCESSES ?= 3
+PROCESSES ?= 4
 # The order of the tests and all chance in them: `make test CHANCE=…` runs them once more as that number says.
 CHANCE := $(shell date +%s)
-PYTEST := $(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadgroup --randomly-seed=$(CHANCE) --hypothesis-seed=$(CHANCE)
+PYTEST := $(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadscope --randomly-seed=$(CHANCE) --hypothesis-seed=$(CHANCE)
 # Every process of a run imports the same files: compiled once, they are kept.
 unexport PYTHONDONTWRITEBYTECODE
 SOURCES := orchestrator workers migrations tests $(wildcard benchmarks)

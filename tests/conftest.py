@@ -20,12 +20,10 @@ settings.register_profile("muster", deadline=None, derandomize="CI" in os.enviro
 settings.load_profile("muster")
 
 _WITHOUT_SOCKETS = {"unit", "properties"}
-_LONGEST = {"browser", "faults"}
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Nothing in unit/ and properties/ reaches outside the process; the longest tests begin first, in random order."""
+    """Nothing in unit/ and properties/ reaches outside the process."""
     tests = Path(__file__).parent
 
     def folder(item: pytest.Item) -> str:
@@ -34,8 +32,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if folder(item) in _WITHOUT_SOCKETS:
             item.add_marker(pytest.mark.disable_socket)
-    # Or one process would wait at the end for a test of a minute that another has just begun.
-    items.sort(key=lambda item: folder(item) not in _LONGEST)
 
 
 def pytest_collection_finish() -> None:

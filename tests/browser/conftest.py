@@ -19,8 +19,6 @@ from tests.support.services import free_port
 from tests.support.waiting import is_ready, until
 
 
-# First, because pytest-xdist looks for the group first too, and would not see one that comes later.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reason = why_not()
     here = Path(__file__).parent
@@ -28,8 +26,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not item.path.is_relative_to(here):
             continue
         item.add_marker(pytest.mark.enable_socket)
-        # All in one process: they share a browser and an installation.
-        item.add_marker(pytest.mark.xdist_group("browser"))
         if reason:
             item.add_marker(pytest.mark.skip(reason=reason))
 
