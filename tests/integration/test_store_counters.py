@@ -144,7 +144,7 @@ class Counters(RuleBasedStateMachine):
         async with self.store.reading() as tx:
             tallies = await tx.jobs.tallies([job.number for job in self.jobs])
             truths = [await truth_of(tx, job, TARGETS) for job in self.jobs]
-        return [(tallies[job.number], *rest) for job, *rest in zip(self.jobs, truths, settled, strict=True)]
+        return [(tallies[job.number], truths[each], settled[each]) for each, job in enumerate(self.jobs)]
 
 
 def test_the_tallies_always_say_what_the_rows_say(sqlite_template: Path) -> None:

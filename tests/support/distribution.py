@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.support.checkout import ROOT
 
@@ -19,7 +19,7 @@ _BEGIN_WITHIN = 0.7
 """The share of the computing tests among which all the waiting ones have begun."""
 
 
-class OneBrowser(LoadScopeScheduling):
+class OneBrowser(LoadScopeScheduling):  # type: ignore[misc]
     """Each test to the process that is free next; those of the browser to one process, which has the browser."""
 
     def _split_scope(self, nodeid: str) -> str:
@@ -35,7 +35,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneBrowser:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The browser first, then waiting and computing tests in turn; within each kind, whatever order they had."""
-    browser, waiting, computing = [], [], []
+    browser: list[pytest.Item] = []
+    waiting: list[pytest.Item] = []
+    computing: list[pytest.Item] = []
     for item in items:
         where = item.path.relative_to(ROOT).as_posix() if item.path.is_relative_to(ROOT) else ""
         kind = browser if where.startswith(_BROWSER) else waiting if where.startswith(_WAITING) else computing
