@@ -6,6 +6,7 @@ the app, and its 404 nothing about a device.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -18,6 +19,9 @@ _NEVER_GRAPHS = frozenset({407, 511})
 """By RFC 9110 and RFC 6585 only a proxy and a captive network answer so."""
 
 _NO_SUCH_QUESTION = frozenset({404, 405, 501})
+_OF_A_LIBRARY = re.compile(
+    r"^$|^error\b|\b(?:404|405|501)\b|not (?:found|allowed|implemented|supported)|unsupported", re.IGNORECASE
+)
 _LONGEST_TEXT = 200
 _SAYINGS = ("message", "error", "error_description", "detail", "title", "reason")
 
@@ -49,7 +53,10 @@ def is_stranger_on_the_way(status: int, headers: Mapping[str, str], body: object
         return False
     if is_cloud or status in _NEVER_GRAPHS or 300 <= status < 400:
         return True
-    return status not in _NO_SUCH_QUESTION and not _says_nothing(body) and not _is_collection(body)
+    if status in _NO_SUCH_QUESTION:
+        # What a library writes under such a status has no title of its own; a portal's page has.
+        return is_page(body) and _OF_A_LIBRARY.search(title_of(body)) is None
+    return not _says_nothing(body) and not _is_collection(body)
 
 
 def is_part_from_graph(status: int, headers: Mapping[str, str], body: object) -> bool:

@@ -235,10 +235,15 @@ def test_json_and_text_that_are_not_graphs_keep_calls_away(status: int, body: ob
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
-@pytest.mark.parametrize("body", [*STRANGERS, "", {}, PAGE.decode()])
+@pytest.mark.parametrize("body", [*STRANGERS, "", {}, "<html><title>Error response</title>", "<html><h1>404 Not Found"])
 def test_only_what_stands_for_graph_need_not_know_the_question(status: int, body: object) -> None:
     assert not is_stranger_on_the_way(status, {}, body, is_cloud=False)
     assert is_stranger_on_the_way(status, {}, body, is_cloud=True)
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_portal_that_knows_no_such_page_keeps_calls_away(status: int) -> None:
+    assert is_stranger_on_the_way(status, {}, PAGE.decode(), is_cloud=False)
 
 
 @pytest.mark.parametrize("status", [200, 401, 404, 503])
