@@ -151,6 +151,14 @@ async def test_while_the_database_is_away_only_the_holder_of_a_key_hears_of_it(
     assert not any("contoso" in answer.text or "database" in answer.text for answer in answers[1:])
 
 
+async def test_a_key_that_opened_something_is_known_at_once(service: Service) -> None:
+    text = await service.key(Role.VIEWER)
+    async with httpx.AsyncClient(base_url=service.url, headers={"Authorization": f"Bearer {text}"}) as client:
+        await client.get("/api/jobs")
+
+    assert service.served.known_keys.is_known(text)
+
+
 async def test_a_key_that_expires_while_the_database_is_away_is_unknown_from_then_on(sqlite_url: str) -> None:
     clock = ManualClock()
     async with an_app(sqlite_url, "http://127.0.0.1:9", clock=clock) as app:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from orchestrator.app import App
 from orchestrator.domain.errors import MusterError
@@ -30,6 +31,13 @@ class KnownKeys:
         if parts is None or parts[0] not in self._keys:
             return False
         return opens(self._keys[parts[0]], parts[1], self._app.clock.now())
+
+    async def learn(self, text: str) -> None:
+        """Reads the keys again where this one, which opens something, was made since they were read."""
+        parts = key_parts(text)
+        if parts is not None and parts[0] not in self._keys:
+            with suppress(MusterError):
+                await self.read()
 
     async def read(self) -> None:
         """Reads every key that was not revoked; of a secret only the hash."""
