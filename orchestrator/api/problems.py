@@ -173,7 +173,7 @@ def explain_problems(web: FastAPI) -> None:
 
 
 async def _explain_ours(request: Request, problem: MusterError) -> Response:
-    actor: Actor | None = getattr(request.state, "asker", None)
+    actor: Actor | None = getattr(request.state, "actor", None)
     if isinstance(problem, NotPermitted) and actor is not None:
         await record_refused_change(request, request.app.state.served, actor, problem)
     faults, more = None, ""
