@@ -29,7 +29,13 @@ class Interrupt:
 
     @contextmanager
     def gently(self) -> Iterator[StopSignal]:
-        """While this lasts the work ends by itself once it is told to stop."""
+        """While this lasts the work ends by itself once it is told to stop.
+
+        Each time with a signal of its own: work that ends by itself raises it too.
+        """
+        self.stop = StopSignal()
+        if self.is_raised:
+            self.stop.request()
         self._is_gentle = True
         try:
             yield self.stop

@@ -42,12 +42,16 @@ _PROMPT = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What to do with a job at its end; `report` None writes none, `aside` is said before all else."""
+    """What to do with a job at its end; `report` None writes none, `aside` is said before all else.
+
+    `is_part` marks one of several jobs, which are shown together later.
+    """
 
     output: Format
     report: Path | None = None
     is_quiet: bool = False
     aside: Callable[[], None] | None = None
+    is_part: bool = False
 
 
 async def work_through(app: App, interrupt: Interrupt, job: Job, ending: Ending) -> int:
@@ -102,7 +106,8 @@ async def conclude(app: App, job: Job, ending: Ending, *, interrupted: bool) -> 
             written = problem
     if ending.aside is not None:
         ending.aside()
-    show_job(view, ending.output, is_quiet=ending.is_quiet, err=ending.report == STANDARD_OUTPUT)
+    if not ending.is_part:
+        show_job(view, ending.output, is_quiet=ending.is_quiet, err=ending.report == STANDARD_OUTPUT)
     if code == exits.INTERRUPTED:
         _say_how_to_go_on(view)
     elif isinstance(written, TryLater):
@@ -119,7 +124,7 @@ def _say_where(written: Path, ending: Ending) -> None:
             f"{ending.report} could not be replaced, so the report has a second name. Is it open in another program?",
             err=True,
         )
-    click.echo(f"\nReport: {written.absolute()}", err=ending.output is not Format.TABLE)
+    click.echo(f"\nReport: {written.absolute()}", err=ending.is_part or ending.output is not Format.TABLE)
 
 
 def report_path(job: str, wanted: Path | None) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from orchestrator.cli.job_text import show_job, unfinished_line
 from orchestrator.cli.output import show_facts
 from orchestrator.cli.questions import confirm_with, finish_line, say_preview
 from orchestrator.cli.report_file import refuse_both, refuse_unwritable
+from orchestrator.cli.split_by_tenant import split_by_tenant
 from orchestrator.cli.submission import STDIN, Submission
 from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import asks_above
@@ -51,9 +52,15 @@ def run_list(
     )
 
     async def work(app: App, interrupt: Interrupt) -> int:
-        if submission.dry_run:
-            return await _preview(app, settings, submission, output)
-        job = await _receive(app, interrupt, settings, submission, calls_here=settings.is_embedded)
+        async with split_by_tenant(app, settings, submission) as parts:
+            if submission.dry_run:
+                return await _dry_run(app, settings, parts, output)
+            if len(parts) > 1:
+                from orchestrator.cli.launch_several import Several
+
+                several = Several(app, interrupt, settings, output, calls_here=settings.is_embedded, waits=True)
+                return await several.launch(parts)
+            job = await receive(app, interrupt, settings, parts[0], calls_here=settings.is_embedded)
         await _say_submitted(app, job)
         from orchestrator.cli.foreground import Ending, follow_started, report_path, work_through
 
@@ -73,9 +80,18 @@ def launch_submit(invocation: Invocation, submission: Submission, *, waits: bool
         refuse_unwritable(submission.report)
 
     async def work(app: App, interrupt: Interrupt) -> int:
-        if submission.dry_run:
-            return await _preview(app, settings, submission, invocation.output)
-        job = await _receive(app, interrupt, settings, submission)
+        async with split_by_tenant(app, settings, submission) as parts:
+            if submission.dry_run:
+                return await _dry_run(app, settings, parts, invocation.output)
+            if len(parts) > 1:
+                from orchestrator.cli.launch_several import Several
+
+                several = Several(app, interrupt, settings, invocation.output, calls_here=False, waits=waits)
+                code = await several.launch(parts)
+                if not (waits or await somebody_works(app)):
+                    _say_nobody_works(None, settings)
+                return code
+            job = await receive(app, interrupt, settings, parts[0])
         if waits:
             from orchestrator.cli.foreground import Ending, follow_started
 
@@ -104,9 +120,10 @@ def with_app(settings: Settings, work: Work, *, kind: str) -> int:
     return bridge.run(inside)
 
 
-async def _receive(
+async def receive(
     app: App, interrupt: Interrupt, settings: Settings, submission: Submission, *, calls_here: bool = False
 ) -> Job:
+    """The stored job of one tenant; NotConfirmed where the person says no, IntakeFailed with every bad line."""
     action = Action(submission.action)
     confirm = confirm_with(
         action,
@@ -130,6 +147,14 @@ async def _receive(
             if interrupt.is_raised:
                 raise KeyboardInterrupt from None
             raise
+
+
+async def _dry_run(app: App, settings: Settings, parts: Sequence[Submission], output: Format) -> int:
+    if len(parts) == 1:
+        return await _preview(app, settings, parts[0], output)
+    from orchestrator.cli.launch_several import preview_several
+
+    return await preview_several(app, settings, parts, output)
 
 
 async def _preview(app: App, settings: Settings, submission: Submission, output: Format) -> int:
@@ -170,7 +195,7 @@ async def _say_relay(app: App) -> None:
         click.echo(f"Good to know: {RELAY}", err=True)
 
 
-def _say_nobody_works(job: Job, settings: Settings) -> None:
-    here = f"`muster serve`, or call it here with `muster job resume {job.id}`"
+def _say_nobody_works(job: Job | None, settings: Settings) -> None:
+    here = "`muster serve`" + ("" if job is None else f", or call it here with `muster job resume {job.id}`")
     start = here if settings.is_embedded else "`muster worker`"
     click.echo(f"Nobody is working: start {start}.", err=True)

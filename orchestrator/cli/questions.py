@@ -34,7 +34,7 @@ def confirm_with(
         say_preview(action, preview)
         if is_agreed or preview.good <= above:
             return True
-        return _is_wanted(action, preview.good, above=above, is_interrupted=is_interrupted)
+        return is_wanted(action, preview.good, above=above, is_interrupted=is_interrupted)
 
     return confirm
 
@@ -60,7 +60,7 @@ class Agreement:
             if self._agreed is not None:
                 click.echo(f"The number of devices changed meanwhile: {self._agreed[1]:,} before.", err=True)
             above = asks_above(action, self._confirm_above)
-            if not await asyncio.to_thread(_is_wanted, action, count, above=above, is_interrupted=self._is_interrupted):
+            if not await asyncio.to_thread(is_wanted, action, count, above=above, is_interrupted=self._is_interrupted):
                 raise NotConfirmed("Nothing was done.")
             self._agreed = (action, count)
 
@@ -78,7 +78,7 @@ class _Unconfirmed(Exception):
         self.action, self.count = action, count
 
 
-def _is_wanted(action: Action, count: int, *, above: int, is_interrupted: Callable[[], bool]) -> bool:
+def is_wanted(action: Action, count: int, *, above: int, is_interrupted: Callable[[], bool]) -> bool:
     """The answer to the question; RequestRejected where nobody is there to answer it."""
     question = f"Ask {plural(count, 'device')} for {action}?"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):

@@ -15,6 +15,7 @@ from orchestrator.cli.submission import (
     MATCH_OPTIONS,
     REQUEST_OPTIONS,
     SELECTION_OPTIONS,
+    TENANT,
     Spelled,
     chosen_tenant,
     selection_of,
@@ -147,7 +148,7 @@ def blackouts_of(texts: tuple[str, ...], files: tuple[Path, ...], *, now: dateti
 def schedule_options(command: F) -> F:
     """The name and every option of `schedule add`."""
     for option in reversed(
-        (*RECURRENCE_OPTIONS, *REQUEST_OPTIONS, *SELECTION_OPTIONS, *MATCH_OPTIONS, *_RULES, *_OTHERS)
+        (*RECURRENCE_OPTIONS, TENANT, *REQUEST_OPTIONS, *SELECTION_OPTIONS, *MATCH_OPTIONS, *_RULES, *_OTHERS)
     ):
         command = option(command)
     return command
@@ -165,7 +166,9 @@ class OnlyGiven(click.Command):
 
 def change_options(command: F) -> F:
     """Every option of `schedule add` that can be changed; blackouts have commands of their own."""
-    for option in reversed((*RECURRENCE_OPTIONS, *REQUEST_OPTIONS, *SELECTION_OPTIONS, *MATCH_OPTIONS, *_RULES)):
+    for option in reversed(
+        (*RECURRENCE_OPTIONS, TENANT, *REQUEST_OPTIONS, *SELECTION_OPTIONS, *MATCH_OPTIONS, *_RULES)
+    ):
         command = option(command)
     return command
 

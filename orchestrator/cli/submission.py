@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import click
 
 from orchestrator.cli.invocation import actor
+from orchestrator.cli.tenant_choice import ALL_TENANTS, TENANTS
 from orchestrator.domain.action import Action
 from orchestrator.domain.circuit_breaker import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.device import Via
@@ -61,6 +62,9 @@ class Submission:
     where: tuple[str, ...] = ()
     list_name: str | None = None
     group: str | None = None
+    all_tenants: bool = False
+    beside: tuple[str, ...] = ()
+    has_bad_rows: bool = True
 
     def request(self, settings: Settings) -> JobRequest:
         """The request apart from the devices."""
@@ -82,6 +86,7 @@ class Submission:
     def intake(self, settings: Settings) -> IntakeOptions:
         """How the list is read."""
         from orchestrator.intake.device_list import IntakeOptions
+        from orchestrator.settings.tenant_rows import tenant_rows
 
         return IntakeOptions(
             column=self.column,
@@ -95,6 +100,7 @@ class Submission:
             prefer_newest=self.prefer is not None,
             stale_ok=self.stale_ok,
             is_selection=self.file is None,
+            tenants=tenant_rows(settings, self.tenant or "", beside=self.beside, has_bad_rows=self.has_bad_rows),
             # Whoever runs a command has this process to themselves: all of them are named.
             most_problems=settings.max_rows,
         )
@@ -198,8 +204,8 @@ def chosen_tenant(settings: Settings, named: str | None) -> str:
     """The tenant that was named, or the usual one; TryLater where none is set up at all."""
     if not settings.tenants:
         raise TryLater(
-            "No tenant is set up. Set MUSTER_TENANT_ID, MUSTER_CLIENT_ID and one way to sign in, such as "
-            "MUSTER_CLIENT_SECRET; `muster tenant check` tries them, and `muster demo` needs none."
+            "No tenant is set up. `muster tenant add NAME …` adds one to the settings file; or set MUSTER_TENANT_ID, "
+            "MUSTER_CLIENT_ID and one way to sign in, such as MUSTER_CLIENT_SECRET. `muster demo` needs none."
         )
     tenant = named or settings.usual_tenant
     if tenant not in settings.tenants:
@@ -247,6 +253,7 @@ VIA = click.option(
     show_default=True,
     help="How Graph addresses a device.",
 )
+TENANT = click.option("--tenant", metavar="NAME", help="Which of the tenants in the settings.")
 REQUEST_OPTIONS = (
     click.option(
         "--action",
@@ -255,7 +262,6 @@ REQUEST_OPTIONS = (
         help="What to ask of each device's ConfigMgr client.",
     ),
     VIA,
-    click.option("--tenant", metavar="NAME", help="Which of the tenants in the settings."),
     click.option("--reason", metavar="TEXT", help="Why; it is kept with the job."),
     click.option(
         "--priority",
@@ -329,6 +335,8 @@ SELECTION_OPTIONS = (
 _OPTIONS = (
     click.argument("file", metavar="[FILE]", type=click.Path(), required=False),
     *SELECTION_OPTIONS,
+    TENANTS,
+    ALL_TENANTS,
     *REQUEST_OPTIONS,
     *INTAKE_OPTIONS,
     *MATCH_OPTIONS,

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from orchestrator.cli.submission import chosen_tenant
-
 if TYPE_CHECKING:
     from orchestrator.settings import Settings
 
@@ -33,6 +31,8 @@ def chosen_tenants(settings: Settings, named: str | None, *, is_all: bool) -> tu
 
     UnknownTenant for a name that is not in the settings.
     """
+    from orchestrator.cli.submission import chosen_tenant
+
     if is_all and named is not None:
         raise click.UsageError("Name tenants or take all of them, not both.")
     if is_all:

@@ -22,6 +22,7 @@ from orchestrator.domain.plain_text import shown
 from orchestrator.http.json_model import JsonModel, Text
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.settings import Settings
+from orchestrator.settings.tenant_rows import tenant_rows
 from orchestrator.usecases.jobs.submit_job import JobRequest
 
 F = TypeVar("F", bound=JsonModel)
@@ -120,6 +121,7 @@ class Upload:
             match=None if form.match == "auto" else Identifier(form.match),
             prefer_newest=form.prefer is not None,
             stale_ok=form.stale_ok,
+            tenants=tenant_rows(settings, form.tenant or settings.usual_tenant),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import BinaryIO
 
@@ -17,6 +17,7 @@ from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.noise import Noise, shown, trimmed
 from orchestrator.intake.own_report import TAKEN_AGAIN, restore_id
 from orchestrator.intake.report import IntakeReport
+from orchestrator.intake.tenant_column import TenantRows, place_of_tenants
 from orchestrator.intake.validation import Validation
 
 
@@ -26,7 +27,7 @@ class IntakeOptions:
 
     `match` says by what rows name their devices, None leaves it to the header. `has_inventory` says whether there is
     an inventory to match against; `prefer_newest` and `stale_ok` how it is used. `is_selection` marks a list that
-    Muster wrote itself.
+    Muster wrote itself. `tenants` says whose rows are taken of a list with a tenant column; None takes all rows.
     """
 
     column: str | None = None
@@ -42,6 +43,7 @@ class IntakeOptions:
     prefer_newest: bool = False
     stale_ok: bool = False
     most_problems: int = MOST_PROBLEMS
+    tenants: TenantRows | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class DeviceList:
         self.left_out = 0
         self._file, self._rows, self._options = file, rows, options
         self._width = len(header.columns)
+        place = place_of_tenants(header.columns)
+        self._tenant_place = None if place is None else header.layout.own + place
         self._validation = Validation(
             header.layout,
             options.most_problems,
@@ -88,6 +92,14 @@ class DeviceList:
                 page, room = [], _PAGE_ROOM
         if page:
             yield Page(page)
+
+    def tenants(self, of: TenantRows) -> list[str] | None:
+        """The tenants that the rows name, in their order; None where there is no tenant column. It reads every row."""
+        place = self._tenant_place
+        if place is None:
+            return None
+        owners = (of.owner(row.cells[place] if place < len(row.cells) else "") for row in self._rows)
+        return list(dict.fromkeys(owner for owner in owners if owner is not None))
 
     @property
     def is_matched(self) -> bool:
@@ -135,29 +147,43 @@ class DeviceList:
             ignored.add(Noise.MARKS, header.line)
 
     def _wanted_rows(self) -> Iterator[CsvRow]:
-        count = 0
-        for count, row in enumerate(self._rows, start=1):
+        count = others = 0
+        for count, each in enumerate(self._rows, start=1):
             if count > self._options.max_rows:
                 raise IntakeFailed(
                     f"The file has more than {self._options.max_rows:,} rows, the most that is taken. "
                     "Split it, or raise the limit in the settings."
                 )
-            if self.report_via is None:
+            row = self._of_tenant(each)
+            if row is None:
+                others += 1
+            elif self.report_via is None:
                 yield row
             elif self._is_wanted(row, self.report_via):
                 yield _with_ids_restored(row, self.report_via)
             else:
                 self.left_out += 1
-        if count == self.left_out:
+        if self.left_out and count == self.left_out + others:
             raise IntakeFailed(
                 f"This is a report of ours, and none of its {count:,} rows is {', '.join(sorted(TAKEN_AGAIN))}: "
                 "there is nothing left to do. `--all` takes every row."
             )
 
+    def _of_tenant(self, row: CsvRow) -> CsvRow | None:
+        tenants = self._options.tenants
+        return row if tenants is None or self._tenant_place is None else tenants.taken(row, self._tenant_place)
+
     def _is_wanted(self, row: CsvRow, via: Via) -> bool:
         place = 1 + len(via.columns)
         status = row.cells[place].strip().casefold() if place < len(row.cells) else ""
         return self._options.take_all or row.problem is not None or status in TAKEN_AGAIN
+
+
+def tenants_of_list(stream: BinaryIO, *, via: Via, options: IntakeOptions, tenants: TenantRows) -> list[str] | None:
+    """The tenants whose devices a list names, in its order; None where it has no tenant column."""
+    # Whether names can be matched is asked of each tenant's inventory later.
+    devices = _open(stream, via, replace(options, has_inventory=True, tenants=None))
+    return devices.tenants(tenants)
 
 
 def open_device_list(stream: BinaryIO, *, file_name: str | None, via: Via, options: IntakeOptions) -> DeviceList:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -165,6 +166,17 @@ class Settings:
         if DEFAULT_TENANT not in self.tenants and len(self.tenants) == 1:
             return next(iter(self.tenants))
         return DEFAULT_TENANT
+
+    @property
+    def tenant_names(self) -> dict[str, str]:
+        """Names and directory ids of tenants in lower case, and the name that each leads to.
+
+        The id of a directory that several tenants are in leads nowhere.
+        """
+        ids = Counter((each.tenant_id or "").casefold() for each in self.tenants.values())
+        by_id = {each.tenant_id.casefold(): name for name, each in self.tenants.items() if each.tenant_id is not None}
+        alone = {tenant_id: name for tenant_id, name in by_id.items() if ids[tenant_id] == 1}
+        return alone | {name.casefold(): name for name in self.tenants}
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{each.name}={each.value}' for each in self.shown)})"

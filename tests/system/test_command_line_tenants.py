@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.simulator.app import SimulatedGraph
+from tests.support.apps import device_ids
+from tests.support.command_line import CommandLine
+
+ACTION = ("--action", "refreshUserPolicy")
+TENANTS = ("north", "south", "west")
+
+
+@pytest.fixture
+def tenants(muster: CommandLine) -> CommandLine:
+    """A person with three tenants, none of them the default, who share one way to sign in."""
+    tables = "".join(f'[tenants.{name}]\ntenant_id = "{name}.example"\n' for name in TENANTS)
+    shared = '[tenant_defaults]\nclient_id = "app"\naccess_token = "simulated"\n'
+    file = muster.write("own.toml", (shared + tables).encode())
+    variables = {name: value for name, value in muster.variables.items() if "TOKEN" not in name and "_ID" not in name}
+    return CommandLine(muster.folder, {**variables, "MUSTER_CONFIG": file})
+
+
+def listed(muster: CommandLine, *owners: str) -> str:
+    """A list of one device for each of these owners."""
+    rows = [f"{device},{owner}" for device, owner in zip(device_ids(len(owners)), owners, strict=True)]
+    return muster.write("devices.csv", "\n".join(["managedDeviceId,tenant", *rows, ""]).encode())
+
+
+def test_each_row_goes_to_its_tenant_and_the_worst_code_is_that_of_all(
+    tenants: CommandLine, graph: SimulatedGraph
+) -> None:
+    file = listed(tenants, "north", "south", "north", "south")
+    graph.refuse(device_ids(4)[1:2], status=404)
+
+    ended = tenants.run("run", file, *ACTION, "-o", "json")
+
+    assert ended.code == 1
+    assert [(job["tenant"], job["status"], job["counts"]["accepted"]) for job in ended.json] == [
+        ("north", "finished", 2),
+        ("south", "finished", 1),
+    ]
+    assert {row["managedDeviceId"] for row in tenants.report(ended.json[0]["id"])} == {*device_ids(4)[::2]}
+
+
+def test_a_bad_row_of_any_tenant_keeps_every_job_from_being_stored(tenants: CommandLine) -> None:
+    file = listed(tenants, "north", "nobody", "south")
+
+    refused = tenants.run("submit", file, *ACTION)
+
+    assert refused.code == 2
+    assert "line 3: there is no tenant 'nobody'" in refused.err
+    assert tenants.run("job", "list", "-o", "json").json == []
+
+
+def test_a_key_finds_the_job_of_each_tenant_again(tenants: CommandLine) -> None:
+    file = tenants.write("plain.csv", b"managedDeviceId\n" + device_ids(1)[0].encode() + b"\n")
+    again = ("submit", file, *ACTION, "--all-tenants", "--idempotency-key", "k", "-o", "json")
+
+    first, second = (tenants.run(*again).json for _ in range(2))
+
+    assert [job["tenant"] for job in first] == list(TENANTS)
+    assert [job["id"] for job in first] == [job["id"] for job in second]
+
+
+def test_where_several_are_there_a_command_asks_for_a_name_and_the_check_takes_them_all(tenants: CommandLine) -> None:
+    unclear = tenants.run("tenant", "check")
+    every = tenants.run("tenant", "check", "--all", "-o", "json")
+
+    assert unclear.code == 2
+    assert "none of the 3 in the settings is the default" in unclear.err
+    assert every.code == 0
+    assert [(row["tenant"], row["usable"], row["reachable"]) for row in every.json] == [
+        (name, True, True) for name in TENANTS
+    ]
