@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -34,6 +35,7 @@ from orchestrator.http.job_sources import job_schema, job_source
 from orchestrator.http.json_model import Text
 from orchestrator.http.uploads import FIELDS_ROOM
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
+from orchestrator.intake.bad_rows import bad_rows_csv
 from orchestrator.usecases.jobs.cancel_job import cancel_job
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_jobs, list_targets
 from orchestrator.usecases.jobs.job_json import job_object, preview_object, target_object
@@ -119,6 +121,23 @@ def preview_routes(max_bytes: int) -> APIRouter:
                 parts.app, source.request, source.stream, file_name=source.file_name, options=source.options
             )
         return PreviewFacts.model_validate({**preview_object(seen), "notes": source.notes})
+
+    @routes.post(
+        "/bad-rows.csv",
+        response_class=Response,
+        responses={**problem_responses(400, 413), 200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+        openapi_extra=job_schema(),
+        max_body_size=max_bytes + FIELDS_ROOM,
+    )
+    async def bad_rows_of_preview(request: Request, by: Operator, parts: Parts) -> Response:
+        """The bad rows of a device list as CSV, with every candidate in columns, to be mended and submitted again."""
+        async with job_source(request, parts, by) as source:
+            seen = await preview_job(
+                parts.app, source.request, source.stream, file_name=source.file_name, options=source.options
+            )
+        text = await asyncio.to_thread(bad_rows_csv, seen.problems, seen.columns)
+        headers = {"Content-Disposition": 'attachment; filename="bad-rows.csv"'}
+        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
     return routes
 

@@ -42,6 +42,7 @@ from orchestrator.domain.errors import (
 )
 from orchestrator.http.faults import FaultsAnswered, told_over_http
 from orchestrator.http.web_context import record_refused_change
+from orchestrator.intake.bad_rows import problem_objects
 from orchestrator.inventory.contents import NoInventory
 from orchestrator.inventory.device_history import AmbiguousDevice, UnknownDevice
 from orchestrator.telemetry.logger import get_logger
@@ -178,7 +179,7 @@ async def _explain_ours(request: Request, problem: MusterError) -> Response:
         await record_refused_change(request, request.app.state.served, actor, problem)
     faults, more = None, ""
     if isinstance(problem, IntakeFailed) and problem.problems:
-        faults = [{"line": each.line, "reason": each.reason} for each in problem.problems]
+        faults = problem_objects(problem.problems)
         more = f" `errors` names the first {MOST_PROBLEMS:,} of them." if len(faults) >= MOST_PROBLEMS else ""
     status = status_of(problem)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

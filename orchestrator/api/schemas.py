@@ -149,11 +149,22 @@ class ForecastFacts(JsonModel):
     ahead: int
 
 
+class Candidate(JsonModel):
+    """A device that a row of a list may mean."""
+
+    id: str
+    name: str | None
+    serial_number: str | None
+    management_agent: str | None
+    last_contact_at: str | None
+
+
 class BadLine(JsonModel):
     """One bad line of a device list."""
 
     line: int
     reason: str
+    candidates: list[Candidate] = Field(default=[], description="The devices that the row may mean.")
 
 
 class PreviewFacts(JsonModel):
@@ -169,6 +180,9 @@ class PreviewFacts(JsonModel):
     matched: dict[str, int]
     ignored: list[str] = Field(description="What was found in the list that is no device and no error.")
     notes: list[str] = Field(default=[], description="What was left out of a group, in sentences.")
+    unknown_to_inventory: int | None = Field(
+        description="Managed device ids that the inventory does not have; they are called all the same."
+    )
     forecast: ForecastFacts
     problems: list[BadLine] = Field(description=f"The bad lines, or the first {MOST_PROBLEMS:,} of them.")
 

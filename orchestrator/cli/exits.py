@@ -93,8 +93,11 @@ def _name_lines(failed: IntakeFailed, output: Format) -> None:
     name_lines(failed.problems)
     if output is not Format.TABLE:
         from orchestrator.cli.output import show_rows
+        from orchestrator.intake.bad_rows import bad_rows, problem_objects
 
-        show_rows([{"line": each.line, "reason": each.reason} for each in failed.problems], output)
+        is_json = output is Format.JSON
+        rows = problem_objects(failed.problems) if is_json else bad_rows(failed.problems, failed.columns)
+        show_rows(rows, output)
 
 
 def _sentence(problem: BaseException, code: int, *, debug: bool) -> str:

@@ -166,6 +166,7 @@ async def _preview(app: App, settings: Settings, submission: Submission, output:
             f"{plural(preview.bad, 'line')} {'is' if preview.bad == 1 else 'are'} bad, and {preview.good:,} good: the "
             "file would be refused. Mend it, or take the good rows with --skip-invalid.",
             preview.problems,
+            columns=preview.columns,
         )
     if output is Format.TABLE:
         say_preview(Action(submission.action), preview)

@@ -108,6 +108,12 @@ def say_preview(action: Action, preview: Preview) -> None:
             "them; --only-eligible leaves those out.",
             err=True,
         )
+    if preview.unknown:
+        click.echo(
+            f"{plural(preview.unknown, 'id')} of them {'is' if preview.unknown == 1 else 'are'} not in the inventory; "
+            "they are called all the same.",
+            err=True,
+        )
     if (line := forecast_line(preview.forecast)) is not None:
         click.echo(line, err=True)
 

@@ -21,6 +21,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestrator.domain.inventory import InventoryDevice
 
 
 class MusterError(Exception):
@@ -197,10 +201,16 @@ class StillRunning(RequestRejected):
 
 @dataclass(frozen=True, slots=True)
 class LineProblem:
-    """One bad line of a device list; lines are counted from 1 as in the file."""
+    """One bad line of a device list; lines are counted from 1 as in the file.
+
+    Where the list names devices by something else than ids, `cells` is the row and `candidates` are the devices that
+    it may mean.
+    """
 
     line: int
     reason: str
+    cells: tuple[str, ...] = ()
+    candidates: tuple[InventoryDevice, ...] = ()
 
 
 MOST_PROBLEMS = 100_000
@@ -208,10 +218,14 @@ MOST_PROBLEMS = 100_000
 
 
 class IntakeFailed(RequestRejected):
-    """The device list is refused as a whole; `problems` names its bad lines, if it is the lines."""
+    """The device list is refused as a whole; `problems` names its bad lines, if it is the lines.
 
-    def __init__(self, message: str, problems: tuple[LineProblem, ...] = ()) -> None:
+    `columns` is the header over the cells of the problems.
+    """
+
+    def __init__(self, message: str, problems: tuple[LineProblem, ...] = (), *, columns: tuple[str, ...] = ()) -> None:
         super().__init__(message)
+        self.columns = columns
         self.problems = problems
 
 

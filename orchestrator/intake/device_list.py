@@ -135,6 +135,7 @@ class DeviceList:
             problems=tuple(found.problems),
             sha256=self._file.sha256,
             bytes=self._file.bytes_read,
+            columns=tuple(self.columns),
         )
 
     def _add_noise_above(self, header: Header) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.domain.device import BadId, Device, Via, parse_id
 from orchestrator.domain.errors import MOST_PROBLEMS, IntakeFailed, LineProblem
-from orchestrator.domain.inventory import Match, Matched, Named, NotEligible
+from orchestrator.domain.inventory import Ambiguous, InventoryDevice, Match, Matched, Named, NotEligible
 from orchestrator.domain.target import RowVerdict
 from orchestrator.intake.columns import IdColumns, names_an_id
 from orchestrator.intake.csv_file import CsvRow
@@ -120,7 +120,8 @@ class Validation:
             self.rejected += 1
             self.ineligible += 1
             return InputRow(row.line, row.cells, RowVerdict.REJECTED, reason)
-        return self._reject_bad(row.line, row.cells, reason)
+        candidates = match.candidates if isinstance(match, Ambiguous | NotEligible) else ()
+        return self._reject_bad(row.line, row.cells, reason, candidates)
 
     def _to_match(self, row: CsvRow, cells: tuple[str, ...]) -> InputRow | None:
         if self._noise(row.cells) is not None:
@@ -176,11 +177,15 @@ class Validation:
         expected = names.get(self.layout.delimiter, repr(self.layout.delimiter))
         return f"{reason}: its cells are separated by {names[other]}, and those of the header by {expected}"
 
-    def _reject_bad(self, line: int, cells: tuple[str, ...], reason: str) -> InputRow:
+    def _reject_bad(
+        self, line: int, cells: tuple[str, ...], reason: str, candidates: tuple[InventoryDevice, ...] = ()
+    ) -> InputRow:
         self.rejected += 1
         self.bad += 1
         if len(self.problems) < self.most_problems:
-            self.problems.append(LineProblem(line, reason))
+            is_mendable = bool(self.layout.named) and len(self.problems) < MOST_PROBLEMS
+            kept = (cells, candidates) if is_mendable else ((), ())
+            self.problems.append(LineProblem(line, reason, *kept))
         return InputRow(line, cells, RowVerdict.REJECTED, reason)
 
 

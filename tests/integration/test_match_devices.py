@@ -162,3 +162,16 @@ async def test_a_list_of_ids_shows_the_names_that_the_inventory_knows(app: App) 
     job = await submitted(app, f"Device ID\n{IDS[0]}\n{IDS[5]}\n")
 
     assert [(row["deviceName"], row["matchedBy"]) for row in await report_of(app, job)] == [("BER-1", "id"), ("", "id")]
+
+
+async def test_a_dry_run_counts_the_ids_that_the_inventory_does_not_know_and_names_candidates(app: App) -> None:
+    stranger = device_ids(1, seed=9)[0]
+    ids = io.BytesIO(f"managedDeviceId\n{IDS[0]}\n{stranger}\n".encode())
+    names = io.BytesIO(b"Device name\nBER-2\n")
+
+    by_id = await preview_job(app, REQUEST, ids, file_name="ids.csv", options=IntakeOptions())
+    by_name = await preview_job(app, REQUEST, names, file_name="names.csv", options=IntakeOptions())
+
+    assert (by_id.good, by_id.unknown, by_name.unknown) == (2, 1, None)
+    (problem,) = by_name.problems
+    assert (problem.cells, {device.id for device in problem.candidates}) == (("BER-2",), set(IDS[1:3]))

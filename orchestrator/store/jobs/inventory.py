@@ -157,6 +157,20 @@ class Inventories:
         found = await self.matching(number, Identifier.ID, ids)
         return [device for devices in found.values() for device in devices]
 
+    async def count_known(self, number: InventoryNumber, ids: Collection[str]) -> int:
+        """How many of these managed device ids the inventory has; one statement, however many ids."""
+        given = _given(self._connection, "key")
+        query = (
+            select(func.count())
+            .select_from(given)
+            .join(
+                InventoryDeviceRow,
+                and_(InventoryDeviceRow.inventory == number, InventoryDeviceRow.id == given.c.key),
+            )
+        )
+        found = await self._connection.execute(query, json_rows.payload({"key": each} for each in sorted(ids)))
+        return int(found.scalar_one())
+
     async def matching(
         self, number: InventoryNumber, by: Identifier, keys: Collection[str]
     ) -> dict[str, list[InventoryDevice]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain.figures import rfc3339
 from orchestrator.domain.hints import with_job_id
+from orchestrator.intake.bad_rows import problem_objects
 
 if TYPE_CHECKING:
     from orchestrator.domain.ids import JobId
@@ -138,5 +139,6 @@ def preview_object(preview: Preview) -> dict[str, Any]:
         "matched": preview.matched,
         "ignored": list(preview.ignored),
         "forecast": {"seconds": forecast.seconds, "perSecond": forecast.per_second, "ahead": forecast.ahead},
-        "problems": [{"line": each.line, "reason": each.reason} for each in preview.problems],
+        "unknownToInventory": preview.unknown,
+        "problems": problem_objects(preview.problems),
     }

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from orchestrator.app import App
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed
+from orchestrator.domain.ids import InventoryNumber
 from orchestrator.domain.inventory import Identifier, Match, Matched, Named
 from orchestrator.domain.tenant import Tenant
 from orchestrator.intake.device_list import DeviceList, IntakeOptions, Page, open_device_list
@@ -56,11 +57,27 @@ async def pages_of(
         page = following
 
 
-async def read_to_end(app: App, tenant: Tenant, devices: DeviceList, options: IntakeOptions) -> None:
-    """Read every row, for the counts of `DeviceList.report`."""
+async def read_to_end(app: App, tenant: Tenant, devices: DeviceList, options: IntakeOptions) -> int | None:
+    """Read every row, for the counts of `DeviceList.report`; return how many ids the inventory does not know.
+
+    None where the tenant has no inventory, or the list is matched against it anyway.
+    """
+    async with app.store.reading() as tx:
+        number = await tx.inventories.current_number(tenant.directory)
+    if devices.is_matched or options.is_selection:
+        number = None
+    unknown = 0
     async with aclosing(pages_of(app, tenant, devices, options)) as pages:
-        async for _ in pages:
-            pass
+        async for page, _ in pages:
+            if number is not None:
+                unknown += await _unknown_in(app, number, page)
+    return None if number is None else unknown
+
+
+async def _unknown_in(app: App, number: InventoryNumber, page: Page) -> int:
+    ids = {row.device.ids[-1] for row in page.rows if row.verdict is None and row.device is not None}
+    async with app.store.reading() as tx:
+        return len(ids) - await tx.inventories.count_known(number, ids)
 
 
 class _Rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import BinaryIO
 
@@ -56,7 +56,10 @@ class JobRequest:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a device list holds and when it would be done: what a person wants to see before anything is called."""
+    """What a device list holds and when it would be done: what a person wants to see before anything is called.
+
+    `unknown` counts managed device ids that the tenant's inventory does not have; None where nobody looked.
+    """
 
     rows: int
     good: int
@@ -71,6 +74,8 @@ class Preview:
     bad: int
     forecast: Forecast
     sha256: str
+    columns: tuple[str, ...] = ()
+    unknown: int | None = None
 
 
 class NotConfirmed(RequestRejected):
@@ -117,9 +122,10 @@ async def preview_job(
     """Read the whole list and say what would be done; nothing is stored."""
     tenant = app.tenant(request.tenant)
     devices = await open_list(app, tenant, stream, file_name=file_name, via=request.via, options=options)
-    await read_to_end(app, tenant, devices, options)
+    unknown = await read_to_end(app, tenant, devices, options)
     report = devices.report()
-    return preview_of(devices, report, await forecast_new(app, tenant, report.good, request.priority))
+    preview = preview_of(devices, report, await forecast_new(app, tenant, report.good, request.priority))
+    return replace(preview, unknown=unknown)
 
 
 def refuse_if_bad(report: IntakeReport, options: IntakeOptions) -> None:
@@ -130,9 +136,11 @@ def refuse_if_bad(report: IntakeReport, options: IntakeOptions) -> None:
         raise IntakeFailed(
             f"{report.bad:,} {lines} bad, so nothing was submitted and nothing is called. Mend the file{skip}.",
             report.problems,
+            columns=report.columns,
         )
     if not report.good:
-        raise IntakeFailed("No row is left to call: every one was rejected or is a duplicate.", report.problems)
+        words = "No row is left to call: every one was rejected or is a duplicate."
+        raise IntakeFailed(words, report.problems, columns=report.columns)
 
 
 def preview_of(devices: DeviceList, report: IntakeReport, forecast: Forecast) -> Preview:
@@ -151,6 +159,7 @@ def preview_of(devices: DeviceList, report: IntakeReport, forecast: Forecast) ->
         bad=report.bad,
         forecast=forecast,
         sha256=report.sha256,
+        columns=report.columns,
     )
 
 
