@@ -10,8 +10,8 @@ from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from orchestrator.api.access import Operator, Viewer, WhileAdmitted
-from orchestrator.api.etags import TaggedRoute
+from orchestrator.api.access import Admin, Operator, Viewer, WhileAdmitted
+from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.idempotency import IdempotencyKey
 from orchestrator.api.paging import Cursor, Limit, Words, cursor_after, read_cursor, several
 from orchestrator.api.problems import created, problem_responses
@@ -24,11 +24,13 @@ from orchestrator.api.schemas import (
     RetryRequest,
     TargetPage,
     Why,
+    WhyRemoved,
 )
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.job_filter import WITH_FAILURES, JobFilter, Standing
+from orchestrator.domain.moments import parse_moment
 from orchestrator.domain.target import RowVerdict, TargetStatus
 from orchestrator.http.full_ids import FullJobId
 from orchestrator.http.job_sources import job_schema, job_source
@@ -37,6 +39,7 @@ from orchestrator.http.uploads import FIELDS_ROOM
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
 from orchestrator.intake.bad_rows import bad_rows_csv
 from orchestrator.usecases.jobs.cancel_job import cancel_job
+from orchestrator.usecases.jobs.delete_job import delete_job
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_jobs, list_targets
 from orchestrator.usecases.jobs.job_json import job_object, preview_object, target_object
 from orchestrator.usecases.jobs.pause_job import pause_job
@@ -49,6 +52,8 @@ from orchestrator.usecases.jobs.write_report import report_text
 _ROW_STATUSES = tuple(status.value for status in (*TargetStatus, *RowVerdict))
 _JOB_STATUSES = (*(status.value for status in JobStatus if status is not JobStatus.RECEIVING), WITH_FAILURES)
 _NO_REASON = Why()
+
+_MOMENT = "How long ago (`24h`, `7d`), a day, or a time, in UTC where it names no offset."
 
 _Reason = Annotated[Why, Body()]
 
@@ -63,8 +68,21 @@ def _filter(
     ] = None,
     schedule: Annotated[Text | None, Query(description="Only jobs of this schedule.")] = None,
     search: Annotated[Text | None, Query(description="Only where this is in the id, name, file or reason.")] = None,
+    since: Annotated[Text | None, Query(description=f"Only jobs submitted then or later. {_MOMENT}")] = None,
+    until: Annotated[Text | None, Query(description=f"Only jobs submitted before then. {_MOMENT}")] = None,
+    app: TheApp,
 ) -> JobFilter:
-    return JobFilter(tuple(status), action, tenant, submitted_by, schedule, search)
+    now = app.clock.now()
+    return JobFilter(
+        tuple(status),
+        action,
+        tenant,
+        submitted_by,
+        schedule,
+        search,
+        None if not since else parse_moment(since, now=now),
+        None if not until else parse_moment(until, now=now),
+    )
 
 
 Wanted = Annotated[JobFilter, Depends(_filter)]
@@ -256,6 +274,11 @@ def _add_moves(routes: APIRouter) -> None:
     async def priority(app: TheApp, by: Operator, job_id: FullJobId, wanted: PriorityRequest) -> JobFacts:
         """Weigh the job otherwise among the others of its lane, at once."""
         return _facts(await reprioritise_job(app, job_id, wanted.priority, by=by, reason=wanted.reason))
+
+    @routes.delete("/{job_id}", status_code=204, responses=problem_responses(404, 409))
+    async def delete(app: TheApp, by: Admin, _: Unchanged, job_id: FullJobId, reason: WhyRemoved = None) -> None:
+        """Remove a job at rest with its input and its targets; its audit entries stay."""
+        await delete_job(app, job_id, by=by, reason=reason or None)
 
     @routes.post("/{job_id}/retry", status_code=201, responses={**moving["responses"], **created()})
     async def retry(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from orchestrator.cli import exits
-from orchestrator.cli.invocation import Invocation, actor, pass_invocation, reason_option
+from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation, reason_option
 from orchestrator.domain.errors import SchemaTooNew
 
 
@@ -62,11 +62,19 @@ def check(invocation: Invocation) -> int:
     metavar="DATE",
     help="Remove audit entries from before this day (UTC) instead; nothing else ever removes one.",
 )
+@click.option("--dry-run", is_flag=True, help="Only show the jobs that would be removed.")
 @click.option("--yes", "-y", is_flag=True, help="Remove audit entries without a question.")
 @reason_option
+@output_option
 @pass_invocation
 def prune(
-    invocation: Invocation, *, keep_days: int | None, audit_before: datetime | None, yes: bool, reason: str | None
+    invocation: Invocation,
+    *,
+    keep_days: int | None,
+    audit_before: datetime | None,
+    dry_run: bool,
+    yes: bool,
+    reason: str | None,
 ) -> None:
     """Remove jobs that ended long ago, with their input and targets."""
     from orchestrator.domain.figures import plural
@@ -74,9 +82,30 @@ def prune(
 
     if audit_before is not None:
         before = audit_before.replace(tzinfo=UTC)
-        gone = invocation.ask(lambda app: prune_audit(app, before=before, by=actor(), reason=reason, agreed=yes))
+        agreed = yes and not dry_run
+        gone = invocation.ask(lambda app: prune_audit(app, before=before, by=actor(), reason=reason, agreed=agreed))
         click.echo(f"{plural(gone, 'line')} of the audit log from before {before:%Y-%m-%d} removed.", err=True)
         return
     days = keep_days or invocation.settings().keep_days
+    if dry_run:
+        _show_prunable(invocation, days)
+        return
     removed = invocation.ask(lambda app: prune(app, keep_days=days, by=actor()))
     click.echo(f"{plural(removed, 'job')} that ended more than {plural(days, 'day')} ago removed.", err=True)
+
+
+def _show_prunable(invocation: Invocation, days: int) -> None:
+    from orchestrator.cli.output import show_rows
+    from orchestrator.domain.figures import plural, rfc3339
+    from orchestrator.usecases.operations.prune import jobs_to_prune
+
+    jobs = invocation.ask(lambda app: jobs_to_prune(app, keep_days=days, limit=1_000_000))
+    rows = [
+        {"id": job.id, "endedAt": rfc3339(job.ended_at), "devices": job.devices, "name": job.name or ""} for job in jobs
+    ]
+    if rows or invocation.output is not Format.TABLE:
+        show_rows(rows, invocation.output)
+    click.echo(
+        f"Dry run: {plural(len(jobs), 'job')} that ended more than {plural(days, 'day')} ago would be removed.",
+        err=True,
+    )

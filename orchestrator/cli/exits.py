@@ -24,6 +24,7 @@ SOME_FAILED = 1
 REJECTED = 2
 STOPPED = 3
 UNAVAILABLE = 4
+TIME_IS_OVER = 5
 BROKEN = 70
 """A fault of ours; sysexits.h calls it EX_SOFTWARE. 1 would say that a job finished."""
 INTERRUPTED = 130

@@ -57,7 +57,7 @@ class Ending:
 async def work_through(app: App, interrupt: Interrupt, job: Job, ending: Ending) -> int:
     """Call the devices of the job here; interrupted, it is paused."""
     with open_progress() as progress, interrupt.gently() as stop:
-        showing = asyncio.create_task(_show_until_at_rest(app, job, progress, stop))
+        showing = asyncio.create_task(show_until_at_rest(app, job, progress, stop))
         pausing = asyncio.create_task(_pause_when_told(app, job, stop))
         tune_garbage_collection()
         try:
@@ -74,7 +74,7 @@ async def work_through(app: App, interrupt: Interrupt, job: Job, ending: Ending)
 async def follow(app: App, interrupt: Interrupt, job: Job, ending: Ending, *, pauses: bool) -> int:
     """Watch until the job is at rest; `pauses` says whether Ctrl-C pauses it, or only ends the watching."""
     with open_progress(is_quiet=ending.is_quiet) as progress, interrupt.gently() as stop:
-        await _show_until_at_rest(app, job, progress, stop, is_ours=pauses)
+        await show_until_at_rest(app, job, progress, stop, is_ours=pauses)
         if stop.is_requested and pauses:
             await _pause_when_told(app, job, stop)
             await _let_go(app, job)
@@ -132,7 +132,7 @@ def report_path(job: str, wanted: Path | None) -> Path:
     return wanted or Path(f"muster-{job}.csv")
 
 
-async def _show_until_at_rest(
+async def show_until_at_rest(
     app: App, job: Job, progress: Progress, stop: StopSignal, *, is_ours: bool = False
 ) -> None:
     """Show the job until it rests; TenantChanged where no worker can call the devices of one that was started here."""

@@ -1,4 +1,4 @@
-"""What `job watch`, `wait`, `resume` and `retry` do: seeing a job through that was there before."""
+"""What `job resume` and `retry` and `schedule run` do: seeing a job through that was there before."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from orchestrator.app import App
 from orchestrator.cli.bridge import Interrupt
-from orchestrator.cli.foreground import Ending, follow, follow_started, report_path, work_through
+from orchestrator.cli.foreground import Ending, follow_started, report_path, work_through
 from orchestrator.cli.invocation import Invocation, actor
 from orchestrator.cli.launch import with_app
 from orchestrator.cli.questions import Agreement
@@ -25,17 +25,6 @@ from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry, retry
 from orchestrator.usecases.operations.check_way_ahead import check_way_to_resume, check_way_to_retry, check_way_to_run
 from orchestrator.usecases.operations.live_processes import somebody_works
 from orchestrator.usecases.schedules.run_schedule import run_schedule
-
-
-def launch_follow(invocation: Invocation, wanted: str, *, is_quiet: bool) -> int:
-    """Follow a job that others work on; Ctrl-C ends the following and not the job."""
-    settings = invocation.settings()
-
-    async def work(app: App, interrupt: Interrupt) -> int:
-        job = (await describe_job(app, wanted)).job
-        return await follow(app, interrupt, job, Ending(invocation.output, is_quiet=is_quiet), pauses=False)
-
-    return with_app(settings, work, kind="ask")
 
 
 def launch_resume(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -96,6 +97,16 @@ def output_option(command: F) -> F:
         help="How data is written to standard output.",
     )
     return option(command)
+
+
+def confirm_change(question: str) -> None:
+    """Asks before a change that nothing undoes; RequestRejected without a terminal, Abort where the answer is no."""
+    from orchestrator.domain.errors import RequestRejected
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise RequestRejected(f"{question} There is no terminal to answer on: say --yes. Nothing was done.")
+    if not click.confirm(question, err=True):
+        raise RequestRejected("Nothing was done.")
 
 
 yes_option = click.option("--yes", "-y", is_flag=True, help="Ask no question, however many devices there are.")

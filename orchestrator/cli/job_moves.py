@@ -11,6 +11,7 @@ from orchestrator.cli.invocation import (
     Format,
     Invocation,
     actor,
+    confirm_change,
     output_option,
     pass_invocation,
     reason_option,
@@ -51,6 +52,26 @@ def cancel(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
     from orchestrator.usecases.jobs.cancel_job import cancel_job
 
     _show(invocation, invocation.ask(lambda app: cancel_job(app, wanted, by=actor(), reason=reason)))
+
+
+@click.command()
+@click.argument("wanted", metavar="ID")
+@reason_option
+@click.option("--yes", "-y", is_flag=True, help="Ask no question.")
+@pass_invocation
+def delete(invocation: Invocation, wanted: str, *, reason: str | None, yes: bool) -> None:
+    """Remove a job at rest for good, with its input and its targets; its audit entries stay."""
+    from orchestrator.domain.figures import plural
+    from orchestrator.usecases.jobs.delete_job import delete_job
+    from orchestrator.usecases.jobs.describe_jobs import describe_job
+
+    view = invocation.ask(lambda app: describe_job(app, wanted))
+    if not yes:
+        what = f"job {view.job.id} ({view.job.action}, {plural(view.tally.total, 'device')}, {view.status})"
+        confirm_change(f"Delete {what}? Its report cannot be written any more.")
+    # By its whole id: `latest` may be another job by now.
+    done = invocation.ask(lambda app: delete_job(app, view.job.id, by=actor(), reason=reason))
+    click.echo(f"Job {done.id} is deleted.", err=True)
 
 
 @click.command()

@@ -9,42 +9,88 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli.invocation import Format, Invocation, output_option, pass_invocation
+from orchestrator.cli.spelled import Spelled
+from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job_filter import EVERY_JOB, WITH_FAILURES, JobFilter, Standing
 from orchestrator.domain.target import RowVerdict, TargetStatus
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from orchestrator.app import App
     from orchestrator.usecases.jobs.describe_jobs import JobView
 
 _STATUSES = tuple(status.value for status in TargetStatus)
 _TARGET_COLUMNS = ("line", "deviceName", "device", "status", "httpStatus", "errorCode", "errorMessage", "attempts")
-_LIST_RANK = ("id", "status", "action", "failed", "uncertain", "accepted", "devices", "left", "name", "submitted")
+_JOB_STATUSES = (*(status.value for status in JobStatus if status is not JobStatus.RECEIVING), WITH_FAILURES)
+_LIST_RANK = (
+    *("id", "status", "action", "failed", "devices", "schedule", "tenant"),
+    *("duration", "submitted", "accepted", "uncertain", "left", "name"),
+)
 _TARGET_RANK = ("device", "status", "deviceName", "line", "errorCode", "httpStatus", "errorMessage", "attempts")
 _PAGE = 1000
 
 
 @click.command("list")
+@click.option("--status", metavar="STATUS,…", help=f"Only jobs that are {', '.join(_JOB_STATUSES)}.")
+@click.option("--action", type=Spelled(each.value for each in Action), help="Only jobs of this action.")
+@click.option("--tenant", metavar="NAME", help="Only jobs of this tenant.")
+@click.option("--schedule", metavar="NAME", help="Only jobs of this schedule.")
+@click.option("--by", metavar="WHO", help="Only jobs that this person or key submitted.")
+@click.option("--search", metavar="TEXT", help="Only where this is in the id, the name, the file or the reason.")
+@click.option(
+    "--since", metavar="TIME", help="Only jobs submitted then or later: 24h, 7d, 2026-11-28, 2026-11-28T02:00."
+)
+@click.option("--until", metavar="TIME", help="Only jobs submitted before then.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many.")
 @output_option
 @pass_invocation
-def list_(invocation: Invocation, *, limit: int) -> None:
-    """The newest jobs."""
+def list_(
+    invocation: Invocation,
+    *,
+    status: str | None,
+    action: str | None,
+    tenant: str | None,
+    schedule: str | None,
+    by: str | None,
+    search: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int,
+) -> None:
+    """The newest jobs, or those that fit."""
+    from datetime import UTC, datetime
+
     from orchestrator.cli.output import show_rows
-    from orchestrator.domain.figures import local
+    from orchestrator.domain.moments import parse_moment
     from orchestrator.usecases.jobs.describe_jobs import list_jobs
     from orchestrator.usecases.jobs.job_json import job_object, job_row
 
-    views = invocation.ask(lambda app: list_jobs(app, limit=limit))
+    now = datetime.now(UTC)
+    wanted = JobFilter(
+        tuple(_standing(word) for word in words_of(status, _JOB_STATUSES)),
+        None if action is None else Action(action),
+        tenant,
+        by,
+        schedule,
+        search,
+        None if since is None else parse_moment(since, now=now, zone=None),
+        None if until is None else parse_moment(until, now=now, zone=None),
+    )
+    views = invocation.ask(lambda app: list_jobs(app, wanted=wanted, limit=limit))
     match invocation.output:
         case Format.JSON:
             show_rows([job_object(view) for view in views], Format.JSON)
         case Format.CSV:
             show_rows([job_row(view) for view in views], Format.CSV)
+        case Format.TABLE if not views and wanted != EVERY_JOB:
+            click.echo("No job fits.", err=True)
         case Format.TABLE if not views:
             click.echo("No jobs yet. `muster run FILE --action ACTION` makes one.", err=True)
         case Format.TABLE:
-            lines = [_line(view, local(view.job.submitted_at)) for view in views]
-            show_rows(lines, Format.TABLE, rank=_LIST_RANK, folds={"name"})
+            show_rows([_line(view, now) for view in views], Format.TABLE, rank=_LIST_RANK, folds={"name"})
 
 
 @click.command()
@@ -184,19 +230,29 @@ def words_of(text: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
-def _line(view: JobView, submitted_at: str) -> dict[str, object]:
-    from orchestrator.domain.job import status_words
+def _standing(word: str) -> Standing:
+    return WITH_FAILURES if word == WITH_FAILURES else JobStatus(word)
 
-    tally = view.tally
+
+def _line(view: JobView, now: datetime) -> dict[str, object]:
+    from orchestrator.domain.figures import local
+    from orchestrator.domain.job import status_words
+    from orchestrator.domain.spans import span
+
+    job, tally = view.job, view.tally
+    took = None if job.started_at is None else (job.finished_at or now) - job.started_at
     return {
-        "id": view.job.id,
+        "id": job.id,
         "status": status_words(view.status, tally),
-        "action": view.job.action.value,
+        "action": job.action.value,
+        "tenant": job.tenant,
+        "schedule": job.schedule or "",
         "devices": tally.total,
         "accepted": tally.accepted,
         "failed": tally.failed,
         "uncertain": tally.uncertain,
         "left": tally.waiting + tally.sending,
-        "submitted": submitted_at,
-        "name": view.job.name or view.job.intake.file_name or "",
+        "submitted": local(job.submitted_at),
+        "duration": "" if took is None else span(took.total_seconds()),
+        "name": job.name or job.intake.file_name or "",
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation, reason_option
-from orchestrator.cli.submission import Spelled
+from orchestrator.cli.spelled import Spelled
 from orchestrator.domain.action import Action
 
 if TYPE_CHECKING:

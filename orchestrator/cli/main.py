@@ -45,8 +45,8 @@ _COMMANDS = {
 _JOB_COMMANDS = {
     "list": Named(f"{_HERE}.jobs:list_", "the newest jobs"),
     "show": Named(f"{_HERE}.jobs:show", "how one job stands"),
-    "watch": Named(f"{_HERE}.follow:watch", "follow a job to its end, live"),
-    "wait": Named(f"{_HERE}.follow:wait", "wait for the end of a job, quietly"),
+    "watch": Named(f"{_HERE}.follow:watch", "follow jobs to their end, live"),
+    "wait": Named(f"{_HERE}.follow:wait", "wait for the end of jobs, quietly"),
     "targets": Named(f"{_HERE}.jobs:targets", "every device of a job, and what became of it"),
     "errors": Named(f"{_HERE}.jobs:errors", "what went wrong, grouped by cause, with what to do"),
     "report": Named(f"{_HERE}.jobs:report", "the report as CSV"),
@@ -54,6 +54,7 @@ _JOB_COMMANDS = {
     "resume": Named(f"{_HERE}.job_moves:resume", "go on with a job that was paused, stopped or interrupted"),
     "cancel": Named(f"{_HERE}.job_moves:cancel", "end a job; what was not sent never will be"),
     "retry": Named(f"{_HERE}.job_moves:retry", "a new job of the devices that failed"),
+    "delete": Named(f"{_HERE}.job_moves:delete", "remove a job at rest for good"),
     "priority": Named(f"{_HERE}.job_moves:priority", "re-weigh a job among the others"),
 }
 _SCHEDULE_COMMANDS = {

@@ -6,8 +6,9 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
@@ -136,11 +137,18 @@ def waits_for(view: JobView) -> str | None:
 @contextmanager
 def open_progress(*, is_quiet: bool = False) -> Iterator[Progress]:
     """The progress that fits where stderr goes."""
+    with open_progress_of([""], is_quiet=is_quiet) as shown:
+        yield shown[""]
+
+
+@contextmanager
+def open_progress_of(names: Sequence[str], *, is_quiet: bool = False) -> Iterator[Mapping[str, Progress]]:
+    """The progress of several jobs, below each other, each under its name."""
     if is_quiet:
-        yield Silence()
+        yield {name: Silence() for name in names}
         return
     if not sys.stderr.isatty():
-        yield _Lines()
+        yield {name: _Lines(name) for name in names}
         return
     from rich.live import Live
 
@@ -149,13 +157,23 @@ def open_progress(*, is_quiet: bool = False) -> Iterator[Progress]:
         filtered_stderr(),
         _logs_above(),
     ):
-        yield _Live(live)
+        drawn: dict[str, Any] = {}
+        yield {name: _Live(partial(_draw, live, drawn, name), name) for name in names}
+
+
+def _draw(live: Any, drawn: dict[str, Any], name: str, part: Any) -> None:
+    """Draws one job anew among the others."""
+    from rich.console import Group
+
+    drawn[name] = part
+    live.update(Group(*drawn.values()))
 
 
 class _Lines:
     """A line every few seconds, and one when the status changes; why nothing moves, whenever that changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._label = f"{name} " if name else ""
         self._rate = Rate(30.0)
         self._said_at = time.monotonic()
         self._status = ""
@@ -175,18 +193,18 @@ class _Lines:
             return
         self._said_at, self._status = now, view.status
         parts = (f"{view.status}: {standing(view.tally)}", pace_of(view, rate))
-        click.echo("; ".join(part for part in parts if part), err=True)
+        click.echo(self._label + "; ".join(part for part in parts if part), err=True)
 
     def _say_reason(self, kind: str, reason: str | None) -> None:
         if (line := self._reasons.news(time.monotonic(), kind, reason)) is not None:
-            say(shown(line), err=True)
+            say(self._label + shown(line), err=True)
 
 
 class _Live:
     """A bar with the counts below it."""
 
-    def __init__(self, live: Any) -> None:
-        self._live = live
+    def __init__(self, draw: Callable[[Any], None], name: str) -> None:
+        self._draw, self._name = draw, name
         self._rate = Rate()
         self._shown: tuple[Any, ...] = ()
 
@@ -203,7 +221,7 @@ class _Live:
         share = tally.called / tally.total if tally.total else 0.0
         bar = ProgressBar(total=max(1, tally.total), completed=tally.called, width=40)
         top.add_row(
-            Text(view.job.action.value, style="bold"),
+            Text(f"{self._name} {view.job.action}".strip(), style="bold"),
             bar,
             Text(f"{share:4.0%}"),
             Text(f"{tally.called:,} of {tally.total:,}"),
@@ -222,14 +240,14 @@ class _Live:
             counts.append(f"  {view.status}", style="yellow")
         reason = waits_for(view)
         self._shown = (top, counts)
-        self._live.update(Group(top, counts, *([Text(shown(reason), style="yellow")] if reason else [])))
+        self._draw(Group(top, counts, *([Text(shown(reason), style="yellow")] if reason else [])))
 
     def show_unseen(self, reason: str) -> None:
         """Draw what was shown last, with the reason below it."""
         from rich.console import Group
         from rich.text import Text
 
-        self._live.update(Group(*self._shown, Text(shown(reason), style="yellow")))
+        self._draw(Group(*self._shown, Text(shown(reason), style="yellow")))
 
 
 @contextmanager

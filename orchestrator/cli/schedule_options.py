@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
+from orchestrator.cli.spelled import Spelled
 from orchestrator.cli.submission import (
     MATCH_OPTIONS,
     REQUEST_OPTIONS,
     SELECTION_OPTIONS,
     TENANT,
-    Spelled,
     chosen_tenant,
     selection_of,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import click
 
 from orchestrator.cli.invocation import actor
+from orchestrator.cli.spelled import Spelled
 from orchestrator.cli.tenant_choice import ALL_TENANTS, TENANTS
 from orchestrator.domain.action import Action
 from orchestrator.domain.circuit_breaker import MOST_CANARIES, BrakeOptions
@@ -211,18 +212,6 @@ def chosen_tenant(settings: Settings, named: str | None) -> str:
     if tenant not in settings.tenants:
         raise UnknownTenant(tenant, tuple(settings.tenants))
     return tenant
-
-
-class Spelled(click.Choice[str]):
-    """One of these names in any letter case; a wrong one is answered with the names as they are spelled."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        super().__init__(tuple(names), case_sensitive=False)
-
-    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
-        """What is said of a wrong name."""
-        del ctx
-        return f"{value!r} is none of {', '.join(self.choices)}."
 
 
 def intake_options(command: F) -> F:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from orchestrator.domain.action import Action
@@ -16,7 +17,10 @@ Standing = JobStatus | Literal["finished-with-failures"]
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """All that is given must fit; `statuses` are the shown ones, `text` is looked for in ids, names and reasons."""
+    """All that is given must fit; `statuses` are the shown ones, `text` is looked for in ids, names and reasons.
+
+    The job was submitted at or after `since`, and before `until`.
+    """
 
     statuses: tuple[Standing, ...] = ()
     action: Action | None = None
@@ -24,6 +28,8 @@ class JobFilter:
     submitted_by: str | None = None
     schedule: str | None = None
     text: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 EVERY_JOB = JobFilter()

@@ -42,6 +42,10 @@ def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
         found.append(JobRow.submitted_by == wanted.submitted_by)
     if wanted.schedule is not None:
         found.append(JobRow.schedule == wanted.schedule)
+    if wanted.since is not None:
+        found.append(JobRow.submitted_at >= wanted.since)
+    if wanted.until is not None:
+        found.append(JobRow.submitted_at < wanted.until)
     if wanted.text:
         columns = (JobRow.id, JobRow.name, JobRow.file_name, JobRow.submit_reason, JobRow.reason, JobRow.submitted_by)
         text = wanted.text.lower()

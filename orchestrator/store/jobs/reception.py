@@ -8,7 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,6 +53,16 @@ class NewJob:
     not_after: datetime | None = None
     not_after_reason: str | None = None
     submitter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OldJob:
+    """A job that ended long ago."""
+
+    id: JobId
+    name: str | None
+    devices: int
+    ended_at: datetime
 
 
 class Reception:
@@ -175,33 +199,57 @@ class Reception:
         found = await self._connection.execute(_ABANDONED, {"untouched_since": untouched_since, "most": limit})
         return [JobNumber(number) for number in found.scalars()]
 
+    async def hide(self, number: JobNumber, *, now: datetime) -> None:
+        """Hides a job, to be removed by `forget`; where nobody goes on with it, as an abandoned reception."""
+        await self._connection.execute(update(JobRow).where(JobRow.number == number).values(_hidden(now)))
+
+    async def over_since(self, *, before: datetime, limit: int) -> list[OldJob]:
+        """The jobs that ended before then, the oldest first: those that `hide_oldest` would hide."""
+        query = (
+            select(JobRow.id, JobRow.name, JobRow.total, _ENDED_AT)
+            .where(_is_over(), before > _ENDED_AT)
+            .order_by(JobRow.number)
+            .limit(limit)
+        )
+        return [
+            OldJob(JobId(id_), name, total, ended) for id_, name, total, ended in await self._connection.execute(query)
+        ]
+
     async def hide_oldest(self, *, before: datetime) -> tuple[JobNumber, JobId] | None:
         """Hide one job that ended before then, to be removed by `forget`; None if there is none left.
 
         Where nobody goes on with it, it is an abandoned reception like any other.
         """
-        is_over = or_(
-            JobRow.status.in_((JobStatus.FINISHED, JobStatus.CANCELLED)),
-            and_(JobRow.status == JobStatus.STOPPED, JobRow.carried_to.is_not(None)),
-        )
-        # An older version did not write down when a job ended whose rest was carried over.
-        ended_at = func.coalesce(JobRow.finished_at, JobRow.touched_at)
         old = (
             select(JobRow.number)
-            .where(is_over, ended_at < before)
+            .where(_is_over(), before > _ENDED_AT)
             .order_by(JobRow.number)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
         hidden = (
-            update(JobRow)
-            .where(JobRow.number.in_(old))
-            .values(status=JobStatus.RECEIVING, idempotency_key=None, notice_pending=False, touched_at=before)
-            .returning(JobRow.number, JobRow.id)
+            update(JobRow).where(JobRow.number.in_(old)).values(_hidden(before)).returning(JobRow.number, JobRow.id)
         )
         job = (await self._connection.execute(hidden)).one_or_none()
         return None if job is None else (JobNumber(job.number), JobId(job.id))
 
+
+def _hidden(touched_at: datetime) -> dict[str, Any]:
+    return {
+        "status": JobStatus.RECEIVING,
+        "idempotency_key": None,
+        "notice_pending": False,
+        "touched_at": touched_at,
+    }
+
+
+def _is_over() -> ColumnElement[bool]:
+    is_carried_over = and_(JobRow.status == JobStatus.STOPPED, JobRow.carried_to.is_not(None))
+    return or_(JobRow.status.in_((JobStatus.FINISHED, JobStatus.CANCELLED)), is_carried_over)
+
+
+# An older version did not write down when a job ended whose rest was carried over.
+_ENDED_AT = func.coalesce(JobRow.finished_at, JobRow.touched_at)
 
 _LINES = 20_000
 """Lines of the list whose targets are removed in one transaction: some tenths of a second."""

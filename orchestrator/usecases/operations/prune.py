@@ -8,6 +8,7 @@ from orchestrator.app import App
 from orchestrator.domain.access import Actor, Role
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.figures import plural, rfc3339
+from orchestrator.store.jobs.reception import OldJob
 from orchestrator.usecases.jobs.submit_job import forget_reception
 
 
@@ -65,6 +66,12 @@ async def prune_audit(app: App, *, before: datetime, by: Actor, reason: str | No
     async with app.store.transaction() as tx:
         await tx.audit.write(by, "audit.pruned", None, reason=reason, facts=facts, now=await tx.now())
     return removed
+
+
+async def jobs_to_prune(app: App, *, keep_days: int, limit: int) -> list[OldJob]:
+    """The jobs that `prune` would remove now, the oldest first; nothing is changed."""
+    async with app.store.reading() as tx:
+        return await tx.reception.over_since(before=await tx.now() - timedelta(days=keep_days), limit=limit)
 
 
 async def _forget_history(app: App, keep_days: int) -> None:

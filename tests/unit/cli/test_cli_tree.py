@@ -65,6 +65,7 @@ OF_A_JOB = (
     "resume",
     "cancel",
     "retry",
+    "delete",
     "priority",
 )
 

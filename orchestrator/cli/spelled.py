@@ -1,0 +1,20 @@
+"""A choice among names that the product spells in one way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+
+class Spelled(click.Choice[str]):
+    """One of these names in any letter case; a wrong one is answered with the names as they are spelled."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__(tuple(names), case_sensitive=False)
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """What is said of a wrong name."""
+        del ctx
+        return f"{value!r} is none of {', '.join(self.choices)}."

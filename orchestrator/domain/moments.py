@@ -1,0 +1,30 @@
+"""Moments as people write them in a filter: a day, a time, or how long ago; pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+
+from orchestrator.domain.errors import RequestRejected, ScheduleInvalid
+
+
+def parse_moment(text: str, *, now: datetime, zone: tzinfo | None = UTC) -> datetime:
+    """The moment in UTC that "24h", "7d", "2026-11-28" or "2026-11-28T02:00" means at `now`.
+
+    A time without an offset is read in `zone`, with None on the clock of this machine. RequestRejected for other texts.
+    """
+    from orchestrator.domain.recurrence import parse_span  # noqa: PLC0415 - a listing without a filter needs none of it
+
+    written = text.strip()
+    try:
+        return (now - parse_span(written)).astimezone(UTC)
+    except (ScheduleInvalid, OverflowError):
+        pass
+    try:
+        moment = datetime.fromisoformat(written)
+        if moment.tzinfo is None and zone is not None:
+            moment = moment.replace(tzinfo=zone)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        raise RequestRejected(
+            f"{text!r} is no time; it takes how long ago (24h, 7d), a day (2026-11-28) or a time (2026-11-28T02:00)."
+        ) from None
