@@ -1,23 +1,19 @@
-"""Brake: stop a job that goes badly, let its canaries go first, and wait out an outage of Graph."""
+"""Circuit breaker: stops a job whose devices fail, lets its canaries go first, and waits while Graph is out."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
 from orchestrator.app import App
-from orchestrator.domain.batch import ErrorGroup, TargetChange
 from orchestrator.domain.circuit_breaker import (
     Braked,
-    FailureClass,
     GoOn,
     Outage,
     OutcomeWindow,
-    failure_class,
     judge,
     outage_found,
     patience_with,
@@ -36,8 +32,8 @@ from orchestrator.domain.stop_reasons import (
     outage_stop_reason,
 )
 from orchestrator.domain.target import TargetStatus
-from orchestrator.engine.caution import Caution
-from orchestrator.engine.outages import Found, News, OutageChange, Outages, Over, StillOut
+from orchestrator.engine.active_job import ActiveJob, ActiveJobs, BreakerWindow
+from orchestrator.engine.outage_watch import Found, News, OutageChange, Over, StillOut
 from orchestrator.engine.recorder import Entry
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.work.brakes import BrakeState
@@ -45,12 +41,7 @@ from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)
 
-_OfJobs = Callable[[Iterable[JobNumber]], None]
 _JOBS_A_PAGE = 20
-_LOOK = 1.0
-_LOOK_AT_ERRORS = 0.2
-"""Seconds between two looks at one job: each locks its row, which a job that nothing paces has no time for. One whose
-latest devices fared badly waits for the look instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,62 +95,53 @@ async def begin_anew(tx: Transaction, job: JobNumber) -> None:
 
 
 class CircuitBreaker:
-    """What one process does for the brakes of the jobs that it works on, after each write of outcomes."""
+    """Judges the active jobs of one process after each write of outcomes."""
 
-    def __init__(self, app: App, outages: Outages, caution: Caution, *, forbid: _OfJobs, rest: _OfJobs) -> None:
-        self._app, self._outages, self._caution = app, outages, caution
-        self._forbid, self._rest = forbid, rest
-        self._seen: dict[JobNumber, _Seen] = {}
+    def __init__(self, app: App, jobs: ActiveJobs) -> None:
+        self._app, self._jobs = app, jobs
 
-    async def look(self, entry: Entry, news: dict[JobNumber, News]) -> None:
-        """Write down what was found of Graph, and judge the jobs that may have to stop."""
-        for job, count in Counter(
-            change.key.job for change in entry.targets if change.status is TargetStatus.ACCEPTED
-        ).items():
-            self._seen.setdefault(job, _Seen()).ended += count
+    async def judge(self, entry: Entry, news: dict[JobNumber, News]) -> None:
+        """Writes what was found of Graph, and judges the jobs that may have to stop, after this entry was written."""
+        accepted = Counter(change.key.job for change in entry.targets if change.status is TargetStatus.ACCEPTED)
+        for number, count in accepted.items():
+            self._jobs.open(number).window.ended += count
         for change in entry.targets:
             if change.status is not TargetStatus.ACCEPTED and change.status.is_final:
-                self._seen.setdefault(change.key.job, _Seen()).take_in(change)
+                self._jobs.open(change.key.job).window.add(change)
         try:
-            await self._tell(news)
-            jobs = [job for job in self._seen if self._calls_for_a_look(job)]
-            going_on = await that_go_on(self._app, jobs) if jobs else {}
+            await self._write_news(news)
+            jobs = [job for job in self._jobs if self._calls_for_judgement(job)]
+            going_on = await that_go_on(self._app, [job.number for job in jobs]) if jobs else {}
             for job in jobs:
-                if job in going_on:
-                    self._mark_judged(job, going_on[job])
+                if job.number in going_on:
+                    self._mark_judged(job, going_on[job.number])
                 else:
                     await self._judge(job)
         except TryLater as problem:
-            # What was not looked at now is looked at with the next outcome.
+            # A job that was not judged now is judged with the next outcome.
             log.warning("brake.waiting", reason=str(problem))
 
-    def keep(self, jobs: Collection[JobNumber]) -> None:
-        """Forget all others: of one that is held again, the next device that ends calls for a look."""
-        for job in self._seen.keys() - set(jobs):
-            del self._seen[job]
+    def _calls_for_judgement(self, job: ActiveJob) -> bool:
+        is_waited_for = job.window.ended > 0 and job.run_ahead.is_limited
+        return is_waited_for or job.window.calls_for_judgement(self._app.clock.monotonic())
 
-    def _calls_for_a_look(self, job: JobNumber) -> bool:
-        seen = self._seen[job]
-        waits_for_it = seen.ended > 0 and self._caution.is_cautious(job)
-        return waits_for_it or seen.calls_for_a_look_at(self._app.clock.monotonic())
-
-    async def _judge(self, job: JobNumber) -> None:
-        judged = await judge_job(self._app, job)
+    async def _judge(self, job: ActiveJob) -> None:
+        judged = await judge_job(self._app, job.number)
         if judged.brake is not None and not judged.stopped:
             self._mark_judged(job, judged.brake)
             return
-        self._seen.pop(job, None)
+        job.window = BreakerWindow()
         if judged.stopped:
-            self._forbid([job])
+            job.is_halted = True
         else:
-            # Whoever stopped it: here nothing more leaves until that is seen by the way.
-            self._rest([job])
+            # Somebody else stopped it: no call leaves here until the next look at its status.
+            job.is_resting = True
 
-    def _mark_judged(self, job: JobNumber, brake: BrakeState) -> None:
-        self._caution.judge_by(job, brake.options)
-        self._seen[job] = _Seen(brake, judged_at=self._app.clock.monotonic())
+    def _mark_judged(self, job: ActiveJob, brake: BrakeState) -> None:
+        job.run_ahead.judge_by(brake.options)
+        job.window = BreakerWindow(brake, judged_at=self._app.clock.monotonic())
 
-    async def _tell(self, news: dict[JobNumber, News]) -> None:
+    async def _write_news(self, news: dict[JobNumber, News]) -> None:
         if not news:
             return
         try:
@@ -170,30 +152,8 @@ class CircuitBreaker:
                     if each.forgiven:
                         await tx.brakes.forgive(job, each.forgiven)
         except TryLater:
-            self._outages.put_back(news)
+            self._jobs.put_back(news)
             raise
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What this process saw of a job since it was last judged."""
-
-    brake: BrakeState | None = None
-    ended: int = 0
-    has_error: bool = False
-    judged_at: float = -math.inf
-
-    def take_in(self, change: TargetChange) -> None:
-        self.ended += 1
-        group = ErrorGroup(change.status, change.http_status, change.error_code or "")
-        self.has_error = self.has_error or failure_class(group) is FailureClass.ERROR
-
-    def calls_for_a_look_at(self, now: float) -> bool:
-        if self.brake is None or self.brake.canaries:
-            return self.ended > 0
-        if self.has_error:
-            return now - self.judged_at >= _LOOK_AT_ERRORS
-        return self.ended >= self.brake.options.sample and now - self.judged_at >= _LOOK
 
 
 async def _fault_of_canaries(tx: Transaction, job: JobNumber, brake: BrakeState) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from orchestrator.domain.circuit_breaker import is_true_error
 from orchestrator.domain.first_answers import FirstVerdict
-from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.outcome import Bar
 from orchestrator.domain.retry import Halt, Settle
 from orchestrator.engine.leased_batch import LeasedBatch
@@ -23,15 +22,15 @@ def end_first_answers(held: LeasedBatch, ports: Ports) -> None:
         return
     job, error = held.claim.key.job, kept_back[0].step.error
     if verdict is FirstVerdict.JOB and error is not None:
-        ports.gate.forbid([job])
+        held.job.is_halted = True
         ports.recorder.add_halt(job, Halt(Bar.REFUSED_ALIKE, error))
         return
     for each in kept_back:
-        count_settled(ports, job, each.step)
+        count_settled(held, each.step)
         ports.recorder.replace_changes(held, [held.settle_waiting(each.target, each.step, sent_at=each.sent_at)])
-    ports.recorder.mark_answered(job)
+    ports.recorder.mark_answered(held.job)
 
 
-def count_settled(ports: Ports, job: JobNumber, step: Settle) -> None:
-    """Count a device that has ended among the latest ones of its job."""
-    ports.caution.add(job, is_error=step.error is not None and is_true_error(step.error))
+def count_settled(held: LeasedBatch, step: Settle) -> None:
+    """Counts a device that has ended among the latest ones of its job."""
+    held.job.run_ahead.add(is_error=step.error is not None and is_true_error(step.error))

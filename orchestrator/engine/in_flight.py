@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from orchestrator.domain.batch import Claim
 from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
-from orchestrator.domain.ids import JobNumber, client_request_id
+from orchestrator.domain.ids import client_request_id
 from orchestrator.domain.lane import LaneCalls
 from orchestrator.domain.outcome import Accepted, Deferred, GraphError, Outcome, Uncertain
 from orchestrator.domain.retry import Again, Halt, NextStep, Settle
@@ -38,7 +37,6 @@ class InFlightCalls:
         self._most = 0
         self._few = asyncio.Event()
         self._slots = asyncio.Semaphore(lane.at_once)
-        self._sent: Counter[JobNumber] = Counter()
         self._travel = Travel()
         self._without_token: list[datetime] = []
         self.takes_envelopes = True
@@ -148,21 +146,19 @@ class InFlightCalls:
         may_leave = not self._stop.is_requested and self._cooldown.is_open and self._allows(held)
         leaving = [target for target, permit in group if may_leave and (now <= permit.latest or not is_ready)]
         # What was prepared before a job began to fare badly waits for its brake as what is drawn after that.
-        leaving = leaving[: self._ports.caution.room(job := held.claim.key.job, self._sent[job], len(leaving))]
+        leaving = leaving[: held.job.run_ahead.room(held.job.sent, len(leaving))]
         if len(leaving) < len(group):
             lines = {target.line for target in leaving}
             self._withdraw(held, [target for target, _ in group if target.line not in lines])
         return leaving
 
     def _allows(self, held: LeasedBatch) -> bool:
-        is_out = self._ports.outages.is_out(held.claim.key.job) and not held.claim.is_probe
-        return not is_out and self._ports.gate.allows(held)
+        return self._ports.may_call(held)
 
     async def _heard(self, held: LeasedBatch, targets: Sequence[Target]) -> list[Outcome] | None:
         """The outcomes of calls to these targets, an error of ours among them; None where nothing was done."""
         claim = held.claim
-        job = claim.key.job
-        self._sent[job] += len(targets)
+        held.job.sent += len(targets)
         try:
             outcomes = await self._send(
                 [self._named(claim, target) for target in targets],
@@ -181,9 +177,7 @@ class InFlightCalls:
             log.error("call.miscounted", job=claim.job, outcomes=len(outcomes), targets=len(targets))
             lost = _broken(IndexError(f"{len(outcomes)} outcomes for {len(targets)} calls"))
         finally:
-            self._sent.subtract({job: len(targets)})
-            if not self._sent[job]:
-                del self._sent[job]
+            held.job.sent -= len(targets)
         return [lost] * len(targets)
 
     async def _send(self, calls: list[Call], may_leave: MayLeave) -> list[Outcome] | None:
@@ -235,11 +229,11 @@ class InFlightCalls:
         self, held: LeasedBatch, targets: Sequence[Target], ids: Sequence[str | None], sent_at: datetime, left_at: float
     ) -> None:
         """What `_take_in` makes of a request of which all was accepted, once for all of it: nearly every request."""
-        ports, job = self._ports, held.claim.key.job
+        ports, job = self._ports, held.job
         self._cooldown.mark_answered()
-        ports.outages.note_word(job, left_at=left_at, is_probe=held.claim.is_probe)
+        job.outage.add_answer(left_at=left_at, is_probe=held.claim.is_probe)
         if not held.is_lost:
-            ports.caution.add_good(job, len(targets))
+            job.run_ahead.add_good(len(targets))
         ports.recorder.mark_answered(job)
         ports.recorder.add(held, held.accept(targets, ids, sent_at=sent_at))
         if held.first_answers is not None:
@@ -254,7 +248,6 @@ class InFlightCalls:
     def _step(
         self, held: LeasedBatch, target: Target, outcome: Outcome, *, sent_at: datetime, left_at: float, now: float
     ) -> NextStep:
-        job = held.claim.key.job
         step = self._ports.policy.next_step(
             outcome,
             used=target.attempts - target.uncharged + 1,
@@ -263,9 +256,7 @@ class InFlightCalls:
             jitter=0.0 if isinstance(outcome, Accepted) else self._ports.chance.random(),
             doubtful=target.doubtful,
             accepted_before=held.accepted_before,
-            is_outage=self._ports.outages.note(
-                job, target, outcome, left_at=left_at, now=now, is_probe=held.claim.is_probe
-            ),
+            is_outage=held.job.outage.add(target, outcome, left_at=left_at, now=now, is_probe=held.claim.is_probe),
             asked=target.attempts + 1,
             age=self._age(target),
         )
@@ -277,12 +268,12 @@ class InFlightCalls:
                 first.keep_back(target, step, sent_at)
                 return Again(0.0, step.error, charged=False)
         if isinstance(step, Settle) and not held.is_lost:
-            count_settled(self._ports, job, step)
+            count_settled(held, step)
         if isinstance(step, Halt):
-            self._ports.gate.forbid([job])
-            self._ports.recorder.add_halt(job, step)
+            held.job.is_halted = True
+            self._ports.recorder.add_halt(held.job.number, step)
         elif is_answer(outcome):
-            self._ports.recorder.mark_answered(job)
+            self._ports.recorder.mark_answered(held.job)
         return step
 
     def _age(self, target: Target) -> float:

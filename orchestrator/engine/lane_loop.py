@@ -85,7 +85,7 @@ class LaneLoop:
                 continue
             try:
                 # Before the permits are there: they do not live long enough to wait for what they are for.
-                if not await self._ports.ready(self._lane.key):
+                if not await self._ports.prefetch(self._lane.key):
                     return
                 async with self._in_line():
                     permits = await self._prepare()

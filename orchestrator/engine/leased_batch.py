@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from orchestrator.domain.batch import BatchChange, Claim, ErrorCount, ErrorGroup, TargetChange
 from orchestrator.domain.job import Tally
@@ -13,6 +13,9 @@ from orchestrator.domain.outcome import GraphError
 from orchestrator.domain.retry import Again, Halt, NextStep, Settle
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.engine.first_answers import FirstAnswers
+
+if TYPE_CHECKING:
+    from orchestrator.engine.active_job import ActiveJob
 
 
 class LeasedBatch:
@@ -22,8 +25,8 @@ class LeasedBatch:
     the reserve is on its way, and must be written down as that before its call leaves.
     """
 
-    def __init__(self, claim: Claim, now: Callable[[], datetime]) -> None:
-        self.claim = claim
+    def __init__(self, claim: Claim, job: ActiveJob, now: Callable[[], datetime]) -> None:
+        self.claim, self.job = claim, job
         self.accepted_before = claim.accepted_before
         self.first_answers = FirstAnswers() if claim.judges_first else None
         self._now = now

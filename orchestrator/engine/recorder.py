@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from orchestrator.domain.batch import BatchChange, TargetChange
 from orchestrator.domain.clock import Clock
@@ -15,6 +16,7 @@ from orchestrator.domain.ids import BatchKey, JobNumber, LaneKey
 from orchestrator.domain.lane import LaneCalls
 from orchestrator.domain.retry import Halt
 from orchestrator.domain.target import TargetStatus
+from orchestrator.engine.active_job import ActiveJob
 from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.throttle.gcra import ThrottleBackend
@@ -79,8 +81,7 @@ class Recorder:
         self._clock = clock
         self._landed: _Landed = {}
         self._intents: list[_Intent] = []
-        self._answered: set[JobNumber] = set()
-        self._known_answered: set[JobNumber] = set()
+        self._answered: dict[JobNumber, ActiveJob] = {}
         self._halts: dict[JobNumber, Halt] = {}
         self._calls: dict[LaneKey, LaneCalls] = {}
         self._something = asyncio.Event()
@@ -125,24 +126,12 @@ class Recorder:
         """So many calls were answered in this lane."""
         self._calls[lane] = self._calls.get(lane, LaneCalls()) + calls
 
-    def mark_answered(self, job: JobNumber) -> None:
-        """Graph answered a call of this job; written once, until the job must prove itself again."""
-        if job not in self._known_answered:
-            self._answered.add(job)
-            # Whoever waits for it may hold nothing more of the job before it is written.
+    def mark_answered(self, job: ActiveJob) -> None:
+        """Writes that Graph answered a call of this job, unless the database knows; sets `is_answered` once written."""
+        if not job.is_answered:
+            self._answered[job.number] = job
+            # No more of the job can be claimed before it is written.
             self._urgent.set()
-
-    def knows_answered(self, job: JobNumber) -> bool:
-        """Whether the database knows that Graph answered a call of this job."""
-        return job in self._known_answered
-
-    def forget_answered(self, job: JobNumber) -> None:
-        """The database says that no call of this job was answered yet."""
-        self._known_answered.discard(job)
-
-    def keep(self, jobs: Collection[JobNumber]) -> None:
-        """Forget which others were answered: of one that is held again, the next answer says it anew."""
-        self._known_answered.intersection_update(jobs)
 
     def add_halt(self, job: JobNumber, halt: Halt) -> None:
         """No call of this job can work."""
@@ -205,11 +194,11 @@ class Recorder:
     async def _write_until_written(self) -> None:
         pause, broken = 0.2, 0
         while True:
-            entry, landed, intents = self._take()
+            entry, landed, intents, answered = self._take()
             try:
                 written = await self._write(entry)
             except TryLater as problem:
-                self._put_back(entry, landed)
+                self._put_back(entry, landed, answered)
                 log.warning("recorder.waiting", reason=str(problem), targets=len(entry.targets))
             except Exception:
                 # A recorder that ended here would leave every later answer unwritten without a word.
@@ -226,13 +215,14 @@ class Recorder:
                     return
                 else:
                     self._alone += 1
-                self._put_back(entry, landed)
+                self._put_back(entry, landed, answered)
             except BaseException:
                 # Cancelled in the middle: perhaps it is written, and written again it says the same.
-                self._put_back(entry, landed)
+                self._put_back(entry, landed, answered)
                 raise
             else:
-                self._known_answered |= entry.answered
+                for job in answered.values():
+                    job.is_answered = True
                 _answer(intents, written)
                 return
             finally:
@@ -255,7 +245,7 @@ class Recorder:
         if self._urgent.is_set() and not self._closed:
             await self._clock.sleep(GATHER_INTENTS)
 
-    def _take(self) -> tuple[Entry, _Landed, list[_Intent]]:
+    def _take(self) -> _Taken:
         self._something.clear()
         self._urgent.clear()
         self._nudged = False
@@ -265,7 +255,7 @@ class Recorder:
         if is_careful and len(landed) > 1:
             intents = self._leave_all_but_one(landed, intents)
         self._alone = max(0, self._alone - 1)
-        answered, self._answered = self._answered, set()
+        answered, self._answered = self._answered, {}
         halts, self._halts = self._halts, {}
         calls, self._calls = self._calls, {}
         served: dict[JobNumber, int] = {}
@@ -282,7 +272,7 @@ class Recorder:
             calls=calls,
             careful=is_careful,
         )
-        return entry, landed, intents
+        return _Taken(entry, landed, intents, answered)
 
     def _leave_all_but_one(self, landed: _Landed, intents: list[_Intent]) -> list[_Intent]:
         """Take all batches but the first, and the intents of them, out of what is written now; they follow at once."""
@@ -310,12 +300,12 @@ class Recorder:
                     later[key] = held, changes
         return {key: each for key, each in landed.items() if key not in later}, later
 
-    def _put_back(self, entry: Entry, landed: _Landed) -> None:
+    def _put_back(self, entry: Entry, landed: _Landed, answered: dict[JobNumber, ActiveJob]) -> None:
         # Snapshots are taken anew: what lands while we wait belongs to the next write of the same batch.
         since, self._landed = self._landed, landed
         for held, changes in since.values():
             self.replace_changes(held, changes)
-        self._answered |= entry.answered
+        self._answered = answered | self._answered
         self._halts = {**entry.halts, **self._halts}
         for lane, calls in entry.calls.items():
             self.add_calls(lane, calls)
@@ -331,6 +321,15 @@ def _answer(intents: Iterable[_Intent], written: Written | None) -> None:
 
 def _is_all_accepted(changes: Iterable[TargetChange]) -> bool:
     return all(change.status is TargetStatus.ACCEPTED for change in changes)
+
+
+class _Taken(NamedTuple):
+    """An entry, and the parts of it that are told what came of it."""
+
+    entry: Entry
+    landed: _Landed
+    intents: list[_Intent]
+    answered: dict[JobNumber, ActiveJob]
 
 
 _Landed = dict[int, tuple[LeasedBatch, list[TargetChange]]]

@@ -9,6 +9,7 @@ from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.job import Job, JobStatus, Tally
 from orchestrator.domain.retry import Settle
 from orchestrator.domain.target import TargetStatus
+from orchestrator.engine.active_job import ActiveJobs
 from orchestrator.engine.batch_messages import BatchMessages
 from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.leases import Leases
@@ -25,7 +26,7 @@ class _Worker:
 
     def __init__(self, app: App, clock: ManualClock) -> None:
         self.app, self.clock = app, clock
-        self.leases = Leases(app, BatchMessages(clock.monotonic, lambda: None))
+        self.leases = Leases(app, ActiveJobs(), BatchMessages(clock.monotonic, lambda: None))
         self.recorder = Recorder(self._write, clock)
         self.is_cut_off = False
 
@@ -33,7 +34,7 @@ class _Worker:
         if self.is_cut_off:
             raise StoreUnavailable("away")
         recorded = await record_outcomes(self.app, entry)
-        self.leases.note_written(entry, recorded.written.kept)
+        self.leases.settle(entry, recorded.written.kept)
         await write_job_news(self.app, JobNews.of(entry), {})
         return recorded.written
 

@@ -15,6 +15,7 @@ from orchestrator.domain.job import Intake, Job, Tally
 from orchestrator.domain.outcome import Accepted, Outcome
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import Target
+from orchestrator.engine.active_job import ActiveJob
 from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.recovery import LEASE
 from orchestrator.store.engine.database import Store, Transaction
@@ -59,7 +60,8 @@ def a_claim(
 
 def a_held_batch(claim: Claim | None = None, now: datetime = NOW) -> LeasedBatch:
     """A batch of which everything that was claimed is on its way."""
-    held = LeasedBatch(claim or a_claim(), lambda: now)
+    claim = claim or a_claim()
+    held = LeasedBatch(claim, ActiveJob(claim.key.job), lambda: now)
     held.take(held.prefetched)
     return held
 
@@ -142,7 +144,7 @@ class StoreWorker:
         if held is not None and held.claim.fencing_token == claim.fencing_token:
             held.extend(claim)
         else:
-            held = self.held[claim.key] = LeasedBatch(claim, lambda: now)
+            held = self.held[claim.key] = LeasedBatch(claim, ActiveJob(claim.key.job), lambda: now)
             self.targets[claim.key] = []
         return held if held.prefetched else None
 

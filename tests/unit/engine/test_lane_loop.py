@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -37,7 +37,7 @@ from orchestrator.domain.outcome import (
 )
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import Target, TargetStatus
-from orchestrator.engine.caution import Caution
+from orchestrator.engine.active_job import ActiveJob
 from orchestrator.engine.lane_loop import LaneLoop
 from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.ports import Lane, Ports
@@ -148,10 +148,9 @@ class Work:
     out: dict[int, Target] = field(default_factory=dict)
     recorded: dict[int, TargetChange] = field(default_factory=dict)
     halts: dict[JobNumber, str] = field(default_factory=dict)
-    forbidden: bool = False
     most: int = 500
     calls: LaneCalls = field(default_factory=LaneCalls)
-    caution: Caution = field(default_factory=Caution)
+    job: ActiveJob = field(default_factory=lambda: ActiveJob(JobNumber(1)))
     action: Action = Action.REFRESH_USER_POLICY
 
     async def ready(self, _lane: LaneKey) -> bool:
@@ -169,7 +168,7 @@ class Work:
             self.out[target.line] = self.waiting.pop(target.line)
         claim = a_claim(due, waiting=len(self.waiting), action=self.action)
         if self.held is None or self.held.is_done:
-            self.held = LeasedBatch(claim, self.clock.now)
+            self.held = LeasedBatch(claim, self.job, self.clock.now)
         else:
             self.held.extend(claim)
         return bool(due)
@@ -177,7 +176,7 @@ class Work:
     def draw(self, _lane: LaneKey, most: int) -> tuple[LeasedBatch, list[Target]] | None:
         if self.held is None or not self.held.prefetched or self.forbidden:
             return None
-        room = self.caution.room(self.held.claim.key.job, len(self.held.in_flight), most)
+        room = self.job.run_ahead.room(len(self.held.in_flight), most)
         return (self.held, self.held.take(room)) if room else None
 
     async def write(self, entry: Entry) -> Written:
@@ -204,11 +203,12 @@ class Work:
                 first_attempt_at=change.first_attempt_at,
             )
 
-    def allows(self, _held: LeasedBatch) -> bool:
-        return not self.forbidden
+    @property
+    def forbidden(self) -> bool:
+        return self.job.is_halted
 
-    def forbid(self, _jobs: Iterable[JobNumber]) -> None:
-        self.forbidden = True
+    def allows(self, held: LeasedBatch) -> bool:
+        return self.job.allows(held)
 
     @property
     def statuses(self) -> Counter[TargetStatus]:
@@ -240,17 +240,16 @@ class Stage:
         self.served = 0
         self.recorder = Recorder(self._write, clock)
         ports = Ports(
-            ready=self.work.ready,
+            prefetch=self.work.ready,
             draw=self.work.draw,
             throttle=self.throttle,
             recorder=self.recorder,
-            gate=self.work,
+            may_call=self.work.allows,
             policy=RetryPolicy(),
             clock=clock,
             chance=Random(1),
             utc=clock.now,
             preparing=preparing or asyncio.Semaphore(1),
-            caution=self.work.caution,
         )
         batching = batching or (Batching.ON if envelopes else Batching.OFF)
         self.run = LaneLoop(Lane(LANE, limit, self.graph, batching, at_once=64), ports, self.stop)
@@ -342,7 +341,7 @@ async def test_a_lane_that_was_closed_while_calls_waited_for_a_token_is_closed_f
     async with stage.running():
         await clock.run_for(seconds=1.0)
         assert stage.run.in_flight
-        stage.work.forbidden = True
+        stage.work.job.is_halted = True
         await clock.run_for(seconds=5.0)
 
     assert stage.graph.calls == []
@@ -601,7 +600,7 @@ async def test_a_call_whose_connection_is_made_while_its_job_is_paused_does_not_
 
     async def pause() -> None:
         await clock.sleep(1.0)
-        stage.work.forbidden = True
+        stage.work.job.is_halted = True
 
     pausing = asyncio.create_task(pause())
     await stage.for_seconds(10)
@@ -618,7 +617,7 @@ async def test_a_forbidden_job_makes_no_further_call(clock: ManualClock) -> None
 
     async with stage.running() as running:
         await clock.run_for(seconds=0.5)
-        stage.work.forbid([])
+        stage.work.job.is_halted = True
         await clock.run_for(seconds=10)
         await running
 
@@ -907,7 +906,7 @@ async def test_a_claim_that_cannot_be_made_is_made_later(clock: ManualClock) -> 
             raise troubles.pop()
         return await ready(lane)
 
-    stage.run._ports = replace(stage.run._ports, ready=troubled)
+    stage.run._ports = replace(stage.run._ports, prefetch=troubled)
     await stage.for_seconds(10)
 
     assert stage.work.statuses == {TargetStatus.ACCEPTED: 10}

@@ -5,12 +5,16 @@ from datetime import timedelta
 import pytest
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
+from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import Tally
 from orchestrator.domain.outcome import Bar, GraphError
 from orchestrator.domain.retry import Again, Halt, Settle
 from orchestrator.domain.target import TargetStatus
+from orchestrator.engine.active_job import ActiveJob
 from orchestrator.engine.leased_batch import LeasedBatch
 from tests.support.builders import NOW, a_claim, a_held_batch, a_target
+
+JOB = ActiveJob(JobNumber(1))
 
 GONE = GraphError("ResourceNotFound", "no such device", 404, "request-1")
 UNWELL = GraphError("ServiceUnavailable", "unwell", 503, "request-2")
@@ -60,7 +64,7 @@ def test_a_batch_is_free_once_nothing_of_it_is_on_its_way() -> None:
 
 
 def test_what_is_held_is_not_on_its_way_before_it_is_taken() -> None:
-    held = LeasedBatch(a_claim(3, waiting=5), lambda: NOW)
+    held = LeasedBatch(a_claim(3, waiting=5), JOB, lambda: NOW)
 
     untouched = held.snapshot()
     taken = held.take(2)
@@ -72,7 +76,7 @@ def test_what_is_held_is_not_on_its_way_before_it_is_taken() -> None:
 
 
 def test_what_never_left_is_taken_again_first() -> None:
-    held = LeasedBatch(a_claim(4), lambda: NOW)
+    held = LeasedBatch(a_claim(4), JOB, lambda: NOW)
     taken = held.take(2)
 
     held.give_back(taken)

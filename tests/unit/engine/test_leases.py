@@ -11,9 +11,9 @@ import pytest
 
 from orchestrator.app import App
 from orchestrator.domain.ids import JobNumber
-from orchestrator.domain.job import JobStatus
-from orchestrator.domain.outcome import Bar, GraphError
+from orchestrator.domain.outcome import Bar, Deferred, GraphError
 from orchestrator.domain.retry import Halt
+from orchestrator.engine.active_job import ActiveJobs
 from orchestrator.engine.batch_messages import BatchMessages
 from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.leases import Leases
@@ -27,9 +27,14 @@ HALT = Halt(Bar.TOKEN_REFUSED, GraphError("InvalidAuthenticationToken", "no", 40
 
 
 @pytest.fixture
-def leases(clock: ManualClock) -> Leases:
+def jobs() -> ActiveJobs:
+    return ActiveJobs()
+
+
+@pytest.fixture
+def leases(clock: ManualClock, jobs: ActiveJobs) -> Leases:
     # Of everything an App has, leases use the clock, and the store only to look.
-    return Leases(cast("App", SimpleNamespace(clock=clock)), BatchMessages(clock.monotonic, lambda: None))
+    return Leases(cast("App", SimpleNamespace(clock=clock)), jobs, BatchMessages(clock.monotonic, lambda: None))
 
 
 def claimed(leases: Leases, clock: ManualClock, *, batch: int = 0, fencing_token: int = 1, job: int = 1) -> LeasedBatch:
@@ -37,11 +42,11 @@ def claimed(leases: Leases, clock: ManualClock, *, batch: int = 0, fencing_token
 
 
 def beat(leases: Leases, clock: ManualClock) -> None:
-    leases.extended(clock.monotonic(), leases.terms(), leases.keys())
+    leases.extend(clock.monotonic(), leases.tokens(), leases.tokens().keys())
 
 
-def look(leases: Leases, clock: ManualClock, status: JobStatus = JobStatus.RUNNING) -> None:
-    leases.set_statuses(clock.monotonic(), {JOB: status})
+def look(leases: Leases, clock: ManualClock) -> None:
+    leases.set_seen(clock.monotonic())
 
 
 def test_a_call_may_leave_until_shortly_before_the_lease_ends(leases: Leases, clock: ManualClock) -> None:
@@ -100,7 +105,7 @@ def test_whoever_cannot_see_the_job_for_a_second_calls_nothing_of_it(leases: Lea
 def test_a_job_that_was_paused_is_not_called_once_that_is_seen(leases: Leases, clock: ManualClock) -> None:
     held = claimed(leases, clock)
 
-    look(leases, clock, JobStatus.PAUSED)
+    held.job.is_resting = True
 
     assert not leases.allows(held)
 
@@ -108,18 +113,18 @@ def test_a_job_that_was_paused_is_not_called_once_that_is_seen(leases: Leases, c
 def test_what_a_heartbeat_no_longer_found_is_not_called(leases: Leases, clock: ManualClock) -> None:
     lost, kept = claimed(leases, clock), claimed(leases, clock, batch=1)
 
-    leases.extended(clock.monotonic(), leases.terms(), {kept.claim.key})
+    leases.extend(clock.monotonic(), leases.tokens(), {kept.claim.key})
 
     assert not leases.allows(lost)
     assert leases.allows(kept)
-    assert leases.keys() == [kept.claim.key]
+    assert [*leases.tokens()] == [kept.claim.key]
 
 
 def test_what_was_claimed_during_a_heartbeat_is_no_loss(leases: Leases, clock: ManualClock) -> None:
-    asked = leases.terms()
+    asked = leases.tokens()
     held = claimed(leases, clock)
 
-    leases.extended(clock.monotonic(), asked, set())
+    leases.extend(clock.monotonic(), asked, set())
 
     assert leases.allows(held)
 
@@ -148,9 +153,9 @@ def test_a_batch_that_was_released_or_taken_over_is_held_no_longer(leases: Lease
     released.release_prefetched()
 
     entry = Entry((released.snapshot(), taken.snapshot()), ())
-    leases.note_written(entry, {released.claim.key})
+    leases.settle(entry, {released.claim.key})
 
-    assert leases.keys() == []
+    assert [*leases.tokens()] == []
     assert not leases.allows(taken)
 
 
@@ -158,18 +163,18 @@ def test_a_late_write_of_an_old_term_does_not_let_go_of_the_new_one(leases: Leas
     stale = claimed(leases, clock, fencing_token=1)
     held = claimed(leases, clock, fencing_token=3)
 
-    leases.note_written(Entry((stale.snapshot(),), ()), set())
+    leases.settle(Entry((stale.snapshot(),), ()), set())
 
-    assert leases.keys() == [held.claim.key]
+    assert [*leases.tokens()] == [held.claim.key]
     assert leases.allows(held)
 
 
 def test_a_halted_job_is_not_called_while_its_halt_is_unwritten_and_after(leases: Leases, clock: ManualClock) -> None:
     held, other = claimed(leases, clock), claimed(leases, clock, job=2)
 
-    leases.forbid([JOB])
+    held.job.is_halted = True
     before = leases.allows(held)
-    leases.note_written(Entry((held.snapshot(),), (), halts={JOB: HALT}), {held.claim.key})
+    leases.settle(Entry((held.snapshot(),), (), halts={JOB: HALT}), {held.claim.key})
 
     assert not before
     assert not leases.allows(held)
@@ -178,25 +183,51 @@ def test_a_halted_job_is_not_called_while_its_halt_is_unwritten_and_after(leases
 
 def test_a_job_that_was_resumed_is_called_once_nothing_of_before_is_held(leases: Leases, clock: ManualClock) -> None:
     before = claimed(leases, clock)
-    leases.forbid([JOB])
+    before.job.is_halted = True
     before.release_prefetched()
-    leases.note_written(Entry((before.snapshot(),), (), halts={JOB: HALT}), {before.claim.key})
+    leases.settle(Entry((before.snapshot(),), (), halts={JOB: HALT}), {before.claim.key})
 
     held = claimed(leases, clock, fencing_token=2)
 
     assert leases.allows(held)
 
 
-def test_what_is_in_reserve_of_a_job_that_rests_is_found_to_be_shed(leases: Leases, clock: ManualClock) -> None:
+def test_prefetched_targets_of_a_job_that_rests_are_to_be_released(leases: Leases, clock: ManualClock) -> None:
     held, other = claimed(leases, clock), claimed(leases, clock, job=2)
 
-    before = leases.of_resting()
-    leases.forbid([JOB])
+    before = held.job.forbidden
+    held.job.is_halted = True
 
     assert before == []
-    assert leases.of_resting() == [held]
-    assert leases.prefetched(JOB) is None
-    assert leases.prefetched(JobNumber(2)) is other
+    assert held.job.forbidden == [held]
+    assert other.job.forbidden == []
+
+
+def test_while_graph_is_out_nothing_but_the_probe_is_kept(leases: Leases, clock: ManualClock) -> None:
+    held = claimed(leases, clock)
+    probe = leases.add(replace(a_claim(batch=1), is_probe=True), asked_at=clock.monotonic())
+
+    held.job.outage.set_out(is_out=True, now=clock.monotonic())
+
+    assert held.job.forbidden == [held]
+    assert (leases.allows(held), leases.allows(probe)) == (False, True)
+
+
+def test_a_job_is_forgotten_once_nothing_of_it_is_leased_or_remembered(
+    leases: Leases, jobs: ActiveJobs, clock: ManualClock
+) -> None:
+    held = claimed(leases, clock)
+    held.job.outage.add(
+        a_target(2), Deferred(GraphError("", "", 503)), left_at=clock.monotonic(), now=clock.monotonic()
+    )
+    kept = []
+    for seconds in (0, 1, 200):
+        clock.advance(seconds=seconds)
+        jobs.drop_idle(clock.monotonic())
+        kept.append(len(jobs))
+        leases.extend(clock.monotonic(), leases.tokens(), set())
+
+    assert kept == [1, 1, 0]
 
 
 def test_no_call_leaves_in_the_last_second_of_its_window_by_the_databases_clock(

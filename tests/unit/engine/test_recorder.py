@@ -12,6 +12,7 @@ from orchestrator.domain.job import Tally
 from orchestrator.domain.outcome import Bar, GraphError
 from orchestrator.domain.retry import Halt, Settle
 from orchestrator.domain.target import TargetStatus
+from orchestrator.engine.active_job import ActiveJob
 from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.recorder import GATHER, GATHER_INTENTS, Entry, Recorder, Written
 from orchestrator.throttle.gcra import ThrottleBackend
@@ -191,7 +192,7 @@ async def test_a_halt_and_a_first_answer_travel_with_the_outcomes_that_brought_t
     halt = Halt(Bar.TOKEN_REFUSED, GraphError("InvalidAuthenticationToken", "no", 401))
     book.troubles = [StoreUnavailable("away")]
 
-    recorder.mark_answered(JOB)
+    recorder.mark_answered(ActiveJob(JOB))
     recorder.add_halt(JOB, halt)
     recorder.add_halt(JOB, Halt(Bar.UNREACHABLE, halt.error))
     accept(a_held_batch(), 2, recorder)
@@ -339,11 +340,11 @@ async def test_that_a_job_was_answered_is_written_once_until_it_must_prove_itsel
     held = a_held_batch(a_claim(3))
 
     for line in (2, 3):
-        recorder.mark_answered(JOB)
+        recorder.mark_answered(held.job)
         accept(held, line, recorder)
         await clock.run_for(seconds=1)
-    recorder.forget_answered(JOB)
-    recorder.mark_answered(JOB)
+    held.job.is_answered = False
+    recorder.mark_answered(held.job)
     accept(held, 4, recorder)
     await clock.run_for(seconds=1)
 
@@ -417,17 +418,3 @@ async def test_what_a_write_in_quiet_left_for_later_is_written_without_anything_
     await clock.run_for(seconds=1)
 
     assert len(book.lines) == 3_000
-
-
-async def test_whose_calls_were_answered_is_kept_for_the_jobs_that_are_named(
-    recorder: Recorder, clock: ManualClock
-) -> None:
-    recorder.mark_answered(JOB)
-    recorder.mark_answered(JobNumber(2))
-    recorder.nudge()
-    await clock.run_for(seconds=1)
-
-    recorder.keep([JOB])
-
-    assert recorder.knows_answered(JOB)
-    assert not recorder.knows_answered(JobNumber(2))

@@ -1,0 +1,35 @@
+"""Follows pause, cancel, stop, emergency stop and outage of the active jobs, as the database has them."""
+
+from __future__ import annotations
+
+from orchestrator.app import App
+from orchestrator.domain.job import JobStatus
+from orchestrator.engine.active_job import ActiveJobs
+from orchestrator.engine.leases import Leases
+
+_RUNNING = (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+async def look_at_jobs(app: App, jobs: ActiveJobs, leases: Leases) -> None:
+    """Sets which leased jobs rest and which find Graph out, and drops the jobs that this process is done with.
+
+    A call leaves only within a second after this look (`Leases.allows`).
+    """
+    leased = [job for job in jobs if job.batches]
+    suspects = [job for job in jobs if job.batches or job.outage.is_suspect]
+    if suspects:
+        asked_at = app.clock.monotonic()
+        numbers = [job.number for job in leased]
+        async with app.store.reading() as tx:
+            statuses = await tx.jobs.statuses(numbers) if leased else {}
+            stopped = await tx.emergency_stops.stopped_among(numbers) if leased else set()
+            out = await tx.brakes.out_for([job.number for job in suspects])
+        for job in leased:
+            job.is_resting = statuses.get(job.number) not in _RUNNING or job.number in stopped
+        if leased:
+            leases.set_seen(asked_at)
+        now = app.clock.monotonic()
+        for job in suspects:
+            if job.number in out:
+                job.outage.set_out(is_out=out[job.number], now=now)
+    jobs.drop_idle(app.clock.monotonic())
