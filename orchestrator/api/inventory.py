@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Body, Query
 
-from orchestrator.api.access import Viewer
+from orchestrator.api.access import Operator, Viewer
 from orchestrator.api.etags import TaggedRoute
 from orchestrator.api.problems import problem_responses
+from orchestrator.api.schemas import Why
 from orchestrator.http.json_model import JsonModel
 from orchestrator.http.web_context import Parts
 from orchestrator.inventory.contents import describe_inventory, search_inventory
 from orchestrator.inventory.device_history import describe_devices
 from orchestrator.inventory.inventory_json import device_history_object, device_object, inventory_object
+from orchestrator.inventory.refresh_inventory import accept_inventory
 
+_NO_REASON = Why()
 TenantName = Annotated[str | None, Query(description="Whose devices; the usual tenant if not given.")]
 
 
@@ -96,6 +99,15 @@ def inventory_routes() -> APIRouter:
     async def inventory(parts: Parts, _: Viewer, tenant: TenantName = None) -> InventoryFacts:
         """The inventory of a tenant in figures: how many devices, from where, and how old."""
         name = tenant or parts.settings.usual_tenant
+        return InventoryFacts.model_validate(inventory_object(name, *await describe_inventory(parts.app, name)))
+
+    @routes.post("/inventory/accept", responses=problem_responses(400, 404))
+    async def accept(
+        parts: Parts, by: Operator, tenant: TenantName = None, why: Annotated[Why, Body()] = _NO_REASON
+    ) -> InventoryFacts:
+        """Put the inventory in force that waits because too many devices are gone."""
+        name = tenant or parts.settings.usual_tenant
+        await accept_inventory(parts.app, name, by=by, reason=why.reason)
         return InventoryFacts.model_validate(inventory_object(name, *await describe_inventory(parts.app, name)))
 
     @routes.get("/devices", responses=problem_responses(404))

@@ -158,6 +158,13 @@ def notice_of_schedule(schedule: str, event: Event, words: str, *, key: str, fac
     return Notice(key, event, schedule, title, lines, {"schedule": schedule, "reason": words, **facts})
 
 
+def notice_of_inventory(tenant: str, what: str, words: str, *, key: str) -> Notice:
+    """An inventory that somebody has to look at, told to whoever hears of runs that did not start."""
+    title = f"Inventory of {tenant}: {what}"
+    lines = (words, f"muster inventory show --tenant {tenant}")
+    return Notice(key, Event.MISSED, tenant, title, lines, {"tenant": tenant, "reason": words})
+
+
 def notice_of_test(key: str, who: str) -> Notice:
     """The test message."""
     return Notice(key, Event.TEST, "test", "Muster: a test", (f"{who} asked whether this arrives. It does.",), {})

@@ -138,6 +138,11 @@ class Inventories:
         query = select(InventoryRow.tenant, InventoryRow.read_at).where(InventoryRow.status == "current")
         return {row.tenant: row.read_at for row in await self._connection.execute(query)}
 
+    async def pending_tenants(self) -> frozenset[str]:
+        """The tenants that have an inventory that waits to be accepted; one statement."""
+        query = select(InventoryRow.tenant).where(InventoryRow.status == "pending")
+        return frozenset((await self._connection.execute(query)).scalars())
+
     async def pending(self, tenant: str) -> Inventory | None:
         """The inventory that waits to be accepted; None where there is none."""
         query = select(func.max(InventoryRow.number)).where(

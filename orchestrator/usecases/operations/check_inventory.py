@@ -14,6 +14,11 @@ EARLY = timedelta(days=2)
 """How long before names are no longer matched the check warns."""
 
 
+def early(max_age: timedelta) -> timedelta:
+    """How long before an inventory is too old people are warned: two days, or half of a shorter time."""
+    return min(EARLY, max_age / 2)
+
+
 async def check_inventories(app: App) -> list[Check]:
     """One check for each tenant that has an inventory; none of them keeps lists of ids from being called."""
     checks = []
@@ -39,7 +44,7 @@ def judge_inventory(
             f"; another one of {plural(pending.summary.devices, 'device')} waits, {pending.changes.gone:,} are gone"
         )
         mend = "`muster inventory show` tells more; `muster inventory refresh --accept` puts it in force."
-    elif age > max_age - min(EARLY, max_age / 2):
+    elif age > max_age - early(max_age):
         limit = span(max_age.total_seconds())
         detail += f"; names are matched up to {limit} (MUSTER_INVENTORY_MAX_AGE)"
         mend = "`muster inventory refresh` or `muster inventory import FILE` renews it."

@@ -17,6 +17,7 @@ from orchestrator.store.work.workers import WorkerSeen
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.operations.prune import prune
 from orchestrator.usecases.operations.send_notices import send_notices
+from orchestrator.usecases.operations.tell_of_inventories import tell_of_inventories
 from orchestrator.usecases.operations.write_notices import tell_of_ends
 from orchestrator.usecases.schedules.fire_schedules import fire_schedules
 
@@ -57,6 +58,7 @@ async def ticking(app: App) -> AsyncIterator[None]:
             ("firing", _FIRING, _FIRING_PATIENCE, fire_schedules),
             ("telling", _TELLING, _TELLING_PATIENCE, _tell),
             ("inventories", _REFRESHING, _REFRESHING_PATIENCE, InventoryRefresher()),
+            ("inventory notices", _REFRESHING, _TELLING_PATIENCE, tell_of_inventories),
             ("pruning", _PRUNING, _PRUNING_PATIENCE, _prune),
         )
     ]
