@@ -22,13 +22,25 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.option(
+    "--self-test",
+    "tries_itself",
+    is_flag=True,
+    help="Try this machine instead: folders, files, locks, console, time zones, and a simulated job. It reads no "
+    "settings and calls nobody.",
+)
 @output_option
 @pass_invocation
-def doctor(invocation: Invocation) -> int:
+def doctor(invocation: Invocation, *, tries_itself: bool) -> int:
     """Is everything here that a job needs? One line a check, and how to mend it."""
     from orchestrator.cli.output import show_rows
 
-    checks = _checks(invocation)
+    if tries_itself:
+        from orchestrator.cli.self_test import self_test
+
+        checks = [_version(), *self_test()]
+    else:
+        checks = _checks(invocation)
     if invocation.output is Format.TABLE:
         for check in checks:
             _say(check)
@@ -49,15 +61,21 @@ def doctor(invocation: Invocation) -> int:
     return exits.DONE if all(check.ok for check in checks if check.is_needed) else exits.UNAVAILABLE
 
 
-def _checks(invocation: Invocation) -> list[Check]:
+def _version() -> Check:
     from orchestrator import __version__
+    from orchestrator.usecases.operations.check_health import Check
+
+    python = ".".join(map(str, sys.version_info[:3]))
+    return Check("muster", ok=True, detail=f"{__version__} on Python {python} ({sys.platform})")
+
+
+def _checks(invocation: Invocation) -> list[Check]:
     from orchestrator.usecases.access.check_keys import check_keys
     from orchestrator.usecases.operations.check_health import Check, check_health, check_stops
     from orchestrator.usecases.operations.check_inventory import check_inventories
     from orchestrator.usecases.schedules.check_schedules import check_schedules
 
-    version = f"{__version__} on Python {'.'.join(map(str, sys.version_info[:3]))}"
-    checks = [Check("muster", ok=True, detail=version)]
+    checks = [_version()]
     try:
         settings = invocation.settings()
     except MusterError as problem:

@@ -12,9 +12,10 @@ import click
 from orchestrator import __version__
 from orchestrator.cli import exits, terminal
 from orchestrator.cli.invocation import Invocation
-from orchestrator.cli.lazy import LazyGroup, Named
+from orchestrator.cli.lazy import LazyGroup, Named, load
 
 _HERE = "orchestrator.cli"
+_COMPLETION = "_MUSTER_COMPLETE"
 _COMMANDS = {
     "run": Named(f"{_HERE}.run:run", "call every device of a list, here and now, and write a report"),
     "submit": Named(f"{_HERE}.run:submit", "store a job for the running workers"),
@@ -40,6 +41,7 @@ _COMMANDS = {
     "status": Named(f"{_HERE}.status:status", "what needs attention, what runs and why it waits, and what is next"),
     "doctor": Named(f"{_HERE}.doctor:doctor", "is everything here that a job needs? and how to mend it"),
     "db": Named(f"{_HERE}.database:db", "upgrade and check the database, remove old jobs"),
+    "completion": Named(f"{_HERE}.completion:completion", "the completion script of bash, zsh, fish or powershell"),
     "settings": Named(f"{_HERE}.settings:settings", "the settings in force, and where each comes from"),
 }
 _JOB_COMMANDS = {
@@ -129,6 +131,10 @@ def notify() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; the exit code is the contract's."""
+    if _COMPLETION in os.environ:
+        # A shell asks, and click answers it in bytes. Its list of shells gets one more with this module.
+        load(f"{_HERE}.completion:completion")
+        return _run(arguments)
     with terminal.guarded_streams():
         return _run(arguments)
 

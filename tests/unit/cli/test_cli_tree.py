@@ -37,6 +37,7 @@ CONTRACT = (
     "status",
     "doctor",
     "db",
+    "completion",
     "settings",
 )
 OF_A_SCHEDULE = (
