@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
@@ -13,13 +12,13 @@ from celery.signals import setup_logging, worker_init, worker_shutdown, worker_s
 from orchestrator.bootstrap import start_logs
 from orchestrator.domain.errors import MusterError, QueueUnavailable
 from orchestrator.queueing.celery_queue import OWN_EXPIRES, plain_queue
-from orchestrator.queueing.messages import QUEUE, queue_name, queue_names
+from orchestrator.queueing.messages import QUEUE, queue_names
 from orchestrator.settings import Settings, load_settings
-from orchestrator.store.jobs.jobs import DueJob
 from workers.pool import POOL
 from workers.prefetch import PREFETCH, QUEUE_ORDER
 from workers.process import PROCESS
 from workers.remote_control import obey_only_safe_commands
+from workers.routing import jobs_of_queues
 from workers.transport import TRANSPORT
 
 celery = Celery("workers", include=["workers.tasks"])
@@ -101,7 +100,7 @@ def _set_up_logs(**_: object) -> None:
 @worker_init.connect
 def _start(sender: Any, **_: object) -> None:
     settings, queues = _settings(), sender.app.amqp.queues
-    serves = _serves(settings, set(queues.consume_from))
+    serves = jobs_of_queues(set(queues.consume_from), route_by=settings.queue_per, tenants=settings.tenants)
     PREFETCH.begin(sender.hostname)
     queues.select_add(plain_queue(PREFETCH.own_queue, expires=OWN_EXPIRES))
     obey_only_safe_commands()
@@ -111,13 +110,6 @@ def _start(sender: Any, **_: object) -> None:
         # Celery logs what a signal's receiver raises and goes on: a worker that works on nothing, and answers messages.
         sys.stderr.write(f"muster: {problem}\n")
         raise SystemExit(4) from None
-
-
-def _serves(settings: Settings, names: set[str]) -> Callable[[DueJob], bool] | None:
-    """Which jobs a worker that reads only these queues works on; None for all of them."""
-    if names >= set(queue_names(settings.queue_per, list(settings.tenants))):
-        return None
-    return lambda due: queue_name(settings.queue_per, due.tenant, due.priority) in names
 
 
 @worker_shutting_down.connect

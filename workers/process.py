@@ -92,9 +92,9 @@ class WorkerProcess:
         return self._loop.run(self._run_batch(self._driver, batch, headers, lambda: None))
 
     def look(self) -> None:
-        """Look for work now."""
+        """Makes the driver look for work; returns at once."""
         if self._loop is not None and self._driver is not None:
-            self._loop.run(self._wake(self._driver))
+            self._loop.begin(self._wake(self._driver))
 
     def stop(self) -> None:
         """No new call leaves from here on; returns at once."""

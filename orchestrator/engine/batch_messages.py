@@ -16,8 +16,8 @@ from typing import NamedTuple
 from orchestrator.domain.batch import NamedBatch
 from orchestrator.domain.ids import BatchKey, JobId, JobNumber, LaneKey
 
-PATIENCE = 5.0
-"""Seconds that a message waits for its job's turn; the batch is published again while it waits for a worker."""
+PATIENCE = 60.0
+"""Seconds that a message waits for its job's turn, while nobody holds its batch. Others cannot be read meanwhile."""
 
 _UNNAMED_FOR = 0.5
 """Seconds after which a batch that is held without a message is published: most are over, or named, by then."""
@@ -99,16 +99,23 @@ class BatchMessages:
         """The batches of these jobs that waiting messages name: of several free ones these are to be claimed."""
         if not self._messages:
             return []
-        waiting = [batch for batch, message in self._messages.items() if message.is_waiting]
-        keys = [BatchKey(self._due[job].number, number) for job, number in waiting if job in self._due]
+        keys = [BatchKey(self._due[job].number, number) for job, number in self.undecided if job in self._due]
         return [key for key in keys if key.job in jobs]
 
-    def note_due(self, asked_at: float, due: Iterable[Due]) -> None:
-        """These jobs had something due when the database was asked then; messages about other jobs end."""
+    @property
+    def undecided(self) -> list[NamedBatch]:
+        """The batches that messages name which wait for their turn."""
+        return [batch for batch, message in self._messages.items() if message.is_waiting]
+
+    def note_due(self, asked_at: float, due: Iterable[Due], waiting: Collection[NamedBatch]) -> None:
+        """Ends the messages about jobs of which nothing is due, and about batches that do not wait for a worker.
+
+        `due` and `waiting` are the database's answers to a question of that moment: messages that came later go on.
+        """
         self._due = {each.id: each for each in due}
-        for (job, _), message in self._messages.items():
-            if message.arrived_at < asked_at and job not in self._due:
-                message.decide(is_held=False)
+        for batch, message in self._messages.items():
+            if message.arrived_at < asked_at and (batch[0] not in self._due or batch not in waiting):
+                message.decide(is_held=batch in self._held_since)
 
     def note_held(self, batch: NamedBatch) -> None:
         """Starts the message about this batch, which is held from now on, and ends those about others of its lane."""

@@ -192,10 +192,13 @@ class Driver:
     async def _look(self) -> None:
         asked_at = self._app.clock.monotonic()
         async with self._app.store.reading() as tx:
-            due = await tx.jobs.due(worker=self._app.worker, now=await tx.now(), only=self._only)
+            now = await tx.now()
+            due = await tx.jobs.due(worker=self._app.worker, now=now, only=self._only)
+            named = self.messages.undecided
+            waiting = await tx.waiting_batches.among(named, now=now) if named else set()
         if self._serves is not None:
             due = [each for each in due if self._serves(each)]
-        self.messages.note_due(asked_at, (Due(each.id, each.place.job, each.lane) for each in due))
+        self.messages.note_due(asked_at, (Due(each.id, each.place.job, each.lane) for each in due), waiting)
         for lane, tenant in self._claims.set_due(due).items():
             if lane not in self._running and not self._stop.is_requested:
                 task = asyncio.create_task(self._run_lane(lane, tenant), name=f"lane {lane}")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, Select, bindparam, func, select
+from sqlalchemy import Integer, Select, bindparam, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from orchestrator.domain.batch import WaitingBatch
+from orchestrator.domain.batch import NamedBatch, WaitingBatch
 from orchestrator.domain.ids import JobId, JobNumber, WorkerId
 from orchestrator.domain.job import JobStatus
 from orchestrator.store.engine.rows import BatchRow, JobRow
@@ -37,6 +38,11 @@ class WaitingBatches:
         rows = await self._connection.execute(_first(any_job=only is None), given)
         return [WaitingBatch(JobId(job), batch, tenant, priority_of(text)) for job, batch, tenant, text in rows]
 
+    async def among(self, batches: Collection[NamedBatch], *, now: datetime) -> set[NamedBatch]:
+        """Those of these batches that are due and held by nobody."""
+        rows = await self._connection.execute(_AMONG, {"batches": list(batches), "now": now})
+        return {(JobId(job), batch) for job, batch in rows}
+
 
 @cache
 def _first(*, any_job: bool) -> Select[*tuple[Any, ...]]:
@@ -59,3 +65,10 @@ def _first(*, any_job: bool) -> Select[*tuple[Any, ...]]:
         .order_by(each.c.place, each.c.number)
         .limit(bindparam("most", type_=Integer()))
     )
+
+
+_AMONG = (
+    select(JobRow.id, BatchRow.batch)
+    .join(BatchRow, BatchRow.job_number == JobRow.number)
+    .where(tuple_(JobRow.id, BatchRow.batch).in_(bindparam("batches", expanding=True)), is_free())
+)

@@ -38,7 +38,7 @@ class World:
 
     def sees_due(self, *jobs: Due) -> None:
         self.now += 1
-        self.messages.note_due(self.now, jobs)
+        self.messages.note_due(self.now, jobs, self.messages.undecided)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ async def test_a_doubled_message_ends_at_once_and_the_first_goes_on(world: World
 async def test_a_message_about_a_job_of_which_nothing_is_due_ends_with_the_next_look(world: World) -> None:
     task = await world.arrives(ONE, 7)
     # The database was asked before the message came: it may name what was committed since.
-    world.messages.note_due(world.now, [OTHER])
+    world.messages.note_due(world.now, [OTHER], [])
     await asyncio.sleep(0)
     assert not task.done()
 
@@ -107,6 +107,18 @@ async def test_where_the_fair_queue_chose_another_job_of_the_lane_the_message_en
 
 
 async def test_where_another_worker_holds_the_batch_the_message_ends(world: World) -> None:
+    task = await world.arrives(ONE, 7)
+    world.sees_due(ONE)
+    await asyncio.sleep(0)
+    assert not task.done()
+
+    world.messages.note_due(world.now + 1, [ONE], waiting=[])
+
+    assert await task is Ending.NOT_HELD
+    assert world.started == []
+
+
+async def test_where_the_driver_chose_another_batch_of_the_job_the_message_ends(world: World) -> None:
     task = await world.arrives(ONE, 7)
     world.sees_due(ONE)
 
