@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Permission(StrEnum):
-    """What a token says about the one permission that the action needs."""
+    """The verdict of a token on the one permission that the action needs."""
 
     GRANTED = "granted"
     MISSING = "missing"
@@ -40,7 +40,7 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """What can be read in a token without judging it; a token that cannot be read leaves all but the first empty."""
+    """The claims of a token, unjudged; a token that cannot be read leaves all but the first empty."""
 
     permission: Permission
     kind: str | None = None
@@ -146,7 +146,7 @@ class App:
 
     @property
     def metrics(self) -> Metrics:
-        """What this process counts."""
+        """The counters of this process."""
         return self.metering.metrics
 
     def tenant(self, name: str) -> Tenant:

@@ -12,7 +12,7 @@ from orchestrator.domain.errors import NotPermitted, SignInTooOld
 
 
 class Role(StrEnum):
-    """What somebody may do; each role may all that the ones before it may."""
+    """A role; each role may do all that the ones before it may."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -119,7 +119,7 @@ COMMAND_LINE = "command line"
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody who asks, as the audit log will name them; `key_id` is the API key that they came with.
+    """A person, key or clock that asks, as the audit log names it; `key_id` is the API key that was used.
 
     `origin` is the address that the request came from; on the command line it is empty, and `is_command_line` says so.
 
@@ -152,7 +152,7 @@ class Actor:
 
 
 def on_command_line(name: str) -> Actor:
-    """Somebody on the command line, who may do everything: they can reach the database itself."""
+    """The person on the command line, who may do everything: they can reach the database itself."""
     return Actor(name, "", is_command_line=True)
 
 
@@ -198,7 +198,7 @@ class Limits:
 
 
 def grant_of_person(person: Person, limits: Limits) -> Grant:
-    """What a person may do by their greatest app role; NotPermitted where they have none of ours."""
+    """The role of a person by their greatest app role; NotPermitted where they have none of ours."""
     for role in reversed([*Role]):
         if APP_ROLES[role] in person.roles:
             if role is Role.OPERATOR:

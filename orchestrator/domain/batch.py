@@ -88,7 +88,7 @@ class Claim:
 
 
 class TargetChange(NamedTuple):
-    """What an attempt made of one target; `status` WAITING means another attempt at `not_before`.
+    """The result of an attempt for one target; `status` WAITING means another attempt at `not_before`.
 
     `uncharged` says how many more of its attempts use up none: others may have given it some back meanwhile.
     A tuple, because there is one for every call: it is made in a third of a dataclass's time.

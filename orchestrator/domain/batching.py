@@ -60,7 +60,7 @@ def together(
         case Batching.AUTO if lanes >= MANY_LANES or preparing > SLOW:
             return most
         case Batching.AUTO if limit is None:
-            # Nothing paces it: whatever saves round trips is faster. The first answers come singly, to be sure of them.
+            # Without a limit fewer round trips are faster. The first answers come singly, to be sure of them.
             return most if round_trip else 1
         case Batching.AUTO:
             under_way = limit.calls / limit.window.total_seconds() * round_trip

@@ -31,7 +31,7 @@ class Blackout:
 
     @property
     def words(self) -> str:
-        """What it is, for people: its reason, or its days."""
+        """The blackout in words: its reason, or its days."""
         if self.reason:
             return self.reason
         # Whole days are said as they are given: the last one counts.

@@ -26,6 +26,6 @@ MayLeave = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class EnvelopesRefused:
-    """This Graph takes no envelopes, or not this one: nothing in it was acted on, and its calls may go singly."""
+    """Graph takes no envelopes, or refused this one: no call in it was acted on, and each may be made singly."""
 
     error: GraphError

@@ -45,7 +45,7 @@ LONGEST_PROBE_PAUSE = 60.0
 
 
 class FailureClass(StrEnum):
-    """What a final error says about the others that are still to be called."""
+    """The meaning of a final error for devices that are still to be called."""
 
     DEVICE = "device"
     """Gone or unsupported: it colours the result and brakes nothing."""
@@ -59,7 +59,7 @@ class FailureClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BrakeOptions:
-    """What share of true errors, in percent, stops a job, and how many devices must have ended before it is judged."""
+    """The share of true errors, in percent, that stops a job, and how many devices must have ended before."""
 
     share: int = 25
     sample: int = 100
@@ -67,7 +67,7 @@ class BrakeOptions:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeWindow:
-    """What the brake looks at: targets that were called and have ended, and the true errors among them."""
+    """The targets that the breaker judges: called and ended, and the true errors among them."""
 
     ended: int
     errors: int
@@ -92,13 +92,13 @@ class Braked:
 
 @dataclass(frozen=True, slots=True)
 class GoOn:
-    """Nothing is wrong; what lies before `since` is looked at no more."""
+    """The job goes on; targets before `since` are judged no more."""
 
     since: OutcomeWindow
 
 
 def failure_class(group: ErrorGroup) -> FailureClass:
-    """What an error group says about devices that are still to be called."""
+    """Returns the meaning of an error group for devices that are still to be called."""
     code = group.code.casefold()
     if code in _OURS:
         return FailureClass.OURS
@@ -113,7 +113,7 @@ def is_true_error(error: GraphError) -> bool:
 
 
 def window_of(tally: Tally, errors: Mapping[ErrorGroup, ErrorCount]) -> OutcomeWindow:
-    """What has ended in a job so far. What `FailureClass.OURS` holds is left out."""
+    """Returns the ended targets of a job so far, without those of `FailureClass.OURS`."""
     by_class = dict.fromkeys(FailureClass, 0)
     for group, count in errors.items():
         by_class[failure_class(group)] += count.count

@@ -18,5 +18,5 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait that long."""
+        """Waits so many seconds."""
         ...

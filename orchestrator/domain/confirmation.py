@@ -45,7 +45,7 @@ def refuse_outdated(shown: Facts | None, now: Facts) -> None:
 
 
 def job_facts(job: Job, tally: Tally) -> Facts:
-    """What the pages show of a job when somebody is about to steer it."""
+    """The facts of a job that a page shows before a person pauses, resumes or cancels it."""
     status = shown_status(job.status, tally)
     facts: dict[str, str | int] = {"status": _PHASES.get(status, status.value)}
     if status in {JobStatus.PAUSED, JobStatus.STOPPED}:
@@ -54,12 +54,12 @@ def job_facts(job: Job, tally: Tally) -> Facts:
 
 
 def priority_facts(job: Job, tally: Tally) -> Facts:
-    """The same with the priority, which alone is about to be changed."""
+    """The facts of a job that a page shows before a person changes its priority."""
     return {**job_facts(job, tally), "priority": job.priority.value}
 
 
 def schedule_facts(schedule: Schedule, version: int | None, devices: int | None) -> Facts:
-    """What the pages show of a schedule; `version` and `devices` are those of its list, None where there is no list."""
+    """A schedule as pages show it; `version` and `devices` are those of its list, None where there is no list."""
     order = schedule.order
     rules = repr((schedule.recurrence, order, schedule.rules, schedule.channels))
     return {
@@ -74,32 +74,32 @@ def schedule_facts(schedule: Schedule, version: int | None, devices: int | None)
 
 
 def list_facts(version: int, devices: int, schedules: Sequence[str]) -> Facts:
-    """What the pages show of a saved list."""
+    """The facts of a saved list that pages show."""
     return {"version": version, "devices": devices, "schedules that need it": ", ".join(sorted(schedules)) or "none"}
 
 
 def newest_version_facts(name: str, version: int | None) -> Facts:
-    """What the page of all lists shows of the one that somebody gives a new version; `version` is None for no list."""
+    """The facts of a list that its page shows before it gets a new version; `version` is None for no list."""
     return {f"version of the list {name}": "none" if version is None else version}
 
 
 def stop_facts(stops: Sequence[EmergencyStop]) -> Facts:
-    """What the page of the emergency stop shows of the stops that are about to be lifted."""
+    """The emergency stops that a page shows before they are lifted."""
     return {"stops in force": " ".join(stop.sentence for stop in stops) or "none"}
 
 
 def version_facts(version: int, devices: int) -> Facts:
-    """What a form shows of the list that somebody chooses in it."""
+    """The facts of a list that a form shows when it is chosen."""
     return {"version of the list": version, "devices": devices}
 
 
 def key_facts(key: ApiKey, status: str) -> Facts:
-    """What the list of keys shows of an API key."""
+    """The facts of an API key that the list of keys shows."""
     return {"name": key.name, "role": key.grant.role.value, "status": status}
 
 
 def all_key_facts(key: ApiKey, status: str, created: Creations) -> Facts:
-    """What the page of a key shows: also what the key created and is still in force."""
+    """The facts that the page of a key shows, with what the key created and is still in force."""
     made = ", ".join((*created.keys, *created.schedules, *created.jobs))
     return {**key_facts(key, status), "what it created": made or "none"}
 

@@ -60,7 +60,7 @@ def decide(
     clock_since: datetime | None = None,
     halted: str | None = None,
 ) -> Decision:
-    """What becomes of a moment that is due; `running` is the schedule's last job where it has not ended.
+    """Decides about a due occurrence; `running` is the schedule's last job where it has not ended.
 
     `clock_since` is when the clock began that has been running longest, None where no clock is known. `halted` is the
     sentence of the emergency stop that covers the schedule's tenant.
@@ -111,7 +111,7 @@ class DueOccurrences:
 
 
 def due_occurrences(schedule: Schedule, first: datetime, now: datetime) -> DueOccurrences:
-    """What has come since, however long ago that was; `first` is the one that nothing was decided for yet."""
+    """Returns the occurrences due since `first`, the first one that nothing was decided for yet."""
     if first + schedule.jitter_at(first) > now:
         return DueOccurrences([], 0, first)
     occurrences: deque[datetime] = deque([first], maxlen=MOST_ROWS)

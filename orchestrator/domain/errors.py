@@ -40,7 +40,7 @@ class TryLater(MusterError):
 
 
 class CannotContinue(MusterError):
-    """Nothing like this will work until a person has mended it."""
+    """The work stops until a person has mended the cause."""
 
 
 class UnknownJob(RequestRejected):
@@ -74,7 +74,7 @@ class UnknownTenant(RequestRejected):
         there = _some(name, known) or "none yet"
         sentence = f"There is no tenant {name!r} in the settings (there is: {there}). See `muster tenant list`."
         if name == "default" and known:
-            # Nobody wrote this name: it is what is meant where none is named.
+            # The caller named no tenant: this is the default.
             sentence = (
                 f"No tenant is named, and none of the {len(known):,} in the settings is the default. Name one with "
                 f"--tenant ({there}), or set `default_tenant` in the settings file."
@@ -93,7 +93,7 @@ class UnknownLane(RequestRejected):
 
 
 class UnknownAttentionItem(RequestRejected):
-    """Nothing that needs attention has this id, or this subject alone."""
+    """No item that needs attention has this id, or this subject alone."""
 
     def __init__(self, wanted: str, there: tuple[str, ...]) -> None:
         known = _some(wanted, there) or "nothing does"
@@ -154,7 +154,7 @@ class ScheduleInvalid(RequestRejected):
 
 
 class ScheduleUnreadable(RequestRejected):
-    """What a schedule was made of is stored so that this release cannot read it."""
+    """The stored form of a schedule cannot be read by this release."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -230,7 +230,7 @@ class IntakeFailed(RequestRejected):
 
 
 class IdempotencyConflict(RequestRejected):
-    """The same idempotency key came before with another request."""
+    """The idempotency key was used before, with another request."""
 
     def __init__(self, key: str) -> None:
         super().__init__(
@@ -294,7 +294,7 @@ class UnknownKey(RequestRejected):
 
 
 class UnknownSession(RequestRejected):
-    """Nobody is signed in with a session of this id, or by this name."""
+    """No session has this id or this name."""
 
     def __init__(self, wanted: str) -> None:
         super().__init__(f"There is no session {wanted!r}. `muster session list` shows who is signed in.")

@@ -1,4 +1,4 @@
-"""Whose turn it is: the jobs of one lane, each served by its weight; pure but for what it remembers."""
+"""The fair queue of one lane: which job is served next, by weight; pure but for its own state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orchestrator.domain.ids import JobNumber
 
 @dataclass(frozen=True, slots=True)
 class QueuePlace:
-    """A job's place in the fair order of its lane: `served` is its calls so far, each divided by its weight."""
+    """A job's place in the fair order of its lane: `virtual_time` is its calls so far, divided by its weight."""
 
     job: JobNumber
     virtual_time: float
@@ -44,7 +44,7 @@ class FairQueue:
     def replace(self, places: Iterable[QueuePlace]) -> None:
         """These have something due, and no others."""
         due = list(places)
-        # Whoever is further behind had nothing due, even where this process was not there to see it.
+        # A job further behind had nothing due, even where this process did not see that.
         lowest = max((place.virtual_time - self._lead / place.weight for place in due), default=0.0)
         self._virtual_time = max(self._virtual_time, lowest)
         self._starts = {
@@ -75,5 +75,5 @@ class FairQueue:
             self._places[job] = self._places[job].after(calls)
 
     def drop(self, job: JobNumber) -> None:
-        """Nothing of it can be called now."""
+        """Takes the job out until the next `replace`: no call of it can be made now."""
         self._places.pop(job, None)

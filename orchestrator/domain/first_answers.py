@@ -19,7 +19,7 @@ FEWEST_ALIKE = 5
 
 
 class FirstVerdict(StrEnum):
-    """What the first answers of a job mean."""
+    """The verdict on the first answers of a job."""
 
     OPEN = "open"
     """Other first calls are still to be answered."""
@@ -58,7 +58,7 @@ def _words_of_device(message: str) -> bool:
 
 
 def _signature(error: GraphError) -> tuple[str, str]:
-    """The same for two errors that differ only in ids, numbers and letter case."""
+    """Returns a text that is equal for errors that differ only in ids, numbers and letter case."""
     return error.code.casefold(), _VARYING.sub("#", error.message.casefold())
 
 

@@ -91,7 +91,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What the input was: counts of its rows, and the hash of its bytes."""
+    """The input of a job: counts of its rows, and the hash of its bytes."""
 
     rows: int
     duplicates: int = 0
@@ -126,7 +126,7 @@ class Job:
 
 
 def shown_status(stored: JobStatus, tally: Tally) -> JobStatus:
-    """What people see: a paused or cancelled job is still letting go while anything of it moves."""
+    """Returns the status to show: a job is *pausing* or *cancelling* while anything of it still moves."""
     if stored is JobStatus.PAUSED and tally.sending:
         return JobStatus.PAUSING
     if stored is JobStatus.CANCELLED and (tally.sending or tally.waiting):

@@ -21,7 +21,7 @@ MOST_DEVICES = 5
 
 
 class Event(StrEnum):
-    """What there is to tell."""
+    """The events that a notice can be about."""
 
     FINISHED = "finished"
     FAILURES = "failures"
@@ -86,7 +86,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """It did not; `may_work_later` says whether trying again makes sense, `wait` how long it asked us to wait."""
+    """The notice did not arrive; `may_work_later` says whether trying again makes sense, `wait` for how long not to."""
 
     reason: str
     may_work_later: bool = True
@@ -145,7 +145,7 @@ def notice_of_job(
 
 
 def event_of_job(status: JobStatus, tally: Tally) -> Event:
-    """What the end of a job is."""
+    """Returns the event that the end of a job is."""
     if status is JobStatus.STOPPED:
         return Event.STOPPED
     return Event.FAILURES if tally.failed or tally.uncertain else Event.FINISHED
@@ -166,7 +166,7 @@ def notice_of_inventory(tenant: str, what: str, words: str, *, key: str) -> Noti
 
 
 def notice_of_test(key: str, who: str) -> Notice:
-    """The test message."""
+    """Returns the notice of `muster notify test`."""
     return Notice(key, Event.TEST, "test", "Muster: a test", (f"{who} asked whether this arrives. It does.",), {})
 
 

@@ -90,7 +90,7 @@ class Uncertain:
 
 @dataclass(frozen=True, slots=True)
 class Barred:
-    """Nothing like this will work for any device: the job stops, and this device was not acted on."""
+    """No call can work for any device: the job stops, and this device was not acted on."""
 
     error: GraphError
     bar: Bar

@@ -203,7 +203,7 @@ def first_occurrences(recurrence: Recurrence, after: datetime, count: int) -> li
 
 
 def daylight_mark(recurrence: Recurrence, occurrence: Occurrence) -> str | None:
-    """What daylight saving does to this moment, in words; None where nothing."""
+    """Returns the effect of daylight saving on this occurrence in words; None where there is none."""
     zone = zone_of(recurrence.timezone)
     if is_skipped(occurrence.wall, zone):
         shown = wall_at(occurrence.at, zone)

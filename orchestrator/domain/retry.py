@@ -79,7 +79,7 @@ class RetryPolicy:
         asked: int = 1,
         age: float = 0.0,
     ) -> NextStep:
-        """What follows the `used`-th attempt; `jitter` in 0..1 spreads the wait.
+        """Returns the step after the `used`-th attempt; `jitter` in 0..1 spreads the wait.
 
         The device was `asked` so often, this time and what was not charged among them, and first `age` seconds ago.
 

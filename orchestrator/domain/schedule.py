@@ -30,7 +30,7 @@ class ScheduleStatus(StrEnum):
 
 
 class Overlap(StrEnum):
-    """What to do when a moment comes and the last job has not ended."""
+    """The rule for an occurrence that is due while the last job has not ended."""
 
     SKIP = "skip"
     QUEUE = "queue"
@@ -38,7 +38,7 @@ class Overlap(StrEnum):
 
 
 class OccurrenceStatus(StrEnum):
-    """What became of a moment."""
+    """The status of an occurrence."""
 
     STARTING = "starting"
     QUEUED = "queued"
@@ -56,7 +56,7 @@ class OccurrenceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What happens around a moment; the defaults are the safe ones. `tolerate` percent of a job may fail quietly."""
+    """The rules around an occurrence; the defaults are the safe ones. `tolerate` percent of a job may fail quietly."""
 
     start_within: timedelta = timedelta(hours=1)
     overlap: Overlap = Overlap.SKIP
@@ -68,7 +68,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked each time: the options of `submit` that are not about its file.
+    """The request of each run: the options of `submit` that are not about its file.
 
     With a `source` the list is the schedule's own, and each run gives it a version of what the source has then:
     at most `ceiling` devices, the limit of whoever wrote it down, None for no limit.

@@ -27,7 +27,7 @@ from orchestrator.domain.zones import zone_of
 
 
 class ScheduleChange(TypedDict, total=False):
-    """What is not named stays as it is; None takes a thing away that a schedule can be without."""
+    """A change of a schedule: fields that are not named stay; None removes an optional one."""
 
     cron: str
     every: str

@@ -66,7 +66,7 @@ def refuse_collapsed(label: str, *, before: int, devices: int, schedule: str) ->
 
 
 def changes_words(label: str, *, version: int, devices: int, added: int, removed: int) -> str:
-    """What a selection came to, and how that differs from the last time: "group Berlin: 20 devices, 2 new, 1 gone"."""
+    """A selection in words, and how it differs from the last time: "group Berlin: 20 devices, 2 new, 1 gone"."""
     if version == 1:
         return f"{label}: {plural(devices, 'device')}"
     return f"{label}: {plural(devices, 'device')}, {added:,} new and {removed:,} gone since the last time"

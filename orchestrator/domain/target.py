@@ -33,14 +33,14 @@ class TargetStatus(StrEnum):
 
 
 class RowVerdict(StrEnum):
-    """What became of an input row that is no target."""
+    """The reason why an input row is no target."""
 
     DUPLICATE = "duplicate"
     REJECTED = "rejected"
 
 
 class Target(NamedTuple):
-    """What a worker needs to know to trigger one device; a tuple, because there is one for every call.
+    """The facts that a worker needs to trigger one device; a tuple, because there is one for every call.
 
     `attempts` counts requests that left or may have left; `uncharged` counts those among them that use up none of the
     attempts that the policy allows: a crash of ours swallowed them, or Graph refused the caller and not the device.

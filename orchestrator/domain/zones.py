@@ -42,7 +42,7 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def wall_at(instant: datetime, zone: ZoneInfo) -> datetime:
-    """What the clocks on the wall show then."""
+    """Returns the local time at this instant."""
     return instant.astimezone(zone).replace(tzinfo=None, fold=0)
 
 

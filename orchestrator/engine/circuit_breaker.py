@@ -46,7 +46,7 @@ _JOBS_A_PAGE = 20
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the brake of a job knew, None where the job rests already; whether it was stopped just now."""
+    """The state of a job's breaker, None where the job rests already; and whether the job was stopped just now."""
 
     brake: BrakeState | None
     stopped: bool = False
@@ -134,7 +134,7 @@ class CircuitBreaker:
         if judged.stopped:
             job.is_halted = True
         else:
-            # Somebody else stopped it: no call leaves here until the next look at its status.
+            # Another process or a person stopped it: no call leaves here until the next look at its status.
             job.is_resting = True
 
     def _mark_judged(self, job: ActiveJob, brake: BrakeState) -> None:

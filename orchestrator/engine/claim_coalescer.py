@@ -1,4 +1,4 @@
-"""One desk for the claims of all lanes: whoever comes while it is busy is served together with the others next."""
+"""Coalesces the claims of all lanes: questions that come during one transaction share the next."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ClaimCoalescer:
         return await asyncio.shield(self.ask(job))
 
     def ask(self, job: JobNumber) -> asyncio.Future[Claim | None]:
-        """The same, for whoever does not wait for the answer."""
+        """Asks for a claim without waiting; returns the future of the answer."""
         if job not in self._wanted:
             self._wanted[job] = asyncio.get_running_loop().create_future()
         if self._serving is None or self._serving.done():
@@ -30,7 +30,7 @@ class ClaimCoalescer:
         return self._wanted[job]
 
     async def close(self, patience: float) -> None:
-        """Nobody waits for an answer any more; a claim under way is heard to its end, so that it can be let go."""
+        """Drops all questions; waits for a claim under way, so that its batches can be released."""
         self._wanted.clear()
         if self._serving is not None:
             await asyncio.wait([self._serving], timeout=patience)
@@ -46,7 +46,7 @@ class ClaimCoalescer:
                 for answer in asked.values():
                     if not answer.cancelled():
                         answer.set_exception(problem)
-                        # Whoever asked may have gone; then nobody looks at it.
+                        # The lane that asked may be gone; then this marks the exception as seen.
                         answer.exception()
                 if not isinstance(problem, Exception):
                     raise

@@ -153,7 +153,7 @@ class Claims:
         jobs = [self._jobs.open(number) for number in numbers]
         # No intent is written meanwhile, in any lane.
         async with self._recorder.quiet():
-            # What this process knows of their targets must be in the database until it has answered.
+            # Outcomes that this process knows must be in the database before it is asked for more.
             await self._recorder.flush_in_quiet({batch.claim.key for job in jobs for batch in job.leased})
             batches = [batch for job in jobs for batch in self._with_more(job)]
             # Before anything is waited for: targets that land meanwhile were on their way, and are not taken again.

@@ -1,4 +1,4 @@
-"""Until when a lane is closed, as one process sees it: at once for itself, and for all as soon as it is written."""
+"""The cooldown of a lane: one process obeys it at once, all others as soon as it is written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = get_logger(__name__)
 
 
 class Cooldown:
-    """What the outcomes of one lane say about all of its calls."""
+    """Until when no call of the lane may leave, learned from outcomes and from the throttle."""
 
     def __init__(self, lane: Lane, ports: Ports) -> None:
         self._lane, self._ports = lane, ports
@@ -42,7 +42,7 @@ class Cooldown:
         return unreachable_wait(error, since=since, until=until if left > 0 else None)
 
     def close_until(self, until: float) -> None:
-        """Whoever keeps the pace says that the lane is closed."""
+        """Closes the lane until this monotonic time, as the throttle says."""
         self.until = max(self.until, until)
 
     def apply(self, outcome: Outcome, ago: float) -> tuple[Outcome, Refusal | None]:
@@ -56,7 +56,7 @@ class Cooldown:
         if is_cut_off(outcome) or (isinstance(outcome, Deferred) and outcome.never_arrived):
             # The way from here is broken, perhaps only from here: the others go on.
             if now - self.until > _FORGOTTEN_AFTER:
-                # Nothing was tried meanwhile: how long the way has been lost is not known.
+                # No call was made meanwhile: since when Graph is unreachable is not known.
                 self._in_a_row, self._cut_off_since, self._unreachable = 0, None, None
             self._in_a_row += now >= self.until
             self.until = max(self.until, now + min(2.0**self._in_a_row, _LONGEST_OUTAGE_NAP))
@@ -94,7 +94,7 @@ class Cooldown:
             log.warning("lane.close_unshared", lane=self._lane.key, reason=str(problem))
             self._unshared = (refusal, self._ports.clock.monotonic())
         except Exception:
-            # What else is to be recorded of this call must not suffer for it.
+            # The outcome of this call must be recorded all the same.
             log.exception("lane.close_broke", lane=self._lane.key)
 
     async def share_again(self) -> None:
@@ -116,7 +116,7 @@ class Cooldown:
 
 
 def unreachable_wait(error: GraphError, *, since: datetime, until: datetime | None) -> LaneWait:
-    """What is reported of a call that could not even leave; pure."""
+    """Returns the wait that is shown for calls that could not even leave; pure."""
     no_token = error.code == "SignInUnreachable"
     kind = WaitKind.SIGN_IN if no_token else WaitKind.GRAPH_UNREACHABLE
     what = "No token can be had" if no_token else "Graph cannot be reached"

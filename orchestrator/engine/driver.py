@@ -1,4 +1,4 @@
-"""Work: claim what is due in every lane and call it, as long as there is any or until told to stop."""
+"""The driver of one process: leases due batches in every lane and calls their devices until told to stop."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class Driver:
             except TryLater as problem:
                 log.warning("driver.waiting", reason=str(problem))
             except Exception:
-                # Whoever stops looking stops working, and nobody would notice for a minute.
+                # A driver that ended here would make no call, and nobody would notice for a minute.
                 log.exception("driver.broke")
             took = self._app.clock.monotonic() - began
             try:
@@ -225,7 +225,7 @@ class Driver:
             lane = Lane(key, tenant.write_limit, caller, self._app.batching, at_once)
             self._runs[key] = LaneLoop(lane, self._ports(), self._stop)
         await self._runs[key].run()
-        # Nothing could be claimed: either nothing is due, or the first answers of a job are awaited.
+        # No batch could be claimed: none is due, or the first answers of a job are awaited.
         await self._app.clock.sleep(0.05)
 
     def _lane_ended(self, key: LaneKey, task: asyncio.Task[None]) -> None:
@@ -386,7 +386,7 @@ async def _is_at_rest(app: App, job: JobNumber) -> bool:
             tally = (await tx.jobs.tallies([job]))[job]
     except TryLater:
         return False
-    # What a cancelled job still has waiting is cancelled by the next sweep, which may be ours alone.
+    # Waiting targets of a cancelled job are cancelled by the next sweep, which may be ours alone.
     return shown_status(status, tally).is_at_rest and not tally.sending
 
 

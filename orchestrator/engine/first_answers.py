@@ -29,7 +29,7 @@ class FirstAnswers:
         self._verdict = FirstVerdict.OPEN
 
     def add(self, outcome: Outcome) -> None:
-        """Add an outcome."""
+        """Adds an outcome to those that the verdict is made of."""
         if self._verdict is FirstVerdict.OPEN:
             self._outcomes.append(outcome)
 

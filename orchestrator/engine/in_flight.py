@@ -92,7 +92,7 @@ class InFlightCalls:
             self._withdraw(held, [target for target, _ in group])
             raise
         try:
-            # Whatever may have to be waited for comes before the last look at whether they may leave.
+            # Waiting for a token comes before the last look at whether the calls may leave.
             unready = await self._unready(held, group)
             targets = self._leaving(held, group, is_ready=unready is None)
             if not targets:
@@ -118,7 +118,7 @@ class InFlightCalls:
             await sleep_until(self._ports, instant)
 
     async def _unready(self, held: LeasedBatch, group: Group) -> Outcome | None:
-        """What the calls come to that cannot even leave; None where they can."""
+        """Returns the outcome of calls that cannot even leave; None where they can."""
         self._without_token.append(since := self._ports.utc())
         try:
             return await self._lane.caller.ready()
@@ -138,14 +138,14 @@ class InFlightCalls:
         self._ports.recorder.add(held)
 
     def _leaving(self, held: LeasedBatch, group: Group, *, is_ready: bool) -> list[Target]:
-        """Those that may still leave now; the others wait as if they had never been taken.
+        """Returns the targets whose calls may still leave now; the others wait as if they had never been taken.
 
         What cannot even leave needs no permit that still lives: it is to be known however long that took to find out.
         """
         now = self._ports.clock.monotonic()
         may_leave = not self._stop.is_requested and self._cooldown.is_open and self._allows(held)
         leaving = [target for target, permit in group if may_leave and (now <= permit.latest or not is_ready)]
-        # What was prepared before a job began to fare badly waits for its brake as what is drawn after that.
+        # Calls prepared before a job began to fail wait for its breaker like calls drawn after that.
         leaving = leaving[: held.job.run_ahead.room(held.job.sent, len(leaving))]
         if len(leaving) < len(group):
             lines = {target.line for target in leaving}
@@ -228,7 +228,7 @@ class InFlightCalls:
     def _accept(
         self, held: LeasedBatch, targets: Sequence[Target], ids: Sequence[str | None], sent_at: datetime, left_at: float
     ) -> None:
-        """What `_take_in` makes of a request of which all was accepted, once for all of it: nearly every request."""
+        """Does the work of `_take_in` at once for a request of which all was accepted: nearly every request."""
         ports, job = self._ports, held.job
         self._cooldown.mark_answered()
         job.outage.add_answer(left_at=left_at, is_probe=held.claim.is_probe)

@@ -1,4 +1,4 @@
-"""One lane as one process drives it: something held, permits for it, the intent written down, then the calls."""
+"""The loop of one lane: prefetch targets, take permits, write the intent, call."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class LaneLoop:
                     await sleep_until(self._ports, permits.ask_again_at)
 
     def note_closed(self, left: float) -> None:
-        """Somebody else was refused, `left` seconds are left of the closure: nothing leaves that had a permit before.
+        """Another process was refused; `left` seconds of the cooldown are left, and permits from before are void.
 
         Whoever keeps the pace says with the next question for how long.
         """
@@ -136,7 +136,7 @@ class LaneLoop:
         False if none may.
         """
         if self._lane.limit is None:
-            # Nothing paces here: the permit only said that the lane is open.
+            # Without a limit a permit only says that the lane is open.
             left = deque(Permit(permit.earliest, math.inf) for permit in permits.each)
         else:
             # Of a grant that took too long to arrive nothing can be used.
@@ -171,7 +171,7 @@ class LaneLoop:
             log.warning("lane.permits_run_out", lane=self._lane.key, in_a_row=self._in_vain, reason=_RUN_OUT)
 
     def _groups(self, pairs: list[tuple[Target, Permit]]) -> list[Group]:
-        """What travels together: first attempts whose permits hold at one moment; a repeat always goes by itself."""
+        """Groups targets into requests: first attempts whose permits overlap; a repeated attempt goes singly."""
         if self._together == 1:
             return [[pair] for pair in pairs]
         groups: list[Group] = []

@@ -1,4 +1,4 @@
-"""What one worker knows of a batch it holds: how it stands while outcomes land."""
+"""A leased batch in memory: its tally while outcomes arrive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LeasedBatch:
-    """A batch in one term; only its holder changes it, so its tally is computed here and written whole.
+    """A batch under one fencing token; only its holder changes it, so its tally is computed here and written whole.
 
     Its targets are first in reserve: held, and nothing says yet that they may have been called. What is taken from
     the reserve is on its way, and must be written down as that before its call leaves.
@@ -40,7 +40,7 @@ class LeasedBatch:
         self.is_lost = False
 
     def lose(self) -> None:
-        """It is not ours any more: no call of it leaves, and nothing of it is written."""
+        """Marks the batch as lost: no call of it leaves, and nothing of it is written."""
         self.is_lost = True
 
     @property
@@ -55,7 +55,7 @@ class LeasedBatch:
 
     @property
     def lines(self) -> frozenset[int]:
-        """Those that are on their way or in reserve: the database shall not give them a second time."""
+        """The lines in flight or prefetched: the database must not give them a second time."""
         return frozenset(self._in_flight).union(target.line for target in self._prefetched)
 
     def has_more(self, now: datetime) -> bool:
@@ -63,11 +63,11 @@ class LeasedBatch:
         return not self._prefetched and self._due_at is not None and self._due_at <= now
 
     def begin_extension(self) -> None:
-        """Somebody asks the database what else of it is due."""
+        """Called before the database is asked for more due targets of the batch."""
         self._due_since_claim = None
 
     def extend(self, claim: Claim) -> None:
-        """What else of it was due, in the same term; perhaps nothing."""
+        """Adds further due targets of the same lease; there may be none."""
         self._prefetched.extend(claim.targets)
         self._due_at = _earliest(claim.rest_due_at, self._due_since_claim)
 
@@ -86,7 +86,7 @@ class LeasedBatch:
         self._move(len(back), TargetStatus.SENDING, TargetStatus.WAITING)
 
     def release_prefetched(self) -> None:
-        """Nothing more of it is to be called here: free it as soon as nothing is on its way."""
+        """Gives all prefetched targets back; the batch is free as soon as nothing is in flight."""
         if self._prefetched:
             self._prefetched.clear()
             self._add_due_time(self._now())

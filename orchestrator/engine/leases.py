@@ -79,7 +79,7 @@ class Leases:
             batch.extend(claim)
             return batch
         if batch is not None:
-            # It was recovered and claimed again by this process: calls under the old token must not leave.
+            # The batch was recovered and claimed again by this process: calls under the old token must not leave.
             batch.lose()
         batch = job.batches[claim.key] = LeasedBatch(claim, job, self.now)
         self._messages.note_held((claim.job, claim.key.batch))

@@ -47,7 +47,7 @@ OutageChange = Found | StillOut | Over
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What is to be written down of one job.
+    """A change of one job that is to be written.
 
     How it stands with Graph, if that changed; and the lines whose last attempts met nothing but the outage, and are
     given back to them.
@@ -57,7 +57,7 @@ class News:
     forgiven: tuple[int, ...] = ()
 
     def then(self, later: News) -> News:
-        """Both in one; what is given back is given back whatever came afterwards."""
+        """Returns both as one change; forgiven lines stay forgiven whatever came afterwards."""
         return News(later.change or self.change, self.forgiven + later.forgiven)
 
 

@@ -36,7 +36,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What a lane run needs of the world.
+    """The parts that the loop of a lane uses.
 
     `prefetch` leases something of the job that is served next, False where nothing in the lane can be leased; `draw`
     takes up to so many targets of it; `may_call` says whether a call of a batch may still leave. `lanes` says how many

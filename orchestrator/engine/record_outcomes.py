@@ -29,7 +29,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What came of the entry, and the lanes that somebody else keeps."""
+    """The result of writing an entry, and the lanes whose throttle has another backend now."""
 
     written: Written
     backends: dict[LaneKey, ThrottleBackend]
@@ -37,7 +37,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class JobNews:
-    """What committed entries mean for whole jobs: the calls that each was given, and those that may have ended."""
+    """The consequences of committed entries: the calls that each job was given, and the jobs that may have ended."""
 
     served: Mapping[JobNumber, int] = field(default_factory=dict)
     exhausted: frozenset[JobNumber] = frozenset()

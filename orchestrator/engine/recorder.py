@@ -38,7 +38,7 @@ _LONGEST_PAUSE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is written in one transaction.
+    """The content of one transaction.
 
     `served` are the calls that jobs are given now, `backends` who granted the permits for them where there is more than
     one who could, `calls` what was answered in each lane. A `careful` write leaves out the rows that cannot be written.
@@ -56,7 +56,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of an entry: the batches that are still ours, and the lanes whose permits are worth nothing."""
+    """The result of an entry: the batches that are still ours, and the lanes whose permits are void."""
 
     kept: AbstractSet[BatchKey]
     refused: AbstractSet[LaneKey] = frozenset()
@@ -112,7 +112,7 @@ class Recorder:
         self._something.set()
 
     def replace_changes(self, held: LeasedBatch, changes: Sequence[TargetChange]) -> None:
-        """The same, in place of what was noted before of these targets and is not written yet.
+        """Adds changes in place of unwritten ones of the same targets.
 
         One write must not hold two changes of one target: the database would take either.
         """
@@ -282,7 +282,7 @@ class Recorder:
         return [intent for intent in intents if id(intent.held) not in self._landed]
 
     def _split(self, urgent: AbstractSet[int]) -> tuple[_Landed, _Landed]:
-        """What is written now, and what with the next write, which follows at once: acceptances beyond _MOST_AT_ONCE.
+        """Splits what landed: for this write, and acceptances beyond _MOST_AT_ONCE for the next, which follows at once.
 
         Only of jobs of which everything was accepted: of any other the brake and the outages see all or nothing.
         """

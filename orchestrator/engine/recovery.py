@@ -1,4 +1,4 @@
-"""Take up what silent workers left: outside every limit, some batches at a time."""
+"""Takes back the batches of silent workers, some at a time."""
 
 from __future__ import annotations
 
@@ -58,5 +58,5 @@ async def _settle_leftovers(app: App) -> None:
         for job in cancelled:
             await tx.jobs.finish_cancelling(job)
         for job in abandoned:
-            # What is left of it is the next sweep's.
+            # The next sweep removes the rest of it.
             await tx.reception.forget(job)

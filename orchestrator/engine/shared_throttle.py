@@ -86,7 +86,7 @@ class SharedThrottle:
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int, lead: float
     ) -> Permits:
         if self._clock.monotonic() < self._away_until:
-            # It took somebody seconds to find out; a thousand lanes would need them one after the other.
+            # Finding out takes seconds; a thousand lanes would need them one after the other.
             raise QueueUnavailable("Redis did not answer a moment ago. See MUSTER_BROKER_URL.")
         try:
             permits = await self._redis.take_known(lane, want, limit, together, lead)
@@ -112,8 +112,8 @@ class SharedThrottle:
         self._away_until = self._clock.monotonic() + seconds
 
     async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
-        """Nobody calls in this lane for as long as the refusal says, whoever keeps it then."""
-        # What one keeper learns the other needs to know on the day that it takes over. Both at once: it takes seconds
+        """Closes the lane for as long as the refusal says, in both backends."""
+        # A backend must know what the other learned when it takes over. Both at once: it takes seconds
         # to find out that Redis hangs, and the row may be the keeper already.
         for problem in await asyncio.gather(
             self._close_in_redis(lane, refusal, limit), self._row.close(lane, refusal, limit), return_exceptions=True

@@ -11,7 +11,7 @@ class SystemClock:
     """The clock of this machine."""
 
     def now(self) -> datetime:
-        """The UTC time."""
+        """Returns the UTC time."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
@@ -20,5 +20,5 @@ class SystemClock:
         return time.perf_counter()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait that long."""
+        """Waits so many seconds."""
         await asyncio.sleep(seconds)

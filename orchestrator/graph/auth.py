@@ -130,7 +130,7 @@ def _held(issued: IssuedToken, asked_at: float) -> _Held:
 
 
 def _look_at(task: asyncio.Task[_Held]) -> None:
-    # Nobody may be waiting for a refresh ahead of time; a failure that nobody looked at would be reported as a leak.
+    # A refresh ahead of time may have no waiter; an exception that nobody read would be reported as a leak.
     if not task.cancelled():
         task.exception()
 

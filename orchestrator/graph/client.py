@@ -91,7 +91,7 @@ class GraphClient:
     async def trigger_together(
         self, calls: Sequence[Call], may_leave: MayLeave = always
     ) -> list[Outcome] | EnvelopesRefused | None:
-        """The same for up to 20 calls in one envelope; outcomes come in the order of the calls."""
+        """Makes up to 20 calls in one envelope; returns outcomes in the order of the calls."""
         reply = await self._send(envelope_for(calls, self._user_agent), _ENVELOPE, may_leave)
         if reply is None:
             return None

@@ -38,7 +38,7 @@ _ADDRESSES = {
     Cloud.GLOBAL: CloudAddresses(
         "https://graph.microsoft.com", "https://login.microsoftonline.com", "https://portal.azure.com"
     ),
-    # Both American clouds sign in at one authority: it does not identify the cloud.
+    # The two American clouds share a sign-in authority: it does not identify the cloud.
     Cloud.US_GOV: CloudAddresses(
         "https://graph.microsoft.us", "https://login.microsoftonline.us", "https://portal.azure.us"
     ),

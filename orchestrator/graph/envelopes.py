@@ -44,7 +44,7 @@ def _without_parts(count: int, outcome: Outcome, headers: Mapping[str, str]) -> 
         case Barred(error) if error.http_status == 401:
             return [Part(outcome, headers)] * count
         case Refused(error) | Barred(error):
-            # Whatever is wrong may be wrong with the envelope alone; sent singly, the calls will tell.
+            # The fault may lie in the envelope alone; sent singly, the calls will show it.
             return EnvelopesRefused(error)
         case Accepted():
             error = GraphError(

@@ -42,7 +42,7 @@ class GivenToken:
         return IssuedToken(checked(self._token()))
 
     def abandon(self) -> None:
-        """Nothing waits for a person."""
+        """Does nothing: no sign-in of this kind waits for a person."""
 
 
 def checked(token: str) -> str:

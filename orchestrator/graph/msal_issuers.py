@@ -30,7 +30,7 @@ class Registration:
     session: requests.Session = field(repr=False)
 
     def msal_options(self) -> dict[str, Any]:
-        """What both kinds of MSAL application are made with.
+        """The arguments of both kinds of MSAL application.
 
         Every authority is one we know or were told of, so nobody else is asked whether it is one.
         CP1 says that we answer claims challenges: tokens may live longer, and are revoked by a challenge.
@@ -69,7 +69,7 @@ class AppIssuer:
         return _issued(answer, self._registration.portal)
 
     def abandon(self) -> None:
-        """Nothing waits for a person."""
+        """Does nothing: no sign-in of this kind waits for a person."""
 
     def _credential_for_msal(self, proof: str | KeyPair) -> str | dict[str, object]:
         if isinstance(proof, str):
@@ -146,7 +146,7 @@ class IdentityIssuer:
         return _issued(answer, self._portal)
 
     def abandon(self) -> None:
-        """Nothing waits for a person."""
+        """Does nothing: no sign-in of this kind waits for a person."""
 
 
 @contextmanager
@@ -181,7 +181,7 @@ def asking(authority: str, session: requests.Session) -> Iterator[None]:
 
 
 def _stranger(session: requests.Session) -> str | None:
-    """What answered in the authority's place to the latest request."""
+    """The answer to the latest request that did not come from the authority."""
     return session.stranger if isinstance(session, AuthoritySession) else None
 
 

@@ -54,7 +54,7 @@ def is_stranger_on_the_way(status: int, headers: Mapping[str, str], body: object
     if is_cloud or status in _NEVER_GRAPHS or 300 <= status < 400:
         return True
     if status in _NO_SUCH_QUESTION:
-        # What a library writes under such a status has no title of its own; a portal's page has.
+        # A library's text under such a status has no title of its own; a portal's page has.
         return is_page(body) and _OF_A_LIBRARY.search(title_of(body)) is None
     return not _says_nothing(body) and not _is_collection(body)
 
@@ -114,7 +114,7 @@ def _says_nothing(body: object) -> bool:
 
 
 def _is_collection(body: object) -> bool:
-    """What OData answers to a question that it knows: https://docs.oasis-open.org/odata/odata-json-format/v4.01/"""
+    """The content types of OData answers: https://docs.oasis-open.org/odata/odata-json-format/v4.01/"""
     return any(name == "value" or name.startswith("@odata.") for name in _folded(body))
 
 

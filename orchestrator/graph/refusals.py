@@ -22,7 +22,7 @@ def refusal_in(answer: Mapping[str, object], portal: str) -> SignInRefused | Sig
 
 
 def _first_sentence(text: str) -> str:
-    # What follows are trace ids, and now and then what was sent.
+    # After this come trace ids, and sometimes the request itself.
     line = one_line(text, 1000)
     for end in (" Trace ID:", " Correlation ID:", ". "):
         line = line.partition(end)[0]

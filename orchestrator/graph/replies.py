@@ -20,7 +20,7 @@ LONGEST_MESSAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a body told us; `code` is None where it named none, `text` is everything that was said, for matching."""
+    """The content of a reply's body; `code` is None where it named none, `text` is all of it, for matching."""
 
     code: str | None
     message: str
@@ -46,7 +46,7 @@ def decode(body: bytes, headers: Mapping[str, str] | None = None, *, most: int |
 
 
 def told_by(body: object) -> Told:
-    """What there is to know in a decoded body."""
+    """Reads a decoded body."""
     layers = list(_layers(body))
     codes = [code for layer in layers for name in _CODES if (code := one_line(_text(layer, name), _LONGEST_CODE))]
     said = [text for layer in layers for name in _MESSAGES if (text := _text(layer, name))]

@@ -31,14 +31,14 @@ def outcome_of(status: int, named: Mapping[str, str], body: object, now: datetim
 
 
 def outcome_of_part(status: int, named: Mapping[str, str], body: object, now: datetime) -> Outcome:
-    """The same for a part of an envelope."""
+    """Returns the outcome of one part of an envelope."""
     if is_part_from_graph(status, named, body):
         return _of_graph(status, named, body, now)
     return _of_stranger(status, named, body, now)
 
 
 def _of_stranger(status: int, named: Mapping[str, str], body: object, now: datetime) -> Outcome:
-    """What a reply says that something between here and Graph wrote: only whether the call may have gone on to Graph.
+    """Returns the outcome of a reply that did not come from Graph: it says whether the call may have gone on to Graph.
 
     A redirect and a refusal stand in place of Graph's answer. Behind a page with 200 or a failed gateway Graph may have
     acted.

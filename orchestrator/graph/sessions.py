@@ -65,7 +65,7 @@ class AuthoritySession(requests.Session):
 
 
 def stranger_in(response: requests.Response | None) -> str | None:
-    """What something else than a sign-in authority answered, which speaks JSON with known members; else None.
+    """Returns the answer of something that is no sign-in authority; None where the JSON has an authority's members.
 
     https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
     """

@@ -42,7 +42,7 @@ class _Connector(aiohttp.TCPConnector):
     async def connect(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> Any:  # noqa: ASYNC109 - aiohttp's
         connection = await super().connect(req, traces, timeout)
         if not _MAY_LEAVE.get()():
-            # It is as good as new, for the next call.
+            # The connection serves the next call.
             connection.release()
             raise Withheld
         return connection
@@ -72,7 +72,7 @@ class Http:
         return await self._send("POST", url, headers, body, may_leave)
 
     async def get(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
-        """The same for a GET, over the same connections."""
+        """Makes a GET over the same connections."""
         return await self._send("GET", url, headers, b"", always)
 
     async def _send(
@@ -94,13 +94,13 @@ class Http:
         try:
             return await self._pools[way].handle_async_request(request)
         except aiohttp.ClientError as failure:
-            # What the transport does not translate: an answer that is no HTTP.
+            # The transport does not translate this one: an answer that is no HTTP.
             raise httpx.RemoteProtocolError("the answer is no HTTP", request=request) from failure
         finally:
             _MAY_LEAVE.reset(asking)
 
     async def aclose(self) -> None:
-        """Close the pools."""
+        """Closes all connections."""
         for pool in self._pools.values():
             await pool.aclose()
 

@@ -57,7 +57,7 @@ LEAST = 1 / 64
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a lane knows of its limit: `share` of it is held since `held_since`, in seconds on the keeper's clock.
+    """The state of adaptation of a lane: `share` of it is held since `held_since`, in seconds on the keeper's clock.
 
     `counted` departures were granted in the window that began at `counted_from`, `counted_before` in the one before.
     """
@@ -119,7 +119,7 @@ def counted_at(learned: Learned, now: float, window: float) -> float:
 
 
 def after_refusal(learned: Learned, now: float, wait: float, calls: int, window: float) -> Learned:
-    """What is known after a refusal that closes the lane for `wait` seconds, under a limit of `calls`."""
+    """Returns the state after a refusal that closes the lane for `wait` seconds, under a limit of `calls`."""
     used = share_at(learned, now, window)
     went_through = _went_through(learned, now, calls, window)
     if used >= 1.0 and (learned.share >= 1.0 or not QUIET <= went_through < FULL):
@@ -132,20 +132,20 @@ def after_refusal(learned: Learned, now: float, wait: float, calls: int, window:
 
 
 def confirmed(learned: Learned, now: float, wait: float, calls: int, window: float) -> Learned:
-    """What is known once a lane was refused several times in a row as it opened: that was no accident."""
+    """Returns the state after several refusals in a row as the lane opened: that was no accident."""
     share = min(learned.share, max(_went_through(learned, now, calls, window), FIRST_CUT))
     return replace(learned, share=share, held_since=now + wait)
 
 
 def _went_through(learned: Learned, now: float, calls: int, window: float) -> float:
     if now - learned.counted_from >= 2 * window:
-        # Nobody was granted anything here: either the lane was idle, or another keeper was asked.
+        # No permit was granted here: the lane was idle, or another backend was asked.
         return 0.0 if learned.share >= 1.0 else share_at(learned, now, window)
     return counted_at(learned, now, window) / calls * KEPT
 
 
 def within_bounds(learned: Learned, latest: float) -> Learned:
-    """The same after a clock that may have gone back: nothing is held or counted from later than `latest` on."""
+    """Returns the state after a clock that may have gone back: no time in it is later than `latest`."""
     if learned.held_since > latest:
         learned = replace(learned, held_since=latest)
     if learned.counted_from > latest:

@@ -56,7 +56,7 @@ def pace_of(limit: WriteLimit | None, pace: Pace, now: float, measured: float | 
     apart = interval(limit, min(pace.together, most_together(limit)))
     learned = share_at(pace.learned, now, limit.window.total_seconds()) / apart
     if measured is not None and pace.learned.share < 1.0:
-        # It climbs, is refused and is cut again: what came of that is a better guess than where it stands now.
+        # The pace climbs, is refused and is cut again: the mean of that is a better guess than its present value.
         learned = max(measured, pace.learned.share / apart / 2)
     return LanePace(learned, opens_in)
 

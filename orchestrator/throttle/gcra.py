@@ -145,7 +145,7 @@ def unknown_past(now: float) -> Pace:
 
 
 def forgotten_past(now: float, limit: WriteLimit | None) -> Pace:
-    """The same where the lane was at work a moment ago: its last group may be as large and as far ahead as any."""
+    """Returns the past of a lane that was busy just now: its last group may be as large and as far ahead as any."""
     together = most_together(limit)
     early = (together - 1) * interval(limit, together) if limit else 0.0
     return Pace(last_departure=now + LONGEST_REACH + early, reach=LONGEST_REACH + early)
@@ -159,7 +159,7 @@ def lost_past(now: float, limit: WriteLimit | None) -> Pace:
     if limit is None:
         return unknown_past(now)
     closed_for = limit.window.total_seconds() + PERMIT_LIFE + TRAVEL_SPREAD
-    # Both bar the window, so that one more value that is overwritten does not open it.
+    # The two values bar the window, so that one overwritten value does not open it.
     return Pace(now + closed_for, closed_for, closed_until=now + closed_for, closed_for=closed_for)
 
 
@@ -206,7 +206,7 @@ def grant(
     first = max(pace.last_departure + gap + more * gap, pace.closed_until, now + lead)
     groups = int((now + horizon - first) / (together * gap)) + 1 if first <= now + horizon else 0
     if not groups and first <= now + min(pace.reach, LONGEST_REACH):
-        # Somebody asks further ahead, and whoever does not would never find a slot.
+        # Other workers ask further ahead; a worker that does not would never find a slot.
         groups = 1
     count = min(want, groups * together)
     if not count:
@@ -270,7 +270,7 @@ def _within_bounds(pace: Pace, now: float, limit: WriteLimit | None) -> Pace:
     if pace.closed_until > now + pace.closed_for:
         # The clock that we share went back; nobody asked for more than this.
         pace = replace(pace, closed_until=now + pace.closed_for)
-    # What is outstanding still departs within as much. A reach that is stored too small must not bring it forward.
+    # Outstanding permits depart within as much. A reach that is stored too small must not bring it forward.
     latest = now + max(pace.reach, LONGEST_REACH)
     if pace.last_departure > latest:
         pace = replace(pace, last_departure=latest)

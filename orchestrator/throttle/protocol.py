@@ -24,7 +24,7 @@ class Throttle(Protocol):
         ...
 
     async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
-        """Nobody calls in this lane for as long as the refusal says, and with more caution afterwards."""
+        """Closes the lane for as long as the refusal says, and lowers its share afterwards."""
         ...
 
     async def standings(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Standing]:

@@ -57,7 +57,7 @@ class RedisThrottle:
     async def take_known(
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int, lead: float
     ) -> Permits | None:
-        """The same, but None, and nothing granted, for a lane of which Redis knows nothing: see `begin`."""
+        """Takes permits as `take` does; None, and no permit, for a lane that Redis does not know: see `begin`."""
         answer, asked_at = await self._ask(lane, want, limit, together, lead, which="known")
         return self._localised(self._granted(lane, answer, asked_at, together)) if answer else None
 
@@ -104,11 +104,11 @@ class RedisThrottle:
         """By itself it knows of no other."""
 
     async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
-        """Nobody calls in this lane for as long as the refusal says, and with more caution afterwards."""
+        """Closes the lane for as long as the refusal says, and lowers its share afterwards."""
         await self.refuse(lane, refusal, limit, self._random.random())
 
     async def refuse(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None, jitter: float) -> float:
-        """The same with a given jitter; answers with what Redis' clock showed."""
+        """Closes the lane with a given jitter; returns what Redis' clock showed."""
         named = "" if refusal.wait is None else repr(float(refusal.wait))
         calls, window = (limit.calls, limit.window.total_seconds()) if limit else (0, 0.0)
         given = [named, repr(float(refusal.ago)), repr(jitter), calls, window]
@@ -116,7 +116,7 @@ class RedisThrottle:
         return now
 
     async def hold(self, lane: LaneKey, seconds: float) -> None:
-        """Nobody calls in this lane for so long; nothing is to be learned from it."""
+        """Closes the lane for so many seconds, without adaptation."""
         await self.refuse(lane, Refusal(seconds, ago=_LONG_AGO), None, 0.0)
 
     async def look(self, lane: LaneKey) -> Standing:

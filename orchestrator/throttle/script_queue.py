@@ -62,7 +62,7 @@ class ScriptQueue:
                 asked_at = self._clock.monotonic()
                 found = await self._found(asked)
         except Exception as problem:  # noqa: BLE001 - whoever asked is told, and whoever asks next is served
-            # Whoever waits for this round trip would wait as long for the next: where Redis hangs, for seconds each.
+            # A caller that waits for this round trip would wait as long for the next: seconds each where Redis hangs.
             asked, self._waiting = [*asked, *self._waiting], []
             found = [problem] * len(asked)
         for each, answer in zip(asked, found, strict=True):

@@ -30,7 +30,7 @@ class Travel:
 
 
 def assumption(last_hour: LaneCalls) -> str:
-    """What the throttle assumes of a lane's calls, and whether it was seen to hold in the last hour, in words."""
+    """The throttle's assumption about a lane's calls, and whether it was seen to hold in the last hour, in words."""
     assumed = f"no call travels over {TRAVEL_SPREAD:g} s longer than another"
     if not last_hour.calls:
         return assumed

@@ -15,7 +15,7 @@ from orchestrator.store.engine.times import UtcDateTime
 
 
 def table_of(dialect: str, columns: Columns, *, name: str = "given") -> FromClause:
-    """What `payload` holds, as a table with these columns."""
+    """Returns the rows of `payload` as a table with these columns."""
     if dialect == "postgresql":
         arrays = (bindparam(f"each_{key}", type_=ARRAY(_native(kind))) for key, kind in columns.items())
         derived = func.unnest(*arrays).table_valued(*(column(key, kind) for key, kind in columns.items()), name=name)

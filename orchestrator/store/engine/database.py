@@ -233,7 +233,7 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
     if parsed.get_backend_name() == "postgresql":
         engine = create_async_engine(
             parsed,
-            # What a statement was given may be somebody's sign-in, and a traceback of it goes to the log.
+            # Parameters of a statement may hold secrets, and a traceback goes to the log.
             hide_parameters=True,
             pool_size=pool_size,
             max_overflow=pool_size,
@@ -247,7 +247,7 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
                     # at odds with the rows: the next tally that it writes counts outcomes that are gone.
                     "synchronous_commit": "on",
                     "lock_timeout": f"{_PATIENCE * 1000 // 2}",
-                    # Whoever is frozen inside a transaction must not keep its rows from those who take over.
+                    # A process frozen inside a transaction must not keep its rows from those who take over.
                     "idle_in_transaction_session_timeout": f"{_LONGEST_IDLE * 1000}",
                 },
             },

@@ -20,7 +20,7 @@ Columns = Mapping[str, TypeEngine[Any]]
 
 
 def table_of(dialect: str, columns: Columns, *, name: str = "given") -> FromClause:
-    """What `payload` holds, as a table with these columns; bind the payload to PARAMETER."""
+    """Returns the rows of `payload` as a table with these columns; bind the payload to PARAMETER."""
     return _table_of(dialect, tuple(columns.items()), name)
 
 
@@ -42,7 +42,7 @@ def payload(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def plain(value: object) -> str:
-    """What JSON has no form for, as both databases read it from text."""
+    """Returns the text of a value that JSON has no form for, as both databases read it."""
     if isinstance(value, datetime):
         return to_text(value)
     raise TypeError(f"{type(value).__name__} has no place in a row")

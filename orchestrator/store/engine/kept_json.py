@@ -53,7 +53,7 @@ def kept_member(kind: type[_Member], text: object, column: str) -> _Member | Non
 
 
 def readable(rows: Iterable[AnyRow], read: Callable[[AnyRow], _Read]) -> list[_Read]:
-    """What `read` returns for each row, in order. A row for which it raises RequestRejected is logged and left out."""
+    """Returns the result of `read` for each row; a row for which it raises RequestRejected is logged and left out."""
     found = []
     for row in rows:
         try:

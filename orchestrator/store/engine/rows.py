@@ -227,7 +227,7 @@ class LaneRow(Base):
 
 
 class LaneMinuteRow(Base):
-    """What a lane did in one minute, counted since 1970: calls that were answered, and 429s and late ones of them."""
+    """The calls of a lane in one minute, counted since 1970: answered calls, and 429s and late ones of them."""
 
     __tablename__ = "lane_minutes"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -253,7 +253,7 @@ class WorkerRow(Base):
 
 
 class LaneWaitRow(Base):
-    """What keeps one worker from calling in one lane, as that worker reported it last: others cannot see it."""
+    """The cause that keeps one worker from calling in one lane, as that worker reported it last."""
 
     __tablename__ = "lane_waits"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -284,7 +284,7 @@ class EmergencyStopRow(Base):
 
 
 class AcknowledgementRow(Base):
-    """Somebody knows of an item that needs attention (domain/attention.py), as it stood before `at`."""
+    """A person acknowledged an item that needs attention (domain/attention.py), as it stood before `at`."""
 
     __tablename__ = "acknowledgements"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -372,7 +372,7 @@ class ScheduleRow(Base):
 
 
 class OccurrenceRow(Base):
-    """What became of one moment of a schedule. The key is what makes each moment one job at most.
+    """One occurrence of a schedule. The key makes one job at most of each occurrence.
 
     Whoever makes the job holds the row meanwhile; `more` counts further moments that the row stands for.
     """
@@ -547,7 +547,7 @@ class SignInRow(Base):
 
 
 class JobEventRow(Base):
-    """What happened to a job at a moment: the marks in its chart (domain/course.py)."""
+    """An event of a job: the marks in its chart (domain/course.py)."""
 
     __tablename__ = "job_events"
 

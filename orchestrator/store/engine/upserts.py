@@ -21,7 +21,7 @@ def insert_into(connection: AsyncConnection, table: type[Base]) -> postgresql.In
 
 
 def insert_in(dialect: str, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
-    """The same for a dialect by its name."""
+    """Returns the insert for a dialect by its name."""
     if dialect == "postgresql":
         from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - as above
 

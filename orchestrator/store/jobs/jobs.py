@@ -112,7 +112,7 @@ class Jobs:
         return readable(await self._connection.execute(query), _job)
 
     async def by_ids(self, ids: Collection[JobId]) -> list[Job]:
-        """Those of these jobs that are there."""
+        """Returns those of these jobs that exist."""
         query = select(JobRow.__table__).where(JobRow.id.in_(ids), _VISIBLE)
         return readable(await self._connection.execute(query), _job)
 
@@ -166,7 +166,7 @@ class Jobs:
             values["finished_at"] = now
         if wanted is JobStatus.CANCELLED:
             values["cancelling"] = True
-        # What a stopped job left may be first in another one by now: to go on would call it twice.
+        # Another job may have taken over the targets of a stopped one: to go on would call them twice.
         is_complete = [JobRow.carried_to.is_(None)] if wanted is JobStatus.RUNNING else []
         moved = await self._connection.execute(
             update(JobRow).where(JobRow.number == number, JobRow.status.in_(frm), *is_complete).values(values)
@@ -224,7 +224,7 @@ class Jobs:
         )
 
     async def carry_over(self, stopped: JobId, *, to: JobId, reason: str, now: datetime) -> bool:
-        """What waits in a stopped job is first in another one, and this one has ended; False where it goes on again."""
+        """Ends a stopped job whose waiting targets go first in another job; False where it goes on again."""
         carried = await self._connection.execute(
             update(JobRow)
             .where(JobRow.id == stopped, JobRow.status == JobStatus.STOPPED)

@@ -81,7 +81,7 @@ class Notices:
         return _facts((await self._connection.execute(taken)).one())
 
     async def settle(self, number: int, worker: WorkerId, values: NoticeOutcome, *, now: datetime) -> bool:
-        """What came of an attempt; False where another one is under way by now."""
+        """Records the result of an attempt; False where another one is under way by now."""
         settled = await self._connection.execute(
             update(NoticeRow)
             .where(NoticeRow.number == number, NoticeRow.holder == worker, NoticeRow.status == NoticeStatus.WAITING)
@@ -109,7 +109,7 @@ class Notices:
 
 @dataclass(frozen=True, slots=True)
 class NoticeOutcome:
-    """What came of an attempt: sent, failed for good, or to be tried again."""
+    """The result of an attempt: sent, failed for good, or to be tried again."""
 
     status: NoticeStatus
     error: str | None = None

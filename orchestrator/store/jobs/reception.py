@@ -35,7 +35,7 @@ from orchestrator.store.engine.times import UtcDateTime
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What is known of a job before its first row is read."""
+    """The facts of a job before its first row is read."""
 
     id: JobId
     name: str | None

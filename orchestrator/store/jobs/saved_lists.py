@@ -42,7 +42,7 @@ class ListVersion:
 
     @property
     def label(self) -> str:
-        """What a job calls it."""
+        """The name of the list as a job shows it."""
         return f"{self.name}@{self.version}"
 
 

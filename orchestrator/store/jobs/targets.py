@@ -88,7 +88,7 @@ class Targets:
                 .order_by(TargetRow.line)
             )
             if TargetStatus.SENDING not in statuses:
-                # Those on their way are stored as waiting, and may fall away below.
+                # Targets in flight are stored as waiting, and may be left out below.
                 query = query.limit(limit - len(found) + len(flying))
             for row in await self._connection.execute(query.where(*_fitting(statuses, code, search))):
                 facts = _facts(row, job, sending=row.line in flying)
@@ -290,7 +290,7 @@ def _stored(status: TargetStatus) -> TargetStatus:
 
 
 def _facts(row: AnyRow, job: JobId, *, sending: bool) -> TargetFacts:
-    # What is on its way now is an attempt more than the last one that was recorded.
+    # A target in flight has one attempt more than was recorded.
     attempts = row.attempts + 1 if sending else row.attempts
     return TargetFacts(
         line=row.line,

@@ -18,7 +18,7 @@ from orchestrator.store.engine.upserts import insert_into
 
 @dataclass(frozen=True, slots=True)
 class OccurrenceFacts:
-    """What became of one moment, and of `more` after it that share its fate; `by` is who started it by hand."""
+    """The status of one occurrence, and of `more` after it that share it; `by` is who started it by hand."""
 
     schedule: ScheduleNumber
     at: datetime
@@ -158,7 +158,7 @@ class Occurrences:
     async def history(
         self, schedule: ScheduleNumber, *, limit: int, before: datetime | None = None
     ) -> list[OccurrenceFacts]:
-        """What became of the moments of a schedule, newest first."""
+        """Returns the occurrences of a schedule, newest first."""
         query = select(OccurrenceRow.__table__).where(OccurrenceRow.schedule_number == schedule)
         if before is not None:
             query = query.where(OccurrenceRow.at < before)

@@ -49,7 +49,7 @@ def pack_definition(recurrence: Recurrence, order: Order, rules: Rules, channels
 
 
 def unpack_definition(text: str, list_name: str) -> tuple[Recurrence, Order, Rules, tuple[str, ...]]:
-    """What was packed."""
+    """Parses the packed form; the inverse of `pack`."""
     complete = json.loads(text)
     order, rules = complete["order"], complete["rules"]
     return (

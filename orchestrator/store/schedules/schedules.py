@@ -82,7 +82,7 @@ class Schedules:
         return [each for each in await self._all() if isinstance(each, Schedule)]
 
     async def of_list(self, list_name: str) -> list[Schedule]:
-        """Those of them that refer to a list."""
+        """Returns those that refer to a list."""
         found = await self._all(ScheduleRow.list_name == list_name)
         return [each for each in found if isinstance(each, Schedule)]
 
@@ -216,12 +216,12 @@ class Schedules:
         }
 
     async def own_blackouts(self, schedule: ScheduleNumber) -> list[Blackout]:
-        """Those of one schedule alone."""
+        """Returns the blackouts of one schedule."""
         query = select(BlackoutRow.__table__).where(BlackoutRow.schedule_number == schedule)
         return _blackouts(await self._connection.execute(query.order_by(BlackoutRow.starts)))
 
     async def general_blackouts(self) -> list[tuple[str | None, Blackout]]:
-        """Those that are not of one schedule, each with its tenant, None for all tenants."""
+        """Returns the blackouts of no single schedule, each with its tenant, None for all tenants."""
         query = select(BlackoutRow.__table__).where(BlackoutRow.schedule_number.is_(None)).order_by(BlackoutRow.starts)
         rows = await self._connection.execute(query)
         return [(row.tenant, each) for row in rows for each in _blackouts([row])]
@@ -265,7 +265,7 @@ def _schedule(row: AnyRow) -> Schedule:
 
 
 def _blackouts(rows: Iterable[AnyRow]) -> list[Blackout]:
-    """Those that can be read; the log names the number of each other one, by which it can be removed."""
+    """Returns the schedules that can be read; the log names the number of each other, by which it can be removed."""
     return readable(rows, _blackout)
 
 

@@ -119,7 +119,7 @@ class Batches:
         held: Lines = NOTHING,
         wanted: Collection[BatchKey] = (),
     ) -> dict[JobNumber, Claim]:
-        """What `claim` does for each of these jobs, in some statements for all of them.
+        """Claims for each of these jobs as `claim` does, in few statements for all of them.
 
         A job is missing where nothing of it can be held now, or where somebody else was quicker.
         """
@@ -237,7 +237,7 @@ class Batches:
             "flying": list(flying),
         }
         if canaries is not None:
-            # Nothing leaves while nobody can tell which go first; the brake stops such a job.
+            # No call leaves while the canaries are unknown; the breaker stops such a job.
             lines = kept_canaries(canaries) or ()
             given["canaries"] = [line for line in lines if batch.first_line <= line <= batch.last_line]
         kind = {"any_flying": bool(flying), "any_canaries": canaries is not None}
@@ -251,7 +251,7 @@ class Batches:
 
 
 def asked(worker: WorkerId, now: datetime) -> dict[str, Any]:
-    """What the conditions below are asked with: who asks, and when."""
+    """Returns the parameters of the conditions below: the worker, and the time."""
     return {"worker": worker, "now": now, "closing": now + WINDOW_MARGIN}
 
 
@@ -338,7 +338,7 @@ def _takable_query(*, any_held: bool) -> Select[*tuple[Any, ...]]:
     return (
         select(BatchRow.__table__)
         .where(BatchRow.job_number == bindparam("number"), _DUE, or_(free, and_(_OWN, held)) if any_held else free)
-        # What is held already is finished first: few batches are open at a time, and few are lost with a worker.
+        # Leased batches are finished first: few batches are open at a time, and few are lost with a worker.
         .order_by(free, BatchRow.batch != bindparam("wanted", type_=Integer()), BatchRow.batch)
         .limit(1)
         .with_for_update(skip_locked=True)

@@ -25,7 +25,7 @@ _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class BrakeState:
-    """What the brake of a running job knows; `canaries` is empty once they were looked at.
+    """The state of a running job's breaker; `canaries` is empty once they were judged.
 
     With `canaries_lost` the database no longer tells which devices were to go first.
     """
@@ -44,11 +44,11 @@ class Brakes:
         self._connection = connection
 
     async def set_options(self, number: JobNumber, options: BrakeOptions) -> None:
-        """What the job is judged by."""
+        """The options that the job is judged by."""
         await self._set(number, brake_share=options.share, brake_sample=options.sample)
 
     async def options(self, number: JobNumber) -> BrakeOptions:
-        """What the job is judged by."""
+        """The options that the job is judged by."""
         query = select(JobRow.brake_share, JobRow.brake_sample).where(JobRow.number == number)
         return BrakeOptions(*(await self._connection.execute(query)).one())
 
@@ -58,7 +58,7 @@ class Brakes:
         return None if row is None else _state(row)
 
     async def of_all_active(self, numbers: Collection[JobNumber]) -> dict[JobNumber, BrakeState]:
-        """The same of those of these jobs that are queued or running, without a lock."""
+        """Returns the breakers of those of these jobs that are queued or running, without a lock."""
         rows = await self._connection.execute(_OF_ACTIVE, {"numbers": list(numbers)})
         return {JobNumber(row.number): _state(row) for row in rows}
 
@@ -75,7 +75,7 @@ class Brakes:
         return int((await self._connection.execute(query)).scalar_one())
 
     async def look_from(self, number: JobNumber, since: OutcomeWindow) -> None:
-        """What lies before is looked at no more."""
+        """Sets where judgement begins: targets before are judged no more."""
         await self._set(number, brake_ended=since.ended, brake_errors=since.errors)
 
     async def choose_canaries(self, number: JobNumber, ranks: Collection[int], *, until: datetime) -> None:

@@ -12,7 +12,7 @@ from orchestrator.store.engine.rows import AnyRow
 
 
 def grant_columns(grant: Grant) -> dict[str, str | int | None]:
-    """Into a row."""
+    """Returns the columns of a grant."""
     actions = None if grant.actions is None else json.dumps(sorted(grant.actions))
     tenants = None if grant.tenants is None else json.dumps(sorted(grant.tenants))
     return {"role": grant.role, "ceiling": grant.ceiling, "actions": actions, "tenants": tenants}

@@ -89,7 +89,7 @@ class Lanes:
         await self._connection.execute(_count(self._connection.dialect.name), json_rows.payload(rows))
 
     async def calls_since(self, instant: datetime) -> dict[LaneKey, LaneCalls]:
-        """What each lane did since then, to the minute."""
+        """Returns the calls of each lane since then, to the minute."""
         query = (
             select(LaneMinuteRow.lane, *(func.sum(column) for column in _SUMS))
             .where(LaneMinuteRow.minute >= _minute(instant))

@@ -41,7 +41,7 @@ class Taken:
 
 
 class ManyClaims:
-    """What `Batches.claim_many` asks; none of it commits.
+    """The statements of `Batches.claim_many`; none of them commits.
 
     Only of jobs without canaries and probes: those go one by one.
     """
@@ -50,7 +50,7 @@ class ManyClaims:
         self._connection = connection
 
     async def unheld(self, numbers: Collection[JobNumber]) -> set[JobNumber]:
-        """Those of which nobody holds anything; to be asked of locked ones."""
+        """Returns the jobs of which no batch is leased; to be asked of locked jobs."""
         holding = select(BatchRow.job_number).where(BatchRow.job_number.in_(numbers), BatchRow.holder.is_not(None))
         return set(numbers) - {JobNumber(number) for number in (await self._connection.execute(holding)).scalars()}
 
@@ -73,7 +73,7 @@ class ManyClaims:
         if not batches:
             return []
         flying = {number: flying_of(row, held) for number, row in batches.items()}
-        # What is on its way waits still by what the database knows: so many more are to be asked for.
+        # Targets in flight still wait by what the database knows: so many more are to be asked for.
         asked = {number: most[JobNumber(number)] + len(lines) for number, lines in flying.items()}
         found = {
             number: [row for row in rows if row.line not in flying[number]]
@@ -187,7 +187,7 @@ def _first_takable(
         )
         takable = or_(free, own)
     condition = and_(BatchRow.waiting > 0, BatchRow.due_at <= now, takable)
-    # What is held already is finished first.
+    # Leased batches are finished first.
     order: tuple[Any, ...] = (free, BatchRow.batch)
     if wanted:
         is_wanted = tuple_(BatchRow.job_number, BatchRow.batch).in_([tuple(each) for each in wanted])

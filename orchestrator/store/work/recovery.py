@@ -153,7 +153,7 @@ def _freed_row(batch: AnyRow) -> dict[str, Any]:
     return {
         "job_number": batch.job_number,
         "batch": batch.batch,
-        # What nobody can tell apart waits as before, and is counted so.
+        # Targets that nobody can tell apart wait as before, and are counted so.
         "again": int(batch.sending) - (flying if uncertain else 0),
         "uncertain": flying if uncertain else 0,
         "errors": pack_errors(errors),

@@ -46,7 +46,7 @@ class RowThrottle:
         """There is no other."""
 
     async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
-        """Nobody calls in this lane for as long as the refusal says, and with more caution afterwards."""
+        """Closes the lane for as long as the refusal says, and lowers its share afterwards."""
         async with self._store.transaction() as tx:
             before = await tx.lanes.lock(lane)
             now = (await tx.now()).timestamp()

@@ -1,4 +1,4 @@
-"""What the whole installation adds up to, for whoever watches it."""
+"""The totals of the whole installation, for monitoring."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Totals:
         self._connection = connection
 
     async def figures(self, *, now: datetime) -> Figures:
-        """What there is."""
+        """Returns the figures."""
         by_status = select(JobRow.status, func.count()).where(JobRow.status != JobStatus.RECEIVING)
         counted = await self._connection.execute(by_status.group_by(JobRow.status))
         jobs = {JobStatus(status): count for status, count in counted}
