@@ -28,9 +28,9 @@ from orchestrator.api.schemas import (
 )
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.instants import parse_instant
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.job_filter import WITH_FAILURES, JobFilter, Standing
-from orchestrator.domain.moments import parse_moment
 from orchestrator.domain.target import RowVerdict, TargetStatus
 from orchestrator.http.full_ids import FullJobId
 from orchestrator.http.job_sources import job_schema, job_source
@@ -80,8 +80,8 @@ def _filter(
         submitted_by,
         schedule,
         search,
-        None if not since else parse_moment(since, now=now),
-        None if not until else parse_moment(until, now=now),
+        None if not since else parse_instant(since, now=now),
+        None if not until else parse_instant(until, now=now),
     )
 
 

@@ -30,7 +30,7 @@ def audit(
     if invocation.output is not Format.TABLE:
         show_rows([audit_entry_object(audit_entry) for audit_entry in audit_entries], invocation.output)
     elif not audit_entries:
-        click.echo("Nothing was done yet that the audit log would keep.", err=True)
+        click.echo("None match." if any((who, what, subject, text)) else "The audit log is empty.", err=True)
     else:
         columns = ("at", "who", "from", "what", "subject", "reason", "facts")
         rows = [

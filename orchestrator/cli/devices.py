@@ -39,7 +39,7 @@ def show(invocation: Invocation, text: str, *, tenant: str | None, show_all: boo
     if invocation.output is Format.TABLE:
         for history, facts in zip(found, objects, strict=True):
             _show_table(history, facts)
-    elif show_all or invocation.output is Format.CSV:
+    elif show_all or invocation.output.is_flat:
         show_rows(objects, invocation.output)
     else:
         show_facts(objects[0], invocation.output)

@@ -85,9 +85,9 @@ def _show(views: Sequence[JobView], output: Format, *, is_quiet: bool) -> None:
         show_job(views[0], output, is_quiet=is_quiet)
         return
     match output:
-        case Format.JSON:
+        case Format.JSON | Format.YAML:
             show_rows([job_object(view) for view in views], output)
-        case Format.CSV:
+        case Format.CSV | Format.TSV:
             show_rows([job_row(view) for view in views], output)
         case Format.TABLE:
             for view in views:

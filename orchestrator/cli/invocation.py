@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +28,22 @@ class Format(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+    TSV = "tsv"
+    YAML = "yaml"
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether it shows objects as they are, and not one row of plain values each."""
+        return self in {Format.JSON, Format.YAML}
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it shows one row of plain values for each thing."""
+        return self in {Format.CSV, Format.TSV}
+
+
+FIELDS: ContextVar[tuple[str, ...]] = ContextVar("fields", default=())
+"""The fields that `--fields` names, in their order; none for all."""
 
 
 @dataclass(slots=True)
@@ -79,7 +96,7 @@ pass_invocation = click.make_pass_decorator(Invocation, ensure=True)
 
 
 def output_option(command: F) -> F:
-    """`-o`: every command that shows something takes it."""
+    """`-o` and `--fields`: every command that shows something takes them."""
 
     def remember(context: click.Context, _: click.Parameter, value: str) -> Format:
         invocation = context.ensure_object(Invocation)
@@ -96,7 +113,21 @@ def output_option(command: F) -> F:
         expose_value=False,
         help="How data is written to standard output.",
     )
-    return option(command)
+    fields = click.option(
+        "--fields",
+        metavar="NAME,…",
+        callback=_remember_fields,
+        expose_value=False,
+        help="Only these fields, in this order (counts.failed); with -o json, csv, tsv or yaml.",
+    )
+    return option(fields(command))
+
+
+def _remember_fields(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    fields = tuple(name.strip() for name in (value or "").split(",") if name.strip())
+    if fields and context.ensure_object(Invocation).output is Format.TABLE:
+        raise click.UsageError("--fields goes with -o json, csv, tsv or yaml.", context)
+    FIELDS.set(fields)
 
 
 def confirm_change(question: str) -> None:

@@ -33,14 +33,14 @@ _COUNTS = (
 
 def show_job(view: JobView, output: Format, *, is_quiet: bool = False, err: bool = False) -> None:
     """One job on stdout; with `err` the words for people go to stderr."""
-    from orchestrator.cli.output import as_csv, as_json, write
+    from orchestrator.cli.output import show_facts
     from orchestrator.usecases.jobs.job_json import job_object, job_row
 
     match output:
-        case Format.JSON:
-            write(as_json(job_object(view)))
-        case Format.CSV:
-            write(as_csv([job_row(view)]))
+        case Format.JSON | Format.YAML:
+            show_facts(job_object(view), output, is_strict=False)
+        case Format.CSV | Format.TSV:
+            show_facts(job_row(view), output, is_strict=False)
         case Format.TABLE:
             if not is_quiet:
                 say_summary(view, err=err)

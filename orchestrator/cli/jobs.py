@@ -64,7 +64,7 @@ def list_(
     from datetime import UTC, datetime
 
     from orchestrator.cli.output import show_rows
-    from orchestrator.domain.moments import parse_moment
+    from orchestrator.domain.instants import parse_instant
     from orchestrator.usecases.jobs.describe_jobs import list_jobs
     from orchestrator.usecases.jobs.job_json import job_object, job_row
 
@@ -76,15 +76,15 @@ def list_(
         by,
         schedule,
         search,
-        None if since is None else parse_moment(since, now=now, zone=None),
-        None if until is None else parse_moment(until, now=now, zone=None),
+        None if since is None else parse_instant(since, now=now, zone=None),
+        None if until is None else parse_instant(until, now=now, zone=None),
     )
     views = invocation.ask(lambda app: list_jobs(app, wanted=wanted, limit=limit))
     match invocation.output:
-        case Format.JSON:
-            show_rows([job_object(view) for view in views], Format.JSON)
-        case Format.CSV:
-            show_rows([job_row(view) for view in views], Format.CSV)
+        case Format.JSON | Format.YAML:
+            show_rows([job_object(view) for view in views], invocation.output)
+        case Format.CSV | Format.TSV:
+            show_rows([job_row(view) for view in views], invocation.output)
         case Format.TABLE if not views and wanted != EVERY_JOB:
             click.echo("No job fits.", err=True)
         case Format.TABLE if not views:
@@ -184,9 +184,12 @@ def targets(
 @click.command()
 @click.argument("wanted", metavar="ID")
 @click.option("--status", metavar="STATUS,…", help="Only rows that are failed, uncertain, rejected …")
-@click.option("--file", "path", type=click.Path(path_type=Path), help="Write it there instead of to standard output.")
+@click.option("--report", "path", type=click.Path(path_type=Path), help="Write it there instead of to standard output.")
+@click.option("--file", "old_path", type=click.Path(path_type=Path), hidden=True)
 @pass_invocation
-def report(invocation: Invocation, wanted: str, *, status: str | None, path: Path | None) -> None:
+def report(
+    invocation: Invocation, wanted: str, *, status: str | None, path: Path | None, old_path: Path | None
+) -> None:
     """The report: every row of the input with what became of it, as CSV."""
     from orchestrator.cli.output import write
     from orchestrator.cli.report_file import STANDARD_OUTPUT, refuse_unwritable, write_report
@@ -194,6 +197,7 @@ def report(invocation: Invocation, wanted: str, *, status: str | None, path: Pat
     from orchestrator.usecases.jobs.write_report import report_text
 
     statuses = words_of(status, (*_STATUSES, *(verdict.value for verdict in RowVerdict)))
+    path = path or old_path
     if path == STANDARD_OUTPUT:
         path = None
     if path is not None:

@@ -33,7 +33,7 @@ def list_(invocation: Invocation) -> None:
     if not views and invocation.output is Format.TABLE:
         click.echo("No tenant is set up, so there is no lane. See `muster tenant list`.", err=True)
         return
-    if invocation.output is Format.JSON:
+    if invocation.output.is_nested:
         show_rows([lane_json(view) for view in views], invocation.output)
         return
     show_rows([_row(view) for view in views], invocation.output)

@@ -14,7 +14,7 @@ from orchestrator.cli.bridge import Interrupt
 from orchestrator.cli.foreground import Ending, follow_started, report_path, work_through
 from orchestrator.cli.invocation import Format
 from orchestrator.cli.launch import receive
-from orchestrator.cli.output import as_json, show_rows, write
+from orchestrator.cli.output import show_rows
 from orchestrator.cli.questions import is_wanted, say_preview
 from orchestrator.cli.submission import Submission
 from orchestrator.cli.tenant_choice import worst
@@ -171,14 +171,14 @@ async def _confirm(interrupt: Interrupt, settings: Settings, parts: Sequence[Sub
 
 
 def _show(came: Sequence[_Came], output: Format) -> None:
-    if output is Format.JSON:
-        write(as_json([_object(each) for each in came]))
+    if output.is_nested:
+        show_rows([_object(each) for each in came], output, is_strict=False)
         return
     rows = [_row(each) for each in came]
     if not any(row["problem"] for row in rows):
         rows = [{name: value for name, value in row.items() if name != "problem"} for row in rows]
     click.echo("", err=True)
-    show_rows(rows, output, rank=_RANK, folds={"problem"})
+    show_rows(rows, output, rank=_RANK, folds={"problem"}, is_strict=False)
 
 
 _RANK = ("tenant", "id", "status", "problem", "failed", "uncertain", "accepted", "devices", "left")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -55,6 +56,18 @@ def refuse_control_characters(command: click.Command) -> None:
             refuse_control_characters(each)
 
 
+def add_examples(command: click.Command, path: str) -> None:
+    """Gives the help page of the command, and those of the commands below it, a block of examples."""
+    from orchestrator.cli.examples import EXAMPLES
+
+    path = path.partition(" ")[2]
+    if path in EXAMPLES:
+        command.epilog = "\b\nExamples:\n" + "\n".join(f"  muster {line}" for line in EXAMPLES[path])
+    if isinstance(command, click.Group) and not isinstance(command, LazyGroup):
+        for name, each in command.commands.items():
+            add_examples(each, f"muster {path} {name}")
+
+
 _PLAIN_TEXT = PlainText()
 
 
@@ -72,12 +85,22 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name, loaded now."""
-        del ctx
         if cmd_name not in self._table:
             return None
         command: click.Command = load(self._table[cmd_name].target)
         refuse_control_characters(command)
+        add_examples(command, f"{ctx.command_path} {cmd_name}")
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments name; a wrong name is answered with the names like it."""
+        if args and args[0] not in self._table and not args[0].startswith("-"):
+            near = get_close_matches(args[0], self._table, n=3)
+            meant = f" Did you mean {' or '.join(near)}?" if near else ""
+            ctx.fail(f"No such command {args[0]!r}.{meant}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, from the table alone."""

@@ -1,20 +1,24 @@
-"""Data to stdout: tables for people, JSON and CSV for programs; nothing else goes there."""
+"""Data to stdout: tables for people; JSON, YAML, CSV and TSV for programs; nothing else goes there."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import click
 
 from orchestrator.cli.column_fit import FREE_TEXT, fit_columns
-from orchestrator.cli.invocation import Format
+from orchestrator.cli.invocation import FIELDS, Format
 from orchestrator.cli.terminal import Styled, console, say, write_data
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.figures import local
 from orchestrator.domain.plain_text import escaped_json, shown, shown_lines
 from orchestrator.intake.formulas import defuse
 
@@ -28,24 +32,25 @@ def show_rows(
     columns: Sequence[str] | None = None,
     rank: Sequence[str] | None = None,
     folds: Collection[str] = FREE_TEXT,
+    is_strict: bool = True,
 ) -> None:
     """A list of things; `columns` are those of a table for people, all of the first row's otherwise."""
     match output:
-        case Format.JSON:
-            write(as_json(list(rows)))
-        case Format.CSV:
-            write(as_csv(rows))
+        case Format.JSON | Format.YAML:
+            write(as_nested(chosen(rows, is_strict=is_strict), output))
+        case Format.CSV | Format.TSV:
+            write(as_flat(chosen(rows, is_strict=is_strict), output))
         case Format.TABLE:
             show_table(rows, columns or (list(rows[0]) if rows else []), rank=rank, folds=folds)
 
 
-def show_facts(facts: Row, output: Format) -> None:
-    """One thing, with its facts below each other."""
+def show_facts(facts: Row, output: Format, *, is_strict: bool = True) -> None:
+    """One thing, with its facts below each other; without `is_strict` a wrong name in --fields is only noted."""
     match output:
-        case Format.JSON:
-            write(as_json(facts))
-        case Format.CSV:
-            write(as_csv([facts]))
+        case Format.JSON | Format.YAML:
+            write(as_nested(chosen([facts], is_strict=is_strict)[0], output))
+        case Format.CSV | Format.TSV:
+            write(as_flat(chosen([facts], is_strict=is_strict), output))
         case Format.TABLE:
             width = max(map(len, facts), default=0)
             for name, value in facts.items():
@@ -123,40 +128,78 @@ def _is_numeric(rows: Sequence[Row], column: str) -> bool:
     return all(isinstance(row.get(column), int | None) for row in rows)
 
 
-def as_json(value: object) -> str:
-    """JSON for people and programs."""
-    return escaped_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
+def chosen(rows: Sequence[Row], *, is_strict: bool = True) -> list[Row]:
+    """The rows with the fields that --fields names; RequestRejected for a name that they do not have."""
+    fields = FIELDS.get()
+    if not fields or not rows:
+        return list(rows)
+    for name in fields:
+        if name.partition(".")[0] not in rows[0]:
+            words = f"There is no field {name!r}; there are {', '.join(rows[0])}."
+            if is_strict:
+                raise RequestRejected(words)
+            click.echo(f"muster: note: {words}", err=True)
+    return [{name: _at(row, name) for name in fields} for row in rows]
 
 
-def as_csv(rows: Sequence[Row], *, with_header: bool = True) -> str:
-    """CSV; what is no plain value is JSON in its cell."""
+def _at(row: Any, path: str) -> Any:
+    """The value at `counts.failed`; None where there is none."""
+    for name in path.split("."):
+        row = row.get(name) if isinstance(row, Mapping) else None
+    return row
+
+
+def as_nested(value: object, output: Format) -> str:
+    """JSON or YAML for people and programs; ASCII alone where no person reads it, which every code page survives."""
+    is_ascii = not sys.stdout.isatty()
+    if output is Format.YAML:
+        import yaml
+
+        return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=not is_ascii))
+    return escaped_json(json.dumps(value, indent=2, ensure_ascii=is_ascii)) + "\n"
+
+
+def as_flat(rows: Sequence[Row], output: Format, *, with_header: bool = True) -> str:
+    """CSV, or TSV without any quotes; what is no plain value is JSON in its cell."""
     text = io.StringIO(newline="")
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        if with_header:
-            writer.writeheader()
-        for row in rows:
-            writer.writerow({name: _plain(value) for name, value in row.items()})
+    if not rows:
+        return ""
+    names = list(rows[0])
+    if output is Format.TSV:
+        lines = [names] if with_header else []
+        lines += [[_on_one_line(_plain(row.get(name))) for name in names] for row in rows]
+        return "".join("\t".join(line) + "\n" for line in lines)
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    if with_header:
+        writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _plain(value) for name, value in row.items()})
     return text.getvalue()
 
 
 @contextmanager
 def stream_rows(output: Format) -> Iterator[Callable[[Sequence[Row]], None]]:
-    """A long list, page by page, as one JSON array or one CSV."""
+    """A long list, page by page, as one document."""
     count = 0
 
     def add(page: Sequence[Row]) -> None:
         nonlocal count
-        if output is Format.CSV:
-            write(as_csv(page, with_header=not count))
+        rows = chosen(page)
+        if output.is_flat:
+            write(as_flat(rows, output, with_header=not count))
+        elif page and output is Format.YAML:
+            write(as_nested(rows, output))
         elif page:
-            each = ",\n".join(escaped_json(json.dumps(row, ensure_ascii=False)) for row in page)
+            is_ascii = not sys.stdout.isatty()
+            each = ",\n".join(escaped_json(json.dumps(row, ensure_ascii=is_ascii)) for row in rows)
             write((",\n" if count else "[\n") + each)
         count += len(page)
 
     yield add
     if output is Format.JSON:
         write("\n]\n" if count else "[]\n")
+    elif output is Format.YAML and not count:
+        write("[]\n")
 
 
 def write(text: str) -> None:
@@ -177,6 +220,10 @@ def _plain(value: object) -> object:
     return defuse(text) if isinstance(text, str) else text
 
 
+def _on_one_line(value: object) -> str:
+    return "" if value is None else " ".join(str(value).split("\t")).replace("\r", " ").replace("\n", " ")
+
+
 def _cell(value: object) -> str:
     match value:
         case None:
@@ -187,4 +234,14 @@ def _cell(value: object) -> str:
             return f"{value:,}"
         case list() | tuple():
             return shown(", ".join(map(str, value)))
-    return shown(str(value))
+    return shown(_with_offset(str(value)))
+
+
+def _with_offset(text: str) -> str:
+    """A moment as tables show it: UTC as the local time with its offset, any other as it is; other text unchanged."""
+    if not _MOMENT.fullmatch(text):
+        return text
+    return local(datetime.fromisoformat(text)) if text.endswith("Z") else text.replace("T", " ")
+
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")

@@ -125,10 +125,10 @@ def show(invocation: Invocation, name: str) -> None:
     view = invocation.ask(lambda app: describe_list(app, name))
     newest = {**list_object(view.versions[0]), "schedules": list(view.schedules) or None}
     match invocation.output:
-        case Format.JSON:
-            show_facts({**newest, "versions": [list_object(each) for each in view.versions]}, Format.JSON)
-        case Format.CSV:
-            show_rows([list_object(each) for each in view.versions], Format.CSV)
+        case Format.JSON | Format.YAML:
+            show_facts({**newest, "versions": [list_object(each) for each in view.versions]}, invocation.output)
+        case Format.CSV | Format.TSV:
+            show_rows([list_object(each) for each in view.versions], invocation.output)
         case Format.TABLE:
             show_facts(newest, Format.TABLE)
             click.echo("")

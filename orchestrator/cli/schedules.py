@@ -84,9 +84,9 @@ def list_(invocation: Invocation) -> None:
     views, unreadable = invocation.ask(ask)
     for problem in unreadable:
         click.echo(f"muster: note: {problem}", err=True)
-    if invocation.output is Format.JSON:
-        show_rows([schedule_object(view) for view in views], Format.JSON)
-    elif views or invocation.output is Format.CSV:
+    if invocation.output.is_nested:
+        show_rows([schedule_object(view) for view in views], invocation.output)
+    elif views or invocation.output.is_flat:
         show_rows([schedule_row(view) for view in views], invocation.output)
     else:
         click.echo("No schedules yet. `muster schedule add NAME --cron …` makes one.", err=True)
@@ -293,10 +293,10 @@ def _show(invocation: Invocation, view: ScheduleView) -> None:
     )
 
     match invocation.output:
-        case Format.JSON:
-            show_facts(schedule_object(view), Format.JSON)
-        case Format.CSV:
-            show_rows([schedule_row(view)], Format.CSV)
+        case Format.JSON | Format.YAML:
+            show_facts(schedule_object(view), invocation.output)
+        case Format.CSV | Format.TSV:
+            show_rows([schedule_row(view)], invocation.output)
         case Format.TABLE:
             show_facts(schedule_facts(view), Format.TABLE)
             if view.upcoming:

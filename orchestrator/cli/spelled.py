@@ -14,6 +14,11 @@ class Spelled(click.Choice[str]):
     def __init__(self, names: Iterable[str]) -> None:
         super().__init__(tuple(names), case_sensitive=False)
 
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """The names as they are spelled; click shows them in lower case."""
+        del param, ctx
+        return f"[{'|'.join(self.choices)}]"
+
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         """What is said of a wrong name."""
         del ctx

@@ -57,9 +57,9 @@ def _show(view: StatusView, output: Format) -> None:
     from orchestrator.usecases.operations.status_json import attention_object, status_object
 
     match output:
-        case Format.JSON:
+        case Format.JSON | Format.YAML:
             show_facts(status_object(view), output)
-        case Format.CSV:
+        case Format.CSV | Format.TSV:
             # One table alone: what a monitoring system counts.
             show_rows([attention_object(item) for item in view.attention], output)
         case Format.TABLE:

@@ -18,5 +18,5 @@ def rfc3339(instant: datetime | None) -> str | None:
 
 
 def local(instant: datetime | None) -> str:
-    """The moment on this machine's clock, for a table."""
-    return "" if instant is None else instant.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """The moment on this machine's clock with its offset, for a table."""
+    return "" if instant is None else instant.astimezone().isoformat(sep=" ", timespec="seconds")

@@ -3,11 +3,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
+import yaml
 
-from orchestrator.cli.invocation import Format
+from orchestrator.cli.invocation import FIELDS, Format
 from orchestrator.cli.output import show_facts, show_rows, stream_rows
+from orchestrator.domain.errors import RequestRejected
 
 ROWS = [
     {"id": "a", "count": 1000, "ok": True, "note": None, "parts": ["x", "y"]},
@@ -65,3 +69,72 @@ def test_facts_that_are_not_there_take_no_line(capfd: pytest.CaptureFixture[str]
     show_facts({"name": None, "tenant": "default", "why": ""}, Format.TABLE)
 
     assert capfd.readouterr().out == "tenant  default\n"
+
+
+@pytest.fixture
+def fields() -> Iterator[None]:
+    """Within a test `--fields` names two fields, one of them of an object inside."""
+    token = FIELDS.set(("counts.failed", "id"))
+    yield
+    FIELDS.reset(token)
+
+
+def test_json_without_a_terminal_is_ascii_and_yaml_too(capfd: pytest.CaptureFixture[str]) -> None:
+    for output in (Format.JSON, Format.YAML):
+        show_rows(ROWS, output)
+
+        text = capfd.readouterr().out
+        assert text.isascii()
+        assert yaml.safe_load(text) == ROWS
+
+
+@pytest.mark.parametrize("pages", [[], [ROWS], [ROWS[:1], ROWS[1:]]])
+def test_a_long_list_is_one_yaml_document(
+    pages: list[list[dict[str, object]]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with stream_rows(Format.YAML) as add:
+        for page in pages:
+            add(page)
+
+    assert yaml.safe_load(capfd.readouterr().out) == [row for page in pages for row in page]
+
+
+def test_tsv_has_one_line_for_each_row_whatever_its_cells_hold(capfd: pytest.CaptureFixture[str]) -> None:
+    show_rows([{"id": "a", "note": 'two\tparts\r\nand "more"'}], Format.TSV)
+
+    assert capfd.readouterr().out == 'id\tnote\na\ttwo parts  and "more"\n'
+
+
+@pytest.mark.usefixtures("fields")
+def test_fields_are_chosen_in_their_order(capfd: pytest.CaptureFixture[str]) -> None:
+    row = {"id": "a", "counts": {"failed": 3}, "other": 1}
+
+    show_rows([row], Format.CSV)
+    show_facts(row, Format.JSON)
+
+    out = capfd.readouterr().out
+    assert out.startswith("counts.failed,id\n3,a\n")
+    assert json.loads(out.partition("3,a\n")[2]) == {"counts.failed": 3, "id": "a"}
+
+
+@pytest.mark.usefixtures("fields")
+def test_a_field_that_is_none_is_refused_and_only_noted_where_something_was_done(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(RequestRejected, match=r"no field 'counts\.failed'; there are id\."):
+        show_rows([{"id": "a"}], Format.JSON)
+    show_facts({"id": "a"}, Format.JSON, is_strict=False)
+
+    shown = capfd.readouterr()
+    assert json.loads(shown.out) == {"counts.failed": None, "id": "a"}
+    assert "no field 'counts.failed'" in shown.err
+
+
+def test_a_table_shows_times_with_their_offset(capfd: pytest.CaptureFixture[str]) -> None:
+    show_rows(
+        [{"at": "2026-03-02T09:00:00.000Z", "local": "2026-03-02T10:00:00+01:00", "id": "2026-03-02"}], Format.TABLE
+    )
+
+    line = capfd.readouterr().out.splitlines()[1]
+    at = datetime(2026, 3, 2, 9, tzinfo=UTC).astimezone().isoformat(sep=" ")
+    assert line.split("  ") == [at, "2026-03-02 10:00:00+01:00", "2026-03-02"]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, tzinfo
 from orchestrator.domain.errors import RequestRejected, ScheduleInvalid
 
 
-def parse_moment(text: str, *, now: datetime, zone: tzinfo | None = UTC) -> datetime:
+def parse_instant(text: str, *, now: datetime, zone: tzinfo | None = UTC) -> datetime:
     """The moment in UTC that "24h", "7d", "2026-11-28" or "2026-11-28T02:00" means at `now`.
 
     A time without an offset is read in `zone`, with None on the clock of this machine. RequestRejected for other texts.
