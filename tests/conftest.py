@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import settings
 
 from tests.support import databases, services
 from tests.support.clock import ManualClock
+from tests.support.costs import charged_to_all
 from tests.support.stalls import Stalls, measured_stalls
 from tests.support.tls import Authority, make_authority
 
@@ -80,8 +82,10 @@ def postgres_url() -> Iterator[str]:
     if given:
         yield given
         return
-    with services.kept("postgres") as url:
-        yield url
+    with ExitStack() as server:
+        yield server.enter_context(services.kept("postgres"))
+        with charged_to_all():
+            server.close()
 
 
 @pytest.fixture(scope="session")
@@ -91,8 +95,10 @@ def valkey_url() -> Iterator[str]:
     if given:
         yield given
         return
-    with services.kept("valkey") as url:
-        yield url
+    with ExitStack() as server:
+        yield server.enter_context(services.kept("valkey"))
+        with charged_to_all():
+            server.close()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from tests.support import databases
 from tests.support.apps import device_ids
 from tests.support.browser import Browser, open_browser, why_not
 from tests.support.command_line import CommandLine
+from tests.support.costs import charged_to_all
 from tests.support.services import free_port
 from tests.support.waiting import is_ready, until
 
@@ -86,12 +87,17 @@ def installation(
         made.processes = made.serve()
         stack.callback(_end, made)
         yield made
+        with charged_to_all():
+            stack.close()
 
 
 @pytest.fixture(scope="module")
 def _open_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with open_browser(tmp_path_factory.mktemp("profile"), downloads=tmp_path_factory.mktemp("downloads")) as browser:
-        yield browser
+    with ExitStack() as opened:
+        profile, downloads = tmp_path_factory.mktemp("profile"), tmp_path_factory.mktemp("downloads")
+        yield opened.enter_context(open_browser(profile, downloads=downloads))
+        with charged_to_all():
+            opened.close()
 
 
 @pytest.fixture

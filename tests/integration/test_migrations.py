@@ -155,20 +155,18 @@ async def test_a_file_that_is_no_database_is_an_outage_with_one_clear_line(tmp_p
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_eight_processes_upgrade_one_database_at_once(
-    kind: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_four_processes_upgrade_one_database_at_once(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     url = sqlite_url(tmp_path / "shared.db") if kind == "sqlite" else request.getfixturevalue("empty_postgres_url")
 
-    muster = [CommandLine(tmp_path / f"{number}", {"MUSTER_DATABASE_URL": url}) for number in range(8)]
+    muster = [CommandLine(tmp_path / f"{number}", {"MUSTER_DATABASE_URL": url}) for number in range(4)]
     with ExitStack() as opened:
         for each in muster:
             each.folder.mkdir()
         started = [opened.enter_context(each.started("db", "upgrade")) for each in muster]
         ended = [each.end() for each in started]
 
-    assert [each.code for each in ended] == [0] * 8, [each.err for each in ended]
-    assert sorted("already" in each.err for each in ended) == [False] + [True] * 7
+    assert [each.code for each in ended] == [0] * 4, [each.err for each in ended]
+    assert sorted("already" in each.err for each in ended) == [False] + [True] * 3
 
 
 async def test_keys_without_an_end_get_one_and_creators_are_found_in_the_audit_log(empty_url: str) -> None:

@@ -114,14 +114,13 @@ async def test_every_migration_leaves_the_workers_of_the_release_before_at_work(
         ("DROP TABLE workers", "table workers is gone"),
     ],
 )
-async def test_what_would_stop_them_is_seen(empty_url: str, change: str, found: str | None) -> None:
-    await upgrade(empty_url)
-    before = await shape_at(empty_url)
-    engine = make_engine(empty_url)
+async def test_what_would_stop_them_is_seen(database_url: str, change: str, found: str | None) -> None:
+    before = await shape_at(database_url)
+    engine = make_engine(database_url)
     async with engine.begin() as connection:
         await connection.exec_driver_sql(change)
     await engine.dispose()
 
-    unfit = unfit_for_the_release_before(before, await shape_at(empty_url))
+    unfit = unfit_for_the_release_before(before, await shape_at(database_url))
 
     assert (found in unfit) if found else unfit == []

@@ -1,10 +1,15 @@
-"""A pytest plugin: the processor time of every test, its child processes included, and the most expensive ones."""
+"""A pytest plugin: the processor time of every test, its child processes included, and the most expensive ones.
+
+A server or a browser that many tests share is known to have cost something when it ends: that is a line of its own, or
+the test that happens to be the last would be charged for it.
+"""
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +18,7 @@ import pytest
 from tests.support.checkout import ROOT
 from tests.support.fork_server import ForkServer
 
-_PROPERTY = "processor_seconds"
+_PROPERTY, _SHARED = "processor_seconds", "shared_processor_seconds"
 _PAGE = "docs/tests.md"
 
 
@@ -32,12 +37,13 @@ class Costs:
     """Measures in the process that runs a test; sums up in the one that reports."""
 
     def __init__(self) -> None:
-        self._begun = 0.0
+        self._begun = self._shared_before = 0.0
+        self._shared = 0.0
         self._of_test: dict[str, float] = defaultdict(float)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self) -> Generator[None, object, object]:
-        self._begun = processor_seconds()
+        self._begun, self._shared_before = processor_seconds(), _Shared.seconds
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -46,14 +52,23 @@ class Costs:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if call.when == "teardown":
-            report.user_properties.append((_PROPERTY, processor_seconds() - self._begun))
+            shared = _Shared.seconds - self._shared_before
+            report.user_properties += [
+                (_PROPERTY, processor_seconds() - self._begun - shared),
+                (_SHARED, shared),
+            ]
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when != "teardown":
+            return
         for name, value in report.user_properties:
-            if name == _PROPERTY and report.when == "teardown":
+            if name in {_PROPERTY, _SHARED}:
                 assert isinstance(value, float)
+            if name == _PROPERTY:
                 self._of_test[report.nodeid] += value
+            elif name == _SHARED:
+                self._shared += value
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         if not self._of_test:
@@ -65,7 +80,8 @@ class Costs:
             functions[test.partition("[")[0].partition("@")[0]] += seconds
         described = (ROOT / _PAGE).read_text(encoding="utf-8")
         terminalreporter.section("processor time, child processes included")
-        terminalreporter.write_line(f"{sum(folders.values()):8.1f} s  all tests")
+        terminalreporter.write_line(f"{sum(folders.values()) + self._shared:8.1f} s  all tests")
+        terminalreporter.write_line(f"{self._shared:8.1f} s  servers and the browser, which tests share")
         for folder, seconds in _most(folders):
             terminalreporter.write_line(f"{seconds:8.1f} s  {folder}")
         for function, seconds in _most(functions)[: config.getoption("--costs")]:
@@ -76,6 +92,20 @@ class Costs:
 
 def _most(seconds: dict[str, float]) -> list[tuple[str, float]]:
     return sorted(seconds.items(), key=lambda each: -each[1])
+
+
+class _Shared:
+    seconds = 0.0
+
+
+@contextmanager
+def charged_to_all() -> Iterator[None]:
+    """What ends in this block has cost something for all tests, and not for the one that is the last."""
+    before = processor_seconds()
+    try:
+        yield
+    finally:
+        _Shared.seconds += processor_seconds() - before
 
 
 def processor_seconds() -> float:
