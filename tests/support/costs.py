@@ -63,11 +63,12 @@ class Costs:
         if report.when != "teardown":
             return
         for name, value in report.user_properties:
-            if name in {_PROPERTY, _SHARED}:
-                assert isinstance(value, float)
+            if name not in {_PROPERTY, _SHARED}:
+                continue
+            assert isinstance(value, float)
             if name == _PROPERTY:
                 self._of_test[report.nodeid] += value
-            elif name == _SHARED:
+            else:
                 self._shared += value
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
