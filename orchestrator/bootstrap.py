@@ -213,7 +213,7 @@ class Connections:
 
                 self._key_files = self._key_files or KeyFiles()
                 password = _secret(each.client_certificate_password, each.client_certificate_password_file)
-                # What is wrong with the file is said where it is used to sign in.
+                # A fault of the file is reported where it is used to sign in.
                 with suppress(SignInRefused, SettingsInvalid):
                     pair = self._key_files.read(each.client_certificate, password() if password is not None else None)
                     found.append(CredentialFacts(each.name, "certificate", pair.certificate.not_valid_after_utc))
@@ -223,12 +223,12 @@ class Connections:
         return found
 
     async def close(self) -> None:
-        """Close the pool."""
+        """Closes the connections of the pool."""
         if self._http is not None:
             await self._http.aclose()
 
     def _make(self, tenant: Tenant) -> Connection:
-        # Whoever only asks how a job stands does not wait for the libraries that call Graph.
+        # A command that only reads does not load the libraries that call Graph.
         from orchestrator.engine.measured_connection import MeasuredConnection  # noqa: PLC0415
         from orchestrator.engine.tenant_connection import TenantConnection  # noqa: PLC0415
         from orchestrator.graph.client import GraphClient  # noqa: PLC0415
@@ -285,7 +285,7 @@ def _messenger(settings: Settings, clock: Clock) -> Messenger:
 
 
 def _notifier(settings: Settings, clock: Clock) -> Notifier:
-    # Whoever tells nobody anything does not wait for the libraries that do.
+    # An installation without channels does not load the libraries that notify.
     from orchestrator.graph.trust import trust_in  # noqa: PLC0415
     from orchestrator.notify.email import MailServer  # noqa: PLC0415
     from orchestrator.notify.notifier import Address, Notifier  # noqa: PLC0415

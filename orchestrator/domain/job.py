@@ -72,7 +72,7 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """All targets."""
+        """The number of all targets."""
         return self.waiting + self.sending + self.settled
 
     @property

@@ -15,7 +15,7 @@ log = get_logger(__name__)
 
 
 def told_over_http(problem: Exception) -> str:
-    """What a caller is told of a problem.
+    """Returns the text of a problem for the caller.
 
     Of a database or a broker that is away no more than that: the caller may be a stranger, since who it is cannot be
     looked up then, and the cause names hosts and accounts. The log has the cause.

@@ -17,7 +17,7 @@ class HeadsAnswered:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Serves one request."""
         if scope["type"] != "http" or scope["method"] != "HEAD" or scope["path"].startswith(_DOORS):
             await self._app(scope, receive, send)
             return

@@ -46,7 +46,7 @@ class Attempts:
         return failed[0] + self.WITHIN - self._clock.monotonic()
 
     def note(self, origin: str) -> None:
-        """It tried, and was not let in."""
+        """Counts a refused sign-in from this address."""
         failed = self._recent(origin)
         failed.append(self._clock.monotonic())
         self._failed[origin] = failed

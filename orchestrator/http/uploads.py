@@ -92,7 +92,7 @@ class Upload:
     has_action: bool = True
 
     def request(self, settings: Settings, by: Actor, *, idempotency_key: str | None = None) -> JobRequest:
-        """What is asked for, apart from the devices."""
+        """The fields of the request, apart from the devices."""
         form = self.form
         return JobRequest(
             action=form.action,

@@ -62,7 +62,7 @@ class CsvFile:
 
     @property
     def delimiter(self) -> str:
-        """What stands between two cells."""
+        """The character between two cells."""
         return self._dialect.delimiter
 
     @property

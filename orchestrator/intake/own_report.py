@@ -41,14 +41,14 @@ def own_width(header: Sequence[str], via: Via) -> int:
 
 
 def name_in_report(name: str, via: Via) -> str:
-    """What a column of the input is called in the report."""
+    """Returns the name of an input column in the report."""
     # PowerShell's Import-Csv takes two names for one if they differ in letter case only, and then reads nothing at all.
     taken = name.strip().casefold() in {own.casefold() for own in own_columns(via)}
     return INPUT_PREFIX + name if taken else name
 
 
 def name_in_input(name: str, via: Via) -> str:
-    """What a column of the report was called in its input."""
+    """Returns the name that a column of the report had in its input."""
     original = name.removeprefix(INPUT_PREFIX)
     return original if name_in_report(original, via) == name else name
 

@@ -21,7 +21,7 @@ from orchestrator.intake.noise import Ignored, Noise, bare, has_marks, object_ty
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What is known of a file from its header; the first `own` of its `width` columns are a report's own.
+    """The facts of a file from its header; the first `own` of its `width` columns are a report's own.
 
     `header` are the names of the columns without noise; `delimiter` is what stands between two cells,
     and `object_type` what a `#TYPE` line names. `named` are the columns by which rows are matched against an inventory;

@@ -43,7 +43,7 @@ class Place(Protocol):
     """Somewhere that settings are given."""
 
     def find(self, name: str) -> Given | None:
-        """What is given here under this name."""
+        """Returns the value under this name; None where there is none."""
         ...
 
 
@@ -98,7 +98,7 @@ def settings_file(variables: Mapping[str, str], config_path: Path | None) -> Pat
 
 
 def read_settings_file(file: Path) -> Mapping[str, Any]:
-    """What the file says."""
+    """Returns the content of the settings file."""
     text = ""
     try:
         # Notepad writes a byte-order mark, which TOML does not know.
@@ -156,7 +156,7 @@ def _either(name: str, plain: str, named: str, names: _Both) -> Given | None:
 
 
 def _read_secret(given: Given) -> str:
-    """What is in the file, without the line end that editors add."""
+    """Returns the content of the file, without the line end that editors add."""
     file = given.file or given.folder
     try:
         text = file.read_text(encoding="utf-8-sig").rstrip("\r\n")

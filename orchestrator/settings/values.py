@@ -63,12 +63,12 @@ def networks(given: Given) -> tuple[str, ...]:
 
 
 def cloud(given: Given) -> Cloud:
-    """A national cloud."""
+    """Parses the name of a national cloud."""
     return Cloud(one_of(*(each.value for each in Cloud))(given))
 
 
 def switch(given: Given) -> bool:
-    """Yes or no."""
+    """Parses yes or no."""
     return _SWITCHES[one_of(*_SWITCHES)(given)]
 
 
@@ -115,7 +115,7 @@ def write_limit(given: Given) -> WriteLimit | None:
 
 
 def day(given: Given) -> date:
-    """A day."""
+    """Parses a date."""
     try:
         return date.fromisoformat(given.text.strip())
     except ValueError:
@@ -141,12 +141,12 @@ def database_url(given: Given) -> str:
         raise given.refused(
             "does not name a database; it takes sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
         )
-    # What libpq and most providers write; SQLAlchemy only knows the long name.
+    # libpq and most providers write this form; SQLAlchemy knows the long name only.
     return text.replace("postgres://", "postgresql://", 1) if scheme == "postgres" else text
 
 
 def broker_url(given: Given) -> str:
-    """A Redis."""
+    """Parses the address of a Redis."""
     parts = _split(given, "redis://HOST:PORT/NUMBER or rediss://…")
     if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
         raise given.refused("is no broker that Muster speaks to; it takes redis://HOST:PORT/NUMBER or rediss://…")

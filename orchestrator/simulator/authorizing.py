@@ -42,7 +42,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """What a code stands for until it is redeemed."""
+    """The sign-in that a code stands for until it is redeemed."""
 
     client_id: str
     redirect_uri: str
@@ -93,7 +93,7 @@ class Authorizations:
         return Reply(302, headers=(("location", f"{back_to}?{urlencode(answer)}"),))
 
     def redeem(self, app: Registration, form: dict[str, str], call: Call) -> Authorization | Reply:
-        """What the code stands for, or the error that Entra would answer with."""
+        """Returns the sign-in that the code stands for, or the error that Entra would answer with."""
         found = self._codes.pop(form.get("code", ""), None)
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         verified = base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -41,7 +41,7 @@ def action_in_json(body: object) -> str | BadBody:
     wanted = body["configurationManagerAction"]
     if not isinstance(wanted, dict) or not set(wanted) <= {"@odata.type", "action"}:
         return BadBody("configurationManagerAction must be an object with the property action.")
-    # Both spellings of the type stand in Microsoft's documents; whether it may be left out is not said.
+    # Microsoft's documents have both spellings of the type, and do not say whether it may be left out.
     if str(wanted.get("@odata.type", _TYPE)).removeprefix("#") != _TYPE:
         return BadBody("The type of configurationManagerAction is not known.")
     action = wanted.get("action")

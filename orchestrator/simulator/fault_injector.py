@@ -31,7 +31,7 @@ class FaultInjector:
         self._script, self._gate, self._clock = script, gate, clock
 
     def behave(self) -> None:
-        """Drop every fault."""
+        """Removes every fault."""
         self._script.clear()
         self._gate.accept_again()
 

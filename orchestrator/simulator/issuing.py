@@ -125,7 +125,7 @@ def audience_of(scope: str) -> str:
 
 
 def client_info(tenant: str, user: str) -> str:
-    """What MSAL makes the account's id of."""
+    """The parts of which MSAL makes the account's id."""
     return base64.urlsafe_b64encode(f'{{"uid":"{user}","utid":"{tenant}"}}'.encode()).decode().rstrip("=")
 
 

@@ -51,7 +51,7 @@ def segments_of(path: str) -> list[str]:
 
 
 def locate(segments: Sequence[str]) -> Place:
-    """What the segments below the version name."""
+    """Parses the segments below the version."""
     match segments:
         case [
             "deviceManagement",

@@ -209,7 +209,7 @@ def _next_link(read: Read, token: str) -> str:
 
 
 def _other_host(read: Read) -> str:
-    """This server under another host name: a download never lies on Graph's own host."""
+    """The address of this server under another host name: a download never lies on Graph's own host."""
     if "//127.0.0.1" in read.base:
         return read.base.replace("//127.0.0.1", "//localhost")
     return read.base.replace("//localhost", "//127.0.0.1")

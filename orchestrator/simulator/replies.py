@@ -21,7 +21,7 @@ _NO_ID = "00000000-0000-0000-0000-000000000000"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes back: a status with JSON (or raw bytes), or a closed connection, and what really happened.
+    """A reply: a status with JSON (or raw bytes), or a closed connection, and what really happened.
 
     `stands_between` marks the reply of a proxy or a portal, which carries none of the headers that Graph sends.
     """

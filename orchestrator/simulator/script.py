@@ -64,7 +64,7 @@ class FaultScript:
                 self._by_device.setdefault(device, []).append(own)
 
     def clear(self) -> None:
-        """Behave again."""
+        """Removes every scripted fault."""
         self._by_device.clear()
         for rules in (*self._before_all.values(), *self._everywhere.values()):
             rules.clear()

@@ -41,7 +41,7 @@ class Envelope:
 
 
 class Tenant:
-    """What has been done to the devices; with `counts_only` it keeps sums and arrival times but no single calls."""
+    """The ledger of what was done to devices; with `counts_only` it keeps sums and arrival times, but no calls."""
 
     def __init__(self, *, known_devices: Iterable[str] | None = None, counts_only: bool = False) -> None:
         self.known_devices = None if known_devices is None else {device.lower() for device in known_devices}

@@ -100,7 +100,7 @@ class TokenGate:
 
 
 def _app_of(claims: dict[str, Any]) -> str:
-    """What a quota is counted for: the app in its tenant."""
+    """The key of a quota: the app in its tenant."""
     named = [str(claims[name]) for name in ("appid", "tid") if name in claims]
     return "@".join(named) or ANY_APP
 

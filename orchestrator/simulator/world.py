@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a test may bring of its own.
+    """The parts of the simulator that a test may replace.
 
     `lost` makes what is raised where an in-process caller would see its connection close; who calls through httpx
     brings `httpx.ReadError`, which the simulator itself does not know.

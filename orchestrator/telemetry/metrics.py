@@ -17,7 +17,7 @@ _SLOW = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60)
 
 
 class Metrics:
-    """What one process counts itself, and what it finds in the database when it is asked."""
+    """The counters of one process, and gauges that are read from the database at each scrape."""
 
     def __init__(self) -> None:
         own = self.registry = CollectorRegistry()
@@ -72,7 +72,7 @@ class Metrics:
         self.up = Gauge("muster_ready", "Whether a thing that is needed can be reached.", ["check"], registry=own)
 
     def note_written(self, statuses: Iterable[TargetStatus]) -> None:
-        """What attempts made of targets was written down."""
+        """Counts the recorded statuses of targets."""
         for status, count in Counted(statuses).items():
             if status.is_final:
                 self.settled.labels(status.value).inc(count)

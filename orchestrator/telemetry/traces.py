@@ -34,7 +34,7 @@ def set_up_traces(variables: Mapping[str, str], *, kind: str, version: str) -> b
         return False
     named = {"service.name": f"muster-{kind}", "service.version": version}
     provider = TracerProvider(resource=Resource.create(named))
-    # It reads the endpoint, headers and certificates from the variables itself.
+    # The exporter reads the endpoint, headers and certificates from the variables itself.
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     return True

@@ -34,7 +34,7 @@ def key_object(key: ApiKey, now: datetime) -> dict[str, Any]:
 
 
 def creations_object(created: Creations) -> dict[str, Any]:
-    """What a key or a person created and is still in force."""
+    """Returns what a key or a person created and is still in force."""
     return {"keys": [*created.keys], "schedules": [*created.schedules], "jobs": [*created.jobs]}
 
 

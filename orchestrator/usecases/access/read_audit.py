@@ -24,6 +24,6 @@ async def read_audit(
 
 
 async def audit_entries_on(app: App, subject: str, *, limit: int = 20) -> list[AuditEntry]:
-    """What was done to one job, for everybody who may see the job."""
+    """Returns the audit entries of one job, for everybody who may see the job."""
     async with app.store.reading() as tx:
         return await tx.audit.newest(limit, subject=subject)

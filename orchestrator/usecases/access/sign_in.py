@@ -184,5 +184,5 @@ async def _end(app: App, secret_hash: str, session: Session, reason: str) -> Non
 
 
 def hash_of_session(secret: str) -> str:
-    """What the database keeps of a session's secret."""
+    """Returns the hash of a session's secret, as the database keeps it."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -44,7 +44,7 @@ async def check_health(app: App) -> list[Check]:
 
 
 class RecentHealth:
-    """What was found a moment ago: however many ask, and whoever they are, the database is asked once."""
+    """The latest result: however many requests come, the database is asked once."""
 
     def __init__(self, app: App) -> None:
         self._app = app

@@ -28,7 +28,7 @@ RELAY = (
 
 @dataclass(frozen=True, slots=True)
 class TenantCheck:
-    """What the token of a tenant says, and what a person should know or mend."""
+    """The claims of a tenant's token, and what a person should know or mend."""
 
     tenant: Tenant
     permission: Permission

@@ -68,7 +68,7 @@ async def deliver(app: App, facts: NoticeFacts) -> Delivery:
     except TimeoutError:
         return Undelivered(f"no answer within {PATIENCE:.0f} seconds")
     except Exception as problem:
-        # What a channel's server makes of us must not end the clock.
+        # A fault of a channel's server must not end the clock.
         log.exception("notice.broke", channel=channel.name)
         return Undelivered(f"an error in Muster: {type(problem).__name__}")
 

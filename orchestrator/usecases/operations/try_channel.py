@@ -15,7 +15,7 @@ from orchestrator.usecases.operations.send_notices import PATIENCE
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of a test; `problem` is None where it was taken."""
+    """The result of a test; `problem` is None where it was taken."""
 
     channel: Channel
     problem: str | None

@@ -44,7 +44,7 @@ async def tell_of_ends(app: App) -> int:
         now = await tx.now()
         for job in jobs:
             if job.finished_at is not None and now - job.finished_at > _STALE:
-                # Nobody kept time since: by now whoever wanted to know has looked.
+                # No clock ran since: a notice this late tells nobody anything new.
                 continue
             # A job may be stopped, resumed and stopped again: each end is told once.
             key = f"job/{job.id}/{job.status}/{now.timestamp():.0f}"

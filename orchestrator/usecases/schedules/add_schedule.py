@@ -23,7 +23,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class NewSchedule:
-    """What somebody asks for."""
+    """The request for a new schedule."""
 
     name: str
     recurrence: Recurrence

@@ -44,7 +44,7 @@ async def add_blackouts(
 
 
 async def list_blackouts(app: App) -> list[BlackoutView]:
-    """All there are."""
+    """Returns all blackouts."""
     async with app.store.reading() as tx:
         views = [BlackoutView(each, tenant=tenant) for tenant, each in await tx.schedules.general_blackouts()]
         for schedule in await tx.schedules.all():

@@ -67,7 +67,7 @@ async def change_schedule(
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """What is to be otherwise, who asks, and what they confirm."""
+    """The change, the actor, and the facts that they confirm."""
 
     change: ScheduleChange
     by: Actor

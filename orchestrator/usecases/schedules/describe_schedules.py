@@ -53,7 +53,7 @@ class ScheduleView:
 
 
 class _Seen(NamedTuple):
-    """What the database says of a schedule at one moment."""
+    """The facts of a schedule from one look at the database."""
 
     schedule: Schedule
     version: ListVersion | None
@@ -70,12 +70,12 @@ async def describe_schedule(app: App, name: str, *, count: int = NEXT_SHOWN) -> 
 
 
 async def facts_shown(tx: Transaction, schedule: Schedule) -> Facts:
-    """What the pages show of a schedule when somebody is about to steer it."""
+    """Returns the facts of a schedule that a page shows before a person changes it."""
     return _facts(schedule, await _newest(tx, schedule))
 
 
 def facts_of_view(view: ScheduleView) -> Facts:
-    """The same of a schedule that was read before."""
+    """Returns these facts of a schedule that was read before."""
     return _facts(view.schedule, view.version)
 
 
@@ -120,7 +120,7 @@ async def unreadable_schedules(app: App) -> list[str]:
 async def schedule_history(
     app: App, name: str, *, limit: int, before: datetime | None = None
 ) -> tuple[Schedule, list[OccurrenceFacts]]:
-    """What became of the moments of a schedule, newest first."""
+    """Returns the occurrences of a schedule, newest first."""
     async with app.store.reading() as tx:
         schedule = await tx.schedules.by_name(name)
         return schedule, await tx.occurrences.history(schedule.number, limit=limit, before=before)
@@ -157,7 +157,7 @@ async def preview_all(
     now = app.clock.now()
 
     def coming(view: ScheduleView) -> list[OccurrenceView] | None:
-        # What should have run long ago and did not is no matter of the coming weeks.
+        # An occurrence that was missed long ago does not belong to the coming weeks.
         begin = _just_before(max(now, view.upcoming[0].at))
         told = takewhile(lambda each: each.at < until, _coming(view, begin))
         found = list(islice(told, most + 1))

@@ -20,7 +20,7 @@ async def remove_schedule(
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
         if by.grant.is_limited:
-            # Whoever has no limits may also remove a schedule that cannot be read.
+            # An actor without limits may also remove a schedule that cannot be read.
             by.grant.refuse_change(await scope_of_schedule(tx, await tx.schedules.by_name(name)))
         if shown is not None:
             refuse_outdated(shown, await facts_shown(tx, await tx.schedules.by_name(name)))

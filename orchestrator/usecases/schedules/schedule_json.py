@@ -156,7 +156,7 @@ def _devices_words(order: Order, version: ListVersion | None) -> dict[str, str]:
 
 
 def differences(before: Schedule, after: Schedule) -> dict[str, str]:
-    """What of a schedule is otherwise, each part by its option: as it was, and as it is."""
+    """Returns the changed parts of a schedule by their options: as they were, and as they are."""
     was, is_ = _options(before), _options(after)
     return {name: f"{was[name] or 'none'} → {is_[name] or 'none'}" for name in was if was[name] != is_[name]}
 
@@ -200,7 +200,7 @@ def _source_options(source: Selection | None) -> dict[str, str]:
 
 
 def history_object(occurrence: OccurrenceFacts, schedule: Schedule) -> dict[str, Any]:
-    """What became of one moment."""
+    """Returns the JSON object of one occurrence."""
     try:
         local = occurrence.at.astimezone(zone_of(schedule.recurrence.timezone)).isoformat(timespec="seconds")
     except Exception:  # noqa: BLE001 - the zone may be gone, and the history must be readable all the same

@@ -37,7 +37,7 @@ _SIGN_OF_LIFE = 2.5
 
 
 class OccurrenceLost(MusterError):
-    """Somebody else has the moment by now; what was received of its job is forgotten."""
+    """Another process has the occurrence by now; the received part of its job is removed."""
 
 
 @dataclass(frozen=True, slots=True)
