@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SOURCES := orchestrator workers migrations tests $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks format static check fast test chaos zones demo bench dev lock wheel clean
+.PHONY: help setup hooks format static check fast test chaos zones demo demo-web bench dev lock wheel clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -69,6 +69,9 @@ chaos: $(READY) ## break things at random for longer than a test may: SECONDS=60
 
 zones: $(READY) ## compare when schedules are due with an oracle, around every transition of every time zone
 	$(BIN)/python -m tests.support.cron_oracle
+
+demo-web: $(READY) ## the dashboard on a month of simulated work
+	$(BIN)/muster demo --serve
 
 demo: $(READY) ## the main job on 500 simulated devices, faults included
 	$(BIN)/muster demo

@@ -29,9 +29,16 @@ _TOKEN = "demo"  # noqa: S105 - opens nothing but the simulator
 
 @click.command()
 @click.option("--report", type=click.Path(path_type=Path), help="Where the report goes; muster-demo.csv else.")
+@click.option("--serve", is_flag=True, help="The dashboard instead, on a month of simulated work of two tenants.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Of the dashboard.")
+@click.option("--browser/--no-browser", default=True, show_default=True, help="With --serve, open the browser.")
 @pass_invocation
-def demo(invocation: Invocation, *, report: Path | None) -> int:
+def demo(invocation: Invocation, *, report: Path | None, serve: bool, port: int, browser: bool) -> int:
     """The whole product on 500 simulated devices, faults included: no tenant, no set-up."""
+    if serve:
+        from orchestrator.cli.demo_serve import serve_demo
+
+        return serve_demo(port=port, opens_browser=browser)
     from orchestrator.cli.launch import run_list
     from orchestrator.cli.report_file import refuse_unwritable
 

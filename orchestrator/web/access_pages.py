@@ -18,9 +18,10 @@ from orchestrator.usecases.access.read_audit import read_audit
 from orchestrator.usecases.access.revoke_key import revoke_key
 from orchestrator.usecases.access.sessions import end_sessions, list_sessions
 from orchestrator.usecases.access.show_key_once import shown_later, take_new_keys
+from orchestrator.web.addresses import query
 from orchestrator.web.move_forms import said
 from orchestrator.web.once import Once, new_once
-from orchestrator.web.pages import Before, Pages, is_fragment, query
+from orchestrator.web.pages import Before, Pages, is_fragment
 from orchestrator.web.session import Admin
 from orchestrator.web.shown import Shown, shown_text
 

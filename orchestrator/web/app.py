@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.settings import Settings
 from orchestrator.web.access_pages import access_routes
+from orchestrator.web.device_pages import device_pages
 from orchestrator.web.display_page import display_routes
 from orchestrator.web.entra import entra_routes
 from orchestrator.web.halt_page import halt_routes
@@ -18,8 +19,10 @@ from orchestrator.web.job_pages import job_pages
 from orchestrator.web.lanes_page import lanes_page
 from orchestrator.web.list_pages import list_pages
 from orchestrator.web.live import live_routes
+from orchestrator.web.many_jobs import many_routes
 from orchestrator.web.move_forms import move_routes
 from orchestrator.web.new_job import new_job_routes
+from orchestrator.web.overview_page import overview_routes
 from orchestrator.web.pages import HERE, Pages
 from orchestrator.web.problem_pages import explain_problems
 from orchestrator.web.schedule_pages import schedule_pages
@@ -48,10 +51,13 @@ def _routes(max_bytes: int) -> tuple[Pages, tuple[APIRouter, ...]]:
     # Once in a process: FastAPI reads the signature of every route, which takes a while, and none has state.
     pages = Pages()
     return pages, (
+        overview_routes(pages),
         sign_in_routes(pages),
         entra_routes(pages),
         new_job_routes(pages, max_bytes),
         live_routes(pages),
+        device_pages(pages),
+        many_routes(pages),
         move_routes(pages),
         job_pages(pages),
         schedule_pages(pages),

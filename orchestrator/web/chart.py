@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
@@ -20,6 +20,10 @@ _LONGEST_STEP = 4
 _SHORTEST_STEP = 2.0
 """Seconds: over a moment a rate says little."""
 
+_MOST_TICKS = 6
+_TICKS = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 172_800, 604_800)
+"""Seconds between two times below the axis."""
+
 _AT_REST = frozenset({EventKind.PAUSED, EventKind.BRAKED, EventKind.STOPPED})
 
 
@@ -30,6 +34,18 @@ class Piece(NamedTuple):
     ends_at: datetime
     rate: float
     limit: float | None
+    bad: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One span of the chart for the pointer: where it stands, and the bar of failures in it."""
+
+    piece: Piece
+    x: float
+    width: float
+    bad_y: float
+    bad_height: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +72,8 @@ class Chart:
     """The drawing; `latest` is the present rate, None for a job at rest, `limit` the latest limit."""
 
     lines: tuple[Line, ...]
+    steps: tuple[Step, ...]
+    ticks: tuple[tuple[float, datetime], ...]
     limits: tuple[str, ...]
     bands: tuple[Band, ...]
     top: float
@@ -66,6 +84,11 @@ class Chart:
     highest: float
     average: float
     latest: float | None
+
+    def percent(self, at: datetime) -> float:
+        """Where a time stands, in percent of the width."""
+        whole = (self.ends_at - self.begins_at).total_seconds() or 1.0
+        return round(min(100.0, max(0.0, 100 * (at - self.begins_at).total_seconds() / whole)), 2)
 
 
 def pieces(samples: Sequence[Sample], spans: Sequence[Span] = ()) -> list[list[Piece]]:
@@ -83,7 +106,8 @@ def pieces(samples: Sequence[Sample], spans: Sequence[Span] = ()) -> list[list[P
             runs.append([])
             continue
         rate = max(0, later.settled - earlier.settled) / seconds
-        runs[-1].append(Piece(earlier.at, later.at, rate, later.per_second or earlier.per_second))
+        bad = max(0, (later.settled - later.accepted) - (earlier.settled - earlier.accepted)) / seconds
+        runs[-1].append(Piece(earlier.at, later.at, rate, later.per_second or earlier.per_second, bad))
     return [run for run in runs if run]
 
 
@@ -102,6 +126,8 @@ def draw(samples: Sequence[Sample], *, spans: Sequence[Span] = (), is_at_rest: b
     done = sum(piece.rate * (piece.ends_at - piece.begins_at).total_seconds() for piece in told)
     return Chart(
         lines=tuple(map(canvas.line, runs)),
+        steps=tuple(map(canvas.step, told)),
+        ticks=tuple(canvas.ticks(ends_at)),
         limits=tuple(canvas.limits(runs)),
         bands=tuple(canvas.band(span, ends_at) for span in spans if span.begins_at < ends_at),
         top=top,
@@ -128,6 +154,20 @@ class _Canvas:
 
     def place(self, at: datetime, rate: float) -> str:
         return f"{self.x(at):.1f},{HEIGHT - HEIGHT * rate / self.top:.1f}"
+
+    def step(self, piece: Piece) -> Step:
+        x, height = self.x(piece.begins_at), HEIGHT * piece.bad / self.top
+        height = max(2.0, height) if piece.bad else 0.0
+        width = max(1.0, self.x(piece.ends_at) - x)
+        return Step(piece, round(x, 1), round(width, 1), round(HEIGHT - height, 1), round(height, 1))
+
+    def ticks(self, ends_at: datetime) -> Iterator[tuple[float, datetime]]:
+        """The times that are written below the axis, in percent of the width: round ones, six at most."""
+        step = next((step for step in _TICKS if self.seconds / step <= _MOST_TICKS), _TICKS[-1])
+        at = datetime.fromtimestamp(-(-self.begins_at.timestamp() // step) * step, UTC)
+        while at <= ends_at:
+            yield round(100 * self.x(at) / WIDTH, 2), at
+            at += timedelta(seconds=step)
 
     def line(self, run: Sequence[Piece]) -> Line:
         points = [self.place(run[0].begins_at, run[0].rate), *(self.place(each.ends_at, each.rate) for each in run)]

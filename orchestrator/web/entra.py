@@ -9,7 +9,8 @@ from orchestrator.domain.errors import NotPermitted, SignInRefused
 from orchestrator.domain.sessions import Way
 from orchestrator.http.web_context import Parts, origin_of, record_failed_sign_in
 from orchestrator.usecases.access.person_sign_in import begin_person_sign_in, finish_person_sign_in
-from orchestrator.web.pages import Pages, query
+from orchestrator.web.addresses import query
+from orchestrator.web.pages import Pages
 from orchestrator.web.session import is_foreign, is_state_of, remember_state
 from orchestrator.web.sign_in import begin, door, inside
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -14,24 +15,43 @@ from orchestrator.domain.action import Action, parse_action
 from orchestrator.domain.confirmation import priority_facts
 from orchestrator.domain.course import EventKind
 from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import JobStatus, Priority, Tally
 from orchestrator.domain.job_filter import WITH_FAILURES, JobFilter, Standing
 from orchestrator.domain.mending import may_mend
 from orchestrator.domain.target import RowVerdict, TargetFacts, TargetStatus
+from orchestrator.domain.zones import wall_at
 from orchestrator.http.web_context import Parts, TheApp, WebContext
 from orchestrator.usecases.access.read_audit import audit_entries_on
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_jobs, list_targets
+from orchestrator.usecases.jobs.compare_runs import related_runs
+from orchestrator.usecases.jobs.describe_jobs import (
+    JobView,
+    describe_job,
+    list_jobs,
+    list_targets,
+    standings_of,
+)
 from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry
 from orchestrator.usecases.jobs.sample_progress import course_of
 from orchestrator.usecases.jobs.write_report import report_text
+from orchestrator.web.addresses import query
 from orchestrator.web.chart import draw
+from orchestrator.web.display import Display, display_of
+from orchestrator.web.formatting import left
+from orchestrator.web.job_chips import chips_of
+from orchestrator.web.job_groups import grouped
+from orchestrator.web.job_timeline import error_groups, timeline, verdict
 from orchestrator.web.once import new_once
-from orchestrator.web.pages import After, Before, Pages, is_fragment, query
+from orchestrator.web.pages import After, Before, Pages, is_fragment
 from orchestrator.web.session import Viewer, Visitor
 from orchestrator.web.shown import shown_text
 
-JOBS_SHOWN = 25
+JOBS_SHOWN = 50
 TARGETS_SHOWN = 50
+
+_BAD = "failed,uncertain"
+_SHORT = 300.0
+"""Seconds: times of a shorter chart name their second."""
 
 _RETRIABLE = ("failed", "uncertain", "cancelled", "waiting")
 _SHOWN_STATUSES = tuple(status for status in JobStatus if status is not JobStatus.RECEIVING)
@@ -39,21 +59,16 @@ _SHOWN_STATUSES = tuple(status for status in JobStatus if status is not JobStatu
 
 def wanted_jobs(
     *,
-    status: str = "",
+    status: Annotated[str, Query(max_length=200)] = "",
     action: str = "",
     tenant: Annotated[str, Query(max_length=200)] = "",
     who: Annotated[str, Query(max_length=200)] = "",
     schedule: Annotated[str, Query(max_length=200)] = "",
     search: Annotated[str, Query(max_length=200)] = "",
 ) -> JobFilter:
-    """What the fields above the list say; what makes no sense is as good as empty."""
-    statuses: tuple[Standing, ...] = ()
-    if status == WITH_FAILURES:
-        statuses = (WITH_FAILURES,)
-    elif status in {*_SHOWN_STATUSES}:
-        statuses = (JobStatus(status),)
+    """The filter that the address names; `status` may name several; what makes no sense is as good as empty."""
     return JobFilter(
-        statuses,
+        tuple(_standings(status)),
         parse_action(action),
         tenant or None,
         who.strip() or None,
@@ -62,13 +77,21 @@ def wanted_jobs(
     )
 
 
+def _standings(text: str) -> Iterator[Standing]:
+    for word in text.split(","):
+        if word == WITH_FAILURES:
+            yield WITH_FAILURES
+        elif word in {*_SHOWN_STATUSES}:
+            yield JobStatus(word)
+
+
 Wanted = Annotated[JobFilter, Depends(wanted_jobs)]
 
 
 def fields_of(wanted: JobFilter) -> dict[str, Any]:
-    """And back: the filter as the fields of a form."""
+    """The filter as the fields of a form; the inverse of `wanted_jobs`."""
     return {
-        "status": str(wanted.statuses[0]) if wanted.statuses else "",
+        "status": ",".join(map(str, wanted.statuses)),
         "action": wanted.action.value if wanted.action else "",
         "tenant": wanted.tenant or "",
         "who": wanted.submitted_by or "",
@@ -81,51 +104,73 @@ def job_pages(pages: Pages) -> APIRouter:
     """The list of jobs, one job, and its targets."""
     routes = APIRouter()
 
-    @routes.get("/")
-    async def home() -> Response:
-        return RedirectResponse("/jobs", 303)
-
     @routes.get("/jobs")
-    async def jobs(request: Request, parts: Parts, _: Viewer, wanted: Wanted, before: Before = None) -> Response:
-        views = await list_jobs(parts.app, wanted=wanted, limit=JOBS_SHOWN + 1, before=before)
+    async def jobs(
+        *,
+        request: Request,
+        parts: Parts,
+        visitor: Viewer,
+        wanted: Wanted,
+        before: Before = None,
+        attention: bool = False,
+    ) -> Response:
+        urgent = await parts.watch.overviews.urgent_jobs()
+        if attention:
+            views = sorted((await standings_of(parts.app, urgent)).values(), key=lambda view: -view.job.number)
+        else:
+            views = await list_jobs(parts.app, wanted=wanted, limit=JOBS_SHOWN + 1, before=before)
         fields = fields_of(wanted)
-        older = query(**fields, before=views[JOBS_SHOWN - 1].job.number) if len(views) > JOBS_SHOWN else None
+        more = len(views) > JOBS_SHOWN and not attention
         return pages.show(
             request,
             "jobs_list.html" if is_fragment(request) else "jobs.html",
-            views=views[:JOBS_SHOWN],
             fields=fields,
-            live=f"/jobs/live{query(**fields)}" if before is None else None,
-            older=older,
+            chips=chips_of(fields, visitor.name, urgent=len(urgent), is_attention=attention),
+            live=f"/jobs/live{query(**fields)}" if before is None and not attention else None,
+            older=query(**fields, before=views[JOBS_SHOWN - 1].job.number) if more else None,
             is_first=before is None,
-            statuses=[
-                *((status.value, status.value) for status in _SHOWN_STATUSES),
-                (WITH_FAILURES, "finished with failures"),
-            ],
-            actions=[action.value for action in Action],
+            actions=[*Action],
             tenants=[*parts.app.tenants],
-            now=parts.app.clock.now(),
+            **job_rows_facts(parts, views[:JOBS_SHOWN], urgent, display_of(request)),
         )
 
     @routes.get("/jobs/{job_id}")
-    async def job(request: Request, parts: Parts, visitor: Viewer, job_id: str) -> Response:
+    async def job(
+        *,
+        request: Request,
+        parts: Parts,
+        visitor: Viewer,
+        job_id: str,
+        status: Annotated[str, Query(max_length=100)] = "",
+        error: Annotated[str, Query(max_length=200)] = "",
+        search: Annotated[str, Query(max_length=200)] = "",
+    ) -> Response:
         view = await describe_job(parts.app, job_id)
         if view.job.id != job_id:
             return RedirectResponse(f"/jobs/{view.job.id}", 303)
-        facts = await standing_facts(parts.app, view)
-        targets = await _targets(parts, visitor, view)
-        audit_entries = await audit_entries_on(parts.app, view.job.id)
+        facts = await standing_facts(parts.app, view, display_of(request))
+        if not (status or error or search) and view.status.is_final and view.tally.failed + view.tally.uncertain:
+            # Failures first: who opens a finished job looks for them.
+            status = _BAD
+        targets = await _targets(parts, visitor, view, status=status, error=error, search=search)
+        runs, comparison = await related_runs(parts.app, view)
         return pages.show(
             request,
             "job.html",
             **facts,
             **targets,
-            audit_entries=audit_entries,
+            runs=runs,
+            comparison=comparison,
             priorities=[*Priority],
             once=new_once(parts.app),
             retry=await preview_retry(parts.app, view.job.id, RetryWish(frozenset({TargetStatus(facts["usual"])}))),
         )
 
+    _add_targets(routes, pages)
+    return routes
+
+
+def _add_targets(routes: APIRouter, pages: Pages) -> None:
     @routes.get("/jobs/{job_id}/targets")
     async def targets(
         *,
@@ -143,7 +188,11 @@ def job_pages(pages: Pages) -> APIRouter:
         if not is_fragment(request):
             # A page without the dialog of a retry.
             return pages.show(request, "targets_page.html", view=view, **{**found, "retries": ""})
-        return pages.show(request, "targets.html", view=view, **found)
+        response = pages.show(request, "targets.html", view=view, **found)
+        if request.headers.get("hx-trigger") == "target-filters":
+            # What is filtered can be passed on as an address.
+            response.headers["HX-Replace-Url"] = f"/jobs/{view.job.id}{query(**found['wanted'])}"
+        return response
 
     @routes.get("/jobs/{job_id}/report.csv")
     async def report(
@@ -165,8 +214,6 @@ def job_pages(pages: Pages) -> APIRouter:
             headers={"Content-Disposition": f'attachment; filename="muster-{view.job.id}.csv"'},
         )
 
-    return routes
-
 
 def _kept(error: str, *, permanent: bool) -> Callable[[TargetFacts], bool] | None:
     """Which targets a report is narrowed to; None where all of them are in it."""
@@ -181,18 +228,42 @@ def _kept(error: str, *, permanent: bool) -> Callable[[TargetFacts], bool] | Non
     return keep
 
 
-async def standing_facts(app: App, view: JobView) -> dict[str, Any]:
+def job_rows_facts(
+    parts: WebContext, views: Sequence[JobView], urgent: Collection[JobId], display: Display
+) -> dict[str, Any]:
+    """What the rows of the list show."""
+    now = parts.app.clock.now()
+    return {
+        "views": views,
+        "groups": grouped(views, urgent, now, display.clock),
+        "several_tenants": len(parts.app.tenants) > 1,
+        "now": now,
+    }
+
+
+async def standing_facts(app: App, view: JobView, display: Display) -> dict[str, Any]:
     """What the part of a job's page shows that moves by itself."""
     course = await course_of(app, view.job.id)
     tally = view.tally
     permanent = sum(each.count for each in view.errors if not may_mend(each.status, each.http_status))
     usual, mendable = _usual_retry(tally, permanent)
+    chart = draw(course.samples, spans=course.spans, is_at_rest=course.is_at_rest)
+    now = app.clock.now()
+
+    def clock_at(at: datetime) -> str:
+        is_short = chart is not None and (chart.ends_at - chart.begins_at).total_seconds() < _SHORT
+        return f"{wall_at(at, display.clock):{'%H:%M:%S' if is_short else '%H:%M'}}"
+
     return {
         "view": view,
         "job": view.job,
         "tally": tally,
-        "chart": draw(course.samples, spans=course.spans, is_at_rest=course.is_at_rest),
-        "now": app.clock.now(),
+        "verdict": verdict(view, permanent=permanent, left=left(view.estimated_finish_at, now)),
+        "events": timeline(view, await audit_entries_on(app, view.job.id), course.spans),
+        "error_groups": error_groups(view),
+        "clock_at": clock_at,
+        "chart": chart,
+        "now": now,
         "retriable": {status: getattr(tally, status) for status in _RETRIABLE},
         "can": _can(view),
         "band_words": _BAND_WORDS,
@@ -240,7 +311,7 @@ def _retried(status: str) -> str:
     """What of the devices that are shown a retry takes: where any status is, all that has ended without success."""
     if not status:
         return ",".join(_RETRIABLE[:3])
-    return status if status in _RETRIABLE else ""
+    return status if set(status.split(",")) <= {*_RETRIABLE} else ""
 
 
 async def _targets(
@@ -253,7 +324,7 @@ async def _targets(
     search: str = "",
     after: int = 0,
 ) -> dict[str, Any]:
-    statuses = (TargetStatus(status),) if status in {*TargetStatus} else ()
+    statuses = tuple(TargetStatus(word) for word in status.split(",") if word in {*TargetStatus})
     text = search.replace("\x00", "").strip()
     found = await list_targets(
         parts.app,
@@ -264,7 +335,7 @@ async def _targets(
         after_line=after,
         limit=TARGETS_SHOWN + 1,
     )
-    wanted = {"status": status if statuses else "", "error": error, "search": text}
+    wanted = {"status": ",".join(statuses), "error": error, "search": text}
     more = query(**wanted, after=found[TARGETS_SHOWN - 1].line) if len(found) > TARGETS_SHOWN else None
     is_narrowed = after == 0 and any(wanted.values())
     return {
@@ -272,7 +343,10 @@ async def _targets(
         "retries": _retried(wanted["status"]) if is_narrowed and visitor.may(Role.OPERATOR) else "",
         "wanted": wanted,
         "more": more,
-        "target_statuses": [each.value for each in TargetStatus],
+        "target_statuses": [
+            (_BAD, "Failed or uncertain"),
+            *((each.value, each.value.capitalize()) for each in TargetStatus),
+        ],
         "after": after,
         "codes": sorted({group.code for group in view.errors}),
     }

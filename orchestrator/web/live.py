@@ -11,7 +11,10 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from orchestrator.http.admission import while_admitted
 from orchestrator.http.web_context import Parts, TheApp, WebContext
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
-from orchestrator.web.job_pages import JOBS_SHOWN, Wanted, standing_facts
+from orchestrator.usecases.operations.describe_overview import Overview
+from orchestrator.web.display import Display, display_of
+from orchestrator.web.job_pages import JOBS_SHOWN, Wanted, job_rows_facts, standing_facts
+from orchestrator.web.overview_page import overview_facts
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Viewer, Visitor, visitor_of
 from orchestrator.web.shared import SharedFragments
@@ -23,22 +26,34 @@ _RETRY = 2000
 
 
 def live_routes(pages: Pages) -> APIRouter:
-    """One stream for the list of jobs, one for each job."""
+    """One stream for the overview, one for the list of jobs, one for each job."""
     routes = APIRouter()
     shared = SharedFragments()
 
+    @routes.get("/live", response_class=EventSourceResponse)
+    async def overview(request: Request, parts: Parts, visitor: Viewer) -> AsyncIterator[ServerSentEvent]:
+        display = display_of(request)
+        async for found in _admitted(request, parts, parts.watch.overview(display.clock)):
+            key = ("overview", display.clock.key, visitor.role)
+            text = await shared.text(key, found, lambda: _overview(pages, visitor, found, display))  # noqa: B023 - called at once
+            yield ServerSentEvent(event="overview", raw_data=text, retry=_RETRY)
+
     @routes.get("/jobs/live", response_class=EventSourceResponse)
     async def jobs(request: Request, parts: Parts, visitor: Viewer, wanted: Wanted) -> AsyncIterator[ServerSentEvent]:
+        display = display_of(request)
+        key = ("jobs", wanted, visitor.role, display.clock.key)
         async for views in _admitted(request, parts, parts.watch.jobs(wanted, limit=JOBS_SHOWN)):
-            rows = await shared.text(("jobs", wanted, visitor.role), views, lambda: _rows(pages, parts, visitor, views))  # noqa: B023 - called at once
+            rows = await shared.text(key, views, lambda: _rows(pages, parts, visitor, views, display))  # noqa: B023 - called at once
             yield ServerSentEvent(event="jobs", raw_data=rows, retry=_RETRY)
 
     @routes.get("/jobs/{job_id}/live", response_class=EventSourceResponse)
     async def job(
         request: Request, parts: Parts, visitor: Viewer, known: Annotated[JobView, Depends(_known)]
     ) -> AsyncIterator[ServerSentEvent]:
+        display = display_of(request)
+        key = (known.job.id, visitor.role, display.clock.key)
         async for view in _admitted(request, parts, parts.watch.job(known.job.id)):
-            text = await shared.text((view.job.id, visitor.role), view, lambda: _standing(pages, parts, visitor, view))  # noqa: B023 - likewise
+            text = await shared.text(key, view, lambda: _standing(pages, parts, visitor, view, display))  # noqa: B023 - likewise
             yield ServerSentEvent(event="standing", raw_data=text, retry=_RETRY)
             if view.status.is_final:
                 # The job has ended, and not only this stream: nothing will change any more.
@@ -51,12 +66,17 @@ async def _known(app: TheApp, _: Viewer, job_id: str) -> JobView:
     return await describe_job(app, job_id)
 
 
-async def _rows(pages: Pages, parts: WebContext, visitor: Visitor, views: list[JobView]) -> str:
-    return _one_line(pages.text("jobs_rows.html", views=views, visitor=visitor, now=parts.app.clock.now()))
+async def _overview(pages: Pages, visitor: Visitor, found: Overview, display: Display) -> str:
+    return _one_line(pages.text("overview_live.html", visitor=visitor, **overview_facts(found, display)))
 
 
-async def _standing(pages: Pages, parts: WebContext, visitor: Visitor, view: JobView) -> str:
-    facts = await standing_facts(parts.app, view)
+async def _rows(pages: Pages, parts: WebContext, visitor: Visitor, views: list[JobView], display: Display) -> str:
+    facts = job_rows_facts(parts, views, await parts.watch.overviews.urgent_jobs(), display)
+    return _one_line(pages.text("jobs_rows.html", visitor=visitor, **facts))
+
+
+async def _standing(pages: Pages, parts: WebContext, visitor: Visitor, view: JobView, display: Display) -> str:
+    facts = await standing_facts(parts.app, view, display)
     return _one_line(pages.text("job_standing.html", visitor=visitor, **facts))
 
 

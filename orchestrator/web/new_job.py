@@ -26,11 +26,12 @@ from orchestrator.usecases.jobs.submit_job import Preview, submit_job
 from orchestrator.web.move_forms import said
 from orchestrator.web.once import ONCE_FIELD, new_once
 from orchestrator.web.pages import Pages, go_to, is_fragment
+from orchestrator.web.pasted_devices import PASTED_FIELD, with_pasted
 from orchestrator.web.session import Operator, Visitor
 from orchestrator.web.shown import SHOWN_FIELD, facts_in, shown_text
 from orchestrator.web.typed import TYPED_FIELD, is_typed
 
-_PAGE_FIELDS = frozenset({"csrf", TYPED_FIELD, ONCE_FIELD, SHOWN_FIELD})
+_PAGE_FIELDS = frozenset({"csrf", TYPED_FIELD, ONCE_FIELD, SHOWN_FIELD, PASTED_FIELD})
 _JUDGED_LAST = {"HX-Retarget": "#verdict"}
 """What was refused is judged anew, and the verdict of before must not stand beside that."""
 
@@ -45,17 +46,17 @@ def new_job_routes(pages: Pages, max_bytes: int) -> APIRouter:
 
     @routes.get("")
     async def form(request: Request, parts: Parts, visitor: Operator) -> Response:
-        return pages.show(request, "new_job.html", **_form_facts(parts, visitor), form=None, judged=False)
+        return pages.show(request, "new_job.html", **_form_facts(parts, visitor), form=None, judged=False, pasted="")
 
     @routes.post("/verdict")
     async def verdict(request: Request, parts: Parts, visitor: Operator) -> Response:
-        async with received(request, besides=_PAGE_FIELDS, action_unless_chosen=_any_action(visitor)) as upload:
-            return await _verdict(pages, request, parts, visitor, upload)
+        async with received(request, besides=_PAGE_FIELDS, action_unless_chosen=_any_action(visitor)) as sent:
+            return await _verdict(pages, request, parts, visitor, with_pasted(sent))
 
     @routes.post("/odd.csv")
     async def not_called(request: Request, parts: Parts, visitor: Operator) -> Response:
         async with AsyncExitStack() as opened:
-            upload = await opened.enter_async_context(received(request, besides=_PAGE_FIELDS))
+            upload = with_pasted(await opened.enter_async_context(received(request, besides=_PAGE_FIELDS)))
             asked = upload.request(parts.settings, visitor.actor)
             options = upload.options(parts.settings)
             rows = await odd_rows(parts.app, asked, upload.stream, file_name=upload.file_name, options=options)
@@ -72,7 +73,8 @@ def new_job_routes(pages: Pages, max_bytes: int) -> APIRouter:
 
     @routes.post("")
     async def submit(request: Request, parts: Parts, visitor: Operator) -> Response:
-        async with received(request, besides=_PAGE_FIELDS, action_unless_chosen=_any_action(visitor)) as upload:
+        async with received(request, besides=_PAGE_FIELDS, action_unless_chosen=_any_action(visitor)) as sent:
+            upload = with_pasted(sent)
             if _is_empty(upload) or not upload.has_action:
                 return await _verdict(pages, request, parts, visitor, upload)
             try:
@@ -107,6 +109,7 @@ async def _verdict(
         "form": upload.form,
         "has_action": upload.has_action,
         "no_list": _is_empty(upload),
+        "pasted": upload.besides.get(PASTED_FIELD, ""),
     }
     status = HTTPStatus.OK
     if refused is not None:

@@ -7,7 +7,6 @@ from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -18,7 +17,10 @@ from orchestrator import __version__
 from orchestrator.domain.figures import plural
 from orchestrator.domain.spans import span
 from orchestrator.web import formatting
+from orchestrator.web.action_words import action_words
+from orchestrator.web.addresses import query
 from orchestrator.web.display import display_of
+from orchestrator.web.job_groups import duration, rate
 from orchestrator.web.page_words import in_page_words
 from orchestrator.web.session import Visitor
 from orchestrator.web.shown import shown_text
@@ -49,6 +51,7 @@ class Pages:
             per_second=formatting.per_second,
             in_page_words=in_page_words,
             as_shown=shown_text,
+            action_words=action_words,
         )
         self._templates.globals.update(
             plural=plural,
@@ -58,6 +61,8 @@ class Pages:
             standing=formatting.standing,
             sign_of=formatting.sign_of,
             icon=icon,
+            duration=duration,
+            rate=rate,
             left=formatting.left,
             version=__version__,
             asset=asset,
@@ -97,12 +102,6 @@ def icon(name: str) -> Markup:
     return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>').format(
         asset("icons.svg"), name
     )
-
-
-def query(**parameters: object) -> str:
-    """A query string of what is given."""
-    given = {name: value for name, value in parameters.items() if value not in (None, "", ())}
-    return f"?{urlencode(given, doseq=True)}" if given else ""
 
 
 def go_to(request: Request, where: str) -> Response:

@@ -37,8 +37,9 @@ from orchestrator.http.faults import FaultsAnswered, told_over_http
 from orchestrator.http.uploads import is_upload
 from orchestrator.http.web_context import record_refused_change
 from orchestrator.telemetry.logger import get_logger
+from orchestrator.web.addresses import query
 from orchestrator.web.page_words import in_page_words
-from orchestrator.web.pages import Pages, go_to, is_fragment, query
+from orchestrator.web.pages import Pages, go_to, is_fragment
 from orchestrator.web.session import SignInFirst, Visitor
 from orchestrator.web.shown import SHOWN_FIELD, fields_sent, shown_text
 from orchestrator.web.typed import TYPED_FIELD, TYPED_FOR_FIELD, Untyped

@@ -13,7 +13,8 @@ from orchestrator.domain.spans import span
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, WebContext, origin_of, record_failed_sign_in
 from orchestrator.usecases.access.keys import failed_key_words, holder_of
 from orchestrator.usecases.access.sign_in import begin_session, end_session
-from orchestrator.web.pages import Pages, query
+from orchestrator.web.addresses import query
+from orchestrator.web.pages import Pages
 from orchestrator.web.session import (
     cookie_name,
     forget,

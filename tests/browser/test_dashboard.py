@@ -151,7 +151,7 @@ def test_devices_are_searched_and_filtered(admin: Browser) -> None:
     admin.waits_for(lambda: len(admin.driver.find_elements(By.CSS_SELECTOR, "#target-rows tbody tr")) == 1, "one row")
     admin.open("/jobs")
     admin.field("Search").send_keys("searched")
-    admin.waits_for(lambda: len(admin.driver.find_elements(By.CSS_SELECTOR, ".jobs > li")) == 1, "one job")
+    admin.waits_for(lambda: len(admin.driver.find_elements(By.CSS_SELECTOR, "tr.job")) == 1, "one job")
 
     admin.waits_for(lambda: "search=searched" in admin.driver.current_url, "an address that can be passed on")
 
@@ -222,7 +222,7 @@ def test_everything_can_be_done_with_the_keyboard_alone(
 
     press(Keys.TAB, Keys.TAB)
     press(installation.key("operator"), Keys.ENTER)
-    browser.heading("Jobs")
+    browser.heading("Running now")
     tab_to("New job")
     press(Keys.ENTER)
     browser.heading("New job")
@@ -251,7 +251,11 @@ def test_nothing_stands_in_the_way_of_a_screen_reader_and_nothing_is_cut_off(
     found: dict[str, object] = {}
 
     for page in (
+        "/",
         "/jobs",
+        "/display",
+        "/devices",
+        "/inventory",
         "/jobs/new",
         f"/jobs/{job}",
         "/schedules",
@@ -270,8 +274,9 @@ def test_nothing_stands_in_the_way_of_a_screen_reader_and_nothing_is_cut_off(
         admin.run(AXE)
         found[page] = admin.driver.execute_async_script(_AXE_RUN)
         assert admin.run("return document.documentElement.scrollWidth") <= width, page
-        if page in {"/jobs", f"/jobs/{job}"}:
-            pictured(admin, f"{'job' if page.endswith(job) else 'jobs'}-{'phone' if dark else 'wide'}")
+        names = {"/": "overview", "/jobs": "jobs", f"/jobs/{job}": "job"}
+        if page in names:
+            pictured(admin, f"{names[page]}-{'phone' if dark else 'wide'}")
     admin.driver.delete_all_cookies()
     admin.open("/sign-in")
     admin.run(AXE)

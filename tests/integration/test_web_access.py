@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
+import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -49,7 +51,10 @@ pytestmark = pytest.mark.enable_socket
 
 ANYBODY = None
 NEEDED = {
-    "GET /": ANYBODY,
+    "GET /": Role.VIEWER,
+    "GET /live": Role.VIEWER,
+    "GET /attention": Role.OPERATOR,
+    "POST /attention": Role.OPERATOR,
     "GET /sign-in": ANYBODY,
     "POST /sign-in": ANYBODY,
     "GET /sign-in/link": ANYBODY,
@@ -60,6 +65,9 @@ NEEDED = {
     "GET /sign-in/done": ANYBODY,
     "POST /sign-out": ANYBODY,
     "GET /jobs": Role.VIEWER,
+    "GET /jobs/many": Role.OPERATOR,
+    "POST /jobs/many": Role.OPERATOR,
+    "GET /jobs/reports.zip": Role.VIEWER,
     "GET /jobs/live": Role.VIEWER,
     "GET /jobs/{job_id}": Role.VIEWER,
     "GET /jobs/{job_id}/live": Role.VIEWER,
@@ -101,6 +109,10 @@ NEEDED = {
     "GET /health": Role.VIEWER,
     "GET /halt": Role.VIEWER,
     "GET /halt/banner": Role.VIEWER,
+    "GET /devices": Role.VIEWER,
+    "GET /devices/{device}": Role.VIEWER,
+    "GET /inventory": Role.VIEWER,
+    "POST /inventory/accept": Role.OPERATOR,
     "GET /display": Role.VIEWER,
     "POST /display": Role.VIEWER,
     "POST /halt": Role.OPERATOR,
@@ -152,7 +164,7 @@ async def test_each_page_lets_in_who_may_and_nobody_else(service: Service) -> No
                 if "sign" in route:
                     continue
                 method, _, path = route.partition(" ")
-                url = path.format(job_id=job, key_id="nokeyofours", name="nothing")
+                url = path.format(job_id=job, key_id="nokeyofours", name="nothing", device="nothing")
                 async with client.stream(method, url, headers={"X-CSRF-Token": token}) as answer:
                     seen[role, route] = answer.status_code
                     elsewhere = answer.headers.get("location", "")
@@ -168,6 +180,47 @@ async def test_each_page_lets_in_who_may_and_nobody_else(service: Service) -> No
         else:
             assert (status == 403) == (not role.includes(needed)), (role, route, status)
             assert status < 500, (role, route, status)
+
+
+async def test_the_first_page_says_what_needs_a_person_until_somebody_acknowledges_it(service: Service) -> None:
+    app = service.served.app
+    job = (await submitted(app, 3, name="<b>ring 2</b>")).id
+    await pause_job(app, job, by=SOMEBODY)
+    async with a_visitor(service, Role.OPERATOR) as client:
+        first = await client.get("/")
+        asked = await client.get(f"/attention?item=jobWaits:{job}")
+        token = await csrf_of(client)
+        nameless = await client.post("/attention", data={"csrf": token, "item": f"jobWaits:{job}"})
+        done = await client.post("/attention", data={"csrf": token, "item": f"jobWaits:{job}", "reason": "known"})
+        after = await client.get(done.headers["location"])
+
+    assert "Nothing is urgent," in first.text
+    assert "&lt;b&gt;ring 2&lt;/b&gt; is paused with 3 devices left." in first.text
+    assert f'href="/jobs/{job}#resume"' in first.text
+    assert asked.status_code == 200
+    assert nameless.status_code == 422
+    assert "Everything is fine." in after.text
+
+
+async def test_several_jobs_are_steered_after_one_page_that_says_what_happens_to_each(service: Service) -> None:
+    app = service.served.app
+    ids = [(await submitted(app, 3)).id for _ in range(3)]
+    await cancel_job(app, ids[0], by=SOMEBODY)
+    async with a_visitor(service, Role.OPERATOR) as client:
+        asked = await client.get("/jobs/many", params={"do": "pause", "job": ids})
+        form = form_on(asked.text, "/jobs/many")
+        await cancel_job(app, ids[1], by=SOMEBODY)
+        fields = {**form, "job": [ids[1], ids[2]], "reason": "CHG-1"}
+        done = await client.post("/jobs/many", data=fields)
+        reports = await client.get("/jobs/reports.zip", params={"job": ids})
+        nothing = await client.get("/jobs/many", params={"do": "pause", "job": "none"})
+
+    assert "Pause 2 jobs" in asked.text
+    assert "so nothing is to be paused" in asked.text
+    assert "Paused: 1 of 2 jobs" in done.text
+    assert (await describe_job(app, ids[2])).status == "paused"
+    assert zipfile.ZipFile(io.BytesIO(reports.content)).namelist() == [f"muster-{each}.csv" for each in reversed(ids)]
+    assert nothing.status_code == 422
 
 
 async def test_a_reader_chooses_theme_rows_and_clock_and_is_led_back(service: Service) -> None:

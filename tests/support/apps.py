@@ -130,6 +130,7 @@ async def submitted(
     by: Actor = SOMEBODY,
     brake: BrakeOptions | None = None,
     canary: int = 0,
+    name: str | None = None,
 ) -> Job:
     """A job of so many devices, or of this device list."""
     return await submit_job(
@@ -142,6 +143,7 @@ async def submitted(
             idempotency_key=idempotency_key,
             brake=brake or BrakeOptions(),
             canary=canary,
+            name=name,
         ),
         io.BytesIO(devices_csv(devices) if isinstance(devices, int) else devices),
         file_name="devices.csv",

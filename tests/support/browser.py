@@ -85,7 +85,7 @@ class Browser:
         self.open("/sign-in")
         self.driver.find_element(By.ID, "key").send_keys(key)
         self.button("Sign in").click()
-        self.heading("Jobs")
+        self.heading("Running now")
 
     def element(self, xpath: str) -> WebElement:
         """The one that can be seen."""
@@ -137,10 +137,11 @@ class Browser:
         return " ".join(shown.split())
 
     def count(self, status: str) -> int:
-        """How many devices of the job on the page stand so."""
-        path = f"//dl[contains(@class, 'counts')]/div[dt[normalize-space()={_quoted(status)}]]/dd"
-        shown = self._until(lambda: self.driver.find_element(By.XPATH, path).text, path)
-        return int(shown.replace(",", ""))
+        """How many devices of the job on the page stand so; a count of zero is left out there."""
+        self.element("//dl[contains(@class, 'counts')]")
+        path = f"//dl[contains(@class, 'counts')]/div[dt[normalize-space()={_quoted(status.capitalize())}]]/dd"
+        shown = [each.text for each in self.driver.find_elements(By.XPATH, path)[:1]]
+        return int(shown[0].replace(",", "")) if shown else 0
 
     def waits_for(self, what: Callable[[], T], named: str) -> T:
         """What it says, once it says anything."""

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from orchestrator.store.jobs.job_search import JobSearch
     from orchestrator.store.jobs.jobs import Jobs
     from orchestrator.store.jobs.notices import Notices
+    from orchestrator.store.jobs.past_jobs import PastJobs
+    from orchestrator.store.jobs.past_outcomes import PastOutcomes
     from orchestrator.store.jobs.reception import Reception
     from orchestrator.store.jobs.samples import Samples
     from orchestrator.store.jobs.saved_lists import SavedLists
@@ -82,6 +84,8 @@ _REPOSITORIES = {
     "attention": "orchestrator.store.work.attention:Attention",
     "audit": "orchestrator.store.access.audit:Audit",
     "sessions": "orchestrator.store.access.sessions:Sessions",
+    "past_jobs": "orchestrator.store.jobs.past_jobs:PastJobs",
+    "past_outcomes": "orchestrator.store.jobs.past_outcomes:PastOutcomes",
     "samples": "orchestrator.store.jobs.samples:Samples",
     "totals": "orchestrator.store.work.totals:Totals",
     "lists": "orchestrator.store.jobs.saved_lists:SavedLists",
@@ -115,6 +119,8 @@ class Transaction:
     attention: Attention
     audit: Audit
     sessions: Sessions
+    past_jobs: PastJobs
+    past_outcomes: PastOutcomes
     samples: Samples
     totals: Totals
     lists: SavedLists

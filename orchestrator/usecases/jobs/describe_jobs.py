@@ -137,6 +137,11 @@ async def list_jobs(app: App, *, limit: int, before: int | None = None, wanted: 
     return [replace(view, retried_by=retries.get(view.job.id, ())) for view in await _views(app, seen)]
 
 
+def timeless(view: JobView) -> JobView:
+    """The view without its forecast, which moves with the clock alone: that is no change."""
+    return replace(view, estimated_finish_at=None, seconds_left=None)
+
+
 async def standings_of(app: App, ids: Collection[JobId]) -> dict[JobId, JobView]:
     """How these jobs stand, without their error groups; a job that was removed is left out."""
     async with app.store.reading() as tx:

@@ -103,7 +103,8 @@ async def course_of(app: App, job_id: JobId) -> Course:
         if len(samples) > 1 and (ended - samples[-1].at).total_seconds() < EVERY:
             samples.pop()
         limit = samples[-1].per_second if job.status.is_final else _limit_of(app, job)
-        samples.append(Sample(ended, tally.accepted, tally.settled, limit))
+        # What was cancelled was never called: it is no part of the rate.
+        samples.append(Sample(ended, tally.accepted, max(tally.called, samples[-1].settled), limit))
     if job.finished_at is not None:
         events.append((job.finished_at, EventKind.ENDED))
     return Course(tuple(samples), tuple(spans(events)), job.status.is_at_rest)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
-from dataclasses import replace
 from typing import Generic, TypeVar
+from zoneinfo import ZoneInfo
 
 from orchestrator.app import App
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.job_filter import JobFilter
 from orchestrator.engine.stop import StopSignal
 from orchestrator.telemetry.logger import get_logger
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_jobs
+from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_jobs, timeless
+from orchestrator.usecases.operations.describe_overview import Overview, Overviews
 
 log = get_logger(__name__)
 
@@ -27,6 +28,7 @@ class Watch:
 
     def __init__(self, app: App, stop: StopSignal) -> None:
         self._app, self._stop = app, stop
+        self.overviews = Overviews(app)
         self._topics: dict[Hashable, _Topic[object]] = {}
 
     def job(self, job_id: str) -> AsyncIterator[JobView]:
@@ -34,7 +36,7 @@ class Watch:
         return self._follow(
             ("job", job_id),
             lambda: describe_job(self._app, job_id),
-            alike=lambda one, other: _timeless(one) == _timeless(other),
+            alike=lambda one, other: timeless(one) == timeless(other),
             ends=lambda view: view.status.is_final,
         )
 
@@ -43,7 +45,16 @@ class Watch:
         return self._follow(
             ("jobs", wanted, limit),
             lambda: list_jobs(self._app, wanted=wanted, limit=limit),
-            alike=lambda ones, others: [*map(_timeless, ones)] == [*map(_timeless, others)],
+            alike=lambda ones, others: [*map(timeless, ones)] == [*map(timeless, others)],
+            ends=lambda _: False,
+        )
+
+    def overview(self, zone: ZoneInfo) -> AsyncIterator[Overview]:
+        """The overview by the clock of a zone, and again whenever something of it has changed."""
+        return self._follow(
+            ("overview", zone.key),
+            lambda: self.overviews.describe(zone),
+            alike=lambda one, other: one.timeless == other.timeless,
             ends=lambda _: False,
         )
 
@@ -128,8 +139,3 @@ class _Topic(Generic[T]):
         self.version += 1
         self._changed.set()
         self._changed = asyncio.Event()
-
-
-def _timeless(view: JobView) -> JobView:
-    """The forecast moves with the clock alone: that is no news."""
-    return replace(view, estimated_finish_at=None, seconds_left=None)

@@ -48,6 +48,10 @@
 
   function settled(root) {
     localTimes(root);
+    for (const id of opened) {
+      const fold = document.getElementById(id);
+      if (fold) fold.checked = true;
+    }
     const form = document.querySelector("form[data-upload]");
     if (form) ready(form);
   }
@@ -55,6 +59,8 @@
   document.addEventListener("DOMContentLoaded", () => {
     settled(document);
     showClock();
+    // An address such as /jobs/ID#retry opens that dialog; without scripts it leads to the form on the page.
+    if (/^#[a-z-]+$/.test(location.hash)) document.querySelector(`[data-opens="${location.hash.slice(1)}"]`)?.click();
     // A schedule follows the wall clock of whoever adds it, unless they say otherwise.
     const zone = document.querySelector("[data-zones]");
     if (zone) {
@@ -105,7 +111,7 @@
   function outdate(event) {
     const form = event.target.closest("form[data-judged]");
     if (!form || !event.target.closest(".judged")) return;
-    const isTyped = event.type === "input" && event.target.matches("input:not([type=checkbox], [type=radio], [type=file])");
+    const isTyped = event.type === "input" && event.target.matches("textarea, input:not([type=checkbox], [type=radio], [type=file])");
     judge(form, isTyped ? 600 : 50);
   }
   function judge(form, delay) {
@@ -188,6 +194,20 @@
   document.addEventListener("htmx:beforeRequest", (event) => {
     const leafed = document.querySelectorAll("#target-rows table").length > 1;
     if (leafed && event.detail.elt.matches("[data-follows]")) event.preventDefault();
+  });
+
+  // Rows that somebody has selected stay where they are; groups that were opened stay open.
+  const opened = new Set();
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches(".folds")) return;
+    if (event.target.checked) opened.add(event.target.id);
+    else opened.delete(event.target.id);
+  });
+  document.addEventListener("htmx:sseBeforeMessage", (event) => {
+    if (event.target.matches("[data-holds-selection]") && event.target.querySelector(".pick input:checked")) event.preventDefault();
+    // Text that is being marked would be lost with the part of the page that it stands in.
+    const marked = getSelection();
+    if (marked && !marked.isCollapsed && event.target.contains(marked.anchorNode)) event.preventDefault();
   });
 
   // A browser keeps six connections to a host at most, for all its tabs: one that nobody looks at lets go of its own

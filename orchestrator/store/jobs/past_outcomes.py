@@ -1,0 +1,49 @@
+"""What became of the devices of past jobs, summed for each job; and the runs that were missed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.domain.job import Tally
+from orchestrator.domain.schedule import OccurrenceStatus
+from orchestrator.store.engine.rows import BatchRow, JobRow, OccurrenceRow, ScheduleRow
+
+_PARTS = (
+    BatchRow.waiting,
+    BatchRow.sending,
+    BatchRow.accepted,
+    BatchRow.failed,
+    BatchRow.uncertain,
+    BatchRow.cancelled,
+)
+
+
+class PastOutcomes:
+    """Queries over jobs by the time at which they started; none of them commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def since(self, begin: datetime) -> list[tuple[datetime, Tally]]:
+        """When each job started that started at `begin` or later, and its tally."""
+        query = (
+            select(JobRow.started_at, *(func.sum(part) for part in _PARTS))
+            .join(BatchRow, BatchRow.job_number == JobRow.number)
+            .where(JobRow.started_at >= begin)
+            .group_by(JobRow.number, JobRow.started_at)
+        )
+        rows = await self._connection.execute(query)
+        return [(at, Tally(*map(int, counts))) for at, *counts in rows if at is not None]
+
+    async def missed_since(self, begin: datetime) -> list[tuple[datetime, str]]:
+        """When a run was due that was missed, and the name of its schedule."""
+        query = (
+            select(OccurrenceRow.at, ScheduleRow.name)
+            .join(ScheduleRow, ScheduleRow.number == OccurrenceRow.schedule_number)
+            .where(OccurrenceRow.at >= begin, OccurrenceRow.status == OccurrenceStatus.MISSED)
+            .order_by(OccurrenceRow.at)
+        )
+        return [(at, str(name)) for at, name in await self._connection.execute(query)]

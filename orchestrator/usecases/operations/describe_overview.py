@@ -1,0 +1,141 @@
+"""The first page: is everything fine, what runs, what is next, and what became of the last nights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from orchestrator.app import App
+from orchestrator.domain.attention import SubjectKind
+from orchestrator.domain.due import window_of
+from orchestrator.domain.ids import JobId
+from orchestrator.domain.job import Tally
+from orchestrator.domain.nights import Night, begin_of_nights, last_nights
+from orchestrator.domain.zones import zone_of
+from orchestrator.usecases.jobs.describe_jobs import timeless
+from orchestrator.usecases.operations.describe_lanes import LaneView, list_lanes
+from orchestrator.usecases.operations.describe_status import StatusView, describe_status
+from orchestrator.usecases.operations.list_attention import list_attention
+from orchestrator.usecases.schedules.describe_schedules import OccurrenceView, ScheduleView, preview_all
+
+AHEAD = timedelta(hours=24)
+MOST_RUNS = 48
+"""Runs of one schedule that are drawn; of one that runs more often only the first is."""
+
+_NO_TIME = datetime.min.replace(tzinfo=UTC)
+_PAST_FOR = timedelta(seconds=10)
+_URGENT_FOR = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """A run to come: until when its calls take at the present pace, and when its window ends; None where unknown."""
+
+    at: datetime
+    ends_at: datetime | None
+    window_ends_at: datetime | None
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSchedule:
+    """The runs of one schedule within the time ahead, and the blackouts that touch it."""
+
+    name: str
+    devices: int
+    runs: tuple[PlannedRun, ...]
+    blackouts: tuple[tuple[datetime, datetime, str], ...]
+    is_frequent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How the installation stands at `now`; `last_day` sums the jobs that started within 24 hours."""
+
+    now: datetime
+    status: StatusView
+    plan: tuple[PlannedSchedule, ...]
+    nights: tuple[Night, ...]
+    last_day: Tally
+    lanes: tuple[LaneView, ...]
+
+    @property
+    def timeless(self) -> Overview:
+        """The overview without what moves with the clock alone, to tell whether anything has changed."""
+        running = tuple(map(timeless, self.status.running))
+        return replace(self, now=_NO_TIME, status=replace(self.status, running=running))
+
+
+class Overviews:
+    """Describes the overview again and again; the sums over past jobs are read at most every ten seconds."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._urgent: tuple[datetime, frozenset[JobId]] | None = None
+        self._past: tuple[datetime, Sequence[tuple[datetime, Tally]], Sequence[tuple[datetime, str]]] | None = None
+
+    async def urgent_jobs(self) -> frozenset[JobId]:
+        """The ids of the jobs that need attention, as they were at most two seconds ago."""
+        now = self._app.clock.now()
+        if self._urgent is None or now - self._urgent[0] >= _URGENT_FOR:
+            items = await list_attention(self._app)
+            ids = frozenset(JobId(item.subject) for item in items if item.subject_kind is SubjectKind.JOB)
+            self._urgent = (now, ids)
+        return self._urgent[1]
+
+    async def describe(self, zone: ZoneInfo) -> Overview:
+        """The overview now, its nights by the clock of `zone`."""
+        app = self._app
+        status = await describe_status(app)
+        lanes = await list_lanes(app)
+        now = app.clock.now()
+        outcomes, missed = await self._outcomes(now)
+        day = sum((tally for at, tally in outcomes if now - at <= AHEAD), Tally())
+        return Overview(
+            now=now,
+            status=status,
+            plan=await _plan(app, status.upcoming, now),
+            nights=tuple(last_nights(outcomes, missed, now=now, zone=zone)),
+            last_day=day,
+            lanes=tuple(lanes),
+        )
+
+    async def _outcomes(self, now: datetime) -> tuple[Sequence[tuple[datetime, Tally]], Sequence[tuple[datetime, str]]]:
+        if self._past is None or now - self._past[0] >= _PAST_FOR:
+            # Every zone's nights lie in it: their noons are less than a day apart.
+            begin = begin_of_nights(now, zone_of("UTC")) - timedelta(days=1)
+            async with self._app.store.reading() as tx:
+                self._past = (now, await tx.past_outcomes.since(begin), await tx.past_outcomes.missed_since(begin))
+        return self._past[1:]
+
+
+async def _plan(app: App, upcoming: Sequence[ScheduleView], now: datetime) -> tuple[PlannedSchedule, ...]:
+    until = now + AHEAD
+    soon = [view for view in upcoming if view.upcoming[0].at < until]
+    runs = await preview_all(app, soon, until=until, most=MOST_RUNS)
+    return tuple(_planned(view, runs.get(view.schedule.name), now) for view in soon)
+
+
+def _planned(view: ScheduleView, runs: Sequence[OccurrenceView] | None, now: datetime) -> PlannedSchedule:
+    zone = zone_of(view.schedule.recurrence.timezone)
+    spans = [(*blackout.span(zone), blackout.words) for blackout in view.blackouts]
+    return PlannedSchedule(
+        name=view.schedule.name,
+        devices=view.version.devices if view.version else 0,
+        runs=tuple(_run(view, instant) for instant in (view.upcoming if runs is None else runs)),
+        blackouts=tuple(span for span in spans if span[0] < now + AHEAD and span[1] > now),
+        is_frequent=runs is None,
+    )
+
+
+def _run(view: ScheduleView, instant: OccurrenceView) -> PlannedRun:
+    takes = view.forecast.seconds if view.forecast else None
+    window = window_of(view.schedule, instant.at, view.blackouts)
+    return PlannedRun(
+        at=instant.at,
+        ends_at=None if takes is None else instant.at + timedelta(seconds=takes),
+        window_ends_at=None if window is None else window.ends,
+        marks=instant.marks,
+    )

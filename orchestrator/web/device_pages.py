@@ -1,0 +1,103 @@
+"""Devices by name: the search over all inventories, the story of one device, and the inventories themselves."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from orchestrator.app import App
+from orchestrator.domain.inventory import InventoryDevice
+from orchestrator.http.web_context import MOST_OF_A_BODY, Parts
+from orchestrator.inventory.contents import NoInventory, describe_inventory, search_inventory
+from orchestrator.inventory.device_history import describe_devices
+from orchestrator.inventory.refresh_inventory import accept_inventory
+from orchestrator.store.jobs.inventory import Inventory
+from orchestrator.web.device_story import call_words, last_days, sentence
+from orchestrator.web.display import display_of
+from orchestrator.web.move_forms import said
+from orchestrator.web.pages import Pages
+from orchestrator.web.session import Operator, Viewer
+
+MOST_FOUND = 50
+_Name = Annotated[str, Query(max_length=200)]
+
+
+def device_pages(pages: Pages) -> APIRouter:
+    """The pages below /devices and /inventory."""
+    routes = APIRouter(max_body_size=MOST_OF_A_BODY)
+
+    @routes.get("/devices")
+    async def devices(request: Request, parts: Parts, _: Viewer, search: _Name = "", tenant: _Name = "") -> Response:
+        text = search.replace("\x00", "").strip()
+        names = [tenant] if tenant in parts.app.tenants else sorted(parts.app.tenants)
+        found, without = await _search(parts.app, names, text)
+        return pages.show(
+            request,
+            "devices.html",
+            found=found[:MOST_FOUND],
+            is_cut=len(found) > MOST_FOUND,
+            without=without,
+            search=text,
+            tenant=tenant,
+            tenants=sorted(parts.app.tenants),
+        )
+
+    @routes.get("/devices/{device}")
+    async def device(request: Request, parts: Parts, _: Viewer, device: str, tenant: _Name = "") -> Response:
+        name = tenant if tenant in parts.app.tenants else parts.settings.usual_tenant
+        [history] = await describe_devices(parts.app, name, device, allow_several=False)
+        now = parts.app.clock.now()
+        return pages.show(
+            request,
+            "device.html",
+            history=history,
+            device=history.device,
+            said=sentence(history.calls),
+            days=last_days(history.calls, now, display_of(request).clock),
+            call_words=call_words,
+        )
+
+    @routes.get("/inventory")
+    async def inventory(request: Request, parts: Parts, _: Viewer) -> Response:
+        found = [await _inventory(parts.app, name) for name in sorted(parts.app.tenants)]
+        now = parts.app.clock.now()
+        return pages.show(request, "inventory.html", inventories=found, now=now, max_age=parts.app.inventory_max_age)
+
+    @routes.post("/inventory/accept")
+    async def accept(
+        parts: Parts,
+        visitor: Operator,
+        tenant: Annotated[str, Form(max_length=200)],
+        reason: Annotated[str, Form(max_length=2000)] = "",
+    ) -> Response:
+        await accept_inventory(parts.app, tenant, by=visitor.actor, reason=said(reason))
+        return RedirectResponse("/inventory", 303)
+
+    return routes
+
+
+async def _search(app: App, tenants: list[str], text: str) -> tuple[list[tuple[str, InventoryDevice]], list[str]]:
+    """The devices that fit with their tenant, and the tenants that have no inventory."""
+    found: list[tuple[str, InventoryDevice]] = []
+    without = []
+    for name in tenants:
+        try:
+            if text:
+                found += [(name, each) for each in await search_inventory(app, name, text, limit=MOST_FOUND + 1)]
+            else:
+                await describe_inventory(app, name)
+        except NoInventory:
+            without.append(name)
+    return found, without
+
+
+async def _inventory(app: App, tenant: str) -> dict[str, Any]:
+    current: Inventory | None
+    pending: Inventory | None
+    try:
+        current, pending = await describe_inventory(app, tenant)
+    except NoInventory:
+        current, pending = None, None
+    return {"tenant": tenant, "current": current, "pending": pending}

@@ -1,0 +1,137 @@
+"""What happened to a job, in one numbered line of events: who did what, and what Graph and the brake did; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from orchestrator.domain.access import AuditEntry
+from orchestrator.domain.course import EventKind, Span
+from orchestrator.domain.job import JobStatus
+from orchestrator.domain.mending import may_mend
+from orchestrator.domain.spans import span
+from orchestrator.domain.target import TargetStatus
+from orchestrator.usecases.jobs.describe_jobs import ErrorView, JobView
+from orchestrator.web.formatting import standing
+
+MOST = 14
+"""Events that are shown: the first, and the last ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """One event: what happened in bold, and the rest beside it; `number` marks it in the chart."""
+
+    at: datetime
+    title: str
+    detail: str = ""
+    number: int = 0
+
+
+def timeline(view: JobView, audit: Iterable[AuditEntry], spans: Iterable[Span]) -> list[TimelineEvent]:
+    """The events of a job, oldest first; of very many the middle is left out."""
+    found = sorted([*_from_job(view), *_from_audit(audit), *_from_spans(spans)], key=lambda event: event.at)
+    if len(found) > MOST:
+        found = [found[0], *found[-(MOST - 1) :]]
+    return [replace(event, number=number) for number, event in enumerate(found, start=1)]
+
+
+def _from_job(view: JobView) -> Iterator[TimelineEvent]:
+    job = view.job
+    yield TimelineEvent(job.submitted_at, "Submitted", _by(job.submitted_by, job.submit_reason))
+    if job.started_at is not None:
+        yield TimelineEvent(job.started_at, "First call")
+    if job.finished_at is not None and view.status is JobStatus.FINISHED:
+        yield TimelineEvent(job.finished_at, standing(view.status, view.tally)[1])
+
+
+def _from_audit(audit: Iterable[AuditEntry]) -> Iterator[TimelineEvent]:
+    for entry in audit:
+        words = _DONE.get(entry.what)
+        if words is not None:
+            yield TimelineEvent(entry.at, words, _by(entry.who, entry.reason))
+
+
+def _from_spans(spans: Iterable[Span]) -> Iterator[TimelineEvent]:
+    for each in spans:
+        if each.kind is EventKind.BRAKED:
+            yield TimelineEvent(each.begins_at, "Stopped by the brake")
+        elif each.kind is EventKind.STOPPED:
+            yield TimelineEvent(each.begins_at, "Stopped")
+        elif each.kind is EventKind.OUTAGE:
+            lasted = "" if each.ends_at is None else f"for {span((each.ends_at - each.begins_at).total_seconds())}"
+            yield TimelineEvent(each.begins_at, "Graph was out", lasted)
+
+
+def _by(who: str, reason: str | None) -> str:
+    return f"by {who}: {reason}" if reason else f"by {who}"
+
+
+_DONE = {
+    "job.paused": "Paused",
+    "job.resumed": "Resumed",
+    "job.cancelled": "Cancelled",
+    "job.reprioritised": "Priority changed",
+    "job.retried": "Retried",
+    "job.rebound": "Moved to the tenant's present lane",
+}
+
+
+def verdict(view: JobView, *, permanent: int, left: str | None) -> tuple[str, str]:
+    """How a job stands, as (the fact, what follows from it)."""
+    tally, status = view.tally, view.status
+    total = f"{tally.total:,} device{'' if tally.total == 1 else 's'}"
+    if status in {JobStatus.QUEUED, JobStatus.RUNNING}:
+        share = 100 * tally.called // tally.total if tally.total else 0
+        begin = f"About {left} left." if left else "It runs." if status is JobStatus.RUNNING else "It waits."
+        return begin, f"{tally.called:,} of {total} called, {share} %."
+    if tally.waiting + tally.sending:
+        return f"{tally.waiting + tally.sending:,} of {total} not called yet.", _failures(view, permanent)
+    if tally.cancelled:
+        return f"{tally.cancelled:,} of {total} were never called.", _failures(view, permanent)
+    if tally.failed:
+        return f"{tally.failed:,} of {total} failed.", _failures(view, permanent)
+    if tally.uncertain:
+        return (
+            f"{tally.uncertain:,} of {total} are uncertain.",
+            "No answer came that can be trusted.",
+        )
+    return f"All {total} accepted.", "Graph took every request and will relay it."
+
+
+def _failures(view: JobView, permanent: int) -> str:
+    failed = view.tally.failed
+    if not failed:
+        return ""
+    if failed == permanent:
+        return "None of them may succeed on another attempt."
+    again = f", {permanent:,} will fail again" if permanent else ""
+    return f"{failed - permanent:,} may succeed on another attempt{again}."
+
+
+ErrorGroups = list[tuple[str, str, str, list[ErrorView], str]]
+
+
+def error_groups(view: JobView) -> ErrorGroups:
+    """Failures by what helps: (title, icon, colour, errors, the status to retry or "export")."""
+    failed = [error for error in view.errors if error.status is TargetStatus.FAILED]
+    may = [error for error in failed if may_mend(error.status, error.http_status)]
+    never = [error for error in failed if not may_mend(error.status, error.http_status)]
+    open_ones = [error for error in view.errors if error.status is TargetStatus.UNCERTAIN]
+    found: ErrorGroups = [
+        (f"{_count(may)} may succeed on another attempt", "rotate-cw", "good", may, "failed"),
+        (f"{_count(never)} will fail again", "circle-x", "bad", never, "export"),
+        (
+            f"{_count(open_ones)} uncertain: no answer to be trusted",
+            "circle-alert",
+            "doubt",
+            open_ones,
+            "uncertain",
+        ),
+    ]
+    return [group for group in found if group[3]]
+
+
+def _count(errors: Sequence[ErrorView]) -> str:
+    return f"{sum(error.count for error in errors):,}"

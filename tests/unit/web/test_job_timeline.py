@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orchestrator.domain.access import AuditEntry
+from orchestrator.domain.course import EventKind, Span
+from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.web.job_timeline import MOST, timeline, verdict
+from tests.unit.web.test_job_groups import a_view
+
+BEGIN = datetime(2026, 12, 1, 11, 0, tzinfo=UTC)
+
+
+def an_entry(minutes: int, what: str) -> AuditEntry:
+    return AuditEntry(minutes, BEGIN + timedelta(minutes=minutes), "admin", "", what, "a", "helpdesk call")
+
+
+def test_the_events_of_a_job_stand_in_one_numbered_line() -> None:
+    outage = Span(EventKind.OUTAGE, BEGIN + timedelta(minutes=3), BEGIN + timedelta(minutes=4))
+    audit = [an_entry(0, "job.submitted"), an_entry(1, "job.paused"), an_entry(2, "job.resumed")]
+
+    events = timeline(a_view("a", 1), audit, [outage])
+
+    assert [event.title for event in events] == [
+        "Submitted",
+        "First call",
+        "Finished, 10 failed",
+        "Paused",
+        "Resumed",
+        "Graph was out",
+    ]
+    assert [event.number for event in events] == [*range(1, 7)]
+    assert events[3].detail == "by admin: helpdesk call"
+    assert events[5].detail == "for 1 min 00 s"
+
+
+def test_of_very_many_events_the_first_and_the_last_are_told() -> None:
+    events = timeline(a_view("a", 1), [an_entry(minute, "job.paused") for minute in range(1, 50)], [])
+
+    assert len(events) == MOST
+    assert events[0].title == "Submitted"
+    assert events[-1].at == BEGIN + timedelta(minutes=49)
+
+
+@pytest.mark.parametrize(
+    ("status", "tally", "permanent", "said"),
+    [
+        (
+            JobStatus.FINISHED,
+            Tally(accepted=3),
+            0,
+            ("All 3 devices accepted.", "Graph took every request and will relay it."),
+        ),
+        (
+            JobStatus.FINISHED,
+            Tally(accepted=7, failed=3),
+            1,
+            ("3 of 10 devices failed.", "2 may succeed on another attempt, 1 will fail again."),
+        ),
+        (
+            JobStatus.FINISHED,
+            Tally(failed=1),
+            1,
+            ("1 of 1 device failed.", "None of them may succeed on another attempt."),
+        ),
+        (JobStatus.RUNNING, Tally(waiting=3, accepted=1), 0, ("About 4 s left.", "1 of 4 devices called, 25 %.")),
+        (JobStatus.STOPPED, Tally(waiting=3, accepted=1), 0, ("3 of 4 devices not called yet.", "")),
+    ],
+)
+def test_one_sentence_says_how_a_job_stands(
+    status: JobStatus, tally: Tally, permanent: int, said: tuple[str, str]
+) -> None:
+    view = replace(a_view("a", 1, status), tally=tally)
+
+    assert verdict(view, permanent=permanent, left="4 s") == said
