@@ -9,7 +9,6 @@ from enum import StrEnum
 from random import Random
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from orchestrator.domain.attention import CredentialFacts
 from orchestrator.domain.batch import ErrorGroup
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.caller import Caller
@@ -27,6 +26,7 @@ from orchestrator.telemetry.metering import Metering
 from orchestrator.throttle.protocol import Throttle
 
 if TYPE_CHECKING:
+    from orchestrator.domain.attention import CredentialFacts
     from orchestrator.telemetry.metrics import Metrics
 
 

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 from orchestrator import __version__
 from orchestrator.app import App, Connection, Messenger, Reads
-from orchestrator.domain.attention import CredentialFacts
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SchemaTooNew, SettingsInvalid, SignInRefused, StoreUnavailable
@@ -51,6 +50,7 @@ from orchestrator.telemetry.traces import set_up_traces
 from orchestrator.throttle.protocol import Throttle
 
 if TYPE_CHECKING:
+    from orchestrator.domain.attention import CredentialFacts
     from orchestrator.graph.auth import SignIn
     from orchestrator.graph.certificates import KeyFiles
     from orchestrator.graph.sign_in_threads import SignInThreads
@@ -206,6 +206,8 @@ class Connections:
 
     def credential_ends(self) -> list[CredentialFacts]:
         """When the certificates of the tenants end, and the secrets of which the settings say so."""
+        from orchestrator.domain.attention import CredentialFacts  # noqa: PLC0415 - only who looks for attention
+
         found = []
         for each in self._settings.tenants.values():
             if each.client_certificate is not None:

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,6 +62,8 @@ def _some(wanted: str, names: Sequence[str], most: int = 10) -> str:
     """The names, or where there are many those most like the wanted one."""
     if len(names) <= most:
         return ", ".join(names)
+    from difflib import get_close_matches  # noqa: PLC0415 - only a wrong name needs it
+
     near = get_close_matches(wanted, names, most) or names[:most]
     return f"{', '.join(near)} … {len(names)} in all"
 
