@@ -13,13 +13,28 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import fairness, free, intake, lanes, large, memory, picture, pruning, slow, start, throttled, web
+from benchmarks import (
+    fairness,
+    free,
+    intake,
+    inventory,
+    lanes,
+    large,
+    memory,
+    picture,
+    pruning,
+    slow,
+    start,
+    throttled,
+    web,
+)
 from benchmarks.figures import Section, table
 from orchestrator.telemetry.logs import set_up_logs
 from tests.support.checkout import ROOT
 
 SECTIONS: dict[str, Callable[[Path, int], Section]] = {
     "intake": intake.measure,
+    "inventory": inventory.measure,
     "throttled": throttled.measure,
     "fairness": fairness.measure,
     "free": free.measure,

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, String, Text, and_, delete, func, insert, or_, select, update
@@ -166,9 +167,9 @@ class Inventories:
         """How many of these managed device ids the inventory has; one statement, however many ids."""
         given = _given(self._connection, "key")
         query = (
-            select(func.count())
+            select(func.count(InventoryDeviceRow.id))
             .select_from(given)
-            .join(
+            .outerjoin(
                 InventoryDeviceRow,
                 and_(InventoryDeviceRow.inventory == number, InventoryDeviceRow.id == given.c.key),
             )
@@ -187,12 +188,15 @@ class Inventories:
         query = (
             select(given.c.key, *_DEVICE)
             .select_from(given)
-            .join(InventoryDeviceRow, and_(InventoryDeviceRow.inventory == number, column == given.c.key))
-            .order_by(InventoryDeviceRow.id)
+            # An outer join, because SQLite would scan the inventory and parse the keys anew for each device otherwise.
+            .outerjoin(InventoryDeviceRow, and_(InventoryDeviceRow.inventory == number, column == given.c.key))
         )
         found: defaultdict[str, list[InventoryDevice]] = defaultdict(list)
         for key, *values in await self._connection.execute(query, json_rows.payload({"key": key} for key in keys)):
-            found[key].append(InventoryDevice(*values))
+            if values[0] is not None:
+                found[key].append(InventoryDevice(*values))
+        for devices in found.values():
+            devices.sort(key=attrgetter("id"))
         return dict(found)
 
     async def of_users(self, number: InventoryNumber, users: Collection[str]) -> list[InventoryDevice]:
@@ -201,12 +205,13 @@ class Inventories:
         query = (
             select(*_DEVICE)
             .select_from(given)
-            .join(InventoryDeviceRow, InventoryDeviceRow.user_id == given.c.user)
-            .where(InventoryDeviceRow.inventory == number)
-            .order_by(InventoryDeviceRow.id)
+            .outerjoin(
+                InventoryDeviceRow,
+                and_(InventoryDeviceRow.inventory == number, InventoryDeviceRow.user_id == given.c.user),
+            )
         )
         found = await self._connection.execute(query, json_rows.payload({"user": user} for user in users))
-        return [InventoryDevice(*row) for row in found]
+        return sorted((InventoryDevice(*row) for row in found if row[0] is not None), key=attrgetter("id"))
 
     async def page_after(self, number: InventoryNumber, last: str, *, limit: int) -> list[InventoryDevice]:
         """Devices in the order of their ids, those after the id `last`."""
