@@ -50,6 +50,7 @@ from orchestrator.usecases.schedules.resume_schedule import resume_schedule
 from orchestrator.usecases.schedules.run_schedule import run_schedule
 from orchestrator.usecases.schedules.schedule_json import schedule_row
 from orchestrator.usecases.schedules.start_occurrence import MAKING, ByHand, Making, OccurrenceLost, start_occurrence
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, targets_of
 from tests.support.clock import START, ManualClock
 from tests.support.schedules import a_list, a_schedule, history_of, statuses_of
@@ -414,9 +415,27 @@ async def test_a_next_time_that_cannot_be_right_costs_one_row_that_says_so(
     clock.advance(hours=100)
     await fire_schedules(app)
 
-    [lost] = [each for each in await history_of(app) if "could not be read" in (each.reason or "")]
-    assert lost.status is OccurrenceStatus.MISSED
+    history = await history_of(app)
+    assert sorted(each.status for each in history) == [OccurrenceStatus.MISSED, OccurrenceStatus.STARTED]
+    assert sum("could not be read" in (each.reason or "") for each in history) == 1
     assert (await describe_schedule(app, "nightly")).schedule.next_at == clock.now() + timedelta(minutes=1)
+
+
+async def test_a_paused_schedule_whose_next_time_cannot_be_right_goes_on_with_one_row_that_says_so(
+    app: App, clock: ManualClock
+) -> None:
+    await a_list(app)
+    await a_schedule(app, recurrence=Every(timedelta(minutes=1), clock.now()))
+    await pause_schedule(app, "nightly", by=SOMEBODY)
+    async with app.store.transaction() as tx:
+        await tx.connection.execute(text("UPDATE schedules SET next_at = 'never'"))
+
+    clock.advance(hours=100)
+    resumed = await resume_schedule(app, "nightly", by=SOMEBODY)
+
+    [lost] = await history_of(app)
+    assert (lost.status, "could not be read" in (lost.reason or "")) == (OccurrenceStatus.SKIPPED, True)
+    assert resumed.schedule.next_at == clock.now() + timedelta(minutes=1)
 
 
 async def test_a_paused_schedule_makes_no_job_and_its_history_says_so_when_it_goes_on(

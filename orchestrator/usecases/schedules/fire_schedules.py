@@ -136,10 +136,17 @@ async def _decide_due(app: App, number: ScheduleNumber) -> Making | None:
 
 
 async def _work_out_next(app: App, tx: Transaction, schedule: Schedule, *, now: datetime) -> datetime | None:
-    """The first moment that may still start, where the row no longer says it; one row tells of those before it."""
+    """The newest moment that may still start, else the next one, where the row no longer says it.
+
+    One row tells of those before it.
+    """
     earliest = now - schedule.rules.start_within - schedule.rules.jitter
     latest = (await tx.occurrences.latest_of([schedule.number])).get(schedule.number)
     known_until = max(earliest, schedule.created_at, latest.at if latest is not None else earliest)
+    first = next((each.at for each in schedule.recurrence.occurrences(known_until)), None)
+    if first is not None and first <= now:
+        due = await asyncio.to_thread(due_occurrences, schedule, first, now)
+        first = known_until = due.occurrences[-1] if due.occurrences else first
     words = (
         "The time of the next run could not be read and was worked out again from the schedule. "
         f"Runs that were due before {_occurrence(known_until)} and have no row here were not started"
@@ -148,7 +155,7 @@ async def _work_out_next(app: App, tx: Transaction, schedule: Schedule, *, now: 
     at = now.replace(microsecond=0) - timedelta(seconds=1)
     await tx.occurrences.add([OccurrenceFacts(schedule.number, at, OccurrenceStatus.MISSED, words, now)])
     await _tell_missed(app, tx, schedule, at, f"{words}.")
-    return next((each.at for each in schedule.recurrence.occurrences(known_until)), None)
+    return first
 
 
 async def _decide_again(app: App, number: ScheduleNumber, at: datetime) -> Making | None:

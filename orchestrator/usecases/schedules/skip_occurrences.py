@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from orchestrator.domain.due import DueOccurrences, due_occurrences
 from orchestrator.domain.errors import UnknownZone
@@ -17,6 +17,13 @@ async def skip_passed(tx: Transaction, schedule: Schedule, reason: str, *, now: 
     if schedule.next_at is None:
         return None
     try:
+        if schedule.next_at_is_lost:
+            # Nobody knows what has come: one row a second ago, beside which a moment of right now keeps its own.
+            next_at = next((each.at for each in schedule.recurrence.occurrences(now)), None)
+            lost = f"{reason}; the time of its next run could not be read and was worked out again"
+            row = OccurrenceFacts(schedule.number, now - timedelta(seconds=1), OccurrenceStatus.SKIPPED, lost, now)
+            await tx.occurrences.add([row])
+            return next_at
         # Years of minutes take seconds to count, and calls must go on meanwhile.
         passed = await asyncio.to_thread(due_occurrences, schedule, schedule.next_at, now)
     except UnknownZone:
