@@ -119,7 +119,6 @@ def job_row(view: JobView) -> dict[str, Any]:
     counts, intake = whole.pop("counts"), whole.pop("intake")
     whole.pop("errors")
     whole.pop("brake")
-    whole["retriedBy"] = ", ".join(whole["retriedBy"])
     waiting = whole.pop("waitingFor")
     retried_by = " ".join(whole.pop("retriedBy"))
     return {**whole, **counts, **intake, "retriedBy": retried_by, "waitingFor": waiting and waiting["message"]}

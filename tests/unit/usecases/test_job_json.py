@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 from orchestrator.domain.action import Action
@@ -138,3 +139,9 @@ def _a_view() -> JobView:
     )
     tally = Tally(accepted=981, failed=8, uncertain=1)
     return JobView(job, JobStatus.FINISHED, tally, (error,), NOON + timedelta(hours=1))
+
+
+def test_a_row_names_the_retries_of_a_job_with_a_blank_between() -> None:
+    view = replace(_a_view(), retried_by=(JobId("bcdf"), JobId("ghjk")))
+
+    assert job_row(view)["retriedBy"] == "bcdf ghjk"
