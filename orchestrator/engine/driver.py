@@ -11,7 +11,6 @@ from typing import Any
 
 from orchestrator.app import App
 from orchestrator.domain.batch import BATCH_SIZE
-from orchestrator.domain.concurrency import AT_ONCE
 from orchestrator.domain.errors import CannotContinue, MusterError, TryLater
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.job import Job, shown_status
@@ -58,6 +57,7 @@ _LEAD_UNPACED = 16 * BATCH_SIZE
 _PREPARING = 64
 """Lanes that prepare calls at once: enough for writes that pay, and few enough for their permits to live until then."""
 
+_AT_ONCE = 64
 _AT_ONCE_PACED = 400
 """Calls in flight where a limit paces them: slow answers must not let permits run out (200/20s, 30 s each: 300)."""
 
@@ -221,7 +221,7 @@ class Driver:
                 caller = await self._app.connect(tenant)
                 if not await admit_lane(self._app, caller, key, only=self._only):
                     return
-            at_once = AT_ONCE if tenant.write_limit is None else _AT_ONCE_PACED
+            at_once = _AT_ONCE if tenant.write_limit is None else _AT_ONCE_PACED
             lane = Lane(key, tenant.write_limit, caller, self._app.batching, at_once)
             self._runs[key] = LaneLoop(lane, self._ports(), self._stop)
         await self._runs[key].run()

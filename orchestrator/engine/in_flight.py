@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from orchestrator.domain.batch import Claim
-from orchestrator.domain.batching import Batching
 from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
-from orchestrator.domain.concurrency import requests_at_once
 from orchestrator.domain.ids import client_request_id
 from orchestrator.domain.lane import LaneCalls
 from orchestrator.domain.outcome import Accepted, Deferred, GraphError, Outcome, Uncertain
@@ -39,7 +37,6 @@ class InFlightCalls:
         self._most = 0
         self._few = asyncio.Event()
         self._slots = asyncio.Semaphore(lane.at_once)
-        self.at_once = lane.at_once
         self._travel = Travel()
         self._without_token: list[datetime] = []
         self.takes_envelopes = True
@@ -110,21 +107,10 @@ class InFlightCalls:
                 return
             took = self._ports.clock.monotonic() - left_at
             self.round_trip = took if not self.round_trip else self.round_trip + (took - self.round_trip) / 8
-            self._widen()
             self._count(outcomes, took)
             await self._take_in(held, targets, outcomes, sent_at, left_at)
         finally:
             self._slots.release()
-
-    def _widen(self) -> None:
-        """Lets more requests be on their way where answers to single calls take long and nothing paces them.
-
-        Never fewer again: a lane whose answers become quick has no use for so many. Envelopes hold enough calls anyway.
-        """
-        if self._lane.limit is None and (self._lane.batching is Batching.OFF or not self.takes_envelopes):
-            while self.at_once < requests_at_once(self.round_trip):
-                self.at_once += 1
-                self._slots.release()
 
     async def _until(self, instant: float) -> None:
         """Until that moment and no sooner: a timer may ring early, by as much as its clock ticks (16 ms on Windows)."""

@@ -200,7 +200,7 @@ class LaneLoop:
             lane.limit,
             lanes=self._ports.lanes(),
             round_trip=self._calls.round_trip,
-            at_once=self._calls.at_once,
+            at_once=lane.at_once,
             preparing=self._preparing,
         )
 
@@ -218,12 +218,12 @@ class LaneLoop:
     def _want(self) -> int:
         if self._lane.limit is not None:
             return _MOST_PERMITS
-        return self._calls.at_once * 4 * (1 if self._together == 1 else _UNPACED_ENVELOPES)
+        return self._lane.at_once * 4 * (1 if self._together == 1 else _UNPACED_ENVELOPES)
 
     @property
     def _most_under_way(self) -> int:
         """Requests beyond which no more are prepared: enough to keep the connections busy meanwhile."""
-        return self._calls.at_once * 2 if self._lane.limit is None else _MOST_IN_FLIGHT
+        return self._lane.at_once * 2 if self._lane.limit is None else _MOST_IN_FLIGHT
 
 
 _LONGEST_OUTSTANDING = LONGEST_REACH + PERMIT_LIFE

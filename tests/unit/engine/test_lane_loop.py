@@ -21,7 +21,6 @@ from orchestrator.domain.batch import TargetChange
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.circuit_breaker import UNREACHABLE_PATIENCE
-from orchestrator.domain.concurrency import AT_ONCE, MOST_AT_ONCE
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.lane import LaneCalls, WriteLimit
@@ -304,16 +303,14 @@ async def test_calls_leave_at_their_permits_and_never_more_than_the_limit(clock:
     assert stage.graph.arrivals[-1] - stage.graph.arrivals[0] == pytest.approx(99 * pacing.interval(LIMIT), abs=0.2)
 
 
-async def test_without_a_limit_more_are_on_their_way_where_answers_take_long(clock: ManualClock) -> None:
-    stage = Stage(clock, 1_000, limit=None)
+async def test_without_a_limit_as_many_are_on_their_way_as_there_are_places(clock: ManualClock) -> None:
+    stage = Stage(clock, 500, limit=None)
     stage.graph.latency = 1.0
 
     await stage.for_seconds(20)
 
-    assert stage.work.statuses == {TargetStatus.ACCEPTED: 1_000}
-    first = stage.graph.arrivals[0]
-    assert sum(at < first + 0.99 for at in stage.graph.arrivals) == AT_ONCE
-    assert most_in_any_window(stage.graph.arrivals, 0.99) == MOST_AT_ONCE
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 500}
+    assert most_in_any_window(stage.graph.arrivals, 0.99) == 64
 
 
 async def test_a_permit_that_ran_out_while_its_call_waited_for_a_place_is_not_used(clock: ManualClock) -> None:
