@@ -20,10 +20,12 @@ _NEVER_GRAPHS = frozenset({407, 511})
 
 _NO_SUCH_QUESTION = frozenset({404, 405, 501})
 _OF_A_LIBRARY = re.compile(
-    r"^$|^error\b|\b(?:404|405|501)\b|not (?:found|allowed|implemented|supported)|unsupported", re.IGNORECASE
+    r"^\s*$|^error\b|\b(?:404|405|501)\b|not (?:found|allowed|implemented|supported)|unsupported"
+    r"|unknown|unrecogni[sz]ed|no such|cannot (?:get|post)|no handler|invalid (?:path|resource|segment|ur[il])",
+    re.IGNORECASE,
 )
 _LONGEST_TEXT = 200
-_SAYINGS = ("message", "error", "error_description", "detail", "title", "reason")
+_SAYINGS = ("message", "error", "error_description", "detail", "title", "reason", "faultstring")
 
 
 def is_from_graph(status: int, headers: Mapping[str, str], body: object) -> bool:
@@ -47,15 +49,15 @@ def is_stranger_on_the_way(status: int, headers: Mapping[str, str], body: object
     """Whether the answer to a question without a device shows that something in between keeps calls from Graph.
 
     A cloud of Microsoft's signs every answer. What stands for Graph at an address of one's own (`is_cloud` is false)
-    need not know the question: an answer without a word, or that there is no such question, keeps nobody away.
+    need not know the question: an answer without a word, or that there is no such question, keeps nobody away. A
+    gateway that answers 404 with other words (no route, blocked, a portal's page) does.
     """
     if is_from_graph(status, headers, body):
         return False
     if is_cloud or status in _NEVER_GRAPHS or 300 <= status < 400:
         return True
     if status in _NO_SUCH_QUESTION:
-        # A library's text under such a status has no title of its own; a portal's page has.
-        return is_page(body) and _OF_A_LIBRARY.search(title_of(body)) is None
+        return _OF_A_LIBRARY.search(_said_in(body)) is None
     return not _says_nothing(body) and not _is_collection(body)
 
 
@@ -81,14 +83,17 @@ def describe_answer(status: int, headers: Mapping[str, str], body: object) -> st
         return f"HTTP {status} and sends the call to {host}{_titled(body)}"
     if is_page(body):
         return f"HTTP {status} with a web page{_titled(body)}"
-    text = one_line(body if isinstance(body, str) else _words_in(body), _LONGEST_TEXT)
+    text = one_line(_said_in(body), _LONGEST_TEXT)
     return f"HTTP {status}: {text}" if text else f"HTTP {status} without a word of Graph's"
 
 
-def _words_in(body: object) -> str:
-    """The message in the JSON of a gateway, empty where there is none."""
+def _said_in(body: object) -> str:
+    """The title of a page, a text, or the message in the JSON of a gateway; empty where there is none."""
+    if isinstance(body, str):
+        return title_of(body) if is_page(body) else body
     folded = _folded(body)
-    said = (each.get(name) for each in (folded, _folded(folded.get("error"))) for name in _SAYINGS)
+    layers = (folded, _folded(folded.get("error")), _folded(folded.get("fault")))
+    said = (each.get(name) for each in layers for name in _SAYINGS)
     return next((text for text in said if isinstance(text, str) and text.strip()), "")
 
 

@@ -235,15 +235,30 @@ def test_json_and_text_that_are_not_graphs_keep_calls_away(status: int, body: ob
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
-@pytest.mark.parametrize("body", [*STRANGERS, "", {}, "<html><title>Error response</title>", "<html><h1>404 Not Found"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "", " ", {}, "404: Not Found", "404 page not found", "Cannot GET /beta", {"detail": "Not Found"},
+        {"error": "unknown path /beta"}, {"message": "No such resource"}, {"path": "/beta"},
+        "<html><title>Error response</title>", "<html><title>Error</title><pre>Cannot GET /beta",
+        "<html><h1>404 Not Found",
+    ],
+)  # fmt: skip
 def test_only_what_stands_for_graph_need_not_know_the_question(status: int, body: object) -> None:
     assert not is_stranger_on_the_way(status, {}, body, is_cloud=False)
     assert is_stranger_on_the_way(status, {}, body, is_cloud=True)
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
-def test_a_portal_that_knows_no_such_page_keeps_calls_away(status: int) -> None:
-    assert is_stranger_on_the_way(status, {}, PAGE.decode(), is_cloud=False)
+@pytest.mark.parametrize(
+    "body",
+    [
+        PAGE.decode(), "upstream connect error", "default backend", {"error": "blocked"},
+        {"message": "no Route matched with those values"}, {"fault": {"faultstring": "Unable to identify proxy"}},
+    ],
+)  # fmt: skip
+def test_a_portal_or_gateway_that_answers_in_words_of_its_own_keeps_calls_away(status: int, body: object) -> None:
+    assert is_stranger_on_the_way(status, {}, body, is_cloud=False)
 
 
 @pytest.mark.parametrize("status", [200, 401, 404, 503])
