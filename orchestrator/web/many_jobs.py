@@ -10,7 +10,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 
 from orchestrator.app import App
 from orchestrator.domain.action import Action
@@ -26,6 +26,8 @@ from orchestrator.usecases.jobs.describe_jobs import JobView, standings_of
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry, retry_job
 from orchestrator.usecases.jobs.write_report import report_text
+from orchestrator.web.addresses import query
+from orchestrator.web.many_results import RESULTS_PATH, Result, keep_results, results_kept
 from orchestrator.web.move_forms import said
 from orchestrator.web.once import new_once
 from orchestrator.web.pages import Pages
@@ -52,18 +54,8 @@ class Plan:
     once: str
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of one job, and the job to look at."""
-
-    name: str
-    leads_to: str
-    words: str
-    is_done: bool
-
-
 def many_routes(pages: Pages) -> APIRouter:
-    """The page that asks, the form that does it, and the reports."""
+    """The page that asks, the form that does it, the page of results, and the reports."""
     routes = APIRouter(max_body_size=MOST_OF_A_BODY)
 
     @routes.get("/jobs/many")
@@ -122,9 +114,9 @@ def many_routes(pages: Pages) -> APIRouter:
             return view.job.id
 
         results = [await _result(view, one, _DONE[do]) for view in views]
-        done = sum(result.is_done for result in results)
-        heading = f"{_DONE[do]}: {done:,} of {plural(len(results), 'job')}"
-        return pages.show(request, "jobs_many_done.html", results=results, heading=heading)
+        answer = RedirectResponse(f"{RESULTS_PATH}{query(do=do)}", 303)
+        keep_results(answer, request, results)
+        return answer
 
     @routes.get("/jobs/reports.zip")
     async def reports(app: TheApp, _: Viewer, job: _Jobs) -> Response:
@@ -135,7 +127,21 @@ def many_routes(pages: Pages) -> APIRouter:
             headers={"Content-Disposition": 'attachment; filename="muster-reports.zip"'},
         )
 
+    _add_results(routes, pages)
     return routes
+
+
+def _add_results(routes: APIRouter, pages: Pages) -> None:
+    @routes.get(RESULTS_PATH)
+    async def tell(request: Request, app: TheApp, _: Operator, do: Move) -> Response:
+        results = results_kept(request)
+        if not results:
+            return RedirectResponse("/jobs", 303)
+        found = await standings_of(app, {JobId(each.job) for each in results})
+        names = {view.job.id: view.job.name or view.job.intake.file_name or view.job.id for view in found.values()}
+        done = sum(result.is_done for result in results)
+        heading = f"{_DONE[do]}: {done:,} of {plural(len(results), 'job')}"
+        return pages.show(request, "jobs_many_done.html", results=results, names=names, heading=heading)
 
 
 async def _views(app: App, ids: Sequence[str]) -> list[JobView]:
@@ -171,12 +177,11 @@ async def _plan(app: App, view: JobView, move: Move, confirm_above: int) -> Plan
 
 
 async def _result(view: JobView, one: Callable[[JobView], Awaitable[str]], words: str) -> Result:
-    name = view.job.name or view.job.intake.file_name or view.job.id
     try:
         leads_to = await one(view)
     except MusterError as problem:
-        return Result(name, view.job.id, str(problem), is_done=False)
-    return Result(name, leads_to, f"{words}.", is_done=True)
+        return Result(view.job.id, view.job.id, str(problem), is_done=False)
+    return Result(view.job.id, leads_to, f"{words}.", is_done=True)
 
 
 async def _zipped(app: App, ids: Sequence[JobId]) -> AsyncIterator[bytes]:

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from orchestrator import __version__
 from orchestrator.domain.figures import plural
+from orchestrator.domain.plain_text import shown_lines
 from orchestrator.domain.spans import span
 from orchestrator.web import formatting
 from orchestrator.web.action_words import action_words
@@ -43,6 +44,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=StrictUndefined,
+            finalize=_without_controls,
         )
         self._templates.filters.update(
             number=formatting.number,
@@ -87,6 +89,11 @@ class Pages:
         }
         text = self.text(template, **shared, **facts)
         return HTMLResponse(text, status, {"Cache-Control": "no-store"})
+
+
+def _without_controls(output: object) -> object:
+    """Returns a text of a template with a symbol for each control character, since device names come from lists."""
+    return shown_lines(output) if isinstance(output, str) and not isinstance(output, Markup) else output
 
 
 @lru_cache

@@ -67,6 +67,7 @@ NEEDED = {
     "GET /jobs": Role.VIEWER,
     "GET /jobs/many": Role.OPERATOR,
     "POST /jobs/many": Role.OPERATOR,
+    "GET /jobs/many/done": Role.OPERATOR,
     "GET /jobs/reports.zip": Role.VIEWER,
     "GET /jobs/live": Role.VIEWER,
     "GET /jobs/{job_id}": Role.VIEWER,
@@ -211,13 +212,17 @@ async def test_several_jobs_are_steered_after_one_page_that_says_what_happens_to
         form = form_on(asked.text, "/jobs/many")
         await cancel_job(app, ids[1], by=SOMEBODY)
         fields = {**form, "job": [ids[1], ids[2]], "reason": "CHG-1"}
-        done = await client.post("/jobs/many", data=fields)
+        sent = await client.post("/jobs/many", data=fields)
+        done = await client.get(sent.headers["location"])
+        again = await client.get(sent.headers["location"])
         reports = await client.get("/jobs/reports.zip", params={"job": ids})
         nothing = await client.get("/jobs/many", params={"do": "pause", "job": "none"})
 
     assert "Pause 2 jobs" in asked.text
     assert "so nothing is to be paused" in asked.text
+    assert sent.status_code == 303
     assert "Paused: 1 of 2 jobs" in done.text
+    assert "Paused: 1 of 2 jobs" in again.text
     assert (await describe_job(app, ids[2])).status == "paused"
     assert zipfile.ZipFile(io.BytesIO(reports.content)).namelist() == [f"muster-{each}.csv" for each in reversed(ids)]
     assert nothing.status_code == 422
