@@ -40,7 +40,8 @@ def decode(body: bytes, headers: Mapping[str, str] | None = None, *, most: int |
         _unpacked(body, headers.get("content-encoding", ""), most or _LONGEST_UNPACKED), headers.get("content-type", "")
     )
     try:
-        return json.loads(text)
+        # Some servers copy a device's name into a message with its control characters, which JSON wants escaped.
+        return json.loads(text, strict=False)
     except (ValueError, RecursionError):
         return text
 

@@ -229,3 +229,11 @@ def test_ten_megabytes_of_message_are_read_in_no_time() -> None:
         outcome = read_reply(500, {}, body.encode(), NOW)
 
         assert len(error_of(outcome).message) <= 500
+
+
+def test_an_error_is_read_although_its_message_holds_a_raw_control_character() -> None:
+    body = b'{"error": {"code": "ResourceNotFound", "message": "No device PC\x1b[31m1."}}'
+
+    outcome = read_reply(404, {}, body, NOW)
+
+    assert outcome == Refused(GraphError("ResourceNotFound", "No device PC\u241b[31m1.", 404))
