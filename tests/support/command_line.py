@@ -75,8 +75,12 @@ class CommandLine:
             )
             try:
                 out, _ = process.communicate(PATIENCE)
-            finally:
+            except subprocess.TimeoutExpired as hangs:
                 process.kill()
+                process.communicate(PATIENCE)
+                told.seek(0)
+                hangs.add_note(f"It said, and stood at its end: {told.read().decode()}")
+                raise
             told.seek(0)
             return Ended(process.wait(), out.decode(), told.read().decode())
 

@@ -9,6 +9,7 @@ a test run ends, nothing of it is left behind.
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import importlib
 import io
@@ -44,6 +45,8 @@ class Forked:
         self.pid, self.stdout = pid, stdout
         self.returncode: int | None = None
         self._ended = threading.Event()
+        self._reading: threading.Thread | None = None
+        self._read: list[bytes] = []
 
     def note_end(self, code: int) -> None:
         """It ended with this code, negative for a signal."""
@@ -55,8 +58,9 @@ class Forked:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, once it has ended; subprocess.TimeoutExpired."""
+        """Its exit code, once it has ended; subprocess.TimeoutExpired, and its stacks on its standard error."""
         if not self._ended.wait(timeout):
+            self.send_signal(signal.SIGUSR2)
             raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0.0)
         assert self.returncode is not None
         return self.returncode
@@ -73,16 +77,16 @@ class Forked:
         self.send_signal(signal.SIGTERM)
 
     def communicate(self, timeout: float | None = None) -> tuple[bytes, None]:
-        """All that it wrote to standard output; subprocess.TimeoutExpired."""
-        pieces: list[bytes] = []
+        """All that it wrote to standard output; subprocess.TimeoutExpired, and then it can be called again."""
         # Read beside the wait: a process that writes more than a pipe holds would never end.
         if not self.stdout.closed:
-            reading = threading.Thread(target=lambda: pieces.append(self.stdout.read()), daemon=True)
-            reading.start()
+            if self._reading is None:
+                self._reading = threading.Thread(target=lambda: self._read.append(self.stdout.read()), daemon=True)
+                self._reading.start()
             self.wait(timeout)
-            reading.join(timeout)
+            self._reading.join(timeout)
             self.stdout.close()
-        return b"".join(pieces), None
+        return b"".join(self._read), None
 
 
 class ForkServer:
@@ -172,6 +176,7 @@ class _Asked:
             os.dup2(file, to)
         for file in self.files:
             os.close(file)
+        faulthandler.register(signal.SIGUSR2, file=2)
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - the process's own streams
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
