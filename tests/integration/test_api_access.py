@@ -21,6 +21,9 @@ NEEDED = {
     "GET /api/jobs": Role.VIEWER,
     "POST /api/jobs": Role.OPERATOR,
     "POST /api/previews": Role.OPERATOR,
+    "POST /api/previews/bad-rows.csv": Role.OPERATOR,
+    "GET /api/status": Role.VIEWER,
+    "POST /api/attention/{item_id}/acknowledge": Role.OPERATOR,
     "GET /api/jobs/events": Role.VIEWER,
     "GET /api/jobs/{job_id}": Role.VIEWER,
     "GET /api/jobs/{job_id}/targets": Role.VIEWER,
@@ -49,6 +52,7 @@ NEEDED = {
     "GET /api/lists/{name}": Role.VIEWER,
     "DELETE /api/lists/{name}": Role.OPERATOR,
     "GET /api/inventory": Role.VIEWER,
+    "POST /api/inventory/accept": Role.OPERATOR,
     "GET /api/devices": Role.VIEWER,
     "GET /api/devices/{device}": Role.VIEWER,
     "GET /api/lanes": Role.VIEWER,
@@ -68,10 +72,13 @@ NEEDED = {
     "DELETE /api/sessions/{session_id}": Role.ADMIN,
     "GET /api/health/live": NOBODY,
     "GET /api/health/ready": NOBODY,
+    "DELETE /api/jobs/{job_id}": Role.ADMIN,  # the last, since the others ask about this job
 }
 BODIES: dict[str, dict[str, object]] = {
     "POST /api/jobs": {"data": {"action": "quickScan"}, "files": {"file": devices_csv(1)}},
     "POST /api/previews": {"data": {"action": "quickScan"}, "files": {"file": devices_csv(1)}},
+    "POST /api/previews/bad-rows.csv": {"data": {"action": "quickScan"}, "files": {"file": devices_csv(1)}},
+    "POST /api/attention/{item_id}/acknowledge": {"json": {"reason": "known"}},
     "POST /api/jobs/{job_id}/priority": {"json": {"priority": "high"}},
     "POST /api/keys": {"json": {"role": "viewer"}},
 }
@@ -86,7 +93,7 @@ async def service(sqlite_url: str) -> AsyncIterator[Service]:
 async def status_of(client: httpx.AsyncClient, route: str, job: str, headers: dict[str, str]) -> int:
     method, _, path = route.partition(" ")
     ids = {"job_id": job, "key_id": "nokeyofours", "session_id": "0" * 16}
-    url = path.format(**ids, tenant="default", name="nothing", device="nothing")
+    url = path.format(**ids, tenant="default", name="nothing", device="nothing", item_id="nothing")
     async with client.stream(method, url, headers=headers, **BODIES.get(route, {})) as response:  # type: ignore[arg-type] # as httpx takes them
         return response.status_code
 
