@@ -14,7 +14,7 @@ from orchestrator.domain.batching import Batching
 from orchestrator.domain.caller import Caller
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import GraphUnreachable, UnknownTenant
-from orchestrator.domain.ids import JobNumber, WorkerId
+from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
 from orchestrator.domain.known_waits import KnownWaits
 from orchestrator.domain.notice import Channel, Delivery, Notice
 from orchestrator.domain.retry import RetryPolicy
@@ -143,6 +143,8 @@ class App:
     read: Callable[[Tenant], Awaitable[Reads]] = _no_reads
     examples: dict[tuple[JobNumber, ErrorGroup], TargetFacts] = field(default_factory=dict)
     credential_ends: Callable[[], Sequence[CredentialFacts]] = tuple
+    leases: list[Callable[[], Mapping[BatchKey, int]]] = field(default_factory=list)
+    """What each driver of this process holds: batches with their fencing tokens."""
 
     @property
     def metrics(self) -> Metrics:

@@ -19,7 +19,7 @@ BATCH_SIZE = 500
 """Targets in a batch: few enough to be taken, tallied and handed back in one write."""
 
 POISONED_AFTER = 3
-"""Deaths without any progress after which a batch goes on one target at a time."""
+"""Deaths without any progress after which a batch goes on one target at a time, to its end."""
 
 
 NamedBatch = tuple[JobId, int]

@@ -120,6 +120,7 @@ class Driver:
     def start(self) -> None:
         """Begin to look, to beat and to sweep."""
         self._app.waits.begin_work(self._only)
+        self._app.leases.append(self._leases.tokens)
         self._loops = [
             asyncio.create_task(self._recorder.run(), name="recorder"),
             *(
@@ -159,6 +160,7 @@ class Driver:
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
+        self._app.leases.remove(self._leases.tokens)
         try:
             async with asyncio.timeout(self._patience / 5), self._app.store.transaction() as tx:
                 await tx.workers.leave(self._app.worker)

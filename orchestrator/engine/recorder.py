@@ -214,7 +214,7 @@ class Recorder:
                         held.lose()
                     return
                 else:
-                    self._alone += 1
+                    self._alone += not entry.careful
                 self._put_back(entry, landed, answered)
             except BaseException:
                 # Cancelled in the middle: perhaps it is written, and written again it says the same.
@@ -305,6 +305,8 @@ class Recorder:
         since, self._landed = self._landed, landed
         for held, changes in since.values():
             self.replace_changes(held, changes)
+        # Written like any other now, it would fail by the same fault again, and be given up in the end.
+        self._alone += entry.careful
         self._answered = answered | self._answered
         self._halts = {**entry.halts, **self._halts}
         for lane, calls in entry.calls.items():

@@ -19,11 +19,16 @@ _RECEPTION_PATIENCE = timedelta(minutes=15)
 
 
 async def recover_stalled(app: App) -> int:
-    """Hand back batches whose worker went silent, and settle what nobody settled; answers with the batches."""
+    """Hand back batches whose worker went silent, and settle what nobody settled; answers with the batches.
+
+    Not those that this process itself still holds: a process that stood still, or could not write for longer than a
+    lease, knows what came of its calls, and would make them all again.
+    """
     total = 0
     while True:
         async with app.store.transaction() as tx:
-            recovered = await tx.recovery.hand_back(now=await tx.now(), limit=_BATCHES_A_PAGE)
+            held = [each for tokens in app.leases for each in tokens().items()]
+            recovered = await tx.recovery.hand_back(now=await tx.now(), limit=_BATCHES_A_PAGE, held=held)
         total += len(recovered)
         app.metrics.recovered.inc(len(recovered))
         for batch in recovered:

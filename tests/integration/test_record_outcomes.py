@@ -17,9 +17,11 @@ from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.target import TargetStatus
 from orchestrator.engine import driver as drive
-from orchestrator.engine.record_outcomes import JobNews, write_job_news
+from orchestrator.engine.record_outcomes import JobNews, Recorded, record_outcomes, write_job_news
+from orchestrator.engine.recorder import Entry
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
+from orchestrator.usecases.operations.keep_time import tick
 from tests.support.apps import an_app, driven, submitted, targets_of
 from tests.support.builders import a_job
 from tests.support.waiting import PATIENCE
@@ -59,7 +61,7 @@ async def test_one_row_that_cannot_be_written_costs_no_other_its_outcome(sqlite_
     # Captured: to print the traceback of each failed write takes longer than a lease lives on a busy machine.
     with capture_logs():
         async with serve(graph) as url, an_app(sqlite_url, url) as app:
-            job = await submitted(app, 60)
+            job = await submitted(app, 10)
             async with app.store.transaction() as tx:
                 await tx.connection.execute(text(trigger))
             view = await driven(app, job)
@@ -68,10 +70,37 @@ async def test_one_row_that_cannot_be_written_costs_no_other_its_outcome(sqlite_
     called = [call.device for call in graph.tenant.calls]
     assert len(set(called)) == len(called) == view.tally.accepted
     if "request_id" in refuses:
-        assert (view.job.status, len(called), accepted) == (JobStatus.FINISHED, 60, set(called))
+        assert (view.job.status, len(called), accepted) == (JobStatus.FINISHED, 10, set(called))
     else:
         assert (view.job.status, len(accepted)) == (JobStatus.STOPPED, len(called) - 1)
         assert "line 7 (accepted)" in (view.job.reason or "")
+
+
+async def test_a_process_that_stood_still_for_longer_than_its_lease_calls_nothing_again(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = SimulatedGraph(None)
+    is_still = True
+
+    async def stand_still(app: App, entry: Entry) -> Recorded:
+        nonlocal is_still
+        if is_still and entry.targets:
+            is_still = False
+            async with app.store.transaction() as tx:
+                await tx.connection.execute(text("UPDATE batches SET lease_until = '2000-01-01 00:00:00.000000'"))
+            await tick(app)
+            raise ZeroDivisionError("a fault")
+        return await record_outcomes(app, entry)
+
+    monkeypatch.setattr(drive, "record_outcomes", stand_still)
+    with capture_logs() as logs:
+        async with serve(graph) as url, an_app(sqlite_url, url) as app:
+            view = await driven(app, await submitted(app, 10))
+
+    assert not is_still
+    assert view.tally == Tally(accepted=10)
+    assert len(graph.tenant.calls) == 10
+    assert "batch.recovered" not in {each["event"] for each in logs}
 
 
 def settled_of(app: App) -> float:

@@ -300,11 +300,11 @@ _OWN = and_(BatchRow.holder == _WORKER, BatchRow.crash_count < POISONED_AFTER)
 # Built once, as all that is asked many times a second: building a question takes longer than SQLite takes to answer it.
 @cache
 def _extend(dialect: str) -> ReturningUpdate[int, int]:
-    given = json_rows.table_of(dialect, _TOKEN_COLUMNS)
+    given = json_rows.table_of(dialect, TOKEN_COLUMNS)
     return (
         update(BatchRow)
         .where(
-            *_with_token(given),
+            *with_token(given),
             BatchRow.holder == _WORKER,
         )
         .values(lease_until=bindparam("until"))
@@ -371,7 +371,7 @@ def _waiting(*, any_flying: bool, any_canaries: bool) -> list[ColumnElement[bool
     return conditions
 
 
-def _with_token(given: FromClause) -> tuple[ColumnElement[bool], ...]:
+def with_token(given: FromClause) -> tuple[ColumnElement[bool], ...]:
     """The batches that are given, and still in the term that is given with them."""
     return (
         BatchRow.job_number == given.c.job_number,
@@ -442,11 +442,13 @@ def _change(dialect: str) -> ReturningUpdate[int, int]:
     released = given.c.released
     values["holder"] = _unless(released, BatchRow.holder)
     values["lease_until"] = _unless(released, BatchRow.lease_until)
-    values["crash_count"] = func.coalesce(_unless(given.c.progressed, BatchRow.crash_count), 0)
+    # Once one at a time, always: otherwise each that is accepted would let all others be called together, and be lost.
+    is_sound = and_(given.c.progressed, BatchRow.crash_count < POISONED_AFTER)
+    values["crash_count"] = case((is_sound, 0), else_=BatchRow.crash_count)
     return (
         update(BatchRow)
         .where(
-            *_with_token(given),
+            *with_token(given),
             BatchRow.holder.is_not(None),
         )
         .values(values)
@@ -469,9 +471,9 @@ def _change_row(change: BatchChange) -> dict[str, Any]:
 
 
 _COUNTS = ("waiting", "sending", "accepted", "failed", "uncertain", "cancelled")
-_TOKEN_COLUMNS: json_rows.Columns = {"job_number": BigInteger(), "batch": Integer(), "fencing_token": BigInteger()}
+TOKEN_COLUMNS: json_rows.Columns = {"job_number": BigInteger(), "batch": Integer(), "fencing_token": BigInteger()}
 _CHANGE_COLUMNS: json_rows.Columns = {
-    **_TOKEN_COLUMNS,
+    **TOKEN_COLUMNS,
     **{name: Integer() for name in _COUNTS},
     "errors": Text(),
     "in_flight": Text(),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Integer, Text, bindparam, case, or_, select, update
+from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.action import Action
@@ -19,6 +20,7 @@ from orchestrator.store.engine.errors_text import pack_errors, unpack_errors
 from orchestrator.store.engine.kept_json import kept_lines
 from orchestrator.store.engine.rows import AnyRow, BatchRow, JobRow, TargetRow
 from orchestrator.store.engine.times import first_of
+from orchestrator.store.work.batches import TOKEN_COLUMNS, with_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,19 @@ class Recovery:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def hand_back(self, *, now: datetime, limit: int) -> list[Recovered]:
+    async def hand_back(
+        self, *, now: datetime, limit: int, held: Collection[tuple[BatchKey, int]] = ()
+    ) -> list[Recovered]:
         """Free up to `limit` batches whose lease ran out; their term grows, so a late writer changes nothing.
+
+        None that is `held` under the fencing token given with it.
 
         What was on its way may have happened: an action that may be repeated waits again, marked; any other is
         uncertain, and a person decides. So is a target that was alone on its way when its worker died again and again.
         """
-        silent = (await self._connection.execute(_SILENT, {"now": now, "most": limit})).all()
+        rows = ({"job_number": key.job, "batch": key.batch, "fencing_token": token} for key, token in held)
+        asked = {"now": now, "most": limit, **json_rows.payload(rows)}
+        silent = (await self._connection.execute(_silent(self._connection.dialect.name), asked)).all()
         if not silent:
             return []
         recovered = [self._recovered(batch) for batch in silent]
@@ -107,7 +115,7 @@ class Recovery:
                 sending=0,
                 in_flight=None,
                 errors=given.c.errors,
-                crash_count=case((given.c.forgiven, 0), else_=BatchRow.crash_count + 1),
+                crash_count=BatchRow.crash_count + 1,
                 due_at=now,
             ),
             json_rows.payload(_freed_row(batch) for batch in silent),
@@ -157,19 +165,26 @@ def _freed_row(batch: AnyRow) -> dict[str, Any]:
         "again": int(batch.sending) - (flying if uncertain else 0),
         "uncertain": flying if uncertain else 0,
         "errors": pack_errors(errors),
-        "forgiven": _kills(batch),
     }
 
 
-# Built once: every worker asks every two seconds.
-_SILENT = (
-    select(BatchRow.__table__, JobRow.action)
-    .join(JobRow, JobRow.number == BatchRow.job_number)
-    .where(BatchRow.holder.is_not(None), BatchRow.lease_until < bindparam("now"))
-    .order_by(BatchRow.lease_until)
-    .limit(bindparam("most"))
-    .with_for_update(of=BatchRow, skip_locked=True)
-)
+@cache
+def _silent(dialect: str) -> Select[*tuple[Any, ...]]:
+    # Built once: every worker asks every two seconds.
+    given = json_rows.table_of(dialect, TOKEN_COLUMNS)
+    return (
+        select(BatchRow.__table__, JobRow.action)
+        .join(JobRow, JobRow.number == BatchRow.job_number)
+        .where(
+            BatchRow.holder.is_not(None),
+            BatchRow.lease_until < bindparam("now"),
+            ~exists(select(1).select_from(given).where(*with_token(given))),
+        )
+        .order_by(BatchRow.lease_until)
+        .limit(bindparam("most"))
+        .with_for_update(of=BatchRow, skip_locked=True)
+    )
+
 
 # One more request may have left, and it uses up none of the attempts that the policy allows.
 _LOST_ATTEMPT: dict[str, Any] = {
@@ -186,5 +201,4 @@ _FREED: json_rows.Columns = {
     "again": Integer(),
     "uncertain": Integer(),
     "errors": Text(),
-    "forgiven": Boolean(),
 }

@@ -153,6 +153,26 @@ async def test_what_can_never_be_written_is_given_up_so_that_the_rest_can(
     assert book.lines == [2]
 
 
+async def test_a_careful_write_is_careful_again_after_an_outage(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    held, outages, write = a_held_batch(), [StoreUnavailable("away")] * 6, book.write
+
+    async def refuse(entry: Entry) -> Written:
+        if not entry.careful:
+            raise ValueError("a row that no table takes")
+        if outages:
+            raise outages.pop()
+        return await write(entry)
+
+    recorder._write = refuse
+    accept(held, 2, recorder)
+    await clock.run_for(seconds=60)
+
+    assert not held.is_lost
+    assert book.lines == [2]
+
+
 async def test_one_batch_that_cannot_be_written_takes_no_other_with_it(
     recorder: Recorder, book: Book, clock: ManualClock
 ) -> None:
