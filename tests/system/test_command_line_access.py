@@ -60,7 +60,7 @@ def test_an_embedded_service_prints_a_link_that_signs_in_once(muster: CommandLin
             entered = first.get(link)
             again = second.get(link)
 
-    assert "<h1>Jobs</h1>" in entered.text
+    assert "<title>Overview" in entered.text
     assert "used before" in again.text
 
 
