@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
@@ -86,7 +86,15 @@ class Tally:
         return self.accepted + self.failed + self.uncertain + self.cancelled
 
     def __add__(self, other: Self) -> Tally:
-        return Tally(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(Tally)))
+        # Written out: the overview sums thousands, and a walk over the fields takes ten times as long.
+        return Tally(
+            self.waiting + other.waiting,
+            self.sending + other.sending,
+            self.accepted + other.accepted,
+            self.failed + other.failed,
+            self.uncertain + other.uncertain,
+            self.cancelled + other.cancelled,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,12 @@ from sqlalchemy import text
 from orchestrator.app import App
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT
+from orchestrator.domain.zones import zone_of
 from orchestrator.store.work.row_throttle import RowThrottle
 from orchestrator.throttle.gcra import Refusal
 from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
 from orchestrator.usecases.operations.describe_lanes import list_lanes
+from orchestrator.usecases.operations.describe_overview import Overviews
 from orchestrator.usecases.operations.describe_status import describe_status
 from orchestrator.usecases.operations.measure import measure
 from orchestrator.usecases.schedules.describe_schedules import list_schedules
@@ -31,7 +33,13 @@ async def list_all_jobs(app: App) -> object:
     return await list_jobs(app, limit=100)
 
 
-@pytest.mark.parametrize("ask", [list_schedules, list_lanes, list_all_jobs, describe_status, measure])
+async def describe_overview(app: App) -> object:
+    return await Overviews(app).describe(zone_of("Europe/Berlin"))
+
+
+@pytest.mark.parametrize(
+    "ask", [list_schedules, list_lanes, list_all_jobs, describe_status, describe_overview, measure]
+)
 async def test_a_list_asks_as_much_for_many_as_for_few(
     sqlite_url: str, ask: Callable[[App], Awaitable[object]]
 ) -> None:
@@ -50,6 +58,24 @@ async def test_a_list_asks_as_much_for_many_as_for_few(
             asked.append(len(work_of(statements)))
 
     assert asked[0] == asked[1]
+
+
+async def test_the_overview_asks_at_most_fifty_statements_and_nothing_of_the_past_again(sqlite_url: str) -> None:
+    async with an_app(sqlite_url, "http://127.0.0.1:1", limit=GRAPH_WRITE_LIMIT) as app:
+        await submitted(app, 20)
+        await a_list(app)
+        await a_schedule(app, "nightly")
+        overviews = Overviews(app)
+        asked = []
+        for zone in ("UTC", "Europe/Berlin"):
+            with statements_of(app.store) as statements:
+                await overviews.describe(zone_of(zone))
+            asked.append(work_of(statements))
+
+    assert len(asked[0]) <= 50
+    assert len(asked[1]) == len(asked[0]) - 2
+    assert any("sum(batches.accepted)" in text and "started_at >=" in text for text in asked[0])
+    assert not any("sum(batches.accepted)" in text and "started_at >=" in text for text in asked[1])
 
 
 async def test_every_view_is_given_whatever_the_lane_s_row_holds(sqlite_url: str) -> None:

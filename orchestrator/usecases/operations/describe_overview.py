@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -68,13 +68,30 @@ class Overview:
         return replace(self, now=_NO_TIME, status=replace(self.status, running=running))
 
 
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """The outcomes of past jobs as they were at `read_at`, and their sums; the nights by the name of the zone."""
+
+    read_at: datetime
+    outcomes: Sequence[tuple[datetime, Tally]]
+    missed: Sequence[tuple[datetime, str]]
+    last_day: Tally
+    nights: dict[str, tuple[Night, ...]] = field(default_factory=dict)
+
+    def nights_in(self, zone: ZoneInfo) -> tuple[Night, ...]:
+        """The last nights by the clock of a zone, summed once."""
+        if zone.key not in self.nights:
+            self.nights[zone.key] = tuple(last_nights(self.outcomes, self.missed, now=self.read_at, zone=zone))
+        return self.nights[zone.key]
+
+
 class Overviews:
-    """Describes the overview again and again; the sums over past jobs are read at most every ten seconds."""
+    """Describes the overview again and again; past jobs are read and summed at most every ten seconds."""
 
     def __init__(self, app: App) -> None:
         self._app = app
         self._urgent: tuple[datetime, frozenset[JobId]] | None = None
-        self._past: tuple[datetime, Sequence[tuple[datetime, Tally]], Sequence[tuple[datetime, str]]] | None = None
+        self._past: _Past | None = None
 
     async def urgent_jobs(self) -> frozenset[JobId]:
         """The ids of the jobs that need attention, as they were at most two seconds ago."""
@@ -91,24 +108,26 @@ class Overviews:
         status = await describe_status(app)
         lanes = await list_lanes(app)
         now = app.clock.now()
-        outcomes, missed = await self._outcomes(now)
-        day = sum((tally for at, tally in outcomes if now - at <= AHEAD), Tally())
+        past = await self._past_at(now)
         return Overview(
             now=now,
             status=status,
             plan=await _plan(app, status.upcoming, now),
-            nights=tuple(last_nights(outcomes, missed, now=now, zone=zone)),
-            last_day=day,
+            nights=past.nights_in(zone),
+            last_day=past.last_day,
             lanes=tuple(lanes),
         )
 
-    async def _outcomes(self, now: datetime) -> tuple[Sequence[tuple[datetime, Tally]], Sequence[tuple[datetime, str]]]:
-        if self._past is None or now - self._past[0] >= _PAST_FOR:
+    async def _past_at(self, now: datetime) -> _Past:
+        if self._past is None or now - self._past.read_at >= _PAST_FOR:
             # Every zone's nights lie in it: their noons are less than a day apart.
             begin = begin_of_nights(now, zone_of("UTC")) - timedelta(days=1)
             async with self._app.store.reading() as tx:
-                self._past = (now, await tx.past_outcomes.since(begin), await tx.past_outcomes.missed_since(begin))
-        return self._past[1:]
+                outcomes = await tx.past_outcomes.since(begin)
+                missed = await tx.past_outcomes.missed_since(begin)
+            day = sum((tally for at, tally in outcomes if now - at <= AHEAD), Tally())
+            self._past = _Past(now, outcomes, missed, day)
+        return self._past
 
 
 async def _plan(app: App, upcoming: Sequence[ScheduleView], now: datetime) -> tuple[PlannedSchedule, ...]:
