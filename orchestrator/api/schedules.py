@@ -72,7 +72,7 @@ def occurrence_routes() -> APIRouter:
     async def occurrences_of_recurrence(
         app: TheApp, _: Viewer, recurrence: RecurrenceRequest, count: _Count = 10
     ) -> OccurrenceList:
-        """The next moments of a recurrence, in local time and UTC, with marks for what is not as on other days."""
+        """The next runs of a recurrence, in local time and UTC, with marks for what is not as on other days."""
         now = app.clock.now()
         read = recurrence_of(recurrence.cron, recurrence.every, recurrence.at, recurrence.timezone, now=now)
         return OccurrenceList.model_validate(
@@ -85,7 +85,7 @@ def occurrence_routes() -> APIRouter:
 def _add_reading(routes: APIRouter) -> None:
     @routes.get("", responses=problem_responses())
     async def schedules(app: TheApp, _: Viewer) -> ScheduleList:
-        """Every schedule with its next moment."""
+        """Every schedule with its next run."""
         return ScheduleList.model_validate({"items": [schedule_object(view) for view in await list_schedules(app)]})
 
     @routes.get("/{name}", responses=problem_responses(404))
@@ -98,7 +98,7 @@ def _add_reading(routes: APIRouter) -> None:
         "/{name}/moments", responses=problem_responses(404), deprecated=True, operation_id="moments_of_schedule"
     )
     async def occurrences_of_schedule(app: TheApp, _: Viewer, name: str, count: _Count = 10) -> OccurrenceList:
-        """Its next moments, whether it is paused or not."""
+        """Its next runs, whether it is paused or not."""
         found = await preview_schedule(app, name, after=None, count=count)
         return OccurrenceList.model_validate({"items": [*map(occurrence_object, found)]})
 
@@ -134,7 +134,7 @@ def _add_moves(routes: APIRouter) -> None:
     async def pause_the_schedule(
         app: TheApp, by: Operator, name: str, why: Annotated[Why, Body()] = _NO_REASON
     ) -> ScheduleFacts:
-        """Let no further moment become a job; a job that runs goes on."""
+        """Start no further run; a job that is running continues."""
         return _facts(await pause_schedule(app, name, by=by, reason=why.reason))
 
     @routes.post("/{name}/resume", **_MOVING)

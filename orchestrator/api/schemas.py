@@ -420,7 +420,7 @@ class OccurrenceFactsOut(JsonModel):
 
 
 class PastOccurrence(JsonModel):
-    """What became of one moment; the row may stand for `more` like it."""
+    """The result of one occurrence; the row may stand for `more` like it."""
 
     local: str
     utc: str

@@ -61,15 +61,15 @@ _JOB_COMMANDS = {
 }
 _SCHEDULE_COMMANDS = {
     "add": Named(f"{_HERE}.schedules:add", "by a cron expression, every so often, or once"),
-    "list": Named(f"{_HERE}.schedules:list_", "every schedule with its next moment"),
-    "show": Named(f"{_HERE}.schedules:show", "one schedule with its rules and its next ten moments"),
-    "preview": Named(f"{_HERE}.schedules:preview", "the next moments, with marks for what is not as usual"),
+    "list": Named(f"{_HERE}.schedules:list_", "every schedule with its next run"),
+    "show": Named(f"{_HERE}.schedules:show", "one schedule with its rules and its next ten runs"),
+    "preview": Named(f"{_HERE}.schedules:preview", "the next runs, with marks for what is not as usual"),
     "change": Named(f"{_HERE}.schedules:change", "another recurrence, list, action or rule"),
-    "pause": Named(f"{_HERE}.schedules:pause", "let no further moment become a job"),
+    "pause": Named(f"{_HERE}.schedules:pause", "start no further run"),
     "resume": Named(f"{_HERE}.schedules:resume", "go on with one that was paused or set aside"),
     "run": Named(f"{_HERE}.schedules:run", "a job of it now"),
     "remove": Named(f"{_HERE}.schedules:remove", "remove it; its jobs stay"),
-    "history": Named(f"{_HERE}.schedules:history", "every moment with what became of it and why"),
+    "history": Named(f"{_HERE}.schedules:history", "every occurrence with its result and the reason"),
     "blackout": Named(f"{_HERE}.main:blackout", "times in which no schedule calls anybody"),
 }
 _BLACKOUT_COMMANDS = {

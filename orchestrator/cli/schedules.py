@@ -73,7 +73,7 @@ def add(invocation: Invocation, /, **options: Any) -> None:
 @output_option
 @pass_invocation
 def list_(invocation: Invocation) -> None:
-    """Every schedule with its next moment."""
+    """Every schedule with its next run."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.schedules.describe_schedules import list_schedules, unreadable_schedules
     from orchestrator.usecases.schedules.schedule_json import schedule_object, schedule_row
@@ -97,7 +97,7 @@ def list_(invocation: Invocation) -> None:
 @output_option
 @pass_invocation
 def show(invocation: Invocation, name: str) -> None:
-    """One schedule: its rules, how it stands, and its next ten moments."""
+    """One schedule: its rules, how it stands, and its next ten runs."""
     from orchestrator.usecases.schedules.describe_schedules import describe_schedule
 
     _show(invocation, invocation.ask(lambda app: describe_schedule(app, name)))
@@ -152,7 +152,7 @@ def preview(
     start: str | None,
     count: int,
 ) -> None:
-    """The next moments of schedule NAME, or of a recurrence that is none yet, in local time and UTC."""
+    """The next runs of schedule NAME, or of a recurrence that is none yet, in local time and UTC."""
     from orchestrator.cli.output import show_rows
     from orchestrator.domain.recurrence import recurrence_of
     from orchestrator.domain.zones import zone_of
@@ -180,7 +180,7 @@ def preview(
         views = invocation.ask(ask)
     rows = [occurrence_object(view) for view in views]
     if invocation.output is Format.TABLE and not rows:
-        click.echo("There is no further moment.", err=True)
+        click.echo("There is no further run.", err=True)
         return
     show_rows(rows, invocation.output)
 
@@ -191,7 +191,7 @@ def preview(
 @output_option
 @pass_invocation
 def pause(invocation: Invocation, name: str, *, reason: str | None) -> None:
-    """Let no further moment become a job."""
+    """Start no further run."""
     from orchestrator.usecases.schedules.pause_schedule import pause_schedule
 
     view = invocation.ask(lambda app: pause_schedule(app, name, by=actor(), reason=reason))
@@ -243,7 +243,7 @@ def remove(invocation: Invocation, name: str, *, reason: str | None) -> None:
 @output_option
 @pass_invocation
 def history(invocation: Invocation, name: str, *, limit: int) -> None:
-    """Every moment with what became of it and why, newest first, the ones that did not run too."""
+    """Every occurrence with its result and the reason, newest first, also those that did not run."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.jobs.describe_jobs import standings_of
     from orchestrator.usecases.schedules.describe_schedules import schedule_history
@@ -261,7 +261,7 @@ def history(invocation: Invocation, name: str, *, limit: int) -> None:
 
     rows = invocation.ask(ask)
     if invocation.output is Format.TABLE and not rows:
-        click.echo("Nothing yet: no moment of this schedule has come.", err=True)
+        click.echo("Nothing yet: no run of this schedule was due.", err=True)
         return
     columns = ("local", "status", "job", "jobStatus", "accepted", "failed", "uncertain", "listVersion", "reason")
     rank = ("local", "status", "job", "jobStatus", "reason", "failed", "uncertain", "accepted", "listVersion")
@@ -269,7 +269,7 @@ def history(invocation: Invocation, name: str, *, limit: int) -> None:
 
 
 def _ended(view: JobView | None) -> dict[str, object]:
-    """How the job of a moment stands; nothing where there is none, or where it was removed since."""
+    """How the job of an occurrence stands; nothing where there is none, or where it was removed since."""
     from orchestrator.domain.job import status_words
 
     if view is None:
@@ -313,7 +313,7 @@ def _say_moved(invocation: Invocation, view: ScheduleView) -> None:
 
 
 def _start(text: str | None, timezone: str) -> datetime:
-    """From this moment on, itself included; a local time where it names no zone."""
+    """From this time on, itself included; a local time where it names no zone."""
     from orchestrator.domain.zones import instant_at, zone_of
 
     if text is None:

@@ -835,7 +835,7 @@ async def test_the_calendar_of_all_schedules_shows_each_run_and_names_those_that
     assert len(days) == 28
     assert [("weekly", "01:30 weekly"), ("nightly", "02:00 nightly")] in runs
     assert {name for day in runs for name, _ in day} == {"nightly", "weekly"}
-    assert 'Not shown, since they run more than a few times a day: <a href="/schedules/often">' in page
+    assert 'Not shown, because they run more than a few times a day: <a href="/schedules/often">' in page
 
 
 async def test_a_new_key_is_shown_once_and_only_in_the_session_that_made_it(service: Service) -> None:

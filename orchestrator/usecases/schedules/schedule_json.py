@@ -95,7 +95,7 @@ def schedule_row(view: ScheduleView) -> dict[str, Any]:
     return {
         "name": schedule.name,
         "status": schedule.status.value,
-        "rhythm": recurrence_words(schedule.recurrence),
+        "recurrence": recurrence_words(schedule.recurrence),
         "action": schedule.order.action.value,
         "list": schedule.order.devices_of,
         "next": view.upcoming[0].local.isoformat(timespec="seconds") if view.upcoming else "",
@@ -115,12 +115,12 @@ def schedule_facts(view: ScheduleView) -> dict[str, Any]:
         "name": schedule.name,
         "status": schedule.status.value,
         "why": schedule.reason or view.problem,
-        "rhythm": recurrence_words(schedule.recurrence),
+        "recurrence": recurrence_words(schedule.recurrence),
         "asks": f"{order.action}, via {order.via}, tenant {order.tenant}, priority {order.priority}",
         **_devices_words(order, version),
         "takes": forecast,
         "daylight saving": _daylight_words(schedule.recurrence),
-        "missed": f"runs if no later than {span(rules.start_within.total_seconds())}, else it is skipped and said",
+        "missed": f"runs if at most {span(rules.start_within.total_seconds())} late, else recorded as missed",
         "overlap": _OVERLAP[rules.overlap],
         "window": _window_words(schedule),
         "jitter": f"up to {span(rules.jitter.total_seconds())}" if rules.jitter else None,
@@ -164,7 +164,7 @@ def differences(before: Schedule, after: Schedule) -> dict[str, str]:
 def _options(schedule: Schedule) -> dict[str, str]:
     order, rules = schedule.order, schedule.rules
     return {
-        "rhythm": recurrence_words(schedule.recurrence),
+        "recurrence": recurrence_words(schedule.recurrence),
         "timezone": schedule.recurrence.timezone,
         "action": order.action,
         "via": order.via,

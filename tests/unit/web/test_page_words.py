@@ -19,7 +19,10 @@ def test_no_hint_names_an_option_or_a_command_in_backticks() -> None:
     [
         ("Mend the file, or take the good rows with --skip-invalid.", "Mend the file, or take the good rows."),
         ("There is no job 'x'. `muster job list` shows the jobs there are.", "the page Jobs shows the jobs there are."),
-        ("--jitter may take a job beyond its window", "“Begin up to so much later” may take a job beyond its window"),
+        (
+            "--jitter may take a job beyond its window",
+            "“Random delay of the start, at most” may take a job beyond its window",
+        ),
         ("say --via managedDevices", "say “Addressed via” managedDevices"),
         ("Then go on with `muster job resume abc`.", "Then resume the job."),
         ("A plain sentence - with a dash.", "A plain sentence - with a dash."),
