@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve_in_thread
+from orchestrator.simulator.throttling import Quota
 from tests.support import databases
 from tests.support.apps import device_ids
 from tests.support.browser import Browser, open_browser, why_not
@@ -115,6 +116,14 @@ def admin(browser: Browser, installation: Installation) -> Browser:
     """The browser of an admin."""
     browser.sign_in(installation.key("admin"))
     return browser
+
+
+@pytest.fixture
+def slow_graph(installation: Installation) -> Iterator[None]:
+    """Graph takes so few calls that no job of this test ends before a person has pressed what it is about."""
+    installation.graph.limit_writes(Quota(20, 10.0))
+    yield
+    installation.graph.limit_writes(None)
 
 
 def _end(installation: Installation) -> None:

@@ -124,6 +124,7 @@ def test_what_failed_is_explained_and_retried(admin: Browser, installation: Inst
     admin.sees("they are enrolled now")
 
 
+@pytest.mark.usefixtures("slow_graph")
 def test_a_job_is_paused_resumed_weighed_and_cancelled(admin: Browser) -> None:
     submit(admin, "steered", a_list(100, 350))
     for opener, does, seen in (("Pause", "Pause", "Paused"), ("Resume", "Resume", "Running")):
@@ -157,6 +158,7 @@ def test_devices_are_searched_and_filtered(admin: Browser) -> None:
     admin.waits_for(lambda: "search=searched" in admin.driver.current_url, "an address that can be passed on")
 
 
+@pytest.mark.usefixtures("slow_graph")
 def test_a_page_left_open_survives_a_restart_of_the_service(admin: Browser, installation: Installation) -> None:
     submit(admin, "left-open", a_list(100, 340))
     admin.press(lambda: admin.button("Pause"))
