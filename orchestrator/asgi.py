@@ -87,7 +87,7 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
         generate_unique_id_function=operation_id,
     )
     add_api(web, settings)
-    # What is added later stands further out.
+    # Middleware that is added later wraps middleware that was added before.
     web.add_middleware(HeadsAnswered)
     web.add_middleware(Observed)
     web.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)

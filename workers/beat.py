@@ -16,7 +16,7 @@ _LOOK = 1.0
 
 
 class ClockScheduler(Scheduler):
-    """Beat's own timetable stays empty: when what is due is in the database, and each moment fires once.
+    """Beat's own timetable stays empty: when what is due is in the database, and each occurrence fires once.
 
     Beat calls `tick` again and again and `close` at its end; the clock lives on a thread between them.
     """

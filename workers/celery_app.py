@@ -28,7 +28,7 @@ def _configuration() -> dict[str, Any]:
     settings = _settings()
     return {
         "broker_url": settings.broker_url,
-        # This transport drops messages of another form, and keys of another type under the queue's name.
+        # The transport drops malformed messages, and keys of another type under the queue's name.
         "broker_transport": TRANSPORT,
         "broker_channel_error_retry": True,
         # A worker that starts before its broker waits for it; it works from the database meanwhile.

@@ -28,7 +28,7 @@ class Admission(Protocol):
     """Lets values through while the key that they are streamed to opens something."""
 
     def __call__(self, values: AsyncIterator[T], /) -> AsyncIterator[T]:
-        """The same values, perhaps fewer."""
+        """Yields the values until the key or the session ends."""
         ...
 
 

@@ -48,12 +48,12 @@ def add_api(web: FastAPI, settings: Settings) -> None:
 
 
 def operation_id(route: APIRoute) -> str:
-    """What a generated client calls a route: what it does."""
+    """Returns the name of a route in generated clients: the name of its function."""
     return route.name
 
 
 class _Nowhere:
-    """What is asked of an address that the API does not have, or by a method that an address does not take."""
+    """Answers requests to unknown addresses (404) and by methods that an address does not take (405)."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Say which of the two it is; any method comes here, even one that nobody has heard of."""

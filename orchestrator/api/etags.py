@@ -80,7 +80,7 @@ def _knows(given: str, tag: str) -> bool:
 
 
 def _described(options: dict[str, Any]) -> dict[str, Any]:
-    """What the OpenAPI document says of it."""
+    """Returns the OpenAPI description of the two conditional headers and their answers."""
     methods = set(options.get("methods") or ())
     response = options.get("response_class")
     if methods & _CHANGES:

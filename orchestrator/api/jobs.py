@@ -53,7 +53,7 @@ _ROW_STATUSES = tuple(status.value for status in (*TargetStatus, *RowVerdict))
 _JOB_STATUSES = (*(status.value for status in JobStatus if status is not JobStatus.RECEIVING), WITH_FAILURES)
 _NO_REASON = Why()
 
-_MOMENT = "How long ago (`24h`, `7d`), a day, or a time, in UTC where it names no offset."
+_TIME_HELP = "How long ago (`24h`, `7d`), a day, or a time, in UTC where it names no offset."
 
 _Reason = Annotated[Why, Body()]
 
@@ -68,8 +68,8 @@ def _filter(
     ] = None,
     schedule: Annotated[Text | None, Query(description="Only jobs of this schedule.")] = None,
     search: Annotated[Text | None, Query(description="Only where this is in the id, name, file or reason.")] = None,
-    since: Annotated[Text | None, Query(description=f"Only jobs submitted then or later. {_MOMENT}")] = None,
-    until: Annotated[Text | None, Query(description=f"Only jobs submitted before then. {_MOMENT}")] = None,
+    since: Annotated[Text | None, Query(description=f"Only jobs submitted then or later. {_TIME_HELP}")] = None,
+    until: Annotated[Text | None, Query(description=f"Only jobs submitted before then. {_TIME_HELP}")] = None,
     app: TheApp,
 ) -> JobFilter:
     now = app.clock.now()
@@ -123,7 +123,7 @@ def job_routes(max_bytes: int) -> APIRouter:
 
 
 def preview_routes(max_bytes: int) -> APIRouter:
-    """What a device list would become."""
+    """Returns the route that judges a device list and stores nothing."""
     routes = APIRouter(prefix="/api/previews", tags=["jobs"])
 
     @routes.post(

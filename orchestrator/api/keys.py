@@ -150,7 +150,7 @@ def _sent_again(request: Request, idempotency_key: str) -> SentAgain:
 
 
 def _shown_once(made: NewKey, response: Response) -> NewKeyFacts:
-    # Nobody between here and there may keep what is shown only once.
+    # The text of a key is shown once, so no proxy or browser may store the answer.
     response.headers["Cache-Control"] = "no-store"
     return NewKeyFacts.model_validate({**key_object(made.key, made.key.created_at), "key": made.text})
 

@@ -18,7 +18,7 @@ def cursor_after(number: int) -> str:
 
 
 def read_cursor(cursor: str) -> int | None:
-    """What the page begins after; None for the first one."""
+    """Parses a cursor into the position that the page begins after; None for the first page."""
     return int(cursor) if cursor else None
 
 

@@ -111,7 +111,7 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """What went wrong, and what to do about it (RFC 9457)."""
+    """An error answer: its cause and its remedy (RFC 9457)."""
 
     type: str = "about:blank"
     title: str
@@ -121,7 +121,7 @@ class Problem(BaseModel):
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route says in the OpenAPI document about how it may fail; every route may lack a key or a database."""
+    """Returns the error answers of a route for OpenAPI; a missing key and a lost database are always among them."""
     return {status: problem_response(status) for status in sorted({401, 403, 422, 503, *statuses})}
 
 
@@ -132,7 +132,7 @@ def problem_response(status: int) -> dict[str, Any]:
 
 
 def created(description: str = "Successful Response") -> dict[int | str, dict[str, Any]]:
-    """What a route says that answers where the new thing is."""
+    """Returns the OpenAPI description of a 201 with a `Location` header."""
     location = {"description": "Where it is.", "schema": {"type": "string"}}
     return {201: {"description": description, "headers": {"Location": location}}}
 

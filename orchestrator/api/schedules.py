@@ -64,7 +64,7 @@ def schedule_routes() -> APIRouter:
 
 
 def occurrence_routes() -> APIRouter:
-    """What a recurrence that is no schedule yet would do."""
+    """Returns the route that lists the occurrences of a recurrence before a schedule has it."""
     routes = APIRouter(prefix="/api", tags=["schedules"], max_body_size=MOST_OF_A_BODY)
 
     @routes.post("/occurrences", responses=problem_responses(400, 413))
@@ -90,7 +90,7 @@ def _add_reading(routes: APIRouter) -> None:
 
     @routes.get("/{name}", responses=problem_responses(404))
     async def schedule(app: TheApp, _: Viewer, name: str) -> ScheduleFacts:
-        """One schedule with its next ten moments."""
+        """One schedule with its next ten occurrences."""
         return _facts(await describe_schedule(app, name))
 
     @routes.get("/{name}/occurrences", responses=problem_responses(404))
@@ -104,7 +104,7 @@ def _add_reading(routes: APIRouter) -> None:
 
     @routes.get("/{name}/history", responses=problem_responses(404))
     async def history(app: TheApp, _: Viewer, name: str, limit: Limit = 50) -> HistoryList:
-        """What became of its moments, the newest first."""
+        """Returns the past occurrences of a schedule and how each ended, newest first."""
         described, occurrences = await schedule_history(app, name, limit=limit)
         return HistoryList.model_validate({"items": [history_object(instant, described) for instant in occurrences]})
 
@@ -141,7 +141,7 @@ def _add_moves(routes: APIRouter) -> None:
     async def resume_the_schedule(
         app: TheApp, by: Operator, name: str, why: Annotated[Why, Body()] = _NO_REASON
     ) -> ScheduleFacts:
-        """Go on; moments that have passed are not made up for."""
+        """Go on; occurrences that have passed are not made up for."""
         return _facts(await resume_schedule(app, name, by=by, reason=why.reason))
 
     @routes.post("/{name}/run", status_code=201, responses={**_MOVING["responses"], **created()})

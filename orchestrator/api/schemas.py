@@ -35,7 +35,7 @@ class Counts(JsonModel):
 
 
 class IntakeFacts(JsonModel):
-    """What the device list was."""
+    """The device list of a job: its rows and its file."""
 
     rows: int
     duplicates: int
@@ -74,7 +74,7 @@ class CanaryFacts(JsonModel):
 
 
 class BrakeFacts(JsonModel):
-    """What stops the job by itself: more than so many percent errors, once so many devices have ended."""
+    """The circuit breaker of a job: the percentage of errors that stops it, once `sample` devices have ended."""
 
     share_percent: int
     sample: int
@@ -168,7 +168,7 @@ class BadLine(JsonModel):
 
 
 class PreviewFacts(JsonModel):
-    """What a device list holds, and when it would be done."""
+    """A device list as it was judged, and the forecast of its end."""
 
     rows: int
     devices: int
@@ -235,7 +235,7 @@ class PlainKeyRequest(Why):
 
     @property
     def grant(self) -> Grant:
-        """What it will allow."""
+        """Returns the grant of the new key."""
         return Grant(self.role)
 
 
@@ -251,7 +251,7 @@ class OperatorKeyRequest(Why):
 
     @property
     def grant(self) -> Grant:
-        """What it will allow."""
+        """Returns the grant of the new key."""
         actions = None if self.actions is None else frozenset(self.actions)
         return Grant(self.role, self.ceiling, actions, None if self.tenants is None else frozenset(self.tenants))
 
@@ -309,7 +309,7 @@ class SessionList(JsonModel):
 
 
 class CreationsFacts(JsonModel):
-    """What a key created and is still in force: valid keys, schedules, unfinished jobs."""
+    """The creations of a key that are in force: valid keys, schedules, unfinished jobs."""
 
     keys: list[str]
     schedules: list[str]
@@ -373,7 +373,7 @@ class LaneCallsFacts(JsonModel):
 
 
 class AssumedFacts(JsonModel):
-    """What the limit is kept under: how long a permit may be used, and how much longer one call may travel."""
+    """The assumptions of the rate limiter: the life of a permit and the spread of travel times, in seconds."""
 
     permit_life_seconds: float
     travel_spread_seconds: float
@@ -412,7 +412,7 @@ class LaneList(JsonModel):
 
 
 class OccurrenceFactsOut(JsonModel):
-    """One moment to come."""
+    """One time to come."""
 
     local: str
     utc: str
@@ -434,7 +434,7 @@ class PastOccurrence(JsonModel):
 
 
 class RulesFacts(JsonModel):
-    """What happens around a moment."""
+    """The rules of a schedule for its occurrences."""
 
     start_within_seconds: float
     overlap: Overlap
@@ -506,19 +506,19 @@ class ScheduleFacts(JsonModel):
 
 
 class ScheduleList(JsonModel):
-    """Every schedule."""
+    """All schedules, by name."""
 
     items: list[ScheduleFacts]
 
 
 class OccurrenceList(JsonModel):
-    """Moments to come."""
+    """Future occurrences, the next one first."""
 
     items: list[OccurrenceFactsOut]
 
 
 class HistoryList(JsonModel):
-    """What became of moments, the newest first."""
+    """Past occurrences and how each ended, newest first."""
 
     items: list[PastOccurrence]
 
@@ -565,7 +565,7 @@ class ScheduleRequest(RecurrenceRequest):
 
 
 class ScheduleChangeRequest(JsonModel):
-    """What is to be otherwise; what is not named stays as it is, and so does what is null.
+    """The fields to change; a field that is absent or null keeps its value.
 
     Except `until`, `jobName` and `reason`: null takes them away.
     """

@@ -39,7 +39,7 @@ def session_routes() -> APIRouter:
 
     @routes.get("/{session_id}", responses=problem_responses(404))
     async def session(app: TheApp, by: Admin, session_id: str) -> SessionFacts:
-        """One session."""
+        """Returns one session by its id."""
         found = [each for each in await list_sessions(app, by=by) if each.id == session_id]
         if not found:
             raise UnknownSession(session_id)

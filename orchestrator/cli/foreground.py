@@ -42,7 +42,7 @@ _PROMPT = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What to do with a job at its end; `report` None writes none, `aside` is said before all else.
+    """The steps at the end of a job: `report` None writes no report, `aside` is printed first.
 
     `is_part` marks one of several jobs, which are shown together later.
     """

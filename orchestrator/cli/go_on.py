@@ -124,7 +124,7 @@ async def _calls_here(app: App, settings: Settings) -> bool:
 
 
 async def _what_else(app: App, wanted: str, refusal: IllegalMove) -> RequestRejected:
-    """What to do with a job that has ended, in place of going on with it."""
+    """Returns the refusal for a job that has ended, with the command that helps instead."""
     view = await describe_job(app, wanted)
     left = [status for status in ("failed", "uncertain", "cancelled") if getattr(view.tally, status)]
     if not view.status.is_final:

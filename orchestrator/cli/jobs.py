@@ -115,7 +115,7 @@ def show(invocation: Invocation, wanted: str) -> None:
 @output_option
 @pass_invocation
 def errors(invocation: Invocation, wanted: str) -> None:
-    """What went wrong, grouped by cause: what it means, what to do, and a request to quote."""
+    """Show the errors of a job, grouped by cause, with their meaning, a remedy and a request id to quote."""
     from orchestrator.cli.job_text import say_errors
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.jobs.describe_jobs import describe_job

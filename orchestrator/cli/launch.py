@@ -43,7 +43,7 @@ def launch_run(invocation: Invocation, submission: Submission) -> int:
 def run_list(
     settings: Settings, submission: Submission, output: Format, *, aside: Callable[[], None] | None = None
 ) -> int:
-    """The same with settings from elsewhere: the demo runs what `run` runs."""
+    """Runs a list as `run` does, with the settings that are given; the demo uses it."""
     submission.refuse_unclear_source()
     refuse_both(submission.report, output)
     refuse_unwritable(
@@ -191,7 +191,7 @@ async def _say_submitted(app: App, job: Job) -> None:
 
 
 async def _say_relay(app: App) -> None:
-    """What nobody should find out after a hundred thousand devices, said with the first job."""
+    """Prints, with the first job of an installation, that 204 means relayed and not completed."""
     if len(await list_jobs(app, limit=2)) == 1:
         click.echo(f"Good to know: {RELAY}", err=True)
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Came:
-    """What came of the submission for one tenant: a job with its exit code, or a problem."""
+    """The result of the submission for one tenant: a job with its exit code, or a problem."""
 
     tenant: str
     code: int
@@ -134,7 +134,7 @@ async def _previews(app: App, settings: Settings, parts: Sequence[Submission]) -
 
 
 def _with_devices(parts: Sequence[Submission], previews: Sequence[Preview]) -> list[Submission]:
-    """Those that have a device to call; IntakeFailed for the bad lines of all tenants together, or without any device.
+    """Returns the parts that have a device to call; IntakeFailed names the bad lines of all tenants, or no device.
 
     Where bad rows are skipped, a tenant that has no others is named with its lines.
     """

@@ -19,7 +19,7 @@ class Named(NamedTuple):
 
 
 def load(target: str) -> Any:
-    """What `module:attribute` names.
+    """Imports and returns the object that `module:attribute` names.
 
     By name, because the parts that the command line starts (the web process, workers, the simulator) stand above or
     beside it in the picture: it may start them and not know them.

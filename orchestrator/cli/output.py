@@ -238,10 +238,10 @@ def _cell(value: object) -> str:
 
 
 def _with_offset(text: str) -> str:
-    """A moment as tables show it: UTC as the local time with its offset, any other as it is; other text unchanged."""
-    if not _MOMENT.fullmatch(text):
+    """A time as tables show it: UTC as the local time with its offset, any other as it is; other text unchanged."""
+    if not _UTC_TIME.fullmatch(text):
         return text
     return local(datetime.fromisoformat(text)) if text.endswith("Z") else text.replace("T", " ")
 
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")

@@ -43,13 +43,13 @@ class Progress(Protocol):
 
 
 class Silence:
-    """Shows nothing."""
+    """The progress display where none is wanted: every method returns at once."""
 
     def show(self, view: JobView) -> None:
-        """Nothing."""
+        """Shows no progress."""
 
     def show_unseen(self, reason: str) -> None:
-        """Nothing."""
+        """Shows no reason."""
 
 
 class Rate:
@@ -60,7 +60,7 @@ class Rate:
         self._seen: deque[tuple[float, int]] = deque()
 
     def after(self, instant: float, settled: int) -> float | None:
-        """The rate once so many are settled at this moment; None until two moments are known."""
+        """The rate once so many are settled at this moment; None until two times are known."""
         self._seen.append((instant, settled))
         while len(self._seen) > 2 and instant - self._seen[0][0] > self._window:
             self._seen.popleft()
@@ -119,7 +119,7 @@ def pace(tally: Tally, rate: float | None, seconds_left: float | None) -> str:
 
 
 def pace_of(view: JobView, rate: float | None) -> str:
-    """The same for a job as it was seen; no time left while nobody can know it."""
+    """Returns the pace of a job as text; without the time left while an outage makes it unknown."""
     cause = view.waiting_for
     if cause is not None and cause.kind.has_no_forecast:
         return "waiting" if view.tally.waiting else ""
@@ -209,7 +209,7 @@ class _Live:
         self._shown: tuple[Any, ...] = ()
 
     def show(self, view: JobView) -> None:
-        """Draw it anew."""
+        """Draws the progress of the job again in place."""
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table

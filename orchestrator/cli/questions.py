@@ -28,7 +28,7 @@ T = TypeVar("T")
 def confirm_with(
     action: Action, *, above: int, is_agreed: bool, is_interrupted: Callable[[], bool]
 ) -> Callable[[Preview], bool]:
-    """What a submission asks once everything is read: shows what will be called, and waits for yes where it must."""
+    """Returns the confirmation of a submission: it shows the devices, and asks above the threshold."""
 
     def confirm(preview: Preview) -> bool:
         say_preview(action, preview)

@@ -67,7 +67,7 @@ def import_(
         match=matched_by(match),
         prefer_newest=prefer is not None,
         stale_ok=stale_ok,
-        # Whoever runs a command has this process to themselves: all of them are named.
+        # The process of a command serves one person, so it may name every bad line.
         most_problems=settings.max_rows,
     )
     # A list of ids needs no tenant, and an installation that only keeps lists may have none.

@@ -39,7 +39,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class ScheduleOptions:
-    """What was asked for on the command line."""
+    """A schedule as the options of the command line state it."""
 
     name: str
     action: str
@@ -174,7 +174,7 @@ def change_options(command: F) -> F:
 
 
 def written_change(options: dict[str, Any]) -> ScheduleChange:
-    """What of a schedule is to be otherwise: the options that were written, and no default."""
+    """Returns the change of a schedule: the options that were typed, and no default."""
     context = click.get_current_context()
     given = {name: each for name, each in options.items() if _is_written(context, name)}
     for name, kind in {"action": Action, "via": Via, "priority": Priority, "overlap": Overlap}.items():

@@ -122,7 +122,7 @@ def _locks(folder: Path) -> str:
 
 
 def _console() -> str:
-    """What this console can show; a symbol that it cannot is written as an escape, and no command breaks."""
+    """Describes the encoding of this console; symbols outside it are written as escapes."""
     encoding = sys.stdout.encoding or "ascii"
     shown = sum(_can_show(symbol, encoding) for symbol in _SYMBOLS.split())
     kind = "a terminal" if sys.stdout.isatty() else "no terminal"

@@ -57,7 +57,7 @@ def worker(invocation: Invocation, *, arguments: tuple[str, ...]) -> int:
 @click.command()
 @pass_invocation
 def clock(invocation: Invocation) -> int:
-    """What recovers stalled work and rings for it; any number may run."""
+    """Fire schedules, recover stalled work and wake workers; any number may run."""
     from orchestrator.cli import bridge
 
     settings = invocation.settings(is_service=True)

@@ -20,6 +20,6 @@ class Spelled(click.Choice[str]):
         return f"[{'|'.join(self.choices)}]"
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
-        """What is said of a wrong name."""
+        """Returns the message for an unknown name, with all known ones."""
         del ctx
         return f"{value!r} is none of {', '.join(self.choices)}."

@@ -36,7 +36,7 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What was asked for on the command line."""
+    """A submission as the options of the command line state it."""
 
     action: str
     file: str | None = None
@@ -102,7 +102,7 @@ class Submission:
             stale_ok=self.stale_ok,
             is_selection=self.file is None,
             tenants=tenant_rows(settings, self.tenant or "", beside=self.beside, has_bad_rows=self.has_bad_rows),
-            # Whoever runs a command has this process to themselves: all of them are named.
+            # The process of a command serves one person, so it may name every bad line.
             most_problems=settings.max_rows,
         )
 
@@ -173,7 +173,7 @@ def selection_of(
 
 
 def matched_by(match: str) -> Identifier | None:
-    """What `--match` says that rows hold; None where that is left to the list."""
+    """Parses `--match`; None where the header of the list decides."""
     return None if match == "auto" else Identifier(match)
 
 

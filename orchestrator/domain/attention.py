@@ -162,7 +162,7 @@ class InventoryFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that decides what needs attention at one moment; `acknowledged` has the time of each, by the item's id."""
+    """All that decides what needs attention at one time; `acknowledged` has the time of each, by the item's id."""
 
     now: datetime
     stops: Sequence[EmergencyStop] = ()

@@ -113,10 +113,10 @@ def _of_jobs(jobs: Sequence[JobFacts], tolerated: Mapping[str, int]) -> Iterator
 
 
 def _is_bad(job: JobFacts, tolerated: int) -> bool:
-    return _failed_whole(job.tally) or is_above_tolerance(job.tally, tolerated)
+    return _all_failed(job.tally) or is_above_tolerance(job.tally, tolerated)
 
 
-def _failed_whole(tally: Tally) -> bool:
+def _all_failed(tally: Tally) -> bool:
     return tally.called > 0 and not tally.accepted
 
 
@@ -125,7 +125,7 @@ def _of_finished_job(job: JobFacts, tolerated: int) -> Iterator[AttentionItem]:
         return
     tally = job.tally
     bad = tally.failed + tally.uncertain
-    if _failed_whole(tally):
+    if _all_failed(tally):
         kind, severity = AttentionKind.JOB_FAILED, Severity.CRITICAL
         failed = f"not one of {plural(tally.called, 'device')} accepted"
     else:

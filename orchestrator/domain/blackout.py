@@ -21,11 +21,11 @@ class Blackout:
     number: int | None = None
 
     def span(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
-        """Its beginning and its end as moments."""
+        """Its beginning and its end as times."""
         return _instant(self.starts, zone), _instant(self.ends, zone)
 
     def covers(self, instant: datetime, zone: ZoneInfo) -> bool:
-        """Whether the moment lies in it."""
+        """Whether the time lies in it."""
         starts, ends = self.span(zone)
         return starts <= instant < ends
 
@@ -40,21 +40,21 @@ class Blackout:
 
 
 def blackout_at(instant: datetime, blackouts: Iterable[Blackout], zone: ZoneInfo) -> Blackout | None:
-    """The blackout that the moment lies in."""
+    """The blackout that the time lies in."""
     return next((each for each in blackouts if each.covers(instant, zone)), None)
 
 
 def next_blackout(
     after: datetime, before: datetime, blackouts: Iterable[Blackout], zone: ZoneInfo
 ) -> tuple[datetime, Blackout] | None:
-    """The blackout that begins first between the two moments, and when."""
+    """The blackout that begins first between the two times, and when."""
     beginning = [(each.span(zone)[0], each) for each in blackouts]
     between = [(starts, each) for starts, each in beginning if after < starts < before]
     return min(between, key=lambda pair: pair[0], default=None)
 
 
 def parse_blackout(text: str, reason: str | None = None) -> Blackout:
-    """The blackout that "2026-12-24", "2026-12-24..2027-01-02" or a range of times names; days count whole."""
+    """The blackout that "2026-12-24", "2026-12-24..2027-01-02" or a range of times names; whole days are included."""
     first, ranged, last = text.strip().partition("..")
     starts, ends = _bound(first, text), _bound(last if ranged else first, text)
     if _is_day(last if ranged else first):
@@ -77,15 +77,15 @@ def blackout_between(starts: datetime, ends: datetime, reason: str | None, numbe
 
 
 _YEARS = (1970, 9000)
-"""Moments before and behind these overflow where they become those of a zone."""
+"""Times before and behind these overflow where they become those of a zone."""
 
 
-def _bound(text: str, whole: str) -> datetime:
+def _bound(text: str, blackout: str) -> datetime:
     try:
         return datetime.fromisoformat(text.strip())
     except ValueError:
         raise ScheduleInvalid(
-            f"{whole!r} is no blackout; it takes 2026-12-24, 2026-12-24..2027-01-02 or "
+            f"{blackout!r} is no blackout; it takes 2026-12-24, 2026-12-24..2027-01-02 or "
             "2026-12-24T18:00..2026-12-25T06:00."
         ) from None
 

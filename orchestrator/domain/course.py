@@ -1,4 +1,4 @@
-"""How a job came to where it is: what happened to it at which moment, and the spans in which it made no calls; pure."""
+"""How a job came to where it is: its events with their times, and the spans without calls; pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a moment that is due: the written rules, as one pure decision."""
+"""What becomes of an occurrence that is due: the written rules, as one pure decision."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StartWindow:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The moment becomes a job, within its window; `cancels` is the job that makes room for it."""
+    """The occurrence becomes a job, within its window; `cancels` is the job that makes room for it."""
 
     window: StartWindow | None
     cancels: JobId | None = None
@@ -32,14 +32,14 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The moment waits for the last job to end."""
+    """The occurrence waits for the last job to end."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """The moment becomes no job, for this reason."""
+    """The occurrence becomes no job, for this reason."""
 
     status: OccurrenceStatus
     reason: str
@@ -89,7 +89,7 @@ def decide(
         case Overlap.QUEUE if not another_waits:
             return Wait(f"waits for job {running} to end")
         case Overlap.QUEUE:
-            return Skip(OccurrenceStatus.SKIPPED, f"job {running} has not ended, and an earlier moment waits already")
+            return Skip(OccurrenceStatus.SKIPPED, f"job {running} has not ended, and an earlier one waits already")
         case _:
             return Skip(OccurrenceStatus.SKIPPED, f"job {running} has not ended")
 
@@ -103,7 +103,7 @@ def missed_words(due_at: datetime, clock_since: datetime | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DueOccurrences:
-    """The moments of a schedule that have come since the last look, oldest first; `dropped` older ones are counted."""
+    """The occurrences of a schedule since the last look, oldest first; `dropped` older ones are counted."""
 
     occurrences: list[datetime]
     dropped: int
@@ -130,7 +130,7 @@ def due_occurrences(schedule: Schedule, first: datetime, now: datetime) -> DueOc
 
 
 def window_of(schedule: Schedule, occurrence: datetime, blackouts: tuple[Blackout, ...]) -> StartWindow | None:
-    """Until when calls of a job of this moment may start; a blackout ends it as `--until` does. None for no end."""
+    """Until when calls of a job of this occurrence may start; a blackout ends it as `--until` does. None for no end."""
     zone = zone_of(schedule.recurrence.timezone)
     window = None
     if schedule.rules.until is not None:
@@ -154,6 +154,6 @@ def clock_time(until: time) -> str:
 
 
 MOST_ROWS = 1000
-"""Moments that are written down one by one when clocks stood still; of older ones, one row says how many."""
+"""Occurrences that are written down one by one when clocks stood still; of older ones, one row says how many."""
 
 _LONGEST_JOB = timedelta(days=30)

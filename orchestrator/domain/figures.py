@@ -1,4 +1,4 @@
-"""Numbers and moments as people read them; pure."""
+"""Numbers and times as people read them; pure."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def rfc3339(instant: datetime | None) -> str | None:
 
 
 def local(instant: datetime | None) -> str:
-    """The moment on this machine's clock with its offset, for a table."""
+    """The time on this machine's clock with its offset, for a table."""
     return "" if instant is None else instant.astimezone().isoformat(sep=" ", timespec="seconds")

@@ -15,10 +15,10 @@ def with_job_id(text: str, job: JobId) -> str:
     A command that names a job already stays as it is. What is stored of a job does not name it.
     """
 
-    def whole(match: re.Match[str]) -> str:
+    def with_id(match: re.Match[str]) -> str:
         rest = match["rest"].strip()
         if rest and not rest.startswith("--"):
             return match[0]
         return f"`muster job {match[1]} {job}{f' {rest}' if rest else ''}`"
 
-    return _COMMAND.sub(whole, text)
+    return _COMMAND.sub(with_id, text)

@@ -1,4 +1,4 @@
-"""Moments as people write them in a filter: a day, a time, or how long ago; pure."""
+"""Times as people write them in a filter: a day, a time, or how long ago; pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from orchestrator.domain.errors import RequestRejected, ScheduleInvalid
 
 
 def parse_instant(text: str, *, now: datetime, zone: tzinfo | None = UTC) -> datetime:
-    """The moment in UTC that "24h", "7d", "2026-11-28" or "2026-11-28T02:00" means at `now`.
+    """The time in UTC that "24h", "7d", "2026-11-28" or "2026-11-28T02:00" means at `now`.
 
     A time without an offset is read in `zone`, with None on the clock of this machine. RequestRejected for other texts.
     """
@@ -20,10 +20,10 @@ def parse_instant(text: str, *, now: datetime, zone: tzinfo | None = UTC) -> dat
     except (ScheduleInvalid, OverflowError):
         pass
     try:
-        moment = datetime.fromisoformat(written)
-        if moment.tzinfo is None and zone is not None:
-            moment = moment.replace(tzinfo=zone)
-        return moment.astimezone(UTC)
+        time = datetime.fromisoformat(written)
+        if time.tzinfo is None and zone is not None:
+            time = time.replace(tzinfo=zone)
+        return time.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise RequestRejected(
             f"{text!r} is no time; it takes how long ago (24h, 7d), a day (2026-11-28) or a time (2026-11-28T02:00)."

@@ -21,7 +21,7 @@ from orchestrator.domain.zones import first_change, instant_at, is_repeated, is_
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One moment at which a schedule is due; `wall` is the local time that was meant."""
+    """One due time of a schedule; `wall` is the local time that was meant."""
 
     at: datetime
     wall: datetime
@@ -51,7 +51,7 @@ class Cron:
         return not self.follows_the_wall_clock and self._hours not in {"*", "*/1"}
 
     def unusual_pause(self, occurrence: Occurrence) -> timedelta | None:
-        """How long after the one before it a moment comes, where moving clocks have made that another span."""
+        """How long after the one before it an occurrence comes, where moving clocks have made that another span."""
         change = first_change(occurrence.at - _A_DAY, occurrence.at, zone_of(self.timezone))
         if (
             self.follows_the_wall_clock
@@ -70,7 +70,7 @@ class Cron:
         zone, last = zone_of(self.timezone), after
         for wall in self._steps(wall_at(after, zone)):
             occurrence = instant_at(wall, zone)
-            # All that a gap swallows is due at one moment; what comes twice was due the first time.
+            # All times in a gap are due at its end; a time that comes twice is due the first time.
             if occurrence > last:
                 yield Occurrence(occurrence, wall)
                 last = occurrence
@@ -140,7 +140,7 @@ class Once:
     timezone: str
 
     def occurrences(self, after: datetime) -> Iterator[Occurrence]:
-        """The one moment, if it is still to come."""
+        """The one occurrence, if it is still to come."""
         at = instant_at(self.wall, zone_of(self.timezone))
         if at > after:
             yield Occurrence(at, self.wall)
@@ -198,7 +198,7 @@ def parse_span(text: str) -> timedelta:
 
 
 def first_occurrences(recurrence: Recurrence, after: datetime, count: int) -> list[Occurrence]:
-    """The next so many moments."""
+    """The next so many occurrences."""
     return list(islice(recurrence.occurrences(after), count))
 
 

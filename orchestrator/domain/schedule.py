@@ -94,7 +94,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A recurrence, an order and rules under a name; `next_at` is the first moment that nothing was decided for yet.
+    """A recurrence, an order and rules under a name; `next_at` is the first undecided occurrence.
 
     `creator` is the caller (domain/access.py) in whose right it calls devices.
     """
@@ -114,11 +114,11 @@ class Schedule:
 
     @property
     def next_at_is_lost(self) -> bool:
-        """Whether `next_at` is no moment of this schedule: it is from before the schedule was created."""
+        """Whether `next_at` is no occurrence of this schedule: it is from before the schedule was created."""
         return self.next_at is not None and self.next_at < self.created_at
 
     def jitter_at(self, occurrence: datetime) -> timedelta:
-        """How much later than its moment a job starts: spread by chance, and the same for whoever asks."""
+        """How much later than its occurrence a job starts: spread by chance, and the same for whoever asks."""
         if not self.rules.jitter:
             return timedelta(0)
         seed = hashlib.sha256(f"{self.name}/{occurrence.timestamp()}".encode()).digest()

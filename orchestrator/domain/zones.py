@@ -1,4 +1,4 @@
-"""Wall clocks and moments: what a time of day means in a zone that moves its clocks."""
+"""Local times in UTC: the meaning of a time of day in a zone that moves its clocks."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def wall_at(instant: datetime, zone: ZoneInfo) -> datetime:
 
 
 def instant_at(wall: datetime, zone: ZoneInfo) -> datetime:
-    """When the clocks show this: the first time if twice, and if never, the first moment after the gap."""
+    """When the clocks show this: the first time if twice, and if never, the end of the gap."""
     instant = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if wall_at(instant, zone) == wall:
         return instant
@@ -67,7 +67,7 @@ def is_repeated(wall: datetime, zone: ZoneInfo) -> bool:
 
 
 def first_change(after: datetime, until: datetime, zone: ZoneInfo) -> ZoneChange | None:
-    """The first time that the clocks move after the one moment and no later than the other."""
+    """The first change of the clocks after the one time and no later than the other."""
     for year in range(after.year, until.year + 1):
         for change in _changes_in(zone, year):
             if after < change.at <= until:

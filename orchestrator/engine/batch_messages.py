@@ -110,7 +110,7 @@ class BatchMessages:
     def note_due(self, asked_at: float, due: Iterable[Due], waiting: Collection[NamedBatch]) -> None:
         """Ends the messages about jobs of which nothing is due, and about batches that do not wait for a worker.
 
-        `due` and `waiting` are the database's answers to a question of that moment: messages that came later go on.
+        `due` and `waiting` are the database's answers to a question of that time: messages that came later go on.
         """
         self._due = {each.id: each for each in due}
         for batch, message in self._messages.items():

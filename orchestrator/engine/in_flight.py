@@ -113,7 +113,7 @@ class InFlightCalls:
             self._slots.release()
 
     async def _until(self, instant: float) -> None:
-        """Until that moment and no sooner: a timer may ring early, by as much as its clock ticks (16 ms on Windows)."""
+        """Until that time and no sooner: a timer may ring early, by as much as its clock ticks (16 ms on Windows)."""
         while self._ports.clock.monotonic() < instant:
             await sleep_until(self._ports, instant)
 
@@ -282,7 +282,7 @@ class InFlightCalls:
 
 
 async def sleep_until(ports: Ports, instant: float) -> None:
-    """Until that moment of the monotonic clock, or a little less: whoever waits looks again."""
+    """Until that time of the monotonic clock, or a little less: whoever waits looks again."""
     wait = instant - ports.clock.monotonic()
     if wait > 0:
         await ports.clock.sleep(min(max(wait, _TICK), _LONGEST_NAP))

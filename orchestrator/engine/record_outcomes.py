@@ -58,7 +58,7 @@ class JobNews:
 async def record_outcomes(app: App, entry: Entry) -> Recorded:
     """Write the entry, less what another worker has taken over meanwhile; to be followed by `write_job_news`."""
     async with app.store.transaction() as tx:
-        # Permits of the other keeper are worth nothing, whoever holds them: read where the intent is written.
+        # Permits of the other backend are worth nothing, whoever holds them: read where the intent is written.
         backends = await tx.lanes.backends(list(entry.backends)) if entry.backends else {}
         kept = await _write(tx, entry)
     app.metrics.note_written(change.status for change in entry.targets if change.key in kept)

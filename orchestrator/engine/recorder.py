@@ -95,7 +95,7 @@ class Recorder:
     async def intend(self, held: LeasedBatch, lane: LaneKey, calls: int, backend: ThrottleBackend | None) -> bool:
         """Write down that calls of this batch are about to leave; False where they must not.
 
-        It was not written, or the batch is somebody else's now, or another keeper than this one paces the lane.
+        It was not written, or the batch is somebody else's now, or another backend than this one paces the lane.
         """
         written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._intents.append(_Intent(held, lane, calls, backend, written))

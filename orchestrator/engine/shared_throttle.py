@@ -1,7 +1,7 @@
-"""Redis' pace, or the row's in PostgreSQL while Redis is away: two keepers, and never both at once.
+"""Redis' pace, or the row's in PostgreSQL while Redis is away: two throttle backends, and never both at once.
 
 Which of them keeps a lane is one word in the database. Every claim reads it in its own transaction, so permits of the
-other keeper are worth nothing, whoever holds them; whoever takes over waits until the last of them has run out.
+other backend are worth nothing, whoever holds them; whoever takes over waits until the last of them has run out.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _HANDOVER = 2.0
-"""Seconds within which the word must be written; the new keeper waits so much longer than permits live."""
+"""Seconds within which the word must be written; the new backend waits so much longer than permits live."""
 
 _PROMPT = 0.25
 """Seconds within which a Redis that keeps a lane again must answer; it answers in one."""
@@ -56,7 +56,7 @@ _RETURN_AGAIN_AFTER = 5.0
 
 
 class SharedThrottle:
-    """The throttle of a team's installation; with neither keeper in reach nothing is granted."""
+    """The throttle of a team's installation; with neither backend in reach nothing is granted."""
 
     def __init__(self, redis: RedisThrottle, row: Throttle, store: Store, clock: Clock) -> None:
         self._redis, self._row, self._store, self._clock = redis, row, store, clock
@@ -114,7 +114,7 @@ class SharedThrottle:
     async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
         """Closes the lane for as long as the refusal says, in both backends."""
         # A backend must know what the other learned when it takes over. Both at once: it takes seconds
-        # to find out that Redis hangs, and the row may be the keeper already.
+        # to find out that Redis hangs, and the row may be in force already.
         for problem in await asyncio.gather(
             self._close_in_redis(lane, refusal, limit), self._row.close(lane, refusal, limit), return_exceptions=True
         ):
@@ -130,11 +130,11 @@ class SharedThrottle:
         await self._redis.close(lane, refusal, limit)
 
     async def look(self, lane: LaneKey) -> Standing:
-        """Where the lane stands, and what its keeper's clock shows."""
+        """Where the lane stands, and what its backend's clock shows."""
         return (await self.standings([lane]))[lane]
 
     async def standings(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Standing]:
-        """Where each of these lanes stands, and what the clock of its keeper shows."""
+        """Where each of these lanes stands, and what the clock of its backend shows."""
         async with self._store.reading() as tx:
             backends = await tx.lanes.backends(lanes)
         in_redis = [lane for lane, backend in backends.items() if backend is ThrottleBackend.REDIS]

@@ -108,7 +108,7 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A token in use, with moments on the monotonic clock."""
+    """A token in use, with times on the monotonic clock."""
 
     text: str = field(repr=False)
     refresh_at: float

@@ -101,7 +101,7 @@ class PeopleSignIn:
         with asking(self._authority, self._session):
             flow = self._app().initiate_auth_code_flow([], redirect_uri=self._back_to, **asked)
         if again:
-            # MSAL would look at the moment by a clock of its own, and call an old one a fault.
+            # MSAL would look at the time by a clock of its own, and call an old one a fault.
             flow.pop("max_age", None)
             flow[_AGAIN_SINCE] = self._clock.now().timestamp()
         return cast("dict[str, Any]", flow)

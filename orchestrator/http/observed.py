@@ -17,7 +17,7 @@ from orchestrator.telemetry.traces import hide_query
 log = get_logger(__name__)
 
 _SANE = re.compile(r"[\w.-]{1,64}", re.ASCII)
-# What a device list or a name holds is never taken for something else than we say it is.
+# Browsers must not guess a type from the content of a list or a name.
 _AS_IT_SAYS = (b"x-content-type-options", b"nosniff")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

@@ -25,7 +25,7 @@ from orchestrator.usecases.schedules.add_schedule import NewSchedule
 
 @dataclass(frozen=True, slots=True)
 class ScheduleForm:
-    """What was written; RequestRejected, when it is read, says what is wrong with it."""
+    """The fields of a schedule as they were sent; reading one raises RequestRejected where it is wrong."""
 
     name: str
     action: Action
@@ -106,7 +106,7 @@ def source_of(written: Mapping[str, Any]) -> Selection:
 
 
 def change_of(written: Mapping[str, Any]) -> ScheduleChange:
-    """What of a schedule is to be otherwise, where None takes away what a schedule can be without."""
+    """Returns the change of a schedule; None removes an optional field."""
     sources = [name for name in ("list", "group", "device", "where") if written.get(name)]
     if len(sources) > 1:
         raise RequestRejected("Name the devices in one way: list, group, device or where.")

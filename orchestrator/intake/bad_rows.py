@@ -41,7 +41,7 @@ def bad_rows(problems: Sequence[LineProblem], columns: Sequence[str]) -> list[di
 
 
 def bad_rows_csv(problems: Sequence[LineProblem], columns: Sequence[str]) -> str:
-    """The same as CSV, with formulas defused."""
+    """Returns the bad rows as CSV, with formulas defused."""
     rows = bad_rows(problems, columns)
     header = list(rows[0]) if rows else ["line", "reason"]
     text = io.StringIO(newline="")

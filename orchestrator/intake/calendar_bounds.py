@@ -12,7 +12,7 @@ MOST_STEPS = 200_000
 
 
 def steps_of(text: str, *, until: datetime) -> int:
-    """An upper estimate of the occurrences of all events up to a moment; rules of time zones count as well."""
+    """An upper estimate of the occurrences of all events up to a time; rules of time zones count as well."""
     starts: list[datetime | None] = []
     rules: list[list[str]] = []
     total = 0
@@ -64,7 +64,7 @@ def _steps(rule: str, start: datetime | None, until: datetime) -> int:
     ends = min(until, _day_of(parts.get("UNTIL", "")) or until)
     # Without a first day that can be read, the time since 1970 is taken.
     length = max((ends - (start or _EPOCH)).total_seconds(), 0.0)
-    periods = length / (seconds * max(_whole(parts.get("INTERVAL", "")) or 1, 1)) + 1
+    periods = length / (seconds * max(_integer(parts.get("INTERVAL", "")) or 1, 1)) + 1
     filters = [name for name in parts if name.startswith("BY")]
     each = 1
     for name, longer_than in _FINER.items():
@@ -72,12 +72,12 @@ def _steps(rule: str, start: datetime | None, until: datetime) -> int:
             each *= parts[name].count(",") + 1
     if seconds > _DAY and not _OF_DAYS.isdisjoint(filters):
         each *= seconds // _DAY
-    count = _whole(parts.get("COUNT", ""))
+    count = _integer(parts.get("COUNT", ""))
     # With a filter, many periods may pass before the last of so many occurrences.
     return min(int(periods * each), count) if count is not None and not filters else int(periods * each)
 
 
-def _whole(text: str) -> int | None:
+def _integer(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else None
 
 

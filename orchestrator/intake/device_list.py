@@ -23,7 +23,7 @@ from orchestrator.intake.validation import Validation
 
 @dataclass(frozen=True, slots=True)
 class IntakeOptions:
-    """What the operator asked for, and the limits of the installation.
+    """The options of the operator, and the limits of the installation.
 
     `match` says by what rows name their devices, None leaves it to the header. `has_inventory` says whether there is
     an inventory to match against; `prefer_newest` and `stale_ok` how it is used. `is_selection` marks a list that
@@ -112,7 +112,7 @@ class DeviceList:
         return self.id_columns.doubt
 
     def named(self, row: InputRow) -> tuple[Named, ...]:
-        """What a row names its device by, the most exact kind first; nothing where it has a verdict already."""
+        """Returns the identifiers in a row, the most exact kind first; empty where the row has a verdict already."""
         return () if row.verdict is not None else self._validation.named(row)
 
     def settle(self, row: InputRow, match: Match, reason: str = "") -> InputRow:
@@ -120,7 +120,7 @@ class DeviceList:
         return self._validation.settle(row, match, reason)
 
     def report(self) -> IntakeReport:
-        """What came of it; whole after the last page."""
+        """Returns the result of the intake; complete after the last page."""
         found = self._validation
         return IntakeReport(
             rows=found.good + found.duplicates + found.rejected,

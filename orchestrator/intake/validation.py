@@ -99,7 +99,7 @@ class Validation:
         return self._good(good)
 
     def named(self, row: InputRow) -> tuple[Named, ...]:
-        """What a row that `judge` left open names its device by, the most exact kind first."""
+        """Returns the identifiers in a row that `judge` left open, the most exact kind first."""
         named = self.layout.named
         own = self.layout.own
         return tuple(

@@ -47,6 +47,6 @@ class InventoryRefresher:
 
 
 def is_due(cron: Cron, last: datetime, now: datetime) -> bool:
-    """Whether a moment of the expression has come since the last reading."""
+    """Whether an occurrence of the expression has come since the last reading."""
     instant = next(cron.occurrences(last), None)
     return instant is not None and instant.at <= now

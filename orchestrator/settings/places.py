@@ -115,7 +115,7 @@ def read_settings_file(file: Path) -> Mapping[str, Any]:
 
 
 def _of_backslashes(text: str, problem: tomllib.TOMLDecodeError) -> str:
-    """What to write instead, where the bad line holds a Windows path in double quotes; else nothing."""
+    """Returns a corrected line where the bad one holds a Windows path in double quotes; else an empty text."""
     at, lines = _AT_LINE.search(str(problem)), text.splitlines()
     line = lines[int(at[1]) - 1] if at is not None and 0 < int(at[1]) <= len(lines) else ""
     if not _QUOTED_BACKSLASH.search(line):

@@ -95,7 +95,7 @@ def _change(file: Path, change: Callable[[TOMLDocument], None], variables: Mappi
     import tomlkit  # noqa: PLC0415 - as above
 
     target = file.resolve()
-    # What cannot be read is refused with the words that every other command has for it.
+    # A file that cannot be read is refused here with the message that every other command prints.
     load_settings(variables, target)
     document = tomlkit.parse(target.read_text(encoding="utf-8-sig"))
     change(document)

@@ -68,7 +68,7 @@ def cloud(given: Given) -> Cloud:
 
 
 def switch(given: Given) -> bool:
-    """Parses yes or no."""
+    """Parses yes or no; RequestRejected for any other text."""
     return _SWITCHES[one_of(*_SWITCHES)(given)]
 
 
@@ -115,7 +115,7 @@ def write_limit(given: Given) -> WriteLimit | None:
 
 
 def day(given: Given) -> date:
-    """Parses a date."""
+    """Parses a date (YYYY-MM-DD)."""
     try:
         return date.fromisoformat(given.text.strip())
     except ValueError:

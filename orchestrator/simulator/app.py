@@ -193,24 +193,24 @@ class SimulatedGraph(FaultInjector):
     def _open(
         self, envelope: Envelope, version: str, body: bytes, client_request_id: str, caller: Caller
     ) -> tuple[list[Call], Reply]:
-        """The calls inside, each answered, and the reply to the envelope as a whole."""
-        # What befalls the envelope has no device: a call that is in no ledger lends its ids to the answer.
-        whole = Call(
+        """The calls inside, each answered, and the reply to the envelope itself."""
+        # A fault of the whole envelope has no device, so a call outside the ledger lends its ids to the answer.
+        request = Call(
             envelope.arrived, self._world.wall(), "", "$batch", "", "", envelope.id, client_request_id, envelope.id
         )
         bearer = self.gate.bearer(caller.header(b"authorization"))
-        objection = self.gate.objection(whole, bearer)
+        objection = self.gate.objection(request, bearer)
         if objection is not None:
             return [], objection
         if caller.scope["method"] != "POST":
-            return [], replies.error(whole, 405, "MethodNotAllowed", "The method is not allowed for this resource.")
+            return [], replies.error(request, 405, "MethodNotAllowed", "The method is not allowed for this resource.")
         nth = self.tenant.envelope_total
         fault, delay = self._script.pick("envelope", "", nth=nth, total=nth)
         if fault is not None and not fault.effect:
-            return [], replace(fault.reply_to(whole), delay=delay)
+            return [], replace(fault.reply_to(request), delay=delay)
         parts = parts_of(body)
         if isinstance(parts, Malformed):
-            return [], replies.error(whole, 400, "BadRequest", parts.reason)
+            return [], replies.error(request, 400, "BadRequest", parts.reason)
         answered = answer_parts(
             parts,
             self._handler.answer,
@@ -222,7 +222,7 @@ class SimulatedGraph(FaultInjector):
         )
         reply = Reply(200, answered.payload)
         if fault is not None and (fault.closes or fault.answer is not None):
-            reply = fault.reply_to(whole)
+            reply = fault.reply_to(request)
         return answered.calls, replace(reply, delay=answered.delay + delay)
 
     def _action(self, body: bytes, caller: Caller) -> str | BadBody:

@@ -57,7 +57,7 @@ LEAST = 1 / 64
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """The state of adaptation of a lane: `share` of it is held since `held_since`, in seconds on the keeper's clock.
+    """The state of adaptation of a lane: `share` of it is held since `held_since`, in seconds on the backend's clock.
 
     `counted` departures were granted in the window that began at `counted_from`, `counted_before` in the one before.
     """

@@ -45,7 +45,7 @@ class LanePace:
 
 
 def pace_of(limit: WriteLimit | None, pace: Pace, now: float, measured: float | None) -> LanePace:
-    """The pace of a lane as its keeper has it.
+    """The pace of a lane as its backend has it.
 
     A limit that others take a share of is used as well as was `measured` lately, in calls a second.
     """

@@ -92,7 +92,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a lane stands, what the clock of its keeper shows, in seconds, and who that is."""
+    """Where a lane stands, what the clock of its backend shows, in seconds, and which one that is."""
 
     pace: Pace
     now: float
@@ -109,7 +109,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave for one call between two moments of this process's own monotonic clock, in seconds."""
+    """Leave for one call between two times of this process's own monotonic clock, in seconds."""
 
     earliest: float
     latest: float
@@ -164,10 +164,10 @@ def lost_past(now: float, limit: WriteLimit | None) -> Pace:
 
 
 def contradicts(pace: Pace, granted_until: float, now: float) -> bool:
-    """Whether a stored pace is older than a permit that was granted from it, so that others were lost with it.
+    """Whether a stored pace is older than a permit that was granted from it, so that other permits were lost with it.
 
-    `granted_until` is the last departure that the actor was granted, on the keeper's clock, 0 where there was none. One
-    that lies further ahead than anybody is granted was on a clock that was set back since, and says nothing.
+    `granted_until` is the last departure that the actor was granted, on the backend's clock, 0 where there was none. A
+    time that lies further ahead than anybody is granted was on a clock that was set back since, and says nothing.
     """
     return pace.last_departure < granted_until <= now + LONGEST_REACH
 
@@ -250,10 +250,10 @@ def close(pace: Pace, now: float, refusal: Refusal, limit: WriteLimit | None, ji
 
 
 def localise(granted: Grant, *, granted_at: float, asked_at: float, answered_at: float) -> Permits:
-    """A grant on the keeper's clock, in moments of the actor's monotonic clock.
+    """A grant on the backend's clock, in times of the actor's monotonic clock.
 
-    The keeper looked at its clock (`granted_at`) some time between the question and the answer. A permit opens as if it
-    had been at the answer and ends as if it had been at the question, so neither end is ever wrong; a round trip
+    The backend read its clock (`granted_at`) between the question and the answer. A permit opens as if that had
+    been at the answer and ends as if it had been at the question, so neither end is ever wrong; a round trip
     longer than PERMIT_LIFE leaves nothing to use.
     """
     each = tuple(

@@ -12,19 +12,19 @@ FAR = 86_400.0
 """Seconds ahead of the clock beyond which no time can be right; a clock that was set back by less is made up for."""
 
 TIMES = ("last_departure", "closed_until", "held_since", "counted_from")
-"""Moments on the clock of whoever keeps the lane: from 0 until FAR ahead of that clock."""
+"""Times on the clock of whoever keeps the lane: from 0 until FAR ahead of that clock."""
 
 _LONGEST = 3_601.0
 _MANY = 1e9
 
 LEAST_AND_MOST: Mapping[str, tuple[float, float]] = {
-    # An hour is the longest closure (pacing.LONGEST_CLOSURE), and a second what rounding may add.
+    # An hour is the longest cooldown (gcra.LONGEST_COOLDOWN), and a second what rounding may add.
     "reach": (0.0, _LONGEST),
     "closed_for": (0.0, _LONGEST),
     "refusals": (0.0, _MANY),
     # The largest group is an envelope of 20.
     "together": (1.0, 1_000.0),
-    # Half of learning.LEAST: what is tried least is never rounded to less.
+    # Half of adaptation.LEAST: what is tried least is never rounded to less.
     "share": (1 / 128, 1.0),
     "counted": (0.0, _MANY),
     "counted_before": (0.0, _MANY),

@@ -20,7 +20,7 @@ class Throttle(Protocol):
         ...
 
     def use_backend(self, lane: LaneKey, backend: ThrottleBackend) -> None:
-        """These permits came from another keeper than the one that counts now."""
+        """These permits came from another backend than the one that counts now."""
         ...
 
     async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
@@ -28,5 +28,5 @@ class Throttle(Protocol):
         ...
 
     async def standings(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Standing]:
-        """Where each of these lanes stands, and what its keeper's clock shows, in seconds; one look for all of them."""
+        """Returns the standing of each lane and the backend's clock, in seconds; one query for all of them."""
         ...

@@ -15,7 +15,7 @@ from orchestrator.domain.errors import QueueUnavailable
 
 
 class Answer(NamedTuple):
-    """The numbers that the script answered with, and the moment, on our monotonic clock, when it was asked."""
+    """The numbers that the script answered with, and the time, on our monotonic clock, when it was asked."""
 
     numbers: list[float]
     asked_at: float

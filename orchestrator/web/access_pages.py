@@ -29,7 +29,7 @@ AUDIT_ENTRIES_SHOWN = 50
 
 
 def access_routes(pages: Pages) -> APIRouter:
-    """Keys and audit."""
+    """Returns the routes of the pages *Keys* and *Audit*."""
     routes = APIRouter(max_body_size=MOST_OF_A_BODY)
     _add_keys(routes, pages)
     _add_sessions(routes, pages)

@@ -1,4 +1,4 @@
-"""The coming weeks as a grid of days, Monday first, from the moments of one schedule or of all; pure."""
+"""The coming weeks as a grid of days, Monday first, from the occurrences of one schedule or of all; pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WEEKS = 4
 
 
 class CalendarRun(NamedTuple):
-    """One moment in a day of the calendar; `name` where more than one schedule is shown."""
+    """One occurrence in a day of the calendar; `name` where more than one schedule is shown."""
 
     time_tag: OccurrenceView
     name: str = ""

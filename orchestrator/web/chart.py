@@ -87,8 +87,8 @@ class Chart:
 
     def percent(self, at: datetime) -> float:
         """Where a time stands, in percent of the width."""
-        whole = (self.ends_at - self.begins_at).total_seconds() or 1.0
-        return round(min(100.0, max(0.0, 100 * (at - self.begins_at).total_seconds() / whole)), 2)
+        width = (self.ends_at - self.begins_at).total_seconds() or 1.0
+        return round(min(100.0, max(0.0, 100 * (at - self.begins_at).total_seconds() / width)), 2)
 
 
 def pieces(samples: Sequence[Sample], spans: Sequence[Span] = ()) -> list[list[Piece]]:
@@ -143,7 +143,7 @@ def draw(samples: Sequence[Sample], *, spans: Sequence[Span] = (), is_at_rest: b
 
 @dataclass(frozen=True, slots=True)
 class _Canvas:
-    """Where a moment and a rate are drawn."""
+    """Where a time and a rate are drawn."""
 
     begins_at: datetime
     seconds: float
@@ -212,7 +212,7 @@ def _usual_step(samples: Sequence[Sample]) -> float | None:
 
 
 def _rests_between(earlier: datetime, later: datetime, spans: Sequence[Span]) -> bool:
-    """Whether the job was at rest at any time between these moments."""
+    """Whether the job was at rest at any time between these times."""
     return any(
         span.kind in _AT_REST and span.begins_at < later and (span.ends_at is None or span.ends_at > earlier)
         for span in spans

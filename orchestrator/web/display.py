@@ -23,7 +23,7 @@ _YEAR = 365 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """What a reader chose; an empty field is the default: the system's theme, rows of 40 pixels, the browser's zone."""
+    """The display settings of a reader; empty means the system's theme, 40-pixel rows, the browser's zone."""
 
     theme: str = ""
     rows: str = ""
@@ -37,7 +37,7 @@ class Display:
 
 
 def display_of(request: Request) -> Display:
-    """What the cookies of this request say; a value that nobody could choose is the default."""
+    """Reads the display settings from the cookies; an invalid value counts as the default."""
     chosen = dict(parse_qsl(unquote(request.cookies.get(COOKIE, ""))))
     return Display(
         theme=_one_of(_THEMES, chosen.get("theme", "")),

@@ -19,7 +19,7 @@ _LOST = "This sign-in was begun in another browser, or too long ago. Begin again
 
 
 def entra_routes(pages: Pages) -> APIRouter:
-    """There and back."""
+    """Returns the routes of the sign-in through Entra: to its page, and back with the code."""
     routes = APIRouter()
 
     @routes.get("/sign-in/entra")

@@ -1,4 +1,4 @@
-"""Ages, rates, percentages and moments as pages show them; pure."""
+"""Ages, rates, percentages and times as pages show them; pure."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ PARTS = ("accepted", "uncertain", "failed", "cancelled", "sending", "waiting")
 
 
 def number(value: int) -> str:
-    """1,000,000."""
+    """Formats a number with thousands separators: 1,000,000."""
     return f"{value:,}"
 
 
-def percent(part: int, whole: int) -> str:
+def percent(part: int, total: int) -> str:
     """A share that never rounds up to all, nor down to nothing."""
-    if not whole:
+    if not total:
         return "0 %"
-    share = 100 * part / whole
+    share = 100 * part / total
     if part and share < 1:
         return "< 1 %"
-    return f"{min(int(share), 99) if part < whole else 100} %"
+    return f"{min(int(share), 99) if part < total else 100} %"
 
 
 def time_tag(value: datetime | None) -> Markup:
@@ -105,5 +105,5 @@ def left(finish_at: datetime | None, now: datetime) -> str | None:
 
 
 def per_second(value: float | None) -> str:
-    """A rate."""
+    """Formats calls a second; a dash for None."""
     return "no limit" if value is None else f"{value:.1f} a second"

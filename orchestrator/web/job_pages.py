@@ -190,7 +190,7 @@ def _add_targets(routes: APIRouter, pages: Pages) -> None:
             return pages.show(request, "targets_page.html", view=view, **{**found, "retries": ""})
         response = pages.show(request, "targets.html", view=view, **found)
         if request.headers.get("hx-trigger") == "target-filters":
-            # What is filtered can be passed on as an address.
+            # The address holds the filter, so that it can be shared.
             response.headers["HX-Replace-Url"] = f"/jobs/{view.job.id}{query(**found['wanted'])}"
         return response
 
@@ -231,7 +231,7 @@ def _kept(error: str, *, permanent: bool) -> Callable[[TargetFacts], bool] | Non
 def job_rows_facts(
     parts: WebContext, views: Sequence[JobView], urgent: Collection[JobId], display: Display
 ) -> dict[str, Any]:
-    """What the rows of the list show."""
+    """Returns the template values of the rows of the job list."""
     now = parts.app.clock.now()
     return {
         "views": views,
@@ -242,7 +242,7 @@ def job_rows_facts(
 
 
 async def standing_facts(app: App, view: JobView, display: Display) -> dict[str, Any]:
-    """What the part of a job's page shows that moves by itself."""
+    """Returns the template values of the live part of a job's page."""
     course = await course_of(app, view.job.id)
     tally = view.tally
     permanent = sum(each.count for each in view.errors if not may_mend(each.status, each.http_status))
@@ -308,7 +308,7 @@ def _usual_retry(tally: Tally, permanent: int) -> tuple[str, int]:
 
 
 def _retried(status: str) -> str:
-    """What of the devices that are shown a retry takes: where any status is, all that has ended without success."""
+    """Returns the statuses that a retry takes of the shown devices; all failures where any status is shown."""
     if not status:
         return ",".join(_RETRIABLE[:3])
     return status if set(status.split(",")) <= {*_RETRIABLE} else ""

@@ -44,7 +44,7 @@ _MEMORY = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What happens to one job, or why nothing does; `shown` is what the page showed of it."""
+    """The change of one job, or why there is none; `shown` are the facts on the page when it was chosen."""
 
     view: JobView
     devices: int

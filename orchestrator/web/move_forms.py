@@ -112,7 +112,7 @@ def move_routes(pages: Pages) -> APIRouter:
 
 
 def said(reason: str) -> str | None:
-    """What was written, on one line, or None; ControlCharacter for a character that does not belong there."""
+    """Returns the reason on one line, or None; raises ControlCharacter for a control character."""
     return plain_text(reason.replace("\x00", "").strip()) or None
 
 

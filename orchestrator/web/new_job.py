@@ -170,7 +170,7 @@ def _verdict_facts(parts: WebContext, upload: Upload, judged: Judgement, visitor
 
 
 def _facts_of(upload: Upload, parts: WebContext, preview: Preview) -> Facts:
-    """What a verdict was made of, and how many devices that is; the reason and the name of the job change neither."""
+    """Returns the facts that a verdict is bound to; the reason and the name of the job are none."""
     form = upload.form
     options = form.model_dump(mode="json", exclude={"action", "via", "tenant", "name", "reason"})
     given = [f"{name} {value}" for name, value in options.items() if value != _DEFAULTS.get(name)]
@@ -185,7 +185,7 @@ def _facts_of(upload: Upload, parts: WebContext, preview: Preview) -> Facts:
 
 
 def _as_judged(upload: Upload, parts: WebContext) -> Callable[[Preview], bool]:
-    """What a submission asks once everything is read: whether this was judged, and the count typed where it must be."""
+    """Returns the check before a submission: the same facts were judged, and the count typed where needed."""
     shown = facts_in(upload.besides.get(SHOWN_FIELD, ""))
     typed = upload.besides.get(TYPED_FIELD, "")
 

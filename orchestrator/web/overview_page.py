@@ -55,7 +55,7 @@ def overview_routes(pages: Pages) -> APIRouter:
 
 
 def overview_facts(found: Overview, display: Display) -> dict[str, Any]:
-    """What the templates of the overview show."""
+    """Returns the template values of the overview."""
     items = found.status.attention
     return {
         "found": found,

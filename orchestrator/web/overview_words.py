@@ -27,7 +27,7 @@ def verdict(items: Sequence[AttentionItem]) -> tuple[str, str, str]:
 
 
 def sentence_of(item: AttentionItem) -> str:
-    """What an item says, by the name of a job where it has one: its id is on its page."""
+    """Returns the sentence of an attention item, with the name of its job where there is one."""
     return _JOB_WITH_NAME.sub(lambda found: found["name"], item.sentence, count=1)
 
 

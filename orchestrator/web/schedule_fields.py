@@ -93,24 +93,24 @@ class ScheduleFields(BaseModel):
 
 
 class NewFields(ScheduleFields):
-    """The same beside the lists as the form showed them."""
+    """The fields of a new schedule, and the versions of the lists that the form showed."""
 
     lists: str = Field(default="", max_length=200_000)
 
     @property
     def shown_list(self) -> Facts | None:
-        """What the form showed of the list that was chosen; None where it says nothing."""
+        """Returns the version of the chosen list that the form showed; None where it is absent."""
         return list_in(self.lists, self.list)
 
 
 class ChangedFields(NewFields):
-    """The same beside what they were when the form was shown."""
+    """The fields of a changed schedule, and their values when the form was shown."""
 
     was: str = Field(default="", max_length=20_000)
 
     @property
     def change(self) -> ScheduleChange:
-        """What somebody changed, and nothing that another changed meanwhile."""
+        """Returns the fields that this person changed, without those that another changed meanwhile."""
         return change_between(fields_from(self.was), self)
 
 
@@ -127,12 +127,12 @@ def refuse_if_changed(schedule: Schedule, was: ScheduleFields) -> None:
 
 
 def lists_text(lists: Iterable[ListVersion]) -> str:
-    """What the form shows of each list, as the value of a hidden field."""
+    """Returns the versions of the lists as the value of a hidden field."""
     return json.dumps({each.name: [each.version, each.devices] for each in lists})
 
 
 def list_in(text: str, name: str) -> Facts | None:
-    """What such a field says of one list; None where it says nothing."""
+    """Returns the version of one list from the hidden field; None where it is absent."""
     try:
         version, devices = json.loads(text)[name]
     except (ValueError, KeyError, TypeError):
@@ -168,7 +168,7 @@ def fields_of(schedule: Schedule) -> ScheduleFields:
 
 
 def fields_from(text: str) -> ScheduleFields:
-    """What the form remembers that it was filled with."""
+    """Parses the hidden field with the values that the form was filled with."""
     try:
         return ScheduleFields.model_validate_json(text)
     except ValidationError as problem:
@@ -176,7 +176,7 @@ def fields_from(text: str) -> ScheduleFields:
 
 
 def change_between(was: ScheduleFields, now: ScheduleFields) -> ScheduleChange:
-    """What differs; a recurrence that is the same keeps counting from where it began."""
+    """Returns the changed fields; an equal recurrence keeps its first time."""
     before, after = ({name: getattr(fields, name) for name in ScheduleFields.model_fields} for fields in (was, now))
     change = {name: after[name] for name in after.keys() - {"name", "kind", "when"} if after[name] != before[name]}
     change |= {name: change[name] or None for name in _MAY_BE_BARE if name in change}

@@ -164,7 +164,7 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
         name: str,
         fields: Annotated[ChangedFields, Form()],
     ) -> Response:
-        # Whoever pressed the button without touching anything wants to go back, and not to hear of it.
+        # A form that changes nothing leads back without a message.
         if wanted := fields.change:
             was = fields_from(fields.was)
             await change_schedule(

@@ -29,12 +29,12 @@ _SAFE = {"GET", "HEAD"}
 
 
 class SignInFirst(Exception):
-    """Nobody is signed in."""
+    """The request has no valid session: the page leads to the sign-in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who is signed in, as a page needs to know them."""
+    """A signed-in person: identity, role and session."""
 
     actor: Actor
     secret: str = field(repr=False)
@@ -43,12 +43,12 @@ class Visitor:
 
     @property
     def name(self) -> str:
-        """What they are called."""
+        """Returns the display name."""
         return self.actor.name
 
     @property
     def role(self) -> Role:
-        """What they may do."""
+        """Returns the role, which decides the offered actions."""
         return self.actor.grant.role
 
     def is_fresh(self, now: datetime) -> bool:

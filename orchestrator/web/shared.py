@@ -24,5 +24,5 @@ class SharedFragments:
         self._made.move_to_end(key)
         if len(self._made) > _MOST:
             self._made.popitem(last=False)
-        # Whoever came first may leave; the others still wait for it.
+        # A request that is cancelled must not cancel the query that other requests wait for.
         return await asyncio.shield(held[1])

@@ -130,7 +130,7 @@ def door(
 
 
 def too_many(wait: float) -> str:
-    """What is said to whoever must wait before the next try."""
+    """Returns the message for a locked-out client, with the wait in seconds."""
     return f"Too many tries. The next one counts in {span(wait)}."
 
 
@@ -143,7 +143,7 @@ def inside(to: str) -> str:
 
 
 def _owner() -> str:
-    """Whoever reads the terminal that the service was started in."""
+    """Returns the account that started the service: the owner of the one-time link."""
     return "owner"
 
 

@@ -23,7 +23,7 @@ DEVICES = 1000
 NAMES = ("one", "two")
 
 
-def test_clocks_that_are_killed_again_and_again_make_no_moment_twice(
+def test_clocks_that_are_killed_again_and_again_make_no_occurrence_twice(
     postgresql_url: str, valkey_url: str, tmp_path: Path
 ) -> None:
     variables = {

@@ -112,9 +112,9 @@ class Audit:
         )
         return int((await self._connection.execute(added.returning(AuditEntryRow.number))).scalar_one())
 
-    async def count_before(self, moment: datetime) -> int:
-        """How many entries are older than that."""
-        query = select(func.count()).select_from(AuditEntryRow).where(AuditEntryRow.at < moment)
+    async def count_before(self, time: datetime) -> int:
+        """Returns how many entries are older than that."""
+        query = select(func.count()).select_from(AuditEntryRow).where(AuditEntryRow.at < time)
         return int((await self._connection.execute(query)).scalar_one())
 
     async def forget(self, *, before: datetime, most: int) -> int:

@@ -374,7 +374,7 @@ class ScheduleRow(Base):
 class OccurrenceRow(Base):
     """One occurrence of a schedule. The key makes one job at most of each occurrence.
 
-    Whoever makes the job holds the row meanwhile; `more` counts further moments that the row stands for.
+    Whoever makes the job holds the row meanwhile; `more` counts further times that the row stands for.
     """
 
     __tablename__ = "moments"
@@ -559,7 +559,7 @@ class JobEventRow(Base):
 
 
 class SampleRow(Base):
-    """How many targets of a running job were settled at a moment: the line in its chart.
+    """How many targets of a running job were settled at a time: the line in its chart.
 
     `per_second` is the limit of its lane at that moment, None where nothing limited it.
     """

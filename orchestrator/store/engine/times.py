@@ -1,4 +1,4 @@
-"""UTC moments as both databases keep them: `timestamptz` in PostgreSQL, sortable RFC 3339 text in SQLite."""
+"""UTC times as both databases keep them: `timestamptz` in PostgreSQL, sortable RFC 3339 text in SQLite."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from orchestrator.telemetry.logger import get_logger
 log = get_logger(__name__)
 
 LONG_PAST = datetime(1970, 1, 1, tzinfo=UTC)
-"""Stands for a moment that cannot be read: what it would have opened is shut, and what it would have held is free."""
+"""Stands for a time that cannot be read: what it would have opened is shut, and what it would have held is free."""
 
 _LATEST_YEAR = 9_000
-"""Behind it sums of moments and spans overflow."""
+"""Behind it sums of times and spans overflow."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -36,7 +36,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return to_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """The moment; one that cannot be right (no time, or centuries away) counts as long past."""
+        """The time; one that cannot be right (no time, or centuries away) counts as long past."""
         return None if value is None else _instant(value)
 
 
@@ -53,7 +53,7 @@ def _instant(value: object) -> datetime:
 
 
 def first_of(column: Any, instant: datetime) -> ColumnElement[datetime]:
-    """The column where it is set, the moment otherwise."""
+    """The column where it is set, the time otherwise."""
     # A bare parameter inside a function would be written by the driver's rules and not by ours.
     return func.coalesce(column, literal(instant, UtcDateTime()))
 

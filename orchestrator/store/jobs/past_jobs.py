@@ -23,7 +23,7 @@ _COUNTED = ("waiting", "accepted", "failed", "uncertain", "cancelled")
 
 @dataclass(frozen=True, slots=True)
 class PastTarget:
-    """What became of one line of a past job."""
+    """One line of a past job and how it ended."""
 
     line: int
     status: TargetStatus

@@ -1,4 +1,4 @@
-"""How far running jobs were at which moment."""
+"""Samples of the progress of running jobs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from orchestrator.store.jobs.job_events import JobEvent, events_of
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How many targets were accepted and settled at a moment; `per_second` is the limit of the lane at that time."""
+    """How many targets were accepted and settled at a time; `per_second` is the limit of the lane at that time."""
 
     at: datetime
     accepted: int
@@ -35,7 +35,7 @@ class Samples:
     async def add(
         self, at: datetime, tallies: Mapping[JobNumber, Tally], limits: Mapping[JobNumber, float | None]
     ) -> None:
-        """How these jobs stand; several processes may sample one moment, and the first is kept."""
+        """How these jobs stand; several processes may sample one time, and the first is kept."""
         rows = [
             {
                 "job_number": number,

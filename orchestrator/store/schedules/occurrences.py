@@ -33,7 +33,7 @@ class OccurrenceFacts:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A moment that somebody makes a job of, and who."""
+    """An occurrence that somebody makes a job of, and who."""
 
     schedule: ScheduleNumber
     at: datetime
@@ -41,7 +41,7 @@ class Held:
 
 
 class Occurrences:
-    """Questions about moments; none of them commits."""
+    """Questions about occurrences; none of them commits."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -53,7 +53,7 @@ class Occurrences:
         holder: WorkerId | None = None,
         lease_until: datetime | None = None,
     ) -> int:
-        """Write down what became of moments; those that have a row already keep it. How many were new."""
+        """Write down what became of occurrences; those that have a row already keep it. How many were new."""
         new = 0
         for each in occurrences:
             noted = await self._connection.execute(
@@ -77,7 +77,7 @@ class Occurrences:
     async def lease(
         self, schedule: ScheduleNumber, at: datetime, holder: WorkerId, *, lease_until: datetime, now: datetime
     ) -> bool:
-        """Hold a moment that waits, or whose holder went silent; False means that somebody else was quicker."""
+        """Hold an occurrence that waits, or whose holder went silent; False means that somebody else was quicker."""
         taken = await self._connection.execute(
             update(OccurrenceRow)
             .where(OccurrenceRow.schedule_number == schedule, OccurrenceRow.at == at, _takable(now))
@@ -86,7 +86,7 @@ class Occurrences:
         return taken.rowcount == 1
 
     async def extend(self, held: Held, *, until: datetime, reason: str | None = None) -> bool:
-        """The holder lives, or lets it be taken up again then; False where the moment is somebody else's by now."""
+        """The holder lives, or lets it be taken up again then; False where the occurrence is somebody else's by now."""
         values: dict[str, Any] = {"lease_until": until}
         if reason is not None:
             values["reason"] = reason
@@ -94,7 +94,7 @@ class Occurrences:
         return extended.rowcount == 1
 
     async def start(self, held: Held, job: JobId, *, list_version: int, reason: str | None, now: datetime) -> bool:
-        """The moment has become this job; False where it is somebody else's by now, and then it must not."""
+        """The occurrence has become this job; False where it is somebody else's by now, and then it must not."""
         started = await self._connection.execute(
             _held(held).values(
                 status=OccurrenceStatus.STARTED,
@@ -111,7 +111,7 @@ class Occurrences:
     async def settle(
         self, schedule: ScheduleNumber, at: datetime, status: OccurrenceStatus, reason: str | None, *, now: datetime
     ) -> bool:
-        """An open moment becomes no job, or waits on, for this reason; False where it is settled by now."""
+        """An open occurrence becomes no job, or waits on, for this reason; False where it is settled by now."""
         open_statuses = (OccurrenceStatus.STARTING, OccurrenceStatus.QUEUED)
         settled = await self._connection.execute(
             update(OccurrenceRow)
@@ -125,7 +125,7 @@ class Occurrences:
         return settled.rowcount == 1
 
     async def open_of(self, schedule: ScheduleNumber) -> list[OccurrenceFacts]:
-        """The moments of a schedule that may still become jobs."""
+        """The occurrences of a schedule that may still become jobs."""
         query = (
             select(OccurrenceRow.__table__)
             .where(OccurrenceRow.schedule_number == schedule, _OPEN)
@@ -134,7 +134,7 @@ class Occurrences:
         return [_facts(row) for row in await self._connection.execute(query)]
 
     async def takable(self, now: datetime, *, limit: int) -> list[tuple[ScheduleNumber, datetime]]:
-        """Moments that wait, and those whose holder went silent."""
+        """Occurrences that wait, and those whose holder went silent."""
         query = (
             select(OccurrenceRow.schedule_number, OccurrenceRow.at)
             .where(_takable(now))
@@ -166,7 +166,7 @@ class Occurrences:
         return [_facts(row) for row in rows]
 
     async def latest_of(self, schedules: Collection[ScheduleNumber]) -> dict[ScheduleNumber, OccurrenceFacts]:
-        """The latest moment of each of these schedules that has any."""
+        """The latest occurrence of each of these schedules that has any."""
         latest = (
             select(OccurrenceRow.schedule_number, func.max(OccurrenceRow.at).label("at"))
             .where(OccurrenceRow.schedule_number.in_(schedules))

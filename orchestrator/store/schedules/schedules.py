@@ -101,7 +101,7 @@ class Schedules:
         return found
 
     async def due(self, now: datetime, *, limit: int) -> list[ScheduleNumber]:
-        """Active schedules for a moment of which it is time, the longest overdue first."""
+        """Active schedules for an occurrence of which it is time, the longest overdue first."""
         query = (
             select(ScheduleRow.number)
             .where(ScheduleRow.status == ScheduleStatus.ACTIVE, ScheduleRow.due_at <= now)
@@ -111,14 +111,14 @@ class Schedules:
         return [ScheduleNumber(number) for number in (await self._connection.execute(query)).scalars()]
 
     async def advance(self, schedule: Schedule, next_at: datetime | None) -> None:
-        """Look for this moment next; without one the schedule has ended."""
+        """Look for this occurrence next; without one the schedule has ended."""
         values: dict[str, Any] = {"next_at": next_at, "due_at": None, "status": ScheduleStatus.ENDED}
         if next_at is not None:
             values |= {"due_at": next_at + schedule.jitter_at(next_at), "status": ScheduleStatus.ACTIVE}
         await self._connection.execute(update(ScheduleRow).where(ScheduleRow.number == schedule.number).values(values))
 
     async def redefine(self, schedule: Schedule, *, next_at: datetime | None, status: ScheduleStatus) -> None:
-        """Keep the schedule as it is now, apart from its name; look for this moment next."""
+        """Keep the schedule as it is now, apart from its name; look for this occurrence next."""
         await self._connection.execute(
             update(ScheduleRow)
             .where(ScheduleRow.number == schedule.number)
@@ -146,7 +146,7 @@ class Schedules:
         await self._connection.execute(update(ScheduleRow).where(ScheduleRow.number == number).values(reason=reason))
 
     async def headline(self, number: ScheduleNumber) -> tuple[str, datetime | None, tuple[str, ...]]:
-        """The name, the next moment and the channels of a schedule whose definition may be unreadable."""
+        """The name, the next occurrence and the channels of a schedule whose definition may be unreadable."""
         query = select(ScheduleRow.name, ScheduleRow.next_at, ScheduleRow.definition)
         row = (await self._connection.execute(query.where(ScheduleRow.number == number))).one()
         try:
@@ -156,7 +156,7 @@ class Schedules:
         return row.name, row.next_at, channels
 
     async def remove(self, name: str) -> None:
-        """Remove a schedule with its moments; its jobs stay. UnknownSchedule where there is none."""
+        """Remove a schedule with its occurrences; its jobs stay. UnknownSchedule where there is none."""
         removed = await self._connection.execute(delete(ScheduleRow).where(ScheduleRow.name == name))
         if not removed.rowcount:
             raise UnknownSchedule(name)

@@ -56,7 +56,7 @@ class Lanes:
         return {lane: found.get(lane) or unknown_past(now) for lane in lanes}
 
     async def closed(self, *, now: float) -> dict[LaneKey, float]:
-        """The lanes that are closed by a refusal, each with the moment, on the database's clock, when it opens."""
+        """The lanes that are closed by a refusal, each with the time, on the database's clock, when it opens."""
         # A closure that cannot be right (pace_bounds.py) is lost with the rest of the pace once permits are asked for.
         is_closed = and_(LaneRow.closed_until > now, LaneRow.closed_until <= now + FAR)
         query = select(LaneRow.key, LaneRow.closed_until).where(is_closed)

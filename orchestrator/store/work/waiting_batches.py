@@ -39,7 +39,7 @@ class WaitingBatches:
         return [WaitingBatch(JobId(job), batch, tenant, priority_of(text)) for job, batch, tenant, text in rows]
 
     async def among(self, batches: Collection[NamedBatch], *, now: datetime) -> set[NamedBatch]:
-        """Those of these batches that are due and held by nobody."""
+        """Returns the batches among these that are due and not leased."""
         rows = await self._connection.execute(_AMONG, {"batches": list(batches), "now": now})
         return {(JobId(job), batch) for job, batch in rows}
 

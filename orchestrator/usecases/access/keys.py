@@ -65,7 +65,7 @@ class SentAgain:
 
 @dataclass(frozen=True, slots=True)
 class KeyView:
-    """A key, what it created and is still in force, and the moment by which the key is judged."""
+    """A key, what it created and is still in force, and the time by which the key is judged."""
 
     key: ApiKey
     created: Creations
@@ -150,7 +150,7 @@ async def rotate_key(
 
 
 async def list_keys(app: App) -> tuple[list[ApiKey], datetime]:
-    """Every key there is or was, the newest first, and the moment by which they are to be judged."""
+    """Every key there is or was, the newest first, and the time by which they are to be judged."""
     async with app.store.reading() as tx:
         return await tx.keys.all(), await tx.now()
 

@@ -44,7 +44,7 @@ class ErrorView:
 
 @dataclass(frozen=True, slots=True)
 class BrakeView:
-    """What stops a job by itself: more than `share` percent errors, once `sample` devices have ended.
+    """The circuit breaker of a job: more than `share` percent errors stop it, once `sample` devices have ended.
 
     `ended` and `errors` are what the brake counts now. `canaries` go first, and `canaries_ended` of them have; 0 where
     there are none, or where they were looked at already.
@@ -188,7 +188,7 @@ async def list_targets(
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """What waits in the lanes of some jobs at a moment, and who works."""
+    """The waiting devices in the lanes of some jobs, and the live workers, at one time."""
 
     jobs: Sequence[Waiting]
     rates: Mapping[LaneKey, float | None]

@@ -36,7 +36,7 @@ async def forecast_new(app: App, tenant: Tenant, calls: int, priority: Priority 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What forecasts for new jobs are made from: the pace of each lane, and the jobs that share it."""
+    """The input of a forecast for a new job: the pace of each lane, and the jobs that share it."""
 
     paces: Mapping[LaneKey, LanePace]
     ahead: Mapping[LaneKey, Sequence[Ahead]]
@@ -78,7 +78,7 @@ def forecast_waiting(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePac
     )
     others = [_ahead(each) for each in all_waiting if each.number != job.number and each.lane == job.lane]
     found = forecast(own, others, lane)
-    # Nobody knows when Graph will be back.
+    # During an outage the end cannot be forecast.
     return found if job.probe_at is None else replace(found, seconds=None)
 
 
@@ -106,13 +106,13 @@ def finish_time(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePace, no
     """When a job that is under way will be done; None where nothing paces it, or its window ends before."""
     seconds = forecast_waiting(job, all_waiting, lane, now).seconds
     if seconds is None or not 0 <= seconds <= _LONGEST:
-        # Nobody plans by an end in ten years, and no calendar holds one in ten thousand.
+        # An end in ten years helps no plan, and `datetime` cannot hold one in ten thousand.
         return None
     return now + timedelta(seconds=seconds)
 
 
 async def look_at(app: App, lanes: Collection[LaneKey]) -> dict[LaneKey, Standing]:
-    """Where each of these lanes stands; as its row has it where its keeper does not answer, or nothing sensible."""
+    """Where each of these lanes stands; as its row has it where its backend does not answer, or nothing sensible."""
     if not lanes:
         return {}
     try:

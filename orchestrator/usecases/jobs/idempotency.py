@@ -27,7 +27,7 @@ class Idempotency:
 
     @property
     def kept(self) -> tuple[str, str]:
-        """What the job remembers: the key, which nobody else's can be, and what tells this request from another."""
+        """Returns the two columns of the job: the key with its owner, and the digest of the request."""
         return _hash_of([self.by.caller, self.key]), _hash_of(self.request)
 
 

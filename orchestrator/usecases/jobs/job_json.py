@@ -63,12 +63,12 @@ def _with_full_hint(error: dict[str, Any], job: JobId) -> dict[str, Any]:
 
 
 def waiting_object(waiting: WaitingFor) -> dict[str, Any]:
-    """What holds a job back."""
+    """Returns `waitingFor`: why the job makes no calls, or fewer, and until when."""
     return {"kind": waiting.kind.value, "message": waiting.message, "until": rfc3339(waiting.until)}
 
 
 def brake_object(brake: BrakeView) -> dict[str, Any]:
-    """What stops the job by itself, and what of that was counted; `canaries` while they go first."""
+    """Returns the circuit breaker and its counts; `canaries` only while they are called first."""
     canaries = {"total": brake.canaries, "ended": brake.canaries_ended} if brake.canaries else None
     return {
         "sharePercent": brake.share,
@@ -115,17 +115,17 @@ def target_object(target: TargetFacts) -> dict[str, Any]:
 
 def job_row(view: JobView) -> dict[str, Any]:
     """The object without nesting: a row of a table or of CSV."""
-    whole = job_object(view)
-    counts, intake = whole.pop("counts"), whole.pop("intake")
-    whole.pop("errors")
-    whole.pop("brake")
-    waiting = whole.pop("waitingFor")
-    retried_by = " ".join(whole.pop("retriedBy"))
-    return {**whole, **counts, **intake, "retriedBy": retried_by, "waitingFor": waiting and waiting["message"]}
+    flat = job_object(view)
+    counts, intake = flat.pop("counts"), flat.pop("intake")
+    flat.pop("errors")
+    flat.pop("brake")
+    waiting = flat.pop("waitingFor")
+    retried_by = " ".join(flat.pop("retriedBy"))
+    return {**flat, **counts, **intake, "retriedBy": retried_by, "waitingFor": waiting and waiting["message"]}
 
 
 def preview_object(preview: Preview) -> dict[str, Any]:
-    """What a device list holds, before anything is called."""
+    """Returns the verdict on a device list, before any call."""
     forecast = preview.forecast
     return {
         "rows": preview.rows,

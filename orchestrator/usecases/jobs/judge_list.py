@@ -21,7 +21,7 @@ from orchestrator.usecases.jobs.submit_job import JobRequest, Preview, preview_o
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a device list holds; `first` are its first rows, `odd` the first of those that would not be called."""
+    """The verdict on a device list; `first` are its first rows, `odd` the first that would not be called."""
 
     preview: Preview
     columns: tuple[str, ...]

@@ -78,12 +78,12 @@ class RetryPreview:
 
     @property
     def facts(self) -> Facts:
-        """What a page shows of the retry when somebody is about to confirm it."""
+        """Returns the facts of the retry that a confirmation is bound to."""
         return {"devices": self.devices}
 
 
 async def preview_retry(app: App, wanted: str, wish: RetryWish) -> RetryPreview:
-    """What a retry would take now; nothing is changed."""
+    """Returns the devices that a retry would take now; changes nothing."""
     async with app.store.reading() as tx:
         old = await tx.jobs.find(wanted)
         return await _counted(tx, old, wish)
@@ -148,7 +148,7 @@ async def retry_job(
             confirm=confirm,
         )
     except KeyTaken:
-        # The same request came twice at once, and the other was faster.
+        # Two equal requests ran at once, and the other one stored its job first.
         async with app.store.reading() as tx:
             done = None if idempotency is None else await job_of_key(tx, idempotency)
         if done is None:
@@ -294,6 +294,6 @@ def _nothing(counted: RetryPreview, wish: RetryWish) -> WrongStatus:
 
 
 def _request(wish: RetryWish) -> list[object]:
-    """What tells one request from another under one idempotency key."""
+    """Returns the values that distinguish two requests under one idempotency key."""
     said: list[object] = [sorted(wish.wanted), wish.code, wish.search]
     return said if wish.takes_permanent else [*said, "what another attempt may mend"]

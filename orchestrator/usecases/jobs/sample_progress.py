@@ -18,7 +18,7 @@ from orchestrator.telemetry.logger import get_logger
 log = get_logger(__name__)
 
 EVERY = 5
-"""Seconds; all who sample agree on the moments, so that many web processes write what one does."""
+"""Seconds; all who sample agree on the times, so that many web processes write what one does."""
 
 _MOST_JOBS = 200
 _PATIENCE = 20.0
@@ -43,7 +43,7 @@ async def sample_progress(app: App) -> None:
 
 
 def is_sampled_at(instant: datetime, *, started_at: datetime) -> bool:
-    """Whether a job is sampled at a moment: every 5 seconds in its first hour, every minute on its first day.
+    """Whether a job is sampled at a time: every 5 seconds in its first hour, every minute on its first day.
 
     After that every ten minutes: what a job leaves in the table is bounded, and its chart needs no more points.
     """
@@ -103,7 +103,7 @@ async def course_of(app: App, job_id: JobId) -> Course:
         if len(samples) > 1 and (ended - samples[-1].at).total_seconds() < EVERY:
             samples.pop()
         limit = samples[-1].per_second if job.status.is_final else _limit_of(app, job)
-        # What was cancelled was never called: it is no part of the rate.
+        # Cancelled devices were never called, so the rate leaves them out.
         samples.append(Sample(ended, tally.accepted, max(tally.called, samples[-1].settled), limit))
     if job.finished_at is not None:
         events.append((job.finished_at, EventKind.ENDED))

@@ -39,7 +39,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """What somebody asks for, apart from the devices."""
+    """The options of a new job, without its devices."""
 
     action: Action
     via: Via
@@ -56,7 +56,7 @@ class JobRequest:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a device list holds and when it would be done: what a person wants to see before anything is called.
+    """The verdict on a device list and the forecast of its end, shown before any call.
 
     `unknown` counts managed device ids that the tenant's inventory does not have; None where nobody looked.
     """
@@ -183,8 +183,8 @@ class JobReception:
             for row in rows
             if row.verdict is None and row.device is not None
         )
-        whole = len(self._rest) if is_last else len(self._rest) // BATCH_SIZE * BATCH_SIZE
-        batches = split(self._rest[:whole])
+        ready = len(self._rest) if is_last else len(self._rest) // BATCH_SIZE * BATCH_SIZE
+        batches = split(self._rest[:ready])
         payload = await asyncio.to_thread(pack, rows) if rows else b""
         async with self._app.store.transaction() as tx:
             now = await tx.now()
@@ -192,10 +192,10 @@ class JobReception:
                 await tx.reception.add_page(self.number, self._pages, (rows[0].line, rows[-1].line), payload, now=now)
             if batches:
                 await tx.reception.add_batches(self.number, self._batches, batches, now=now)
-        self._rest = self._rest[whole:]
+        self._rest = self._rest[ready:]
         self._pages += 1
         self._batches += len(batches)
-        self.total += whole
+        self.total += ready
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ from orchestrator.usecases.jobs.submit_job import JobReception, new_job_id, publ
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """What a schedule asks for at one moment; `rest_of` is the job whose waiting devices come first.
+    """The request of one occurrence of a schedule; `rest_of` is the job whose waiting devices come first.
 
     `reason` is why somebody asks for it by hand, where they say so; else it is the order's.
     """

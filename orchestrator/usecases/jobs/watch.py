@@ -24,7 +24,7 @@ EVERY = 1.0
 
 
 class Watch:
-    """What is watched in one process; each thing is looked at once a second, and only while somebody does."""
+    """The watched jobs and lanes of one process; each is read once a second, only while it has watchers."""
 
     def __init__(self, app: App, stop: StopSignal) -> None:
         self._app, self._stop = app, stop
@@ -95,7 +95,7 @@ class _Topic(Generic[T]):
         self._looking: asyncio.Task[None] | None = None
 
     def enter(self) -> None:
-        """One more watches."""
+        """Counts one more watcher."""
         self._watchers += 1
         if self._looking is None:
             self._looking = asyncio.create_task(self._keep_looking(), name="watch")

@@ -56,7 +56,7 @@ class DemoSchedule:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What became of one device in a past run."""
+    """The outcome of one device in a past run."""
 
     status: TargetStatus
     attempts: int = 1
@@ -133,7 +133,7 @@ def course_of(schedule: str, days_ago: int) -> Course:
 
 
 def endings(course: Course, count: int, chance: Random) -> Iterator[Ending]:
-    """What became of each device of a run, in the order of its list."""
+    """Yields the outcome of each device of a run, in the order of its list."""
     for place in range(count):
         share = place / max(1, count)
         draw = chance.random()

@@ -47,7 +47,7 @@ from orchestrator.usecases.operations.demo_plan import (
 from orchestrator.usecases.schedules.add_schedule import NewSchedule, add_schedule
 
 _ADMIN = Actor("admin@contoso.example", "", is_command_line=True)
-_DESK = Actor("helpdesk@contoso.example", "", is_command_line=True)
+_HELPDESK = Actor("helpdesk@contoso.example", "", is_command_line=True)
 _OPTIONS = IntakeOptions()
 _MOST_BYTES = 1 << 24
 _WHY_MISSED = (
@@ -227,7 +227,7 @@ async def _stopped(app: App, clock: PastClock) -> None:
 async def _all_failed(app: App, clock: PastClock) -> None:
     del clock
     job, devices = await _submit(
-        app, _Wanted(FABRIKAM, Action.WAKE_UP_CLIENT, "KIO", "Wake kiosks for maintenance", "CHG-4702", by=_DESK)
+        app, _Wanted(FABRIKAM, Action.WAKE_UP_CLIENT, "KIO", "Wake kiosks for maintenance", "CHG-4702", by=_HELPDESK)
     )
     failed = Ending(TargetStatus.FAILED, 1, 404, "ResourceNotFound", "Resource not found.")
     await _end(app, job, [failed] * len(devices), JobStatus.FINISHED)
@@ -235,7 +235,7 @@ async def _all_failed(app: App, clock: PastClock) -> None:
 
 async def _paused(app: App, clock: PastClock) -> None:
     job, _ = await _submit(
-        app, _Wanted(CONTOSO, Action.FULL_SCAN, "HAM", "Full scan after incident 2291", "INC-2291", by=_DESK)
+        app, _Wanted(CONTOSO, Action.FULL_SCAN, "HAM", "Full scan after incident 2291", "INC-2291", by=_HELPDESK)
     )
     ends = [Ending(TargetStatus.ACCEPTED)] * 14
     events = [(clock.at + timedelta(seconds=3), EventKind.PAUSED)]
@@ -255,7 +255,7 @@ async def _cancelled(app: App, clock: PastClock) -> None:
 
 async def _pilot(app: App, clock: PastClock) -> None:
     job, devices = await _submit(
-        app, _Wanted(CONTOSO, Action.REFRESH_USER_POLICY, "HAM", "User policy, Hamburg", "CHG-4698", by=_DESK)
+        app, _Wanted(CONTOSO, Action.REFRESH_USER_POLICY, "HAM", "User policy, Hamburg", "CHG-4698", by=_HELPDESK)
     )
     await _end(app, job, list(endings(Course.USUAL, len(devices), Random(clock.at.day))), JobStatus.FINISHED)  # noqa: S311 - likewise
 

@@ -32,7 +32,7 @@ NEXT_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class OccurrenceView:
-    """One moment to come: in local time, in UTC, and with marks for what is not as on other days."""
+    """One occurrence to come: in local time, in UTC, and with marks for what is not as on other days."""
 
     at: datetime
     local: datetime
@@ -41,7 +41,7 @@ class OccurrenceView:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleView:
-    """A schedule as people see it; `problem` is why its next moments cannot be told."""
+    """A schedule as people see it; `problem` is why its next occurrences cannot be told."""
 
     schedule: Schedule
     version: ListVersion | None
@@ -63,7 +63,7 @@ class _Seen(NamedTuple):
 
 
 async def describe_schedule(app: App, name: str, *, count: int = NEXT_SHOWN) -> ScheduleView:
-    """One schedule with its next moments."""
+    """One schedule with its next occurrences."""
     async with app.store.reading() as tx:
         seen = await _seen(tx, await tx.schedules.by_name(name))
     return _view(app, seen, count, await outlook_of(app, _tenants_of(app, [seen.schedule])))
@@ -80,14 +80,14 @@ def facts_of_view(view: ScheduleView) -> Facts:
 
 
 async def list_schedules(app: App) -> list[ScheduleView]:
-    """Every schedule that can be read, each with its next moment."""
+    """Every schedule that can be read, each with its next occurrence."""
     async with app.store.reading() as tx:
         seen = await _all_seen(tx, await tx.schedules.all())
     return await _views_of(app, seen)
 
 
 async def next_runs(app: App, *, limit: int) -> list[ScheduleView]:
-    """The active schedules that are due next, the soonest first, each with its next moment."""
+    """The active schedules that are due next, the soonest first, each with its next occurrence."""
     async with app.store.reading() as tx:
         active = [each for each in await tx.schedules.all() if each.status is ScheduleStatus.ACTIVE and each.next_at]
         soonest = sorted(active, key=lambda each: each.next_at or each.created_at)[:limit]
@@ -112,7 +112,7 @@ async def _views_of(app: App, seen: Sequence[_Seen]) -> list[ScheduleView]:
 
 
 async def unreadable_schedules(app: App) -> list[str]:
-    """What is to be said of each of the others."""
+    """Returns one sentence for each schedule whose row cannot be read."""
     async with app.store.reading() as tx:
         return [str(problem) for problem in await tx.schedules.unreadable()]
 
@@ -129,7 +129,7 @@ async def schedule_history(
 async def preview_schedule(
     app: App, name: str, *, after: datetime | None, count: int, within: timedelta | None = None
 ) -> list[OccurrenceView]:
-    """The next moments of a schedule, paused or not; those `within` so long of the first, where that is given."""
+    """The next occurrences of a schedule, paused or not; those `within` so long of the first, where that is given."""
     async with app.store.reading() as tx:
         schedule = await tx.schedules.by_name(name)
         blackouts = await tx.schedules.blackouts(schedule)
@@ -146,14 +146,14 @@ async def preview_schedule(
             found.append(view)
         return found
 
-    # Thousands of moments take a moment, in which others should be answered.
+    # Thousands of occurrences take a moment, in which others should be answered.
     return await asyncio.to_thread(preview)
 
 
 async def preview_all(
     app: App, views: Sequence[ScheduleView], *, until: datetime, most: int
 ) -> dict[str, list[OccurrenceView] | None]:
-    """The moments of each from now on, by its name, up to `until`; None where they are more than `most`."""
+    """The occurrences of each from now on, by its name, up to `until`; None where they are more than `most`."""
     now = app.clock.now()
 
     def coming(view: ScheduleView) -> list[OccurrenceView] | None:
@@ -170,7 +170,7 @@ async def preview_all(
 
 
 def preview_recurrence(recurrence: Recurrence, *, after: datetime, count: int) -> list[OccurrenceView]:
-    """The next moments of a recurrence that is no schedule yet; pure."""
+    """The next occurrences of a recurrence that is no schedule yet; pure."""
     return [_marked(recurrence, occurrence, []) for occurrence in first_occurrences(recurrence, after, count)]
 
 

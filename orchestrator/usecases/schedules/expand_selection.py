@@ -24,7 +24,7 @@ _PATIENCE = 300.0
 
 @dataclass(frozen=True, slots=True)
 class ExpandedSelection:
-    """What a selection came to, hidden until it is published; `notes` are sentences about what was left out."""
+    """The devices of a selection, hidden until published; `notes` are sentences about devices left out."""
 
     received: ReceivedVersion
     label: str
@@ -38,7 +38,7 @@ class ExpandedSelection:
 
     @property
     def words(self) -> str:
-        """What the selection came to, how that differs from the last time, and what was left out."""
+        """Describes the selection: its size, the change from the last run, and the devices left out."""
         version = self.version
         came_to = changes_words(
             self.label,

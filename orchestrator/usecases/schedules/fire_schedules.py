@@ -54,7 +54,7 @@ async def fire_schedules(app: App) -> int:
 
 
 async def _fire(app: App, number: ScheduleNumber, at: datetime | None) -> bool:
-    """One schedule's open moment, or what of it is due; whether it made a job. Its errors are its own."""
+    """One schedule's open occurrence, or what of it is due; whether it made a job. Its errors are its own."""
     making: Making | None = None
     try:
         making = await (_decide_due(app, number) if at is None else _decide_again(app, number, at))
@@ -136,7 +136,7 @@ async def _decide_due(app: App, number: ScheduleNumber) -> Making | None:
 
 
 async def _work_out_next(app: App, tx: Transaction, schedule: Schedule, *, now: datetime) -> datetime | None:
-    """The newest moment that may still start, else the next one, where the row no longer says it.
+    """The newest occurrence that may still start, else the next one, where the row no longer says it.
 
     One row tells of those before it.
     """
@@ -151,7 +151,7 @@ async def _work_out_next(app: App, tx: Transaction, schedule: Schedule, *, now: 
         "The time of the next run could not be read and was worked out again from the schedule. "
         f"Runs that were due before {_occurrence(known_until)} and have no row here were not started"
     )
-    # A second ago: a moment that is due right now keeps its own row.
+    # A second ago: an occurrence that is due right now keeps its own row.
     at = now.replace(microsecond=0) - timedelta(seconds=1)
     await tx.occurrences.add([OccurrenceFacts(schedule.number, at, OccurrenceStatus.MISSED, words, now)])
     await _tell_missed(app, tx, schedule, at, f"{words}.")
@@ -159,7 +159,7 @@ async def _work_out_next(app: App, tx: Transaction, schedule: Schedule, *, now: 
 
 
 async def _decide_again(app: App, number: ScheduleNumber, at: datetime) -> Making | None:
-    """A moment that waited for the last job, or whose clock went silent."""
+    """An occurrence that waited for the last job, or whose clock went silent."""
     async with app.store.transaction() as tx:
         now = await tx.now()
         schedule = await tx.schedules.locked(number)
@@ -232,10 +232,10 @@ async def _skip_older(
             case Skip(status, reason):
                 rows.append(OccurrenceFacts(schedule.number, at, status, reason, now))
             case _:
-                later = "a later moment has come as well, and only the newest runs"
+                later = "a later occurrence has come as well, and only the newest runs"
                 rows.append(OccurrenceFacts(schedule.number, at, OccurrenceStatus.MISSED, later, now))
     if dropped and schedule.next_at is not None:
-        words = f"{missed_words(schedule.next_at, clock_since)}, and for {dropped - 1:,} moments after it"
+        words = f"{missed_words(schedule.next_at, clock_since)}, and for {dropped - 1:,} occurrences after it"
         oldest = OccurrenceFacts(
             schedule.number, schedule.next_at, OccurrenceStatus.MISSED, words, now, more=dropped - 1
         )
@@ -277,13 +277,13 @@ async def _tell_if_missed(app: App, tx: Transaction, schedule: Schedule, at: dat
 
 async def _tell_missed(app: App, tx: Transaction, schedule: Schedule, at: datetime, words: str) -> None:
     key = f"missed/{schedule.number}/{_occurrence(at)}"
-    facts = {"moment": _occurrence(at)}
+    facts = {"occurrence": _occurrence(at)}
     await tell(app, tx, notice_of_schedule(schedule.name, Event.MISSED, words, key=key, facts=facts), schedule.channels)
 
 
 async def _try_again_soon(app: App, making: Making, reason: str) -> None:
-    """Let the moment be taken up again in a minute, by any clock, for as long as its run may start late."""
-    log.warning("moment.waits_for_graph", schedule=making.schedule.name, occurrence=making.at, reason=reason)
+    """Let the occurrence be taken up again in a minute, by any clock, for as long as its run may start late."""
+    log.warning("occurrence.waits_for_graph", schedule=making.schedule.name, occurrence=making.at, reason=reason)
     held = Held(making.schedule.number, making.at, making.holder)
     async with app.store.transaction() as tx:
         await tx.occurrences.extend(held, until=await tx.now() + _EXPANDED_AGAIN, reason=reason)
@@ -296,7 +296,7 @@ async def _fail(app: App, making: Making, reason: str) -> None:
         if await tx.occurrences.settle(schedule.number, at, OccurrenceStatus.FAILED, reason, now=await tx.now()):
             words = f"The run of {_occurrence(at)} did not start: {reason}"
             await _tell_missed(app, tx, schedule, at, words)
-    log.warning("moment.failed", schedule=schedule.name, occurrence=at, reason=reason)
+    log.warning("occurrence.failed", schedule=schedule.name, occurrence=at, reason=reason)
 
 
 async def _set_aside(
@@ -316,7 +316,7 @@ async def _set_aside(
         if occurrence is not None and not await tx.occurrences.settle(number, occurrence, status, reason, now=now):
             await tx.occurrences.add([OccurrenceFacts(number, occurrence, status, reason, now)])
         key = f"set-aside/{number}/{now.timestamp():.0f}"
-        facts = {"moment": None if occurrence is None else _occurrence(occurrence)}
+        facts = {"occurrence": None if occurrence is None else _occurrence(occurrence)}
         await tell(app, tx, notice_of_schedule(name, Event.SET_ASIDE, reason, key=key, facts=facts), channels)
     log.error("schedule.set_aside", schedule=name, reason=reason)
 

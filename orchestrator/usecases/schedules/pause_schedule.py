@@ -17,7 +17,7 @@ log = get_logger(__name__)
 async def pause_schedule(
     app: App, name: str, *, by: Actor, reason: str | None = None, shown: Facts | None = None
 ) -> ScheduleView:
-    """Let no further moment become a job; a job that runs goes on."""
+    """Let no further occurrence become a job; a job that runs goes on."""
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
         schedule = await tx.schedules.by_name(name)

@@ -20,7 +20,7 @@ log = get_logger(__name__)
 async def resume_schedule(
     app: App, name: str, *, by: Actor, reason: str | None = None, shown: Facts | None = None
 ) -> ScheduleView:
-    """Let a paused schedule, or one that was set aside, go on; moments that have passed are not made up for.
+    """Let a paused schedule, or one that was set aside, go on; occurrences that have passed are not made up for.
 
     What a schedule refers to is looked at again: one that is still bad stays as it is, and says why.
     """

@@ -1,4 +1,4 @@
-"""A schedule, its moments and its history as JSON and as words; pure."""
+"""A schedule, its occurrences and its history as JSON and as words; pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def occurrence_object(view: OccurrenceView) -> dict[str, Any]:
-    """One moment to come, as the contract has it."""
+    """One occurrence to come, as the contract has it."""
     return {"local": view.local.isoformat(timespec="seconds"), "utc": _utc(view.at), "marks": list(view.marks)}
 
 
@@ -276,7 +276,7 @@ def _utc(occurrence: datetime) -> str:
 
 
 _OVERLAP = {
-    Overlap.SKIP: "skip: while the last job has not ended, a moment is passed over",
-    Overlap.QUEUE: "queue: one moment waits for the last job to end",
+    Overlap.SKIP: "skip: while the last job has not ended, an occurrence is passed over",
+    Overlap.QUEUE: "queue: one occurrence waits for the last job to end",
     Overlap.CANCEL: "cancel: the last job is cancelled to make room",
 }

@@ -1,4 +1,4 @@
-"""Moments that have come become nothing, because a person paused or changed the schedule meanwhile."""
+"""Occurrences that have come become nothing, because a person paused or changed the schedule meanwhile."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from orchestrator.store.schedules.occurrences import OccurrenceFacts
 
 
 async def skip_passed(tx: Transaction, schedule: Schedule, reason: str, *, now: datetime) -> datetime | None:
-    """Write down for this reason what has come since the last decision; the next moment, if there is one."""
+    """Write down for this reason what has come since the last decision; the next occurrence, if there is one."""
     if schedule.next_at is None:
         return None
     try:
         if schedule.next_at_is_lost:
-            # Nobody knows what has come: one row a second ago, beside which a moment of right now keeps its own.
+            # Missed occurrences are unknown: one row, dated a second ago, so that an occurrence due now keeps its own.
             next_at = next((each.at for each in schedule.recurrence.occurrences(now)), None)
             lost = f"{reason}; the time of its next run could not be read and was worked out again"
             row = OccurrenceFacts(schedule.number, now - timedelta(seconds=1), OccurrenceStatus.SKIPPED, lost, now)
@@ -31,7 +31,7 @@ async def skip_passed(tx: Transaction, schedule: Schedule, reason: str, *, now: 
         passed = DueOccurrences([schedule.next_at], 0, None)
     rows = [OccurrenceFacts(schedule.number, at, OccurrenceStatus.SKIPPED, reason, now) for at in passed.occurrences]
     if passed.dropped:
-        words = f"{reason}, for this and {passed.dropped - 1:,} moments after it"
+        words = f"{reason}, for this and {passed.dropped - 1:,} occurrences after it"
         more = passed.dropped - 1
         rows.insert(
             0, OccurrenceFacts(schedule.number, schedule.next_at, OccurrenceStatus.SKIPPED, words, now, more=more)

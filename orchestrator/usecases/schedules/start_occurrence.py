@@ -1,4 +1,4 @@
-"""A moment becomes its job: the job is published in the commit that says so, or not at all."""
+"""An occurrence becomes its job: the job is published in the commit that says so, or not at all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from orchestrator.usecases.schedules.expand_selection import ExpandedSelection, 
 log = get_logger(__name__)
 
 MAKING = timedelta(seconds=10)
-"""How long a moment is held without a sign of life; a killed clock's is taken up soon after."""
+"""How long an occurrence is held without a sign of life; a killed clock's is taken up soon after."""
 
 _SIGN_OF_LIFE = 2.5
 
@@ -56,7 +56,7 @@ class ByHand:
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """A moment that this process holds, and what its job is to be; `by_hand` is what somebody asked for just now."""
+    """An occurrence that this process holds, and the job to be made; `by_hand` is a request of a person just now."""
 
     schedule: Schedule
     at: datetime
@@ -67,7 +67,7 @@ class Making:
 
 
 async def start_occurrence(app: App, making: Making) -> Job:
-    """The job of this moment; OccurrenceLost where somebody else makes it.
+    """The job of this occurrence; OccurrenceLost where somebody else makes it.
 
     A schedule with a selection is expanded first: EmptySelection, SelectionCollapsed where a person has to decide.
     """
@@ -118,7 +118,7 @@ async def _start(app: App, making: Making, version: ListVersion, expansion: Expa
         if expansion is not None:
             await expansion.publish(tx)
         if not await tx.occurrences.start(held, job.id, list_version=version.version, reason=note, now=now):
-            raise OccurrenceLost(f"moment {making.at} of schedule {schedule.name} is another clock's by now")
+            raise OccurrenceLost(f"occurrence {making.at} of schedule {schedule.name} is another clock's by now")
         if left is not None:
             words = f"{(left.reason or 'Stopped.').removesuffix(_GOES_FIRST)} What it left is first in job {job.id}."
             if not await tx.jobs.carry_over(left.id, to=job.id, reason=words, now=now):
@@ -182,7 +182,7 @@ async def _cancel(app: App, job: JobId, schedule: Schedule) -> None:
 
 @asynccontextmanager
 async def signs_of_life(app: App, held: Held) -> AsyncIterator[None]:
-    """Hold the moment for as long as the list is read or its selection expanded.
+    """Hold the occurrence for as long as the list is read or its selection expanded.
 
     A large one takes longer than a killed clock is waited for.
     """

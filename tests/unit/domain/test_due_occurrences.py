@@ -64,7 +64,7 @@ def test_a_moment_that_nobody_was_up_for_runs_within_an_hour_or_not_at_all(
         (
             Overlap.QUEUE,
             1,
-            Skip(OccurrenceStatus.SKIPPED, f"job {JOB} has not ended, and an earlier moment waits already"),
+            Skip(OccurrenceStatus.SKIPPED, f"job {JOB} has not ended, and an earlier one waits already"),
         ),
         (Overlap.CANCEL, 0, Start(None, cancels=JOB)),
     ],
