@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -38,8 +39,7 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
     people = take_people(reading)
     channels = take_channels(reading, channel_tables(entries, file), file)
     smtp = take_smtp(reading, channels)
-    notes = unknown_variables(variables) + (unknown_entries(file, entries, tables) if file else [])
-    return Settings(
+    settings = Settings(
         database_url=reading.take("database_url", values.database_url, _embedded_database()),
         broker_url=reading.take("broker_url", values.broker_url, None, nothing="none: embedded"),
         queue_per=reading.take("queue_per", values.one_of("nothing", "tenant", "priority"), _DEFAULTS.queue_per),
@@ -69,8 +69,12 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
         log_format=reading.take("log_format", values.one_of("text", "json"), _DEFAULTS.log_format),
         config_file=file,
         shown=(*reading.shown, *shown_tenants),
-        notes=tuple(notes),
     )
+    # After everything was read: the names that were looked up are the settings that there are.
+    notes = unknown_variables(variables, reading.names)
+    if file is not None:
+        notes += unknown_entries(file, entries, tables, reading.names)
+    return replace(settings, notes=tuple(notes))
 
 
 def settings_of_this_process() -> Settings:

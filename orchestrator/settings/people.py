@@ -13,16 +13,6 @@ from orchestrator.settings.places import Given
 from orchestrator.settings.reading import Reading
 from orchestrator.settings.tree import PeopleSettings
 
-PEOPLE = (
-    "sign_in_tenant_id",
-    "sign_in_client_id",
-    "sign_in_client_secret",
-    "sign_in_authority",
-    "operator_ceiling",
-    "operator_actions",
-    "operator_tenants",
-)
-
 
 class People(NamedTuple):
     """How they sign in, and where they find us."""

@@ -19,6 +19,8 @@ class Reading:
     def __init__(self, places: Sequence[Place], label: str) -> None:
         self.places = places
         self.shown: list[Shown] = []
+        self.names: set[str] = set()
+        """Every name that was looked up."""
         self._label = label
 
     def take(self, name: str, parse: Callable[[Given], T], default: T, *, nothing: str = "") -> T:
@@ -32,7 +34,8 @@ class Reading:
         return value
 
     def show(self, name: str, value: str, source: str) -> None:
-        """Remember it for people."""
+        """Records the value for `muster settings`."""
+        self.names.add(name)
         self.shown.append(Shown(self._label + (name.upper() if self._label.isupper() else name), value, source))
 
 

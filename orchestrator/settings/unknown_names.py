@@ -8,33 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.settings.channels import CHANNEL, GENERAL_NOTIFY
-from orchestrator.settings.people import PEOPLE
 from orchestrator.settings.places import PREFIX
 from orchestrator.settings.sign_in import PASSWORD, WAYS
 
-GENERAL = (
-    "database_url",
-    "broker_url",
-    "default_tenant",
-    "queue_per",
-    "task_events",
-    "ca_bundle",
-    "batching",
-    "attempts",
-    "inventory_max_age",
-    "keep_days",
-    "key_max_days",
-    "max_rows",
-    "max_columns",
-    "max_bytes",
-    "confirm_above",
-    "trusted_proxies",
-    *PEOPLE,
-    "metrics_address",
-    "log_level",
-    "log_format",
-    *GENERAL_NOTIFY,
-)
 TENANT = (
     "tenant_id",
     "client_id",
@@ -50,9 +26,9 @@ TENANT = (
 _NOT_OURS = "MUSTER_TEST_"
 
 
-def unknown_variables(variables: Mapping[str, str]) -> list[str]:
-    """A sentence for each variable that looks like ours and is not."""
-    known = ["MUSTER_CONFIG", *(PREFIX + name.upper() for name in _with_files(GENERAL + TENANT))]
+def unknown_variables(variables: Mapping[str, str], read: Iterable[str]) -> list[str]:
+    """Returns a sentence for each variable with our prefix that is no setting; `read` are the general names."""
+    known = ["MUSTER_CONFIG", *(PREFIX + name.upper() for name in _with_files(_all_of(read)))]
     return [
         _note(name, known, "the environment")
         for name in sorted(variables)
@@ -60,9 +36,11 @@ def unknown_variables(variables: Mapping[str, str]) -> list[str]:
     ]
 
 
-def unknown_entries(file: Path, entries: Mapping[str, Any], tenants: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A sentence for each entry of the settings file that nothing reads."""
-    general = [*_with_files(GENERAL + TENANT), "tenants", "tenant_defaults", "notify"]
+def unknown_entries(
+    file: Path, entries: Mapping[str, Any], tenants: Mapping[str, Mapping[str, Any]], read: Iterable[str]
+) -> list[str]:
+    """Returns a sentence for each entry of the settings file that is no setting; `read` are the general names."""
+    general = [*_with_files(_all_of(read)), "tenants", "tenant_defaults", "notify"]
     notes = [_note(name, general, str(file)) for name in entries if name not in general]
     own = _with_files(TENANT)
     for tenant, table in tenants.items():
@@ -74,6 +52,10 @@ def unknown_entries(file: Path, entries: Mapping[str, Any], tenants: Mapping[str
         where = f"[notify.{channel}] in {file}"
         notes += [_note(name, of_channel, where) for name in table if name not in of_channel]
     return notes
+
+
+def _all_of(read: Iterable[str]) -> list[str]:
+    return [*dict.fromkeys((*read, *GENERAL_NOTIFY, *TENANT))]
 
 
 def _with_files(names: Iterable[str]) -> list[str]:

@@ -57,3 +57,26 @@ def test_what_the_example_of_the_environment_sets_reaches_the_containers() -> No
 
     assert {"MUSTER_CONFIRM_ABOVE", "MUSTER_MAX_ROWS", "MUSTER_MAX_BYTES"} <= offered
     assert offered <= taken
+
+
+NOT_IN_COMPOSE = {
+    # Secrets come as files, and an override sets another way to sign in (docs/operations.md).
+    *("MUSTER_DATABASE_URL", "MUSTER_BROKER_URL", "MUSTER_CLIENT_SECRET"),
+    *("MUSTER_CLIENT_CERTIFICATE", "MUSTER_CLIENT_CERTIFICATE_PASSWORD", "MUSTER_ACCESS_TOKEN"),
+    *("MUSTER_MANAGED_IDENTITY", "MUSTER_DEVICE_CODE"),
+    # Files that an override mounts, and what the settings file holds.
+    *("MUSTER_CA_BUNDLE", "MUSTER_CONFIG", "MUSTER_DEFAULT_TENANT"),
+    # Addresses of a cloud that MUSTER_CLOUD does not know.
+    *("MUSTER_GRAPH_URL", "MUSTER_AUTHORITY"),
+}
+
+
+def test_every_setting_reaches_the_containers_or_an_override_brings_it() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    documented = set(
+        re.findall(r"`(MUSTER_[A-Z_]+[A-Z])`", (ROOT / "docs" / "settings.md").read_text(encoding="utf-8"))
+    )
+
+    taken = set(re.findall(r"^    (MUSTER_[A-Z_]+):", compose, re.MULTILINE))
+
+    assert documented - taken == NOT_IN_COMPOSE

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from orchestrator.domain.errors import SettingsInvalid
 from orchestrator.settings import load_settings
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_nothing_given_is_embedded_with_no_tenant() -> None:
@@ -143,6 +146,19 @@ def test_a_name_that_nothing_reads_is_noted(tmp_path: Path, variables: dict[str,
 
     assert len(settings.notes) == 1
     assert note in settings.notes[0]
+
+
+DOCUMENTED = sorted(set(re.findall(r"`(MUSTER_[A-Z_]+[A-Z])`", (ROOT / "docs" / "settings.md").read_text("utf-8"))))
+
+
+def test_every_setting_of_the_documents_and_of_the_containers_is_known() -> None:
+    composed = re.findall(r"^    (MUSTER_[A-Z_]+):", (ROOT / "docker-compose.yml").read_text("utf-8"), re.MULTILINE)
+    example = re.findall(r"^#?(MUSTER_[A-Z_]+)=", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE)
+    # Compose reads these two itself: they never reach a container.
+    names = {*DOCUMENTED, *composed, *example} - {"MUSTER_WORKERS", "MUSTER_PORT"}
+
+    assert len(names) > 50
+    assert load_settings(dict.fromkeys(names, "")).notes == ()
 
 
 def test_every_known_name_passes_without_a_note() -> None:
