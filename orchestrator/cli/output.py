@@ -166,14 +166,14 @@ def as_flat(rows: Sequence[Row], output: Format, *, with_header: bool = True) ->
         return ""
     names = list(rows[0])
     if output is Format.TSV:
-        lines = [names] if with_header else []
+        lines = [[_on_one_line(defuse(name)) for name in names]] if with_header else []
         lines += [[_on_one_line(_plain(row.get(name))) for name in names] for row in rows]
         return "".join("\t".join(line) + "\n" for line in lines)
-    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\n")
     if with_header:
-        writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _plain(value) for name, value in row.items()})
+        # Of bad rows they are the columns of a file from anywhere.
+        writer.writerow(map(defuse, names))
+    writer.writerows([_plain(row.get(name)) for name in names] for row in rows)
     return text.getvalue()
 
 

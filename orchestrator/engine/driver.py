@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from orchestrator.app import App
-from orchestrator.domain.batch import BATCH_SIZE
 from orchestrator.domain.errors import CannotContinue, MusterError, TryLater
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.job import Job, shown_status
@@ -46,13 +45,6 @@ _DEAD_AFTER = 60.0
 _BEAT = 2.5
 _SWEEP = 2.0
 _WATCH = 0.25
-
-_LOW = 100
-"""Targets in reserve below which more is asked for: with a limit of 200 in 20 s ten seconds' worth."""
-
-_LEAD = BATCH_SIZE
-_LEAD_UNPACED = 16 * BATCH_SIZE
-"""Calls that a job may be given before all workers see it: where nothing paces them, several draw whole batches."""
 
 _PREPARING = 64
 """Lanes that prepare calls at once: enough for writes that pay, and few enough for their permits to live until then."""

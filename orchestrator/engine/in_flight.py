@@ -94,14 +94,15 @@ class InFlightCalls:
         try:
             # Waiting for a token comes before the last look at whether the calls may leave.
             unready = await self._unready(held, group)
-            targets = self._leaving(held, group, is_ready=unready is None)
-            if not targets:
+            leaving = self._leaving(held, group, is_ready=unready is None)
+            if not leaving:
                 return
+            targets = [target for target, _ in leaving]
             left_at, sent_at = self._ports.clock.monotonic(), self._ports.utc()
             if unready is not None:
                 await self._take_in(held, targets, [unready] * len(targets), sent_at, left_at)
                 return
-            outcomes = await self._heard(held, targets)
+            outcomes = await self._heard(held, targets, min(permit.latest for _, permit in leaving))
             if outcomes is None:
                 self._withdraw(held, targets)
                 return
@@ -137,33 +138,40 @@ class InFlightCalls:
             held.release_prefetched()
         self._ports.recorder.add(held)
 
-    def _leaving(self, held: LeasedBatch, group: Group, *, is_ready: bool) -> list[Target]:
-        """Returns the targets whose calls may still leave now; the others wait as if they had never been taken.
+    def _leaving(self, held: LeasedBatch, group: Group, *, is_ready: bool) -> Group:
+        """Returns those of the group whose calls may still leave now; the others wait as if never taken.
 
         What cannot even leave needs no permit that still lives: it is to be known however long that took to find out.
         """
         now = self._ports.clock.monotonic()
-        may_leave = not self._stop.is_requested and self._cooldown.is_open and self._allows(held)
-        leaving = [target for target, permit in group if may_leave and (now <= permit.latest or not is_ready)]
+        may_leave = self._may_leave(held)
+        leaving = [pair for pair in group if may_leave and (now <= pair[1].latest or not is_ready)]
         # Calls prepared before a job began to fail wait for its breaker like calls drawn after that.
         leaving = leaving[: held.job.run_ahead.room(held.job.sent, len(leaving))]
         if len(leaving) < len(group):
-            lines = {target.line for target in leaving}
+            lines = {target.line for target, _ in leaving}
             self._withdraw(held, [target for target, _ in group if target.line not in lines])
         return leaving
+
+    def _may_leave(self, held: LeasedBatch) -> bool:
+        return not self._stop.is_requested and self._cooldown.is_open and self._allows(held)
 
     def _allows(self, held: LeasedBatch) -> bool:
         return self._ports.may_call(held)
 
-    async def _heard(self, held: LeasedBatch, targets: Sequence[Target]) -> list[Outcome] | None:
-        """The outcomes of calls to these targets, an error of ours among them; None where nothing was done."""
+    async def _heard(self, held: LeasedBatch, targets: Sequence[Target], latest: float) -> list[Outcome] | None:
+        """The outcomes of calls to these targets, an error of ours among them; None where nothing was done.
+
+        Nothing is sent after `latest`, on the monotonic clock.
+        """
         claim = held.claim
         held.job.sent += len(targets)
         try:
             outcomes = await self._send(
                 [self._named(claim, target) for target in targets],
-                # Making a connection can take ten seconds, in which a person may have paused the job.
-                may_leave=lambda: not self._stop.is_requested and self._cooldown.is_open and self._allows(held),
+                # Making a connection can take ten seconds. A person may have paused the job, and later permits may have
+                # been used over connections that were there: more calls than the limit would arrive in one window.
+                may_leave=lambda: self._ports.clock.monotonic() <= latest and self._may_leave(held),
             )
         except asyncio.CancelledError:
             # We end before the answer came. What we know is recorded: that it was sent.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed
@@ -52,8 +53,14 @@ def has_id_column(header: Sequence[str]) -> bool:
 
 def names_an_id(cells: Sequence[str], via: Via, *, column: str | None) -> bool:
     """Whether these cells could be the header of a list for this way of addressing."""
-    wanted = {folded(name) for name in (*ALIASES, *via.columns, *ENTRA_IDS, column or "managedDeviceId")}
+    wanted = _names_of_ids(via, column)
     return any(folded(cell) in wanted for cell in cells)
+
+
+# A million bad rows are each compared with them.
+@lru_cache(maxsize=64)
+def _names_of_ids(via: Via, column: str | None) -> frozenset[str]:
+    return frozenset(folded(name) for name in (*ALIASES, *via.columns, *ENTRA_IDS, column or "managedDeviceId"))
 
 
 def find_id_columns(

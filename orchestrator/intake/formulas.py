@@ -24,7 +24,7 @@ def defuse(cell: str) -> str:
     parts = _SPLITS.split(cell)
     parts[::2] = [_defused_part(part, is_first=not place) for place, part in enumerate(parts[::2])]
     text = "".join(parts)
-    # Excel and LibreOffice drop a tab or a line break at the start of a cell before they look at it.
+    # Excel and LibreOffice drop a tab, a line break or a NUL at the start of a cell before they look at it.
     return f"'{text}" if text[:1] in _DROPPED else text
 
 
@@ -38,9 +38,9 @@ def _defused_part(part: str, *, is_first: bool) -> str:
 
 # The characters that start a formula in Excel, and their full-width forms.
 _STARTS_FORMULA = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
-_DROPPED = frozenset("\t\r\n")
-_OPENING = ' "\u00a0'
+_DROPPED = frozenset("\t\r\n\0")
+_OPENING = ' "\u00a0\0'
 _SPLITS = re.compile(r"([;\t\r\n])")
-_SUSPICIOUS = re.compile('[\x1f;\\t\\r\\n][ "\u00a0]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|\x1f[\\t\\r\\n]')
+_SUSPICIOUS = re.compile('[\x1f;\\t\\r\\n][ "\u00a0\0]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|\x1f[\\t\\r\\n\0]')
 # A negative number and a dash for "nothing" are what they look like.
 _HARMLESS = re.compile(r"-(?:\d+(?:[.,]\d+)?)?", re.ASCII)

@@ -76,6 +76,23 @@ async def test_one_row_that_cannot_be_written_costs_no_other_its_outcome(sqlite_
         assert "line 7 (accepted)" in (view.job.reason or "")
 
 
+async def test_a_row_whose_attempts_cannot_be_counted_any_further_is_written_with_its_outcome(
+    postgresql_url: str,
+) -> None:
+    graph = SimulatedGraph(None)
+    with capture_logs():
+        async with serve(graph) as url, an_app(postgresql_url, url) as app:
+            job = await submitted(app, 10)
+            async with app.store.transaction() as tx:
+                await tx.connection.execute(text("UPDATE targets SET attempts = 2147483647 WHERE line = 7"))
+            view = await driven(app, job)
+            statuses = {each.status for each in await targets_of(app, job)}
+
+    assert (view.job.status, view.tally) == (JobStatus.FINISHED, Tally(accepted=10))
+    assert statuses == {TargetStatus.ACCEPTED}
+    assert len(graph.tenant.calls) == 10
+
+
 async def test_a_process_that_stood_still_for_longer_than_its_lease_calls_nothing_again(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

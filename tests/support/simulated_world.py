@@ -49,7 +49,7 @@ ANSWER_PATIENCE = 30.0
 """Seconds after which a call without an answer counts as unheard."""
 
 _TRAVEL = 0.05
-_NEW_CONNECTIONS = 0.001
+_LOST_CONNECTIONS = 0.01
 _SAMPLED = 0.05
 _BEARER = Bearer("opaque", None, ANY_APP)
 
@@ -182,6 +182,7 @@ class DirectGraph:
 
     def __init__(self, world: SimulatedWorld, life: Life) -> None:
         self._world, self._life = world, life
+        self._idle_connections = 0
 
     async def ready(self) -> Outcome | None:
         return None
@@ -194,6 +195,7 @@ class DirectGraph:
         if self._life.is_dead:
             raise asyncio.CancelledError
         outcome = await self._answered(call, None)
+        self._idle_connections += 1
         self._world.note_heard(self._life, [outcome])
         return outcome
 
@@ -207,6 +209,7 @@ class DirectGraph:
         if self._life.is_dead:
             raise asyncio.CancelledError
         outcomes = await asyncio.gather(*(self._answered(call, "envelope") for call in calls))
+        self._idle_connections += 1
         self._world.note_heard(self._life, outcomes)
         return outcomes
 
@@ -220,11 +223,16 @@ class DirectGraph:
         return TokenView(Permission.GRANTED)
 
     async def _connected(self, may_leave: MayLeave) -> bool:
-        """A call in a thousand needs a new connection on a bad day; whether it may still leave when that is there."""
-        if self._world.chance.random() < _NEW_CONNECTIONS:
-            await asyncio.sleep(self._world.chance.uniform(0.1, 5.0))
+        """Whether a call may still leave once it has a connection: one of the pool, or a new one."""
+        if self._idle_connections and self._world.chance.random() >= _LOST_CONNECTIONS:
+            self._idle_connections -= 1
+        else:
+            await asyncio.sleep(self._world.chance.uniform(0.01, self._world.connects_within))
             await self._life.gate()
-        return may_leave()
+        if not may_leave():
+            self._idle_connections += 1
+            return False
+        return True
 
     async def _answered(self, call: Call, envelope: str | None) -> Outcome:
         graph = self._world.graph
@@ -290,6 +298,7 @@ class SimulatedWorld:
             quota, seed=seed, world=SimulatorsWorld(clock=loop.time, wall=lambda: wall + loop.time())
         )
         self.tenant = Tenant("default", Cloud.GLOBAL, "https://graph.example", LaneKey("global/contoso/app"), limit)
+        self.connects_within = self.chance.choice([0.1, 0.1, 3.0])
         self.answers_within = self.chance.choice([0.2, 0.2, 3.0])
         self.database_away: str | None = None
         self.cooldown: list[tuple[float, float]] = []

@@ -18,7 +18,8 @@ async def change_all_but_bad(connection: AsyncConnection, changes: Sequence[Targ
     """Record what attempts made of targets; returns the changes that the database does not take.
 
     Halves are tried until the bad rows stand alone: some twenty statements for one bad row in a batch. A row that is
-    refused for its foreign text is written without it.
+    refused for its foreign text is written without it, one that is refused for its numbers with the least that says how
+    it ended.
     """
     problem = await _try(connection, changes)
     if problem is None:
@@ -31,10 +32,12 @@ async def change_all_but_bad(connection: AsyncConnection, changes: Sequence[Targ
         ]
     [bad] = changes
     plain = bad._replace(error_message=None, request_id=None, error_code=bad.error_code and _NOT_RECORDED)
-    is_plain_written = await _try(connection, [plain]) is None
+    # Its status must stand there: a row that still waits is called again.
+    bare = plain._replace(attempts=1, uncharged=0, http_status=None, first_attempt_at=None)
+    is_written = await _try(connection, [plain]) is None or await _try(connection, [bare]) is None
     said = str(problem).partition("\n")[0]
-    log.error("target.unwritable", job=bad.key.job, line=bad.line, without_text=is_plain_written, problem=said)
-    return [] if is_plain_written else [bad]
+    log.error("target.unwritable", job=bad.key.job, line=bad.line, in_part=is_written, problem=said)
+    return [] if is_written else [bad]
 
 
 async def _try(connection: AsyncConnection, changes: Sequence[TargetChange]) -> Exception | None:

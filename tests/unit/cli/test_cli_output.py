@@ -48,6 +48,15 @@ def test_csv_keeps_what_is_no_plain_value_as_json(capfd: pytest.CaptureFixture[s
     assert read[1]["note"] == "n,\n"
 
 
+@pytest.mark.parametrize("output", [Format.CSV, Format.TSV])
+def test_formulas_are_defused_in_cells_and_in_names_of_columns(
+    output: Format, capfd: pytest.CaptureFixture[str]
+) -> None:
+    show_rows([{"line": 2, "=HYPERLINK(1)": "a;=1"}], output)
+
+    assert capfd.readouterr().out.replace("\t", ",") == "line,'=HYPERLINK(1)\n2,a;'=1\n"
+
+
 @pytest.mark.parametrize("pages", [[], [[]], [ROWS], [ROWS[:1], ROWS[1:], []]])
 def test_a_long_list_is_one_array_or_one_csv_however_it_comes(
     pages: list[list[dict[str, object]]], capfd: pytest.CaptureFixture[str]

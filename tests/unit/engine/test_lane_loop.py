@@ -335,6 +335,26 @@ async def test_calls_that_waited_for_a_token_do_not_leave_together_when_it_comes
     assert most_in_any_window(stage.graph.arrivals, 2.0) <= 20
 
 
+@pytest.mark.parametrize("envelopes", [False, True])
+async def test_calls_that_waited_for_new_connections_do_not_join_those_that_found_one(
+    clock: ManualClock, *, envelopes: bool
+) -> None:
+    stage = Stage(clock, 60, limit=LIMIT, envelopes=envelopes)
+    stage.graph.connects_in = 3.0
+
+    async def find_connections() -> None:
+        await clock.sleep(3.0)
+        stage.graph.connects_in = 0.0
+
+    finding = asyncio.create_task(find_connections())
+    await stage.for_seconds(25)
+    await finding
+
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 60}
+    assert len(stage.graph.calls) == 60
+    assert most_in_any_window(stage.graph.arrivals, 2.0) <= 20
+
+
 async def test_a_lane_that_was_closed_while_calls_waited_for_a_token_is_closed_for_them(clock: ManualClock) -> None:
     stage = Stage(clock, 5, limit=None)
     stage.graph.token_at = clock.monotonic() + 3.0

@@ -129,6 +129,8 @@ def test_what_a_spreadsheet_would_take_for_a_formula_is_defused(formula: str) ->
         ("Room 4\r\n+1", "Room 4\r\n'+1"),
         ("=1;=2", "'=1;'=2"),
         ("a;\uff1d1", "a;'\uff1d1"),
+        ("\0=1", "'\0=1"),
+        ("a;\0=1", "a;\0'=1"),
     ],
 )
 def test_a_formula_behind_what_splits_a_cell_is_defused(formula: str, safe: str) -> None:
