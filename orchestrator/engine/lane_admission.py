@@ -21,7 +21,9 @@ async def admit_lane(app: App, connection: Connection, lane: LaneKey, *, only: J
     bar, error = barred
     async with app.store.transaction() as tx:
         now = await tx.now()
-        for job in await tx.jobs.active_in(lane, only=only):
+        jobs = await tx.jobs.active_in(lane, only=only)
+        await tx.jobs.lock(jobs)
+        for job in jobs:
             active = (JobStatus.QUEUED, JobStatus.RUNNING)
             await tx.jobs.move(job, JobStatus.STOPPED, frm=active, reason=reason_for(bar, error), now=now)
     log.error("lane.barred", lane=lane, bar=bar, code=error.code)

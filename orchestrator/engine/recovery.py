@@ -56,6 +56,7 @@ async def _settle_leftovers(app: App) -> None:
     if not (unsettled or cancelled or abandoned):
         return
     async with app.store.transaction() as tx:
+        await tx.jobs.lock({*unsettled, *cancelled})
         for job in unsettled:
             await tx.jobs.settle(job, now=now)
         for job in cancelled:

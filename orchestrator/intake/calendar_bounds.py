@@ -10,6 +10,10 @@ from datetime import UTC, datetime
 MOST_STEPS = 200_000
 """Occurrences that a file may come to from its first day on: each is computed, past ones too."""
 
+_OF_A_PART = 8
+_OF_A_SEARCH = 5_000
+"""Further counts, by the time that they take: of an event or a single date, and of a rule with BYSETPOS."""
+
 
 def steps_of(text: str, *, until: datetime) -> int:
     """An upper estimate of the occurrences of all events up to a time; rules of time zones count as well."""
@@ -18,6 +22,7 @@ def steps_of(text: str, *, until: datetime) -> int:
     total = 0
     for name, value in _properties(text):
         if name == "BEGIN":
+            total += _OF_A_PART
             starts.append(None)
             rules.append([])
         elif name == "END" and starts:
@@ -25,22 +30,30 @@ def steps_of(text: str, *, until: datetime) -> int:
             total += sum(_steps(rule, start, until) for rule in rules.pop())
         elif name == "DTSTART" and starts:
             starts[-1] = _day_of(value)
-        elif name in {"RRULE", "EXRULE"} and rules:
+        elif name in {"RDATE", "EXDATE"}:
+            total += _OF_A_PART * (value.count(",") + 1)
+        elif name in _RULES and rules:
             rules[-1].append(value)
     return total
 
 
 def endless_rule(text: str) -> str | None:
     """The first rule that would be searched up to the year 9999, in vain or hour by hour; None where there is none."""
-    rules = (value for name, value in _properties(text) if name in {"RRULE", "EXRULE"})
+    rules = (value for name, value in _properties(text) if name in _RULES)
     return next((rule for rule in rules if _is_endless(_parts(rule))), None)
 
 
 def _is_endless(parts: dict[str, str]) -> bool:
-    if _SECONDS.get(parts.get("FREQ", "").upper(), _DAY) < _DAY and any(name.startswith("BY") for name in parts):
+    seconds = _SECONDS.get(parts.get("FREQ", "").upper(), 2 * _DAY)
+    if any(name.startswith("BY") if seconds < _DAY else name == "BYSETPOS" and seconds == _DAY for name in parts):
         return True
-    days = [int(day) for day in re.findall(r"-?\d{1,3}", parts.get("BYMONTHDAY", ""))]
-    months = [int(month) for month in re.findall(r"\d{1,2}", parts.get("BYMONTH", ""))] or list(_LENGTHS)
+    if _integer(parts.get("INTERVAL", "1")) == 0:
+        return True
+    for name, last in _LAST.items():
+        # A search for what does not exist ends in the year 9999.
+        if (numbers := _integers(parts.get(name, ""))) and not any(0 < abs(number) <= last for number in numbers):
+            return True
+    days, months = _integers(parts.get("BYMONTHDAY", "")), _integers(parts.get("BYMONTH", "")) or list(_LENGTHS)
     return bool(days) and not any(0 < abs(day) <= _LENGTHS.get(month, 0) for day in days for month in months)
 
 
@@ -52,8 +65,9 @@ def _parts(rule: str) -> dict[str, str]:
 def _properties(text: str) -> Iterator[tuple[str, str]]:
     # A long line goes on in the next one behind a blank.
     for line in re.sub(r"\r?\n[ \t]", "", text).splitlines():
-        name, _, value = line.partition(":")
-        yield name.partition(";")[0].strip().upper(), value.strip()
+        # A parameter in quotes may hold a colon.
+        if (found := _PROPERTY.fullmatch(line)) is not None:
+            yield found[1].strip().upper(), found[2].strip()
 
 
 def _steps(rule: str, start: datetime | None, until: datetime) -> int:
@@ -74,11 +88,16 @@ def _steps(rule: str, start: datetime | None, until: datetime) -> int:
         each *= seconds // _DAY
     count = _integer(parts.get("COUNT", ""))
     # With a filter, many periods may pass before the last of so many occurrences.
-    return min(int(periods * each), count) if count is not None and not filters else int(periods * each)
+    found = min(int(periods * each), count) if count is not None and not filters else int(periods * each)
+    return found + (_OF_A_SEARCH if "BYSETPOS" in parts else 0)
 
 
 def _integer(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else None
+
+
+def _integers(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"-?\d{1,6}", text)]
 
 
 def _day_of(text: str) -> datetime | None:
@@ -89,6 +108,8 @@ def _day_of(text: str) -> datetime | None:
         return None
 
 
+_RULES = frozenset({"RRULE", "EXRULE"})
+_PROPERTY = re.compile(r'([^;:"]*)(?:;(?:"[^"]*"|[^:"])*)?:(.*)')
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400
 _SECONDS = {
@@ -103,5 +124,6 @@ _SECONDS = {
 _LENGTHS = {month: monthrange(2024, month)[1] for month in range(1, 13)}
 """Days of each month, in a leap year."""
 
+_LAST = {"BYMONTH": 12, "BYWEEKNO": 53, "BYYEARDAY": 366, "BYDAY": 53}
 _FINER = {"BYSECOND": 1, "BYMINUTE": 60, "BYHOUR": 3_600}
 _OF_DAYS = {"BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO"}

@@ -30,8 +30,9 @@ def read_calendar(content: bytes, *, now: datetime, name: str) -> list[Blackout]
     # Looked at before it is parsed: the rules of time zones are expanded while the library reads them.
     if (steps := steps_of(text, until=now + HORIZON)) > MOST_STEPS:
         raise ScheduleInvalid(
-            f"{name} has events that repeat some {steps:,} times within five years, and {MOST_EVENTS:,} are taken. "
-            "An event that repeats every second or minute keeps nothing dark that one long event does not."
+            f"{name} has events that repeat too often, or too many of them: they come to some {steps:,} within five "
+            f"years, and {MOST_EVENTS:,} are taken. Leave out past events. An event that repeats every second or "
+            "minute keeps nothing dark that one long event does not."
         )
     if (rule := endless_rule(text)) is not None:
         raise ScheduleInvalid(

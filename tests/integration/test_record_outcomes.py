@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
+from typing import NoReturn, cast
 
 import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from orchestrator.app import App
-from orchestrator.domain.errors import StoreUnavailable
+from orchestrator.app import App, Connection
+from orchestrator.domain.access import caller_of_key
+from orchestrator.domain.errors import SignInRefused, StoreUnavailable
 from orchestrator.domain.fair_queue import QueuePlace
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.target import TargetStatus
 from orchestrator.engine import driver as drive
+from orchestrator.engine.lane_admission import admit_lane
 from orchestrator.engine.record_outcomes import JobNews, Recorded, record_outcomes, write_job_news
 from orchestrator.engine.recorder import Entry
+from orchestrator.engine.recovery import recover_stalled
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
 from orchestrator.usecases.operations.keep_time import tick
 from tests.support.apps import an_app, driven, submitted, targets_of
-from tests.support.builders import a_job
+from tests.support.builders import LANE, a_job
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.enable_socket
@@ -129,11 +133,41 @@ def settled_of(app: App) -> float:
     )
 
 
-async def test_several_jobs_are_locked_in_the_order_of_their_numbers_whatever_the_plan(postgresql_url: str) -> None:
+class BarredConnection:
+    """A sign-in that is refused."""
+
+    async def token_view(self) -> NoReturn:
+        raise SignInRefused("no such app")
+
+
+async def note_calls(app: App, jobs: list[JobNumber]) -> None:
+    await write_job_news(app, JobNews(dict.fromkeys(reversed(jobs), 1)), {})
+
+
+async def bar_lane(app: App, _: list[JobNumber]) -> None:
+    await admit_lane(app, cast("Connection", BarredConnection()), LANE, only=None)
+
+
+async def hand_over(app: App, _: list[JobNumber]) -> None:
+    async with app.store.transaction() as tx:
+        await tx.creations.hand_over("old", to="new")
+
+
+async def settle_leftovers(app: App, _: list[JobNumber]) -> None:
+    await recover_stalled(app)
+
+
+@pytest.mark.parametrize("change", [note_calls, bar_lane, hand_over, settle_leftovers])
+async def test_several_jobs_are_locked_in_the_order_of_their_numbers_whatever_the_plan(
+    postgresql_url: str, change: Callable[[App, list[JobNumber]], Coroutine[None, None, None]]
+) -> None:
     async with an_app(postgresql_url, "http://127.0.0.1:1") as app:
         jobs = [(await a_job(app.store)).number for _ in range(3)]
         first, second, third = jobs
         async with app.store.transaction() as tx:
+            await tx.connection.execute(text("UPDATE jobs SET submitter = :old"), {"old": caller_of_key("old")})
+            if change is settle_leftovers:
+                await tx.connection.execute(text("UPDATE batches SET accepted = waiting, waiting = 0"))
             # Without nested loops the plan reads the table as it lies, and an update moves a row to its end.
             database = (await tx.connection.execute(text("SELECT current_database()"))).scalar_one()
             await tx.connection.execute(text(f'ALTER DATABASE "{database}" SET enable_nestloop = off'))
@@ -141,10 +175,10 @@ async def test_several_jobs_are_locked_in_the_order_of_their_numbers_whatever_th
     async with an_app(postgresql_url, "http://127.0.0.1:1") as app:
         async with app.store.transaction() as holder:
             await holder.jobs.serve({second: 1})
-            noting = asyncio.create_task(write_job_news(app, JobNews(dict.fromkeys(reversed(jobs), 1)), {}))
+            changing = asyncio.create_task(change(app, jobs))
             await until_somebody_waits(app)
             free = await free_of(app, jobs)
-        await noting
+        await changing
 
     assert free == {third}
 

@@ -9,10 +9,12 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.access import caller_of_key
+from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.keys import Creations as Created
 from orchestrator.domain.schedule import ScheduleStatus
 from orchestrator.store.engine.rows import JobRow, KeyRow, ScheduleRow
+from orchestrator.store.jobs.job_locks import lock_jobs
 
 _UNFINISHED = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)
 _IN_FORCE = (ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED, ScheduleStatus.SET_ASIDE)
@@ -47,6 +49,9 @@ class Creations:
         caller, heir = caller_of_key(key_id), caller_of_key(to)
         keys = update(KeyRow).where(KeyRow.creator == caller, KeyRow.id != to).values(creator=heir)
         schedules = update(ScheduleRow).where(ScheduleRow.creator == caller).values(creator=heir)
-        jobs = update(JobRow).where(JobRow.submitter == caller, JobRow.status.in_(_UNFINISHED)).values(submitter=heir)
+        own = (JobRow.submitter == caller, JobRow.status.in_(_UNFINISHED))
+        numbers = (await self._connection.execute(select(JobRow.number).where(*own))).scalars()
+        await lock_jobs(self._connection, [JobNumber(number) for number in numbers])
+        jobs = update(JobRow).where(*own).values(submitter=heir)
         for statement in (keys, schedules, jobs):
             await self._connection.execute(statement)

@@ -98,8 +98,26 @@ def test_what_is_no_calendar_or_keeps_nothing_dark_is_refused_in_one_sentence(co
         "FREQ=MINUTELY;\n INTERVAL=2",
     ],
 )
-def test_an_event_that_repeats_without_bounds_is_refused_before_it_is_expanded(rule: str) -> None:
-    content = a_calendar("SUMMARY:Beat\nDTSTART:20261201T000000Z\nRRULE:" + rule)
+@pytest.mark.parametrize("name", ["RRULE", 'RRULE;X="a:b;c"'])
+def test_an_event_that_repeats_without_bounds_is_refused_before_it_is_expanded(rule: str, name: str) -> None:
+    content = a_calendar(f"SUMMARY:Beat\nDTSTART:20261201T000000Z\n{name}:{rule}")
+
+    with pytest.raises(ScheduleInvalid, match=r"x\.ics has events that repeat"):
+        read_calendar(content, now=NOW, name="x.ics")
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        f"RDATE:{','.join(['20270101T000000Z'] * 30_000)}",
+        f"RRULE:FREQ=DAILY\nEXDATE:{','.join(['20270101T000000Z'] * 30_000)}",
+        "RRULE:FREQ=YEARLY;BYDAY=MO;BYSETPOS=300\n" * 40,
+        "BEGIN:VALARM\nTRIGGER:-PT1S\nACTION:DISPLAY\nEND:VALARM\n" * 25_000,
+    ],
+    ids=["dates", "exceptions", "searches", "parts"],
+)
+def test_what_takes_as_long_as_many_repetitions_counts_as_many(properties: str) -> None:
+    content = a_calendar(f"SUMMARY:Beat\nDTSTART:20261201T000000Z\n{properties}")
 
     with pytest.raises(ScheduleInvalid, match=r"x\.ics has events that repeat"):
         read_calendar(content, now=NOW, name="x.ics")
@@ -130,6 +148,12 @@ def test_an_event_that_repeats_within_bounds_is_taken(rule: str) -> None:
         "FREQ=YEARLY;BYMONTHDAY=-31;BYMONTH=4,6,9",
         "FREQ=HOURLY;BYMONTH=2;BYMONTHDAY=3",
         "FREQ=SECONDLY;INTERVAL=86400;BYDAY=MO",
+        "FREQ=DAILY;INTERVAL=0",
+        "FREQ=DAILY;BYSETPOS=2",
+        "FREQ=YEARLY;BYMONTH=13",
+        "FREQ=YEARLY;BYWEEKNO=54",
+        "FREQ=YEARLY;BYYEARDAY=367",
+        "FREQ=YEARLY;BYDAY=60MO",
     ],
 )
 def test_a_rule_that_is_searched_for_ever_is_refused_before_it_is_expanded(rule: str) -> None:
