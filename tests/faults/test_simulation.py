@@ -5,12 +5,15 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from tests.support.seeded_run import RunSummary, Totals, how_to_replay, run_seed
+from orchestrator.domain.lane import WriteLimit
+from orchestrator.throttle.gcra import interval
+from tests.support.seeded_run import RunSummary, Totals, how_to_replay, run_crowd, run_seed
 
 FIRST = 1000
 PARTS = 3
@@ -49,6 +52,17 @@ def test_the_same_seed_gives_the_same_run(sqlite_template: Path) -> None:
 
     assert first.digest
     assert first == again
+
+
+def test_eight_workers_on_fifty_jobs_of_one_lane_lose_no_device_and_use_its_limit(sqlite_template: Path) -> None:
+    limit = WriteLimit(400, timedelta(seconds=4))
+
+    run = run_crowd(sqlite_template, workers=8, jobs=50, devices=4, limit=limit)
+
+    assert run.broken == []
+    assert run.calls == run.devices["accepted"] == 200
+    # In virtual time: the workers begin together, and each job has to prove itself with its first calls.
+    assert run.digest[-1] - run.digest[0] < 1.5 * run.calls * interval(limit)
 
 
 def _runs(part: int, template: Path) -> Iterator[RunSummary]:

@@ -74,6 +74,12 @@ def run_seed(seed: int, template: Path, *, is_loud: bool = False) -> RunSummary:
         return run_virtually(_Run(seed, template).run())
 
 
+def run_crowd(template: Path, *, workers: int, jobs: int, devices: int, limit: WriteLimit) -> RunSummary:
+    """So many workers on so many jobs of one lane, each of so many devices; nothing breaks."""
+    with _quiet(is_loud=False):
+        return run_virtually(_Run(0, template).run_crowd(workers, jobs, devices, limit))
+
+
 @dataclass(slots=True)
 class Totals:
     """What many runs were, all together."""
@@ -134,13 +140,8 @@ class _Run:
         self._deaths: dict[str, float] = {}
 
     async def run(self) -> RunSummary:
-        engine = engine_in_memory(self._template)
-        await set_guards(engine)
         limit = self._chance.choice(_LIMITS)
-        quota = None if limit is None else Quota(limit.calls, limit.window.total_seconds(), window="sliding")
-        batching = self._chance.choice([Batching.OFF, Batching.OFF, Batching.ON])
-        self._world = SimulatedWorld(engine, self._seed, limit=limit, quota=quota, batching=batching)
-        self._person = self._world.person()
+        await self._open(limit, self._chance.choice([Batching.OFF, Batching.OFF, Batching.ON]))
         try:
             jobs = self._chance.choice([1, 1, 2])
             for _ in range(jobs):
@@ -155,6 +156,27 @@ class _Run:
         finally:
             await self._world.close()
         return self.summary
+
+    async def run_crowd(self, workers: int, jobs: int, devices: int, limit: WriteLimit) -> RunSummary:
+        await self._open(limit, Batching.OFF)
+        self._world.connects_within, self._world.answers_within = 0.1, 0.2
+        try:
+            for _ in range(jobs):
+                await self._submit(devices)
+            for _ in range(workers):
+                self._world.start_worker()
+            await self._mend()
+            await self._gather_evidence(limit)
+        finally:
+            await self._world.close()
+        return self.summary
+
+    async def _open(self, limit: WriteLimit | None, batching: Batching) -> None:
+        engine = engine_in_memory(self._template)
+        await set_guards(engine)
+        quota = None if limit is None else Quota(limit.calls, limit.window.total_seconds(), window="sliding")
+        self._world = SimulatedWorld(engine, self._seed, limit=limit, quota=quota, batching=batching)
+        self._person = self._world.person()
 
     # What is asked for.
 
