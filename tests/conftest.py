@@ -5,16 +5,16 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import structlog
 from hypothesis import settings
 
-from tests.support import databases, services
+from tests.support import databases
 from tests.support.clock import ManualClock
-from tests.support.costs import charged_to_all
+from tests.support.once import do_once
+from tests.support.shared import SHARED
 from tests.support.stalls import Stalls, measured_stalls
 from tests.support.tls import Authority, make_authority
 
@@ -59,6 +59,14 @@ def _nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _once() -> Iterator[None]:
+    """No test reads all certificates and compiles all statements that it uses."""
+    with pytest.MonkeyPatch.context() as patch:
+        do_once(patch)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _short_tracebacks() -> None:
     """As the product writes them; those of rich, with all variables, take seconds and outlive a lease."""
@@ -86,42 +94,28 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A PostgreSQL server on which tests may make databases."""
-    given = os.environ.get("MUSTER_TEST_DATABASE_URL")
-    if given:
-        yield given
-        return
-    with ExitStack() as server:
-        yield server.enter_context(services.kept("postgres"))
-        with charged_to_all():
-            server.close()
+def postgres_url(pytestconfig: pytest.Config) -> str:
+    """A PostgreSQL server on which tests may make databases; the whole run has one."""
+    return pytestconfig.stash[SHARED].get("postgres")
 
 
 @pytest.fixture(scope="session")
-def valkey_url() -> Iterator[str]:
-    """A server that speaks Redis; tests share it and clear it."""
-    given = os.environ.get("MUSTER_TEST_BROKER_URL")
-    if given:
-        yield given
-        return
-    with ExitStack() as server:
-        yield server.enter_context(services.kept("valkey"))
-        with charged_to_all():
-            server.close()
+def valkey_url(pytestconfig: pytest.Config) -> str:
+    """A database of a server that speaks Redis; each process has one, and its tests clear it."""
+    shared = pytestconfig.stash[SHARED]
+    return f"{shared.get('valkey').rpartition('/')[0]}/{shared.number}"
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sqlite_template(pytestconfig: pytest.Config) -> Path:
     """A migrated file to copy."""
-    return databases.make_sqlite_template(tmp_path_factory.mktemp("template"))
+    return Path(pytestconfig.stash[SHARED].get("sqlite_template"))
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_url: str) -> Iterator[str]:
+def postgres_template(pytestconfig: pytest.Config) -> str:
     """The name of a migrated database to copy."""
-    with databases.postgres_template(postgres_url) as name:
-        yield name
+    return pytestconfig.stash[SHARED].get("postgres_template")
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from orchestrator.api.halt import halt_routes
@@ -38,8 +38,7 @@ something else has changed it since.
 
 def add_api(web: FastAPI, settings: Settings) -> None:
     """Give the web process its API."""
-    for routes in _routes(settings.max_bytes):
-        web.include_router(routes)
+    web.router.routes.extend(_routes(settings.max_bytes))
     for path in ("/api/{rest:path}", "/metrics"):
         web.router.routes.append(Route(path, _Nowhere(), include_in_schema=False))
     explain_problems(web)
@@ -62,9 +61,10 @@ class _Nowhere:
 
 
 @cache
-def _routes(max_bytes: int) -> tuple[APIRouter, ...]:
+def _routes(max_bytes: int) -> list[BaseRoute]:
     # Once in a process: FastAPI reads the signature of every route, a third of a second, and none has state.
-    return (
+    once = FastAPI(openapi_url=None, generate_unique_id_function=operation_id)
+    for routes in (
         job_routes(max_bytes),
         preview_routes(max_bytes),
         schedule_routes(),
@@ -78,7 +78,9 @@ def _routes(max_bytes: int) -> tuple[APIRouter, ...]:
         status_routes(),
         health_routes(),
         metric_routes(),
-    )
+    ):
+        once.include_router(routes)
+    return once.routes
 
 
 def _document(web: FastAPI) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,10 +37,9 @@ _POLICY = (
 
 def make_web(settings: Settings) -> FastAPI:
     """The dashboard, to be mounted beside the API; it shares the state of the process."""
-    pages, routers = _routes(settings.max_bytes)
-    web = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    for routes in routers:
-        web.include_router(routes)
+    pages, routes = _routes(settings.max_bytes)
+    web = FastAPI(openapi_url=None)
+    web.router.routes.extend(routes)
     web.mount("/static", StaticFiles(directory=HERE / "static"))
     explain_problems(web, pages)
     web.add_middleware(_Guard)
@@ -47,10 +47,10 @@ def make_web(settings: Settings) -> FastAPI:
 
 
 @cache
-def _routes(max_bytes: int) -> tuple[Pages, tuple[APIRouter, ...]]:
+def _routes(max_bytes: int) -> tuple[Pages, list[BaseRoute]]:
     # Once in a process: FastAPI reads the signature of every route, which takes a while, and none has state.
-    pages = Pages()
-    return pages, (
+    pages, once = Pages(), FastAPI(openapi_url=None)
+    for routes in (
         overview_routes(pages),
         sign_in_routes(pages),
         entra_routes(pages),
@@ -67,7 +67,9 @@ def _routes(max_bytes: int) -> tuple[Pages, tuple[APIRouter, ...]]:
         health_page(pages),
         halt_routes(pages),
         display_routes(pages),
-    )
+    ):
+        once.include_router(routes)
+    return pages, once.routes
 
 
 class _Guard:

@@ -7,7 +7,7 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
-from tests.support.checkout import ROOT
+from tests.support.checkout import ROOT, tracked_files
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 WITH_PYTHON = [document for document in DOCUMENTS if "```python" in document.read_text(encoding="utf-8")]
@@ -52,3 +52,11 @@ def _leads_somewhere(document: Path, link: str) -> bool:
 def _anchors(document: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_each_test_of_the_table_of_expensive_ones_is_there() -> None:
+    named = re.findall(r"^\| `(test_\w+)` \|", (ROOT / "docs" / "tests.md").read_text(encoding="utf-8"), re.MULTILINE)
+    sources = "".join(file.read_text(encoding="utf-8") for file in tracked_files("tests/**/test_*.py"))
+
+    assert named
+    assert [name for name in named if f"def {name}(" not in sources] == []

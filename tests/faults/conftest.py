@@ -25,7 +25,7 @@ def graph() -> SimulatedGraph:
 def broker(valkey_url: str) -> Iterator[redis.Redis]:
     """The broker of all tests, emptied."""
     with redis.Redis.from_url(valkey_url) as client:
-        client.flushall()
+        client.flushdb()
         yield client
 
 

@@ -69,7 +69,7 @@ def test_both_work_side_by_side_and_no_device_is_lost_or_doubled(
     tmp_path: Path,
 ) -> None:
     with redis.Redis.from_url(valkey_url) as broker:
-        broker.flushall()
+        broker.flushdb()
     graph.answer_within(0.05, 0.3)
     before = str(release_before)
     with a_team(tmp_path, graph, database_url=empty_postgres_url, broker_url=valkey_url, guarded=False) as team:

@@ -141,7 +141,7 @@ async def test_a_team_keeps_them_out_of_its_logs_its_tables_and_its_broker(
     graph.entra.register(Registration(APP, secret=SECRET))
     trouble(graph)
     with redis.Redis.from_url(valkey_url) as broker, ExitStack() as opened:
-        broker.flushall()
+        broker.flushdb()
         variables = opened.enter_context(served_with_sign_in(graph, authority))
         variables |= {
             "MUSTER_DATABASE_URL": postgresql_url.replace("postgres@", "postgres:a-database-password@"),

@@ -19,7 +19,7 @@ FIRST = 1000
 PARTS = 3
 """Tests of as many seeds each, so that the processes that run tests can share them."""
 
-BUDGET = 10.0
+BUDGET = 5.0
 """Seconds of processor time of one part: it is what is given, and `make chaos` gives more.
 
 Beside other programs the same work takes three times as many, so up to four times as much is given for LEAST seeds."""

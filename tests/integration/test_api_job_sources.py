@@ -26,14 +26,14 @@ ACTION = {"action": "refreshMachinePolicy"}
 
 
 @pytest.fixture
-async def service(database_url: str) -> AsyncIterator[Service]:
+async def service(sqlite_url: str) -> AsyncIterator[Service]:
     """A service with an inventory of four devices, three of which are in the group `Kiosk`."""
     graph = SimulatedGraph()
     members = [Member("device", f"object {each}", "PC", each) for each in ENTRA[:3]]
     graph.directory.add_group(Group(GROUP, "Kiosk", members))
     rows = [f"{one},PC-{place},{other},Co-managed" for place, (one, other) in enumerate(zip(IDS, ENTRA, strict=True))]
     export = "\n".join(["Device ID,Device name,Microsoft Entra Device ID,Managed by", *rows])
-    async with serve(graph) as url, a_service(some_settings(database_url, url)) as opened:
+    async with serve(graph) as url, a_service(some_settings(sqlite_url, url)) as opened:
         source = InventorySource(io.BytesIO(export.encode()), "devices.csv")
         await import_inventory(opened.served.app, "default", [source], by=SOMEBODY, reason=None, max_bytes=1_000_000)
         yield opened

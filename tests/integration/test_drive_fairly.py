@@ -48,12 +48,10 @@ async def out_of_an_outage(tx: Transaction, job: Job) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rest", "come_back"), [(in_backoff, out_of_backoff), (in_an_outage, out_of_an_outage)], ids=["backoff", "outage"]
-)
-@pytest.mark.parametrize(
-    ("database_url", "restarted"),
-    [("sqlite", False), ("postgresql", True)],
+    ("database_url", "restarted", "rest", "come_back"),
+    [("sqlite", False, in_backoff, out_of_backoff), ("postgresql", True, in_an_outage, out_of_an_outage)],
     indirect=["database_url"],
+    ids=["backoff", "outage, then a restart"],
 )
 async def test_a_job_that_comes_back_shares_the_lane_with_the_one_that_went_on(
     database_url: str, *, rest: Rest, come_back: ComeBack, restarted: bool

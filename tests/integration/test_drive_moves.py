@@ -73,9 +73,9 @@ async def until_at_rest(app: App, job: str) -> JobView:
 
 
 async def test_no_call_leaves_one_second_after_a_pause_and_resuming_calls_the_rest_once(
-    database_url: str, graph: SimulatedGraph, stalls: Stalls
+    sqlite_url: str, graph: SimulatedGraph, stalls: Stalls
 ) -> None:
-    async with at_work(database_url, graph) as app:
+    async with at_work(sqlite_url, graph) as app:
         job = await submitted(app, 400)
         await until_called(graph, 60)
 
@@ -98,9 +98,9 @@ async def test_no_call_leaves_one_second_after_a_pause_and_resuming_calls_the_re
 
 
 async def test_pausing_and_resuming_at_once_again_and_again_loses_and_doubles_nothing(
-    database_url: str, graph: SimulatedGraph
+    postgresql_url: str, graph: SimulatedGraph
 ) -> None:
-    async with at_work(database_url, graph) as app:
+    async with at_work(postgresql_url, graph) as app:
         job = await submitted(app, 300)
         for calls in (10, 40, 80, 120, 160):
             await until_called(graph, calls)
@@ -114,10 +114,10 @@ async def test_pausing_and_resuming_at_once_again_and_again_loses_and_doubles_no
 
 
 async def test_a_job_that_is_paused_while_its_first_calls_are_out_is_paused_after_them(
-    database_url: str, graph: SimulatedGraph
+    sqlite_url: str, graph: SimulatedGraph
 ) -> None:
     graph.answer_within(0.6, 0.8)
-    async with at_work(database_url, graph) as app:
+    async with at_work(sqlite_url, graph) as app:
         job = await submitted(app, 100)
         await until_called(graph, 5)
         await pause_job(app, job.id, by=SOMEBODY)
@@ -133,9 +133,9 @@ async def test_a_job_that_is_paused_while_its_first_calls_are_out_is_paused_afte
     assert graph.tenant.total == 100
 
 
-async def test_the_next_batch_is_held_before_the_reserve_is_empty(database_url: str, graph: SimulatedGraph) -> None:
+async def test_the_next_batch_is_held_before_the_reserve_is_empty(postgresql_url: str, graph: SimulatedGraph) -> None:
     seen: list[tuple[list[int], int]] = []
-    async with at_work(database_url, graph) as app:
+    async with at_work(postgresql_url, graph) as app:
         job = await submitted(app, 1000)
         async with asyncio.timeout(PATIENCE):
             while not (await describe_job(app, job.id)).status.is_at_rest:
@@ -155,8 +155,8 @@ async def test_the_next_batch_is_held_before_the_reserve_is_empty(database_url: 
     assert graph.tenant.total == 1000
 
 
-async def test_a_cancelled_job_ends_with_nothing_waiting(database_url: str, graph: SimulatedGraph) -> None:
-    async with at_work(database_url, graph) as app:
+async def test_a_cancelled_job_ends_with_nothing_waiting(postgresql_url: str, graph: SimulatedGraph) -> None:
+    async with at_work(postgresql_url, graph) as app:
         job = await submitted(app, 1200)
         await until_called(graph, 60)
         await cancel_job(app, job.id, by=SOMEBODY)
@@ -272,9 +272,9 @@ class FarSighted(RowThrottle):
 
 
 async def test_what_was_granted_before_another_process_was_refused_does_not_leave(
-    database_url: str, graph: SimulatedGraph, stalls: Stalls
+    sqlite_url: str, graph: SimulatedGraph, stalls: Stalls
 ) -> None:
-    async with serve(graph) as url, an_app(database_url, url, limit=LIMIT) as app:
+    async with serve(graph) as url, an_app(sqlite_url, url, limit=LIMIT) as app:
         await submitted(app, 200)
         throttle = FarSighted(app.store, app.clock, Random(1))
         async with open_driver(replace(app, throttle=throttle), StopSignal()):

@@ -63,10 +63,10 @@ async def until_finished(app: App, job: str) -> JobView:
     return view
 
 
-async def test_calls_stop_jobs_wait_and_say_why_and_lifting_calls_the_rest_once(database_url: str) -> None:
+async def test_calls_stop_jobs_wait_and_say_why_and_lifting_calls_the_rest_once(sqlite_url: str) -> None:
     graph = SimulatedGraph(None)
     graph.answer_within(0.01, 0.05)
-    async with serve(graph) as url, an_app(database_url, url, limit=LIMIT) as app:
+    async with serve(graph) as url, an_app(sqlite_url, url, limit=LIMIT) as app:
         async with open_driver(app, StopSignal()):
             job = await submitted(app, 400)
             await until_called(graph, 40)
@@ -80,7 +80,7 @@ async def test_calls_stop_jobs_wait_and_say_why_and_lifting_calls_the_rest_once(
             await asyncio.sleep(1.5)
             still = await describe_job(app, job.id)
             waiting = await describe_job(app, later.id)
-        async with an_app(database_url, url, limit=LIMIT) as again, open_driver(again, StopSignal()):
+        async with an_app(sqlite_url, url, limit=LIMIT) as again, open_driver(again, StopSignal()):
             # It holds through a restart.
             await asyncio.sleep(1.5)
             assert graph.tenant.total == called

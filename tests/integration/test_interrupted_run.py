@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +17,13 @@ _HANGING = """
 import os, pathlib, subprocess, sys, time
 from tests.support.command_line import CommandLine
 from tests.support.services import kept
+from tests.support.shared import SHARED
 
-def test_hangs(tmp_path):
+def test_hangs(tmp_path, pytestconfig):
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    shared = pytestconfig.stash[SHARED].get("valkey")
     with kept("valkey") as url, CommandLine(tmp_path).started("simulator", "--port", "0") as running:
-        pids = [os.getpid(), other.pid, running.process.pid, port_holder(url)]
+        pids = [os.getpid(), other.pid, running.process.pid, port_holder(url), port_holder(shared)]
         pathlib.Path({folder!r}, "written").write_text(" ".join(map(str, pids)))
         pathlib.Path({folder!r}, "written").rename(pathlib.Path({folder!r}, "pids"))
         time.sleep(600)
@@ -33,7 +36,8 @@ def port_holder(url):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up as Linux shows them")
-def test_it_leaves_no_worker_no_server_and_no_process_of_a_test(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_it_leaves_no_worker_no_server_and_no_process_of_a_test(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "test_hangs.py").write_text(_HANGING.format(folder=str(tmp_path)))
     settings = ["-c", str(ROOT / "pyproject.toml"), "-p", "no:randomly", "-p", "no:cacheprovider"]
     command = [sys.executable, "-m", "pytest", "-q", *settings, "-n", "1", str(tmp_path)]
@@ -44,13 +48,13 @@ def test_it_leaves_no_worker_no_server_and_no_process_of_a_test(tmp_path: Path) 
             until(lambda: (tmp_path / "pids").exists() or run.poll() is not None)
             assert (tmp_path / "pids").exists(), (tmp_path / "told").read_text()
             pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
-            run.terminate()
+            run.send_signal(number)
             run.wait(PATIENCE)
         finally:
             run.kill()
             run.wait()
 
-    assert len(pids) == 4
+    assert len(pids) == 5
     until(lambda: not any(lives(pid) for pid in pids), lambda: str([pid for pid in pids if lives(pid)]))
 
 

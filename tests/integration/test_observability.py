@@ -32,10 +32,10 @@ def graph() -> SimulatedGraph:
 
 
 @pytest.fixture
-async def service(database_url: str, graph: SimulatedGraph) -> AsyncIterator[Service]:
+async def service(sqlite_url: str, graph: SimulatedGraph) -> AsyncIterator[Service]:
     with serve_in_thread(graph) as url:
         # Singly: on a busy machine answers are slow enough for envelopes to pay, and those are counted as one.
-        settings = some_settings(database_url, url, MUSTER_WRITE_LIMIT="2000/1s", MUSTER_BATCHING="off")
+        settings = some_settings(sqlite_url, url, MUSTER_WRITE_LIMIT="2000/1s", MUSTER_BATCHING="off")
         async with a_service(settings) as service:
             yield service
 

@@ -87,46 +87,59 @@ async def goes_on(app: App, job: Job) -> None:
         assert job.number in await tx.batches.claim_many([job.number], worker=ALICE, lease=LEASE, now=now)
 
 
+async def spoiled(app: App, column: str, garbage: list[str]) -> list[Job]:
+    """A job for each of these values in this column of its row."""
+    jobs = [await submitted(app, 3) for _ in garbage]
+    for job, each in zip(jobs, garbage, strict=True):
+        await poison(app, "jobs", column, each, where=f"id = '{job.id}'")
+    return jobs
+
+
 @pytest.mark.parametrize("column", ["action", "via"])
 async def test_a_job_that_cannot_be_read_is_left_alone(app: App, column: str) -> None:
-    for garbage in GARBAGE:
-        bad, good = await submitted(app, 3), await submitted(app, 3)
-        await poison(app, "jobs", column, garbage, where=f"id = '{bad.id}'")
+    good = await submitted(app, 3)
+    bad = await spoiled(app, column, GARBAGE)
 
-        await goes_on(app, good)
+    await goes_on(app, good)
 
-        assert len(await list_jobs(app, limit=1)) == 1, "a page is full in spite of it"
-        assert bad.id not in {view.job.id for view in await list_jobs(app, limit=100)}
-        with pytest.raises(RowUnreadable, match=bad.id):
-            await describe_job(app, bad.id)
-        async with app.store.reading() as tx:
-            assert bad.number not in {each.place.job for each in await tx.jobs.due(worker=ALICE, now=await tx.now())}
+    assert len(await list_jobs(app, limit=1)) == 1, "a page is full in spite of them"
+    assert {job.id for job in bad}.isdisjoint(view.job.id for view in await list_jobs(app, limit=100))
+    for job in bad:
+        with pytest.raises(RowUnreadable, match=job.id):
+            await describe_job(app, job.id)
+    async with app.store.reading() as tx:
+        due = {each.place.job for each in await tx.jobs.due(worker=ALICE, now=await tx.now())}
+    assert due.isdisjoint(job.number for job in bad)
 
 
 @pytest.mark.parametrize("column", ["submitted_at", "touched_at", "started_at", "probe_at", "outage_since"])
 async def test_a_time_of_a_job_that_cannot_be_right_breaks_no_view(app: App, column: str) -> None:
-    for garbage in TIMES:
-        bad, good = await submitted(app, 3), await submitted(app, 3)
-        await poison(app, "jobs", column, garbage, where=f"id = '{bad.id}'")
+    good = await submitted(app, 3)
+    bad = await spoiled(app, column, TIMES)
 
-        await goes_on(app, good)
+    await goes_on(app, good)
 
-        assert (await describe_job(app, bad.id)).job.id == bad.id
+    for job in bad:
+        assert (await describe_job(app, job.id)).job.id == job.id
 
 
 async def test_a_job_that_lost_its_canaries_stops_and_goes_on_without_them(app: App) -> None:
-    for garbage in [*GARBAGE, '["2"]', "[true]"]:
-        job = await submitted(app, 9, canary=2)
-        await poison(app, "jobs", "canaries", garbage, where=f"id = '{job.id}'")
-        async with app.store.transaction() as tx:
+    garbage = [*GARBAGE, '["2"]', "[true]"]
+    jobs = [await submitted(app, 9, canary=2) for _ in garbage]
+    for job, each in zip(jobs, garbage, strict=True):
+        await poison(app, "jobs", "canaries", each, where=f"id = '{job.id}'")
+    async with app.store.transaction() as tx:
+        for job in jobs:
             assert await tx.batches.claim(job.number, worker=ALICE, lease=LEASE, now=await tx.now()) is None
 
-        await judge_canaries(app)
+    await judge_canaries(app)
 
+    for job in jobs:
         stopped = await describe_job(app, job.id)
         assert (stopped.job.status, stopped.tally.waiting) == (JobStatus.STOPPED, 9)
         assert "--canary" in (stopped.job.reason or "")
         await resume_job(app, job.id, by=SOMEBODY)
+    for job in jobs:
         await goes_on(app, job)
 
 

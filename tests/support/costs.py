@@ -38,7 +38,7 @@ class Costs:
 
     def __init__(self) -> None:
         self._begun = self._shared_before = 0.0
-        self._shared = 0.0
+        self._shared = self._shared_in_tests = 0.0
         self._of_test: dict[str, float] = defaultdict(float)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -71,6 +71,11 @@ class Costs:
             else:
                 self._shared += value
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """What ends from here on is in no report of a test."""
+        self._shared_in_tests = _Shared.seconds
+
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         if not self._of_test:
             return
@@ -79,6 +84,7 @@ class Costs:
         for test, seconds in self._of_test.items():
             folders["/".join(Path(test.partition("::")[0]).parts[:2])] += seconds
             functions[test.partition("[")[0].partition("@")[0]] += seconds
+        self._shared += _Shared.seconds - self._shared_in_tests
         described = (ROOT / _PAGE).read_text(encoding="utf-8")
         terminalreporter.section("processor time, child processes included")
         terminalreporter.write_line(f"{sum(folders.values()) + self._shared:8.1f} s  all tests")

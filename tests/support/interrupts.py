@@ -4,7 +4,8 @@
 - A worker of pytest-xdist that does not get that far (its test hangs, or somebody kills it) leaves its child processes
   to its guardian: a shell that waits for the end of a pipe, and then kills the worker's process group.
 - PostgreSQL, Valkey and every `muster` that tests start have guardians of their own (`tests.support.services`,
-  `tests.support.fork_server`).
+  `tests.support.fork_server`); the servers that all processes share end with the process that a person started
+  (`tests.support.shared`).
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def valkey() -> Iterator[Server]:
     servers: list[ValkeyServer] = []
 
     def start() -> None:
-        servers.append(ValkeyServer(port=port, config={"save": "", "appendonly": "no"}))
+        servers.append(ValkeyServer(port=port, config={"save": "", "appendonly": "no", "databases": _DATABASES}))
         servers[-1].start(PATIENCE)
 
     def restart() -> None:
@@ -84,7 +84,7 @@ def valkey() -> Iterator[Server]:
 @contextmanager
 def postgres() -> Iterator[Server]:
     """A PostgreSQL server with everything off that only serves to survive a power cut."""
-    folder = Path(tempfile.mkdtemp(prefix="muster-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="muster-postgres-", dir=_in_memory()))
     account = _account()
     try:
         programs = _programs(folder, account)
@@ -126,6 +126,13 @@ def postgres() -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _in_memory() -> Path | None:
+    """A folder in memory with room for all databases of a run, where there is one: copying them costs half of it."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder in it has a name of its own
+    is_roomy = memory.is_dir() and shutil.disk_usage(memory).free > _ROOM and os.access(memory, os.W_OK)
+    return memory if is_roomy else None
+
+
 def _locale() -> str:
     """A locale whose text order is not that of bytes, as in production: an ordinary index then serves no prefix."""
     for name in ("C.UTF-8", "en_US.UTF-8"):
@@ -134,15 +141,21 @@ def _locale() -> str:
     return "C"
 
 
+_ROOM = 4 * 1024**3
+
+_DATABASES = "64"
+"""Of a Valkey server: each process that runs tests has one of its own (`tests.support.shared`)."""
+
 _CONFIGURATION = """\
 listen_addresses = '127.0.0.1'
 port = {port}
 unix_socket_directories = ''
-max_connections = 200
+max_connections = 600
 fsync = off
 synchronous_commit = off
 full_page_writes = off
 autovacuum_naptime = '10s'
+max_wal_size = '128MB'
 """
 
 

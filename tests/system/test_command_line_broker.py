@@ -19,7 +19,7 @@ ACTION = ("--action", "refreshUserPolicy")
 @pytest.fixture
 def muster(graph: SimulatedGraph, tmp_path: Path, postgresql_url: str, valkey_url: str) -> Iterator[CommandLine]:
     with redis.Redis.from_url(valkey_url) as broker:
-        broker.flushall()
+        broker.flushdb()
     with serve_in_thread(graph) as url:
         yield embedded(
             tmp_path,

@@ -6,12 +6,12 @@ from orchestrator.domain.outcome import GraphError
 from orchestrator.graph.error_catalogue import meaning
 
 
-@pytest.mark.parametrize("status", [None, 0, *range(200, 600)])
-def test_every_status_has_a_meaning_and_a_hint(status: int | None) -> None:
-    said = meaning(GraphError("SomethingNobodySaw", "", status))
+def test_every_status_has_a_meaning_and_a_hint() -> None:
+    for status in (None, 0, *range(200, 600)):
+        said = meaning(GraphError("SomethingNobodySaw", "", status))
 
-    assert all(text[0].isupper() or text[0] == "`" for text in said)
-    assert all(text.endswith(".") for text in said)
+        assert all(text[0].isupper() or text[0] == "`" for text in said), status
+        assert all(text.endswith(".") for text in said), status
 
 
 @pytest.mark.parametrize(

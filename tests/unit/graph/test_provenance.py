@@ -27,6 +27,22 @@ PAGE = b"<!DOCTYPE html>\n<html><head><title>Access &amp; denied</title></head><
 GRAPHS = b'{"error": {"code": "Whatever", "message": "No."}}'
 HTML = {"Content-Type": "text/html"}
 JSON = {"Content-Type": "application/json"}
+PAGE_STATUSES = (
+    *range(300, 304),
+    307,
+    308,
+    *range(400, 406),
+    *range(407, 411),
+    412,
+    413,
+    423,
+    424,
+    429,
+    431,
+    451,
+    494,
+    499,
+)
 
 
 def waits(outcome: Outcome) -> bool:
@@ -38,8 +54,6 @@ def message_of(outcome: Outcome) -> str:
     return outcome.error.message
 
 
-@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308, 400, 401, 402, 403, 404, 405, 407, 408, 409, 410, 412,
-                                    413, 423, 424, 429, 431, 451, 494, 499])  # fmt: skip
 @pytest.mark.parametrize(
     ("headers", "body"),
     [
@@ -53,13 +67,14 @@ def message_of(outcome: Outcome) -> str:
     ],
 )
 def test_a_page_with_3xx_or_4xx_is_no_word_of_graph_and_nothing_was_delivered(
-    status: int, headers: dict[str, str], body: bytes
+    headers: dict[str, str], body: bytes
 ) -> None:
-    outcome = read_reply(status, headers, body, NOW)
+    for status in PAGE_STATUSES:
+        outcome = read_reply(status, headers, body, NOW)
 
-    assert waits(outcome), outcome
-    assert outcome == Deferred(outcome.error)  # type: ignore[union-attr] # never an Accepted
-    assert str(status) in message_of(outcome)
+        assert waits(outcome), outcome
+        assert outcome == Deferred(outcome.error)  # type: ignore[union-attr] # never an Accepted
+        assert str(status) in message_of(outcome)
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 407])

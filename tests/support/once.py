@@ -1,0 +1,37 @@
+"""What a process of the product does once and a process of tests would do for each test: done once here too."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.util import LRUCache
+
+
+def do_once(patch: pytest.MonkeyPatch) -> None:
+    """Read the certificates of httpx and compile each SQL statement once, for all clients and all databases."""
+    patch.setattr(httpx._transports.default, "create_ssl_context", cache(httpx.create_ssl_context))
+    # Each engine sets its own cache, which is left out.
+    shared = property(lambda engine: _Compiled(engine.dialect), lambda _engine, _cache: None)
+    patch.setattr(Engine, "_compiled_cache", shared, raising=False)
+
+
+class _Compiled:
+    """The statements that were compiled for any database of one kind: all of them have the same server and options."""
+
+    _of_all = LRUCache[Any, Any](5000)
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._kind = type(dialect)
+
+    def get(self, key: tuple[Any, ...]) -> Any:
+        """The compiled statement; None where it was not compiled yet."""
+        _, *rest = key
+        return self._of_all.get((self._kind, *rest))
+
+    def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
+        _, *rest = key
+        self._of_all[(self._kind, *rest)] = compiled
