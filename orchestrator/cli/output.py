@@ -234,14 +234,13 @@ def _cell(value: object) -> str:
             return f"{value:,}"
         case list() | tuple():
             return shown(", ".join(map(str, value)))
-    return shown(_with_offset(str(value)))
+    return shown(_TIME.sub(_with_offset, str(value)))
 
 
-def _with_offset(text: str) -> str:
-    """A time as tables show it: UTC as the local time with its offset, any other as it is; other text unchanged."""
-    if not _UTC_TIME.fullmatch(text):
-        return text
+def _with_offset(found: re.Match[str]) -> str:
+    """Returns a time as tables show it: UTC as the local time with its offset, any other with its own offset."""
+    text = found[0]
     return local(datetime.fromisoformat(text)) if text.endswith("Z") else text.replace("T", " ")
 
 
-_UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z\b|[+-]\d\d:\d\d)")

@@ -15,6 +15,7 @@ from itertools import islice, takewhile
 from cronsim import CronSim, CronSimError
 
 from orchestrator.domain.errors import ScheduleInvalid
+from orchestrator.domain.figures import plural
 from orchestrator.domain.spans import span
 from orchestrator.domain.zones import first_change, instant_at, is_repeated, is_skipped, wall_at, zone_of
 
@@ -100,10 +101,7 @@ class Cron:
         try:
             return CronSim(self.expression, wall)
         except (CronSimError, ValueError, IndexError, AssertionError) as problem:
-            field = str(problem).removeprefix("Bad ") or "one of its fields"
-            raise ScheduleInvalid(
-                f"{self.expression!r} is no cron expression: its {field} cannot be read."
-            ) from problem
+            raise ScheduleInvalid(_unreadable(self.expression, str(problem).removeprefix("Bad "))) from problem
 
     def _first_second(self, at: datetime) -> Iterator[Occurrence]:
         wall = wall_at(at, zone_of(self.timezone))
@@ -152,15 +150,62 @@ Recurrence = Cron | Every | Once
 def parse_cron(expression: str, timezone: str, *, now: datetime) -> Cron:
     """The recurrence of this expression; ScheduleInvalid says which field is wrong, or that it is never due."""
     fields = expression.split()
-    if len(fields) != 5:
-        raise ScheduleInvalid(
-            f"{expression!r} is no cron expression: it has {len(fields)} fields and takes five, minute hour "
-            "day-of-month month day-of-week, such as '0 2 * * *' for two o'clock every night."
-        )
+    if len(fields) != len(_FIELDS):
+        raise ScheduleInvalid(_miscounted(expression, len(fields)))
     cron = Cron(" ".join(fields), zone_of(timezone).key)
     if next(cron.occurrences(now), None) is None:
         raise ScheduleInvalid(f"{expression!r} is never due: there is no such day.")
     return cron
+
+
+def _miscounted(expression: str, count: int) -> str:
+    if (written := _NICKNAMES.get(expression.strip().casefold())) is not None:
+        return f"{expression!r} is no cron expression here; write {written!r}."
+    # A shell puts the names of files in place of an asterisk that is not quoted.
+    quoted = " Put the expression in quotes." if count > len(_FIELDS) else ""
+    return (
+        f"{expression[:80]!r} is no cron expression: it has {plural(count, 'field')} and takes "
+        f"five, minute hour day-of-month month day-of-week, such as '0 2 * * *' for two o'clock every night.{quoted}"
+    )
+
+
+def _unreadable(expression: str, field: str) -> str:
+    if field == "day-of-month" and _is_day(expression.split()[2]):
+        return f"{expression!r} is never due: there is no such day."
+    takes = _FIELDS.get(field)
+    if takes is None:
+        return f"{expression!r} is no cron expression: one of its fields cannot be read."
+    return (
+        f"{expression!r} is no cron expression: its {field} takes {takes}, lists such as 1,3, "
+        "and ranges that count upwards."
+    )
+
+
+def _is_day(text: str) -> bool:
+    """Whether a day of the month can be read where the month has so many days."""
+    try:
+        CronSim(f"0 0 {text} * *", datetime(2000, 1, 1))  # noqa: DTZ001 - the expression is read, and nothing else
+    except (CronSimError, ValueError, IndexError, AssertionError):
+        return False
+    return True
+
+
+_FIELDS = {
+    "minute": "0 to 59, * and */n",
+    "hour": "0 to 23, * and */n",
+    "day-of-month": "1 to 31, *, */n, L (the last) and LW (the last weekday)",
+    "month": "1 to 12, JAN to DEC, * and */n",
+    "day-of-week": "0 to 7 (0 and 7 are Sunday), SUN to SAT, *, MON#2 (the second) and 5L (the last)",
+}
+_NICKNAMES = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
 
 
 def parse_every(text: str, timezone: str, *, now: datetime) -> Every:

@@ -147,3 +147,11 @@ def test_a_table_shows_times_with_their_offset(capfd: pytest.CaptureFixture[str]
     line = capfd.readouterr().out.splitlines()[1]
     at = datetime(2026, 3, 2, 9, tzinfo=UTC).astimezone().isoformat(sep=" ")
     assert line.split("  ") == [at, "2026-03-02 10:00:00+01:00", "2026-03-02"]
+
+
+def test_a_time_within_a_cell_has_its_offset_too(capfd: pytest.CaptureFixture[str]) -> None:
+    show_rows([{"made": "2026-03-02T09:00:00.000Z by somebody", "name": "x2026-03-02T09:00:00Zx"}], Format.TABLE)
+
+    line = capfd.readouterr().out.splitlines()[1]
+    at = datetime(2026, 3, 2, 9, tzinfo=UTC).astimezone().isoformat(sep=" ")
+    assert line.split("  ") == [f"{at} by somebody", "x2026-03-02T09:00:00Zx"]
