@@ -9,11 +9,13 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from benchmarks import (
+    device_history,
     fairness,
     free,
     intake,
@@ -23,6 +25,7 @@ from benchmarks import (
     memory,
     picture,
     pruning,
+    reading,
     slow,
     start,
     throttled,
@@ -35,6 +38,8 @@ from tests.support.checkout import ROOT
 SECTIONS: dict[str, Callable[[Path, int], Section]] = {
     "intake": intake.measure,
     "inventory": inventory.measure,
+    "history": device_history.measure,
+    "reading": reading.measure,
     "throttled": throttled.measure,
     "fairness": fairness.measure,
     "free": free.measure,
@@ -47,12 +52,19 @@ SECTIONS: dict[str, Callable[[Path, int], Section]] = {
     "web": web.measure,
 }
 
+FULL: dict[str, Callable[[Path, int], Section]] = {
+    "inventory": partial(inventory.measure, size=inventory.FULL),
+    "history": partial(device_history.measure, size=device_history.FULL),
+}
+"""Sections that are measured with fewer devices unless `--full` is given."""
+
 
 def main() -> None:
     """Measure one section after the other, print one table, and keep everything under build/."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured; the median counts")
+    parser.add_argument("--full", action="store_true", help=f"{' and '.join(FULL)} at full size: minutes more")
     options = parser.parse_args()
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"there is no section {', '.join(sorted(unknown))}")
@@ -63,7 +75,7 @@ def main() -> None:
     kept.mkdir(parents=True, exist_ok=True)
     measured: list[Section] = []
     for name in options.sections or SECTIONS:
-        section = _measure(name, options.rounds)
+        section = _measure(name, options.rounds, FULL if options.full else {})
         measured.append(section)
         when = datetime.now(UTC).isoformat(timespec="seconds")
         results = {"measuredAt": when, "machine": machine, **section.as_json()}
@@ -75,10 +87,10 @@ def main() -> None:
     _say(f"The same as JSON, and speed.svg: {kept.relative_to(ROOT)}")
 
 
-def _measure(name: str, rounds: int) -> Section:
+def _measure(name: str, rounds: int, full: Mapping[str, Callable[[Path, int], Section]]) -> Section:
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="muster-bench-") as folder:
-        section = SECTIONS[name](Path(folder), rounds)
+        section = full.get(name, SECTIONS[name])(Path(folder), rounds)
     _say(f"{name}: measured in {time.perf_counter() - begun:.0f} s")
     return section
 

@@ -32,9 +32,9 @@ def measure(folder: Path, _rounds: int) -> Section:
         given = {**shared, "MUSTER_GRAPH_URL": graph}
         key = json.loads(parts.muster(given, "key", "create", "--role", "admin", "-o", "json", cwd=folder))["key"]
         parts.muster(given, "submit", str(file), *parts.JOB_OPTIONS, cwd=folder)
-        with parts.workers(1, given, folder), _service(given, folder) as (pid, url), _client(url, key) as client:
-            full = _times(lambda: client.get("/api/jobs/full0").raise_for_status())
-            running = _times(lambda: client.get("/api/jobs/latest").raise_for_status())
+        with parts.workers(1, given, folder), service(given, folder) as (pid, url), client_of(url, key) as client:
+            full = times(lambda: client.get("/api/jobs/full0").raise_for_status())
+            running = times(lambda: client.get("/api/jobs/latest").raise_for_status())
             with watched(pid) as idle:
                 time.sleep(2)
             with watched(pid) as highest:
@@ -75,7 +75,8 @@ async def _fill(url: str) -> None:
 
 
 @contextmanager
-def _service(given: parts.Environment, folder: Path) -> Iterator[tuple[int, str]]:
+def service(given: parts.Environment, folder: Path) -> Iterator[tuple[int, str]]:
+    """A `muster serve`; its process id and its URL."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with parts.started(given, "serve", "--port", str(port), cwd=folder) as process:
@@ -93,17 +94,18 @@ def _service(given: parts.Environment, folder: Path) -> Iterator[tuple[int, str]
 
 
 @contextmanager
-def _client(url: str, key: str) -> Iterator[httpx.Client]:
+def client_of(url: str, key: str) -> Iterator[httpx.Client]:
+    """A client that signs in with a key."""
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=600) as client:
         yield client
 
 
-def _times(ask: Callable[[], object]) -> tuple[float, float]:
+def times(ask: Callable[[], object], questions: int = QUESTIONS) -> tuple[float, float]:
     """The median and the 99th percentile, in milliseconds."""
     for _ in range(50):
         ask()
     seen = []
-    for _ in range(QUESTIONS):
+    for _ in range(questions):
         began = time.perf_counter()
         ask()
         seen.append((time.perf_counter() - began) * 1000)

@@ -24,6 +24,7 @@ from orchestrator.http.heads import HeadsAnswered
 from orchestrator.http.observed import Observed
 from orchestrator.http.sign_in_limits import Attempts, OneTimeLink
 from orchestrator.http.web_context import WebContext
+from orchestrator.inventory.background_refresh import BackgroundRefreshes
 from orchestrator.settings import Settings
 from orchestrator.usecases.access.known_keys import KnownKeys
 from orchestrator.usecases.access.record_refusals import Refusals
@@ -52,6 +53,8 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
             link = OneTimeLink() if settings.is_embedded else None
             sampler, refusals, known_keys = Sampler(app), Refusals(app), KnownKeys(app)
             await known_keys.read()
+            refreshes = BackgroundRefreshes()
+            opened.push_async_callback(refreshes.close)
             web.state.served = pages.state.served = WebContext(
                 app,
                 settings,
@@ -66,6 +69,7 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
                 link=link,
                 people=people_of(settings, app.clock),
                 announce=on_ready,
+                refreshes=refreshes,
             )
             sampling = asyncio.create_task(sampler.run(stop), name="samples")
             reading_keys = asyncio.create_task(known_keys.run(stop), name="keys")

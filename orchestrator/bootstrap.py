@@ -20,7 +20,7 @@ from orchestrator.app import App, Connection, Messenger, Reads
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SchemaTooNew, SettingsInvalid, SignInRefused, StoreUnavailable
-from orchestrator.domain.ids import WorkerId
+from orchestrator.domain.ids import LaneKey, WorkerId
 from orchestrator.domain.lane import Cloud, lane_key
 from orchestrator.domain.notice import Channel, Delivery, Notice
 from orchestrator.domain.retry import RetryPolicy
@@ -85,7 +85,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
         await _ready_schema(settings)
         store = await opened.enter_async_context(open_store(settings.database_url, clock))
         throttle, queue = await _shared_parts(opened, settings, store, clock)
-        connections = Connections(settings, clock, sign_in_prompt, metering)
+        connections = Connections(settings, store, clock, sign_in_prompt, metering)
         if kind in _CALLING:
             load_what_calls()
             connections.prepare()
@@ -167,8 +167,11 @@ def people_of(settings: Settings, clock: Clock) -> Provider | None:
 class Connections:
     """One connection a tenant for the life of the process, over one pool, made when it is first needed."""
 
-    def __init__(self, settings: Settings, clock: Clock, prompt: Prompt | None, metering: Metering) -> None:
-        self._settings, self._clock, self._prompt, self._metering = settings, clock, prompt, metering
+    def __init__(
+        self, settings: Settings, store: Store, clock: Clock, prompt: Prompt | None, metering: Metering
+    ) -> None:
+        self._settings, self._store, self._clock = settings, store, clock
+        self._prompt, self._metering = prompt, metering
         self._threads: SignInThreads | None = None
         self._key_files: KeyFiles | None = None
         self._trust: ssl.SSLContext | None = None
@@ -186,13 +189,18 @@ class Connections:
     async def reads(self, tenant: Tenant) -> Reads:
         """The read side of a tenant, with the token and the connections of its calls."""
         if tenant.name not in self._reads:
-            from orchestrator.graph.export_jobs import ExportJobs  # noqa: PLC0415
-            from orchestrator.graph.reads import GraphReader  # noqa: PLC0415
+            from orchestrator.engine.read_pace import ReadPace  # noqa: PLC0415
+            from orchestrator.graph.export_jobs import EXPORT_LIMIT, ExportJobs  # noqa: PLC0415
+            from orchestrator.graph.reads import READ_LIMIT, GraphReader  # noqa: PLC0415
 
             sign_in, http = self._sign_in(tenant)
-            agent = f"muster/{__version__}"
-            reader = GraphReader(http, sign_in, tenant.root, agent, clock=self._clock, chance=SystemRandom())
-            self._reads[tenant.name] = Reads(reader, ExportJobs(reader, http, self._clock))
+            agent, clock, chance = f"muster/{__version__}", self._clock, SystemRandom()
+            # The row alone, also beside Redis: reads are few, and there is one keeper for all processes.
+            row = RowThrottle(self._store, clock, chance)
+            reads = ReadPace(row, LaneKey(f"reads/{tenant.lane}"), READ_LIMIT, clock)
+            exports = ReadPace(row, LaneKey(f"exports/{tenant.lane}"), EXPORT_LIMIT, clock)
+            reader = GraphReader(http, sign_in, tenant.root, agent, clock=clock, chance=chance, pace=reads)
+            self._reads[tenant.name] = Reads(reader, ExportJobs(reader, http, clock, pace=exports))
         return self._reads[tenant.name]
 
     def prepare(self) -> None:

@@ -6,19 +6,38 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
 
-from orchestrator.api.access import Operator, Viewer
-from orchestrator.api.etags import TaggedRoute
+from orchestrator.api.access import Admin, Operator, Viewer
+from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.problems import problem_responses
 from orchestrator.api.schemas import Why
+from orchestrator.domain.figures import rfc3339
 from orchestrator.http.json_model import JsonModel
-from orchestrator.http.web_context import Parts
+from orchestrator.http.web_context import Parts, WebContext
 from orchestrator.inventory.contents import describe_inventory, search_inventory
 from orchestrator.inventory.device_history import describe_devices
 from orchestrator.inventory.inventory_json import device_history_object, device_object, inventory_object
 from orchestrator.inventory.refresh_inventory import accept_inventory
+from orchestrator.inventory.remove_inventory import remove_inventory
 
 _NO_REASON = Why()
 TenantName = Annotated[str | None, Query(description="Whose devices; the usual tenant if not given.")]
+
+
+class ChangedDeviceFacts(JsonModel):
+    """A device that changed; `before` is the former name of one that was renamed."""
+
+    id: str
+    name: str | None
+    before: str | None
+
+
+class ChangedDevices(JsonModel):
+    """Devices of each kind of change, by name, the first 50; of a tenant's first inventory none is named."""
+
+    new: list[ChangedDeviceFacts]
+    gone: list[ChangedDeviceFacts]
+    renamed: list[ChangedDeviceFacts]
+    no_longer_eligible: list[ChangedDeviceFacts]
 
 
 class InventoryChangeCounts(JsonModel):
@@ -28,6 +47,7 @@ class InventoryChangeCounts(JsonModel):
     gone: int
     renamed: int
     no_longer_eligible: int
+    devices: ChangedDevices
 
 
 class InventoryFacts(JsonModel):
@@ -44,6 +64,17 @@ class InventoryFacts(JsonModel):
     read_by: str
     changes: InventoryChangeCounts
     pending: InventoryFacts | None
+
+
+class RefreshFacts(JsonModel):
+    """The refresh of an inventory that runs, and why the last one of this process failed."""
+
+    tenant: str
+    running: bool
+    begun_at: str | None
+    begun_by: str | None
+    devices: int | None
+    failure: str | None
 
 
 class DeviceFacts(JsonModel):
@@ -101,6 +132,31 @@ def inventory_routes() -> APIRouter:
         name = tenant or parts.settings.usual_tenant
         return InventoryFacts.model_validate(inventory_object(name, *await describe_inventory(parts.app, name)))
 
+    @routes.delete("/inventory", status_code=204, responses=problem_responses(400, 404))
+    async def remove_of_tenant(
+        parts: Parts,
+        by: Admin,
+        _: Unchanged,
+        tenant: Annotated[str, Query(description="A tenant's name, or the Entra tenant id of one that left.")],
+        reason: Annotated[str | None, Query(max_length=2000)] = None,
+    ) -> None:
+        """Remove the inventory of a tenant for good, also of one that is not in the settings any more."""
+        await remove_inventory(parts.app, tenant, by=by, reason=reason)
+
+    @routes.get("/inventory/refresh", responses=problem_responses(404))
+    async def refresh_standing(parts: Parts, _: Viewer, tenant: TenantName = None) -> RefreshFacts:
+        """Where the refresh of a tenant's inventory stands."""
+        return await _standing(parts, tenant or parts.settings.usual_tenant)
+
+    @routes.post("/inventory/refresh", status_code=202, responses=problem_responses(400, 404))
+    async def begin_refresh(
+        parts: Parts, by: Operator, tenant: TenantName = None, why: Annotated[Why, Body()] = _NO_REASON
+    ) -> RefreshFacts:
+        """Begin to read the tenant's devices from Graph; GET on the same address says how that goes."""
+        name = tenant or parts.settings.usual_tenant
+        await parts.refreshes.begin(parts.app, name, by=by, reason=why.reason)
+        return await _standing(parts, name)
+
     @routes.post("/inventory/accept", responses=problem_responses(400, 404))
     async def accept(
         parts: Parts, by: Operator, tenant: TenantName = None, why: Annotated[Why, Body()] = _NO_REASON
@@ -130,3 +186,16 @@ def inventory_routes() -> APIRouter:
         return DeviceHistoryFacts.model_validate(device_history_object(history))
 
     return routes
+
+
+async def _standing(parts: WebContext, tenant: str) -> RefreshFacts:
+    standing = await parts.refreshes.standing(parts.app, tenant)
+    running = standing.running
+    return RefreshFacts(
+        tenant=tenant,
+        running=running is not None,
+        begun_at=None if running is None else rfc3339(running.begun_at),
+        begun_by=None if running is None else running.read_by,
+        devices=None if running is None else running.devices,
+        failure=standing.failure,
+    )

@@ -83,6 +83,16 @@ class BrakeFacts(JsonModel):
     canaries: CanaryFacts | None
 
 
+class SelectionFacts(JsonModel):
+    """What a schedule's selection came to for this job, and how that differs from the run before."""
+
+    version: int
+    devices: int
+    added: int
+    removed: int
+    words: str
+
+
 class JobFacts(JsonModel):
     """A job, as `muster job show -o json` gives it too."""
 
@@ -106,6 +116,7 @@ class JobFacts(JsonModel):
     retried_by: list[str]
     brake: BrakeFacts | None = Field(description="Null in lists.")
     schedule: str | None
+    selection: SelectionFacts | None = Field(description="Null in lists, and for jobs of a file or a saved list.")
     waiting_for: WaitingForFacts | None
 
 

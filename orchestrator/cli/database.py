@@ -86,7 +86,11 @@ def prune(
         gone = invocation.ask(lambda app: prune_audit(app, before=before, by=actor(), reason=reason, agreed=agreed))
         click.echo(f"{plural(gone, 'line')} of the audit log from before {before:%Y-%m-%d} removed.", err=True)
         return
+    from orchestrator.cli.inventory import say_unattached
+    from orchestrator.inventory.remove_inventory import unattached_inventories
+
     days = keep_days or invocation.settings().keep_days
+    say_unattached(invocation.ask(unattached_inventories))
     if dry_run:
         _show_prunable(invocation, days)
         return

@@ -54,6 +54,7 @@ EXAMPLES = {
     "list remove": ("list remove fleet",),
     "inventory import": ("inventory import AllDevices.csv",),
     "inventory refresh": ("inventory refresh", "inventory refresh --accept"),
+    "inventory remove": ("inventory remove --tenant 11111111-2222-4333-8444-555555555555",),
     "inventory search": ("inventory search BER-LT",),
     "inventory show": ("inventory show -o json",),
     "device show": ("device show BER-LT-0412",),

@@ -1,14 +1,23 @@
-"""`muster inventory import`, `refresh`, `show` and `search`: what is known of a tenant's devices."""
+"""`muster inventory import`, `refresh`, `show`, `search` and `remove`: what is known of a tenant's devices."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation, reason_option
+from orchestrator.cli.invocation import (
+    Format,
+    Invocation,
+    actor,
+    confirm_change,
+    output_option,
+    pass_invocation,
+    reason_option,
+)
 from orchestrator.domain.plain_text import shown
 
 if TYPE_CHECKING:
@@ -117,20 +126,56 @@ def refresh(invocation: Invocation, *, tenant: str | None, accept: bool, source:
 @output_option
 @pass_invocation
 def show(invocation: Invocation, *, tenant: str | None) -> None:
-    """The inventory in figures: how many devices, from where, how old, and what changed last."""
+    """The inventory in figures: how many devices, from where, how old, and what changed last.
+
+    NAME may also be the Entra tenant id of an inventory whose tenant is not in the settings any more.
+    """
     from orchestrator.cli.output import show_facts
     from orchestrator.cli.submission import chosen_tenant
     from orchestrator.inventory.contents import describe_inventory
     from orchestrator.inventory.inventory_json import inventory_object
+    from orchestrator.inventory.remove_inventory import find_inventory, unattached_inventories
 
-    name = chosen_tenant(invocation.settings(), tenant)
-    current, pending = invocation.ask(lambda app: describe_inventory(app, name))
+    settings, pending = invocation.settings(), None
+    if tenant is not None and tenant not in settings.tenants:
+        name = tenant
+        current = invocation.ask(lambda app: find_inventory(app, name))
+    else:
+        name = chosen_tenant(settings, tenant)
+        current, pending = invocation.ask(lambda app: describe_inventory(app, name))
     facts = inventory_object(name, current, pending)
-    if invocation.output is Format.TABLE:
-        for key in ("byManagementAgent", "byOs", "changes"):
-            facts[key] = ", ".join(f"{name} {count:,}" for name, count in facts[key].items())
+    is_table = invocation.output is Format.TABLE
+    if is_table:
+        counts = {**facts["changes"]}
+        counts.pop("devices")
+        for key, counted in (("byManagementAgent", facts["byManagementAgent"]), ("byOs", facts["byOs"])):
+            facts[key] = ", ".join(f"{name} {count:,}" for name, count in counted.items())
+        facts["changes"] = ", ".join(f"{name} {count:,}" for name, count in counts.items())
         facts["pending"] = None if pending is None else f"{pending.summary.devices:,} devices wait to be accepted"
     show_facts(facts, invocation.output)
+    if is_table:
+        _say_devices(pending or current)
+    say_unattached(invocation.ask(unattached_inventories))
+
+
+@inventory.command()
+@click.option("--tenant", metavar="NAME|ID", required=True, help="Whose inventory; also the id of a tenant that left.")
+@reason_option
+@click.option("--yes", "-y", is_flag=True, help="Ask no question.")
+@pass_invocation
+def remove(invocation: Invocation, *, tenant: str, reason: str | None, yes: bool) -> None:
+    """Remove the inventory of a tenant for good, also of one that is not in the settings any more.
+
+    Jobs, reports and audit entries stay. Lists of names are not matched until another one is imported or refreshed.
+    """
+    from orchestrator.domain.figures import plural
+    from orchestrator.inventory.remove_inventory import find_inventory, remove_inventory
+
+    found = invocation.ask(lambda app: find_inventory(app, tenant))
+    if not yes:
+        confirm_change(f"Remove the inventory of tenant {tenant} ({plural(found.summary.devices, 'device')})?")
+    gone = invocation.ask(lambda app: remove_inventory(app, tenant, by=actor(), reason=reason))
+    click.echo(f"The inventory of tenant {tenant} ({plural(gone.summary.devices, 'device')}) is removed.", err=True)
 
 
 @inventory.command()
@@ -182,6 +227,29 @@ def _say_figures(tenant: str, inventory: Inventory) -> None:
         f"Since the one before: {changes.new:,} new, {changes.gone:,} gone, {changes.renamed:,} renamed, "
         f"{changes.no_longer_eligible:,} can no longer take a ConfigMgr action."
     )
+    _say_devices(inventory)
+
+
+def _say_devices(inventory: Inventory) -> None:
+    """Some of the devices that changed, a line for each kind of change."""
+    from orchestrator.domain.inventory_changes import some_names
+
+    for words, count, devices in inventory.changes.kinds:
+        if devices:
+            click.echo(f"{words.capitalize()}: {shown(some_names(devices, count, most=_MOST_NAMED))}")
+
+
+def say_unattached(inventories: Sequence[Inventory]) -> None:
+    """Name the inventories whose tenants left the settings."""
+    from orchestrator.domain.figures import plural
+    from orchestrator.inventory.remove_inventory import tenant_id_of
+
+    for each in inventories:
+        click.echo(
+            f"An inventory of tenant {each.tenant} ({plural(each.summary.devices, 'device')}) is kept, and no tenant "
+            f"in the settings leads to it. `muster inventory remove --tenant {tenant_id_of(each)}` removes it.",
+            err=True,
+        )
 
 
 def _say(tenant: str, imported: ImportedInventory) -> None:
@@ -197,3 +265,6 @@ def _say(tenant: str, imported: ImportedInventory) -> None:
         )
     if "serial_number" not in imported.fields:
         click.echo("The file has no serial numbers, so lists of serial numbers cannot be matched.", err=True)
+
+
+_MOST_NAMED = 10

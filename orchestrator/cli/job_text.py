@@ -90,6 +90,7 @@ def facts_of(view: JobView) -> dict[str, str | None]:
         "tenant": job.tenant,
         "priority": job.priority.value,
         "file": job.intake.file_name,
+        "selection": None if view.selection is None else shown(view.selection.words),
         "submitted": f"{local(job.submitted_at)} by {job.submitted_by}",
         "why": job.submit_reason,
         "started": local(job.started_at),

@@ -74,16 +74,6 @@ class InventorySummary:
 
 
 @dataclass(frozen=True, slots=True)
-class InventoryChanges:
-    """The difference from the inventory before: counts of devices."""
-
-    new: int = 0
-    gone: int = 0
-    renamed: int = 0
-    no_longer_eligible: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Matched:
     """The one device that an identifier stands for; `is_newest` where the last contact decided between several."""
 

@@ -36,6 +36,20 @@ class Selection:
         return ", ".join(self.devices) or " and ".join(condition.text for condition in self.conditions)
 
 
+@dataclass(frozen=True, slots=True)
+class SelectionChange:
+    """What a schedule's selection came to for one of its jobs, and how that differs from the run before.
+
+    `words` says the same, and who was left out and why; the first version of a selection has nothing before it.
+    """
+
+    version: int
+    devices: int
+    added: int
+    removed: int
+    words: str
+
+
 class EmptySelection(RequestRejected):
     """No device is selected that can take a ConfigMgr action."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import BinaryIO
 from urllib.parse import SplitResult, quote, urlsplit
@@ -15,23 +16,23 @@ import httpx
 
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import ReadFailed
-from orchestrator.graph.read_pace import ReadPace
-from orchestrator.graph.reads import GraphReader, Question, json_question
+from orchestrator.domain.lane import WriteLimit
+from orchestrator.graph.reads import GraphReader, Pace, Question, json_question
 from orchestrator.graph.transport import Http, error_of_failed_look
 from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)
 
-EXPORT_LIMIT = (40, 60.0)
-"""Requests in seconds, polls among them: Microsoft allows an app 48 a minute."""
+EXPORT_LIMIT = WriteLimit(40, timedelta(minutes=1))
+"""Requests, polls among them: Microsoft allows an app 48 a minute."""
 
 
 class ExportJobs:
     """Fetches reports in the name of one tenant."""
 
-    def __init__(self, reader: GraphReader, http: Http, clock: Clock) -> None:
+    def __init__(self, reader: GraphReader, http: Http, clock: Clock, *, pace: Pace) -> None:
         self._reader, self._http, self._clock = reader, http, clock
-        self._pace = ReadPace(*EXPORT_LIMIT, clock)
+        self._pace = pace
 
     async def fetch(self, report: str, columns: Sequence[str], into: BinaryIO, *, most: int) -> None:
         """Write the report's zip file, of at most `most` bytes, into a file.

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from random import Random
 from typing import Any, NoReturn
 from urllib.parse import urljoin, urlsplit
@@ -17,10 +18,10 @@ import httpx
 
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import GraphUnreachable, ReadFailed, ReadRefused, SignInRefused
+from orchestrator.domain.lane import WriteLimit
 from orchestrator.graph.auth import SignIn
 from orchestrator.graph.challenges import claims_wanted
 from orchestrator.graph.provenance import error_of_stranger, is_from_graph
-from orchestrator.graph.read_pace import ReadPace
 from orchestrator.graph.replies import decode, told_by
 from orchestrator.graph.transport import Http, error_of_failed_look, read_body
 from orchestrator.graph.waits import longest_wait
@@ -29,8 +30,11 @@ from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)
 
-READ_LIMIT = (1_600, 20.0)
-"""Requests in seconds: 400 less than an app may make in a tenant, so that a refresh leaves every write its place.
+Pace = Callable[[], Awaitable[None]]
+"""Returns when one more read may begin."""
+
+READ_LIMIT = WriteLimit(1_600, timedelta(seconds=20))
+"""400 requests less than an app may make in a tenant, so that a refresh leaves every write its place.
 
 https://learn.microsoft.com/graph/throttling-limits#intune-service-limits
 """
@@ -53,11 +57,11 @@ class GraphReader:
     """
 
     def __init__(
-        self, http: Http, sign_in: SignIn, root: str, user_agent: str, *, clock: Clock, chance: Random
+        self, http: Http, sign_in: SignIn, root: str, user_agent: str, *, clock: Clock, chance: Random, pace: Pace
     ) -> None:
         self._http, self._sign_in, self._clock, self._chance = http, sign_in, clock, chance
         self.root, self._user_agent = root.rstrip("/"), user_agent
-        self._pace = ReadPace(*READ_LIMIT, clock)
+        self._pace = pace
 
     async def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> Any:
         """The JSON value at a path below the root."""
@@ -82,16 +86,16 @@ class GraphReader:
             seen.add(link)
             address = link
 
-    async def ask(self, question: Question, *, pace: ReadPace | None = None) -> Any:
+    async def ask(self, question: Question, *, pace: Pace | None = None) -> Any:
         """The JSON value that a question is answered with, repeated until it is; `pace` holds beside the reads' own."""
         url = self._url(question.address)
         ends_at = self._clock.monotonic() + _LONGEST_PATIENCE
         renewed = False
         for attempt in range(_ATTEMPTS):
-            if pace is not None:
-                await pace.wait()
-            await self._pace.wait()
             token = await self._sign_in.token()
+            if pace is not None:
+                await pace()
+            await self._pace()
             answer = await self._once(url, question, token)
             if isinstance(answer, _Answer):
                 if 200 <= answer.status < 300:

@@ -14,6 +14,7 @@ from orchestrator.engine.driver import Driver
 from orchestrator.engine.stop import StopSignal
 from orchestrator.http.forwarded import address_of
 from orchestrator.http.sign_in_limits import Attempts, OneTimeLink
+from orchestrator.inventory.background_refresh import BackgroundRefreshes
 from orchestrator.settings import Settings
 from orchestrator.usecases.access.known_keys import KnownKeys
 from orchestrator.usecases.access.person_sign_in import Provider
@@ -44,6 +45,7 @@ class WebContext:
     health: RecentHealth
     refusals: Refusals
     known_keys: KnownKeys
+    refreshes: BackgroundRefreshes
     driver: Driver | None = None
     link: OneTimeLink | None = None
     people: Provider | None = None

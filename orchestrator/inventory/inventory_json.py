@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain.figures import rfc3339
 
 if TYPE_CHECKING:
     from orchestrator.domain.inventory import InventoryDevice
+    from orchestrator.domain.inventory_changes import ChangedDevice
     from orchestrator.inventory.device_history import DeviceHistory
     from orchestrator.store.jobs.inventory import Inventory
 
@@ -30,9 +32,19 @@ def inventory_object(tenant: str, inventory: Inventory, pending: Inventory | Non
             "gone": changes.gone,
             "renamed": changes.renamed,
             "noLongerEligible": changes.no_longer_eligible,
+            "devices": {
+                "new": _changed(changes.new_devices),
+                "gone": _changed(changes.gone_devices),
+                "renamed": _changed(changes.renamed_devices),
+                "noLongerEligible": _changed(changes.no_longer_eligible_devices),
+            },
         },
         "pending": None if pending is None else inventory_object(tenant, pending),
     }
+
+
+def _changed(devices: Sequence[ChangedDevice]) -> list[dict[str, str | None]]:
+    return [{"id": device.id, "name": device.name, "before": device.before} for device in devices]
 
 
 def device_object(device: InventoryDevice) -> dict[str, Any]:

@@ -53,6 +53,8 @@ class Control:
                 held = self._graph.directory
                 devices, groups = [*held.devices.values()], [*held.groups]
                 await respond_json(caller, 200, {"devices": devices, "groups": groups})
+            case "reads":
+                await respond_json(caller, 200, {"requests": self._graph.reads.requests})
             case "summary":
                 seconds = float(query["seconds"]) if "seconds" in query else None
                 await respond_json(caller, 200, summary_of(self._graph, seconds=seconds))

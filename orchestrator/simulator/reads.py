@@ -67,6 +67,7 @@ class Reads:
         self.faults = ReadFaults()
         self.pages = 0
         self.total = 0
+        self.requests = 0
 
     def answers(self, read: Read) -> bool:
         """Whether the address is one of the read side."""
@@ -83,6 +84,7 @@ class Reads:
 
     def answer(self, read: Read) -> Reply:
         """The reply to a read that `answers` knows."""
+        self.requests += 1
         match [*read.segments]:
             case ["deviceManagement", "managedDevices"]:
                 return self._counted(read) or self._device_page(read)

@@ -9,10 +9,11 @@ from fastapi.responses import RedirectResponse
 
 from orchestrator.app import App
 from orchestrator.domain.inventory import InventoryDevice
-from orchestrator.http.web_context import MOST_OF_A_BODY, Parts
+from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, WebContext
 from orchestrator.inventory.contents import NoInventory, describe_inventory, search_inventory
 from orchestrator.inventory.device_history import describe_devices
 from orchestrator.inventory.refresh_inventory import accept_inventory
+from orchestrator.inventory.remove_inventory import tenant_id_of, unattached_inventories
 from orchestrator.store.jobs.inventory import Inventory
 from orchestrator.web.device_story import call_words, last_days, sentence
 from orchestrator.web.display import display_of
@@ -60,10 +61,25 @@ def device_pages(pages: Pages) -> APIRouter:
         )
 
     @routes.get("/inventory")
-    async def inventory(request: Request, parts: Parts, _: Viewer) -> Response:
-        found = [await _inventory(parts.app, name) for name in sorted(parts.app.tenants)]
-        now = parts.app.clock.now()
-        return pages.show(request, "inventory.html", inventories=found, now=now, max_age=parts.app.inventory_max_age)
+    async def inventory(request: Request, parts: Parts, _: Viewer, tenant: _Name = "") -> Response:
+        app, tenants = parts.app, sorted(parts.app.tenants)
+        found = [await _inventory(parts, name) for name in ([tenant] if tenant in tenants else tenants)]
+        return pages.show(
+            request,
+            "inventory.html",
+            inventories=found,
+            is_running=any(each["refresh"].running for each in found),
+            unattached=[(each, tenant_id_of(each)) for each in await unattached_inventories(app)],
+            now=app.clock.now(),
+            max_age=app.inventory_max_age,
+            tenant=tenant,
+            tenants=tenants,
+        )
+
+    @routes.post("/inventory/refresh")
+    async def refresh(parts: Parts, visitor: Operator, tenant: Annotated[str, Form(max_length=200)]) -> Response:
+        await parts.refreshes.begin(parts.app, tenant, by=visitor.actor, reason=None)
+        return RedirectResponse("/inventory", 303)
 
     @routes.post("/inventory/accept")
     async def accept(
@@ -93,11 +109,13 @@ async def _search(app: App, tenants: list[str], text: str) -> tuple[list[tuple[s
     return found, without
 
 
-async def _inventory(app: App, tenant: str) -> dict[str, Any]:
+async def _inventory(parts: WebContext, tenant: str) -> dict[str, Any]:
+    app = parts.app
     current: Inventory | None
     pending: Inventory | None
     try:
         current, pending = await describe_inventory(app, tenant)
     except NoInventory:
         current, pending = None, None
-    return {"tenant": tenant, "current": current, "pending": pending}
+    standing = await parts.refreshes.standing(app, tenant)
+    return {"tenant": tenant, "current": current, "pending": pending, "refresh": standing}

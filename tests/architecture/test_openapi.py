@@ -58,7 +58,7 @@ def test_what_has_a_tag_or_a_place_says_so() -> None:
         assert "ETag" in route["responses"]["200"]["headers"]
         assert "304" in route["responses"]
         assert "If-None-Match" in _headers_of(route)
-    assert len(changes) == 6
+    assert len(changes) == 7
     for route in changes:
         assert "412" in route["responses"]
         assert "If-Match" in _headers_of(route)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, Grant, Role
-from orchestrator.domain.errors import IntakeFailed, NotPermitted
-from orchestrator.domain.inventory import Identifier, InventoryChanges
+from orchestrator.domain.errors import IntakeFailed, NotPermitted, RequestRejected
+from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.inventory import Identifier
+from orchestrator.domain.inventory_changes import MOST_NAMED, ChangedDevice
+from orchestrator.domain.lane import Cloud
+from orchestrator.domain.tenant import Tenant
 from orchestrator.inventory.contents import (
     ImportedInventory,
     InventorySource,
@@ -26,6 +31,7 @@ from orchestrator.inventory.device_history import (
     describe_devices,
     extend_lookup,
 )
+from orchestrator.inventory.remove_inventory import find_inventory, remove_inventory, unattached_inventories
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, submitted
 
@@ -54,13 +60,50 @@ def a_list(ids: list[str]) -> bytes:
     return "\n".join(["Device ID", *ids]).encode()
 
 
+async def test_a_renamed_device_is_named_as_it_was_and_as_it_is(app: App) -> None:
+    ids = device_ids(3)
+    await imported(app, an_export(ids))
+
+    await imported(app, an_export(ids).replace("PC-1,", "BER-1,"))
+
+    current, _ = await describe_inventory(app, "default")
+    assert (current.changes.renamed, current.changes.renamed_devices) == (1, (ChangedDevice(ids[1], "BER-1", "PC-1"),))
+    assert current.changes.renamed_devices[0].label == "PC-1 is now BER-1"
+
+
+async def test_the_inventory_of_a_tenant_that_left_the_settings_is_found_by_its_id_and_removed(app: App) -> None:
+    await imported(app, an_export(device_ids(3)))
+    renamed = Tenant("another", Cloud.GLOBAL, "http://127.0.0.1:1", LaneKey("global/other/app"), None)
+    after = replace(app, tenants={"another": renamed})
+
+    [left] = await unattached_inventories(after)
+    with pytest.raises(NotPermitted):
+        await remove_inventory(after, "contoso", by=Actor("olga", "here", Grant(Role.OPERATOR)), reason=None)
+    with pytest.raises(RequestRejected, match="global/contoso"):
+        await find_inventory(after, "fabrikam")
+    removed = await remove_inventory(after, "CONTOSO", by=SOMEBODY, reason="it left")
+
+    assert (left.tenant, removed.summary.devices, await unattached_inventories(after)) == ("global/contoso", 3, [])
+    async with app.store.reading() as tx:
+        stored = (await tx.connection.execute(text("SELECT count(*) FROM inventory_devices"))).scalar_one()
+        [entry] = await tx.audit.newest(1)
+    assert (stored, entry.what, entry.subject, entry.reason) == (0, "inventory.removed", "global/contoso", "it left")
+
+
 async def test_an_import_replaces_the_inventory_and_says_what_changed(app: App) -> None:
     ids = device_ids(1000)
     await imported(app, an_export(ids))
 
     second = await imported(app, an_export([*ids[:990], *device_ids(5, seed=9)], managed_by="Intune"))
 
-    assert second.inventory.changes == InventoryChanges(new=5, gone=10, no_longer_eligible=990)
+    changes = second.inventory.changes
+    assert [(words, count, len(devices)) for words, count, devices in changes.kinds] == [
+        ("new", 5, 5),
+        ("gone", 10, 10),
+        ("no longer co-managed", 990, MOST_NAMED),
+    ]
+    assert {device.id for device in changes.gone_devices} == {*ids[990:]}
+    assert (changes.gone_devices[0].label, changes.no_longer_eligible_devices[0].label) == ("PC-990", "PC-0")
     current, pending = await describe_inventory(app, "default")
     assert (current.summary.devices, current.summary.eligible, pending) == (995, 0, None)
     async with app.store.reading() as tx:

@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.app import App
 from orchestrator.domain.errors import PermissionMissing, ReadFailed, RequestRejected
-from orchestrator.domain.inventory import InventoryChanges
+from orchestrator.domain.inventory_changes import InventoryChanges
 from orchestrator.domain.recurrence import Cron
 from orchestrator.graph.export_jobs import checked_address
 from orchestrator.inventory.contents import NoInventory, describe_inventory, search_inventory

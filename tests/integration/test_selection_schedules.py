@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
@@ -10,15 +11,17 @@ from typing import NoReturn
 
 import pytest
 
-from orchestrator.app import App
+from orchestrator.app import App, Reads
 from orchestrator.domain.access import Actor, Grant, Role
 from orchestrator.domain.action import Action
 from orchestrator.domain.conditions import parse_condition
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import GraphUnreachable, UnknownList
+from orchestrator.domain.recurrence import Cron
 from orchestrator.domain.schedule import OccurrenceStatus, Order, ScheduleStatus
 from orchestrator.domain.schedule_change import ScheduleChange
 from orchestrator.domain.selection import EmptySelection, Selection, SelectionCollapsed, own_list
+from orchestrator.domain.tenant import Tenant
 from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.simulator.directory import Group, Member
 from orchestrator.store.schedules.schedule_text import pack_definition, unpack_definition
@@ -27,6 +30,7 @@ from orchestrator.usecases.lists.describe_lists import describe_list, list_lists
 from orchestrator.usecases.schedules.add_schedule import NewSchedule, add_schedule
 from orchestrator.usecases.schedules.change_schedule import change_schedule
 from orchestrator.usecases.schedules.describe_schedules import describe_schedule
+from orchestrator.usecases.schedules.expansions import Expansions
 from orchestrator.usecases.schedules.fire_schedules import fire_schedules
 from orchestrator.usecases.schedules.remove_schedule import remove_schedule
 from orchestrator.usecases.schedules.run_schedule import run_schedule
@@ -36,6 +40,7 @@ from tests.support.apps import an_app, device_ids, targets_of
 from tests.support.clock import ManualClock
 from tests.support.reading import Rig
 from tests.support.schedules import NIGHTLY, a_list, history_of, statuses_of
+from tests.support.schedules import a_schedule as a_list_schedule
 
 pytestmark = pytest.mark.enable_socket
 
@@ -64,12 +69,12 @@ async def a_schedule(app: App, source: Selection = BERLIN, *, by: Actor = SOMEBO
     await add_schedule(app, NewSchedule("nightly", NIGHTLY, order), by=by)
 
 
-async def next_night(app: App, clock: ManualClock) -> int:
+async def next_night(app: App, clock: ManualClock, expansions: Expansions | None = None) -> int:
     """Let the next run be due, and fire."""
     next_at = (await describe_schedule(app, "nightly")).schedule.next_at
     assert isinstance(next_at, datetime)
     clock.advance(seconds=(next_at - clock.now()).total_seconds())
-    return await fire_schedules(app)
+    return await fire_schedules(app, expansions)
 
 
 async def last_targets(app: App) -> list[str]:
@@ -93,6 +98,10 @@ async def test_each_run_calls_what_the_conditions_select_then_and_says_what_chan
     facts = schedule_object(view)
     assert sorted(await last_targets(app)) == sorted(IDS[1:5])
     assert "4 devices, 2 new and 1 gone" in (instant.reason or "")
+    assert instant.job is not None
+    change = (await describe_job(app, instant.job)).selection
+    assert change is not None
+    assert (change.devices, change.added, change.removed, change.words) == (4, 2, 1, instant.reason)
     assert (facts["list"], facts["devices"], facts["source"]["where"]) == (None, 4, ["name=BER-*"])
     assert (facts["change"]["added"], facts["change"]["removed"]) == (2, 1)
     assert await list_lists(app) == []
@@ -177,6 +186,40 @@ async def test_a_group_that_cannot_be_read_now_is_read_again_within_the_time_to_
 
     assert (missed, made) == (0, 1)
     assert sorted(await last_targets(app)) == sorted(device["id"] for device in fleet)
+
+
+async def test_a_group_that_is_read_slowly_delays_no_other_schedule_and_stays_this_clocks(
+    app: App, clock: ManualClock
+) -> None:
+    rig = Rig(app)
+    rig.graph.directory.add_fleet(3)
+    await rig.refresh()
+    members = [
+        Member("device", device["id"], device["deviceName"], device["azureADDeviceId"])
+        for device in rig.graph.directory.devices.values()
+    ]
+    rig.graph.directory.add_group(Group(IDS[0], "Laptops", members))
+    await a_schedule(replace(rig.app, clock=clock), Selection(group="Laptops"))
+    await a_list(app)
+    await a_list_schedule(app, "later", recurrence=Cron("5 2 * * *", "Europe/Berlin"))
+    asked, answers = asyncio.Event(), asyncio.Event()
+
+    async def slowly(tenant: Tenant) -> Reads:
+        asked.set()
+        await answers.wait()
+        return await rig.app.read(tenant)
+
+    slow, expansions = replace(app, read=slowly), Expansions()
+    fired = await next_night(slow, clock, expansions)
+    await asked.wait()
+    # Longer than an occurrence is held without a sign of life, and until the other schedule is due.
+    await clock.run_for(minutes=5)
+    meanwhile = await fire_schedules(slow, expansions)
+    answers.set()
+    made = await expansions.finished()
+
+    assert (fired, meanwhile, made) == (0, 1, 1)
+    assert await statuses_of(app, "later") == await statuses_of(app, "nightly") == [OccurrenceStatus.STARTED]
 
 
 async def test_a_selection_that_grew_beyond_its_writers_limit_calls_nobody(app: App, clock: ManualClock) -> None:

@@ -114,6 +114,7 @@ NEEDED = {
     "GET /devices/{device}": Role.VIEWER,
     "GET /inventory": Role.VIEWER,
     "POST /inventory/accept": Role.OPERATOR,
+    "POST /inventory/refresh": Role.OPERATOR,
     "GET /display": Role.VIEWER,
     "POST /display": Role.VIEWER,
     "POST /halt": Role.OPERATOR,

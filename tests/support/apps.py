@@ -100,8 +100,12 @@ def reads_over(
         trust=trust_in(None),
         clock=clock,
     )
-    reader = GraphReader(http, sign_in, graph_url, "muster/test", clock=clock, chance=Random(7))
-    return Reads(reader, ExportJobs(reader, http, clock))
+    reader = GraphReader(http, sign_in, graph_url, "muster/test", clock=clock, chance=Random(7), pace=_at_once)
+    return Reads(reader, ExportJobs(reader, http, clock, pace=_at_once))
+
+
+async def _at_once() -> None:
+    """No pace: the waits of reads are proved apart."""
 
 
 def _connect(http: Http, graph_url: str, token: str, clock: Clock) -> Callable[[Tenant], Awaitable[Connection]]:

@@ -5,28 +5,29 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, String, Text, and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.orm import InstrumentedAttribute
 
 from orchestrator.domain.ids import InventoryNumber
 from orchestrator.domain.inventory import (
     Identifier,
-    InventoryChanges,
     InventoryDevice,
     InventorySummary,
     compare_key,
     summarise,
 )
+from orchestrator.domain.inventory_changes import InventoryChanges
 from orchestrator.store.engine import json_rows, new_rows
 from orchestrator.store.engine.kept_json import kept_object
 from orchestrator.store.engine.rows import AnyRow, InventoryDeviceRow, InventoryRow
 from orchestrator.store.engine.times import UtcDateTime
+from orchestrator.store.jobs.inventory_comparison import changes_of, compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,15 @@ class Inventory:
     summary: InventorySummary
     changes: InventoryChanges
     is_pending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """An inventory that is being read: since when, by whom, and how many devices it has so far."""
+
+    begun_at: datetime
+    read_by: str
+    devices: int
 
 
 class Inventories:
@@ -87,26 +97,7 @@ class Inventories:
 
     async def compare(self, number: InventoryNumber, tenant: str) -> tuple[int, InventoryChanges]:
         """The devices of the inventory in force, as a count, and what a new inventory would change of them."""
-        old, new = aliased(InventoryDeviceRow), aliased(InventoryDeviceRow)
-        current = await self.current_number(tenant)
-        in_new = select(func.count()).select_from(new).where(new.inventory == number)
-        devices = int((await self._connection.execute(in_new)).scalar_one())
-        if current is None:
-            return 0, InventoryChanges(new=devices)
-        common = (
-            select(
-                func.count().label("both"),
-                func.count().filter(old.name_key != new.name_key).label("renamed"),
-                func.count().filter(old.objection.is_(None), new.objection.is_not(None)).label("lost"),
-            )
-            .select_from(old)
-            .join(new, and_(new.inventory == number, new.id == old.id))
-            .where(old.inventory == current)
-        )
-        before = select(func.count()).select_from(old).where(old.inventory == current)
-        count = int((await self._connection.execute(before)).scalar_one())
-        row = (await self._connection.execute(common)).one()
-        return count, InventoryChanges(devices - row.both, count - row.both, row.renamed, row.lost)
+        return await compared(self._connection, number, await self.current_number(tenant))
 
     async def publish(
         self, number: InventoryNumber, tenant: str, changes: InventoryChanges, *, is_pending: bool, now: datetime
@@ -134,6 +125,19 @@ class Inventories:
         """The inventory in force of a tenant; None where there is none."""
         return await self._one(InventoryRow.tenant == tenant, InventoryRow.status == "current")
 
+    async def all_current(self) -> list[Inventory]:
+        """The inventories in force of all tenants, in the order of the tenants."""
+        query = select(InventoryRow.__table__).where(InventoryRow.status == "current").order_by(InventoryRow.tenant)
+        rows = (await self._connection.execute(query)).all()
+        return [_inventory(row, await self._summary_of(row)) for row in rows]
+
+    async def withdraw(self, tenant: str, *, now: datetime) -> None:
+        """Let what a tenant has in force or waiting be removed by the next sweep."""
+        is_shown = InventoryRow.status.in_(("current", "pending"))
+        await self._connection.execute(
+            update(InventoryRow).where(InventoryRow.tenant == tenant, is_shown).values(status="old", touched_at=now)
+        )
+
     async def read_times(self) -> dict[str, datetime]:
         """When the inventory in force was read, by tenant; one statement, however many tenants."""
         query = select(InventoryRow.tenant, InventoryRow.read_at).where(InventoryRow.status == "current")
@@ -150,6 +154,21 @@ class Inventories:
             InventoryRow.tenant == tenant, InventoryRow.status == "pending"
         )
         return await self._one(InventoryRow.number == query.scalar_subquery())
+
+    async def receiving(self, tenant: str, *, touched_since: datetime) -> Reception | None:
+        """The newest inventory of a tenant that is being read from Graph; None where there is none."""
+        is_running = and_(InventoryRow.status == "receiving", InventoryRow.source == "refresh")
+        newest = (
+            select(InventoryRow.number, InventoryRow.read_at, InventoryRow.read_by)
+            .where(InventoryRow.tenant == tenant, is_running, InventoryRow.touched_at >= touched_since)
+            .order_by(InventoryRow.number.desc())
+            .limit(1)
+        )
+        row = (await self._connection.execute(newest)).one_or_none()
+        if row is None:
+            return None
+        counted = select(func.count()).where(InventoryDeviceRow.inventory == row.number)
+        return Reception(row.read_at, row.read_by, int((await self._connection.execute(counted)).scalar_one()))
 
     async def last_read_at(self, tenant: str) -> datetime | None:
         """When the newest inventory was begun to be read, in force or not; interrupted ones do not count."""
@@ -273,8 +292,10 @@ class Inventories:
         row = (await self._connection.execute(select(InventoryRow.__table__).where(*conditions))).one_or_none()
         if row is None:
             return None
-        summary = _summary(row.figures) or await self._figures(InventoryNumber(row.number))
-        return _inventory(row, summary)
+        return _inventory(row, await self._summary_of(row))
+
+    async def _summary_of(self, row: AnyRow) -> InventorySummary:
+        return _summary(row.figures) or await self._figures(InventoryNumber(row.number))
 
     async def _figures(self, number: InventoryNumber) -> InventorySummary:
         is_eligible = InventoryDeviceRow.objection.is_(None)
@@ -292,13 +313,6 @@ def _summary(text: str | None) -> InventorySummary | None:
     return InventorySummary(**{name: figures[name] for name in (*_COUNTS, *_KINDS)})
 
 
-def _changes(text: str | None) -> InventoryChanges:
-    """The difference from the inventory before; no difference where what was kept cannot be read."""
-    kept = kept_object(text, "inventories.changes") or {}
-    names = [each.name for each in fields(InventoryChanges)]
-    return InventoryChanges(**{name: kept[name] for name in names if isinstance(kept.get(name), int)})
-
-
 _COUNTS = ("devices", "eligible")
 _KINDS = ("by_management_agent", "by_os")
 
@@ -312,7 +326,7 @@ def _inventory(row: AnyRow, summary: InventorySummary) -> Inventory:
         read_by=row.read_by,
         read_at=row.read_at,
         summary=summary,
-        changes=_changes(row.changes),
+        changes=changes_of(kept_object(row.changes, "inventories.changes") or {}),
         is_pending=row.status == "pending",
     )
 

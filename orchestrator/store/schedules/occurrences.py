@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, delete, func, or_, select, update
@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobId, ScheduleNumber, WorkerId
 from orchestrator.domain.schedule import OccurrenceStatus
-from orchestrator.store.engine.rows import AnyRow, OccurrenceRow
+from orchestrator.domain.selection import SelectionChange, own_list
+from orchestrator.store.engine.rows import AnyRow, ListVersionRow, OccurrenceRow, SavedListRow, ScheduleRow
 from orchestrator.store.engine.upserts import insert_into
 
 
@@ -155,6 +156,29 @@ class Occurrences:
         job = (await self._connection.execute(query)).scalar_one_or_none()
         return None if job is None else JobId(job)
 
+    async def selection_of(self, job: JobId, schedule: str, *, submitted_at: datetime) -> SelectionChange | None:
+        """What the schedule's selection came to for this job; None for a job of a saved list, or where it is gone."""
+        version, near = ListVersionRow, timedelta(hours=1)
+        query = (
+            select(version.version, version.devices, version.added, version.removed, OccurrenceRow.reason)
+            .join(ScheduleRow, ScheduleRow.number == OccurrenceRow.schedule_number)
+            .join(SavedListRow, SavedListRow.name == own_list(schedule))
+            .join(
+                version, and_(version.list_number == SavedListRow.number, version.version == OccurrenceRow.list_version)
+            )
+            .where(
+                ScheduleRow.name == schedule,
+                OccurrenceRow.job == job,
+                # A bound for the key, which begins with schedule and time.
+                OccurrenceRow.at >= submitted_at - _LATEST_START,
+                # A selection is expanded when its job is made; a list that a schedule had earlier has versions too.
+                version.imported_at.between(submitted_at - near, submitted_at + near),
+            )
+            .limit(1)
+        )
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else SelectionChange(*row[:4], row[4] or "")
+
     async def history(
         self, schedule: ScheduleNumber, *, limit: int, before: datetime | None = None
     ) -> list[OccurrenceFacts]:
@@ -211,3 +235,6 @@ def _facts(row: AnyRow) -> OccurrenceFacts:
         job=JobId(row.job) if row.job else None,
         list_version=row.list_version,
     )
+
+
+_LATEST_START = timedelta(days=31)

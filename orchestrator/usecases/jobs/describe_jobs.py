@@ -13,6 +13,7 @@ from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
 from orchestrator.domain.job_filter import EVERY_JOB, JobFilter
 from orchestrator.domain.outcome import GraphError
+from orchestrator.domain.selection import SelectionChange
 from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.domain.waiting import WaitingFor
 from orchestrator.graph.error_catalogue import meaning
@@ -74,6 +75,7 @@ class JobView:
     seconds_left: float | None = None
     retried_by: tuple[JobId, ...] = ()
     brake: BrakeView | None = None
+    selection: SelectionChange | None = None
 
 
 async def describe_job(app: App, wanted: str) -> JobView:
@@ -86,13 +88,18 @@ async def describe_job(app: App, wanted: str) -> JobView:
         waiting = await _waiting_beside(tx, [job])
         retries = await tx.jobs.retried_by([job.id])
         brake = await _brake_view(tx, job, tally, errors)
+        selection = (
+            None
+            if job.schedule is None
+            else await tx.occurrences.selection_of(job.id, job.schedule, submitted_at=job.submitted_at)
+        )
     outlook = await _outlook(app, [job], {job.number: tally}, waiting)
     shown = _shown(job, tally, errors, outlook.get(job.number, _NO_OUTLOOK))
     named = tuple(
         _with_example(error, examples.get(ErrorGroup(error.status, error.http_status, error.code)))
         for error in shown.errors
     )
-    return replace(shown, errors=named, retried_by=retries.get(job.id, ()), brake=brake)
+    return replace(shown, errors=named, retried_by=retries.get(job.id, ()), brake=brake, selection=selection)
 
 
 async def _example_of(app: App, tx: Transaction, job: Job, group: ErrorGroup) -> TargetFacts | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain.figures import rfc3339
@@ -54,6 +55,7 @@ def job_object(view: JobView) -> dict[str, Any]:
         "retriedBy": list(view.retried_by),
         "brake": None if view.brake is None else brake_object(view.brake),
         "schedule": job.schedule,
+        "selection": None if view.selection is None else asdict(view.selection),
         "waitingFor": None if view.waiting_for is None else waiting_object(view.waiting_for),
     }
 
@@ -119,9 +121,17 @@ def job_row(view: JobView) -> dict[str, Any]:
     counts, intake = flat.pop("counts"), flat.pop("intake")
     flat.pop("errors")
     flat.pop("brake")
+    selection = flat.pop("selection")
     waiting = flat.pop("waitingFor")
     retried_by = " ".join(flat.pop("retriedBy"))
-    return {**flat, **counts, **intake, "retriedBy": retried_by, "waitingFor": waiting and waiting["message"]}
+    return {
+        **flat,
+        **counts,
+        **intake,
+        "retriedBy": retried_by,
+        "selection": selection and selection["words"],
+        "waitingFor": waiting and waiting["message"],
+    }
 
 
 def preview_object(preview: Preview) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from orchestrator.usecases.operations.prune import prune
 from orchestrator.usecases.operations.send_notices import send_notices
 from orchestrator.usecases.operations.tell_of_inventories import tell_of_inventories
 from orchestrator.usecases.operations.write_notices import tell_of_ends
+from orchestrator.usecases.schedules.expansions import Expansions
 from orchestrator.usecases.schedules.fire_schedules import fire_schedules
 
 log = get_logger(__name__)
@@ -51,11 +52,16 @@ async def keep_time(app: App, stop: StopSignal) -> None:
 @asynccontextmanager
 async def ticking(app: App) -> AsyncIterator[None]:
     """A clock inside this process for as long as the block lasts. Each of its hands goes by itself."""
+    expansions = Expansions()
+
+    async def fire(app: App) -> None:
+        await fire_schedules(app, expansions)
+
     hands = [
         asyncio.create_task(_repeatedly(app, every, patience, work), name=name)
         for name, every, patience, work in (
             ("tick", _TICK, _TICK_PATIENCE, tick),
-            ("firing", _FIRING, _FIRING_PATIENCE, fire_schedules),
+            ("firing", _FIRING, _FIRING_PATIENCE, fire),
             ("telling", _TELLING, _TELLING_PATIENCE, _tell),
             ("inventories", _REFRESHING, _REFRESHING_PATIENCE, InventoryRefresher()),
             ("inventory notices", _REFRESHING, _TELLING_PATIENCE, tell_of_inventories),
@@ -68,6 +74,7 @@ async def ticking(app: App) -> AsyncIterator[None]:
         for hand in hands:
             hand.cancel()
         await asyncio.gather(*hands, return_exceptions=True)
+        await expansions.close()
 
 
 async def tick(app: App) -> None:

@@ -19,7 +19,7 @@ from orchestrator.store.jobs.saved_lists import ListVersion
 from orchestrator.usecases.lists.receive_version import ReceivedVersion, receiving_version
 
 _PATIENCE = 300.0
-"""Seconds for one expansion: 20,000 members are some forty reads, and other schedules wait meanwhile."""
+"""Seconds for one expansion: 20,000 members are some forty reads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor
@@ -25,6 +26,7 @@ from orchestrator.usecases.access.revoke_key import refusal_of_creator
 from orchestrator.usecases.jobs.last_job import last_job
 from orchestrator.usecases.operations.emergency_stop import halted_by
 from orchestrator.usecases.operations.write_notices import tell
+from orchestrator.usecases.schedules.expansions import Expansions
 from orchestrator.usecases.schedules.start_occurrence import MAKING, ByHand, Making, OccurrenceLost, start_occurrence
 
 log = get_logger(__name__)
@@ -35,8 +37,12 @@ _CLOCKS = frozenset({"clock", "serve"})
 """Kinds of processes that fire schedules."""
 
 
-async def fire_schedules(app: App) -> int:
-    """Decide on everything that is due; how many jobs that made. A bad schedule is set aside, the others go on."""
+async def fire_schedules(app: App, expansions: Expansions | None = None) -> int:
+    """Decide on everything that is due; how many jobs that made. A bad schedule is set aside, the others go on.
+
+    Selections are expanded beside the others: in `expansions`, which outlives this call, or they are waited for here.
+    """
+    beside = expansions or Expansions()
     async with app.store.reading() as tx:
         now = await tx.now()
         due = await tx.schedules.due(now, limit=_SCHEDULES_A_LOOK)
@@ -44,20 +50,25 @@ async def fire_schedules(app: App) -> int:
     made = 0
     for number, at in [*open_occurrences, *((number, None) for number in due)]:
         try:
-            made += await _fire(app, number, at)
+            made += await _fire(app, number, at, beside)
         except TryLater:
             raise
         except Exception:
             # Not even setting it aside worked; the others go on all the same.
             log.exception("schedule.beyond_help", schedule=number)
-    return made
+    return made if expansions is not None else made + await beside.finished()
 
 
-async def _fire(app: App, number: ScheduleNumber, at: datetime | None) -> bool:
-    """One schedule's open occurrence, or what of it is due; whether it made a job. Its errors are its own."""
-    making: Making | None = None
+async def _fire(
+    app: App, number: ScheduleNumber, at: datetime | None, beside: Expansions, making: Making | None = None
+) -> bool:
+    """One schedule's open occurrence, or what of it is due; whether it made a job by now. Its errors are its own."""
     try:
-        making = await (_decide_due(app, number) if at is None else _decide_again(app, number, at))
+        if making is None:
+            making = await (_decide_due(app, number) if at is None else _decide_again(app, number, at))
+            if making is not None and making.schedule.order.source is not None:
+                beside.begin(app, making, partial(_fire, app, number, at, beside, making))
+                return False
         if making is not None:
             await start_occurrence(app, making)
     except OccurrenceLost:

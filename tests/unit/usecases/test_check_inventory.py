@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orchestrator.domain.ids import InventoryNumber
-from orchestrator.domain.inventory import InventoryChanges, InventorySummary
+from orchestrator.domain.inventory import InventorySummary
+from orchestrator.domain.inventory_changes import InventoryChanges
 from orchestrator.store.jobs.inventory import Inventory
 from orchestrator.usecases.operations.check_inventory import judge_inventory
 

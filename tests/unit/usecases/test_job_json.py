@@ -58,6 +58,7 @@ def test_a_job_is_the_object_of_the_contract() -> None:
         "retriedBy": [],
         "brake": None,
         "schedule": None,
+        "selection": None,
         "waitingFor": None,
     }
 

@@ -1,0 +1,116 @@
+"""How fast a tenant is read, and what a refresh takes from a job that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import httpx
+
+from benchmarks import device_lists, parts
+from benchmarks.figures import Figure, Section
+from benchmarks.inventory import TENANT, settings_of
+from benchmarks.throttled import seconds_of
+from orchestrator.bootstrap import open_app
+from orchestrator.domain.selection import Selection
+from orchestrator.inventory.select_devices import selected
+from orchestrator.simulator.directory import Directory
+
+DEVICES = 50_000
+MEMBERS = 20_000
+CALLED = 300
+PAGE = 1_000
+GROUP = "00000000-0000-4000-8000-000000000001"
+
+
+def measure(folder: Path, _rounds: int) -> Section:
+    """A simulated Graph of so many devices, read by the command; the job runs in a process of its own."""
+    file = device_lists.narrow(folder / "called.csv", CALLED)
+    with parts.simulator("--fleet", str(DEVICES)) as graph:
+        given = {**parts.embedded(folder, "reading.db"), **TENANT, "MUSTER_GRAPH_URL": graph}
+        bare = _bare(graph)
+        begun = time.perf_counter()
+        _refresh(given, folder)
+        alone = time.perf_counter() - begun
+        undisturbed = seconds_of(parts.job(given, file))
+        refreshes, disturbed = _job_beside_refreshes(given, file, folder)
+        asked, expanded = _expansion(given, graph)
+    ours = 2 * DEVICES / PAGE / alone
+    return Section(
+        "Reading",
+        f"SQLite and the simulator; {DEVICES:,} devices in pages of {PAGE:,}, listed twice by each refresh; a job of\n"
+        f"{CALLED} devices at 200/20s; a group of {MEMBERS:,} devices.",
+        (
+            Figure("pages read by a bare loop that stores nothing", bare, "pages/s"),
+            Figure(f"refresh of {DEVICES:,} devices", ours, "pages/s", "pages read by a bare loop that stores nothing"),
+            Figure(f"refresh of {DEVICES:,} devices, the whole command", alone, "s"),
+            Figure(_ALONE, CALLED / undisturbed, "devices/s"),
+            Figure(f"the same job while {refreshes} refreshes run", CALLED / disturbed, "devices/s", _ALONE),
+            Figure(f"group of {MEMBERS:,}: reads", asked, "reads"),
+            Figure(f"group of {MEMBERS:,}: expanded", expanded, "s"),
+        ),
+    )
+
+
+def _bare(graph: str) -> float:
+    """Pages a second of a loop that follows the links and does nothing else."""
+    begun, pages = time.perf_counter(), 0
+    url = f"{graph}/v1.0/deviceManagement/managedDevices?$top={PAGE}"
+    with httpx.Client(headers={"Authorization": "Bearer simulated"}, timeout=60) as client:
+        while url:
+            url = client.get(url).raise_for_status().json().get("@odata.nextLink")
+            pages += 1
+    return pages / (time.perf_counter() - begun)
+
+
+def _refresh(given: parts.Environment, folder: Path) -> None:
+    parts.muster(given, "inventory", "refresh", "--source", "list", cwd=folder)
+
+
+def _job_beside_refreshes(given: parts.Environment, file: Path, folder: Path) -> tuple[int, float]:
+    """How many refreshes ended while the job ran, one after the other, and how long the job took."""
+    over, count = threading.Event(), 0
+
+    def refresh() -> None:
+        nonlocal count
+        while not over.is_set():
+            _refresh(given, folder)
+            count += 1
+
+    refreshing = threading.Thread(target=refresh)
+    refreshing.start()
+    try:
+        seconds = seconds_of(parts.job(given, file))
+    finally:
+        over.set()
+        refreshing.join()
+    return count, seconds
+
+
+def _expansion(given: parts.Environment, graph: str) -> tuple[int, float]:
+    """The reads that a group takes, and the seconds."""
+    fleet = Directory()
+    fleet.add_fleet(DEVICES)
+    members = [
+        {"kind": "device", "id": f"object of {each['id']}", "deviceId": each["azureADDeviceId"]}
+        for each in [*fleet.devices.values()][:MEMBERS]
+    ]
+    group = {"groups": [{"id": GROUP, "name": "Benchmark", "members": members}]}
+    urlopen(Request(f"{graph}/_simulator/directory", json.dumps(group).encode()), timeout=60).close()  # noqa: S310 - our own, on this machine
+    before = parts.ask_simulator(graph, "reads")["requests"]
+
+    async def expand() -> float:
+        async with open_app(settings_of({**given, "MUSTER_GRAPH_URL": graph}), kind="ask") as app:
+            begun = time.perf_counter()
+            async with selected(app, "default", Selection(group=GROUP)):
+                return time.perf_counter() - begun
+
+    seconds = asyncio.run(expand())
+    return parts.ask_simulator(graph, "reads")["requests"] - before, seconds
+
+
+_ALONE = "a job at its limit, alone"

@@ -1,0 +1,82 @@
+"""Refreshes that somebody began and does not wait for; each is seen by all processes through its rows."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, Scope
+from orchestrator.domain.errors import MusterError, RequestRejected
+from orchestrator.inventory.refresh_inventory import refresh_inventory
+from orchestrator.store.jobs.inventory import Reception
+from orchestrator.telemetry.logger import get_logger
+
+log = get_logger(__name__)
+
+_SILENT = timedelta(minutes=15)
+"""A refresh that wrote nothing for so long was interrupted; waiting for a report takes up to ten minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshStanding:
+    """The refresh of a tenant: the one that runs, in whichever process, and why this process's last one failed."""
+
+    running: Reception | None
+    step: str | None = None
+    failure: str | None = None
+    failed_at: datetime | None = None
+
+
+class BackgroundRefreshes:
+    """The refreshes that this process runs, one for each tenant at a time."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._steps: dict[str, str] = {}
+        self._failures: dict[str, tuple[str, datetime]] = {}
+
+    async def begin(self, app: App, tenant_name: str, *, by: Actor, reason: str | None) -> None:
+        """Refresh the tenant's inventory in the background; RequestRejected where a refresh of it runs already."""
+        tenant = app.tenant(tenant_name)
+        by.grant.refuse_change(Scope(tenants=frozenset({tenant.name})))
+        if tenant_name in self._tasks or (await self.standing(app, tenant_name)).running is not None:
+            raise RequestRejected(f"A refresh of the inventory of tenant {tenant_name!r} is running already.")
+        self._failures.pop(tenant_name, None)
+        task = asyncio.create_task(self._refresh(app, tenant_name, by, reason), name=f"refresh {tenant_name}")
+        self._tasks[tenant_name] = task
+        task.add_done_callback(lambda _: self._forget(tenant_name))
+
+    async def standing(self, app: App, tenant_name: str) -> RefreshStanding:
+        """Where the refresh of a tenant stands."""
+        directory = app.tenant(tenant_name).directory
+        async with app.store.reading() as tx:
+            running = await tx.inventories.receiving(directory, touched_since=await tx.now() - _SILENT)
+        failure, failed_at = self._failures.get(tenant_name, (None, None))
+        return RefreshStanding(running, self._steps.get(tenant_name), failure, failed_at)
+
+    async def close(self) -> None:
+        """Interrupt what runs; the inventories before stay in force."""
+        tasks = [*self._tasks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _refresh(self, app: App, tenant_name: str, by: Actor, reason: str | None) -> None:
+        def say(step: str) -> None:
+            self._steps[tenant_name] = step
+
+        try:
+            await refresh_inventory(app, tenant_name, by=by, reason=reason, say=say)
+        except MusterError as problem:
+            self._failures[tenant_name] = (str(problem), app.clock.now())
+            log.warning("inventory.refresh_failed", tenant=tenant_name, reason=str(problem))
+        except Exception as fault:
+            words = f"This is a fault of Muster: {type(fault).__name__}. The log has more."
+            self._failures[tenant_name] = (words, app.clock.now())
+            log.exception("inventory.refresh_broke", tenant=tenant_name)
+
+    def _forget(self, tenant_name: str) -> None:
+        self._tasks.pop(tenant_name, None)
+        self._steps.pop(tenant_name, None)

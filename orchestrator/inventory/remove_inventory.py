@@ -1,0 +1,76 @@
+"""The inventory of a tenant is removed, also of one that the settings do not name any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.app import App
+from orchestrator.domain.access import Actor, Role, Scope
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.inventory.contents import NoInventory, remove_replaced
+from orchestrator.store.jobs.inventory import Inventory
+from orchestrator.telemetry.logger import get_logger
+
+log = get_logger(__name__)
+
+
+async def unattached_inventories(app: App) -> list[Inventory]:
+    """The inventories whose tenant is not in the settings any more."""
+    known = {tenant.directory for tenant in app.tenants.values()}
+    async with app.store.reading() as tx:
+        return [each for each in await tx.inventories.all_current() if each.tenant not in known]
+
+
+async def find_inventory(app: App, wanted: str) -> Inventory:
+    """The inventory of a tenant by its name in the settings, by the Entra tenant id, or by both with the cloud.
+
+    NoInventory, or RequestRejected where there is none of such a tenant or several are meant.
+    """
+    async with app.store.reading() as tx:
+        if wanted in app.tenants:
+            current = await tx.inventories.current(app.tenants[wanted].directory)
+            if current is None:
+                raise NoInventory(wanted)
+            return current
+        kept = await tx.inventories.all_current()
+    text = wanted.strip().casefold()
+    found = [each for each in kept if text in {each.tenant.casefold(), tenant_id_of(each).casefold()}]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        some = ", ".join(each.tenant for each in found)
+        raise RequestRejected(f"Tenant {wanted!r} has an inventory in several clouds: {some}. Name one of them.")
+    raise RequestRejected(
+        f"There is no inventory of a tenant {wanted!r}, by name or by Entra tenant id. {_known(kept)}"
+    )
+
+
+async def remove_inventory(app: App, wanted: str, *, by: Actor, reason: str | None) -> Inventory:
+    """The inventory that was removed, together with one that waits to be accepted. Admins may do this."""
+    by.grant.refuse_below(Role.ADMIN)
+    inventory = await find_inventory(app, wanted)
+    names = [name for name, tenant in app.tenants.items() if tenant.directory == inventory.tenant]
+    by.grant.refuse_change(Scope(tenants=frozenset(names)))
+    async with app.store.transaction() as tx:
+        now = await tx.now()
+        await tx.inventories.withdraw(inventory.tenant, now=now)
+        facts = {"devices": inventory.summary.devices, "tenant": inventory.tenant}
+        subject = names[0] if names else inventory.tenant
+        await tx.audit.write(by, "inventory.removed", subject, reason=reason, facts=facts, now=now)
+    log.info("inventory.removed", tenant=inventory.tenant, devices=inventory.summary.devices)
+    await remove_replaced(app)
+    return inventory
+
+
+def tenant_id_of(inventory: Inventory) -> str:
+    """The Entra tenant id of an inventory."""
+    return inventory.tenant.rpartition("/")[2]
+
+
+def _known(kept: Sequence[Inventory]) -> str:
+    if not kept:
+        return "No tenant has one."
+    return f"There are inventories of {', '.join(each.tenant for each in kept[:_MOST_NAMED])}."
+
+
+_MOST_NAMED = 10
