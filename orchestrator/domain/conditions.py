@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.domain.errors import RequestRejected
-from orchestrator.domain.inventory import InventoryDevice
+from orchestrator.domain.inventory import Identifier, InventoryDevice, compare_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Condition:
         if isinstance(found, datetime):
             return _compares(self.operator, *_sides(found, self.value, now))
         if self.operator in {"=", "!="}:
-            is_equal = _pattern(self.value).fullmatch(found.strip().casefold()) is not None
+            is_equal = _pattern(self.value).fullmatch(_folded(found)) is not None
             return is_equal == (self.operator == "=")
-        return _compares(self.operator, found.strip().casefold(), self.value.casefold())
+        return _compares(self.operator, _folded(found), _folded(self.value))
 
 
 def parse_condition(text: str) -> Condition:
@@ -99,8 +99,12 @@ def _instant(text: str) -> datetime | None:
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
+def _folded(text: str) -> str:
+    return compare_key(Identifier.NAME, text) or ""
+
+
 def _pattern(value: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in value.casefold().split("*")), re.DOTALL)
+    return re.compile(".*".join(re.escape(part) for part in _folded(value).split("*")), re.DOTALL)
 
 
 _FIELDS: dict[str, Callable[[InventoryDevice], str | datetime | None]] = {

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
+from unicodedata import normalize
 
 
 class Identifier(StrEnum):
@@ -120,7 +121,10 @@ def compare_key(by: Identifier, text: str) -> str | None:
     Names and serial numbers are compared without letter case and outer blanks, ids also without braces and ConfigMgr's
     `GUID:`. A serial number that manufacturers leave in place of one is no identifier.
     """
-    key = text.strip().strip(_INVISIBLE).strip().casefold()
+    key = text.strip().casefold()
+    if not text.isascii():
+        # One name may be written in two ways: letter and accent as one character (Windows), or as two (macOS).
+        key = normalize("NFC", normalize("NFC", key.strip(_INVISIBLE).strip()).casefold())
     if by is Identifier.SERIAL:
         return None if not key or is_placeholder(key) else key
     if by is Identifier.NAME:
@@ -148,6 +152,8 @@ def choose(by: Identifier, candidates: Sequence[InventoryDevice], *, prefer_newe
     """
     if not candidates:
         return Unknown(by)
+    if len(candidates) == 1 and candidates[0].objection is None:
+        return Matched(candidates[0], by)
     eligible = [device for device in candidates if device.is_eligible]
     if not eligible:
         return NotEligible(by, tuple(candidates))

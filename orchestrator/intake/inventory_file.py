@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import chain, islice
 from typing import BinaryIO
 
@@ -75,6 +77,9 @@ def parse_time(text: str) -> datetime | None:
     text = text.strip()
     if not text or text.startswith("0001-01-01"):
         return None
+    if _ISO.fullmatch(text):
+        with suppress(ValueError):
+            return datetime.fromisoformat(text[:19]).replace(tzinfo=UTC)
     found = _TIME.fullmatch(text)
     if found is None:
         return None
@@ -127,8 +132,8 @@ class _Columns:
         if isinstance(given, BadId):
             return f"the managed device id {given.reason}"
         # Reports have up to three columns about the agent, a number, a label and a list; the number is exact.
-        agents = [name_of_agent(text) for text in self._texts(cells, "management_agent")]
         os = self._text(cells, "os")
+        agent, objection = _kind_of(os, *self._texts(cells, "management_agent"))
         return InventoryDevice(
             id=given,
             name=self._text(cells, "name"),
@@ -138,20 +143,29 @@ class _Columns:
             user_id=self._guid(cells, "user_id", Identifier.ID),
             user_principal_name=self._text(cells, "user_principal_name"),
             os=os,
-            management_agent=next((agent for agent in agents if agent), None),
+            management_agent=agent,
             last_contact_at=parse_time(self._text(cells, "last_contact_at") or ""),
-            objection=objection_to(os, agents),
+            objection=objection,
         )
 
     def _texts(self, cells: Sequence[str], field: str) -> list[str]:
         return [cells[place] for place in self.places.get(field, ()) if place < len(cells) and bare(cells[place])]
 
     def _text(self, cells: Sequence[str], field: str) -> str | None:
-        texts = self._texts(cells, field)
-        return bare(texts[0])[:_LONGEST] if texts else None
+        for place in self.places.get(field, ()):
+            if place < len(cells) and (text := bare(cells[place])):
+                return text[:_LONGEST]
+        return None
 
     def _guid(self, cells: Sequence[str], field: str, by: Identifier) -> str | None:
         return next((key for text in self._texts(cells, field) if (key := compare_key(by, text))), None)
+
+
+@lru_cache(maxsize=1_000)
+def _kind_of(os: str | None, *agents: str) -> tuple[str | None, str | None]:
+    """The management agent of a device and what keeps it from taking an action; a fleet has a few kinds."""
+    names = [name_of_agent(text) for text in agents]
+    return next((name for name in names if name), None), objection_to(os, names)
 
 
 def _open(stream: BinaryIO, max_bytes: int, *, may_be_empty: bool) -> InventoryFile:
@@ -197,6 +211,7 @@ _ALIASES = {
 _EXPORT = "Export Intune admin center > Devices > All devices, and give that file."
 _LONGEST = 400
 _MONTHS = 12
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+]00:?00)?", re.ASCII)
 _TIME = re.compile(
     r"(?:(?P<iso>\d{4}-\d{1,2}-\d{1,2})|(?P<local>\d{1,2}[./]\d{1,2}[./]\d{4}))"
     r"(?:[T ,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?\s*(?P<half>[AaPp][Mm])?)?"

@@ -100,13 +100,13 @@ class Validation:
 
     def named(self, row: InputRow) -> tuple[Named, ...]:
         """Returns the identifiers in a row that `judge` left open, the most exact kind first."""
-        named = self.layout.named
-        own = self.layout.own
-        return tuple(
-            Named(column.by, row.cells[column.place - own])
-            for column in named
-            if column.place - own < len(row.cells) and bare(row.cells[column.place - own])
-        )
+        own, cells = self.layout.own, row.cells
+        found = []
+        for column in self.layout.named:
+            place = column.place - own
+            if place < len(cells) and bare(cells[place]):
+                found.append(Named(column.by, cells[place]))
+        return tuple(found)
 
     def settle(self, row: InputRow, match: Match, reason: str) -> InputRow:
         """A row that `judge` left open, with the device that it was matched to, or rejected for this reason."""

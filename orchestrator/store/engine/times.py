@@ -62,4 +62,4 @@ def to_text(instant: datetime) -> str:
     """RFC 3339 with microseconds and Z: sorts as it reads, and PostgreSQL casts it."""
     if instant.tzinfo is None:
         raise ValueError("a time without a zone reached the store")
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{instant.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"

@@ -92,7 +92,7 @@ class Inventories:
         held = delete(InventoryDeviceRow).where(
             InventoryDeviceRow.inventory == number, InventoryDeviceRow.id.in_(select(given.c.id))
         )
-        await self._connection.execute(held, json_rows.payload({"id": each} for each in merged))
+        await self._connection.execute(held, json_rows.texts_payload(merged))
         await self.add(number, [*merged.values()], now=now)
 
     async def compare(self, number: InventoryNumber, tenant: str) -> tuple[int, InventoryChanges]:
@@ -193,7 +193,7 @@ class Inventories:
                 and_(InventoryDeviceRow.inventory == number, InventoryDeviceRow.id == given.c.key),
             )
         )
-        found = await self._connection.execute(query, json_rows.payload({"key": each} for each in sorted(ids)))
+        found = await self._connection.execute(query, json_rows.texts_payload(sorted(ids)))
         return int(found.scalar_one())
 
     async def matching(
@@ -211,11 +211,12 @@ class Inventories:
             .outerjoin(InventoryDeviceRow, and_(InventoryDeviceRow.inventory == number, column == given.c.key))
         )
         found: defaultdict[str, list[InventoryDevice]] = defaultdict(list)
-        for key, *values in await self._connection.execute(query, json_rows.payload({"key": key} for key in keys)):
+        for key, *values in (await self._connection.execute(query, json_rows.texts_payload(keys))).all():
             if values[0] is not None:
                 found[key].append(InventoryDevice(*values))
         for devices in found.values():
-            devices.sort(key=attrgetter("id"))
+            if len(devices) > 1:
+                devices.sort(key=attrgetter("id"))
         return dict(found)
 
     async def of_users(self, number: InventoryNumber, users: Collection[str]) -> list[InventoryDevice]:
@@ -229,7 +230,7 @@ class Inventories:
                 and_(InventoryDeviceRow.inventory == number, InventoryDeviceRow.user_id == given.c.user),
             )
         )
-        found = await self._connection.execute(query, json_rows.payload({"user": user} for user in users))
+        found = await self._connection.execute(query, json_rows.texts_payload(users))
         return sorted((InventoryDevice(*row) for row in found if row[0] is not None), key=attrgetter("id"))
 
     async def page_after(self, number: InventoryNumber, last: str, *, limit: int) -> list[InventoryDevice]:
@@ -332,7 +333,7 @@ def _inventory(row: AnyRow, summary: InventorySummary) -> Inventory:
 
 
 def _given(connection: AsyncConnection, name: str) -> Any:
-    return json_rows.table_of(connection.dialect.name, {name: Text()})
+    return json_rows.texts_of(connection.dialect.name, name)
 
 
 def _values(number: InventoryNumber, device: InventoryDevice) -> tuple[Any, ...]:

@@ -42,31 +42,35 @@ async def compared(
     )
     of_both = both.where(_New.inventory == number)
     lost = of_both.with_only_columns(_New.id, _New.name, null()).where(is_lost)
-    wanted: dict[str, tuple[int, Select[Any]]] = {
-        "new": (devices - row.both, _only_in(_New, number, _Old, current)),
-        "gone": (before - row.both, _only_in(_Old, current, _New, number)),
-        "renamed": (row.renamed, of_both.where(is_renamed).order_by(_New.name_key, _New.id)),
-        "no_longer_eligible": (row.lost, lost.order_by(_New.name_key, _New.id)),
-    }
-    counts = {kind: count for kind, (count, _) in wanted.items()}
-    named = {f"{kind}_devices": await _some(connection, query) for kind, (count, query) in wanted.items() if count}
-    return before, InventoryChanges(**counts, **named)
+    renamed = of_both.where(is_renamed).order_by(_New.name_key, _New.id)
+    lost = lost.order_by(_New.name_key, _New.id)
+    new, gone = devices - row.both, before - row.both
+    return before, InventoryChanges(
+        new=new,
+        gone=gone,
+        renamed=row.renamed,
+        no_longer_eligible=row.lost,
+        new_devices=await _some(connection, new, _only_in(_New, number, _Old, current)),
+        gone_devices=await _some(connection, gone, _only_in(_Old, current, _New, number)),
+        renamed_devices=await _some(connection, row.renamed, renamed),
+        no_longer_eligible_devices=await _some(connection, row.lost, lost),
+    )
 
 
 def changes_of(kept: Mapping[str, Any]) -> InventoryChanges:
     """The difference as it was kept; no difference where what was kept cannot be read."""
     counts = {name: kept[name] for name in _COUNTS if isinstance(kept.get(name), int)}
-    named = {f"{name}_devices": tuple(_devices_of(kept.get(f"{name}_devices"))) for name in _COUNTS}
-    return InventoryChanges(**counts, **named)
+    some: dict[str, Any] = {f"{name}_devices": _devices_of(kept.get(f"{name}_devices")) for name in _COUNTS}
+    return InventoryChanges(**{**counts, **some})
 
 
-def _devices_of(kept: object) -> list[ChangedDevice]:
+def _devices_of(kept: object) -> tuple[ChangedDevice, ...]:
     each_kept = [each for each in kept if isinstance(each, dict)] if isinstance(kept, list) else []
-    return [
-        ChangedDevice(*(each.get(name) for name in ("id", "name", "before")))
+    return tuple(
+        ChangedDevice(each["id"], each.get("name"), each.get("before"))
         for each in each_kept
         if isinstance(each.get("id"), str)
-    ]
+    )
 
 
 async def _count(connection: AsyncConnection, number: InventoryNumber) -> int:
@@ -80,7 +84,9 @@ def _only_in(here: Any, number: InventoryNumber, there: Any, other: InventoryNum
     return devices.order_by(here.name_key, here.id)
 
 
-async def _some(connection: AsyncConnection, query: Select[Any]) -> tuple[ChangedDevice, ...]:
+async def _some(connection: AsyncConnection, count: int, query: Select[*tuple[Any, ...]]) -> tuple[ChangedDevice, ...]:
+    if not count:
+        return ()
     return tuple(ChangedDevice(*row) for row in await connection.execute(query.limit(MOST_NAMED)))
 
 
