@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed
+from orchestrator.intake.dialect import DELIMITERS
 from orchestrator.intake.id_signs import (
     ENTRA_IDS,
     INSTEAD,
@@ -103,6 +104,18 @@ def find_id_columns(
     )
 
 
+def refuse_other_separators(rows: Iterable[tuple[int, Sequence[str]]]) -> None:
+    """IntakeFailed, if one of these numbered rows is a single cell that holds an id and more: nothing separates it."""
+    for line, cells in rows:
+        text = bare(cells[0]) if cells and not any(map(bare, cells[1:])) else ""
+        is_one_cell = not any(each in text for each in DELIMITERS)
+        if is_one_cell and _GUID_AND_MORE.search(text) and not _GUID.fullmatch(text):
+            raise IntakeFailed(
+                f"Line {line:,} holds more than an id (`{shown(text)}`), and no comma, semicolon or tab separates its "
+                "cells. Save the list as CSV with one of them, or write one bare id a line."
+            )
+
+
 def find_bare_column(cells: Sequence[str], via: Via, *, column: str | None) -> IdColumns:
     """The one column of a file that has no header."""
     if column is not None:
@@ -114,8 +127,8 @@ def find_bare_column(cells: Sequence[str], via: Via, *, column: str | None) -> I
         raise IntakeFailed(f"The file has no header. `--via {via}` needs one with {_listed(via.columns)}.")
     if any(bare(cell) for cell in cells[1:]):
         raise IntakeFailed(
-            "The file has no header: its first row is already a device. Only one bare column of ids works without; "
-            "with several, put a header above them that calls the id `managedDeviceId`."
+            "The file has no header: its first row is already a device. Only one bare column of ids works without: "
+            "write one id a line, or put a header above them that calls the id `managedDeviceId`."
         )
     return IdColumns((0,), (BARE_COLUMN,))
 
@@ -178,4 +191,6 @@ ALIASES = ("managedDeviceId", "IntuneDeviceId", "Device ID", "Id")
 """Where the managed device id stands; the first of this list wins, wherever it is in the file."""
 
 _MOST_SHOWN = 60
-_GUID = re.compile(r"\{?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?", re.ASCII | re.IGNORECASE)
+_HYPHENATED = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_GUID = re.compile(rf"\{{?{_HYPHENATED}\}}?", re.ASCII | re.IGNORECASE)
+_GUID_AND_MORE = re.compile(rf"(?<![\w-]){_HYPHENATED}(?![\w-])", re.ASCII | re.IGNORECASE)

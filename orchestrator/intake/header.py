@@ -17,6 +17,7 @@ from orchestrator.intake.columns import (
     has_id_column,
     is_device,
     names_an_id,
+    refuse_other_separators,
 )
 from orchestrator.intake.csv_file import CsvRow
 from orchestrator.intake.dialect import DELIMITERS, split_line
@@ -82,7 +83,10 @@ def read_header(first: Sequence[CsvRow], expected: Expected) -> Header:
     if row.problem is not None:
         raise IntakeFailed(f"Line {row.line:,}, which should be the header, {row.problem}.")
     if is_device(row.cells) and expected.match in (None, Identifier.ID):
+        _refuse_id_above_header(first, expected)
         return _without_header(row.cells, expected)
+    if not names_an_id(row.cells, expected.via, column=expected.column):
+        refuse_other_separators((each.line, each.cells) for each in first[place:])
     if (names := _bare_names(first, expected)) is not None:
         return names
     titles = tuple(first[:place])
@@ -168,9 +172,21 @@ def _with_hint(failed: IntakeFailed, names: Sequence[str], expected: Expected) -
     """The refusal, with how such a list could be matched where it names devices by something else than an id."""
     if expected.has_inventory or len(expected.via.columns) > 1 or expected.column is not None:
         return failed
-    if names_a_device(names) or (len(trimmed(names)) == 1 and not has_id_column(names)):
+    if not has_id_column(names) and (names_a_device(names) or len(trimmed(names)) == 1):
         return IntakeFailed(f"{failed} {HOW_TO_MATCH}")
     return failed
+
+
+def _refuse_id_above_header(first: Sequence[CsvRow], expected: Expected) -> None:
+    """IntakeFailed, if the first row holds an id beside other cells, and the header of a list stands below it."""
+    if len(trimmed(first[0].cells)) == 1:
+        return
+    below = (row for row in first[1:] if names_an_id(row.cells, expected.via, column=expected.column))
+    if (header := next(below, None)) is not None:
+        raise IntakeFailed(
+            f"Line {first[0].line:,} holds an id and stands above the header, which is line {header.line:,}. Remove "
+            "the lines above the header if they are its title, or give each list by itself."
+        )
 
 
 def _without_header(cells: Sequence[str], expected: Expected) -> Header:

@@ -81,12 +81,23 @@ def test_a_plain_list_has_nothing_to_ignore() -> None:
         (f"{MANAGED}\nId,Name\n{A},x\n#TYPE Microsoft.Graph.User\nId,Name\n{B},x\n", "At line 4 another list begins"),
         (f"Device ID,Name\n{'a' * 40},PC-1\n{'b' * 40},PC-2\n", "those of Microsoft Defender"),
         (f"Device ID,Name\nGUID:{A},PC-1\n", "those of ConfigMgr clients"),
+        (f"Device ID|Name\n{A}|PC-1\n", "Line 2 holds more than an id .*no comma, semicolon or tab"),
+        (f"{A}  PC-1  Windows\n{B}  PC-2  Windows\n", "Line 1 holds more than an id .*no comma, semicolon or tab"),
+        (f"'{A}',\n'{B}'\n", "Line 1 holds more than an id"),
+        (f"Tenant,{A}\n\nDevice ID,Name\n{B},PC-1\n", "Line 1 holds an id and stands above the header, .* line 3"),
     ],
 )
 def test_what_is_no_list_of_intune_devices_is_named(text: str, words: str) -> None:
     with pytest.raises(IntakeFailed, match=words):
         for _ in opened(text).pages():
             pass
+
+
+def test_an_inventory_is_no_hint_where_two_columns_hold_ids() -> None:
+    with pytest.raises(IntakeFailed, match="Several columns could hold the id") as refused:
+        opened(f"Device ID,Device ID,Device name\n{A},{B},PC-1\n")
+
+    assert "inventory" not in str(refused.value)
 
 
 def test_a_device_is_never_taken_for_a_title() -> None:
