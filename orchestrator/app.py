@@ -40,14 +40,17 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """The claims of a token, unjudged; a token that cannot be read leaves all but the first empty."""
+    """The claims of a token; one that cannot be read leaves all but the first empty.
+
+    `misfit` is the API or the Entra tenant that the token is for instead, as the end of a sentence; None where it fits.
+    """
 
     permission: Permission
     kind: str | None = None
     app: str | None = None
     tenant: str | None = None
     audience: str | None = None
-    audience_fits: bool = True
+    misfit: str | None = None
     permissions: tuple[str, ...] = ()
     expires_at: datetime | None = None
 

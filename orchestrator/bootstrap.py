@@ -246,7 +246,8 @@ class Connections:
         sign_in, http = self._sign_in(tenant)
         client = GraphClient(http, sign_in, tenant.root, f"muster/{__version__}", self._clock)
         root = addresses_of(tenant.cloud).root
-        return MeasuredConnection(TenantConnection(client, sign_in, root), self._clock, self._metering.metrics)
+        connection = TenantConnection(client, sign_in, root, tenant.tenant_id)
+        return MeasuredConnection(connection, self._clock, self._metering.metrics)
 
     def _sign_in(self, tenant: Tenant) -> tuple[SignIn, Http]:
         """The one sign-in of a tenant, and the pool of connections that all tenants share."""

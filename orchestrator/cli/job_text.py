@@ -81,6 +81,14 @@ def say_errors(errors: Sequence[ErrorView], job: JobId, *, err: bool = False) ->
             say(Styled(f"  example request id {error.example_request_id}", dim=True), err=err)
 
 
+def say_no_errors(view: JobView) -> None:
+    """No device has an error: said on stderr, with the reason why the job waits, is paused or was stopped."""
+    job = view.job
+    say(f"No device of job {job.id} has an error.", err=True)
+    if reason := waits_for(view) or job.reason:
+        say(f"The job is {status_words(view.status, view.tally)}: {shown(with_job_id(reason, job.id))}", err=True)
+
+
 def facts_of(view: JobView) -> dict[str, str | None]:
     """The facts of a job that its summary leaves out."""
     job = view.job

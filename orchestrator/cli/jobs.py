@@ -116,7 +116,7 @@ def show(invocation: Invocation, wanted: str) -> None:
 @pass_invocation
 def errors(invocation: Invocation, wanted: str) -> None:
     """Show the errors of a job, grouped by cause, with their meaning, a remedy and a request id to quote."""
-    from orchestrator.cli.job_text import say_errors
+    from orchestrator.cli.job_text import say_errors, say_no_errors
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.jobs.describe_jobs import describe_job
     from orchestrator.usecases.jobs.job_json import error_object
@@ -125,7 +125,7 @@ def errors(invocation: Invocation, wanted: str) -> None:
     if invocation.output is Format.TABLE:
         say_errors(view.errors, view.job.id)
         if not view.errors:
-            click.echo(f"Job {view.job.id} has no errors.", err=True)
+            say_no_errors(view)
         return
     rows = [{"status": error.status.value, **error_object(error)} for error in view.errors]
     show_rows(rows, invocation.output)

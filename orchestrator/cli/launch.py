@@ -61,7 +61,7 @@ def run_list(
                 several = Several(app, interrupt, settings, output, calls_here=settings.is_embedded, waits=True)
                 return await several.launch(parts)
             job = await receive(app, interrupt, settings, parts[0], calls_here=settings.is_embedded)
-        await _say_submitted(app, job)
+        await _say_submitted(app, job, calls_here=settings.is_embedded)
         from orchestrator.cli.foreground import Ending, follow_started, report_path, work_through
 
         ending = Ending(output, report_path(job.id, submission.report), aside=aside)
@@ -95,7 +95,7 @@ def launch_submit(invocation: Invocation, submission: Submission, *, waits: bool
         if waits:
             from orchestrator.cli.foreground import Ending, follow_started
 
-            await _say_submitted(app, job)
+            await _say_submitted(app, job, calls_here=False)
             return await follow_started(app, interrupt, job, Ending(invocation.output, submission.report))
         await _say_relay(app)
         if invocation.output is Format.TABLE:
@@ -177,10 +177,11 @@ async def _preview(app: App, settings: Settings, submission: Submission, output:
     return exits.DONE
 
 
-async def _say_submitted(app: App, job: Job) -> None:
+async def _say_submitted(app: App, job: Job, *, calls_here: bool) -> None:
     named = f" ({job.name})" if job.name else ""
     click.echo(f"Job {job.id}{named} is submitted.", err=True)
-    if (line := finish_line((await describe_job(app, job.id)).estimated_finish_at, app.clock.now())) is not None:
+    done_at = (await describe_job(app, job.id)).estimated_finish_at
+    if (line := finish_line(done_at, app.clock.now(), calls_here=calls_here)) is not None:
         click.echo(line, err=True)
     await _say_relay(app)
     others = await unfinished_jobs(app, other_than=job.id)

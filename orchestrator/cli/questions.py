@@ -126,12 +126,16 @@ def _origin(preview: Preview) -> str:
     return f"matched {counts}"
 
 
-def finish_line(done_at: datetime | None, now: datetime) -> str | None:
-    """When a job will be done, on the wall clock of whoever reads it; None where nothing paces it."""
+def finish_line(done_at: datetime | None, now: datetime, *, calls_here: bool) -> str | None:
+    """When a job will be done, on the wall clock of whoever reads it; None where nothing paces it.
+
+    Unless this process calls by itself (`calls_here`), a worker may be missing.
+    """
     if done_at is None:
         return None
     left = max((done_at - now).total_seconds(), 0.0)
-    return f"It will be done in about {span(left)}, at {done_at.astimezone():%H:%M:%S}, if a worker is there."
+    provided = "" if calls_here else ", if a worker is there"
+    return f"It will be done in about {span(left)}, at {done_at.astimezone():%H:%M:%S}{provided}."
 
 
 def _answer(question: str, is_interrupted: Callable[[], bool]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from tzlocal.windows_tz import win_tz
 
@@ -31,14 +31,26 @@ class ZoneChange:
 
 def zone_of(name: str) -> ZoneInfo:
     """The zone of this IANA name, or of one of Windows' own; UnknownZone where there is none, or none any more."""
+    plain = name.strip().strip("\"'").strip()
     # IANA's own names first: "UTC" is one, and Windows calls another zone by it.
-    for candidate in (name, _FROM_WINDOWS.get(name.strip().casefold())):
-        if candidate is not None:
+    for candidate_of in (str, _from_windows, _spelled):
+        if (candidate := candidate_of(plain)) is not None:
             try:
                 return ZoneInfo(candidate)
             except (ZoneInfoNotFoundError, ValueError, OSError):
                 continue
     raise UnknownZone(name)
+
+
+def _from_windows(name: str) -> str | None:
+    return _FROM_WINDOWS.get(name.casefold())
+
+
+@lru_cache
+def _spelled(name: str) -> str | None:
+    """The IANA name in its own letter case; None where there is none."""
+    wanted = name.casefold()
+    return next((each for each in available_timezones() if each.casefold() == wanted), None)
 
 
 def wall_at(instant: datetime, zone: ZoneInfo) -> datetime:

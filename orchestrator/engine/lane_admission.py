@@ -38,8 +38,8 @@ async def _bar(connection: Connection) -> tuple[Bar, GraphError] | None:
     except SignInUnreachable:
         # The authority may be back in a moment; calls find out, and close the lane meanwhile.
         return None
-    if not view.audience_fits:
-        return Bar.TOKEN_REFUSED, GraphError("WrongAudience", f"the token is for {view.audience}, another cloud or API")
+    if view.misfit is not None:
+        return Bar.TOKEN_REFUSED, GraphError("WrongToken", f"the token {view.misfit}")
     if view.permission is Permission.MISSING:
         carried = ", ".join(view.permissions) or "none"
         return Bar.PERMISSION_MISSING, GraphError("PermissionMissing", f"the token carries: {carried}")

@@ -14,7 +14,7 @@ from orchestrator.graph import tokens
 from orchestrator.graph.auth import SignIn
 from orchestrator.graph.client import GraphClient
 from orchestrator.graph.peer import issuer_of
-from orchestrator.graph.proxies import proxy_for
+from orchestrator.graph.proxies import REFUSED_HINT, UNREACHABLE_HINT, proxy_for
 from orchestrator.graph.transport import TLS_FAILED
 
 
@@ -25,6 +25,7 @@ class TenantConnection:
     client: GraphClient
     sign_in: SignIn
     cloud_root: str
+    tenant_id: str | None = None
 
     async def ready(self) -> Outcome | None:
         """Have a token at hand."""
@@ -65,7 +66,7 @@ class TenantConnection:
             app=claims.client_id,
             tenant=claims.tenant_id,
             audience=claims.audience,
-            audience_fits=tokens.is_for(claims, self.cloud_root),
+            misfit=tokens.misfit(claims, self.cloud_root, self.tenant_id),
             permissions=tuple(sorted(claims.roles | claims.scopes)),
             expires_at=claims.expires_at,
         )
@@ -82,8 +83,8 @@ _HINT = "Check the network, HTTPS_PROXY and NO_PROXY, and MUSTER_GRAPH_URL."
 _HINTS = {
     TLS_FAILED: "Where a proxy inspects TLS, name its certificates in MUSTER_CA_BUNDLE.",
     "NameNotFound": "Check the name service of this machine, HTTPS_PROXY and MUSTER_GRAPH_URL.",
-    "ProxyRefused": "HTTPS_PROXY takes a sign-in too: http://USER:PASSWORD@HOST:PORT. NO_PROXY names exceptions.",
-    "ProxyUnreachable": "Check HTTPS_PROXY; NO_PROXY names the hosts that need no proxy.",
+    "ProxyRefused": REFUSED_HINT,
+    "ProxyUnreachable": UNREACHABLE_HINT,
     NOT_FROM_GRAPH: "Sign in at the proxy or portal, or let this machine through to Graph.",
 }
 _PERMISSIONS = {

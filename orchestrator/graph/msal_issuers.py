@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,9 +14,12 @@ import requests
 from msal.exceptions import MsalError
 
 from orchestrator.domain.errors import SignInRefused, SignInUnreachable
+from orchestrator.domain.proxy import without_sign_in
 from orchestrator.graph.certificates import KeyFiles, KeyPair
 from orchestrator.graph.credentials import ClientCertificate, ClientSecret
 from orchestrator.graph.issuers import IssuedToken, checked
+from orchestrator.graph.peer import issuer_of
+from orchestrator.graph.proxies import REFUSED_HINT, UNREACHABLE_HINT, proxy_for, said_by_proxy
 from orchestrator.graph.refusals import refusal_in
 from orchestrator.graph.sessions import AuthoritySession
 
@@ -157,10 +162,9 @@ def asking(authority: str, session: requests.Session) -> Iterator[None]:
         if (said := _stranger(session)) is not None:
             raise SignInUnreachable(said)
     except requests.exceptions.SSLError as problem:
-        raise SignInUnreachable(
-            f"{authority} shows a certificate that is not trusted. Where a proxy inspects TLS, name its certificates "
-            f"in MUSTER_CA_BUNDLE. ({_short(problem)})"
-        ) from problem
+        raise SignInUnreachable(_untrusted(authority, problem)) from problem
+    except requests.exceptions.ProxyError as problem:
+        raise SignInUnreachable(_kept_away_by_proxy(authority, problem)) from problem
     except (requests.RequestException, MsalError, RuntimeError) as problem:
         said = _stranger(session) or f"{authority} cannot be reached or is unwell: {_short(problem)}"
         raise SignInUnreachable(said) from problem
@@ -178,6 +182,24 @@ def asking(authority: str, session: requests.Session) -> Iterator[None]:
         ) from problem
     finally:
         session.close()
+
+
+def _untrusted(authority: str, problem: requests.exceptions.SSLError) -> str:
+    # Signing in is work of a thread of its own, in which no loop runs.
+    issuer = asyncio.run(issuer_of(authority, proxy_for(authority)))
+    by = f", issued by “{issuer}”" if issuer else ""
+    return (
+        f"{authority} shows a certificate that is not trusted{by}. Where a proxy inspects TLS, name its certificates "
+        f"in MUSTER_CA_BUNDLE. ({_short(problem)})"
+    )
+
+
+def _kept_away_by_proxy(authority: str, problem: requests.exceptions.ProxyError) -> str:
+    proxy = without_sign_in(proxy_for(authority) or "")
+    answered = _TUNNEL.search(str(problem))
+    said = "the proxy cannot be reached" if answered is None else said_by_proxy(int(answered["status"]))
+    hint = UNREACHABLE_HINT if answered is None else REFUSED_HINT
+    return f"{authority} cannot be reached through the proxy {proxy}: {said}. {hint}"
 
 
 def _stranger(session: requests.Session) -> str | None:
@@ -204,4 +226,9 @@ def _seconds(value: object) -> float | None:
 def _short(problem: BaseException) -> str:
     # Around the reason stand the pool, the retries and the whole address.
     reason = getattr(problem.args[0], "reason", None) if problem.args else None
-    return " ".join(str(reason or problem).split())[:200] or type(problem).__name__
+    return " ".join(_CONNECTION.sub("", str(reason or problem)).split())[:200] or type(problem).__name__
+
+
+_CONNECTION = re.compile(r"^\S*Connection\([^)]*\): ")
+"""The object of urllib3 before the reason."""
+_TUNNEL = re.compile(r"Tunnel connection failed: (?P<status>\d{3})")

@@ -9,6 +9,16 @@ from urllib.request import getproxies, proxy_bypass
 from orchestrator.domain.errors import SettingsInvalid
 from orchestrator.domain.proxy import is_excepted, parse_proxy
 
+REFUSED_HINT = "HTTPS_PROXY takes a sign-in too: http://USER:PASSWORD@HOST:PORT. NO_PROXY names exceptions."
+UNREACHABLE_HINT = "Check HTTPS_PROXY; NO_PROXY names the hosts that need no proxy."
+
+
+def said_by_proxy(status: int) -> str:
+    """The answer of a proxy to CONNECT, described as the end of a sentence."""
+    if status == 407:
+        return "the proxy wants a sign-in (HTTP 407)"
+    return f"the proxy made no connection (HTTP {status})"
+
 
 def sign_in_at(proxy: str) -> dict[str, str]:
     """The header that signs in at a proxy whose URL has a user; else none.

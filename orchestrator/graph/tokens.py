@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 NEEDED_PERMISSION = "DeviceManagementManagedDevices.PrivilegedOperations.All"
 """https://learn.microsoft.com/graph/permissions-reference"""
@@ -76,6 +77,27 @@ def is_for(claims: TokenClaims | None, cloud_root: str) -> bool:
     audience = claims.audience.lower().rstrip("/")
     # The id stands for Graph in every cloud, so it fits any root.
     return audience in {_GRAPH_ID, cloud_root.lower().rstrip("/")}
+
+
+def misfit(claims: TokenClaims | None, cloud_root: str, tenant_id: str | None) -> str | None:
+    """The API or the Entra tenant that the token is for instead, as the end of a sentence; None where it fits.
+
+    A tenant that is configured by a domain name, or not at all, is not compared.
+    """
+    if claims is None:
+        return None
+    if not is_for(claims, cloud_root):
+        return f"is for {claims.audience}, another cloud or API: check MUSTER_CLOUD"
+    if _is_other_guid(claims.tenant_id, tenant_id):
+        return f"is for the Entra tenant {claims.tenant_id}, and the settings name {tenant_id}: check MUSTER_TENANT_ID"
+    return None
+
+
+def _is_other_guid(one: str | None, other: str | None) -> bool:
+    try:
+        return one is not None and other is not None and UUID(one) != UUID(other)
+    except ValueError:
+        return False
 
 
 def _payload(token: str) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from httpx_aiohttp import AiohttpTransport
 from orchestrator.domain.call import MayLeave
 from orchestrator.domain.outcome import Deferred, GraphError, Outcome, Uncertain
 from orchestrator.domain.proxy import without_sign_in
-from orchestrator.graph.proxies import proxy_for, sign_in_at
+from orchestrator.graph.proxies import proxy_for, said_by_proxy, sign_in_at
 
 TLS_FAILED = "TlsFailed"
 """The code of a connection whose certificate is not trusted."""
@@ -187,7 +187,7 @@ def _why_not_connected(failure: BaseException, code: str, said: str) -> tuple[st
         if isinstance(cause, ssl.SSLError | aiohttp.ClientConnectorSSLError | aiohttp.ClientConnectorCertificateError):
             return TLS_FAILED, "no trusted connection could be made"
         if isinstance(cause, aiohttp.ClientHttpProxyError):
-            return "ProxyRefused", _said_by_proxy(cause.status)
+            return "ProxyRefused", said_by_proxy(cause.status)
         if isinstance(cause, aiohttp.ClientProxyConnectionError):
             return "ProxyUnreachable", "the proxy cannot be reached"
         if isinstance(cause, socket.gaierror):
@@ -198,19 +198,13 @@ def _why_not_connected(failure: BaseException, code: str, said: str) -> tuple[st
     return code, said
 
 
-def _said_by_proxy(status: int) -> str:
-    if status == 407:
-        return "the proxy wants a sign-in (HTTP 407)"
-    return f"the proxy made no connection (HTTP {status})"
-
-
 def _error(code: str, said: str, failure: BaseException) -> GraphError:
-    detail = " ".join(_TLS_OBJECT.sub("", str(failure)).split())[:200]
+    detail = " ".join(_FOR_PROGRAMS.sub("", str(failure)).split())[:200]
     return GraphError(code, f"{said}: {detail}" if detail else said)
 
 
-_TLS_OBJECT = re.compile(r" ssl:(?:default|True|False|<[^>]*>)")
-"""What aiohttp writes behind a host, and says nothing to people."""
+_FOR_PROGRAMS = re.compile(r" ssl:(?:default|True|False|<[^>]*>)|\b\d{3}, message='.*', url='.*'$")
+"""The parts of aiohttp's messages that say nothing to people, or a status that is said already."""
 
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.SocketTimeoutError)
 _BEFORE_SENDING: tuple[tuple[type[Exception], str, str], ...] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from collections.abc import Mapping
@@ -97,27 +98,34 @@ def settings_file(variables: Mapping[str, str], config_path: Path | None) -> Pat
     return usual if usual.is_file() else None
 
 
+def settings_text(file: Path) -> str:
+    """The text of a settings file; OSError, or UnicodeError where it is neither UTF-8 nor marked as UTF-16."""
+    content = file.read_bytes()
+    # Notepad writes a byte-order mark, which TOML does not know, and Windows PowerShell writes UTF-16.
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
+
+
 def read_settings_file(file: Path) -> Mapping[str, Any]:
     """Returns the content of the settings file."""
     text = ""
     try:
-        # Notepad writes a byte-order mark, which TOML does not know.
-        text = file.read_text(encoding="utf-8-sig")
+        text = settings_text(file)
         return tomllib.loads(text)
     except OSError as problem:
         raise SettingsInvalid(f"The settings file {file} cannot be read: {problem.strerror}.") from problem
     except UnicodeError as problem:
-        raise SettingsInvalid(f"The settings file {file} is not UTF-8.") from problem
+        raise SettingsInvalid(f"The settings file {file} is not UTF-8: save it in that encoding.") from problem
     except tomllib.TOMLDecodeError as problem:
-        raise SettingsInvalid(
-            f"The settings file {file} is no TOML: {problem}.{_of_backslashes(text, problem)}"
-        ) from problem
+        raise SettingsInvalid(f"The settings file {file} is no TOML: {problem}.{_advice(text, problem)}") from problem
 
 
-def _of_backslashes(text: str, problem: tomllib.TOMLDecodeError) -> str:
-    """Returns a corrected line where the bad one holds a Windows path in double quotes; else an empty text."""
+def _advice(text: str, problem: tomllib.TOMLDecodeError) -> str:
+    """Returns the advice for a bad line with a Windows path in double quotes or typographic quotes; else nothing."""
     at, lines = _AT_LINE.search(str(problem)), text.splitlines()
     line = lines[int(at[1]) - 1] if at is not None and 0 < int(at[1]) <= len(lines) else ""
+    if _TYPOGRAPHIC.search(line):
+        return ' Quotes must be straight ones: ".'
     if not _QUOTED_BACKSLASH.search(line):
         return ""
     return (
@@ -170,6 +178,7 @@ def _read_secret(given: Given) -> str:
 
 
 _AT_LINE = re.compile(r"at line (\d+)")
+_TYPOGRAPHIC = re.compile("[\u2018-\u201f]")
 _QUOTED_BACKSLASH = re.compile(r"\"[^\"]*\\")
 _KEPT_AS_IT_IS = frozenset({"client_certificate_password", "notify_webhook_secret"})
 """Secrets that a person chose, in which a quote may be a part."""

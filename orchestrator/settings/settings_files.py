@@ -14,7 +14,7 @@ import platformdirs
 
 from orchestrator.domain.errors import RequestRejected, SettingsInvalid
 from orchestrator.settings.load import load_settings
-from orchestrator.settings.places import CONFIG, FILE_NAME
+from orchestrator.settings.places import CONFIG, FILE_NAME, settings_text
 from orchestrator.settings.template import TEMPLATE
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _change(file: Path, change: Callable[[TOMLDocument], None], variables: Mappi
     target = file.resolve()
     # A file that cannot be read is refused here with the message that every other command prints.
     load_settings(variables, target)
-    document = tomlkit.parse(target.read_text(encoding="utf-8-sig"))
+    document = tomlkit.parse(settings_text(target))
     change(document)
     part = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
     try:

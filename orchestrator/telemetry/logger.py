@@ -79,9 +79,10 @@ class Deferred(logging.Handler):
         set_up_logs(as_json=self._as_json, level=self._level_name)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Let the real handler write the record."""
+        """Let the real handler write the record, unless the levels that came with it leave it out."""
         self.set_up()
-        logging.getLogger().handle(record)
+        if logging.getLogger(record.name).isEnabledFor(record.levelno):
+            logging.getLogger().handle(record)
 
 
 def _deferred() -> Deferred | None:

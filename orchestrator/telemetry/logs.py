@@ -46,8 +46,8 @@ def set_up_logs(*, as_json: bool, level: str) -> None:
             root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
-    for chatty in _CHATTY:
-        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    for name, least in _LEAST.items():
+        logging.getLogger(name).setLevel(max(least, root.level))
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -88,8 +88,12 @@ _SHARED: list[Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
     structlog.processors.StackInfoRenderer(),
 ]
-# Each of their INFO lines would be one line per call.
-_CHATTY = ("httpx", "httpcore", "msal", "urllib3", "asyncio")
+# Each INFO line of the first three would be one line per call. The last two log tracebacks and whole pages of what is
+# raised as well, and reaches people as one sentence.
+_LEAST = {
+    **dict.fromkeys(("httpx", "httpcore", "asyncio"), logging.WARNING),
+    **dict.fromkeys(("msal", "urllib3"), logging.CRITICAL),
+}
 _HIDDEN = "[hidden]"
 _DEEPEST = 6
 _SECRET_NAME = re.compile(

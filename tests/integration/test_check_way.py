@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,24 +22,12 @@ from orchestrator.usecases.operations.check_way import check_way
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, devices_csv
 from tests.support.clock import START, ManualClock
+from tests.support.tcp_proxy import a_proxy
 from tests.support.tls import make_authority
 
 pytestmark = pytest.mark.enable_socket
 
-
-@asynccontextmanager
-async def a_proxy(answer: bytes) -> AsyncIterator[str]:
-    """A proxy that gives this answer to whatever it is asked."""
-
-    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
-
-    async with await asyncio.start_server(say, "127.0.0.1", 0) as server:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+OTHER_TENANT = "99999999-9999-4999-8999-999999999999"
 
 
 async def test_a_graph_that_answers_is_reached_and_no_device_is_called(sqlite_url: str) -> None:
@@ -106,6 +91,20 @@ async def test_a_token_that_has_expired_is_bad_input(sqlite_url: str) -> None:
         an_app(sqlite_url, url, token=f"Bearer {token}", clock=ManualClock(auto=True)) as app,
     ):
         with pytest.raises(SettingsInvalid, match="expired"):
+            await check_way(app, "default")
+
+
+@pytest.mark.parametrize(
+    ("claims", "says"),
+    [
+        ({"aud": "https://management.azure.com"}, "is for https://management.azure.com, another cloud or API"),
+        ({"tid": OTHER_TENANT}, f"is for the Entra tenant {OTHER_TENANT}, and the settings name"),
+    ],
+)
+async def test_a_token_for_something_else_is_bad_input(sqlite_url: str, claims: dict[str, str], says: str) -> None:
+    token = jwt.encode(claims, "key" * 12)
+    async with serve(SimulatedGraph(None)) as url, an_app(sqlite_url, url, token=token) as app:
+        with pytest.raises(SettingsInvalid, match=says):
             await check_way(app, "default")
 
 

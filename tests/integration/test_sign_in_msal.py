@@ -37,6 +37,7 @@ from orchestrator.simulator.issuing import Registration
 from orchestrator.simulator.serving import Tls, serve_in_thread
 from tests.support.certificates import a_key_pair
 from tests.support.clock import ManualClock
+from tests.support.tcp_proxy import a_proxy
 from tests.support.tls import Authority, make_authority
 
 pytestmark = pytest.mark.enable_socket
@@ -326,6 +327,30 @@ async def test_an_authority_without_tls_is_named_and_hints_at_no_tenant(clock: M
     with pytest.raises(SignInUnreachable, match="must be https://") as refusal:
         await maker(ClientSecret(fixed("any"))).token()
     assert "TENANT" not in str(refusal.value)
+
+
+async def test_a_certificate_that_is_not_trusted_is_told_with_its_issuer(
+    url: str, strangers: Authority, clock: ManualClock
+) -> None:
+    maker = SignInMaker(url, trust_in(strangers.bundle), clock)
+
+    with pytest.raises(SignInUnreachable, match="issued by “trustme"):
+        await maker(ClientSecret(fixed("any"))).token()
+
+
+@pytest.mark.parametrize(("status", "said"), [(407, "wants a sign-in"), (403, "made no connection")])
+async def test_a_proxy_that_keeps_a_sign_in_away_is_named(
+    url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, status: int, said: str
+) -> None:
+    async with a_proxy(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:secret@{proxy}")
+        monkeypatch.setenv("NO_PROXY", "")
+        maker = SignInMaker(url, trust_in(None), clock)
+
+        with pytest.raises(
+            SignInUnreachable, match=rf"through the proxy http://{proxy}: the proxy {said} \(HTTP {status}"
+        ):
+            await maker(ClientSecret(fixed("any"))).token()
 
 
 async def test_only_the_certificates_we_were_given_are_trusted(

@@ -119,7 +119,8 @@ def _connect(http: Http, graph_url: str, token: str, clock: Clock) -> Callable[[
             trust=trust_in(None),
             clock=clock,
         )
-        return TenantConnection(GraphClient(http, sign_in, graph_url, "muster/test", clock), sign_in, addresses.root)
+        client = GraphClient(http, sign_in, graph_url, "muster/test", clock)
+        return TenantConnection(client, sign_in, addresses.root, "11111111-1111-4111-8111-111111111111")
 
     return connect
 

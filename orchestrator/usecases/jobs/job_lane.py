@@ -68,8 +68,8 @@ def refuse_other_tenant(app: App, job: Job) -> None:
 
 async def _refuse_unfit_token(app: App, job: Job) -> None:
     view = await (await app.connect(app.tenant(job.tenant))).token_view()
-    if not view.audience_fits:
-        raise SignInRefused(f"The token of tenant {job.tenant!r} is for {view.audience}, another cloud or API.")
+    if view.misfit is not None:
+        raise SignInRefused(f"The token of tenant {job.tenant!r} {view.misfit}.")
     if view.permission is Permission.MISSING:
         raise PermissionMissing(
             f"The token of tenant {job.tenant!r} lacks the permission for these actions, so job {job.id} stays where "

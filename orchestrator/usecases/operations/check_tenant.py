@@ -32,7 +32,7 @@ class TenantCheck:
 
     tenant: Tenant
     permission: Permission
-    audience_fits: bool
+    fits: bool
     facts: tuple[tuple[str, str], ...]
     advice: tuple[str, ...]
     is_expired: bool = False
@@ -41,7 +41,7 @@ class TenantCheck:
     @property
     def is_usable(self) -> bool:
         """Whether nothing that can be read speaks against calling."""
-        return self.permission is not Permission.MISSING and self.audience_fits and not self.is_expired
+        return self.permission is not Permission.MISSING and self.fits and not self.is_expired
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ async def check_tenant(app: App, name: str, way: WayCheck | None = None) -> Tena
         advice = ("The token has expired: fetch another, or let Muster sign in by itself.", *advice)
     facts = (*_facts(tenant, view), ("way to Graph", way.detail))
     unreachable = None if way.ok else way.detail
-    return TenantCheck(tenant, view.permission, view.audience_fits, facts, advice, is_expired, unreachable)
+    return TenantCheck(tenant, view.permission, view.misfit is None, facts, advice, is_expired, unreachable)
 
 
 async def check_tenants(app: App, names: Sequence[str]) -> dict[str, TenantCheck | MusterError]:
@@ -115,8 +115,8 @@ def _facts(tenant: Tenant, view: TokenView) -> tuple[tuple[str, str], ...]:
 
 def _advice(tenant: Tenant, view: TokenView) -> tuple[str, ...]:
     advice = []
-    if not view.audience_fits:
-        advice.append(f"The token is for {view.audience}, not for {tenant.root}: check MUSTER_CLOUD.")
+    if view.misfit is not None:
+        advice.append(f"The token {view.misfit}.")
     if view.permission is Permission.MISSING:
         advice.append(
             f"The token lacks {NEEDED}. Add it to the app's API permissions (Microsoft Graph, application) and grant "

@@ -42,6 +42,8 @@ async def _check_token(app: App, connection: Connection, tenant_name: str) -> No
         raise SettingsInvalid(f"Tenant {tenant_name!r}: {problem}") from problem
     except SignInRefused:
         return
+    if view.misfit is not None:
+        raise SettingsInvalid(f"The access token of tenant {tenant_name!r} {view.misfit}.")
     if view.expires_at is not None and view.expires_at + _SKEW <= app.clock.now():
         raise SettingsInvalid(
             f"The access token of tenant {tenant_name!r} expired at {view.expires_at:%Y-%m-%d %H:%M} UTC. Fetch "

@@ -18,6 +18,8 @@ from orchestrator.domain.zones import zone_of
         ("Eastern Standard Time", "America/New_York"),
         ("AUS Eastern Standard Time", "Australia/Sydney"),
         ("Nepal Standard Time", "Asia/Kathmandu"),
+        ("europe/berlin", "Europe/Berlin"),
+        ('"Europe/Berlin"', "Europe/Berlin"),
         # A name of both: IANA's meaning counts.
         ("UTC", "UTC"),
     ],

@@ -6,7 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator.graph.tokens import NEEDED_PERMISSION, Permission, TokenClaims, is_for, permission, read_claims
+from orchestrator.graph.tokens import (
+    NEEDED_PERMISSION,
+    Permission,
+    TokenClaims,
+    is_for,
+    misfit,
+    permission,
+    read_claims,
+)
 
 GLOBAL = "https://graph.microsoft.com"
 
@@ -80,3 +88,21 @@ def test_the_needed_permission_is_there_or_not(claims: TokenClaims, expected: Pe
 )
 def test_a_token_for_another_cloud_does_not_fit(audience: str | None, fits: bool) -> None:  # noqa: FBT001 - a table
     assert is_for(TokenClaims(audience=audience), GLOBAL) is fits
+
+
+@pytest.mark.parametrize(
+    ("of_token", "configured", "fits"),
+    [
+        ("7b1c1f0e-0000-4000-8000-000000000001", "7B1C1F0E-0000-4000-8000-000000000001", True),
+        ("7b1c1f0e-0000-4000-8000-000000000001", "7b1c1f0e-0000-4000-8000-000000000002", False),
+        ("7b1c1f0e-0000-4000-8000-000000000001", "contoso.onmicrosoft.com", True),
+        ("7b1c1f0e-0000-4000-8000-000000000001", None, True),
+        (None, "7b1c1f0e-0000-4000-8000-000000000001", True),
+    ],
+)
+def test_a_token_of_another_tenant_does_not_fit(
+    of_token: str | None,
+    configured: str | None,
+    fits: bool,  # noqa: FBT001 - a table
+) -> None:
+    assert (misfit(TokenClaims(tenant_id=of_token), GLOBAL, configured) is None) is fits

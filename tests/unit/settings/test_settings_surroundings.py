@@ -98,3 +98,23 @@ def test_a_folder_or_nothing_where_a_bundle_should_be_is_refused(tmp_path: Path)
     for place in (tmp_path, tmp_path / "missing.pem"):
         with pytest.raises(SettingsInvalid, match="MUSTER_CA_BUNDLE"):
             trust_in(place)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
+def test_a_settings_file_may_be_in_any_encoding_that_windows_writes(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "muster.toml"
+    file.write_bytes('log_level = "error" # größer\r\n'.encode(encoding))
+
+    assert load_settings({}, file).log_level == "error"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [("write_limit = “7/20s”\n".encode(), "straight"), ("# größer\n".encode("cp1252"), "not UTF-8: save")],
+)
+def test_a_settings_file_that_cannot_be_read_says_how_to_mend_it(tmp_path: Path, content: bytes, says: str) -> None:
+    file = tmp_path / "muster.toml"
+    file.write_bytes(content)
+
+    with pytest.raises(SettingsInvalid, match=says):
+        load_settings({}, file)

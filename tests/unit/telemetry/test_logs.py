@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from orchestrator.telemetry.logger import defer_logs
 from orchestrator.telemetry.logs import redact, set_up_logs
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL2dyYXBoIn0.c2lnbmF0dXJl"
@@ -122,3 +123,20 @@ def test_what_is_nested_without_end_is_cut_off() -> None:
     shown = redact(None, "info", dict(endless))
 
     assert json.dumps(shown).count('"event": "a"') == 7
+
+
+def test_a_page_that_the_sign_in_library_logs_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    defer_logs(as_json=False, level="warning")
+
+    try:
+        json.loads("<html>Portal</html>")
+    except ValueError:
+        logging.getLogger("msal.oauth2cli.oauth2").exception("Token response is not in json format: <html>Portal")
+    logging.getLogger("urllib3.connectionpool").warning("Retrying after connection broken by ProxyError")
+    logging.getLogger("orchestrator.any").warning("shown")
+
+    said = capsys.readouterr().err
+    assert "shown" in said
+    assert "Portal" not in said
+    assert "Traceback" not in said
+    assert "ProxyError" not in said
