@@ -173,13 +173,17 @@ def _facts_of(upload: Upload, parts: WebContext, preview: Preview) -> Facts:
     """Returns the facts that a verdict is bound to; the reason and the name of the job are none."""
     form = upload.form
     options = form.model_dump(mode="json", exclude={"action", "via", "tenant", "name", "reason"})
-    given = [f"{name} {value}" for name, value in options.items() if value != _DEFAULTS.get(name)]
+    given = [
+        name.replace("_", " ") + ("" if value is True else f" {value}")
+        for name, value in options.items()
+        if value != _DEFAULTS.get(name)
+    ]
     return {
         "the action": form.action.value,
         "the device list": f"{upload.file_name or 'a list without a name'} ({preview.sha256[:16]})",
         "the way of addressing": form.via.value,
         "the tenant": form.tenant or parts.settings.usual_tenant,
-        "the options": ", ".join(given) or "none",
+        "the set of options": ", ".join(given) or "none",
         "the number of devices": preview.good,
     }
 

@@ -22,7 +22,8 @@ def _place_of(found: re.Match[str]) -> str:
     for length in range(len(words), 0, -1):
         place = _PLACES.get(" ".join(words[:length]))
         if place is not None:
-            return place
+            begins = found.start() == 0 or found.string[: found.start()].endswith((". ", "! ", "? "))
+            return place[0].upper() + place[1:] if begins else place
     return f"the command {found['command']}" if words[:1] != ["muster"] else found["command"]
 
 

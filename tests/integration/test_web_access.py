@@ -513,8 +513,8 @@ async def test_what_is_submitted_is_what_was_judged(service: Service) -> None:
     listed = devices_csv(11)
     differs: dict[str, tuple[dict[str, str], bytes]] = {
         "the action was fullScan and is quickScan": ({"action": "quickScan"}, listed),
-        "the options was none and is only_eligible True": ({"onlyEligible": "true"}, listed),
-        "the options was none and is canary 1": ({"canary": "1"}, listed),
+        "the set of options was none and is only eligible": ({"onlyEligible": "true"}, listed),
+        "the set of options was none and is canary 1": ({"canary": "1"}, listed),
         "the way of addressing was managedDevices and is comanagedDevices": ({"via": "comanagedDevices"}, listed),
         "the device list was list.csv": ({}, devices_csv(11, seed=2)),
         "the number of devices was 11 and is 12": ({}, devices_csv(12)),

@@ -18,7 +18,10 @@ def test_no_hint_names_an_option_or_a_command_in_backticks() -> None:
     ("text", "words"),
     [
         ("Mend the file, or take the good rows with --skip-invalid.", "Mend the file, or take the good rows."),
-        ("There is no job 'x'. `muster job list` shows the jobs there are.", "the page Jobs shows the jobs there are."),
+        (
+            "There is no job 'x'. `muster job list` shows the jobs there are.",
+            "'x'. The page Jobs shows the jobs there are.",
+        ),
         (
             "--jitter may take a job beyond its window",
             "“Random delay of the start, at most” may take a job beyond its window",
