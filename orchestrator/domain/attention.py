@@ -27,6 +27,7 @@ class AttentionKind(StrEnum):
     SCHEDULE_SET_ASIDE = "scheduleSetAside"
     CREDENTIAL_ENDS = "credentialEnds"
     INVENTORY_STALE = "inventoryStale"
+    INVENTORY_WAITS = "inventoryWaits"
 
 
 class Severity(StrEnum):
@@ -59,6 +60,7 @@ class RemedyKind(StrEnum):
     START_CLOCK = "startClock"
     RENEW_CREDENTIAL = "renewCredential"
     REFRESH_INVENTORY = "refreshInventory"
+    ACCEPT_INVENTORY = "acceptInventory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +155,15 @@ class CredentialFacts:
 
 @dataclass(frozen=True, slots=True)
 class InventoryFacts:
-    """When the inventory of a tenant was read, and up to which age names are matched by it."""
+    """When the inventory of a tenant was read, and up to which age names are matched by it.
+
+    `waits_since` is when another one was read that a person has to accept; None where none waits.
+    """
 
     tenant: str
     read_at: datetime
     max_age: timedelta
+    waits_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,22 @@ def _of_credential(credential: CredentialFacts, now: datetime) -> Iterator[Atten
 
 
 def _of_inventory(inventory: InventoryFacts, now: datetime) -> Iterator[AttentionItem]:
+    if inventory.waits_since is not None:
+        yield AttentionItem(
+            AttentionKind.INVENTORY_WAITS,
+            Severity.WARNING,
+            SubjectKind.INVENTORY,
+            inventory.tenant,
+            f"A refreshed inventory of tenant {inventory.tenant} would remove more than a tenth of its devices, and "
+            "waits to be accepted.",
+            inventory.waits_since,
+            Remedy(
+                RemedyKind.ACCEPT_INVENTORY,
+                "Look at the inventory",
+                f"muster inventory refresh --tenant {inventory.tenant} --accept",
+            ),
+            tenant=inventory.tenant,
+        )
     age = now - inventory.read_at
     if age <= inventory.max_age:
         return

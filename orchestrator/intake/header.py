@@ -25,6 +25,7 @@ from orchestrator.intake.eligibility import Eligibility
 from orchestrator.intake.id_signs import refuse_group_template, refuse_unlike_ids
 from orchestrator.intake.identifiers import (
     HOW_TO_MATCH,
+    HOW_TO_NAME,
     IdentifierColumn,
     bare_identifier,
     identifier_columns,
@@ -170,8 +171,11 @@ def _layout(expected: Expected, ids: IdColumns, width: int, named: tuple[Identif
 
 def _with_hint(failed: IntakeFailed, names: Sequence[str], expected: Expected) -> IntakeFailed:
     """The refusal, with how such a list could be matched where it names devices by something else than an id."""
-    if expected.has_inventory or len(expected.via.columns) > 1 or expected.column is not None:
+    if len(expected.via.columns) > 1 or expected.column is not None:
         return failed
+    if expected.has_inventory:
+        no_ids = not has_id_column(names) and expected.match is None
+        return IntakeFailed(f"{failed} {HOW_TO_NAME}") if no_ids else failed
     if not has_id_column(names) and (names_a_device(names) or len(trimmed(names)) == 1):
         return IntakeFailed(f"{failed} {HOW_TO_MATCH}")
     return failed

@@ -14,6 +14,8 @@ HOW_TO_MATCH = (
     "refresh` reads it from Graph, `muster inventory import FILE` from the admin center's *All devices* export."
 )
 
+HOW_TO_NAME = "If a column holds names or serial numbers, say which: `--match name --column NAME`, or `--match serial`."
+
 
 @dataclass(frozen=True, slots=True)
 class IdentifierColumn:

@@ -58,10 +58,13 @@ class BackgroundRefreshes:
 
     async def close(self) -> None:
         """Interrupt what runs; the inventories before stay in force."""
-        tasks = [*self._tasks.values()]
-        for task in tasks:
+        for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.finished()
+
+    async def finished(self) -> None:
+        """Wait until nothing runs here."""
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def _refresh(self, app: App, tenant_name: str, by: Actor, reason: str | None) -> None:
         def say(step: str) -> None:

@@ -59,6 +59,7 @@ _SIGNS = {
     AttentionKind.SCHEDULE_SET_ASIDE: "calendar-clock",
     AttentionKind.CREDENTIAL_ENDS: "shield-alert",
     AttentionKind.INVENTORY_STALE: "database",
+    AttentionKind.INVENTORY_WAITS: "database",
 }
 _PLACES = {
     RemedyKind.LIFT_STOP: "/halt",
@@ -71,4 +72,5 @@ _PLACES = {
     RemedyKind.RESUME_SCHEDULE: "/schedules/{subject}#resume",
     RemedyKind.RENEW_CREDENTIAL: "/lanes",
     RemedyKind.REFRESH_INVENTORY: "/inventory",
+    RemedyKind.ACCEPT_INVENTORY: "/inventory",
 }

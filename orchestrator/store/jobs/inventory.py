@@ -143,10 +143,10 @@ class Inventories:
         query = select(InventoryRow.tenant, InventoryRow.read_at).where(InventoryRow.status == "current")
         return {row.tenant: row.read_at for row in await self._connection.execute(query)}
 
-    async def pending_tenants(self) -> frozenset[str]:
-        """The tenants that have an inventory that waits to be accepted; one statement."""
-        query = select(InventoryRow.tenant).where(InventoryRow.status == "pending")
-        return frozenset((await self._connection.execute(query)).scalars())
+    async def waiting_since(self) -> dict[str, datetime]:
+        """When the inventory that waits to be accepted was read, by tenant; one statement."""
+        query = select(InventoryRow.tenant, InventoryRow.read_at).where(InventoryRow.status == "pending")
+        return {row.tenant: row.read_at for row in await self._connection.execute(query)}
 
     async def pending(self, tenant: str) -> Inventory | None:
         """The inventory that waits to be accepted; None where there is none."""

@@ -50,7 +50,7 @@ async def list_attention(app: App, running: Sequence[JobView] | None = None) -> 
             schedules=await _schedules(tx, schedules),
             idle=_idle_work(app, running),
             credentials=app.credential_ends(),
-            inventories=_inventories(app, await tx.inventories.read_times()),
+            inventories=_inventories(app, await tx.inventories.read_times(), await tx.inventories.waiting_since()),
             clock_command="muster serve" if isinstance(app.queue, NoQueue) else "muster clock",
             acknowledged=await tx.attention.acknowledged(),
         )
@@ -193,9 +193,11 @@ def _carries_over(rules: Rules | None) -> bool:
     return rules is not None and rules.carry_over
 
 
-def _inventories(app: App, read_at: Mapping[str, datetime]) -> list[InventoryFacts]:
+def _inventories(
+    app: App, read_at: Mapping[str, datetime], waiting_since: Mapping[str, datetime]
+) -> list[InventoryFacts]:
     return [
-        InventoryFacts(name, read_at[tenant.directory], app.inventory_max_age)
+        InventoryFacts(name, read_at[tenant.directory], app.inventory_max_age, waiting_since.get(tenant.directory))
         for name, tenant in sorted(app.tenants.items())
         if tenant.directory in read_at
     ]

@@ -27,7 +27,7 @@ async def tell_of_inventories(app: App) -> None:
     async with app.store.reading() as tx:
         now = await tx.now()
         read_times = await tx.inventories.read_times()
-        waiting = await tx.inventories.pending_tenants()
+        waiting = await tx.inventories.waiting_since()
         for tenant in app.tenants.values():
             read_at = read_times.get(tenant.directory)
             if read_at is not None and (notice := _of_age(tenant, now - read_at, read_at, app.inventory_max_age)):

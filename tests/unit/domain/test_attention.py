@@ -163,7 +163,7 @@ def test_what_concerns_the_whole_installation_comes_first() -> None:
         idle=IdleWork(1, 1, NOW - HOUR, "muster serve"),
         inventories=[
             InventoryFacts("default", NOW - 8 * 24 * HOUR, timedelta(days=7)),
-            InventoryFacts("other", NOW - 6 * 24 * HOUR, timedelta(days=7)),
+            InventoryFacts("other", NOW - 6 * 24 * HOUR, timedelta(days=7), waits_since=NOW - HOUR),
         ],
     )
 
@@ -174,6 +174,7 @@ def test_what_concerns_the_whole_installation_comes_first() -> None:
         "noWorker:workers",
         "jobStopped:bcdfghjkmnpq",
         "inventoryStale:default",
+        "inventoryWaits:other",
     ]
     assert items[1].sentence == "No process works: 1 device of 1 job waits."
 

@@ -61,6 +61,7 @@ def test_a_name_stands_for_one_device_or_for_a_reason(
     [
         (Identifier.NAME, " BER-LT-0412\u00a0", "ber-lt-0412"),
         (Identifier.NAME, "\u200bSTRASSE", "strasse"),
+        (Identifier.NAME, "MU\u0308NCHEN-01", "m\u00fcnchen-01"),
         (Identifier.NAME, "  ", None),
         (Identifier.SERIAL, "5CG1234XYZ ", "5cg1234xyz"),
         (Identifier.SERIAL, "To be filled by O.E.M.", None),

@@ -116,3 +116,8 @@ def test_a_selection_says_by_what_each_device_was_found() -> None:
     [row] = [row for page in devices.pages() for row in page.rows]
 
     assert (devices.columns, row.cells, row.matched_by, row.name) == ((), (), "where", "PC-1")
+
+
+def test_a_list_under_headers_of_another_language_says_how_its_names_are_matched() -> None:
+    with pytest.raises(IntakeFailed, match="--match name --column NAME"):
+        opened("Gerätename;Ort\nBER-1;Berlin\n")
