@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import time
 from collections import deque
@@ -28,6 +29,12 @@ LOOK = 0.5
 
 _EVERY = 5.0
 """Seconds between two lines where there is no terminal."""
+
+
+SLOWER = "Calls end more slowly than the limit allows: Graph's answers, or this machine, take longer."
+
+_JUDGED, _ENOUGH = 10.0, 40
+"""The last seconds by which a job is found slow, and the devices that the forecast lets end in them at least."""
 
 
 class Progress(Protocol):
@@ -66,6 +73,34 @@ class Rate:
             self._seen.popleft()
         since, before = self._seen[0]
         return (settled - before) / (instant - since) if instant > since else None
+
+
+class Slowness:
+    """Finds a job that goes more slowly than its lane allows while nothing holds it back; a pause starts it anew.
+
+    The forecast knows the lane's pace alone. Slow answers and a busy machine show in the rate of late.
+    """
+
+    def __init__(self) -> None:
+        self._rate, self._since = Rate(_JUDGED), 0.0
+
+    def seconds_left(self, instant: float, tally: Tally, forecast: float | None, *, is_held: bool) -> float | None:
+        """The time left at the rate of late, infinite where nothing ends; None while the forecast may hold."""
+        if is_held:
+            self._rate, self._since = Rate(_JUDGED), instant
+        rate, left = self._rate.after(instant, tally.settled), tally.waiting + tally.sending
+        if rate is None or not forecast:
+            return None
+        # A few calls, or an envelope of 20, come in lumps.
+        expected = left / forecast * min(instant - self._since, _JUDGED)
+        by_rate = left / rate if rate else math.inf
+        return by_rate if expected >= _ENOUGH and by_rate > 1.5 * forecast + 1.0 else None
+
+    def of(self, instant: float, view: JobView) -> float | None:
+        """The same of a job as it is shown."""
+        cause = view.waiting_for
+        is_held = view.status != "running" or not (cause is None or cause.kind == "adapted")
+        return self.seconds_left(instant, view.tally, view.seconds_left, is_held=is_held)
 
 
 class Reasons:
@@ -115,15 +150,19 @@ def pace(tally: Tally, rate: float | None, seconds_left: float | None) -> str:
     if seconds_left is None and rate:
         seconds_left = left / rate
     speed = f"{rate:.1f}/s" if rate else ""
-    return ", ".join(part for part in (speed, f"{span(seconds_left)} left" if seconds_left is not None else "") if part)
+    time_left = "" if seconds_left is None or seconds_left == math.inf else f"{span(seconds_left)} left"
+    return ", ".join(part for part in (speed, time_left) if part)
 
 
-def pace_of(view: JobView, rate: float | None) -> str:
-    """Returns the pace of a job as text; without the time left while an outage makes it unknown."""
+def pace_of(view: JobView, rate: float | None, slow: float | None = None) -> str:
+    """Returns the pace of a job as text; without the time left while an outage makes it unknown.
+
+    `slow` is the time left by `Slowness`, where that is longer than the forecast.
+    """
     cause = view.waiting_for
     if cause is not None and cause.kind.has_no_forecast:
         return "waiting" if view.tally.waiting else ""
-    return pace(view.tally, rate, view.seconds_left)
+    return pace(view.tally, rate, view.seconds_left if slow is None else slow)
 
 
 def waits_for(view: JobView) -> str | None:
@@ -178,6 +217,7 @@ class _Lines:
         self._said_at = time.monotonic()
         self._status = ""
         self._reasons = Reasons()
+        self._slowness = Slowness()
 
     def show_unseen(self, reason: str) -> None:
         """Say that it cannot be seen, once."""
@@ -187,12 +227,13 @@ class _Lines:
         """Say it if there is something to say."""
         now = time.monotonic()
         rate = self._rate.after(now, view.tally.settled)
-        kind = "" if view.waiting_for is None else view.waiting_for.kind.value
-        self._say_reason(kind, waits_for(view))
+        slow = self._slowness.of(now, view)
+        kind = "slow" if view.waiting_for is None else view.waiting_for.kind.value
+        self._say_reason(kind, waits_for(view) or (None if slow is None else SLOWER))
         if view.status == self._status and now - self._said_at < _EVERY:
             return
         self._said_at, self._status = now, view.status
-        parts = (f"{view.status}: {standing(view.tally)}", pace_of(view, rate))
+        parts = (f"{view.status}: {standing(view.tally)}", pace_of(view, rate, slow))
         click.echo(self._label + "; ".join(part for part in parts if part), err=True)
 
     def _say_reason(self, kind: str, reason: str | None) -> None:
@@ -205,7 +246,7 @@ class _Live:
 
     def __init__(self, draw: Callable[[Any], None], name: str) -> None:
         self._draw, self._name = draw, name
-        self._rate = Rate()
+        self._rate, self._slowness = Rate(), Slowness()
         self._shown: tuple[Any, ...] = ()
 
     def show(self, view: JobView) -> None:
@@ -216,7 +257,8 @@ class _Live:
         from rich.text import Text
 
         tally = view.tally
-        rate = self._rate.after(time.monotonic(), tally.settled)
+        now = time.monotonic()
+        rate, slow = self._rate.after(now, tally.settled), self._slowness.of(now, view)
         top = Table.grid(padding=(0, 1))
         share = tally.called / tally.total if tally.total else 0.0
         bar = ProgressBar(total=max(1, tally.total), completed=tally.called, width=40)
@@ -225,7 +267,7 @@ class _Live:
             bar,
             Text(f"{share:4.0%}"),
             Text(f"{tally.called:,} of {tally.total:,}"),
-            Text(pace_of(view, rate), style="dim"),
+            Text(pace_of(view, rate, slow), style="dim"),
         )
         counts = Text.assemble(
             (f"{tally.accepted:,} accepted", "green"),
@@ -238,7 +280,7 @@ class _Live:
         )
         if view.status not in {"running", "finished"}:
             counts.append(f"  {view.status}", style="yellow")
-        reason = waits_for(view)
+        reason = waits_for(view) or (None if slow is None else SLOWER)
         self._shown = (top, counts)
         self._draw(Group(top, counts, *([Text(shown(reason), style="yellow")] if reason else [])))
 

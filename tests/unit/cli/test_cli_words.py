@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.cli.invocation import actor
 from orchestrator.cli.jobs import words_of
-from orchestrator.cli.progress import Rate, Reasons, pace, standing
+from orchestrator.cli.progress import Rate, Reasons, Slowness, pace, standing
 from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import asks_above
 from orchestrator.domain.errors import RequestRejected
@@ -54,6 +54,30 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
     rates = [rate.after(instant, settled) for instant, settled in ((0, 0), (5, 50), (10, 100), (20, 100), (30, 100))]
 
     assert rates == [None, 10.0, 10.0, 0.0, 0.0]
+
+
+def test_a_job_that_goes_more_slowly_than_its_lane_allows_is_found_and_its_time_left_is_that_of_its_rate() -> None:
+    slowness = Slowness()
+
+    # The lane allows 100 a second, and 30 end.
+    left = [
+        slowness.seconds_left(at, Tally(accepted=30 * at, waiting=900 - 30 * at), 9 - 0.3 * at, is_held=False)
+        for at in range(6)
+    ]
+
+    assert left == [None, *(pytest.approx(30 - at) for at in range(1, 6))]
+
+
+def test_a_pause_makes_no_job_slow_and_the_pace_of_the_lane_neither() -> None:
+    slowness = Slowness()
+    paced = [slowness.seconds_left(at, Tally(accepted=100 * at, waiting=900), 9, is_held=False) for at in range(4)]
+    held = [slowness.seconds_left(at, Tally(accepted=300, waiting=900), 9, is_held=True) for at in range(4, 8)]
+    again = [
+        slowness.seconds_left(at, Tally(accepted=300 + 90 * (at - 7), waiting=900), 9, is_held=False)
+        for at in range(8, 12)
+    ]
+
+    assert {*paced, *held, *again} == {None}
 
 
 @pytest.mark.parametrize(
