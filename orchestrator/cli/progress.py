@@ -33,8 +33,11 @@ _EVERY = 5.0
 
 SLOWER = "Calls end more slowly than the limit allows: Graph's answers, or this machine, take longer."
 
-_JUDGED, _ENOUGH = 10.0, 40
-"""The last seconds by which a job is found slow, and the devices that the forecast lets end in them at least."""
+_JUDGED, _LEAST, _ENOUGH = 10.0, 3.0, 40
+"""The last seconds by which a job is found slow, at least so many, and the devices that the forecast lets end in them.
+
+A job begins with few calls, until Graph has answered the first.
+"""
 
 
 class Progress(Protocol):
@@ -82,17 +85,18 @@ class Slowness:
     """
 
     def __init__(self) -> None:
-        self._rate, self._since = Rate(_JUDGED), 0.0
+        self._rate, self._since = Rate(_JUDGED), math.inf
 
     def seconds_left(self, instant: float, tally: Tally, forecast: float | None, *, is_held: bool) -> float | None:
         """The time left at the rate of late, infinite where nothing ends; None while the forecast may hold."""
-        if is_held:
+        if is_held or self._since == math.inf:
             self._rate, self._since = Rate(_JUDGED), instant
         rate, left = self._rate.after(instant, tally.settled), tally.waiting + tally.sending
-        if rate is None or not forecast:
+        open_for = min(instant - self._since, _JUDGED)
+        if rate is None or not forecast or open_for < _LEAST:
             return None
         # A few calls, or an envelope of 20, come in lumps.
-        expected = left / forecast * min(instant - self._since, _JUDGED)
+        expected = left / forecast * open_for
         by_rate = left / rate if rate else math.inf
         return by_rate if expected >= _ENOUGH and by_rate > 1.5 * forecast + 1.0 else None
 
