@@ -9,13 +9,15 @@ from fastapi import APIRouter, Query, Request, Response
 from orchestrator.api.access import Operator, Viewer
 from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.problems import created, problem_responses
-from orchestrator.api.schemas import ImportedList, SavedList, SavedLists, WhyRemoved
+from orchestrator.api.schemas import ImportedList, ListChanges, SavedList, SavedLists, WhyRemoved
+from orchestrator.http.list_download import Version, list_download
 from orchestrator.http.list_upload import list_received, list_schema
 from orchestrator.http.uploads import FIELDS_ROOM
 from orchestrator.http.web_context import Parts, TheApp
+from orchestrator.usecases.lists.compare_versions import compare_versions
 from orchestrator.usecases.lists.describe_lists import describe_list, list_lists, remove_list
 from orchestrator.usecases.lists.import_list import import_list
-from orchestrator.usecases.lists.list_json import list_object
+from orchestrator.usecases.lists.list_json import changes_object, list_object
 
 _Force = Annotated[bool, Query(description="Remove it although schedules need it; each is set aside when it is due.")]
 
@@ -35,6 +37,24 @@ def list_routes(max_bytes: int) -> APIRouter:
         view = await describe_list(app, name)
         versions = [*map(list_object, view.versions)]
         return SavedList.model_validate({**versions[0], "versions": versions, "schedules": list(view.schedules)})
+
+    @routes.get("/{name}/devices.csv", responses=problem_responses(404, 409))
+    async def devices(app: TheApp, _: Viewer, name: str, version: Version | None = None) -> Response:
+        """The devices of a version as CSV, each with its row as it was imported; the last ten versions are kept."""
+        return await list_download(app, name, version)
+
+    @routes.get("/{name}/changes", responses=problem_responses(404, 409))
+    async def changes(
+        parts: Parts,
+        _: Viewer,
+        name: str,
+        earlier: Annotated[int, Query(alias="from", ge=1, lt=2**31, description="The earlier version.")],
+        later: Annotated[int, Query(alias="to", ge=1, lt=2**31, description="The later version.")],
+    ) -> ListChanges:
+        """How one version differs from another: counts, and the first 200 devices of each kind."""
+        tenant = parts.settings.usual_tenant if parts.settings.tenants else None
+        found = await compare_versions(parts.app, name, earlier, later, tenant=tenant)
+        return ListChanges.model_validate(changes_object(found))
 
     @routes.post(
         "",

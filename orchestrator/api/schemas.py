@@ -641,6 +641,25 @@ class SavedLists(JsonModel):
     items: list[ListFacts]
 
 
+class ListedDevice(JsonModel):
+    """A device of a saved list by its ids, with its name where the inventory knows one."""
+
+    device: str
+    name: str | None
+
+
+class ListChanges(JsonModel):
+    """How a version of a list differs from another one; of many devices the first 200 are named."""
+
+    earlier: ListFacts
+    later: ListFacts
+    added: int
+    removed: int
+    same: int
+    added_devices: list[ListedDevice]
+    removed_devices: list[ListedDevice]
+
+
 class SavedList(ListFacts):
     """One list: how it stands, its versions, and who refers to it."""
 

@@ -54,12 +54,18 @@ def parse_condition(text: str) -> Condition:
     return condition
 
 
+def field_names() -> tuple[str, ...]:
+    """The fields that a condition may name, the most used first."""
+    return tuple(_FIELDS)
+
+
 def fits(device: InventoryDevice, conditions: Iterable[Condition], now: datetime) -> bool:
     """Whether all conditions hold for the device."""
     return all(condition.holds(device, now) for condition in conditions)
 
 
 LAST_CONTACT = "last-contact"
+OPERATORS = ("=", "!=", "<", ">")
 
 
 def _refuse_bad_time(condition: Condition) -> None:

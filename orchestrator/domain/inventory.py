@@ -103,6 +103,15 @@ class Ambiguous:
     by: Identifier
     candidates: tuple[InventoryDevice, ...]
 
+    def chosen(self, choice: str | None) -> Matched | None:
+        """The candidate with this id, that a person chose; None where there is no such candidate."""
+        found = next((device for device in self.candidates if device.id == choice), None)
+        return None if found is None else Matched(found, self.by)
+
+
+LEFT_OUT = "out"
+"""In place of a candidate's id: the person leaves the row out."""
+
 
 @dataclass(frozen=True, slots=True)
 class NotEligible:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.domain.conditions import Condition
+from orchestrator.domain.conditions import Condition, parse_condition
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.figures import plural
 from orchestrator.domain.inventory import Identifier
@@ -32,8 +32,21 @@ class Selection:
         if self.list_name is not None:
             return self.list_name
         if self.group is not None:
-            return f"group {self.group}"
-        return ", ".join(self.devices) or " and ".join(condition.text for condition in self.conditions)
+            return f"{_GROUP}{self.group}"
+        return ", ".join(self.devices) or _AND.join(condition.text for condition in self.conditions)
+
+
+def selection_of(label: str) -> Selection:
+    """The selection with this label: a group, conditions, or else devices; of a saved list it is one device's name.
+
+    The inverse of `Selection.label` for all but lists, whose names only a database can tell from those of devices.
+    """
+    if label.startswith(_GROUP):
+        return Selection(group=label.removeprefix(_GROUP))
+    try:
+        return Selection(conditions=tuple(map(parse_condition, label.split(_AND))))
+    except RequestRejected:
+        return Selection(devices=tuple(label.split(", ")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +100,4 @@ def changes_words(label: str, *, version: int, devices: int, added: int, removed
 
 
 OWN_LIST_MARK = "@"
+_GROUP, _AND = "group ", " and "

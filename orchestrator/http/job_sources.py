@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
@@ -71,33 +71,39 @@ async def job_source(
 
     A selection reads the inventory, and a group reads Graph, so `by` is asked first whether the tenant is theirs.
     """
-    async with _fields(request) as (file, texts):
+    async with file_and_fields(request) as (file, texts):
         form = read_fields(JobForm, texts)
-        selection = _selection(form) if _sources(form) else None
-        if file is None and selection is None:
+        if file is None and not _sources(form):
             raise RequestValidationError([missing_field("file", _THE_SOURCE)])
-        if (file is not None and selection is not None) or _sources(form) > 1:
+        if (file is not None and _sources(form)) or _sources(form) > 1:
             raise RequestRejected(
                 "Name the devices in one way: file, list, group, device or where. Several were given."
             )
         given = file.file if file is not None else None
         upload = Upload(given, None if file is None else name_of(file), form)  # type: ignore[arg-type]  # read below
-        job, options = (
-            upload.request(parts.settings, by, idempotency_key=idempotency_key),
-            upload.options(parts.settings),
-        )
-        if selection is None:
-            yield JobSource(upload.stream, upload.file_name, job, options)
-            return
-        tenant = parts.app.tenant(job.tenant)
-        by.grant.refuse_change(Scope(actions=frozenset({job.action}), tenants=frozenset({tenant.name})))
-        notes: list[str] = []
-        selection = replace(
-            selection, match=options.match, prefer_newest=options.prefer_newest, is_stale_ok=options.stale_ok
-        )
-        async with selected(parts.app, tenant.name, selection, say=notes.append) as stream:
-            options = replace(options, is_selection=True)
-            yield JobSource(stream, selection.label[:_LONGEST_LABEL], job, options, notes)
+        async with opened_source(parts, by, upload, form, idempotency_key=idempotency_key) as source:
+            yield source
+
+
+@asynccontextmanager
+async def opened_source(
+    parts: WebContext, by: Actor, upload: Upload, form: JobForm, *, idempotency_key: str | None = None
+) -> AsyncIterator[JobSource]:
+    """The file of the upload as a list, or the selection that the form names in place of one."""
+    job = upload.request(parts.settings, by, idempotency_key=idempotency_key)
+    options = upload.options(parts.settings)
+    if not _sources(form):
+        yield JobSource(upload.stream, upload.file_name, job, options)
+        return
+    tenant = parts.app.tenant(job.tenant)
+    by.grant.refuse_change(Scope(actions=frozenset({job.action}), tenants=frozenset({tenant.name})))
+    notes: list[str] = []
+    selection = replace(
+        _selection(form), match=options.match, prefer_newest=options.prefer_newest, is_stale_ok=options.stale_ok
+    )
+    async with selected(parts.app, tenant.name, selection, say=notes.append) as stream:
+        options = replace(options, is_selection=True)
+        yield JobSource(stream, selection.label[:_LONGEST_LABEL], job, options, notes)
 
 
 def job_schema() -> dict[str, Any]:
@@ -106,15 +112,17 @@ def job_schema() -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _fields(request: Request) -> AsyncIterator[tuple[UploadFile | None, dict[str, Any]]]:
+async def file_and_fields(
+    request: Request, repeated: Collection[str] = _REPEATED
+) -> AsyncIterator[tuple[UploadFile | None, dict[str, Any]]]:
     """The file of a form, if there is one, and its fields; those that may be repeated are tuples."""
     if not is_upload(request):
-        yield None, _with_repeated(await _urlencoded(request))
+        yield None, _with_repeated(await _urlencoded(request), repeated)
         return
     async with request.form(**LIMITS) as form:
         file = form.get("file")
         texts = [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name != "file"]
-        yield (file if isinstance(file, UploadFile) else None), _with_repeated(texts)
+        yield (file if isinstance(file, UploadFile) else None), _with_repeated(texts, repeated)
 
 
 async def _urlencoded(request: Request) -> list[tuple[str, str]]:
@@ -132,10 +140,10 @@ async def _urlencoded(request: Request) -> list[tuple[str, str]]:
         raise RequestRejected("The form cannot be read.") from problem
 
 
-def _with_repeated(texts: list[tuple[str, str]]) -> dict[str, Any]:
-    fields: dict[str, Any] = {name: text for name, text in texts if name not in _REPEATED}
-    for name in _REPEATED:
-        if several := tuple(text for key, text in texts if key == name and text.strip()):
+def _with_repeated(texts: list[tuple[str, str]], repeated: Collection[str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {name: text for name, text in texts if name not in repeated}
+    for name in repeated:
+        if several := tuple(text for key, text in texts if key == name and (text.strip() or name not in _REPEATED)):
             fields[name] = several
     return fields
 

@@ -41,7 +41,7 @@ FIELDS_ROOM = 1024 * 1024
 """Bytes that an upload may have besides its file."""
 
 _THE_FILE = "the device list, as a file of a multipart form"
-_MOST_FIELDS = 40
+_MOST_FIELDS = 200
 _MOST_OF_A_FIELD = 16 * 1024
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import BinaryIO
 
@@ -28,6 +28,7 @@ class IntakeOptions:
     `match` says by what rows name their devices, None leaves it to the header. `has_inventory` says whether there is
     an inventory to match against; `prefer_newest` and `stale_ok` how it is used. `is_selection` marks a list that
     Muster wrote itself. `tenants` says whose rows are taken of a list with a tenant column; None takes all rows.
+    `choices` are a person's decisions about bad rows by line: the id of the candidate that is meant, or LEFT_OUT.
     """
 
     column: str | None = None
@@ -44,6 +45,7 @@ class IntakeOptions:
     stale_ok: bool = False
     most_problems: int = MOST_PROBLEMS
     tenants: TenantRows | None = None
+    choices: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class DeviceList:
             options.most_problems,
             only_eligible=options.only_eligible,
             titles=tuple(trimmed(title.cells) for title in header.titles),
+            choices=options.choices,
         )
         self._add_noise_above(header)
 
@@ -133,6 +136,7 @@ class DeviceList:
             ignored=found.ignored.sentences(),
             matched=dict(found.matched),
             problems=tuple(found.problems),
+            mended=tuple(found.mended),
             sha256=self._file.sha256,
             bytes=self._file.bytes_read,
             columns=tuple(self.columns),

@@ -16,7 +16,7 @@ class IntakeReport:
     `left_out` counts rows of a report of ours that need no other try; they are not in `rows`.
     `matched` counts the good rows by what they were matched; it is empty for a list of managed device ids.
     `ignored` lists the noise that was found, one clause for each kind.
-    `columns` is the header over the cells of the problems.
+    `columns` is the header over the cells of the problems. `mended` are rows that were bad until a person decided.
     """
 
     rows: int
@@ -32,3 +32,4 @@ class IntakeReport:
     sha256: str
     bytes: int
     columns: tuple[str, ...] = ()
+    mended: tuple[LineProblem, ...] = ()

@@ -88,6 +88,16 @@ def verdicts_rows(rows: Iterable[InputRow]) -> str:
     return _as_csv(defused([str(row.line), row.verdict or "good", row.message or "", *row.cells]) for row in rows)
 
 
+def list_header(via: Via, columns: Sequence[str]) -> str:
+    """The first line of a saved list that is downloaded: the ids, then the list's own columns."""
+    return "\ufeff" + _as_csv([[*via.columns, *(defuse(name_in_report(name, via)) for name in columns)]])
+
+
+def list_rows(rows: Iterable[tuple[Device, Sequence[str]]]) -> str:
+    """The devices of a saved list, each with the cells of its row."""
+    return _as_csv([*map(defuse_id, device.ids), *defused([*cells])] for device, cells in rows)
+
+
 def _target_facts(target: ReportTarget, row: InputRow) -> list[str]:
     return [
         *map(defuse_id, target.device.ids),

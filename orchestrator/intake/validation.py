@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.domain.device import BadId, Device, Via, parse_id
 from orchestrator.domain.errors import MOST_PROBLEMS, IntakeFailed, LineProblem
-from orchestrator.domain.inventory import Ambiguous, InventoryDevice, Match, Matched, Named, NotEligible
+from orchestrator.domain.inventory import LEFT_OUT, Ambiguous, InventoryDevice, Match, Matched, Named, NotEligible
 from orchestrator.domain.target import RowVerdict
 from orchestrator.intake.columns import IdColumns, names_an_id
 from orchestrator.intake.csv_file import CsvRow
@@ -54,12 +54,14 @@ class Validation:
     most_problems: int = MOST_PROBLEMS
     only_eligible: bool = False
     titles: Sequence[list[str]] = ()
+    choices: Mapping[int, str] = field(default_factory=dict)
     good: int = 0
     duplicates: int = 0
     rejected: int = 0
     bad: int = 0
     ineligible: int = 0
     problems: list[LineProblem] = field(default_factory=list)
+    mended: list[LineProblem] = field(default_factory=list)
     ignored: Ignored = field(default_factory=Ignored)
     matched: Counter[str] = field(default_factory=Counter)
     _first_lines: dict[bytes | str, int] = field(default_factory=dict)
@@ -110,6 +112,9 @@ class Validation:
 
     def settle(self, row: InputRow, match: Match, reason: str) -> InputRow:
         """A row that `judge` left open, with the device that it was matched to, or rejected for this reason."""
+        if isinstance(match, Ambiguous) and (chosen := match.chosen(self.choices.get(row.line))) is not None:
+            self.mended.append(LineProblem(row.line, reason, row.cells, match.candidates))
+            match = chosen
         if isinstance(match, Matched):
             device = Device((match.device.id,))
             if (first := self._first_lines.get(_compact(device))) is not None:
@@ -181,6 +186,9 @@ class Validation:
         self, line: int, cells: tuple[str, ...], reason: str, candidates: tuple[InventoryDevice, ...] = ()
     ) -> InputRow:
         self.rejected += 1
+        if self.choices.get(line) == LEFT_OUT:
+            self.mended.append(LineProblem(line, reason, cells, candidates))
+            return InputRow(line, cells, RowVerdict.REJECTED, f"left out by a person; {reason}")
         self.bad += 1
         if len(self.problems) < self.most_problems:
             is_mendable = bool(self.layout.named) and len(self.problems) < MOST_PROBLEMS

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import quote, unquote
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.confirmation import Facts, list_facts, newest_version_facts
 from orchestrator.domain.device import Via
+from orchestrator.http.list_download import Version, list_download
 from orchestrator.http.list_upload import ListUpload, list_received
 from orchestrator.http.uploads import FIELDS_ROOM
-from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
+from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp, WebContext
+from orchestrator.usecases.lists.compare_versions import compare_versions, first_devices
 from orchestrator.usecases.lists.describe_lists import describe_list, list_lists, remove_list
 from orchestrator.usecases.lists.import_list import import_list
 from orchestrator.web.move_forms import said
@@ -36,15 +38,33 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
         return pages.show(request, "lists.html", lists=found, vias=[*Via], shown=shown)
 
     @routes.get("/{name}")
-    async def saved_list(request: Request, app: TheApp, _: Viewer, name: str) -> Response:
-        view = await describe_list(app, name)
+    async def saved_list(request: Request, parts: Parts, _: Viewer, name: str) -> Response:
+        view = await describe_list(parts.app, name)
         newest = view.versions[0]
         shown = shown_text(list_facts(newest.version, newest.devices, view.schedules))
         cookie = request.cookies.get(_IGNORED)
-        page = pages.show(request, "list.html", view=view, shown=shown, ignored=unquote(cookie or ""))
+        first = await first_devices(parts.app, newest, tenant=_tenant(parts))
+        page = pages.show(request, "list.html", view=view, shown=shown, ignored=unquote(cookie or ""), first=first)
         if cookie is not None:
             page.delete_cookie(_IGNORED, path=request.url.path)
         return page
+
+    @routes.get("/{name}/devices.csv")
+    async def devices(app: TheApp, _: Viewer, name: str, version: Version | None = None) -> Response:
+        return await list_download(app, name, version)
+
+    @routes.get("/{name}/compare")
+    async def compare(
+        request: Request,
+        parts: Parts,
+        _: Viewer,
+        name: str,
+        earlier: Annotated[int, Query(alias="from", ge=1, lt=2**31)],
+        later: Annotated[int, Query(alias="to", ge=1, lt=2**31)],
+    ) -> Response:
+        earlier, later = sorted((earlier, later))
+        found = await compare_versions(parts.app, name, earlier, later, tenant=_tenant(parts))
+        return pages.show(request, "list_compare.html", name=name, found=found)
 
     @routes.post("", max_body_size=max_bytes + FIELDS_ROOM)
     async def keep(request: Request, parts: Parts, visitor: Operator) -> Response:
@@ -80,6 +100,11 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
         return RedirectResponse("/lists", 303)
 
     return routes
+
+
+def _tenant(parts: WebContext) -> str | None:
+    """Whose inventory names the devices of a list; None where no tenant is set up."""
+    return parts.settings.usual_tenant if parts.settings.tenants else None
 
 
 def _shown_of(upload: ListUpload) -> Facts | None:

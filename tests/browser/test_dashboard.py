@@ -50,11 +50,11 @@ def drop(browser: Browser, name: str, text: str) -> None:
     browser.run(_DROP, browser.driver.find_element(By.CSS_SELECTOR, "[data-drop]"), name, text)
 
 
-def submit(browser: Browser, name: str, text: str, action: str = "refreshUserPolicy") -> str:
+def submit(browser: Browser, name: str, text: str, action: str = "Refresh user policy") -> str:
     """Submit by drop; the id of the job whose page is shown then."""
     drop(browser, f"{name}.csv", text)
     browser.press(lambda: browser.choice(action))
-    browser.press(lambda: browser.button("Ask "))
+    browser.press(lambda: browser.button("Start job on"))
     browser.heading(f"{name}.csv")
     return browser.driver.current_url.rpartition("/")[2]
 
@@ -64,26 +64,26 @@ def test_a_list_is_dropped_judged_confirmed_and_runs_before_ones_eyes(
 ) -> None:
     devices = device_ids(600)
     drop(admin, "europe.csv", a_list(0, 400, "nobody", devices[5]))
-    admin.choice("refreshUserPolicy").click()
+    admin.choice("Refresh user policy").click()
     admin.sees("1 line is bad")
     verdict = admin.text()
     pictured(admin, "verdict")
     admin.choice("Take the good rows").click()
     admin.field("Reason").send_keys("CHG-4711")
-    admin.press(lambda: admin.button("Ask 400 devices"))
+    admin.press(lambda: admin.button("Start job on 400 devices"))
     admin.sees("Type that number to confirm")
     asked = admin.driver.current_url
     admin.field("Type 400 to confirm").send_keys("400")
-    admin.choice("refreshMachinePolicy").click()
-    admin.sees("asked for refreshMachinePolicy")
+    admin.choice("Refresh machine policy").click()
+    admin.sees("asked for Refresh machine policy")
     swapped = admin.field("Type 400 to confirm").get_attribute("value")
     # As if the page had missed the change: the server refuses what was not judged.
     admin.run("document.querySelector('input[value=refreshUserPolicy]').checked = true")
     admin.field("Type 400 to confirm").send_keys("400")
-    admin.press(lambda: admin.button("Ask 400 devices for refreshMachinePolicy"))
+    admin.press(lambda: admin.button("Start job on 400 devices"))
     admin.sees("the action was refreshMachinePolicy and is refreshUserPolicy")
     admin.field("Type 400 to confirm").send_keys("400")
-    admin.press(lambda: admin.button("Ask 400 devices"))
+    admin.press(lambda: admin.button("Start job on 400 devices"))
     admin.heading("europe.csv")
     before = admin.count("accepted")
     admin.waits_for(lambda: admin.count("accepted") > 150, "many of them accepted")
@@ -233,10 +233,10 @@ def test_everything_can_be_done_with_the_keyboard_alone(
     # The system's own dialog is beyond a page; what it would hand over is given to the focused field.
     browser.driver.switch_to.active_element.send_keys(str(listed))
     browser.sees("devices to call")
-    # Past the field for pasted names and the link beside it.
-    press(Keys.TAB, Keys.TAB, Keys.TAB, Keys.ARROW_DOWN)
-    browser.sees("Ask 10 devices for refreshUserPolicy")
-    tab_to("Ask 10 devices")
+    tab_to("refreshMachinePolicy")
+    press(Keys.ARROW_DOWN)
+    browser.sees("Refresh user policy on 10 devices")
+    tab_to("Start job on 10 devices")
     press(Keys.ENTER)
     browser.heading("keyboard.csv")
     browser.sees("All 10 devices accepted.")

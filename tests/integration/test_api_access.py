@@ -50,6 +50,8 @@ NEEDED = {
     "GET /api/lists": Role.VIEWER,
     "POST /api/lists": Role.OPERATOR,
     "GET /api/lists/{name}": Role.VIEWER,
+    "GET /api/lists/{name}/devices.csv": Role.VIEWER,
+    "GET /api/lists/{name}/changes": Role.VIEWER,
     "DELETE /api/lists/{name}": Role.OPERATOR,
     "GET /api/inventory": Role.VIEWER,
     "DELETE /api/inventory": Role.ADMIN,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,7 +17,8 @@ from orchestrator.simulator.directory import Group, Member
 from orchestrator.simulator.serving import serve
 from tests.support.actors import SOMEBODY
 from tests.support.apps import device_ids, devices_csv
-from tests.support.web import Service, a_service, some_settings
+from tests.support.forms import fields_on
+from tests.support.web import Service, a_service, a_visitor, csrf_of, some_settings
 
 pytestmark = pytest.mark.enable_socket
 
@@ -105,3 +107,70 @@ async def test_the_limits_of_an_operator_hold_for_every_source(service: Service,
         ]
 
     assert [answer.status_code for answer in answers] == [403, 403]
+
+
+async def test_the_page_takes_every_source_and_calls_what_was_judged(service: Service) -> None:
+    sources: dict[str, dict[str, Any]] = {
+        "list": {"list": "fleet"},
+        "group": {"group": "kiosk"},
+        "where": {"where-field": ["name", "name"], "where-operator": ["=", "!="], "where-value": ["PC-*", "PC-3"]},
+        "pasted": {"pasted": "pc-0\r\nPC-1\n\nPC-2"},
+    }
+    async with service.client() as client, a_visitor(service, Role.OPERATOR) as visitor:
+        await client.post("/api/lists", data={"name": "fleet"}, files={"file": devices_csv(3)})
+        headers = {"X-CSRF-Token": await csrf_of(visitor), "HX-Request": "true"}
+        led: dict[str, str] = {}
+        for name, fields in sources.items():
+            # What another source holds does not count.
+            asked = {**ACTION, "list": "nobody", "pasted": "x", **fields, "source": name}
+            verdict = await visitor.post("/jobs/new/verdict", headers=headers, data=asked, files={"other": b""})
+            assert "Start job on 3 devices" in verdict.text, verdict.text
+            judged = {**asked, **fields_on(verdict.text), "source": name}
+            done = await visitor.post("/jobs/new", headers=headers, data=judged, files={"other": b""})
+            led[name] = done.headers["HX-Redirect"]
+        changed = {**judged, "pasted": "PC-0\nPC-1\nPC-3"}
+        refused = await visitor.post("/jobs/new", headers=headers, data=changed, files={"other": b""})
+        nowhere = {**ACTION, "source": "group", "group": "Nobody"}
+        unknown = await visitor.post("/jobs/new/verdict", headers=headers, data=nowhere, files={"other": b""})
+        clones = {name: (await visitor.get(f"/jobs/new?from={led[name].rpartition('/')[2]}")).text for name in led}
+
+    assert "the device list was pasted-devices.csv" in refused.text
+    assert "These devices cannot be taken" in unknown.text
+    for name, page in clones.items():
+        assert ("data-filled" in page) is (name != "pasted")
+        assert 'value="refreshMachinePolicy" required checked' in page
+    assert 'value="fleet" selected' in clones["list"]
+    assert 'name="group" value="kiosk"' in clones["group"]
+    assert re.findall(r'name="where-value" value="([^"]*)"', clones["where"])[:3] == ["PC-*", "PC-3", ""]
+
+
+async def test_bad_rows_are_decided_about_in_the_page(service: Service) -> None:
+    twins = "Device ID,Device name,Serial number,Managed by\n" + "\n".join(
+        f"{each},TWIN,5CG{place},Co-managed" for place, each in enumerate(IDS)
+    )
+    source = InventorySource(io.BytesIO(twins.encode()), "devices.csv")
+    await import_inventory(service.served.app, "default", [source], by=SOMEBODY, reason=None, max_bytes=1_000_000)
+    listed = {"file": ("names.csv", b"Device name\nTWIN\nNOBODY\n")}
+    async with a_visitor(service, Role.OPERATOR) as visitor:
+        headers = {"X-CSRF-Token": await csrf_of(visitor), "HX-Request": "true"}
+
+        async def post(path: str, **data: str) -> str:
+            answer = await visitor.post(path, headers=headers, data={**ACTION, "source": "file", **data}, files=listed)
+            return answer.headers.get("HX-Redirect") or answer.text
+
+        bad = await post("/jobs/new/verdict")
+        stranger = await post("/jobs/new/verdict", **{"choice-2": ENTRA[0], "choice-3": "out"})
+        mended = {"choice-2": IDS[1], "choice-3": "out"}
+        good = await post("/jobs/new/verdict", **mended)
+        shown = {**mended, **fields_on(good)}
+        other = await post("/jobs/new", **{**shown, "choice-2": IDS[0]})
+        job = await post("/jobs/new", **shown)
+        async with service.client() as client:
+            targets = (await client.get(f"/api{job}/targets")).json()["items"]
+
+    assert "2 lines are bad" in bad
+    assert bad.count('type="radio" id="choice-2-') == len(IDS) + 1
+    assert "1 line is bad" in stranger
+    assert f'value="{IDS[1]}" checked' in good
+    assert "the set of decisions about bad rows was 2" in other
+    assert [target["device"] for target in targets] == [IDS[1]]

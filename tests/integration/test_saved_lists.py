@@ -11,8 +11,9 @@ from sqlalchemy import text
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, Grant, Role
 from orchestrator.domain.action import Action
-from orchestrator.domain.errors import IntakeFailed, NotPermitted, RequestRejected, UnknownList
+from orchestrator.domain.errors import IntakeFailed, NotPermitted, RequestRejected, UnknownList, WrongStatus
 from orchestrator.store.jobs.saved_lists import KEPT_VERSIONS
+from orchestrator.usecases.lists.compare_versions import compare_versions, first_devices, list_text, version_of
 from orchestrator.usecases.lists.describe_lists import describe_list, list_lists, remove_list
 from orchestrator.usecases.schedules.run_schedule import run_schedule
 from tests.support.apps import an_app, device_ids, targets_of
@@ -131,3 +132,35 @@ async def test_a_removed_list_leaves_no_row(app: App) -> None:
 async def test_a_name_that_could_not_be_typed_again_is_refused(app: App, name: str) -> None:
     with pytest.raises(RequestRejected, match="no name"):
         await a_list(app, 3, name=name)
+
+
+async def test_two_versions_are_compared_and_each_kept_one_is_downloaded(app: App) -> None:
+    devices, others = device_ids(12), device_ids(3, seed=9)
+    first = await a_list(app, 12)
+    text = "\n".join(["Device ID,Owner", *(f"{each},=cmd()" for each in (*devices[5:], *others))])
+    second = await a_list(app, text.encode())
+
+    found = await compare_versions(app, "fleet", 1, 2, tenant="default")
+    file = "".join([piece async for piece in list_text(app, second.version)])
+
+    assert (found.added, found.removed, found.same) == (3, 5, 7)
+    assert {each.key for each in found.some_added} == {*others}
+    assert {each.key for each in found.some_removed} == {*devices[:5]}
+    assert [each.key for each in await first_devices(app, first.version, tenant=None, limit=2)] == devices[:2]
+    lines = file.removeprefix("\ufeff").splitlines()
+    assert lines[0] == "managedDeviceId,Device ID,Owner"
+    assert lines[1] == f"{devices[5]},{devices[5]},'=cmd()"
+    assert len(lines) == 11
+    again = await a_list(app, file.encode(), name="again")
+    assert again.version.devices == 10
+    with pytest.raises(RequestRejected, match="two different versions"):
+        await compare_versions(app, "fleet", 2, 2, tenant=None)
+
+
+async def test_a_version_whose_devices_are_dropped_says_so(app: App) -> None:
+    for count in range(KEPT_VERSIONS + 1):
+        await a_list(app, count + 1)
+
+    assert (await version_of(app, "fleet", 2)).devices == 2
+    with pytest.raises(WrongStatus, match="only the counts are kept"):
+        await version_of(app, "fleet", 1)

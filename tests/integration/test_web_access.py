@@ -7,7 +7,6 @@ import io
 import re
 import zipfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -45,7 +44,7 @@ from tests.support.apps import device_ids, devices_csv, submitted
 from tests.support.forms import fields_on, form_on
 from tests.support.schedules import a_list, a_schedule
 from tests.support.waiting import PATIENCE
-from tests.support.web import Service, a_service, some_settings
+from tests.support.web import Service, a_service, a_visitor, csrf_of, some_settings
 
 pytestmark = pytest.mark.enable_socket
 
@@ -104,6 +103,8 @@ NEEDED = {
     "POST /schedules/{name}/run": Role.OPERATOR,
     "GET /lists": Role.VIEWER,
     "GET /lists/{name}": Role.VIEWER,
+    "GET /lists/{name}/devices.csv": Role.VIEWER,
+    "GET /lists/{name}/compare": Role.VIEWER,
     "POST /lists": Role.OPERATOR,
     "POST /lists/{name}/remove": Role.OPERATOR,
     "GET /lanes": Role.VIEWER,
@@ -126,23 +127,6 @@ NEEDED = {
 async def service(sqlite_url: str) -> AsyncIterator[Service]:
     async with a_service(some_settings(sqlite_url)) as service:
         yield service
-
-
-@asynccontextmanager
-async def a_visitor(service: Service, role: Role | None) -> AsyncIterator[httpx.AsyncClient]:
-    """A browser, signed in with a key of this role."""
-    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
-        if role is not None:
-            entered = await client.post("/sign-in", data={"key": await service.key(role)})
-            assert entered.status_code == 303
-        yield client
-
-
-async def csrf_of(client: httpx.AsyncClient) -> str:
-    """The token that the pages carry."""
-    found = re.search(r'name="csrf" value="([0-9a-f]{64})"', (await client.get("/jobs")).text)
-    assert found is not None
-    return found[1]
 
 
 def routes_of(web: FastAPI) -> set[str]:
@@ -545,7 +529,7 @@ async def test_what_is_submitted_is_what_was_judged(service: Service) -> None:
     assert 'id="confirmed"' not in parts["the action was fullScan and is quickScan"].text
     assert page.status_code == 409
     assert 'value="quickScan" required checked' in page.text
-    assert "Choose above what to ask of each device" in unchosen.text
+    assert "Choose below what to ask of each device" in unchosen.text
     assert "data-acts" not in unchosen.text
     assert done.headers["HX-Redirect"].startswith("/jobs/")
 
@@ -762,7 +746,10 @@ async def test_a_verdict_s_form_is_another_one_than_the_last_verdict_s(service: 
             for _ in range(2)
         ]
 
-    keys = [re.findall(r'name="once" value="([0-9a-f]{32})" hx-swap-oob="true"', each.text) for each in verdicts]
+    bars = [each.text.partition('id="bar"')[2] for each in verdicts]
+    keys = [
+        re.findall(r'hx-swap-oob="true"[^>]*>.*?name="once" value="([0-9a-f]{32})"', bar, re.DOTALL) for bar in bars
+    ]
     assert [len(found) for found in keys] == [1, 1]
     assert keys[0] != keys[1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -75,3 +76,20 @@ async def a_service(settings: Settings, on_ready: Ready | None = None) -> AsyncI
         stop.request()
         server.should_exit = True
         await serving
+
+
+@asynccontextmanager
+async def a_visitor(service: Service, role: Role | None) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser, signed in with a key of this role."""
+    async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
+        if role is not None:
+            entered = await client.post("/sign-in", data={"key": await service.key(role)})
+            assert entered.status_code == 303
+        yield client
+
+
+async def csrf_of(client: httpx.AsyncClient) -> str:
+    """The token that the pages carry."""
+    found = re.search(r'name="csrf" value="([0-9a-f]{64})"', (await client.get("/jobs")).text)
+    assert found is not None
+    return found[1]

@@ -76,6 +76,7 @@ class Preview:
     sha256: str
     columns: tuple[str, ...] = ()
     unknown: int | None = None
+    mended: tuple[LineProblem, ...] = ()
 
 
 class NotConfirmed(RequestRejected):
@@ -160,6 +161,7 @@ def preview_of(devices: DeviceList, report: IntakeReport, forecast: Forecast) ->
         forecast=forecast,
         sha256=report.sha256,
         columns=report.columns,
+        mended=report.mended,
     )
 
 
@@ -349,4 +351,6 @@ def _idempotency(request: JobRequest, options: IntakeOptions, sha256: str) -> Id
     taken: list[object] = [options.column, options.skip_invalid, options.only_eligible, options.take_all]
     if options.match is not None or options.prefer_newest:
         taken += [options.match, options.prefer_newest]
+    if options.choices:
+        taken.append(sorted(options.choices.items()))
     return Idempotency(request.by, request.idempotency_key, ["submit", *asked, *brake, *taken, sha256])

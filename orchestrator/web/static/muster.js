@@ -112,14 +112,21 @@
     const form = event.target.closest("form[data-judged]");
     if (!form || !event.target.closest(".judged")) return;
     const isTyped = event.type === "input" && event.target.matches("textarea, input:not([type=checkbox], [type=radio], [type=file])");
-    judge(form, isTyped ? 600 : 50);
+    judge(form, isTyped ? 600 : 50, event.target);
   }
-  function judge(form, delay) {
+  const changed = "Something was changed, and is looked at again.";
+  function judge(form, delay, by) {
     changes.set(form, (changes.get(form) || 0) + 1);
     htmx.trigger(form, "htmx:abort");
-    form.querySelector(form.dataset.judged).replaceChildren(Object.assign(document.createElement("p"), {
-      className: "quiet", textContent: "Something was changed, and is looked at again.",
-    }));
+    const verdict = form.querySelector(form.dataset.judged);
+    // Decisions about single rows stand in the verdict itself: they are sent with the next question.
+    if (!by || !verdict.contains(by)) verdict.replaceChildren(Object.assign(document.createElement("p"), { className: "quiet", textContent: changed }));
+    const bar = form.querySelector("[data-bar]");
+    if (bar) {
+      for (const each of bar.querySelectorAll("input, .field")) each.remove();
+      for (const each of bar.querySelectorAll("button")) each.disabled = true;
+      bar.querySelector(".told").textContent = changed;
+    }
     clearTimeout(timers.get(form));
     timers.set(form, setTimeout(() => htmx.trigger(form, "judge"), delay));
   }
@@ -153,10 +160,17 @@
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-judged][data-upload]")) {
       const file = form.querySelector("input[type=file]");
-      if (file.files.length || (form.querySelector("input[type=radio]:checked") && !form.querySelector("[data-acts]"))) {
-        file.dispatchEvent(new Event("change", { bubbles: true }));
+      if ("filled" in form.dataset || file.files.length || (form.querySelector("input[type=radio]:checked") && !form.querySelector("[data-acts]"))) {
+        if (file.files.length) file.dispatchEvent(new Event("change", { bubbles: true }));
+        else judge(form, 0);
       }
     }
+  });
+  // The Enter key presses the first button of a form, which here only downloads something.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches("form[data-upload][data-judged] input")) return;
+    event.preventDefault();
+    if (event.target.id === "confirmed") event.target.form.querySelector("[data-acts]")?.click();
   });
   // A number that was asked for is asked for anew once anything else of the form is changed.
   document.addEventListener("input", (event) => {

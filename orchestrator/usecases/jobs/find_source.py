@@ -1,0 +1,33 @@
+"""Where the devices of an old job came from, so that a new one can be filled in with the same."""
+
+from __future__ import annotations
+
+from orchestrator.app import App
+from orchestrator.domain.errors import UnknownList, UnknownSchedule
+from orchestrator.domain.job import Job
+from orchestrator.domain.selection import Selection, selection_of
+
+
+async def find_source(app: App, job: Job) -> Selection | None:
+    """The saved list, the group, the conditions or the devices of a job; None where they came as a file.
+
+    A job of a schedule has what its schedule names now.
+    """
+    async with app.store.reading() as tx:
+        if job.schedule is not None:
+            try:
+                order = (await tx.schedules.by_name(job.schedule)).order
+            except UnknownSchedule:
+                return None
+            return order.source or Selection(list_name=order.list_name)
+        label = job.intake.file_name
+        # A selection has no columns of its own (intake/selection.py), and a long label was cut.
+        if job.input_columns or not label or len(label) >= _CUT:
+            return None
+        try:
+            return Selection(list_name=(await tx.lists.newest(label)).name)
+        except UnknownList:
+            return selection_of(label)
+
+
+_CUT = 200
