@@ -39,12 +39,12 @@ def list_routes(max_bytes: int) -> APIRouter:
         return SavedList.model_validate({**versions[0], "versions": versions, "schedules": list(view.schedules)})
 
     @routes.get("/{name}/devices.csv", responses=problem_responses(404, 409))
-    async def devices(app: TheApp, _: Viewer, name: str, version: Version | None = None) -> Response:
+    async def list_devices(app: TheApp, _: Viewer, name: str, version: Version | None = None) -> Response:
         """The devices of a version as CSV, each with its row as it was imported; the last ten versions are kept."""
         return await list_download(app, name, version)
 
     @routes.get("/{name}/changes", responses=problem_responses(404, 409))
-    async def changes(
+    async def list_changes(
         parts: Parts,
         _: Viewer,
         name: str,

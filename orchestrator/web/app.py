@@ -26,6 +26,7 @@ from orchestrator.web.new_job import new_job_routes
 from orchestrator.web.overview_page import overview_routes
 from orchestrator.web.pages import HERE, Pages
 from orchestrator.web.problem_pages import explain_problems
+from orchestrator.web.saved_views import view_routes
 from orchestrator.web.schedule_pages import schedule_pages
 from orchestrator.web.sign_in import sign_in_routes
 
@@ -58,6 +59,7 @@ def _routes(max_bytes: int) -> tuple[Pages, list[BaseRoute]]:
         live_routes(pages),
         device_pages(pages),
         many_routes(pages),
+        view_routes(),
         move_routes(pages),
         job_pages(pages),
         schedule_pages(pages),

@@ -9,6 +9,7 @@ from orchestrator.domain.action import parse_action
 from orchestrator.domain.job_filter import WITH_FAILURES
 from orchestrator.web.action_words import action_words
 from orchestrator.web.addresses import query
+from orchestrator.web.job_filters import PERIODS
 
 _UNDER_WAY = "queued,running,pausing,cancelling"
 _NAMES = {
@@ -18,6 +19,8 @@ _NAMES = {
     "who": "Created by",
     "schedule": "Schedule",
     "search": "Text",
+    "from": "From",
+    "to": "Until",
 }
 
 
@@ -54,12 +57,15 @@ def _offered(fields: Mapping[str, str], me: str, *, urgent: int, is_attention: b
     )
     for (name, value), words in _offers(me).items():
         is_set = fields[name] == value
-        yield Chip(words, _where({**fields, name: "" if is_set else value}), is_set=is_set)
+        # A time and two dates would be two answers to one question.
+        others = {"from": "", "to": ""} if name == "when" else {}
+        yield Chip(words, _where({**fields, **others, name: "" if is_set else value}), is_set=is_set)
 
 
 def _offers(me: str) -> dict[tuple[str, str], str]:
     return {
         ("status", _UNDER_WAY): "Under way",
+        **{("when", name): words for name, words in PERIODS.items()},
         ("status", WITH_FAILURES): "With failures",
         ("status", "stopped,paused"): "Stopped or paused",
         ("who", me): "Mine",

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from orchestrator.app import App
 from orchestrator.domain.access import Role
-from orchestrator.domain.action import Action, parse_action
+from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import priority_facts
 from orchestrator.domain.course import EventKind
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import JobStatus, Priority, Tally
-from orchestrator.domain.job_filter import WITH_FAILURES, JobFilter, Standing
 from orchestrator.domain.mending import may_mend
 from orchestrator.domain.target import RowVerdict, TargetFacts, TargetStatus
 from orchestrator.domain.zones import wall_at
@@ -34,15 +33,18 @@ from orchestrator.usecases.jobs.describe_jobs import (
 from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry
 from orchestrator.usecases.jobs.sample_progress import course_of
 from orchestrator.usecases.jobs.write_report import report_text
+from orchestrator.usecases.schedules.describe_schedules import schedule_names
 from orchestrator.web.addresses import query
 from orchestrator.web.chart import draw
 from orchestrator.web.display import Display, display_of
 from orchestrator.web.formatting import left
 from orchestrator.web.job_chips import chips_of
+from orchestrator.web.job_filters import Asked
 from orchestrator.web.job_groups import grouped
 from orchestrator.web.job_timeline import error_groups, timeline, verdict
 from orchestrator.web.once import new_once
 from orchestrator.web.pages import After, Before, Pages, is_fragment
+from orchestrator.web.saved_views import views_of
 from orchestrator.web.session import Viewer, Visitor
 from orchestrator.web.shown import shown_text
 
@@ -54,50 +56,6 @@ _SHORT = 300.0
 """Seconds: times of a shorter chart name their second."""
 
 _RETRIABLE = ("failed", "uncertain", "cancelled", "waiting")
-_SHOWN_STATUSES = tuple(status for status in JobStatus if status is not JobStatus.RECEIVING)
-
-
-def wanted_jobs(
-    *,
-    status: Annotated[str, Query(max_length=200)] = "",
-    action: str = "",
-    tenant: Annotated[str, Query(max_length=200)] = "",
-    who: Annotated[str, Query(max_length=200)] = "",
-    schedule: Annotated[str, Query(max_length=200)] = "",
-    search: Annotated[str, Query(max_length=200)] = "",
-) -> JobFilter:
-    """The filter that the address names; `status` may name several; what makes no sense is as good as empty."""
-    return JobFilter(
-        tuple(_standings(status)),
-        parse_action(action),
-        tenant or None,
-        who.strip() or None,
-        schedule or None,
-        search.replace("\x00", "").strip() or None,
-    )
-
-
-def _standings(text: str) -> Iterator[Standing]:
-    for word in text.split(","):
-        if word == WITH_FAILURES:
-            yield WITH_FAILURES
-        elif word in {*_SHOWN_STATUSES}:
-            yield JobStatus(word)
-
-
-Wanted = Annotated[JobFilter, Depends(wanted_jobs)]
-
-
-def fields_of(wanted: JobFilter) -> dict[str, Any]:
-    """The filter as the fields of a form; the inverse of `wanted_jobs`."""
-    return {
-        "status": ",".join(map(str, wanted.statuses)),
-        "action": wanted.action.value if wanted.action else "",
-        "tenant": wanted.tenant or "",
-        "who": wanted.submitted_by or "",
-        "schedule": wanted.schedule or "",
-        "search": wanted.text or "",
-    }
 
 
 def job_pages(pages: Pages) -> APIRouter:
@@ -110,7 +68,7 @@ def job_pages(pages: Pages) -> APIRouter:
         request: Request,
         parts: Parts,
         visitor: Viewer,
-        wanted: Wanted,
+        asked: Asked,
         before: Before = None,
         attention: bool = False,
     ) -> Response:
@@ -118,8 +76,8 @@ def job_pages(pages: Pages) -> APIRouter:
         if attention:
             views = sorted((await standings_of(parts.app, urgent)).values(), key=lambda view: -view.job.number)
         else:
-            views = await list_jobs(parts.app, wanted=wanted, limit=JOBS_SHOWN + 1, before=before)
-        fields = fields_of(wanted)
+            views = await list_jobs(parts.app, wanted=asked.wanted, limit=JOBS_SHOWN + 1, before=before)
+        fields = asked.fields
         more = len(views) > JOBS_SHOWN and not attention
         return pages.show(
             request,
@@ -131,6 +89,9 @@ def job_pages(pages: Pages) -> APIRouter:
             is_first=before is None,
             actions=[*Action],
             tenants=[*parts.app.tenants],
+            schedules=await schedule_names(parts.app),
+            people=sorted({view.job.submitted_by for view in views}),
+            saved=views_of(request),
             **job_rows_facts(parts, views[:JOBS_SHOWN], urgent, display_of(request)),
         )
 

@@ -13,7 +13,8 @@ from orchestrator.http.web_context import Parts, TheApp, WebContext
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
 from orchestrator.usecases.operations.describe_overview import Overview
 from orchestrator.web.display import Display, display_of
-from orchestrator.web.job_pages import JOBS_SHOWN, Wanted, job_rows_facts, standing_facts
+from orchestrator.web.job_filters import Asked
+from orchestrator.web.job_pages import JOBS_SHOWN, job_rows_facts, standing_facts
 from orchestrator.web.overview_page import overview_facts
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Viewer, Visitor, visitor_of
@@ -39,10 +40,10 @@ def live_routes(pages: Pages) -> APIRouter:
             yield ServerSentEvent(event="overview", raw_data=text, retry=_RETRY)
 
     @routes.get("/jobs/live", response_class=EventSourceResponse)
-    async def jobs(request: Request, parts: Parts, visitor: Viewer, wanted: Wanted) -> AsyncIterator[ServerSentEvent]:
+    async def jobs(request: Request, parts: Parts, visitor: Viewer, asked: Asked) -> AsyncIterator[ServerSentEvent]:
         display = display_of(request)
-        key = ("jobs", wanted, visitor.role, display.clock.key)
-        async for views in _admitted(request, parts, parts.watch.jobs(wanted, limit=JOBS_SHOWN)):
+        key = ("jobs", asked.wanted, visitor.role, display.clock.key)
+        async for views in _admitted(request, parts, parts.watch.jobs(asked.wanted, limit=JOBS_SHOWN)):
             rows = await shared.text(key, views, lambda: _rows(pages, parts, visitor, views, display))  # noqa: B023 - called at once
             yield ServerSentEvent(event="jobs", raw_data=rows, retry=_RETRY)
 

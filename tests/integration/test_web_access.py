@@ -64,6 +64,8 @@ NEEDED = {
     "GET /sign-in/done": ANYBODY,
     "POST /sign-out": ANYBODY,
     "GET /jobs": Role.VIEWER,
+    "POST /jobs/views": Role.VIEWER,
+    "POST /jobs/views/remove": Role.VIEWER,
     "GET /jobs/many": Role.OPERATOR,
     "POST /jobs/many": Role.OPERATOR,
     "GET /jobs/many/done": Role.OPERATOR,

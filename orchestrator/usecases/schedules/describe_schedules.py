@@ -30,6 +30,12 @@ from orchestrator.usecases.schedules.start_occurrence import too_long
 NEXT_SHOWN = 10
 
 
+async def schedule_names(app: App) -> list[str]:
+    """The names of all schedules, sorted."""
+    async with app.store.reading() as tx:
+        return sorted(await tx.schedules.statuses())
+
+
 @dataclass(frozen=True, slots=True)
 class OccurrenceView:
     """One occurrence to come: in local time, in UTC, and with marks for what is not as on other days."""

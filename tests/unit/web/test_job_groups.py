@@ -8,12 +8,13 @@ from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
 from orchestrator.domain.zones import zone_of
 from orchestrator.usecases.jobs.describe_jobs import JobView
+from orchestrator.web import job_filters
 from orchestrator.web.job_chips import chips_of
 from orchestrator.web.job_groups import ScheduledRuns, duration, grouped, rate
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 BERLIN = zone_of("Europe/Berlin")
-FIELDS = {"status": "", "action": "", "tenant": "", "who": "", "schedule": "", "search": ""}
+FIELDS = dict.fromkeys(job_filters.FIELDS, "")
 
 
 def a_view(name: str, hours_ago: float, status: JobStatus = JobStatus.FINISHED, schedule: str | None = None) -> JobView:
