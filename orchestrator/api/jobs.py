@@ -297,6 +297,7 @@ def _add_moves(routes: APIRouter) -> None:
             statuses=wanted.status or (),
             code=wanted.error,
             search=wanted.search or None,
+            lines=wanted.lines or (),
             by=by,
             reason=wanted.reason,
             idempotency_key=key,

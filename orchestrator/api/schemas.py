@@ -218,6 +218,9 @@ class RetryRequest(Why):
     )
     error: Text | None = Field(default=None, description="Only those with this error code.")
     search: Text | None = Field(default=None, description="Only devices whose id contains it.")
+    lines: list[int] | None = Field(
+        default=None, min_length=1, max_length=10_000, description="Only the targets of these lines."
+    )
 
 
 class ResumeRequest(Why):

@@ -73,3 +73,4 @@ class TargetFacts:
     first_attempt_at: datetime | None
     finished_at: datetime | None
     name: str | None = None
+    user: str | None = None

@@ -37,7 +37,7 @@ class Chosen:
     """Which devices the form names, in all of its sources; `source` is the one that counts."""
 
     source: str = "file"
-    list: str = ""
+    list_name: str = ""
     group: str = ""
     pasted: str = ""
     conditions: Sequence[tuple[str, str, str]] = ()
@@ -107,7 +107,7 @@ def chosen_from(selection: Selection | None) -> Chosen:
     if selection is None:
         return Chosen()
     if selection.list_name is not None:
-        return Chosen("list", list=selection.list_name)
+        return Chosen("list", list_name=selection.list_name)
     if selection.group is not None:
         return Chosen("group", group=selection.group)
     if selection.devices:
@@ -128,7 +128,7 @@ def _chosen(besides: Mapping[str, Any], texts: Mapping[str, Any], *, has_file: b
 def _source_of(chosen: Chosen) -> dict[str, Any]:
     if chosen.source == "where":
         return {"where": tuple("".join(each) for each in chosen.conditions)}
-    return {chosen.source: getattr(chosen, chosen.source)} if chosen.source in {"list", "group"} else {}
+    return {"list": {"list": chosen.list_name}, "group": {"group": chosen.group}}.get(chosen.source, {})
 
 
 def _without_sources(texts: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,8 +11,8 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from orchestrator.app import App
-from orchestrator.domain.access import Role
 from orchestrator.domain.action import Action
+from orchestrator.domain.batch import ErrorGroup
 from orchestrator.domain.confirmation import priority_facts
 from orchestrator.domain.course import EventKind
 from orchestrator.domain.errors import RequestRejected
@@ -24,10 +25,11 @@ from orchestrator.http.web_context import Parts, TheApp, WebContext
 from orchestrator.usecases.access.read_audit import audit_entries_on
 from orchestrator.usecases.jobs.compare_runs import related_runs
 from orchestrator.usecases.jobs.describe_jobs import (
+    SORTED_UP_TO,
     JobView,
     describe_job,
+    jobs_by_id,
     list_jobs,
-    list_targets,
     standings_of,
 )
 from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry
@@ -42,20 +44,19 @@ from orchestrator.web.job_chips import chips_of
 from orchestrator.web.job_filters import Asked
 from orchestrator.web.job_groups import grouped
 from orchestrator.web.job_timeline import error_groups, timeline, verdict
+from orchestrator.web.move_forms import MOST_SELECTED
 from orchestrator.web.once import new_once
-from orchestrator.web.pages import After, Before, Pages, is_fragment
+from orchestrator.web.pages import Before, Pages, is_fragment
 from orchestrator.web.saved_views import views_of
-from orchestrator.web.session import Viewer, Visitor
+from orchestrator.web.session import Viewer
 from orchestrator.web.shown import shown_text
+from orchestrator.web.sparkline import MOST_FAILURES, Bar, sparklines
+from orchestrator.web.target_table import BAD, RETRIABLE, AskedTargets, targets_facts
 
 JOBS_SHOWN = 50
-TARGETS_SHOWN = 50
 
-_BAD = "failed,uncertain"
 _SHORT = 300.0
 """Seconds: times of a shorter chart name their second."""
-
-_RETRIABLE = ("failed", "uncertain", "cancelled", "waiting")
 
 
 def job_pages(pages: Pages) -> APIRouter:
@@ -102,18 +103,16 @@ def job_pages(pages: Pages) -> APIRouter:
         parts: Parts,
         visitor: Viewer,
         job_id: str,
-        status: Annotated[str, Query(max_length=100)] = "",
-        error: Annotated[str, Query(max_length=200)] = "",
-        search: Annotated[str, Query(max_length=200)] = "",
+        asked: AskedTargets,
     ) -> Response:
         view = await describe_job(parts.app, job_id)
         if view.job.id != job_id:
             return RedirectResponse(f"/jobs/{view.job.id}", 303)
         facts = await standing_facts(parts.app, view, display_of(request))
-        if not (status or error or search) and view.status.is_final and view.tally.failed + view.tally.uncertain:
+        if not any(asked.filters.values()) and view.status.is_final and view.tally.failed + view.tally.uncertain:
             # Failures first: who opens a finished job looks for them.
-            status = _BAD
-        targets = await _targets(parts, visitor, view, status=status, error=error, search=search)
+            asked = replace(asked, status=BAD)
+        targets = await targets_facts(parts, visitor, view, asked)
         runs, comparison = await related_runs(parts.app, view)
         return pages.show(
             request,
@@ -139,20 +138,17 @@ def _add_targets(routes: APIRouter, pages: Pages) -> None:
         parts: Parts,
         visitor: Viewer,
         job_id: str,
-        status: str = "",
-        error: Annotated[str, Query(max_length=200)] = "",
-        search: Annotated[str, Query(max_length=200)] = "",
-        after: After = 0,
+        asked: AskedTargets,
     ) -> Response:
         view = await describe_job(parts.app, job_id)
-        found = await _targets(parts, visitor, view, status=status, error=error, search=search, after=after)
+        found = await targets_facts(parts, visitor, view, asked)
         if not is_fragment(request):
             # A page without the dialog of a retry.
             return pages.show(request, "targets_page.html", view=view, **{**found, "retries": ""})
         response = pages.show(request, "targets.html", view=view, **found)
         if request.headers.get("hx-trigger") == "target-filters":
             # The address holds the filter, so that it can be shared.
-            response.headers["HX-Replace-Url"] = f"/jobs/{view.job.id}{query(**found['wanted'])}"
+            response.headers["HX-Replace-Url"] = f"/jobs/{view.job.id}{asked.where()}"
         return response
 
     @routes.get("/jobs/{job_id}/report.csv")
@@ -164,24 +160,27 @@ def _add_targets(routes: APIRouter, pages: Pages) -> None:
         status: str = "",
         permanent: bool = False,
         error: Annotated[str, Query(max_length=200)] = "",
+        line: Annotated[list[int] | None, Query(max_length=MOST_SELECTED)] = None,
     ) -> Response:
         view = await describe_job(app, job_id)
         statuses = tuple(word for word in status.split(",") if word)
         if not set(statuses) <= {each.value for each in (*TargetStatus, *RowVerdict)}:
             raise RequestRejected(f"{status!r} is no status of a row.")
         return StreamingResponse(
-            report_text(app, view.job.id, statuses=statuses, keep=_kept(error, permanent=permanent)),
+            report_text(app, view.job.id, statuses=statuses, keep=_kept(error, line or (), permanent=permanent)),
             media_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="muster-{view.job.id}.csv"'},
         )
 
 
-def _kept(error: str, *, permanent: bool) -> Callable[[TargetFacts], bool] | None:
+def _kept(error: str, lines: Collection[int], *, permanent: bool) -> Callable[[TargetFacts], bool] | None:
     """Which targets a report is narrowed to; None where all of them are in it."""
-    if not error and not permanent:
+    if not error and not permanent and not lines:
         return None
 
     def keep(target: TargetFacts) -> bool:
+        if lines and target.line not in lines:
+            return False
         if error and (target.error_code or "").casefold() != error.casefold():
             return False
         return not permanent or not may_mend(target.status, target.http_status)
@@ -220,20 +219,38 @@ async def standing_facts(app: App, view: JobView, display: Display) -> dict[str,
         "job": view.job,
         "tally": tally,
         "verdict": verdict(view, permanent=permanent, left=left(view.estimated_finish_at, now)),
-        "events": timeline(view, await audit_entries_on(app, view.job.id), course.spans),
+        "events": timeline(
+            view,
+            await audit_entries_on(app, view.job.id),
+            course.spans,
+            retries=await jobs_by_id(app, view.retried_by),
+            samples=course.samples,
+        ),
         "error_groups": error_groups(view),
         "clock_at": clock_at,
         "chart": chart,
         "now": now,
-        "retriable": {status: getattr(tally, status) for status in _RETRIABLE},
+        "sparks": await failure_bars(app, view, now),
+        "retriable": {status: getattr(tally, status) for status in RETRIABLE},
         "can": _can(view),
         "band_words": _BAND_WORDS,
         "may_mend": may_mend,
+        "spark_of": lambda error: ErrorGroup(error.status, error.http_status, error.code),
         "permanent": permanent,
         "usual": usual,
         "mendable": mendable,
         "shown": shown_text(priority_facts(view.job, tally)),
     }
+
+
+async def failure_bars(app: App, view: JobView, now: datetime) -> Mapping[ErrorGroup, list[Bar]]:
+    """The failures of each error group over time; none of a job that is too large to be read at every look."""
+    job = view.job
+    if not view.errors or job.started_at is None or view.tally.total > SORTED_UP_TO:
+        return {}
+    async with app.store.reading() as tx:
+        found = await tx.targets.failure_times(job.number, most=MOST_FAILURES)
+    return sparklines(found, job.started_at, job.finished_at or now)
 
 
 def _can(view: JobView) -> dict[str, bool]:
@@ -266,48 +283,3 @@ def _usual_retry(tally: Tally, permanent: int) -> tuple[str, int]:
         if count:
             return status, count
     return "failed", 0
-
-
-def _retried(status: str) -> str:
-    """Returns the statuses that a retry takes of the shown devices; all failures where any status is shown."""
-    if not status:
-        return ",".join(_RETRIABLE[:3])
-    return status if set(status.split(",")) <= {*_RETRIABLE} else ""
-
-
-async def _targets(
-    parts: WebContext,
-    visitor: Visitor,
-    view: JobView,
-    *,
-    status: str = "",
-    error: str = "",
-    search: str = "",
-    after: int = 0,
-) -> dict[str, Any]:
-    statuses = tuple(TargetStatus(word) for word in status.split(",") if word in {*TargetStatus})
-    text = search.replace("\x00", "").strip()
-    found = await list_targets(
-        parts.app,
-        view.job.id,
-        statuses=statuses,
-        code=error or None,
-        search=text or None,
-        after_line=after,
-        limit=TARGETS_SHOWN + 1,
-    )
-    wanted = {"status": ",".join(statuses), "error": error, "search": text}
-    more = query(**wanted, after=found[TARGETS_SHOWN - 1].line) if len(found) > TARGETS_SHOWN else None
-    is_narrowed = after == 0 and any(wanted.values())
-    return {
-        "targets": found[:TARGETS_SHOWN],
-        "retries": _retried(wanted["status"]) if is_narrowed and visitor.may(Role.OPERATOR) else "",
-        "wanted": wanted,
-        "more": more,
-        "target_statuses": [
-            (_BAD, "Failed or uncertain"),
-            *((each.value, each.value.capitalize()) for each in TargetStatus),
-        ],
-        "after": after,
-        "codes": sorted({group.code for group in view.errors}),
-    }

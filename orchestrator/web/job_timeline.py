@@ -8,10 +8,11 @@ from datetime import datetime
 
 from orchestrator.domain.access import AuditEntry
 from orchestrator.domain.course import EventKind, Span
-from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.mending import may_mend
 from orchestrator.domain.spans import span
 from orchestrator.domain.target import TargetStatus
+from orchestrator.store.jobs.samples import Sample
 from orchestrator.usecases.jobs.describe_jobs import ErrorView, JobView
 from orchestrator.web.formatting import standing
 
@@ -29,9 +30,26 @@ class TimelineEvent:
     number: int = 0
 
 
-def timeline(view: JobView, audit: Iterable[AuditEntry], spans: Iterable[Span]) -> list[TimelineEvent]:
-    """The events of a job, oldest first; of very many the middle is left out."""
-    found = sorted([*_from_job(view), *_from_audit(audit), *_from_spans(spans)], key=lambda event: event.at)
+def timeline(
+    view: JobView,
+    audit: Iterable[AuditEntry],
+    spans: Iterable[Span],
+    *,
+    retries: Iterable[Job] = (),
+    samples: Sequence[Sample] = (),
+) -> list[TimelineEvent]:
+    """The events of a job, oldest first; of very many the middle is left out.
+
+    `retries` are the jobs that retry it, `samples` how far it was over time and the limit of its lane then.
+    """
+    events = [
+        *_from_job(view),
+        *_from_audit(audit),
+        *_from_spans(spans),
+        *_from_retries(retries),
+        *_from_limits(samples),
+    ]
+    found = sorted(events, key=lambda event: event.at)
     if len(found) > MOST:
         found = [found[0], *found[-(MOST - 1) :]]
     return [replace(event, number=number) for number, event in enumerate(found, start=1)]
@@ -62,6 +80,36 @@ def _from_spans(spans: Iterable[Span]) -> Iterator[TimelineEvent]:
         elif each.kind is EventKind.OUTAGE:
             lasted = "" if each.ends_at is None else f"for {span((each.ends_at - each.begins_at).total_seconds())}"
             yield TimelineEvent(each.begins_at, "Graph was out", lasted)
+            if each.ends_at is not None:
+                yield TimelineEvent(each.ends_at, "Graph answered again")
+
+
+def _from_retries(retries: Iterable[Job]) -> Iterator[TimelineEvent]:
+    for job in retries:
+        yield TimelineEvent(job.submitted_at, "Retried", f"{_by(job.submitted_by, job.submit_reason)}, as job {job.id}")
+
+
+def _from_limits(samples: Sequence[Sample]) -> Iterator[TimelineEvent]:
+    """Where the lane began to call more slowly, and where it was back at the rate of before.
+
+    Sampled every five seconds and more, so short ones are missed; what is told is the largest change between two turns.
+    """
+    full, slow = None, False
+    for sample in samples:
+        limit = sample.per_second
+        if limit is None:
+            continue
+        full = limit if full is None else max(full, limit)
+        if not slow and limit < full * _SLOWED:
+            slow = True
+            yield TimelineEvent(sample.at, "Slowed down", f"to {limit:.1f} a second, of {full:.1f}, after 429 answers")
+        elif slow and limit >= full * _RECOVERED:
+            slow = False
+            yield TimelineEvent(sample.at, "Back at full rate", f"{limit:.1f} a second")
+
+
+_SLOWED, _RECOVERED = 0.9, 0.98
+"""Shares of the highest limit seen: below the first the lane has adapted, from the second on it has recovered."""
 
 
 def _by(who: str, reason: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.job import Priority
@@ -18,11 +18,14 @@ from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry, retry_job
-from orchestrator.web.once import Once
+from orchestrator.web.once import Once, new_once
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Operator
 from orchestrator.web.shown import Shown, ShownIfAny
 from orchestrator.web.typed import Typed
+
+MOST_SELECTED = 200
+"""Rows of a page that can be selected at once."""
 
 _Reason = Annotated[str, Form(max_length=2000)]
 
@@ -61,6 +64,21 @@ def move_routes(pages: Pages) -> APIRouter:
     ) -> RedirectResponse:
         return _to(await reprioritise_job(app, job_id, priority, by=visitor.actor, reason=said(reason), shown=shown))
 
+    @routes.get("/jobs/{job_id}/selected")
+    async def selected(
+        request: Request,
+        app: TheApp,
+        _: Operator,
+        job_id: FullJobId,
+        line: Annotated[list[int], Query(max_length=MOST_SELECTED)],
+    ) -> Response:
+        """Asks about a retry of the selected devices, and says which of them it leaves out."""
+        statuses = frozenset({TargetStatus.FAILED, TargetStatus.UNCERTAIN, TargetStatus.CANCELLED})
+        wish = RetryWish(statuses, permanent=False, lines=frozenset(line))
+        retry = await preview_retry(app, job_id, wish)
+        shown = {"retry": retry, "lines": line, "statuses": sorted(statuses), "once": new_once(app)}
+        return pages.show(request, "job_selected.html", status=200, **shown)
+
     @routes.post("/jobs/{job_id}/retry/count")
     async def count(
         *,
@@ -90,6 +108,7 @@ def move_routes(pages: Pages) -> APIRouter:
         permanent: Annotated[bool, Form()] = False,
         error: Annotated[str, Form(max_length=200)] = "",
         search: Annotated[str, Form(max_length=200)] = "",
+        line: Annotated[list[int] | None, Form(max_length=MOST_SELECTED)] = None,
         reason: _Reason = "",
         once: Once = "",
     ) -> RedirectResponse:
@@ -100,6 +119,7 @@ def move_routes(pages: Pages) -> APIRouter:
             code=error or None,
             search=said(search),
             permanent=permanent,
+            lines=line or (),
             by=visitor.actor,
             reason=said(reason),
             idempotency_key=said(once),

@@ -19,11 +19,13 @@ from sqlalchemy import select, update
 
 from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.action import Action
-from orchestrator.domain.job import Priority
+from orchestrator.domain.job import JobStatus, Priority
 from orchestrator.domain.recurrence import Cron
+from orchestrator.domain.target import TargetStatus
 from orchestrator.http import admission
 from orchestrator.http.sign_in_limits import Attempts
 from orchestrator.store.engine.rows import NewKeyRow, SessionRow
+from orchestrator.store.jobs.past_jobs import PastEnd, PastTarget
 from orchestrator.usecases.access.keys import create_key, list_keys
 from orchestrator.usecases.access.read_audit import read_audit
 from orchestrator.usecases.access.revoke_key import revoke_key
@@ -74,6 +76,7 @@ NEEDED = {
     "GET /jobs/{job_id}": Role.VIEWER,
     "GET /jobs/{job_id}/live": Role.VIEWER,
     "GET /jobs/{job_id}/targets": Role.VIEWER,
+    "GET /jobs/{job_id}/selected": Role.OPERATOR,
     "GET /jobs/{job_id}/report.csv": Role.VIEWER,
     "POST /jobs/{job_id}/pause": Role.OPERATOR,
     "POST /jobs/{job_id}/resume": Role.OPERATOR,
@@ -976,3 +979,53 @@ async def test_the_page_of_an_imported_list_says_once_what_was_ignored_in_it(ser
 
     assert kept.status_code == 303
     assert ["Ignored in the file" in page for page in pages] == [True, False]
+
+
+async def test_the_devices_of_a_job_are_sorted_paged_selected_and_retried(service: Service) -> None:
+    app = service.served.app
+    job = await submitted(app, 120)
+    now = app.clock.now()
+    gone = {"http_status": 404, "code": "ResourceNotFound"}
+    async with app.store.transaction() as tx:
+        lines = await tx.past_jobs.lines(job.number)
+        targets = [PastTarget(line, TargetStatus.ACCEPTED, now + timedelta(seconds=line)) for line in lines]
+        targets[100] = PastTarget(lines[100], TargetStatus.FAILED, now, 6, 503, "ServiceUnavailable", "busy")
+        targets[101] = PastTarget(lines[101], TargetStatus.FAILED, now, **gone)
+        targets[50] = PastTarget(lines[50], TargetStatus.UNCERTAIN, now, 1, 504, "GatewayTimeout")
+        end = PastEnd(JobStatus.FINISHED, None, now, now + timedelta(seconds=120), targets, ())
+        await tx.past_jobs.end(job.number, end, per_second=10)
+
+    def shown(page: httpx.Response) -> list[int]:
+        return [int(line) for line in re.findall(r'name="line" value="(\d+)" aria-label', page.text)]
+
+    at = f"/jobs/{job.id}"
+    async with a_visitor(service, Role.OPERATOR) as client:
+        first = await client.get(at)
+        every = {
+            name: await client.get(f"{at}/targets?{query}")
+            for name, query in {"status": "", "attempts": "sort=attempts", "last": "sort=line&page=3"}.items()
+        }
+        beyond = await client.get(f"{at}/targets?page=900")
+        asked = await client.get(f"{at}/selected?line={lines[100]}&line={lines[101]}&line={lines[0]}")
+        retry = form_on(asked.text, f"{at}/retry")
+        sent = {**retry, "line": [str(lines[100]), str(lines[101]), str(lines[0])]}
+        sent["status"] = ["failed", "uncertain", "cancelled"]
+        made = await client.post(f"{at}/retry", data=sent)
+        report = await client.get(f"{at}/report.csv?line={lines[7]}&line={lines[101]}")
+        again = await client.get(at)
+
+    assert shown(first) == [lines[100], lines[101], lines[50]]
+    assert "1–3 of 3" in first.text
+    assert first.text.count('class="spark" viewBox') == 3
+    assert shown(every["status"])[:4] == [lines[100], lines[101], lines[50], lines[0]]
+    assert "1–50 of 120" in every["status"].text
+    assert shown(every["attempts"])[0] == lines[100]
+    assert shown(every["last"]) == lines[100:]
+    assert f'href="{at}?sort=line&amp;page=2#targets"' in every["last"].text
+    assert shown(beyond) == []
+    assert "Retry 1 selected device?" in asked.text
+    assert "1 device that would fail again is left out" in asked.text
+    new = await describe_job(app, made.headers["location"].rpartition("/")[2])
+    assert new.tally.total == 1
+    assert [line.split(",")[0] for line in report.text.splitlines()[1:]] == [str(lines[7]), str(lines[101])]
+    assert "Retried" in again.text

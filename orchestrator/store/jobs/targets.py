@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import cache
 from typing import Any
 
@@ -43,6 +44,17 @@ class TargetSearch:
 
     text: str
     inventory: InventoryNumber | None = None
+
+
+class TargetOrder(StrEnum):
+    """The orders in which the targets of a job can be listed; ties stand in the input's order."""
+
+    STATUS = "status"
+    LINE = "line"
+    DEVICE = "device"
+    CODE = "code"
+    ATTEMPTS = "attempts"
+    TIME = "time"
 
 
 class Targets:
@@ -96,6 +108,48 @@ class Targets:
                     found.append(facts)
         return found[:limit]
 
+    async def sorted_page(
+        self,
+        number: JobNumber,
+        job: JobId,
+        order: TargetOrder,
+        *,
+        offset: int,
+        limit: int,
+        statuses: Sequence[TargetStatus] = (),
+        code: str | None = None,
+        search: TargetSearch | None = None,
+    ) -> list[TargetFacts]:
+        """Targets in this order, after the first `offset`; it reads every target of the job, so the job is small.
+
+        What is on its way is looked for as waiting.
+        """
+        inflight = select(BatchRow.in_flight).where(BatchRow.job_number == number, BatchRow.in_flight.is_not(None))
+        flying = {line for text in (await self._connection.execute(inflight)).scalars() for line in kept_lines(text)}
+        query = (
+            select(TargetRow.__table__)
+            .where(TargetRow.job_number == number, *_fitting(statuses, code, search))
+            .order_by(*_ORDERS[order], TargetRow.line)
+            .offset(offset)
+            .limit(limit)
+        )
+        return [_facts(row, job, sending=row.line in flying) for row in await self._connection.execute(query)]
+
+    async def failure_times(self, number: JobNumber, *, most: int) -> list[tuple[ErrorGroup, datetime]]:
+        """When the targets that failed or are uncertain ended, the first `most` of them by line, with their group."""
+        bad = (TargetStatus.FAILED, TargetStatus.UNCERTAIN)
+        query = (
+            select(TargetRow.status, TargetRow.http_status, TargetRow.error_code, TargetRow.finished_at)
+            .where(TargetRow.job_number == number, TargetRow.status.in_(bad), TargetRow.finished_at.is_not(None))
+            .order_by(TargetRow.line)
+            .limit(most)
+        )
+        return [
+            (ErrorGroup(TargetStatus(status), http_status, code or ""), at)
+            for status, http_status, code, at in await self._connection.execute(query)
+            if at is not None
+        ]
+
     async def count_fitting(
         self,
         number: JobNumber,
@@ -104,14 +158,18 @@ class Targets:
         code: str | None = None,
         search: TargetSearch | None = None,
         permanent: bool | None = None,
+        lines: Collection[int] | None = None,
     ) -> int:
         """How many targets fit; what is on its way counts as waiting. It looks at every target of the job.
 
-        `permanent` keeps only failures that no further attempt mends, or (False) everything but those.
+        `permanent` keeps only failures that no further attempt mends, or (False) everything but those; `lines` only
+        those lines.
         """
         query = select(func.count()).where(TargetRow.job_number == number, *_fitting(statuses, code, search))
         if permanent is not None:
             query = query.where(_IS_PERMANENT if permanent else ~_IS_PERMANENT)
+        if lines is not None:
+            query = query.where(TargetRow.line.in_(sorted(lines)))
         return int((await self._connection.execute(query)).scalar_one())
 
     async def known_as(self, number: JobNumber, search: TargetSearch) -> frozenset[str]:
@@ -309,6 +367,18 @@ def _facts(row: AnyRow, job: JobId, *, sending: bool) -> TargetFacts:
     )
 
 
+# The failures first, then what is open, then what went well.
+_PLACES = {
+    status: place for place, status in enumerate(("failed", "uncertain", "cancelled", "sending", "waiting", "accepted"))
+}
+_ORDERS: dict[TargetOrder, tuple[Any, ...]] = {
+    TargetOrder.STATUS: (case(_PLACES, value=TargetRow.status, else_=len(_PLACES)),),
+    TargetOrder.LINE: (),
+    TargetOrder.DEVICE: (func.lower(func.coalesce(TargetRow.name, TargetRow.device)),),
+    TargetOrder.CODE: (TargetRow.error_code.is_(None), TargetRow.http_status, TargetRow.error_code),
+    TargetOrder.ATTEMPTS: (TargetRow.attempts.desc(),),
+    TargetOrder.TIME: (TargetRow.finished_at.is_(None), TargetRow.finished_at.desc()),
+}
 _CANCELLED: json_rows.Columns = {"batch": Integer(), "uncertain": Integer(), "errors": Text()}
 _MOST_TOGETHER = 128
 _COLUMNS: json_rows.Columns = {

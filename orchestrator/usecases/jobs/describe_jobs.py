@@ -19,9 +19,13 @@ from orchestrator.domain.waiting import WaitingFor
 from orchestrator.graph.error_catalogue import meaning
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.jobs import Waiting
+from orchestrator.store.jobs.targets import TargetOrder
 from orchestrator.usecases.jobs.device_names import search_of, with_names
 from orchestrator.usecases.jobs.explain_waiting import Surroundings, explain, surroundings_of
 from orchestrator.usecases.jobs.forecast_job import finish_time, lane_paces, lane_standings, rates_of_late
+
+SORTED_UP_TO = 20_000
+"""Targets of a job that can be sorted, since that reads all of them; of a larger job they come in the input's order."""
 
 _MOST_EXAMPLES = 10_000
 _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
@@ -156,6 +160,14 @@ async def standings_of(app: App, ids: Collection[JobId]) -> dict[JobId, JobView]
     return {view.job.id: view for view in await _views(app, seen)}
 
 
+async def jobs_by_id(app: App, ids: Collection[JobId]) -> list[Job]:
+    """These jobs without how they stand; a job that was removed is left out."""
+    if not ids:
+        return []
+    async with app.store.reading() as tx:
+        return list(await tx.jobs.by_ids(ids))
+
+
 async def unfinished_jobs(app: App, *, other_than: JobId) -> list[JobView]:
     """Jobs that are neither finished nor cancelled: an embedded `run` names them and leaves them alone."""
     open_statuses = (*_ACTIVE, JobStatus.PAUSED, JobStatus.STOPPED)
@@ -190,7 +202,40 @@ async def list_targets(
             code=code,
             search=await search_of(tx, job, search),
         )
-        return await with_names(tx, job, found)
+        return await with_names(tx, job, found, users=True)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPage:
+    """Some targets of a job in an order, after the first `offset` of the `count` that fit."""
+
+    targets: tuple[TargetFacts, ...]
+    count: int
+    offset: int
+
+
+async def page_of_targets(
+    app: App,
+    view: JobView,
+    order: TargetOrder,
+    *,
+    statuses: Sequence[TargetStatus] = (),
+    code: str | None = None,
+    search: str | None = None,
+    offset: int = 0,
+    limit: int,
+) -> TargetPage:
+    """Targets in an order, with their names and users; only for a job of at most SORTED_UP_TO targets."""
+    job = view.job
+    async with app.store.reading() as tx:
+        looked_for = await search_of(tx, job, search)
+        found = await tx.targets.sorted_page(
+            job.number, job.id, order, offset=offset, limit=limit, statuses=statuses, code=code, search=looked_for
+        )
+        count = view.tally.total
+        if statuses or code or looked_for is not None:
+            count = await tx.targets.count_fitting(job.number, statuses=statuses, code=code, search=looked_for)
+        return TargetPage(tuple(await with_names(tx, job, found, users=True)), count, offset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,25 @@ from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.targets import TargetSearch
 
 
-async def with_names(tx: Transaction, job: Job, targets: Sequence[TargetFacts]) -> list[TargetFacts]:
-    """The targets, those without a name in the job's list with that of the inventory; two statements at most."""
-    unnamed = sorted({target.device for target in targets if target.name is None})
+async def with_names(
+    tx: Transaction, job: Job, targets: Sequence[TargetFacts], *, users: bool = False
+) -> list[TargetFacts]:
+    """The targets, those without a name in the job's list with that of the inventory; two statements at most.
+
+    With `users` each has its primary user of the inventory too.
+    """
+    unnamed = sorted({target.device for target in targets if users or target.name is None})
     if not unnamed:
         return [*targets]
     number = await _inventory_of(tx, job)
     found = [] if number is None else await tx.inventories.by_ids(number, unnamed)
-    names = {device.id: device.name for device in found}
-    return [replace(target, name=target.name or names.get(target.device)) for target in targets]
+    known = {device.id: device for device in found}
+    return [
+        replace(target, name=target.name or device.name, user=device.user_principal_name)
+        if (device := known.get(target.device)) is not None
+        else target
+        for target in targets
+    ]
 
 
 async def search_of(tx: Transaction, job: Job, text: str | None) -> TargetSearch | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.app import App
@@ -33,7 +33,8 @@ class RetryWish:
 
     Without `statuses` and without a `code` these are the failures that another attempt may mend; `permanent` says
     whether the others are taken too, and is derived where it is None. `search` is looked for in a device's id and name;
-    `known_as` are the devices whose name or user in the inventory has it.
+    `known_as` are the devices whose name or user in the inventory has it. `lines` are the only lines that are taken,
+    where there are any.
     """
 
     statuses: frozenset[TargetStatus] = frozenset()
@@ -41,6 +42,7 @@ class RetryWish:
     search: str | None = None
     permanent: bool | None = None
     known_as: frozenset[str] = frozenset()
+    lines: frozenset[int] = frozenset()
 
     @property
     def wanted(self) -> frozenset[TargetStatus]:
@@ -54,6 +56,8 @@ class RetryWish:
 
     def includes(self, target: TargetFacts) -> bool:
         """Whether this target goes into the retry."""
+        if self.lines and target.line not in self.lines:
+            return False
         if self.code is not None and (target.error_code or "").casefold() != self.code.casefold():
             return False
         if self.search and not self._finds(target):
@@ -97,13 +101,14 @@ async def retry_job(
     code: str | None = None,
     search: str | None = None,
     permanent: bool | None = None,
+    lines: Collection[int] = (),
     by: Actor,
     reason: str | None = None,
     idempotency_key: str | None = None,
     confirm: Confirm | None = None,
     shown: Facts | None = None,
 ) -> Job:
-    """A linked job of the targets with these statuses (this error code, this text), under their old lines.
+    """A linked job of the targets with these statuses (this error code, this text, these lines), under their old lines.
 
     Which ones that are without statuses and code, and what `permanent` does: RetryWish. What still waits in a paused or
     stopped job ends there in the commit that publishes the new job: no device is in two jobs, and none in neither.
@@ -111,7 +116,7 @@ async def retry_job(
     the number of devices is not as it was `shown`. With a key that was used for the same request before, the answer is
     that job.
     """
-    wish = RetryWish(frozenset(statuses), code, search, permanent)
+    wish = RetryWish(frozenset(statuses), code, search, permanent, lines=frozenset(lines))
     async with app.store.reading() as tx:
         old = await tx.jobs.find(wanted)
         if (looked_for := await search_of(tx, old, search)) is not None:
@@ -249,11 +254,11 @@ def _ending(old: Job, before: Tally, by: Actor) -> Callable[[Transaction, Job], 
 async def _counted(tx: Transaction, old: Job, wish: RetryWish) -> RetryPreview:
     """How many targets fit before anything is changed."""
     statuses = sorted(wish.wanted)
-    if wish.code is not None or wish.search:
-        search = await search_of(tx, old, wish.search)
-        fits = await tx.targets.count_fitting(old.number, statuses=statuses, code=wish.code, search=search)
+    if wish.code is not None or wish.search or wish.lines:
+        search, lines = await search_of(tx, old, wish.search), wish.lines or None
+        fits = await tx.targets.count_fitting(old.number, statuses=statuses, code=wish.code, search=search, lines=lines)
         permanent = await tx.targets.count_fitting(
-            old.number, statuses=statuses, code=wish.code, search=search, permanent=True
+            old.number, statuses=statuses, code=wish.code, search=search, permanent=True, lines=lines
         )
     else:
         tally = (await tx.jobs.tallies([old.number]))[old.number]
@@ -271,10 +276,11 @@ async def _refuse_to_end(tx: Transaction, old: Job, tally: Tally, wish: RetryWis
         raise WrongStatus(f"Job {old.id} is {old.status}: what waits in it will be called. Pause it first.")
     if tally.sending or await tx.jobs.is_held(old.number):
         raise WrongStatus(f"Job {old.id} still has calls on their way. Ask again in a moment.")
-    if wish.code is None and not wish.search:
+    if wish.code is None and not wish.search and not wish.lines:
         return
-    search = await search_of(tx, old, wish.search)
-    fit = await tx.targets.count_fitting(old.number, statuses=[TargetStatus.WAITING], code=wish.code, search=search)
+    search, lines = await search_of(tx, old, wish.search), wish.lines or None
+    waiting = [TargetStatus.WAITING]
+    fit = await tx.targets.count_fitting(old.number, statuses=waiting, code=wish.code, search=search, lines=lines)
     if 0 < fit < tally.waiting:
         raise WrongStatus(
             f"In job {old.id} {plural(tally.waiting, 'device')} wait and {fit:,} of them fit, but a retry of what "
@@ -295,5 +301,5 @@ def _nothing(counted: RetryPreview, wish: RetryWish) -> WrongStatus:
 
 def _request(wish: RetryWish) -> list[object]:
     """Returns the values that distinguish two requests under one idempotency key."""
-    said: list[object] = [sorted(wish.wanted), wish.code, wish.search]
+    said: list[object] = [sorted(wish.wanted), wish.code, wish.search, *sorted(wish.lines)]
     return said if wish.takes_permanent else [*said, "what another attempt may mend"]

@@ -206,7 +206,7 @@
 
   // Whoever has leafed on is not thrown back to the first page.
   document.addEventListener("htmx:beforeRequest", (event) => {
-    const leafed = document.querySelectorAll("#target-rows table").length > 1;
+    const leafed = document.querySelectorAll("#target-rows table").length > 1 || document.querySelector("#target-rows .pick input:checked");
     if (leafed && event.detail.elt.matches("[data-follows]")) event.preventDefault();
   });
 

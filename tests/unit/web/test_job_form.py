@@ -63,7 +63,7 @@ def test_decisions_name_lines_and_what_is_none_is_dropped() -> None:
     ("selection", "chosen"),
     [
         (None, Chosen()),
-        (Selection(list_name="fleet"), Chosen("list", list="fleet")),
+        (Selection(list_name="fleet"), Chosen("list", list_name="fleet")),
         (Selection(group="Kiosks of Berlin"), Chosen("group", group="Kiosks of Berlin")),
         (Selection(devices=("BER-1", "BER-2")), Chosen("pasted", pasted="BER-1\nBER-2")),
         (WHERE, Chosen("where", conditions=ROWS)),
