@@ -80,8 +80,6 @@ def _from_spans(spans: Iterable[Span]) -> Iterator[TimelineEvent]:
         elif each.kind is EventKind.OUTAGE:
             lasted = "" if each.ends_at is None else f"for {span((each.ends_at - each.begins_at).total_seconds())}"
             yield TimelineEvent(each.begins_at, "Graph was out", lasted)
-            if each.ends_at is not None:
-                yield TimelineEvent(each.ends_at, "Graph answered again")
 
 
 def _from_retries(retries: Iterable[Job]) -> Iterator[TimelineEvent]:

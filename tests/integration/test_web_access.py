@@ -1015,10 +1015,10 @@ async def test_the_devices_of_a_job_are_sorted_paged_selected_and_retried(servic
         again = await client.get(at)
 
     assert shown(first) == [lines[100], lines[101], lines[50]]
-    assert "1–3 of 3" in first.text
+    assert "3 of 3</span>" in first.text
     assert first.text.count('class="spark" viewBox') == 3
     assert shown(every["status"])[:4] == [lines[100], lines[101], lines[50], lines[0]]
-    assert "1–50 of 120" in every["status"].text
+    assert "50 of 120" in every["status"].text
     assert shown(every["attempts"])[0] == lines[100]
     assert shown(every["last"]) == lines[100:]
     assert f'href="{at}?sort=line&amp;page=2#targets"' in every["last"].text

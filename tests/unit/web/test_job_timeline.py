@@ -8,6 +8,7 @@ import pytest
 from orchestrator.domain.access import AuditEntry
 from orchestrator.domain.course import EventKind, Span
 from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.store.jobs.samples import Sample
 from orchestrator.web.job_timeline import MOST, timeline, verdict
 from tests.unit.web.test_job_groups import a_view
 
@@ -35,6 +36,19 @@ def test_the_events_of_a_job_stand_in_one_numbered_line() -> None:
     assert [event.number for event in events] == [*range(1, 7)]
     assert events[3].detail == "by admin: helpdesk call"
     assert events[5].detail == "for 1 min 00 s"
+
+
+def test_a_retry_and_a_slower_lane_are_told_with_their_numbers() -> None:
+    limits = (None, 10.0, 10.0, 9.5, 5.0, 4.0, 8.0, 9.9, 10.0)
+    samples = [Sample(BEGIN + timedelta(seconds=5 * place), 0, 0, limit) for place, limit in enumerate(limits)]
+    retry = replace(a_view("b", 0.5).job, submit_reason="again")
+
+    events = timeline(a_view("a", 1), [], [], retries=[retry], samples=samples)
+
+    told = {event.title: event.detail for event in events}
+    assert told["Slowed down"] == "to 5.0 a second, of 10.0, after 429 answers"
+    assert told["Back at full rate"] == "9.9 a second"
+    assert told["Retried"].endswith(": again, as job b")
 
 
 def test_of_very_many_events_the_first_and_the_last_are_told() -> None:
