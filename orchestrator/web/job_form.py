@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.selection import Selection
 from orchestrator.http.job_sources import JobForm, JobSource, file_and_fields, opened_source
-from orchestrator.http.uploads import Upload, name_of, read_fields
+from orchestrator.http.uploads import Upload, is_upload, missing_field, name_of, read_fields
 from orchestrator.http.web_context import WebContext
 from orchestrator.web.once import ONCE_FIELD
 from orchestrator.web.session import Visitor
@@ -21,9 +22,6 @@ from orchestrator.web.shown import SHOWN_FIELD
 from orchestrator.web.typed import TYPED_FIELD
 
 SOURCES = ("file", "list", "group", "where", "pasted")
-CONDITIONS = 4
-"""Rows of conditions in the form."""
-
 CHOICE = "choice-"
 """What the name of a field begins with that decides about a bad row; the number of its line follows."""
 
@@ -45,7 +43,7 @@ class Chosen:
     @property
     def rows(self) -> list[tuple[str, str, str]]:
         """The rows of conditions that the page shows, with empty ones to fill in."""
-        return [*self.conditions, *[("name", "=", "")] * CONDITIONS][: max(CONDITIONS, len(self.conditions))]
+        return [*self.conditions, *_EMPTY_ROWS[len(self.conditions) :]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +80,9 @@ class SentJob:
 @asynccontextmanager
 async def job_received(request: Request, *, action_unless_chosen: Action | None = None) -> AsyncIterator[SentJob]:
     """The form of a request; RequestValidationError for what is wrong with it."""
+    # A form that is no multipart would be read into memory.
+    if not is_upload(request):
+        raise RequestValidationError([missing_field("file", "the form of a new job, as a multipart form")])
     async with file_and_fields(request, _CONDITION_FIELDS) as (file, texts):
         besides = {name: texts.pop(name) for name in _OURS if name in texts}
         choices = {name: texts.pop(name) for name in list(texts) if name.startswith(CHOICE)}
@@ -151,3 +152,5 @@ def _has_bytes(stream: BinaryIO) -> bool:
 
 
 _LONGEST_LINE = 10
+_EMPTY_ROWS = (("name", "=", ""), ("os", "=", ""), ("last-contact", "<", ""), ("user", "=", ""))
+"""The rows of conditions that a new form offers."""

@@ -40,7 +40,7 @@ def test_rows_of_conditions_become_conditions_and_empty_ones_do_not_count() -> N
     chosen = _chosen(sent, {"list": "fleet"}, has_file=False)
 
     assert _source_of(chosen) == {"where": ("name=BER-*", "last-contact<30d")}
-    assert chosen.rows == [*ROWS, ("name", "=", ""), ("name", "=", "")]
+    assert chosen.rows == [*ROWS, ("last-contact", "<", ""), ("user", "=", "")]
 
 
 def test_pasted_names_are_lines_without_blanks() -> None:
