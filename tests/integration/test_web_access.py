@@ -985,12 +985,11 @@ async def test_the_devices_of_a_job_are_sorted_paged_selected_and_retried(servic
     app = service.served.app
     job = await submitted(app, 120)
     now = app.clock.now()
-    gone = {"http_status": 404, "code": "ResourceNotFound"}
     async with app.store.transaction() as tx:
         lines = await tx.past_jobs.lines(job.number)
         targets = [PastTarget(line, TargetStatus.ACCEPTED, now + timedelta(seconds=line)) for line in lines]
         targets[100] = PastTarget(lines[100], TargetStatus.FAILED, now, 6, 503, "ServiceUnavailable", "busy")
-        targets[101] = PastTarget(lines[101], TargetStatus.FAILED, now, **gone)
+        targets[101] = PastTarget(lines[101], TargetStatus.FAILED, now, 1, 404, "ResourceNotFound")
         targets[50] = PastTarget(lines[50], TargetStatus.UNCERTAIN, now, 1, 504, "GatewayTimeout")
         end = PastEnd(JobStatus.FINISHED, None, now, now + timedelta(seconds=120), targets, ())
         await tx.past_jobs.end(job.number, end, per_second=10)
