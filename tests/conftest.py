@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support import databases
 from tests.support.clock import ManualClock
@@ -18,8 +18,11 @@ from tests.support.shared import SHARED
 from tests.support.stalls import Stalls, measured_stalls
 from tests.support.tls import Authority, make_authority
 
-# A law is tried for as long as it takes. CI tries the same examples each time: a red run means a change.
-settings.register_profile("muster", deadline=None, derandomize="CI" in os.environ)
+# A law is tried for as long as it takes, and examples are made for as long: Hypothesis would fail where a busy machine
+# is slow. CI tries the same examples each time: a red run means a change.
+settings.register_profile(
+    "muster", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("muster")
 
 _WITHOUT_SOCKETS = {"unit", "properties"}

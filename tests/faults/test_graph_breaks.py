@@ -15,7 +15,7 @@ from tests.support.team import Team
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a team's installation runs on Linux")
 
-DEVICES = 900
+DEVICES = 700
 
 
 def test_whatever_graph_does_every_device_is_told_truly(team: Team, graph: SimulatedGraph) -> None:

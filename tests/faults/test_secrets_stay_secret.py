@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from tests.support.waiting import until
 SECRET = "xQ8~a-client-secret-that-nobody-may-read"
 PASSWORD = "a-pass-phrase-of-the-key"
 ACTION = ("--action", "refreshUserPolicy")
+OF_SETTINGS = (("settings",), ("doctor",), ("tenant", "list"))
+OF_JOBS = (("job", "show", "latest"), ("job", "errors", "latest"), ("job", "report", "latest"))
 
 
 def trouble(graph: SimulatedGraph) -> None:
@@ -39,8 +41,8 @@ def trouble(graph: SimulatedGraph) -> None:
     graph.redirect(devices[110:111], to="https://elsewhere.example/", times=1)
 
 
-def sayings(graph: SimulatedGraph, muster: CommandLine) -> list[Ended]:
-    """Every command that shows something, at the debug level and with tracebacks, while much goes wrong."""
+def sayings(graph: SimulatedGraph, muster: CommandLine, commands: Sequence[Sequence[str]]) -> list[Ended]:
+    """A check, a run and these commands, at the debug level and with tracebacks, while much goes wrong."""
     file = muster.write("devices.csv", devices_csv(120))
     shown = [muster.run("--debug", "tenant", "check")]
     trouble(graph)
@@ -49,9 +51,7 @@ def sayings(graph: SimulatedGraph, muster: CommandLine) -> list[Ended]:
     ran = muster.run("--debug", "run", file, *ACTION)
     assert "HTTP Error: 503" in ran.err, "the refusal of a token was planned and did not happen"
     graph.behave()
-    commands = (["job", word, "latest"] for word in ("show", "errors", "report"))
-    others = (*commands, ["settings"], ["doctor"], ["tenant", "list"])
-    shown += [ran, *(muster.run("--debug", *words) for words in others)]
+    shown += [ran, *(muster.run("--debug", *words) for words in commands)]
     assert [each.err for each in shown if "fault of Muster" in each.err] == []
     return shown
 
@@ -83,7 +83,7 @@ def test_an_embedded_run_keeps_the_secret_and_every_token_to_itself(
             "MUSTER_LOG_LEVEL": "debug",
         }
         muster = CommandLine(tmp_path, {**variables, "MUSTER_CLIENT_SECRET": SECRET})
-        said = sayings(graph, muster)
+        said = sayings(graph, muster, [*OF_JOBS, *OF_SETTINGS])
         wrong = muster.run(
             "--debug", "tenant", "check", MUSTER_CLIENT_SECRET=f"{SECRET}-but-wrong", MUSTER_LOG_LEVEL="debug"
         )
@@ -121,7 +121,7 @@ def test_a_certificates_key_and_its_pass_phrase_are_told_to_nobody(
             "MUSTER_CLIENT_CERTIFICATE_PASSWORD": PASSWORD,
         }
         muster = CommandLine(tmp_path, variables)
-        said = sayings(graph, muster)
+        said = sayings(graph, muster, OF_SETTINGS)
         wrong = muster.run(
             "--debug", "tenant", "check", MUSTER_CLIENT_CERTIFICATE_PASSWORD=f"not {PASSWORD}", MUSTER_LOG_LEVEL="debug"
         )

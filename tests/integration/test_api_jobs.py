@@ -44,9 +44,19 @@ async def service(database_url: str, graph_url: str) -> AsyncIterator[Service]:
 
 
 @pytest.fixture
-async def idle(database_url: str, valkey_url: str) -> AsyncIterator[Service]:
+def store_url(request: pytest.FixtureRequest) -> str:
+    """Of a SQLite database; a test that is about what a database answers says on which ones."""
+    url: str = request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_url")
+    return url
+
+
+on_each_database = pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
+async def idle(store_url: str, valkey_url: str) -> AsyncIterator[Service]:
     """A service beside which nobody works."""
-    async with a_service(some_settings(database_url, MUSTER_BROKER_URL=valkey_url)) as service:
+    async with a_service(some_settings(store_url, MUSTER_BROKER_URL=valkey_url)) as service:
         yield service
 
 
@@ -149,6 +159,7 @@ async def test_the_same_key_and_body_are_the_same_job_and_another_body_is_refuse
     assert [job["id"] for job in jobs.json()["items"]] == [first.json()["id"]]
 
 
+@on_each_database
 async def test_a_key_that_comes_ten_times_at_once_makes_one_job(idle: Service) -> None:
     async with idle.client() as client:
         answers = await asyncio.gather(*(post_job(client, devices_csv(600), key="at-once") for _ in range(10)))
@@ -159,6 +170,7 @@ async def test_a_key_that_comes_ten_times_at_once_makes_one_job(idle: Service) -
     assert [job["counts"]["total"] for job in jobs] == [600]
 
 
+@on_each_database
 async def test_a_retry_that_is_sent_twice_is_made_once(idle: Service) -> None:
     job = await submitted(idle.served.app, 5)
     async with idle.client() as client:
@@ -174,6 +186,7 @@ async def test_a_retry_that_is_sent_twice_is_made_once(idle: Service) -> None:
     assert [(each["retryOf"], each["status"]) for each in listed] == [(job.id, "queued"), (None, "cancelled")]
 
 
+@on_each_database
 async def test_a_retry_takes_what_a_search_finds(idle: Service) -> None:
     job = await submitted(idle.served.app, 5)
     device = device_ids(5)[3]
@@ -304,6 +317,7 @@ async def test_moves_are_made_refused_and_written_down(idle: Service) -> None:
     ]
 
 
+@on_each_database
 async def test_pages_of_jobs_hold_still_while_jobs_come_and_move(idle: Service) -> None:
     app = idle.served.app
     before = [(await submitted(app, 1)).id for _ in range(5)]
@@ -319,6 +333,7 @@ async def test_pages_of_jobs_hold_still_while_jobs_come_and_move(idle: Service) 
     assert third["nextCursor"] is None
 
 
+@on_each_database
 async def test_jobs_are_found_by_what_is_known_of_them(idle: Service) -> None:
     async with idle.client() as client:
         one = (await post_job(client, devices_csv(1), name="Ring 0", reason="100% of it")).json()["id"]

@@ -22,8 +22,18 @@ TOO_MUCH = (10**18, 2**63, 10**40, -1)
 
 
 @pytest.fixture
-async def service(database_url: str) -> AsyncIterator[Service]:
-    async with a_service(some_settings(database_url)) as service:
+def store_url(request: pytest.FixtureRequest) -> str:
+    """Of a SQLite database; a test that is about what a database takes says on which ones."""
+    url: str = request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_url")
+    return url
+
+
+on_each_database = pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
+async def service(store_url: str) -> AsyncIterator[Service]:
+    async with a_service(some_settings(store_url)) as service:
         yield service
 
 
@@ -158,6 +168,7 @@ async def test_an_answer_that_has_begun_is_broken_off(
     assert [line["event"] for line in logged()] == ["request.broke"]
 
 
+@on_each_database
 @pytest.mark.parametrize("path", ["/jobs?before={}", "/audit?before={}", "/jobs/{job}/targets?after={}"])
 async def test_a_page_beyond_any_number_is_refused(service: Service, anybody: httpx.AsyncClient, path: str) -> None:
     job = (await submitted(service.served.app, 1)).id
@@ -169,6 +180,7 @@ async def test_a_page_beyond_any_number_is_refused(service: Service, anybody: ht
     assert last.status_code == 200
 
 
+@on_each_database
 @pytest.mark.parametrize("path", ["/api/jobs?cursor={}", "/api/audit?cursor={}", "/api/jobs/{job}/targets?cursor={}"])
 async def test_a_cursor_is_never_beyond_what_the_database_counts(
     service: Service, anybody: httpx.AsyncClient, path: str
@@ -210,6 +222,7 @@ NUL_IN = (
 )
 
 
+@on_each_database
 async def test_a_nul_is_nobodys_name(service: Service, anybody: httpx.AsyncClient) -> None:
     job = (await submitted(service.served.app, 1)).id
 
@@ -218,6 +231,7 @@ async def test_a_nul_is_nobodys_name(service: Service, anybody: httpx.AsyncClien
     assert {path: status for path, status in statuses.items() if status not in {200, 404, 422}} == {}
 
 
+@on_each_database
 async def test_a_nul_in_what_is_sent_is_refused_or_left_out(anybody: httpx.AsyncClient) -> None:
     page = await anybody.get("/keys")
     csrf = page.text.partition('name="csrf" value="')[2][:64]

@@ -124,7 +124,7 @@ class World:
 
 
 @pytest.mark.parametrize("named", [2.0, None])
-@pytest.mark.parametrize(("there", "jitter"), [(0.005, 0.0), (0.025, 0.025), (0.05, 0.05)])
+@pytest.mark.parametrize(("there", "jitter"), [(0.005, 0.0), (0.05, 0.05)])
 @pytest.mark.parametrize("window", [Sliding, Fixed, Bucket])
 def test_what_others_leave_is_used_nearly_whole_with_few_refusals_and_a_freed_limit_soon(
     window: type[Sliding | Fixed | Bucket], there: float, jitter: float, named: float | None
@@ -142,7 +142,7 @@ def test_what_others_leave_is_used_nearly_whole_with_few_refusals_and_a_freed_li
     assert len(afterwards) >= 0.97 * 200
 
 
-@pytest.mark.parametrize(("there", "jitter"), [(0.005, 0.0), (0.05, 0.05), (0.1, 0.1)])
+@pytest.mark.parametrize(("there", "jitter"), [(0.005, 0.0), (0.1, 0.1)])
 @pytest.mark.parametrize("window", [Sliding, Fixed, Bucket])
 @pytest.mark.parametrize(
     ("strays", "used"),

@@ -4,7 +4,7 @@ import csv
 import io
 import uuid
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.domain.device import Device, Via
@@ -33,6 +33,7 @@ def input_rows(draw: st.DrawFn) -> InputRow:
     return InputRow(draw(st.integers(1, 10**6)), cells, verdict, draw(st.none() | anything), device)
 
 
+@settings(max_examples=30)
 @given(st.lists(input_rows(), max_size=20))
 def test_a_packed_page_comes_back_as_it_was(rows: list[InputRow]) -> None:
     assert unpack(pack(rows)) == rows

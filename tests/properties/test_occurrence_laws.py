@@ -43,14 +43,14 @@ ODD = (
 def test_around_transitions_of_an_odd_zone_no_moment_is_missing_or_invented(zone: str) -> None:
     spans = transition_spans([zone])
 
-    assert list(mismatches(Random(f"{zone}").sample(spans, min(2, len(spans))))) == []
+    assert list(mismatches(Random(f"{zone}").sample(spans, 1))) == []
 
 
 def test_around_transitions_of_any_zone_no_moment_is_missing_or_invented() -> None:
     chance = Random(20)
     spans = transition_spans(chance.sample(all_zones(), 16))
 
-    assert list(mismatches(chance.sample(spans, 12))) == []
+    assert list(mismatches(chance.sample(spans, 8))) == []
 
 
 def test_between_transitions_no_moment_is_missing_or_invented() -> None:

@@ -9,6 +9,7 @@ a test run ends, nothing of it is left behind.
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
 import gc
 import importlib
@@ -28,7 +29,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tests.support.checkout import ROOT
 from tests.support.waiting import PATIENCE
@@ -266,7 +267,7 @@ def _import_everything() -> None:
         importlib.import_module(other)
 
 
-def main(descriptor: int) -> int:
+def main(descriptor: int) -> NoReturn:
     """Import once, then serve; in a forked process run `muster`."""
     listening = socket.socket(fileno=descriptor)
     _import_everything()
@@ -274,11 +275,21 @@ def main(descriptor: int) -> int:
     gc.freeze()
     asked = serve(listening)
     try:
-        return asked.become()
+        code = asked.become()
     except Exception:  # noqa: BLE001 - as the interpreter would
         traceback.print_exc()
-        return 1
+        code = 1
+    _end_at_once(code)
+
+
+def _end_at_once(code: int) -> NoReturn:
+    """End as the interpreter does, but for taking apart what was imported: that would copy all of the shared memory."""
+    threading._shutdown()  # type: ignore[attr-defined] # waits for threads, as the interpreter does first
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    main(int(sys.argv[1]))

@@ -133,6 +133,10 @@ def test_the_brake_never_stops_a_job_below_its_share_or_before_its_sample(
         assert 0 <= since.ended <= now.ended
 
 
+def test_canaries_stand_in_the_middle_of_the_parts_that_they_speak_for() -> None:
+    assert canary_ranks(1200, 12) == tuple(50 + 100 * each for each in range(12))
+
+
 @given(st.integers(1, 5000), st.integers(1, 300))
 def test_canaries_are_distinct_and_spread_over_the_whole_list(total: int, wanted: int) -> None:
     ranks = canary_ranks(total, wanted)

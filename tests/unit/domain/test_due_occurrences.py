@@ -93,6 +93,30 @@ def test_a_moment_that_waited_may_start_later_than_start_within_but_not_after_it
     assert "06:00" in after_it.reason
 
 
+def test_at_the_very_end_of_its_window_nothing_starts_any_more() -> None:
+    schedule, ends = a_schedule(Rules(until=time(6), start_within=timedelta(days=1))), MOMENT + timedelta(hours=4)
+    before = decide(schedule, MOMENT, now=ends - timedelta(seconds=1), blackouts=(), running=None)
+
+    assert isinstance(before, Start)
+    assert isinstance(decide(schedule, MOMENT, now=ends, blackouts=(), running=None), Skip)
+
+
+def test_a_window_that_ends_at_the_minute_it_begins_lasts_a_day() -> None:
+    window = window_of(a_schedule(Rules(until=time(2))), MOMENT, ())
+
+    assert window is not None
+    assert window.ends == MOMENT + timedelta(days=1)
+
+
+def test_what_was_due_before_a_blackout_does_not_start_in_it() -> None:
+    christmas = parse_blackout("2026-12-24..2026-12-26", "Christmas")
+    due, now = datetime(2026, 12, 23, 22, 45, tzinfo=UTC), datetime(2026, 12, 23, 23, 15, tzinfo=UTC)
+
+    decision = decide(a_schedule(), due, now=now, blackouts=(christmas,), running=None)
+
+    assert decision == Skip(OccurrenceStatus.BLACKOUT, "a blackout: Christmas")
+
+
 def test_a_moment_in_a_blackout_says_which_and_one_after_it_runs() -> None:
     christmas = parse_blackout("2026-12-24..2026-12-26", "Christmas")
     eve, after = (datetime(2026, 12, day, 1, 0, tzinfo=UTC) for day in (24, 27))
