@@ -200,11 +200,11 @@ def test_jitter_is_the_same_for_whoever_asks_and_other_on_other_nights() -> None
         ("0 2 * *", "4 fields"),
         ("60 2 * * *", "minute"),
         ("0 25 * * *", "hour"),
-        ("0 2 30 2 *", "day-of-month"),
+        ("0 2 30 2 *", "no such day"),
         ("0 2 * * 9", "day-of-week"),
         ("0 2 * 13 *", "month"),
         ("0 0 2 * * *", "6 fields"),
-        ("@daily", "1 fields"),
+        ("@daily", "0 0 "),
     ],
 )
 def test_a_wrong_expression_is_refused_with_its_wrong_part(expression: str, said: str) -> None:
