@@ -1,10 +1,10 @@
-"""How much the repeating events of an iCalendar file come to, estimated from its text before anything is expanded."""
+"""How much the repeating events of an iCalendar file come to, estimated before anything is expanded; pure."""
 
 from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 MOST_STEPS = 200_000
@@ -15,12 +15,19 @@ _OF_A_SEARCH = 5_000
 """Further counts, by the time that they take: of an event or a single date, and of a rule with BYSETPOS."""
 
 
-def steps_of(text: str, *, until: datetime) -> int:
-    """An upper estimate of the occurrences of all events up to a time; rules of time zones count as well."""
+Properties = Iterable[tuple[str, str]]
+"""The properties of a file in their order, each with its name in capitals and its value."""
+
+
+def steps_of(properties: Properties, *, until: datetime) -> int:
+    """An upper estimate of the occurrences of all events up to a time; rules of time zones count as well.
+
+    Above MOST_STEPS it is of the events so far.
+    """
     starts: list[datetime | None] = []
     rules: list[list[str]] = []
     total = 0
-    for name, value in _properties(text):
+    for name, value in properties:
         if name == "BEGIN":
             total += _OF_A_PART
             starts.append(None)
@@ -34,12 +41,14 @@ def steps_of(text: str, *, until: datetime) -> int:
             total += _OF_A_PART * (value.count(",") + 1)
         elif name in _RULES and rules:
             rules[-1].append(value)
+        if total > MOST_STEPS:
+            break
     return total
 
 
-def endless_rule(text: str) -> str | None:
+def endless_rule(properties: Properties) -> str | None:
     """The first rule that would be searched up to the year 9999, in vain or hour by hour; None where there is none."""
-    rules = (value for name, value in _properties(text) if name in _RULES)
+    rules = (value for name, value in properties if name in _RULES)
     return next((rule for rule in rules if _is_endless(_parts(rule))), None)
 
 
@@ -47,7 +56,8 @@ def _is_endless(parts: dict[str, str]) -> bool:
     seconds = _SECONDS.get(parts.get("FREQ", "").upper(), 2 * _DAY)
     if any(name.startswith("BY") if seconds < _DAY else name == "BYSETPOS" and seconds == _DAY for name in parts):
         return True
-    if _integer(parts.get("INTERVAL", "1")) == 0:
+    interval = _integer(parts.get("INTERVAL", ""))
+    if interval is not None and interval < 1:
         return True
     for name, last in _LAST.items():
         # A search for what does not exist ends in the year 9999.
@@ -60,14 +70,6 @@ def _is_endless(parts: dict[str, str]) -> bool:
 def _parts(rule: str) -> dict[str, str]:
     pairs = (part.partition("=") for part in rule.split(";"))
     return {name.strip().upper(): value.strip() for name, _, value in pairs}
-
-
-def _properties(text: str) -> Iterator[tuple[str, str]]:
-    # A long line goes on in the next one behind a blank.
-    for line in re.sub(r"\r?\n[ \t]", "", text).splitlines():
-        # A parameter in quotes may hold a colon.
-        if (found := _PROPERTY.fullmatch(line)) is not None:
-            yield found[1].strip().upper(), found[2].strip()
 
 
 def _steps(rule: str, start: datetime | None, until: datetime) -> int:
@@ -88,12 +90,17 @@ def _steps(rule: str, start: datetime | None, until: datetime) -> int:
         each *= seconds // _DAY
     count = _integer(parts.get("COUNT", ""))
     # With a filter, many periods may pass before the last of so many occurrences.
-    found = min(int(periods * each), count) if count is not None and not filters else int(periods * each)
+    found = int(periods * each)
+    if count is not None and count >= 0 and not filters:
+        found = min(found, count)
     return found + (_OF_A_SEARCH if "BYSETPOS" in parts else 0)
 
 
 def _integer(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else None
+    try:
+        return int(text) if len(text) < _LONGEST_NUMBER else None
+    except ValueError:
+        return None
 
 
 def _integers(text: str) -> list[int]:
@@ -109,7 +116,7 @@ def _day_of(text: str) -> datetime | None:
 
 
 _RULES = frozenset({"RRULE", "EXRULE"})
-_PROPERTY = re.compile(r'([^;:"]*)(?:;(?:"[^"]*"|[^:"])*)?:(.*)')
+_LONGEST_NUMBER = 13
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400
 _SECONDS = {

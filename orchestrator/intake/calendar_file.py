@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import recurring_ical_events
 from icalendar import Calendar
+from icalendar.parser import Contentlines
 
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.errors import ScheduleInvalid
@@ -18,6 +21,9 @@ HORIZON = timedelta(days=5 * 366)
 MOST_EVENTS = 10_000
 MOST_BYTES = 10 * 1024 * 1024
 
+# BEGIN, END, DTSTART, RRULE, EXRULE, EXDATE and RDATE.
+_BEGINNINGS = frozenset({"BE", "EN", "DT", "RR", "EX", "RD"})
+
 
 def read_calendar(content: bytes, *, now: datetime, name: str) -> list[Blackout]:
     """Every event from now on, free ones and cancelled ones left out; all-day events are local days."""
@@ -28,13 +34,14 @@ def read_calendar(content: bytes, *, now: datetime, name: str) -> list[Blackout]
     except UnicodeDecodeError as problem:
         raise ScheduleInvalid(f"{name} is no iCalendar file that can be read: it is not UTF-8.") from problem
     # Looked at before it is parsed: the rules of time zones are expanded while the library reads them.
-    if (steps := steps_of(text, until=now + HORIZON)) > MOST_STEPS:
+    properties = list(_properties(text))
+    if (steps := steps_of(properties, until=now + HORIZON)) > MOST_STEPS:
         raise ScheduleInvalid(
             f"{name} has events that repeat too often, or too many of them: they come to some {steps:,} within five "
             f"years, and {MOST_EVENTS:,} are taken. Leave out past events. An event that repeats every second or "
             "minute keeps nothing dark that one long event does not."
         )
-    if (rule := endless_rule(text)) is not None:
+    if (rule := endless_rule(properties)) is not None:
         raise ScheduleInvalid(
             f"{name} has an event that repeats by {rule[:80]!r}: its days never come, or it picks out single hours, "
             "minutes or seconds. Give one event for each day instead, or none where the day does not exist."
@@ -51,6 +58,16 @@ def read_calendar(content: bytes, *, now: datetime, name: str) -> list[Blackout]
     if not blackouts:
         raise ScheduleInvalid(f"{name} has no event from now on, so it would keep nothing dark.")
     return sorted(blackouts, key=lambda each: each.starts.isoformat())
+
+
+def _properties(text: str) -> Iterator[tuple[str, str]]:
+    """The properties that the bounds look at, as the library itself reads them: folds, quotes and escapes among it."""
+    for line in Contentlines.from_ical(text):
+        if line.lstrip()[:2].upper() in _BEGINNINGS:
+            # A line that the library cannot read is no property of an event.
+            with suppress(ValueError):
+                name, _, value = line.parts()
+                yield str(name).strip().upper(), str(value).strip()
 
 
 def _blackout(event: Any) -> Blackout | None:

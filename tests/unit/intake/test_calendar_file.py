@@ -98,7 +98,7 @@ def test_what_is_no_calendar_or_keeps_nothing_dark_is_refused_in_one_sentence(co
         "FREQ=MINUTELY;\n INTERVAL=2",
     ],
 )
-@pytest.mark.parametrize("name", ["RRULE", 'RRULE;X="a:b;c"'])
+@pytest.mark.parametrize("name", ["RRULE", 'RRULE;X="a:b;c"', "RRULE;X=a\\:b", "RRULE\x0b"])
 def test_an_event_that_repeats_without_bounds_is_refused_before_it_is_expanded(rule: str, name: str) -> None:
     content = a_calendar(f"SUMMARY:Beat\nDTSTART:20261201T000000Z\n{name}:{rule}")
 
@@ -149,6 +149,7 @@ def test_an_event_that_repeats_within_bounds_is_taken(rule: str) -> None:
         "FREQ=HOURLY;BYMONTH=2;BYMONTHDAY=3",
         "FREQ=SECONDLY;INTERVAL=86400;BYDAY=MO",
         "FREQ=DAILY;INTERVAL=0",
+        "FREQ=DAILY;INTERVAL=+0",
         "FREQ=DAILY;BYSETPOS=2",
         "FREQ=YEARLY;BYMONTH=13",
         "FREQ=YEARLY;BYWEEKNO=54",
