@@ -34,6 +34,7 @@ from orchestrator.inventory.device_history import (
 from orchestrator.inventory.remove_inventory import find_inventory, remove_inventory, unattached_inventories
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, submitted
+from tests.support.statements import plan_of, statements_of
 
 pytestmark = pytest.mark.enable_socket
 
@@ -196,3 +197,21 @@ async def test_an_operator_with_limits_replaces_no_inventory_beyond_them(app: Ap
     current, _ = await describe_inventory(app, "default")
 
     assert current.summary.devices == 3
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+async def test_a_devices_history_reads_no_targets_of_other_jobs(app: App, *, is_listed: bool) -> None:
+    await submitted(app, 3)
+    for _ in range(4 if is_listed else 0):
+        await extend_lookup(app)
+
+    with statements_of(app.store) as seen:
+        await describe_devices(app, "default", device_ids(3)[0], allow_several=False)
+
+    async with app.store.reading() as tx:
+        if tx.connection.dialect.name == "postgresql":
+            # With so few rows it would read the whole table whatever the statement says.
+            await tx.connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        plans = [await plan_of(tx.connection, each) for each in seen if "FROM targets" in each.text]
+    assert len(plans) == (1 if is_listed else 2)
+    assert not any("SCAN targets" in plan or "Seq Scan on targets" in plan for plan in plans)

@@ -86,13 +86,14 @@ class TargetLookup:
         through_lookup = _calls().join(
             listed, and_(listed.c.job_number == TargetRow.job_number, listed.c.line == TargetRow.line)
         )
-        through_targets = _calls().join(
-            UnlistedJobRow,
-            and_(UnlistedJobRow.job_number == TargetRow.job_number, TargetRow.line > UnlistedJobRow.line),
-        )
+        queries = [through_lookup.where(is_device)]
+        # By their numbers: joined with the table, either database would rather read all targets there are.
+        unlisted = (await self._connection.execute(select(UnlistedJobRow.job_number))).scalars().all()
+        if unlisted:
+            queries.append(_calls().where(TargetRow.job_number.in_(unlisted), is_device))
         found: dict[tuple[int, int], AnyRow] = {}
-        for query in (through_lookup, through_targets):
-            newest = query.where(is_device).order_by(TargetRow.job_number.desc()).limit(limit)
+        for query in queries:
+            newest = query.order_by(TargetRow.job_number.desc()).limit(limit)
             for row in await self._connection.execute(newest):
                 found[row.job_number, row.line] = row
         return [_call(found[place]) for place in sorted(found, reverse=True)][:limit]
