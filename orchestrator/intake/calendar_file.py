@@ -34,14 +34,13 @@ def read_calendar(content: bytes, *, now: datetime, name: str) -> list[Blackout]
     except UnicodeDecodeError as problem:
         raise ScheduleInvalid(f"{name} is no iCalendar file that can be read: it is not UTF-8.") from problem
     # Looked at before it is parsed: the rules of time zones are expanded while the library reads them.
-    properties = list(_properties(text))
-    if (steps := steps_of(properties, until=now + HORIZON)) > MOST_STEPS:
+    if (steps := steps_of(_properties(text), until=now + HORIZON)) > MOST_STEPS:
         raise ScheduleInvalid(
             f"{name} has events that repeat too often, or too many of them: they come to some {steps:,} within five "
             f"years, and {MOST_EVENTS:,} are taken. Leave out past events. An event that repeats every second or "
             "minute keeps nothing dark that one long event does not."
         )
-    if (rule := endless_rule(properties)) is not None:
+    if (rule := endless_rule(_properties(text))) is not None:
         raise ScheduleInvalid(
             f"{name} has an event that repeats by {rule[:80]!r}: its days never come, or it picks out single hours, "
             "minutes or seconds. Give one event for each day instead, or none where the day does not exist."
