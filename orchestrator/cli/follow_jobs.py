@@ -20,9 +20,9 @@ from orchestrator.cli.tenant_choice import worst
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job
 from orchestrator.domain.spans import span
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_jobs
+from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_running
 from orchestrator.usecases.jobs.job_json import job_object, job_row
-from orchestrator.usecases.operations.list_attention import MOST_RUNNING, RUNNING
+from orchestrator.usecases.operations.list_attention import MOST_RUNNING
 
 
 def launch_follow(
@@ -55,7 +55,7 @@ def launch_follow(
 
 async def _jobs(app: App, wanted: Sequence[str]) -> list[Job]:
     if not wanted:
-        return [view.job for view in await list_jobs(app, wanted=RUNNING, limit=MOST_RUNNING)]
+        return [view.job for view in (await list_running(app, limit=MOST_RUNNING))[0]]
     found = [(await describe_job(app, each)).job for each in wanted]
     return list({job.id: job for job in found}.values())
 

@@ -19,12 +19,13 @@ from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
 from orchestrator.usecases.operations.describe_lanes import list_lanes
 from orchestrator.usecases.operations.describe_overview import Overviews
 from orchestrator.usecases.operations.describe_status import describe_status
+from orchestrator.usecases.operations.list_attention import list_attention
 from orchestrator.usecases.operations.measure import measure
 from orchestrator.usecases.schedules.describe_schedules import list_schedules
 from tests.support.apps import an_app, submitted
 from tests.support.builders import a_job
 from tests.support.schedules import a_list, a_schedule
-from tests.support.statements import statements_of, work_of
+from tests.support.statements import plan_of, statements_of, work_of
 
 pytestmark = pytest.mark.enable_socket
 
@@ -60,7 +61,7 @@ async def test_a_list_asks_as_much_for_many_as_for_few(
     assert asked[0] == asked[1]
 
 
-async def test_the_overview_asks_at_most_fifty_statements_and_nothing_of_the_past_again(sqlite_url: str) -> None:
+async def test_the_overview_asks_at_most_thirty_two_statements_and_nothing_of_the_past_again(sqlite_url: str) -> None:
     async with an_app(sqlite_url, "http://127.0.0.1:1", limit=GRAPH_WRITE_LIMIT) as app:
         await submitted(app, 20)
         await a_list(app)
@@ -72,10 +73,22 @@ async def test_the_overview_asks_at_most_fifty_statements_and_nothing_of_the_pas
                 await overviews.describe(zone_of(zone))
             asked.append(work_of(statements))
 
-    assert len(asked[0]) <= 50
+    assert len(asked[0]) <= 32
     assert len(asked[1]) == len(asked[0]) - 2
     assert any("sum(batches.accepted)" in text and "started_at >=" in text for text in asked[0])
     assert not any("sum(batches.accepted)" in text and "started_at >=" in text for text in asked[1])
+
+
+async def test_jobs_with_many_failures_are_found_by_their_own_index(sqlite_url: str) -> None:
+    async with an_app(sqlite_url, "http://127.0.0.1:1", limit=GRAPH_WRITE_LIMIT) as app:
+        with statements_of(app.store) as statements:
+            await list_attention(app)
+        wanted = next(each for each in statements if "failures * 20" in each.text)
+        async with app.store.reading() as tx:
+            plan = await plan_of(tx.connection, wanted)
+
+    assert "ix_jobs_many_failures" in plan
+    assert "ix_jobs_status" not in plan
 
 
 async def test_every_view_is_given_whatever_the_lane_s_row_holds(sqlite_url: str) -> None:

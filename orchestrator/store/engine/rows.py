@@ -30,8 +30,12 @@ _BigKey = BigInteger().with_variant(Integer, "sqlite")
 """SQLite numbers rows by itself only for INTEGER, which is 64 bits there anyway."""
 
 _JOB_STATUSES = "'receiving','queued','running','paused','stopped','cancelled','finished'"
-MANY_FAILURES = "status = 'finished' AND (failures IS NULL OR failures * 20 > total)"
-"""Finished jobs of which more than 5 % failed, or nobody counted: a query that says this word by word has an index."""
+MANY_FAILURES = "status = 'finished' AND (failures IS NULL OR total < failures * 20)"
+"""Finished jobs of which more than 5 % failed, or nobody counted: a query that says this word by word has an index.
+
+The column stands left of the comparison: SQLite turns `failures * 20 > total` round before it compares a query with the
+condition of an index, and finds no index then.
+"""
 
 _TARGET_STATUSES = "'waiting','accepted','failed','uncertain','cancelled'"
 

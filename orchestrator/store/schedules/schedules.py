@@ -79,18 +79,19 @@ class Schedules:
 
     async def all(self) -> list[Schedule]:
         """Every schedule that can be read, by name."""
-        return [each for each in await self._all() if isinstance(each, Schedule)]
+        return [each for each in await self.all_as_stored() if isinstance(each, Schedule)]
 
     async def of_list(self, list_name: str) -> list[Schedule]:
         """Returns those that refer to a list."""
-        found = await self._all(ScheduleRow.list_name == list_name)
+        found = await self.all_as_stored(ScheduleRow.list_name == list_name)
         return [each for each in found if isinstance(each, Schedule)]
 
     async def unreadable(self) -> list[ScheduleUnreadable]:
         """The other ones, as what is raised where somebody asks for one of them."""
-        return [each for each in await self._all() if isinstance(each, ScheduleUnreadable)]
+        return [each for each in await self.all_as_stored() if isinstance(each, ScheduleUnreadable)]
 
-    async def _all(self, *wanted: ColumnElement[bool]) -> list[Schedule | ScheduleUnreadable]:
+    async def all_as_stored(self, *wanted: ColumnElement[bool]) -> list[Schedule | ScheduleUnreadable]:
+        """Every schedule by name; one that cannot be read as what is raised where somebody asks for it."""
         found: list[Schedule | ScheduleUnreadable] = []
         query = select(ScheduleRow.__table__).where(*wanted).order_by(ScheduleRow.name)
         for row in await self._connection.execute(query):
@@ -236,6 +237,14 @@ class Schedules:
         )
         row = (await self._connection.execute(query)).one_or_none()
         return (None, None) if row is None else (row[0], row[1])
+
+    async def change_blackout(self, number: int, wanted: Blackout) -> bool:
+        """Gives one blackout other bounds and another reason; False where there is none of this number."""
+        values = {"starts": wanted.starts.isoformat(), "ends": wanted.ends.isoformat(), "reason": wanted.reason}
+        changed = await self._connection.execute(
+            update(BlackoutRow).where(BlackoutRow.number == number).values(**values)
+        )
+        return bool(changed.rowcount)
 
     async def remove_blackout(self, number: int) -> bool:
         """Remove one; False where there is none of this number."""

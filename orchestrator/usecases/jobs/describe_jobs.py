@@ -9,7 +9,7 @@ from datetime import datetime
 from orchestrator.app import App
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.circuit_breaker import window_of
-from orchestrator.domain.ids import JobId, JobNumber, LaneKey
+from orchestrator.domain.ids import JobId, JobNumber
 from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
 from orchestrator.domain.job_filter import EVERY_JOB, JobFilter
 from orchestrator.domain.outcome import GraphError
@@ -18,11 +18,10 @@ from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.domain.waiting import WaitingFor
 from orchestrator.graph.error_catalogue import meaning
 from orchestrator.store.engine.database import Transaction
-from orchestrator.store.jobs.jobs import Waiting
 from orchestrator.store.jobs.targets import TargetOrder
 from orchestrator.usecases.jobs.device_names import search_of, with_names
-from orchestrator.usecases.jobs.explain_waiting import Surroundings, explain, surroundings_of
-from orchestrator.usecases.jobs.forecast_job import finish_time, lane_paces, lane_standings, rates_of_late
+from orchestrator.usecases.jobs.explain_waiting import explain
+from orchestrator.usecases.jobs.forecast_job import LanesSeen, finish_time, lane_paces, lanes_seen, with_standings
 
 SORTED_UP_TO = 20_000
 """Targets of a job that can be sorted, since that reads all of them; of a larger job they come in the input's order."""
@@ -89,7 +88,7 @@ async def describe_job(app: App, wanted: str) -> JobView:
         tally = (await tx.jobs.tallies([job.number]))[job.number]
         errors = await tx.jobs.errors(job.number)
         examples = {group: await _example_of(app, tx, job, group) for group in errors}
-        waiting = await _waiting_beside(tx, [job])
+        lanes = await _lanes_of(tx, [job])
         retries = await tx.jobs.retried_by([job.id])
         brake = await _brake_view(tx, job, tally, errors)
         selection = (
@@ -97,7 +96,7 @@ async def describe_job(app: App, wanted: str) -> JobView:
             if job.schedule is None
             else await tx.occurrences.selection_of(job.id, job.schedule, submitted_at=job.submitted_at)
         )
-    outlook = await _outlook(app, [job], {job.number: tally}, waiting)
+    outlook = _outlook(app, [job], {job.number: tally}, None if lanes is None else await with_standings(app, lanes))
     shown = _shown(job, tally, errors, outlook.get(job.number, _NO_OUTLOOK))
     named = tuple(
         _with_example(error, examples.get(ErrorGroup(error.status, error.http_status, error.code)))
@@ -146,6 +145,20 @@ async def list_jobs(app: App, *, limit: int, before: int | None = None, wanted: 
         seen = await _seen(tx, await tx.jobs.by_numbers(numbers))
         retries = await tx.jobs.retried_by([job.id for job in seen[0]])
     return [replace(view, retried_by=retries.get(view.job.id, ())) for view in await _views(app, seen)]
+
+
+async def list_running(app: App, *, limit: int) -> tuple[list[JobView], LanesSeen]:
+    """The newest jobs under way, and at the same moment their lanes and those of all tenants."""
+    async with app.store.reading() as tx:
+        jobs = await tx.jobs.newest(limit, statuses=_ACTIVE)
+        tallies = await tx.jobs.tallies([job.number for job in jobs])
+        lanes = {tenant.lane for tenant in app.tenants.values()} | {job.lane for job in jobs}
+        found = await lanes_seen(tx, lanes)
+        retries = await tx.jobs.retried_by([job.id for job in jobs])
+    seen = await with_standings(app, found)
+    outlook = _outlook(app, jobs, tallies, seen)
+    views = [_shown(job, tallies[job.number], {}, outlook.get(job.number, _NO_OUTLOOK)) for job in jobs]
+    return [replace(view, retried_by=retries.get(view.job.id, ())) for view in views], seen
 
 
 def timeless(view: JobView) -> JobView:
@@ -239,15 +252,6 @@ async def page_of_targets(
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    """The waiting devices in the lanes of some jobs, and the live workers, at one time."""
-
-    jobs: Sequence[Waiting]
-    rates: Mapping[LaneKey, float | None]
-    around: Surroundings
-
-
-@dataclass(frozen=True, slots=True)
 class _Outlook:
     """When a job will be done, and what holds it back now."""
 
@@ -258,46 +262,38 @@ class _Outlook:
 
 _NO_OUTLOOK = _Outlook(None, None, None)
 _Tallies = Mapping[JobNumber, Tally]
-_Seen = tuple[Sequence[Job], _Tallies, _Waiting | None]
+_Seen = tuple[Sequence[Job], _Tallies, LanesSeen | None]
 
 
 async def _seen(tx: Transaction, jobs: Sequence[Job]) -> _Seen:
-    return jobs, await tx.jobs.tallies([job.number for job in jobs]), await _waiting_beside(tx, jobs)
+    return jobs, await tx.jobs.tallies([job.number for job in jobs]), await _lanes_of(tx, jobs)
 
 
-async def _waiting_beside(tx: Transaction, jobs: Sequence[Job]) -> _Waiting | None:
+async def _lanes_of(tx: Transaction, jobs: Sequence[Job]) -> LanesSeen | None:
     lanes = {job.lane for job in jobs if job.status in _ACTIVE}
     # A job that has ended is asked about most, and nothing is forecast for it.
-    if not lanes:
-        return None
-    return _Waiting(await tx.jobs.waiting_in(lanes), await rates_of_late(tx, lanes), await surroundings_of(tx, lanes))
+    return await lanes_seen(tx, lanes) if lanes else None
 
 
 async def _views(app: App, seen: _Seen) -> list[JobView]:
-    jobs, tallies, waiting = seen
-    outlook = await _outlook(app, jobs, tallies, waiting)
+    jobs, tallies, lanes = seen
+    outlook = _outlook(app, jobs, tallies, None if lanes is None else await with_standings(app, lanes))
     return [_shown(job, tallies[job.number], {}, outlook.get(job.number, _NO_OUTLOOK)) for job in jobs]
 
 
-async def _outlook(
-    app: App, jobs: Sequence[Job], tallies: _Tallies, beside: _Waiting | None
-) -> dict[JobNumber, _Outlook]:
-    """When each of the jobs that are under way will be done, where something paces it, and what it waits for.
-
-    Outside the transaction that saw them: whoever asks for a connection while he holds one may wait for himself.
-    """
+def _outlook(app: App, jobs: Sequence[Job], tallies: _Tallies, beside: LanesSeen | None) -> dict[JobNumber, _Outlook]:
+    """When each of the jobs that are under way will be done, where something paces it, and what it waits for."""
     if beside is None:
         return {}
-    standings = await lane_standings(app, beside.rates)
-    paces = lane_paces(app, standings, beside.rates)
+    paces = lane_paces(app, beside.standings, beside.rates)
     left = {each.number: each for each in beside.jobs}
     now = beside.around.now
-    worked_on = [each for each in beside.jobs if beside.around.is_worked_on(app, each.number)]
+    worked_on = beside.worked_on(app)
     found: dict[JobNumber, _Outlook] = {}
     for job in jobs:
         if job.status not in _ACTIVE or (own := left.get(job.number)) is None:
             continue
-        standing = standings.get(job.lane)
+        standing = beside.standings.get(job.lane)
         cause = explain(app, job, tallies[job.number], own, standing=standing, around=beside.around)
         is_open_ended = cause is not None and cause.kind.has_no_forecast
         at = None

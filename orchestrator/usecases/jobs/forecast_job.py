@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from orchestrator.app import App
 from orchestrator.domain.errors import TryLater
@@ -18,7 +19,7 @@ from orchestrator.store.jobs.jobs import Waiting
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.throttle.forecast import Ahead, Forecast, LanePace, forecast, pace_of
 from orchestrator.throttle.gcra import Standing, ThrottleBackend
-from orchestrator.usecases.jobs.explain_waiting import surroundings_of
+from orchestrator.usecases.jobs.explain_waiting import Surroundings, surroundings_of
 
 log = get_logger(__name__)
 
@@ -46,28 +47,49 @@ class Outlook:
         return forecast(Ahead(calls, priority.weight), self.ahead[tenant.lane], self.paces[tenant.lane])
 
 
-async def outlook_of(app: App, tenants: Iterable[Tenant]) -> Outlook:
-    """The outlook for jobs of these tenants: a few questions, however many they are.
+@dataclass(frozen=True, slots=True)
+class LanesSeen:
+    """Some lanes at one moment: the jobs that wait in them, their rates of late, who works, and where each stands."""
+
+    jobs: Sequence[Waiting]
+    rates: Mapping[LaneKey, float | None]
+    around: Surroundings
+    standings: Mapping[LaneKey, Standing] = field(default_factory=lambda: MappingProxyType({}))
+
+    def worked_on(self, app: App) -> list[Waiting]:
+        """The jobs that have calls to make and that any process takes: the others delay nobody."""
+        return [each for each in self.jobs if self.around.is_worked_on(app, each.number)]
+
+
+async def lanes_seen(tx: Transaction, lanes: Collection[LaneKey]) -> LanesSeen:
+    """These lanes as the database has them; `with_standings` adds the rest, outside the transaction."""
+    return LanesSeen(await tx.jobs.waiting_in(lanes), await rates_of_late(tx, lanes), await surroundings_of(tx, lanes))
+
+
+async def with_standings(app: App, seen: LanesSeen) -> LanesSeen:
+    """The same lanes and where each of them stands that a tenant in the settings leads to.
+
+    Outside a transaction: whoever asks for a connection while he holds one may wait for himself.
+    """
+    return replace(seen, standings=await lane_standings(app, seen.rates))
+
+
+async def outlook_of(app: App, tenants: Iterable[Tenant], seen: LanesSeen | None = None) -> Outlook:
+    """The outlook for jobs of these tenants: a few questions, however many they are, and none where `seen` has all.
 
     To be asked outside a transaction: it needs a connection of its own.
     """
     lanes = sorted({tenant.lane for tenant in tenants})
     if not lanes:
         return Outlook({}, {})
-    async with app.store.reading() as tx:
-        waiting = await worked_on(app, tx, lanes)
-        rates = await rates_of_late(tx, lanes)
-    paces = lane_paces(app, await lane_standings(app, lanes), rates)
-    ahead: dict[LaneKey, list[Ahead]] = {lane: [] for lane in lanes}
-    for each in waiting:
+    if seen is None:
+        async with app.store.reading() as tx:
+            found = await lanes_seen(tx, lanes)
+        seen = await with_standings(app, found)
+    ahead: dict[LaneKey, list[Ahead]] = {lane: [] for lane in seen.rates}
+    for each in seen.worked_on(app):
         ahead[each.lane].append(_ahead(each))
-    return Outlook(paces, ahead)
-
-
-async def worked_on(app: App, tx: Transaction, lanes: Collection[LaneKey]) -> list[Waiting]:
-    """The jobs of these lanes that have calls to make and that any process takes: the others delay nobody."""
-    around = await surroundings_of(tx, lanes)
-    return [each for each in await tx.jobs.waiting_in(lanes) if around.is_worked_on(app, each.number)]
+    return Outlook(lane_paces(app, seen.standings, seen.rates), ahead)
 
 
 def forecast_waiting(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePace, now: datetime) -> Forecast:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,8 @@ from orchestrator.store.jobs.jobs import Waiting
 from orchestrator.throttle.adaptation import counted_at, share_at
 from orchestrator.throttle.forecast import LanePace, pace_of
 from orchestrator.throttle.gcra import Standing, ThrottleBackend
-from orchestrator.usecases.jobs.explain_waiting import Surroundings, surroundings_of
-from orchestrator.usecases.jobs.forecast_job import finish_time, look_at, rates_of_late
+from orchestrator.usecases.jobs.explain_waiting import Surroundings
+from orchestrator.usecases.jobs.forecast_job import LanesSeen, finish_time, lanes_seen, with_standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +55,16 @@ class LaneView:
         return self.pace.per_second
 
 
-async def list_lanes(app: App) -> list[LaneView]:
-    """Every lane that a tenant in the settings leads to."""
+async def list_lanes(app: App, seen: LanesSeen | None = None) -> list[LaneView]:
+    """Every lane that a tenant in the settings leads to; `seen` has them where they were looked at already."""
     lanes = sorted({tenant.lane for tenant in app.tenants.values()})
     async with app.store.reading() as tx:
-        now = await tx.now()
-        waiting = await tx.jobs.waiting_in(lanes)
-        around = await surroundings_of(tx, lanes)
-        last_hour = await tx.lanes.calls_since(now - timedelta(hours=1))
-        measured = await rates_of_late(tx, lanes)
-    standings = await look_at(app, lanes)
-    here: dict[LaneKey, list[Waiting]] = {lane: [] for lane in lanes}
-    for each in waiting:
+        found = seen or await lanes_seen(tx, lanes)
+        last_hour = await tx.lanes.calls_since(found.around.now - timedelta(hours=1))
+    if seen is None:
+        found = await with_standings(app, found)
+    here: dict[LaneKey, list[Waiting]] = defaultdict(list)
+    for each in found.jobs:
         here[each.lane].append(each)
     names: dict[LaneKey, list[str]] = {lane: [] for lane in lanes}
     for name, tenant in sorted(app.tenants.items()):
@@ -73,8 +72,8 @@ async def list_lanes(app: App) -> list[LaneView]:
     views = []
     for lane in lanes:
         calls = last_hour.get(lane, LaneCalls())
-        view = _view(app, lane, names[lane], standings[lane], measured=measured[lane], last_hour=calls)
-        views.append(replace(view, waiting=_waiting_in(app, here[lane], around, view.pace)))
+        view = _view(app, lane, names[lane], found.standings[lane], measured=found.rates[lane], last_hour=calls)
+        views.append(replace(view, waiting=_waiting_in(app, here[lane], found.around, view.pace)))
     return views
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -10,15 +11,19 @@ from zoneinfo import ZoneInfo
 from orchestrator.app import App
 from orchestrator.domain.attention import SubjectKind
 from orchestrator.domain.due import window_of
+from orchestrator.domain.errors import MusterError
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Tally
 from orchestrator.domain.nights import Night, begin_of_nights, last_nights
 from orchestrator.domain.zones import zone_of
+from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.jobs.describe_jobs import timeless
 from orchestrator.usecases.operations.describe_lanes import LaneView, list_lanes
-from orchestrator.usecases.operations.describe_status import StatusView, describe_status
+from orchestrator.usecases.operations.describe_status import StatusView, describe_status_and_lanes
 from orchestrator.usecases.operations.list_attention import list_attention
 from orchestrator.usecases.schedules.describe_schedules import OccurrenceView, ScheduleView, preview_all
+
+log = get_logger(__name__)
 
 AHEAD = timedelta(hours=24)
 MOST_RUNS = 48
@@ -26,6 +31,7 @@ MOST_RUNS = 48
 
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 _PAST_FOR = timedelta(seconds=10)
+_PAST_AT_MOST = timedelta(minutes=1)
 _URGENT_FOR = timedelta(seconds=2)
 
 
@@ -86,12 +92,16 @@ class _Past:
 
 
 class Overviews:
-    """Describes the overview again and again; past jobs are read and summed at most every ten seconds."""
+    """Describes the overview again and again; past jobs are read and summed at most every ten seconds.
+
+    That takes longer than all the rest, so nobody waits for it who can be shown sums of the last minute.
+    """
 
     def __init__(self, app: App) -> None:
         self._app = app
         self._urgent: tuple[datetime, frozenset[JobId]] | None = None
         self._past: _Past | None = None
+        self._renewal: asyncio.Task[None] | None = None
 
     async def urgent_jobs(self) -> frozenset[JobId]:
         """The ids of the jobs that need attention, as they were at most two seconds ago."""
@@ -105,8 +115,8 @@ class Overviews:
     async def describe(self, zone: ZoneInfo) -> Overview:
         """The overview now, its nights by the clock of `zone`."""
         app = self._app
-        status = await describe_status(app)
-        lanes = await list_lanes(app)
+        status, seen = await describe_status_and_lanes(app)
+        lanes = await list_lanes(app, seen)
         now = app.clock.now()
         past = await self._past_at(now)
         return Overview(
@@ -119,15 +129,25 @@ class Overviews:
         )
 
     async def _past_at(self, now: datetime) -> _Past:
-        if self._past is None or now - self._past.read_at >= _PAST_FOR:
-            # Every zone's nights lie in it: their noons are less than a day apart.
-            begin = begin_of_nights(now, zone_of("UTC")) - timedelta(days=1)
-            async with self._app.store.reading() as tx:
-                outcomes = await tx.past_outcomes.since(begin)
-                missed = await tx.past_outcomes.missed_since(begin)
-            day = sum((tally for at, tally in outcomes if now - at <= AHEAD), Tally())
-            self._past = _Past(now, outcomes, missed, day)
+        if self._past is None or now - self._past.read_at >= _PAST_AT_MOST:
+            self._past = await self._read_past(now)
+        elif now - self._past.read_at >= _PAST_FOR and (self._renewal is None or self._renewal.done()):
+            self._renewal = asyncio.create_task(self._renew_past(now), name="nights")
         return self._past
+
+    async def _renew_past(self, now: datetime) -> None:
+        try:
+            self._past = await self._read_past(now)
+        except MusterError as problem:
+            log.warning("overview.waiting", reason=str(problem))
+
+    async def _read_past(self, now: datetime) -> _Past:
+        # Every zone's nights lie in it: their noons are less than a day apart.
+        begin = begin_of_nights(now, zone_of("UTC")) - timedelta(days=1)
+        async with self._app.store.reading() as tx:
+            outcomes = await tx.past_outcomes.since(begin)
+            missed = await tx.past_outcomes.missed_since(begin)
+        return _Past(now, outcomes, missed, sum((tally for at, tally in outcomes if now - at <= AHEAD), Tally()))
 
 
 async def _plan(app: App, upcoming: Sequence[ScheduleView], now: datetime) -> tuple[PlannedSchedule, ...]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from orchestrator.app import App
 from orchestrator.domain.attention import AttentionItem
-from orchestrator.usecases.jobs.describe_jobs import JobView, list_jobs
-from orchestrator.usecases.operations.list_attention import MOST_RUNNING, RUNNING, list_attention
+from orchestrator.usecases.jobs.describe_jobs import JobView, list_running
+from orchestrator.usecases.jobs.forecast_job import LanesSeen
+from orchestrator.usecases.operations.list_attention import MOST_RUNNING, attention_of
 from orchestrator.usecases.schedules.describe_schedules import ScheduleView, next_runs
 
 NEXT_RUNS = 10
@@ -29,6 +30,14 @@ class StatusView:
 
 async def describe_status(app: App) -> StatusView:
     """How the installation stands; a number of statements that does not grow with its jobs."""
-    running = await list_jobs(app, wanted=RUNNING, limit=MOST_RUNNING)
-    attention = await list_attention(app, running)
-    return StatusView(tuple(attention), tuple(running), tuple(await next_runs(app, limit=NEXT_RUNS)))
+    return (await describe_status_and_lanes(app))[0]
+
+
+async def describe_status_and_lanes(app: App) -> tuple[StatusView, LanesSeen]:
+    """The same, and the lanes as they were seen for it."""
+    running, lanes = await list_running(app, limit=MOST_RUNNING)
+    async with app.store.reading() as tx:
+        stored = await tx.schedules.all_as_stored()
+        attention = await attention_of(app, tx, running, stored)
+        upcoming = await next_runs(app, tx, stored, lanes, limit=NEXT_RUNS)
+    return StatusView(tuple(attention), tuple(running), tuple(upcoming)), lanes

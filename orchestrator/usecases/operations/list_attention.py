@@ -16,10 +16,9 @@ from orchestrator.domain.attention import (
     ScheduleFacts,
 )
 from orchestrator.domain.attention_rules import is_above_tolerance, needs_attention
-from orchestrator.domain.errors import RequestRejected, UnknownAttentionItem
+from orchestrator.domain.errors import RequestRejected, ScheduleUnreadable, UnknownAttentionItem
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import Job, JobStatus, Tally
-from orchestrator.domain.job_filter import JobFilter
 from orchestrator.domain.mending import may_mend
 from orchestrator.domain.plain_text import plain_text
 from orchestrator.domain.schedule import Rules, Schedule, ScheduleStatus
@@ -27,34 +26,41 @@ from orchestrator.domain.waiting import WaitKind
 from orchestrator.queueing.batch_queue import NoQueue
 from orchestrator.store.engine.database import Transaction
 from orchestrator.telemetry.logger import get_logger
-from orchestrator.usecases.jobs.describe_jobs import JobView, list_jobs
+from orchestrator.usecases.jobs.describe_jobs import JobView, list_running
 
 log = get_logger(__name__)
 
-RUNNING = JobFilter(statuses=(JobStatus.QUEUED, JobStatus.RUNNING))
 MOST_RUNNING = 100
 _NEEDS_PERSON = frozenset({WaitKind.TENANT_CHANGED, WaitKind.SIGN_IN})
 """Causes of waiting that do not end by themselves."""
 
 
-async def list_attention(app: App, running: Sequence[JobView] | None = None) -> list[AttentionItem]:
-    """The items that need attention now; `running` has the jobs under way where they were described already."""
-    if running is None:
-        running = await list_jobs(app, wanted=RUNNING, limit=MOST_RUNNING)
+async def list_attention(app: App) -> list[AttentionItem]:
+    """The items that need attention now."""
+    running, _ = await list_running(app, limit=MOST_RUNNING)
     async with app.store.reading() as tx:
-        schedules = await tx.schedules.all()
-        facts = Facts(
+        return await attention_of(app, tx, running, await tx.schedules.all_as_stored())
+
+
+async def attention_of(
+    app: App, tx: Transaction, running: Sequence[JobView], stored: Sequence[Schedule | ScheduleUnreadable]
+) -> list[AttentionItem]:
+    """The items that need attention, where the jobs under way and all schedules are known."""
+    schedules = [each for each in stored if isinstance(each, Schedule)]
+    unreadable = [each for each in stored if isinstance(each, ScheduleUnreadable)]
+    return needs_attention(
+        Facts(
             now=await tx.now(),
             stops=await tx.emergency_stops.in_force(),
             jobs=[*map(_waiting_job, filter(_waits_for_person, running)), *await _jobs_at_rest(tx, schedules)],
-            schedules=await _schedules(tx, schedules),
+            schedules=[*await _schedules(tx, schedules), *map(_unreadable, unreadable)],
             idle=_idle_work(app, running),
             credentials=app.credential_ends(),
             inventories=_inventories(app, await tx.inventories.read_times(), await tx.inventories.waiting_since()),
             clock_command="muster serve" if isinstance(app.queue, NoQueue) else "muster clock",
             acknowledged=await tx.attention.acknowledged(),
         )
-    return needs_attention(facts)
+    )
 
 
 async def acknowledge(app: App, wanted: str, *, reason: str, by: Actor) -> AttentionItem:
@@ -182,11 +188,11 @@ async def _schedules(tx: Transaction, schedules: Sequence[Schedule]) -> list[Sch
                 created_at=schedule.created_at,
             )
         )
-    found += [
-        ScheduleFacts(problem.name, None, ScheduleStatus.SET_ASIDE, reason=str(problem))
-        for problem in await tx.schedules.unreadable()
-    ]
     return found
+
+
+def _unreadable(problem: ScheduleUnreadable) -> ScheduleFacts:
+    return ScheduleFacts(problem.name, None, ScheduleStatus.SET_ASIDE, reason=str(problem))
 
 
 def _carries_over(rules: Rules | None) -> bool:

@@ -24,7 +24,7 @@ from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.saved_lists import ListVersion
 from orchestrator.store.schedules.occurrences import OccurrenceFacts
 from orchestrator.throttle.forecast import Forecast
-from orchestrator.usecases.jobs.forecast_job import Outlook, outlook_of
+from orchestrator.usecases.jobs.forecast_job import LanesSeen, Outlook, outlook_of
 from orchestrator.usecases.schedules.start_occurrence import too_long
 
 NEXT_SHOWN = 10
@@ -92,13 +92,15 @@ async def list_schedules(app: App) -> list[ScheduleView]:
     return await _views_of(app, seen)
 
 
-async def next_runs(app: App, *, limit: int) -> list[ScheduleView]:
-    """The active schedules that are due next, the soonest first, each with its next occurrence."""
-    async with app.store.reading() as tx:
-        active = [each for each in await tx.schedules.all() if each.status is ScheduleStatus.ACTIVE and each.next_at]
-        soonest = sorted(active, key=lambda each: each.next_at or each.created_at)[:limit]
-        seen = await _all_seen(tx, soonest)
-    return [view for view in await _views_of(app, seen) if view.upcoming]
+async def next_runs(
+    app: App, tx: Transaction, stored: Sequence[object], lanes: LanesSeen, *, limit: int
+) -> list[ScheduleView]:
+    """The active ones of the stored schedules that are due next, the soonest first, each with its next moment."""
+    schedules = [each for each in stored if isinstance(each, Schedule)]
+    active = [each for each in schedules if each.status is ScheduleStatus.ACTIVE and each.next_at]
+    soonest = sorted(active, key=lambda each: each.next_at or each.created_at)[:limit]
+    seen = await _all_seen(tx, soonest)
+    return [view for view in await _views_of(app, seen, lanes) if view.upcoming]
 
 
 async def _all_seen(tx: Transaction, schedules: Sequence[Schedule]) -> list[_Seen]:
@@ -112,8 +114,8 @@ async def _all_seen(tx: Transaction, schedules: Sequence[Schedule]) -> list[_See
     ]
 
 
-async def _views_of(app: App, seen: Sequence[_Seen]) -> list[ScheduleView]:
-    outlook = await outlook_of(app, _tenants_of(app, [each.schedule for each in seen]))
+async def _views_of(app: App, seen: Sequence[_Seen], lanes: LanesSeen | None = None) -> list[ScheduleView]:
+    outlook = await outlook_of(app, _tenants_of(app, [each.schedule for each in seen]), lanes)
     return [_view(app, each, 1, outlook) for each in seen]
 
 
