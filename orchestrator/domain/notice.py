@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from orchestrator.domain.attention import AttentionItem, AttentionKind
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.job import Job, JobStatus, Tally
 from orchestrator.domain.plain_text import shown
@@ -28,6 +30,10 @@ class Event(StrEnum):
     STOPPED = "stopped"
     MISSED = "missed"
     SET_ASIDE = "set-aside"
+    EMERGENCY_STOP = "emergency-stop"
+    NO_WORKER = "no-worker"
+    CREDENTIAL = "credential"
+    INVENTORY = "inventory"
     TEST = "test"
 
 
@@ -165,6 +171,31 @@ def notice_of_inventory(tenant: str, what: str, words: str, *, key: str) -> Noti
     return Notice(key, Event.MISSED, tenant, title, lines, {"tenant": tenant, "reason": words})
 
 
+EVENT_OF_ATTENTION = {
+    AttentionKind.EMERGENCY_STOP: Event.EMERGENCY_STOP,
+    AttentionKind.NO_WORKER: Event.NO_WORKER,
+    AttentionKind.CREDENTIAL_ENDS: Event.CREDENTIAL,
+    AttentionKind.INVENTORY_STALE: Event.INVENTORY,
+}
+"""Kinds of items that are told as items; of the others the ends of jobs and the runs of schedules are told."""
+
+
+def notice_of_attention(item: AttentionItem, *, link: str | None) -> Notice:
+    """One item that needs attention; its key changes when it begins anew."""
+    event = EVENT_OF_ATTENTION[item.kind]
+    # The name of a tenant has any length, and a key has not.
+    subject = hashlib.sha256(item.subject.encode()).hexdigest()[:16]
+    facts = {"item": item.id, "kind": item.kind, "severity": item.severity, "tenant": item.tenant, "link": link}
+    return Notice(
+        key=f"attention/{item.kind}/{subject}/{item.since.timestamp():.0f}",
+        event=event,
+        subject=item.subject,
+        title=f"Needs attention: {_ATTENTION[event]}{'' if item.tenant is None else f' ({shown(item.tenant)})'}",
+        lines=(item.sentence, link or item.remedy.command),
+        facts=facts,
+    )
+
+
 def notice_of_test(key: str, who: str) -> Notice:
     """Returns the notice of `muster notify test`."""
     return Notice(key, Event.TEST, "test", "Muster: a test", (f"{who} asked whether this arrives. It does.",), {})
@@ -205,6 +236,12 @@ _ENDS = {
     Event.FINISHED: "finished",
     Event.FAILURES: "finished with failures",
     Event.STOPPED: "stopped before its end",
+}
+_ATTENTION = {
+    Event.EMERGENCY_STOP: "an emergency stop is in force",
+    Event.NO_WORKER: "no process works",
+    Event.CREDENTIAL: "a credential ends soon",
+    Event.INVENTORY: "an inventory is too old",
 }
 _WAITS = (10.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
 """Seconds before the second attempt, the third …; after a day it is given up, and shown."""

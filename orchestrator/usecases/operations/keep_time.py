@@ -17,6 +17,7 @@ from orchestrator.store.work.workers import WorkerSeen
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.operations.prune import prune
 from orchestrator.usecases.operations.send_notices import send_notices
+from orchestrator.usecases.operations.tell_of_attention import AttentionTeller
 from orchestrator.usecases.operations.tell_of_inventories import tell_of_inventories
 from orchestrator.usecases.operations.write_notices import tell_of_ends
 from orchestrator.usecases.schedules.expansions import Expansions
@@ -40,6 +41,9 @@ _REFRESHING_PATIENCE = 3600.0
 
 _TELLING = 2.0
 _TELLING_PATIENCE = 300.0
+
+_LOOKING = 20.0
+"""A look at what needs attention takes some twenty statements."""
 
 
 async def keep_time(app: App, stop: StopSignal) -> None:
@@ -65,6 +69,7 @@ async def ticking(app: App) -> AsyncIterator[None]:
             ("telling", _TELLING, _TELLING_PATIENCE, _tell),
             ("inventories", _REFRESHING, _REFRESHING_PATIENCE, InventoryRefresher()),
             ("inventory notices", _REFRESHING, _TELLING_PATIENCE, tell_of_inventories),
+            ("attention notices", _LOOKING, _TELLING_PATIENCE, AttentionTeller()),
             ("pruning", _PRUNING, _PRUNING_PATIENCE, _prune),
         )
     ]

@@ -1,0 +1,62 @@
+"""Who is told of what needs attention beside the ends of jobs and the runs of schedules."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.app import App, Messenger
+from orchestrator.domain.notice import Channel, ChannelKind, Event
+from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls
+from orchestrator.usecases.operations.tell_of_attention import AttentionTeller
+from orchestrator.usecases.operations.try_channel import list_notices
+from tests.support.actors import SOMEBODY
+from tests.support.apps import an_app, submitted
+from tests.support.clock import ManualClock
+
+pytestmark = pytest.mark.enable_socket
+
+
+@pytest.fixture
+async def app(sqlite_url: str, clock: ManualClock) -> AsyncIterator[App]:
+    async with an_app(sqlite_url, "http://127.0.0.1:1", clock=clock, kind="clock") as opened:
+        channels = {
+            "ops": Channel("ops", ChannelKind.WEBHOOK, frozenset(Event)),
+            "ends": Channel("ends", ChannelKind.WEBHOOK, frozenset({Event.FINISHED})),
+        }
+        yield replace(opened, messenger=Messenger(channels, None))
+
+
+async def told(app: App) -> list[tuple[str, Event]]:
+    return [(each.channel, each.notice.event) for each in await list_notices(app, limit=10)]
+
+
+async def test_an_emergency_stop_is_told_once_to_whoever_hears_of_it_and_the_next_one_again(
+    app: App, clock: ManualClock
+) -> None:
+    tellers = AttentionTeller(), AttentionTeller()
+    await stop_calls(app, tenant=None, reason="INC-1", by=SOMEBODY)
+    for teller in (*tellers, *tellers):
+        await teller(app)
+    first = await told(app)
+    await lift_stop(app, tenant=None, reason="over", by=SOMEBODY)
+    clock.advance(minutes=1)
+    await stop_calls(app, tenant=None, reason="INC-2", by=SOMEBODY)
+    await tellers[0](app)
+
+    assert first == [("ops", Event.EMERGENCY_STOP)]
+    assert len(await told(app)) == 2
+
+
+async def test_a_missing_worker_is_told_once_at_the_second_look(app: App, clock: ManualClock) -> None:
+    teller = AttentionTeller()
+    await submitted(app, 3)
+    clock.advance(minutes=1)
+    await teller(app)
+    before = await told(app)
+    for _ in range(2):
+        await teller(app)
+
+    assert (before, await told(app)) == ([], [("ops", Event.NO_WORKER)])
