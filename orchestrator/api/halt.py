@@ -12,6 +12,7 @@ from orchestrator.app import App
 from orchestrator.http.json_model import JsonModel, Text
 from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
 from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls, stops_in_force
+from orchestrator.usecases.operations.stop_effects import effects_of
 from orchestrator.usecases.operations.stop_json import stop_json
 
 
@@ -30,6 +31,11 @@ class StopFacts(JsonModel):
     reason: str
     stopped_by: str
     stopped_at: str
+    jobs: int = Field(description="Unfinished jobs that it holds up.")
+    devices: int = Field(description="Their devices that wait.")
+    schedules: int = Field(description="Active schedules that start nothing.")
+    job_ids: list[str] = Field(description="The newest of these jobs, at most twenty.")
+    schedule_names: list[str] = Field(description="The first of these schedules by name, at most twenty.")
 
 
 class HaltFacts(JsonModel):
@@ -61,5 +67,6 @@ def halt_routes() -> APIRouter:
 
 
 async def _facts(app: App) -> HaltFacts:
-    stops = [stop_json(stop) for stop in await stops_in_force(app)]
-    return HaltFacts.model_validate({"isHalted": bool(stops), "items": stops})
+    stops = await stops_in_force(app)
+    items = [stop_json(*each) for each in zip(stops, await effects_of(app, stops), strict=True)]
+    return HaltFacts.model_validate({"isHalted": bool(stops), "items": items})

@@ -22,8 +22,9 @@ def halt(invocation: Invocation, *, tenant: str | None, reason: str | None, lift
     """
     from orchestrator.app import App
     from orchestrator.cli.output import show_rows
-    from orchestrator.domain.emergency_stop import EmergencyStop
+    from orchestrator.domain.emergency_stop import EmergencyStop, StopEffect
     from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls, stops_in_force
+    from orchestrator.usecases.operations.stop_effects import effects_of
     from orchestrator.usecases.operations.stop_json import stop_json
 
     if lift and show:
@@ -31,19 +32,24 @@ def halt(invocation: Invocation, *, tenant: str | None, reason: str | None, lift
     if not show and not (reason or "").strip():
         raise RequestRejected("An emergency stop and its lifting need a reason: --reason TEXT.")
 
-    async def change(app: App) -> list[EmergencyStop]:
+    async def change(app: App) -> list[tuple[EmergencyStop, StopEffect]]:
         if lift:
             for stop in await lift_stop(app, tenant=tenant, reason=reason or "", by=actor()):
                 click.echo(f"Lifted the emergency stop of {stop.scope}. Jobs go on within a second.", err=True)
         elif not show:
             await stop_calls(app, tenant=tenant, reason=reason or "", by=actor())
-        return await stops_in_force(app)
+        found = await stops_in_force(app)
+        return list(zip(found, await effects_of(app, found), strict=True))
 
     stops = invocation.ask(change)
     if stops or invocation.output is not Format.TABLE:
-        rows = [stop_json(stop) for stop in stops]
+        rows = [stop_json(*each) for each in stops]
         if invocation.output is Format.TABLE:
-            rows = [{**row, "tenant": row["tenant"] or "(all)"} for row in rows]
+            names = ("jobIds", "scheduleNames")
+            rows = [
+                {key: value or "(all)" if key == "tenant" else value for key, value in row.items() if key not in names}
+                for row in rows
+            ]
         show_rows(rows, invocation.output)
     elif show:
         click.echo("No emergency stop is in force.")

@@ -6,7 +6,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.figures import plural
+from orchestrator.domain.ids import JobId, LaneKey
+
+
+@dataclass(frozen=True, slots=True)
+class StopEffect:
+    """What an emergency stop holds up: unfinished jobs with their devices that wait, and schedules that start nothing.
+
+    `job_ids` and `schedules` name the newest jobs and the first schedules, at most twenty each.
+    """
+
+    jobs: int = 0
+    devices: int = 0
+    job_ids: tuple[JobId, ...] = ()
+    schedule_count: int = 0
+    schedules: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The effect as one sentence."""
+        if not self.jobs and not self.schedule_count:
+            return "It holds up no job and no schedule at present."
+        devices = f", {plural(self.devices, 'device')} waiting" if self.jobs else ""
+        return f"It holds up {plural(self.jobs, 'job')}{devices}, and {plural(self.schedule_count, 'schedule')}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from orchestrator.domain.emergency_stop import stops_to_lift
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts
 from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls, stops_in_force
+from orchestrator.usecases.operations.stop_effects import effects_of
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Admin, Operator, Viewer
 from orchestrator.web.shown import Shown, shown_text
@@ -27,7 +28,11 @@ def halt_routes(pages: Pages) -> APIRouter:
     @routes.get("")
     async def show(request: Request, parts: Parts, _: Viewer) -> Response:
         stops = await stops_in_force(parts.app)
-        to_lift = [(stop, shown_text(stop_facts(stops_to_lift(stops, stop.tenant)))) for stop in stops]
+        effects = await effects_of(parts.app, stops)
+        to_lift = [
+            (stop, shown_text(stop_facts(stops_to_lift(stops, stop.tenant))), effect)
+            for stop, effect in zip(stops, effects, strict=True)
+        ]
         return pages.show(request, "halt.html", stops=to_lift, tenants=sorted(parts.app.tenants))
 
     @routes.get("/banner")
