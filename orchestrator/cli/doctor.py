@@ -73,6 +73,7 @@ def _checks(invocation: Invocation) -> list[Check]:
     from orchestrator.usecases.access.check_keys import check_keys
     from orchestrator.usecases.operations.check_health import Check, check_health, check_stops
     from orchestrator.usecases.operations.check_inventory import check_inventories
+    from orchestrator.usecases.operations.check_surroundings import check_surroundings
     from orchestrator.usecases.schedules.check_schedules import check_schedules
 
     checks = [_version()]
@@ -88,6 +89,7 @@ def _checks(invocation: Invocation) -> list[Check]:
             *await check_health(app),
             await check_stops(app),
             *await check_schedules(app),
+            *await check_surroundings(app),
             *await check_keys(app),
             *await check_inventories(app),
             *await _tenants(app, settings),

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.settings import Settings
 from orchestrator.web.access_pages import access_routes
+from orchestrator.web.blackout_pages import blackout_pages
 from orchestrator.web.device_pages import device_pages
 from orchestrator.web.display_page import display_routes
 from orchestrator.web.entra import entra_routes
@@ -23,12 +24,14 @@ from orchestrator.web.live import live_routes
 from orchestrator.web.many_jobs import many_routes
 from orchestrator.web.move_forms import move_routes
 from orchestrator.web.new_job import new_job_routes
+from orchestrator.web.notification_pages import notification_pages
 from orchestrator.web.overview_page import overview_routes
 from orchestrator.web.pages import HERE, Pages
 from orchestrator.web.problem_pages import explain_problems
 from orchestrator.web.saved_views import view_routes
 from orchestrator.web.schedule_pages import schedule_pages
 from orchestrator.web.sign_in import sign_in_routes
+from orchestrator.web.tenant_pages import tenant_pages
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -63,8 +66,11 @@ def _routes(max_bytes: int) -> tuple[Pages, list[BaseRoute]]:
         move_routes(pages),
         job_pages(pages),
         schedule_pages(pages),
+        blackout_pages(pages),
         list_pages(pages, max_bytes),
         access_routes(pages),
+        tenant_pages(pages),
+        notification_pages(pages),
         lanes_page(pages),
         health_page(pages),
         halt_routes(pages),

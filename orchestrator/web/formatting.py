@@ -39,6 +39,11 @@ def time_tag(value: datetime | None) -> Markup:
     )
 
 
+def city(zone: str) -> str:
+    """The last part of a zone's name: "New York"."""
+    return zone.rpartition("/")[2].replace("_", " ")
+
+
 def bar(tally: Tally, *, least: float = 0.6) -> list[tuple[str, float, float]]:
     """The parts of a progress bar as (status, where it begins, how wide it is), of a width of 100.
 
@@ -95,6 +100,8 @@ _SIGNS = {
     **dict.fromkeys(("cancelled", "cancelling", "ended"), "ban"),
     "stopped": "octagon-x",
     "missed": "clock-alert",
+    "marked": "triangle-alert",
+    "planned": "clock",
     "blackout": "flag",
 }
 

@@ -70,7 +70,7 @@ _PLACES = {
     RemedyKind.SHOW_ERRORS: "/jobs/{subject}#errors-title",
     RemedyKind.RUN_SCHEDULE: "/schedules/{subject}#run",
     RemedyKind.RESUME_SCHEDULE: "/schedules/{subject}#resume",
-    RemedyKind.RENEW_CREDENTIAL: "/lanes",
+    RemedyKind.RENEW_CREDENTIAL: "/tenants",
     RemedyKind.REFRESH_INVENTORY: "/inventory",
     RemedyKind.ACCEPT_INVENTORY: "/inventory",
 }

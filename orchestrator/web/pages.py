@@ -16,10 +16,12 @@ from markupsafe import Markup
 from orchestrator import __version__
 from orchestrator.domain.figures import plural
 from orchestrator.domain.plain_text import shown_lines
+from orchestrator.domain.recurrence_words import DAYS, sentence_of
 from orchestrator.domain.spans import span
 from orchestrator.web import formatting
 from orchestrator.web.action_words import action_words
 from orchestrator.web.addresses import query
+from orchestrator.web.calendar_runs import ended, strip
 from orchestrator.web.display import display_of
 from orchestrator.web.job_groups import duration, rate
 from orchestrator.web.page_words import in_page_words
@@ -66,6 +68,11 @@ class Pages:
             duration=duration,
             rate=rate,
             left=formatting.left,
+            sentence_of_recurrence=sentence_of,
+            ended=ended,
+            strip=strip,
+            city=formatting.city,
+            weekdays=DAYS,
             version=__version__,
             asset=asset,
             query=query,

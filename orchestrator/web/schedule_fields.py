@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.circuit_breaker import MOST_CANARIES, BrakeOptions
@@ -17,15 +17,19 @@ from orchestrator.domain.due import clock_time
 from orchestrator.domain.errors import RequestRejected, WrongStatus
 from orchestrator.domain.job import Priority
 from orchestrator.domain.recurrence import Cron, Every, Recurrence
-from orchestrator.domain.schedule import Overlap, Schedule
+from orchestrator.domain.recurrence_words import ChosenTimes, Frequency
+from orchestrator.domain.schedule import TOLERATED_PERCENT, Overlap, Schedule
 from orchestrator.domain.schedule_change import ScheduleChange
+from orchestrator.domain.selection import Selection
 from orchestrator.http.json_model import Plain
 from orchestrator.http.schedule_form import ScheduleForm, change_of
 from orchestrator.store.jobs.saved_lists import ListVersion
 
 Written = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$", strip_whitespace=True), Plain]
-Kind = Literal["cron", "every", "at"]
+Kind = Literal["days", "cron", "every", "at"]
+Source = Literal["list", "group", "where", "device"]
 
+_SOURCE = frozenset({"source", "list", "group", "where", "device", "match", "prefer_newest", "stale_ok"})
 _MAY_BE_BARE = ("until", "job_name", "reason")
 _LABELS = {
     "kind": "the kind of recurrence",
@@ -37,6 +41,11 @@ _LABELS = {
     "via": "the way of addressing",
     "job_name": "the name of its jobs",
     "brake_share": "the share that stops it",
+    "tolerate": "the share of failures that needs no attention",
+    "where": "the conditions",
+    "device": "the devices",
+    "prefer_newest": "the choice between devices of one name",
+    "stale_ok": "the use of an old inventory",
     "canary": "the number of canaries",
 }
 
@@ -45,7 +54,14 @@ class ScheduleFields(BaseModel):
     """The fields as they stand in the form; these are those of a new schedule."""
 
     name: Written = ""
+    source: Source = "list"
     list: Written = ""
+    group: Written = ""
+    where: Written = ""
+    device: Written = ""
+    match: Written = "auto"
+    prefer_newest: bool = False
+    stale_ok: bool = False
     action: Annotated[Action | None, BeforeValidator(lambda given: given or None)] = None
     reason: Written = ""
     kind: Kind = "cron"
@@ -63,15 +79,34 @@ class ScheduleFields(BaseModel):
     jitter: Written = "0s"
     canary: int = Field(default=0, ge=0, le=MOST_CANARIES)
     brake_share: int = Field(default=BrakeOptions().share, ge=1, le=100)
+    tolerate: int = Field(default=TOLERATED_PERCENT, ge=0, le=100)
+
+    @property
+    def source_written(self) -> dict[str, Any]:
+        """Whose devices are called, in the names of the options; conditions and devices stand one a line."""
+        if self.source == "list":
+            return {"list": self.list}
+        lines = [line.strip() for line in getattr(self, self.source).splitlines() if line.strip()]
+        if not lines:
+            raise RequestRejected(_MISSING[self.source])
+        how = {"match": self.match, "prefer": "newest" if self.prefer_newest else None, "stale_ok": self.stale_ok}
+        return {self.source: lines[0] if self.source == "group" else lines, **how}
 
     def new(self) -> ScheduleForm:
         """The schedule that they ask for; RequestRejected where no action was chosen."""
         if self.action is None:
             raise RequestRejected("Choose the action that the devices are asked for.")
+        devices = self.source_written
         return ScheduleForm(
             name=self.name,
             action=self.action,
-            list_name=self.list,
+            list_name=devices.get("list"),
+            group=devices.get("group"),
+            where=devices.get("where", ()),
+            device=devices.get("device", ()),
+            match=devices.get("match", "auto"),
+            prefer=devices.get("prefer"),
+            stale_ok=devices.get("stale_ok", False),
             cron=self.when if self.kind == "cron" else None,
             every=self.when if self.kind == "every" else None,
             at=self.when if self.kind == "at" else None,
@@ -89,11 +124,31 @@ class ScheduleFields(BaseModel):
             notify=self.notify,
             canary=self.canary,
             brake=BrakeOptions(share=self.brake_share),
+            tolerate=self.tolerate,
         )
 
 
-class NewFields(ScheduleFields):
-    """The fields of a new schedule, and the versions of the lists that the form showed."""
+class Choices(BaseModel):
+    """The choices that make a cron expression, where the recurrence is of the kind `days`."""
+
+    kind: Kind = "cron"
+    when: Written = "0 2 * * *"
+    timezone: Written = "UTC"
+    frequency: Frequency = "day"
+    days: tuple[int, ...] = ()
+    month_day: int = 1
+    clock: Written = "02:00"
+
+    @model_validator(mode="after")
+    def _as_expression(self) -> Self:
+        if self.kind == "days":
+            self.when = ChosenTimes(self.frequency, self.days, self.month_day, self.clock).expression
+            self.kind = "cron"
+        return self
+
+
+class NewFields(Choices, ScheduleFields):
+    """The same beside the choices, and the lists as the form showed them."""
 
     lists: str = Field(default="", max_length=200_000)
 
@@ -144,9 +199,18 @@ def fields_of(schedule: Schedule) -> ScheduleFields:
     """The form filled with a schedule as it stands."""
     order, rules = schedule.order, schedule.rules
     kind, when = _written(schedule.recurrence)
+    selection = order.source or Selection()
+    is_list, has_devices = order.source is None, bool(selection.devices)
     return ScheduleFields(
         name=schedule.name,
-        list=order.list_name,
+        source="list" if is_list else "group" if selection.group else "device" if has_devices else "where",
+        list=order.list_name if is_list else "",
+        group=selection.group or "",
+        where="\n".join(condition.text for condition in selection.conditions),
+        device="\n".join(selection.devices),
+        match=selection.match or "auto",
+        prefer_newest=selection.prefer_newest,
+        stale_ok=selection.is_stale_ok,
         action=order.action,
         reason=order.reason or "",
         kind=kind,
@@ -164,6 +228,7 @@ def fields_of(schedule: Schedule) -> ScheduleFields:
         jitter=_span(rules.jitter),
         canary=order.canary,
         brake_share=order.brake.share,
+        tolerate=rules.tolerate,
     )
 
 
@@ -178,7 +243,10 @@ def fields_from(text: str) -> ScheduleFields:
 def change_between(was: ScheduleFields, now: ScheduleFields) -> ScheduleChange:
     """Returns the changed fields; an equal recurrence keeps its first time."""
     before, after = ({name: getattr(fields, name) for name in ScheduleFields.model_fields} for fields in (was, now))
-    change = {name: after[name] for name in after.keys() - {"name", "kind", "when"} if after[name] != before[name]}
+    compared = after.keys() - {"name", "kind", "when"} - _SOURCE
+    change = {name: after[name] for name in compared if after[name] != before[name]}
+    if (devices := now.source_written) != was.source_written:
+        change |= devices
     change |= {name: change[name] or None for name in _MAY_BE_BARE if name in change}
     if (was.kind, was.when) != (now.kind, now.when):
         change[now.kind] = now.when
@@ -199,6 +267,13 @@ def _said(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return "none" if value in (None, "") else str(value)
+
+
+_MISSING = {
+    "group": "Name the group, by its name or its object id.",
+    "where": "Write at least one condition, such as name=BER-*.",
+    "device": "Name at least one device.",
+}
 
 
 def _span(value: timedelta) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
@@ -15,14 +16,18 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import Priority
 from orchestrator.domain.recurrence import Recurrence, recurrence_of
-from orchestrator.domain.schedule import Overlap
+from orchestrator.domain.recurrence_words import chosen_times
+from orchestrator.domain.schedule import Overlap, ScheduleStatus
 from orchestrator.domain.schedule_change import changed
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp, WebContext
 from orchestrator.usecases.jobs.describe_jobs import standings_of
 from orchestrator.usecases.lists.describe_lists import list_lists
 from orchestrator.usecases.schedules.add_schedule import add_schedule
+from orchestrator.usecases.schedules.change_blackouts import list_blackouts
 from orchestrator.usecases.schedules.change_schedule import change_schedule
 from orchestrator.usecases.schedules.describe_schedules import (
+    OccurrenceView,
+    ScheduleView,
     describe_schedule,
     facts_of_view,
     list_schedules,
@@ -32,18 +37,21 @@ from orchestrator.usecases.schedules.describe_schedules import (
     schedule_history,
     unreadable_schedules,
 )
+from orchestrator.usecases.schedules.past_runs import PastRun, past_runs
 from orchestrator.usecases.schedules.pause_schedule import pause_schedule
 from orchestrator.usecases.schedules.remove_schedule import remove_schedule
 from orchestrator.usecases.schedules.resume_schedule import resume_schedule
 from orchestrator.usecases.schedules.run_schedule import run_schedule
-from orchestrator.usecases.schedules.schedule_json import history_object, recurrence_words, schedule_facts
-from orchestrator.web.calendar import WEEKS, CalendarRun, Weeks, monday_of, weeks_of
+from orchestrator.usecases.schedules.schedule_json import history_object, schedule_facts
+from orchestrator.web import calendar_runs
+from orchestrator.web.calendar import WEEKS, Frame, frame_of, weeks_of
+from orchestrator.web.display import display_of
 from orchestrator.web.move_forms import said
 from orchestrator.web.once import Once, new_once
 from orchestrator.web.pages import Pages, go_to
 from orchestrator.web.schedule_fields import (
     ChangedFields,
-    Kind,
+    Choices,
     NewFields,
     ScheduleFields,
     change_between,
@@ -61,6 +69,9 @@ _MOST_IN_CALENDAR = 3_000
 _MOST_OF_ONE = 4 * 7 * WEEKS
 """Beside those of all others: up to four times a day."""
 _MOST_SCHEDULES = 200
+_STRIP_OF = timedelta(days=21)
+"""How far back the strips of last runs reach."""
+_HISTORY = 50
 _Text = Annotated[str, Form(max_length=2000)]
 
 
@@ -76,41 +87,52 @@ def schedule_pages(pages: Pages) -> APIRouter:
 
 def _add_reading(routes: APIRouter, pages: Pages) -> None:
     @routes.get("")
-    async def schedules(request: Request, app: TheApp, _: Viewer) -> Response:
+    async def schedules(request: Request, app: TheApp, _: Viewer, at: date | None = None) -> Response:
+        now, display = app.clock.now(), display_of(request)
         views, unreadable = await list_schedules(app), await unreadable_schedules(app)
         running = sorted((view for view in views if view.upcoming), key=lambda view: view.upcoming[0].at)
         shown = running[:_MOST_SCHEDULES]
-        today = app.clock.now().date()
-        # A day more: at its end it is still the day before in the west.
-        end = datetime.combine(monday_of(today), time(), UTC) + timedelta(weeks=WEEKS, days=1)
+        frame = frame_of(now, display.clock, at)
+        begin, end = frame.moments
         coming = await preview_all(app, shown, until=end, most=_MOST_OF_ONE)
+        past = await past_runs(app, min(begin, now - _STRIP_OF), now)
+        names: dict[int, str] = {view.schedule.number: view.schedule.name for view in views}
+        runs = [
+            *calendar_runs.past((run for run in past if run.occurrence.at >= begin), names),
+            *(run for name, found in coming.items() for run in calendar_runs.planned(found or (), name)),
+        ]
+        blackouts = await list_blackouts(app)
         return pages.show(
             request,
             "schedules.html",
             views=views,
-            jobs=await standings_of(app, {view.last.job for view in views if view.last and view.last.job}),
+            now=now,
+            last_runs=_last_runs(past, names),
             unreadable=unreadable,
-            words=recurrence_words,
-            weeks=weeks_of(
-                [CalendarRun(time_tag, name) for name, found in coming.items() for time_tag in found or ()], first=today
-            ),
+            frame=frame,
+            step=timedelta(weeks=frame.weeks),
+            weeks=weeks_of(runs, frame, blackouts=[each.blackout for each in blackouts if each.schedule is None]),
+            blackouts=len(blackouts),
             often=[view.schedule for view in shown if coming[view.schedule.name] is None],
             shown=len(shown),
             unshown=len(running) - len(shown),
         )
 
     @routes.get("/{name}")
-    async def schedule(request: Request, app: TheApp, _: Viewer, name: str) -> Response:
+    async def schedule(
+        request: Request, app: TheApp, _: Viewer, name: str, at: date | None = None, before: datetime | None = None
+    ) -> Response:
         view = await describe_schedule(app, name)
-        described, past = await schedule_history(app, name, limit=50)
+        described, past = await schedule_history(app, name, limit=_HISTORY, before=before)
         return pages.show(
             request,
             "schedule.html",
             view=view,
             facts={key: value for key, value in schedule_facts(view).items() if value is not None},
-            history=[history_object(time_tag, described) for time_tag in past],
-            jobs=await standings_of(app, {time_tag.job for time_tag in past if time_tag.job is not None}),
-            weeks=await _calendar(app, name),
+            history=[(each, history_object(each, described)) for each in past],
+            older=past[-1].at if len(past) == _HISTORY else None,
+            jobs=await standings_of(app, {each.job for each in past if each.job is not None}),
+            **await _calendar(app, view, frame_of(app.clock.now(), display_of(request).clock, at)),
             once=new_once(app),
             shown=shown_text(facts_of_view(view)),
         )
@@ -133,6 +155,7 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
             overlaps=[*Overlap],
             priorities=[*Priority],
             vias=[*Via],
+            choice=chosen_times(fields.when) if fields.kind == "cron" else None,
             tenants=[*parts.app.tenants],
             channels=[*dict.fromkeys((*parts.app.messenger.channels, *fields.notify))],
         )
@@ -182,23 +205,16 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
 def _add_occurrences(routes: APIRouter, pages: Pages) -> None:
     def show(request: Request, recurrence: Callable[[datetime], Recurrence], now: datetime) -> Response:
         try:
-            found = preview_recurrence(recurrence(now), after=now, count=10)
+            wanted = recurrence(now)
+            found = preview_recurrence(wanted, after=now, count=10)
         except RequestRejected as problem:
-            return pages.show(request, "occurrences.html", occurrences=[], problem=str(problem))
-        return pages.show(request, "occurrences.html", occurrences=found, problem=None)
+            return pages.show(request, "occurrences.html", occurrences=[], problem=str(problem), recurrence=None)
+        return pages.show(request, "occurrences.html", occurrences=found, problem=None, recurrence=wanted)
 
     @routes.post("/occurrences")
-    async def occurrences(
-        *,
-        request: Request,
-        app: TheApp,
-        _: Operator,
-        kind: Annotated[Kind, Form()] = "cron",
-        when: _Text = "",
-        timezone: _Text = "UTC",
-    ) -> Response:
-        given = {each: when.strip() if each == kind else None for each in ("cron", "every", "at")}
-        return show(request, lambda now: recurrence_of(**given, timezone=timezone.strip(), now=now), app.clock.now())
+    async def occurrences(request: Request, app: TheApp, _: Operator, chosen: Annotated[Choices, Form()]) -> Response:
+        given = {each: chosen.when if each == chosen.kind else None for each in ("cron", "every", "at")}
+        return show(request, lambda now: recurrence_of(**given, timezone=chosen.timezone, now=now), app.clock.now())
 
     @routes.post("/{name}/occurrences")
     async def changed_occurrences(
@@ -238,11 +254,27 @@ def _add_moves(routes: APIRouter) -> None:
         return RedirectResponse(f"/jobs/{job.id}", 303)
 
 
-async def _calendar(app: App, name: str) -> Weeks:
-    """The coming weeks of one schedule, as far as its runs can be told."""
-    try:
-        found = await preview_schedule(app, name, after=None, count=_MOST_IN_CALENDAR, within=timedelta(weeks=WEEKS))
-    except RequestRejected:
-        return []
-    told_until = found[-1].local.date() if len(found) == _MOST_IN_CALENDAR else date.max
-    return weeks_of([CalendarRun(each) for each in found], told_until=told_until)
+async def _calendar(app: App, view: ScheduleView, frame: Frame) -> dict[str, Any]:
+    """The weeks of one schedule: its past runs, and those to come as far as they can be told."""
+    now, schedule = app.clock.now(), view.schedule
+    begin, end = frame.moments
+    coming: list[OccurrenceView] = []
+    if schedule.status is ScheduleStatus.ACTIVE:
+        with suppress(RequestRejected):
+            coming = await preview_schedule(app, schedule.name, after=max(now, begin), count=_MOST_IN_CALENDAR)
+    told_until = coming[-1].at.astimezone(frame.zone).date() if len(coming) == _MOST_IN_CALENDAR else date.max
+    runs = [
+        *calendar_runs.past(await past_runs(app, begin, min(end, now), schedule=schedule.number), {}),
+        *calendar_runs.planned(each for each in coming if each.at < end),
+    ]
+    weeks = weeks_of(runs, frame, told_until=told_until, blackouts=view.blackouts)
+    return {"weeks": weeks, "frame": frame, "step": timedelta(weeks=frame.weeks)}
+
+
+def _last_runs(past: Sequence[PastRun], names: Mapping[int, str]) -> dict[str, list[PastRun]]:
+    """The runs of each schedule by its name, newest first."""
+    found: dict[str, list[PastRun]] = {name: [] for name in names.values()}
+    for run in past:
+        if run.occurrence.schedule in names:
+            found[names[run.occurrence.schedule]].append(run)
+    return found

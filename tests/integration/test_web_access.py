@@ -24,6 +24,7 @@ from orchestrator.domain.recurrence import Cron
 from orchestrator.domain.target import TargetStatus
 from orchestrator.http import admission
 from orchestrator.http.sign_in_limits import Attempts
+from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.store.engine.rows import NewKeyRow, SessionRow
 from orchestrator.store.jobs.past_jobs import PastEnd, PastTarget
 from orchestrator.usecases.access.keys import create_key, list_keys
@@ -36,6 +37,7 @@ from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.lists.describe_lists import describe_list
+from orchestrator.usecases.schedules.change_blackouts import list_blackouts
 from orchestrator.usecases.schedules.change_schedule import change_schedule
 from orchestrator.usecases.schedules.describe_schedules import describe_schedule, list_schedules
 from orchestrator.usecases.schedules.pause_schedule import pause_schedule
@@ -106,6 +108,15 @@ NEEDED = {
     "POST /schedules/{name}/resume": Role.OPERATOR,
     "POST /schedules/{name}/remove": Role.OPERATOR,
     "POST /schedules/{name}/run": Role.OPERATOR,
+    "GET /blackouts": Role.VIEWER,
+    "POST /blackouts": Role.OPERATOR,
+    "POST /blackouts/{number}/change": Role.OPERATOR,
+    "POST /blackouts/{number}/remove": Role.OPERATOR,
+    "GET /tenants": Role.VIEWER,
+    "GET /tenants/{name}/check": Role.VIEWER,
+    "POST /tenants/{name}/check": Role.OPERATOR,
+    "GET /notifications": Role.VIEWER,
+    "POST /notifications/{name}/test": Role.OPERATOR,
     "GET /lists": Role.VIEWER,
     "GET /lists/{name}": Role.VIEWER,
     "GET /lists/{name}/devices.csv": Role.VIEWER,
@@ -799,12 +810,13 @@ async def test_the_calendar_tells_four_weeks_and_says_where_it_cannot(
     await a_schedule(service.served.app, "often", recurrence=Cron(expression, "Europe/Berlin"))
     async with a_visitor(service, Role.VIEWER) as client:
         page = (await client.get("/schedules/often")).text
-    days = re.findall(r"<td><span class=.day.>.*?</td>", page, re.DOTALL)
-    first = next(place for place, day in enumerate(days) if 'class="run"' in day)
-    kinds = ["run" if 'class="run"' in day else "untold" if "…" in day else "none" for day in days[first:]]
+    days = days_of(page)
+    first = next(place for place, day in enumerate(days) if 'class="run ' in day)
+    kinds = ["run" if 'class="run ' in day else "untold" if "…" in day else "none" for day in days[first:]]
 
     assert len(days) == 28
-    assert first < 7
+    # The week before this one, then the days of this week up to now.
+    assert 7 <= first < 15
     # Three thousand minutes are two days, and some of the one before and after.
     told = kinds.count("run")
     assert told in ({len(kinds)} if is_complete else {3, 4})
@@ -823,12 +835,99 @@ async def test_the_calendar_of_all_schedules_shows_each_run_and_names_those_that
     async with a_visitor(service, Role.VIEWER) as client:
         page = (await client.get("/schedules")).text
 
-    days = re.findall(r"<td><span class=.day.>.*?</td>", page, re.DOTALL)
-    runs = [re.findall(r'href="/schedules/(\w+)"[^>]*>([^<]+)</a>', day) for day in days]
+    days = days_of(page)
+    runs = [
+        re.findall(r'<span class="figures">([^<]+)</span> <a href="/schedules/(\w+)"', day, re.DOTALL) for day in days
+    ]
     assert len(days) == 28
-    assert [("weekly", "01:30 weekly"), ("nightly", "02:00 nightly")] in runs
-    assert {name for day in runs for name, _ in day} == {"nightly", "weekly"}
-    assert 'Not shown, because they run more than a few times a day: <a href="/schedules/often">' in page
+    # By the reader's clock, which is UTC without a script: Tokyo is nine hours ahead.
+    assert [("16:30", "weekly"), ("17:00", "nightly")] in runs
+    assert {name for day in runs for _, name in day} == {"nightly", "weekly"}
+    assert 'because they run more than a few times a day: <a href="/schedules/often">' in page
+    assert "Every Tuesday at 01:30" in page
+    assert sum("Today" in day for day in days) == 1
+
+
+def days_of(page: str) -> list[str]:
+    """The days of the calendar on a page."""
+    return re.findall(r'<td class="[^"]*"><span class="day">.*?</td>', page, re.DOTALL)
+
+
+async def test_a_schedule_is_added_for_conditions_on_days_that_were_chosen(service: Service) -> None:
+    app = service.served.app
+    rows = f"Device ID,Device name,Managed by,OS\n{device_ids(1)[0]},BER-LT-1,Co-managed,Windows\n"
+    source = InventorySource(io.BytesIO(rows.encode()), "devices.csv")
+    await import_inventory(app, "default", [source], by=SOMEBODY, reason=None, max_bytes=1_000_000)
+    fields = {"name": "berlin", "source": "where", "where": "name=BER-*", "action": "quickScan", "tolerate": "12"}
+    chosen = {"kind": "days", "frequency": "week", "days": ["1", "3"], "clock": "03:15", "timezone": "Europe/Berlin"}
+    async with a_visitor(service, Role.OPERATOR) as client:
+        token = {"csrf": await csrf_of(client)}
+        preview = await client.post("/schedules/occurrences", data={**token, **chosen})
+        added = await client.post("/schedules", data={**token, **fields, **chosen})
+        form = (await client.get("/schedules/berlin/change")).text
+        missing = await client.post("/schedules", data={**token, **fields, **chosen, "name": "none", "where": ""})
+
+    assert "Every Monday and Wednesday at 03:15" in preview.text
+    assert "<code>15 3 * * 1,3</code>" in preview.text
+    assert (added.status_code, added.headers["location"]) == (303, "/schedules/berlin")
+    schedule = (await describe_schedule(app, "berlin")).schedule
+    assert schedule.order.source is not None
+    assert [condition.text for condition in schedule.order.source.conditions] == ["name=BER-*"]
+    assert schedule.rules.tolerate == 12
+    assert '<option value="week" selected>' in form
+    assert "name=BER-*</textarea>" in form
+    assert "at least one condition" in missing.text
+
+
+async def test_a_blackout_is_added_changed_and_removed_on_its_page(service: Service) -> None:
+    async with a_visitor(service, Role.OPERATOR) as client:
+        token = {"csrf": await csrf_of(client)}
+        bad = await client.post("/blackouts", data={**token, "starts": "soon"})
+        await client.post(
+            "/blackouts", data={**token, "starts": "2030-12-24", "ends": "2031-01-02", "reason": "<Freeze>"}
+        )
+        shown = (await client.get("/blackouts")).text
+        (blackout,) = [view.blackout for view in await list_blackouts(service.served.app)]
+        changed = {**token, "starts": "2030-12-24T18:00", "ends": "2030-12-27T06:00", "reason": "Freeze"}
+        await client.post(f"/blackouts/{blackout.number}/change", data=changed)
+        (after,) = [view.blackout for view in await list_blackouts(service.served.app)]
+        await client.post(f"/blackouts/{blackout.number}/remove", data=token)
+
+    assert bad.status_code == 422
+    assert 'value="2031-01-02"' in shown
+    assert "&lt;Freeze&gt;" in shown
+    assert (after.starts.hour, after.ends.hour, after.reason) == (18, 6, "Freeze")
+    assert await list_blackouts(service.served.app) == []
+
+
+async def test_the_pages_of_tenants_and_notifications_show_no_secret_and_test_in_place(sqlite_url: str) -> None:
+    hidden = {"MUSTER_NOTIFY_WEBHOOK": "http://127.0.0.1:9/hook-secret", "MUSTER_ACCESS_TOKEN": "token-secret"}
+    async with (
+        a_service(some_settings(sqlite_url, **hidden)) as service,
+        a_visitor(service, Role.OPERATOR) as client,
+        a_visitor(service, Role.VIEWER) as viewer,
+    ):
+        token = {"csrf": await csrf_of(client)}
+        pages = [
+            await client.get("/tenants"),
+            await client.post("/tenants/default/check", data=token),
+            await client.post("/tenants/default/check", data=token, headers={"hx-request": "true"}),
+            await client.get("/notifications"),
+            await client.post("/notifications/webhook/test", data=token),
+            await client.post("/notifications/webhook/test", data=token, headers={"hx-request": "true"}),
+        ]
+        unknown = await client.post("/notifications/nobody/test", data=token)
+        seen = [(await viewer.get(path)).text for path in ("/tenants", "/notifications", "/health")]
+
+    assert [page.status_code for page in pages] == [200] * 6
+    assert not any("secret" in page.text.replace("no secret", "").replace("secrets are never", "") for page in pages)
+    assert "Graph cannot be reached" in pages[1].text
+    assert pages[2].text.startswith('<div class="stack tight" role="status">')
+    assert "Not taken" in pages[4].text
+    assert "<html" not in pages[5].text
+    assert unknown.status_code == 404
+    assert "Test the sign-in" not in seen[0]
+    assert all(name in seen[2] for name in ("Graph", "rate limits", "credentials", "disk", "copies of the database"))
 
 
 async def test_a_new_key_is_shown_once_and_only_in_the_session_that_made_it(service: Service) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event, func, select
@@ -189,6 +190,12 @@ class Store:
     def place(self) -> str:
         """Where it is, for people: without the password, and without the driver that nobody chose."""
         return place_of(self._engine.url)
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None with a server, and in memory."""
+        name = self._engine.url.database
+        return Path(name) if self._engine.dialect.name == "sqlite" and name and name != ":memory:" else None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:

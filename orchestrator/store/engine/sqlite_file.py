@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.domain.errors import StoreUnavailable
@@ -42,6 +43,12 @@ def copy_beside(file: Path, revision: str) -> None:
     _tighten(copy)
     with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
+
+
+def last_copy_at(file: Path) -> datetime | None:
+    """When the newest copy was made that stands beside the database; None where there is none."""
+    times = [each.stat().st_mtime for each in _copies_of(file.resolve())]
+    return datetime.fromtimestamp(max(times), UTC) if times else None
 
 
 def _make_folder(folder: Path) -> None:

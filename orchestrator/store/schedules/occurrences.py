@@ -189,6 +189,16 @@ class Occurrences:
         rows = await self._connection.execute(query.order_by(OccurrenceRow.at.desc()).limit(limit))
         return [_facts(row) for row in rows]
 
+    async def between(
+        self, begin: datetime, end: datetime, *, schedule: ScheduleNumber | None, limit: int
+    ) -> list[OccurrenceFacts]:
+        """The occurrences of all schedules, or of one, from `begin` until before `end`, newest first."""
+        query = select(OccurrenceRow.__table__).where(OccurrenceRow.at >= begin, OccurrenceRow.at < end)
+        if schedule is not None:
+            query = query.where(OccurrenceRow.schedule_number == schedule)
+        rows = await self._connection.execute(query.order_by(OccurrenceRow.at.desc()).limit(limit))
+        return [_facts(row) for row in rows]
+
     async def latest_of(self, schedules: Collection[ScheduleNumber]) -> dict[ScheduleNumber, OccurrenceFacts]:
         """The latest occurrence of each of these schedules that has any."""
         latest = (

@@ -66,6 +66,18 @@ async def remove_blackout(app: App, number: int, *, by: Actor) -> None:
     log.info("blackout.removed", number=number, by=by.name)
 
 
+async def change_blackout(app: App, number: int, wanted: Blackout, *, by: Actor) -> None:
+    """Give one other bounds and another reason; it holds for whom it held. RequestRejected where there is none."""
+    by.grant.refuse_below(Role.OPERATOR)
+    async with app.store.transaction() as tx:
+        schedule, tenant = await tx.schedules.owner_of_blackout(number)
+        await _refuse_change(app, tx, by, schedule=schedule, tenant=tenant)
+        if not await tx.schedules.change_blackout(number, wanted):
+            raise RequestRejected(f"There is no blackout {number}. `muster schedule blackout list` shows them.")
+        await tx.audit.write(by, "blackout.changed", str(number), facts={"to": wanted.words}, now=await tx.now())
+    log.info("blackout.changed", number=number, by=by.name)
+
+
 async def _refuse_change(app: App, tx: Transaction, by: Actor, *, schedule: str | None, tenant: str | None) -> None:
     """NotPermitted where the blackout would hold up, or let go on, a schedule that is beyond the grant."""
     if not by.grant.is_limited:

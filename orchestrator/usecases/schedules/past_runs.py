@@ -1,0 +1,31 @@
+"""What became of the runs of all schedules, or of one, within a time: for calendars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.app import App
+from orchestrator.domain.ids import ScheduleNumber
+from orchestrator.store.schedules.occurrences import OccurrenceFacts
+from orchestrator.usecases.jobs.describe_jobs import JobView, standings_of
+
+MOST_RUNS = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """An occurrence of a schedule, and its job where it became one that is still there."""
+
+    occurrence: OccurrenceFacts
+    job: JobView | None
+
+
+async def past_runs(
+    app: App, begin: datetime, end: datetime, *, schedule: ScheduleNumber | None = None
+) -> list[PastRun]:
+    """The newest runs of that time, at most 1,500, newest first."""
+    async with app.store.reading() as tx:
+        found = await tx.occurrences.between(begin, end, schedule=schedule, limit=MOST_RUNS)
+    jobs = await standings_of(app, {each.job for each in found if each.job is not None})
+    return [PastRun(each, jobs.get(each.job) if each.job else None) for each in found]

@@ -1,0 +1,94 @@
+"""Blackouts on a page: all of them, and the plain forms that add, change and remove one."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import BaseModel
+
+from orchestrator.domain.blackout import Blackout, parse_blackout
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
+from orchestrator.usecases.schedules.change_blackouts import (
+    BlackoutView,
+    add_blackouts,
+    change_blackout,
+    list_blackouts,
+    remove_blackout,
+)
+from orchestrator.usecases.schedules.describe_schedules import list_schedules
+from orchestrator.web.pages import Pages
+from orchestrator.web.schedule_fields import Written
+from orchestrator.web.session import Operator, Viewer
+
+
+class BlackoutFields(BaseModel):
+    """The fields of the form: a day or a time on each side, and `holds_for` as "", "tenant:NAME" or "schedule:NAME"."""
+
+    starts: Written = ""
+    ends: Written = ""
+    reason: Written = ""
+    holds_for: Written = ""
+
+    @property
+    def blackout(self) -> Blackout:
+        """The blackout that they ask for; ScheduleInvalid says what is wrong with it."""
+        if not self.starts:
+            raise RequestRejected("Say when the blackout begins: a day, or a day and a time.")
+        return parse_blackout(f"{self.starts}..{self.ends or self.starts}", self.reason or None)
+
+
+def blackout_pages(pages: Pages) -> APIRouter:
+    """Everything below /blackouts."""
+    routes = APIRouter(prefix="/blackouts", max_body_size=MOST_OF_A_BODY)
+
+    @routes.get("")
+    async def blackouts(request: Request, app: TheApp, _: Viewer) -> Response:
+        found = sorted(await list_blackouts(app), key=lambda each: each.blackout.starts.replace(tzinfo=None))
+        return pages.show(
+            request,
+            "blackouts.html",
+            views=[(view, *_as_written(view.blackout)) for view in found],
+            today=app.clock.now().date(),
+            tenants=sorted(app.tenants),
+            schedules=[view.schedule.name for view in await list_schedules(app)],
+            is_over=lambda view: _is_over(view, app.clock.now()),
+        )
+
+    @routes.post("")
+    async def add(app: TheApp, visitor: Operator, fields: Annotated[BlackoutFields, Form()]) -> Response:
+        kind, _, name = fields.holds_for.partition(":")
+        schedule, tenant = (name if kind == each else None for each in ("schedule", "tenant"))
+        await add_blackouts(app, [fields.blackout], schedule=schedule, tenant=tenant, by=visitor.actor)
+        return RedirectResponse("/blackouts", 303)
+
+    @routes.post("/{number}/change")
+    async def change(
+        app: TheApp, visitor: Operator, number: int, fields: Annotated[BlackoutFields, Form()]
+    ) -> Response:
+        await change_blackout(app, number, fields.blackout, by=visitor.actor)
+        return RedirectResponse("/blackouts", 303)
+
+    @routes.post("/{number}/remove")
+    async def remove(app: TheApp, visitor: Operator, number: int) -> Response:
+        await remove_blackout(app, number, by=visitor.actor)
+        return RedirectResponse("/blackouts", 303)
+
+    return routes
+
+
+def _as_written(blackout: Blackout) -> tuple[str, str]:
+    """Its bounds as the form takes them: whole days as days, of which the last one counts."""
+    starts, ends = blackout.starts, blackout.ends
+    midnight = starts.replace(hour=0, minute=0, second=0, microsecond=0)
+    if starts == midnight and ends.time() == starts.time() and starts.tzinfo is None:
+        return f"{starts:%Y-%m-%d}", f"{ends - timedelta(days=1):%Y-%m-%d}"
+    return starts.isoformat(timespec="minutes"), ends.isoformat(timespec="minutes")
+
+
+def _is_over(view: BlackoutView, now: datetime) -> bool:
+    ends = view.blackout.ends
+    return ends < (now if ends.tzinfo else now.replace(tzinfo=None))
