@@ -269,6 +269,9 @@ def test_nothing_stands_in_the_way_of_a_screen_reader_and_nothing_is_cut_off(
         "/lists",
         "/lists/fleet",
         "/lanes",
+        "/blackouts",
+        "/tenants",
+        "/notifications",
         "/keys",
         "/audit",
         "/health",
@@ -346,6 +349,10 @@ def test_a_list_is_kept_and_submitted_by_a_schedule_whose_runs_are_shown_as_they
     admin.field("Name").send_keys("weekly")
     Select(admin.field("List")).select_by_value("ring-1")
     Select(admin.field("Action")).select_by_value("refreshUserPolicy")
+    Select(admin.field("How often")).select_by_visible_text("On days of the week")
+    admin.element("//label[normalize-space()='Tue']/input").click()
+    admin.sees("Every Tuesday at 02:00")
+    Select(admin.field("Recurrence")).select_by_value("cron")
     for label, text in (("When", "15 3 * * 1"), ("Time zone", "Europe/Berlin")):
         field = admin.field(label)
         field.clear()
@@ -353,7 +360,7 @@ def test_a_list_is_kept_and_submitted_by_a_schedule_whose_runs_are_shown_as_they
     admin.waits_for(lambda: admin.element("//ol[@class='moments']").text.count("02:15 UTC") > 5, "Mondays in Berlin")
     runs = admin.element("//ol[@class='moments']").text
     admin.button("Add the schedule").click()
-    admin.heading("The coming weeks")
+    admin.heading("Next runs")
     pictured(admin, "schedule")
     admin.button("Run now").click()
     admin.element("//dialog[@open]//button[normalize-space()='Run']").click()
@@ -379,6 +386,7 @@ def test_a_schedule_is_changed_where_it_stands_with_its_next_runs_shown_as_they_
     admin.link("Change").click()
     admin.heading("Change tuesdays")
     admin.waits_for(lambda: admin.element("//ol[@class='moments']").text.count("Tue ") == 10, "Tuesdays")
+    Select(admin.field("Recurrence")).select_by_value("cron")
     when = admin.field("When")
     when.clear()
     when.send_keys("0 2 * * 8")
@@ -396,7 +404,7 @@ def test_a_schedule_is_changed_where_it_stands_with_its_next_runs_shown_as_they_
     Select(admin.field("If the last job still runs")).select_by_visible_text("queue")
     admin.field("Reason").send_keys("CHG-4712")
     admin.press(lambda: admin.button("Change it"))
-    admin.heading("The coming weeks")
+    admin.heading("Next runs")
     shown = admin.element("//ol[@class='moments']").text
     facts = admin.text()
 

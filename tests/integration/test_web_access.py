@@ -166,7 +166,7 @@ async def test_each_page_lets_in_who_may_and_nobody_else(service: Service) -> No
                 if "sign" in route:
                     continue
                 method, _, path = route.partition(" ")
-                url = path.format(job_id=job, key_id="nokeyofours", name="nothing", device="nothing")
+                url = path.format(job_id=job, key_id="nokeyofours", name="nothing", device="nothing", number="1")
                 async with client.stream(method, url, headers={"X-CSRF-Token": token}) as answer:
                     seen[role, route] = answer.status_code
                     elsewhere = answer.headers.get("location", "")
@@ -925,7 +925,7 @@ async def test_the_pages_of_tenants_and_notifications_show_no_secret_and_test_in
     assert pages[2].text.startswith('<div class="stack tight" role="status">')
     assert "Not taken" in pages[4].text
     assert "<html" not in pages[5].text
-    assert unknown.status_code == 404
+    assert unknown.status_code == 422
     assert "Test the sign-in" not in seen[0]
     assert all(name in seen[2] for name in ("Graph", "rate limits", "credentials", "disk", "copies of the database"))
 
