@@ -13,15 +13,16 @@ from fastapi.responses import RedirectResponse
 from orchestrator.app import App
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
-from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.errors import RequestRejected, UnknownList
 from orchestrator.domain.job import Priority
 from orchestrator.domain.recurrence import Recurrence, recurrence_of
 from orchestrator.domain.recurrence_words import chosen_times
-from orchestrator.domain.schedule import Overlap, ScheduleStatus
+from orchestrator.domain.schedule import Overlap, Schedule, ScheduleStatus
 from orchestrator.domain.schedule_change import changed
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp, WebContext
+from orchestrator.store.jobs.saved_lists import ListVersion
 from orchestrator.usecases.jobs.describe_jobs import standings_of
-from orchestrator.usecases.lists.describe_lists import list_lists
+from orchestrator.usecases.lists.describe_lists import describe_list, list_lists
 from orchestrator.usecases.schedules.add_schedule import add_schedule
 from orchestrator.usecases.schedules.change_blackouts import list_blackouts
 from orchestrator.usecases.schedules.change_schedule import change_schedule
@@ -132,6 +133,7 @@ def _add_reading(routes: APIRouter, pages: Pages) -> None:
             history=[(each, history_object(each, described)) for each in past],
             older=past[-1].at if len(past) == _HISTORY else None,
             jobs=await standings_of(app, {each.job for each in past if each.job is not None}),
+            versions=await _selections(app, described),
             **await _calendar(app, view, frame_of(app.clock.now(), display_of(request).clock, at)),
             once=new_once(app),
             shown=shown_text(facts_of_view(view)),
@@ -269,6 +271,15 @@ async def _calendar(app: App, view: ScheduleView, frame: Frame) -> dict[str, Any
     ]
     weeks = weeks_of(runs, frame, told_until=told_until, blackouts=view.blackouts)
     return {"weeks": weeks, "frame": frame, "step": timedelta(weeks=frame.weeks)}
+
+
+async def _selections(app: App, schedule: Schedule) -> dict[int, ListVersion]:
+    """The versions that the selection of a schedule came to, by their numbers; none for a saved list."""
+    if schedule.order.source is None:
+        return {}
+    with suppress(UnknownList):
+        return {each.version: each for each in (await describe_list(app, schedule.order.list_name)).versions}
+    return {}
 
 
 def _last_runs(past: Sequence[PastRun], names: Mapping[int, str]) -> dict[str, list[PastRun]]:
