@@ -83,7 +83,7 @@ class WorkerProcess:
             ended(Ending.NOT_HELD)
             return
         running = self._loop.begin(self._run_batch(self._driver, batch, headers, started))
-        running.add_done_callback(lambda done: ended(Ending.NOT_HELD if done.cancelled() else done.result()))
+        running.add_done_callback(lambda done: ended(_ending_of(done)))
 
     def run_batch(self, batch: NamedBatch, headers: Mapping[str, Any]) -> str:
         """Take in a message about a batch, from a task's own thread; returns when the message is over."""
@@ -158,6 +158,14 @@ class WorkerProcess:
     async def _end(self) -> None:
         if self._living is not None:
             await self._living
+
+
+def _ending_of(done: Future[str]) -> str:
+    """How a message ended; one that broke must end too, or no other would be read (workers/prefetch.py)."""
+    problem = None if done.cancelled() else done.exception()
+    if problem is not None:
+        log.error("message.broke", exc_info=problem)
+    return Ending.NOT_HELD if done.cancelled() or problem is not None else done.result()
 
 
 async def _publish_unnamed(app: App, driver: Driver) -> None:

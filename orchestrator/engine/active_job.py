@@ -23,7 +23,8 @@ class ActiveJob:
     """One job that this process has leased batches of, or found due.
 
     `due` is the job as the last look found it, with its place in the fair queue; `is_due` says whether that look found
-    it. `is_resting` follows its status and emergency stops; `is_halted` was decided here and is not written yet.
+    it. `is_resting` follows its status and emergency stops, which were read last at the monotonic time `seen_at`;
+    `is_halted` was decided here, and holds until nothing of the job is leased: it can be resumed only then.
     `is_answered` says that the database knows of an answer of Graph to it. `sent` counts calls without an outcome.
     """
 
@@ -33,6 +34,7 @@ class ActiveJob:
         self.due: DueJob | None = None
         self.is_due = False
         self.is_resting = False
+        self.seen_at = -math.inf
         self.is_halted = False
         self.is_answered = False
         self.asked_ahead = False

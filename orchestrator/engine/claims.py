@@ -190,4 +190,8 @@ class Claims:
             job.is_answered = False
         if claim.targets:
             job.asked_ahead = False
-        self._leases.add(claim, asked_at=asked_at)
+        batch = self._leases.add(claim, asked_at=asked_at)
+        if job.due is None:
+            # The job was dropped while the claim was under way, and no lane serves it before a look finds it due.
+            batch.release_prefetched()
+            self._recorder.add(batch)

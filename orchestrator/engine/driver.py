@@ -94,7 +94,7 @@ class Driver:
         self._preparing = asyncio.Semaphore(_PREPARING)
         self._closed: dict[LaneKey, float] = {}
         self._job_news = JobNews()
-        self._loops: list[asyncio.Task[None]] = []
+        self._loops: dict[str, asyncio.Task[None]] = {}
         self._reporter = WaitReporter(app, self._recorder, self._runs)
         self._looked_at = app.clock.monotonic()
         self._patience = PATIENCE if patience is None else patience
@@ -113,20 +113,16 @@ class Driver:
         """Begin to look, to beat and to sweep."""
         self._app.waits.begin_work(self._only)
         self._app.leases.append(self._leases.tokens)
-        self._loops = [
-            asyncio.create_task(self._recorder.run(), name="recorder"),
-            *(
-                asyncio.create_task(self._repeatedly(every, work), name=name)
-                for name, every, work in (
-                    ("beat", _BEAT, self._beat),
-                    ("sweep", _SWEEP, self._sweep),
-                    ("fence", _WATCH, self._look_at_jobs),
-                    ("closures", _WATCH, self._look_at_lanes),
-                    ("waits", _WATCH, self._reporter.report),
-                )
-            ),
-            asyncio.create_task(self._looking(), name="looking"),
-        ]
+        work = {
+            "recorder": self._recorder.run(),
+            "beat": self._repeatedly(_BEAT, self._beat),
+            "sweep": self._repeatedly(_SWEEP, self._sweep),
+            "job_watch": self._repeatedly(_WATCH, self._look_at_jobs),
+            "cooldowns": self._repeatedly(_WATCH, self._look_at_lanes),
+            "waits": self._repeatedly(_WATCH, self._reporter.report),
+            "looking": self._looking(),
+        }
+        self._loops = {name: asyncio.create_task(loop, name=name) for name, loop in work.items()}
 
     async def close(self) -> None:
         """No new call; the answers on their way are waited for, everything is written, and what is held is let go."""
@@ -145,13 +141,14 @@ class Driver:
         patience = max(0.0, until - self._app.clock.monotonic())
         await asyncio.gather(*(run.drain(patience) for run in self._runs.values()))
         self._release(self.jobs.leased())
-        recorder = self._loops[0]
         self._recorder.close()
         # The database may be away for good; what is not written by then is handed back by whoever recovers.
-        await asyncio.wait([recorder], timeout=max(self._patience / 5, until - self._app.clock.monotonic()))
-        for loop in self._loops:
+        await asyncio.wait(
+            [self._loops["recorder"]], timeout=max(self._patience / 5, until - self._app.clock.monotonic())
+        )
+        for loop in self._loops.values():
             loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        await asyncio.gather(*self._loops.values(), return_exceptions=True)
         self._app.leases.remove(self._leases.tokens)
         try:
             async with asyncio.timeout(self._patience / 5), self._app.store.transaction() as tx:
@@ -295,7 +292,7 @@ class Driver:
             self._claims.correct(place)
 
     async def _look_at_jobs(self) -> None:
-        await look_at_jobs(self._app, self.jobs, self._leases)
+        await look_at_jobs(self._app, self.jobs)
         self._release_forbidden()
         if any(job.outage.has_news for job in self.jobs):
             # Of a job without leased batches nothing else may ever be written.

@@ -134,7 +134,7 @@ class InFlightCalls:
 
     def _withdraw(self, held: LeasedBatch, targets: Iterable[Target]) -> None:
         held.give_back(targets)
-        if not self._allows(held) or self._stop.is_requested:
+        if not self._ports.may_call(held) or self._stop.is_requested:
             held.release_prefetched()
         self._ports.recorder.add(held)
 
@@ -154,10 +154,7 @@ class InFlightCalls:
         return leaving
 
     def _may_leave(self, held: LeasedBatch) -> bool:
-        return not self._stop.is_requested and self._cooldown.is_open and self._allows(held)
-
-    def _allows(self, held: LeasedBatch) -> bool:
-        return self._ports.may_call(held)
+        return not self._stop.is_requested and self._cooldown.is_open and self._ports.may_call(held)
 
     async def _heard(self, held: LeasedBatch, targets: Sequence[Target], latest: float) -> list[Outcome] | None:
         """The outcomes of calls to these targets, an error of ours among them; None where nothing was done.

@@ -5,12 +5,11 @@ from __future__ import annotations
 from orchestrator.app import App
 from orchestrator.domain.job import JobStatus
 from orchestrator.engine.active_job import ActiveJobs
-from orchestrator.engine.leases import Leases
 
 _RUNNING = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
-async def look_at_jobs(app: App, jobs: ActiveJobs, leases: Leases) -> None:
+async def look_at_jobs(app: App, jobs: ActiveJobs) -> None:
     """Sets which leased jobs rest and which find Graph out, and drops the jobs that this process is done with.
 
     A call leaves only within a second after this look (`Leases.allows`).
@@ -26,8 +25,7 @@ async def look_at_jobs(app: App, jobs: ActiveJobs, leases: Leases) -> None:
             out = await tx.brakes.out_for([job.number for job in suspects])
         for job in leased:
             job.is_resting = statuses.get(job.number) not in _RUNNING or job.number in stopped
-        if leased:
-            leases.set_seen(asked_at)
+            job.seen_at = asked_at
         now = app.clock.monotonic()
         for job in suspects:
             if job.number in out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -22,7 +23,8 @@ class LeasedBatch:
     """A batch under one fencing token; only its holder changes it, so its tally is computed here and written whole.
 
     Its targets are first in reserve: held, and nothing says yet that they may have been called. What is taken from
-    the reserve is on its way, and must be written down as that before its call leaves.
+    the reserve is on its way, and must be written down as that before its call leaves. No call of it leaves from the
+    monotonic time `valid_until` on: its lease ends soon after.
     """
 
     def __init__(self, claim: Claim, job: ActiveJob, now: Callable[[], datetime]) -> None:
@@ -38,6 +40,7 @@ class LeasedBatch:
         self._due_since_claim: datetime | None = None
         self._progressed = False
         self.is_lost = False
+        self.valid_until = -math.inf
 
     def lose(self) -> None:
         """Marks the batch as lost: no call of it leaves, and nothing of it is written."""

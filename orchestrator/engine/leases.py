@@ -20,8 +20,8 @@ _MARGIN = 2.0
 """Seconds before the lease ends in which no call leaves any more: it must arrive while the batch is still ours."""
 
 _SIGHT = 1.0
-"""Seconds after the last look at the jobs' statuses in which calls may leave: a process that is cut off from the
-database, or was frozen, does not see that a person paused or cancelled a job, and must not go on meanwhile."""
+"""Seconds after the last look at a job's status in which its calls may leave: a process that is cut off from the
+database, or was frozen, does not see that a person paused or cancelled the job, and must not go on meanwhile."""
 
 
 class Leases:
@@ -29,8 +29,6 @@ class Leases:
 
     def __init__(self, app: App, jobs: ActiveJobs, messages: BatchMessages) -> None:
         self._app, self._jobs, self._messages = app, jobs, messages
-        self._valid_until = 0.0
-        self._seen_at = -_SIGHT
         self._ahead = timedelta(0)
 
     def now(self) -> datetime:
@@ -44,10 +42,6 @@ class Leases:
         """Sets what the database's clock shows at present."""
         self._ahead = now - self._app.clock.now()
 
-    def set_seen(self, asked_at: float) -> None:
-        """The statuses of all leased jobs are known as of this monotonic time."""
-        self._seen_at = asked_at
-
     def tokens(self) -> dict[BatchKey, int]:
         """The leased batches, each with its fencing token."""
         return {batch.claim.key: batch.claim.fencing_token for batch in self._jobs.leased()}
@@ -59,30 +53,28 @@ class Leases:
         not_after = batch.claim.not_after
         if not_after is not None and self.now() >= not_after - WINDOW_MARGIN:
             return False
-        return self._app.clock.monotonic() < min(self._valid_until, self._seen_at + _SIGHT)
+        return self._app.clock.monotonic() < min(batch.valid_until, batch.job.seen_at + _SIGHT)
 
     def add(self, claim: Claim, *, asked_at: float) -> LeasedBatch:
         """Adds a claim that was asked for at this monotonic time; returns the batch, which may have been leased before.
 
-        A lease counts from the question, not from the answer.
+        A lease counts from the question, not from the answer: a claim can wait for a lock until its lease nearly ends.
         """
-        if not any(job.batches for job in self._jobs):
-            # Without leases none can have run out.
-            self._valid_until = asked_at + LEASE.total_seconds() - _MARGIN
-            self._seen_at = max(self._seen_at, asked_at)
         job = self._jobs.open(claim.key.job)
-        if not job.batches:
+        if not job.leased:
             # The claim found the job running, whatever it was before.
             job.is_resting = job.is_halted = False
+        job.seen_at = max(job.seen_at, asked_at)
         batch = job.batches.get(claim.key)
         if batch is not None and batch.claim.fencing_token == claim.fencing_token:
             batch.extend(claim)
-            return batch
-        if batch is not None:
-            # The batch was recovered and claimed again by this process: calls under the old token must not leave.
-            batch.lose()
-        batch = job.batches[claim.key] = LeasedBatch(claim, job, self.now)
-        self._messages.note_held((claim.job, claim.key.batch))
+        else:
+            if batch is not None:
+                # The batch was recovered and claimed again by this process: calls under the old token must not leave.
+                batch.lose()
+            batch = job.batches[claim.key] = LeasedBatch(claim, job, self.now)
+            self._messages.note_held((claim.job, claim.key.batch))
+        batch.valid_until = _valid_until(asked_at)
         return batch
 
     def settle(self, entry: Entry, kept: AbstractSet[BatchKey]) -> None:
@@ -90,27 +82,32 @@ class Leases:
         for change in entry.batches:
             if change.released or change.key not in kept:
                 self._drop_under(change.key, change.fencing_token)
-        for number in entry.halts:
-            if (job := self._jobs.get(number)) is not None:
-                # From here on the job's own status says it, until somebody resumes the job.
-                job.is_resting, job.is_halted = True, False
 
     def extend(self, asked_at: float, asked: Mapping[BatchKey, int], kept: Collection[BatchKey]) -> None:
         """A heartbeat that began at this monotonic time extended the leases of `kept`; others of `asked` are lost."""
         for key, token in asked.items():
             if key not in kept:
                 self._drop_under(key, token)
+            elif (batch := self._under(key, token)) is not None:
+                batch.valid_until = _valid_until(asked_at)
         for batch in [batch for job in self._jobs for batch in job.batches.values() if batch.is_lost]:
             self._drop(batch)
-        self._valid_until = asked_at + LEASE.total_seconds() - _MARGIN
 
-    def _drop_under(self, key: BatchKey, token: int) -> None:
+    def _under(self, key: BatchKey, token: int) -> LeasedBatch | None:
         job = self._jobs.get(key.job)
         batch = None if job is None else job.batches.get(key)
-        if batch is not None and batch.claim.fencing_token == token:
+        return batch if batch is not None and batch.claim.fencing_token == token else None
+
+    def _drop_under(self, key: BatchKey, token: int) -> None:
+        if (batch := self._under(key, token)) is not None:
             self._drop(batch)
 
     def _drop(self, batch: LeasedBatch) -> None:
         batch.lose()
         del batch.job.batches[batch.claim.key]
         self._messages.note_released((batch.claim.job, batch.claim.key.batch))
+
+
+def _valid_until(asked_at: float) -> float:
+    """Until when calls may leave under a lease that the database was asked for at this monotonic time."""
+    return asked_at + LEASE.total_seconds() - _MARGIN

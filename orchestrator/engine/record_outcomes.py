@@ -16,7 +16,6 @@ from orchestrator.domain.batch import TargetChange
 from orchestrator.domain.fair_queue import QueuePlace
 from orchestrator.domain.ids import BatchKey, JobNumber, LaneKey
 from orchestrator.domain.job import JobStatus
-from orchestrator.domain.retry import Halt
 from orchestrator.domain.stop_reasons import reason_for
 from orchestrator.engine.recorder import Entry, Written
 from orchestrator.store.engine.careful_changes import change_all_but_bad
@@ -93,7 +92,7 @@ async def _write(tx: Transaction, entry: Entry) -> set[BatchKey]:
     for job in sorted(entry.answered):
         await tx.jobs.mark_answered(job)
     for job, halt in sorted(entry.halts.items()):
-        if await tx.jobs.move(job, JobStatus.STOPPED, frm=_ACTIVE, reason=_reason(halt), now=now):
+        if await tx.jobs.move(job, JobStatus.STOPPED, frm=_ACTIVE, reason=reason_for(halt.bar, halt.error), now=now):
             log.error("job.stopped", job=job, bar=halt.bar, code=halt.error.code)
     kept = await tx.batches.change(entry.batches) if entry.batches else set()
     if targets := [change for change in entry.targets if change.key in kept]:
@@ -117,10 +116,6 @@ async def _write_carefully(tx: Transaction, targets: Sequence[TargetChange], *, 
             "says why. All others are recorded. Mend the database before `muster job resume`, which calls the device."
         )
         await tx.jobs.move(bad.key.job, JobStatus.STOPPED, frm=_ACTIVE, reason=reason, now=now)
-
-
-def _reason(halt: Halt) -> str:
-    return reason_for(halt.bar, halt.error)
 
 
 _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)

@@ -134,8 +134,9 @@ class Recorder:
             self._urgent.set()
 
     def add_halt(self, job: JobNumber, halt: Halt) -> None:
-        """No call of this job can work."""
+        """Writes soon that no call of this job can work, even where its batch was lost and nothing of it is written."""
         self._halts.setdefault(job, halt)
+        self.nudge()
 
     def nudge(self) -> None:
         """Write soon, even if nothing lands: there is news that goes with a write."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from orchestrator.app import App
+from orchestrator.domain.ids import JobNumber
 from orchestrator.engine.circuit_breaker import judge_canaries
 from orchestrator.engine.close_windows import close_windows
 from orchestrator.telemetry.logger import get_logger
@@ -24,12 +25,13 @@ async def recover_stalled(app: App) -> int:
     Not those that this process itself still holds: a process that stood still, or could not write for longer than a
     lease, knows what came of its calls, and would make them all again.
     """
-    total = 0
+    total, jobs = 0, set[JobNumber]()
     while True:
         async with app.store.transaction() as tx:
             held = [each for tokens in app.leases for each in tokens().items()]
             recovered = await tx.recovery.hand_back(now=await tx.now(), limit=_BATCHES_A_PAGE, held=held)
         total += len(recovered)
+        jobs.update(batch.key.job for batch in recovered)
         app.metrics.recovered.inc(len(recovered))
         for batch in recovered:
             log.warning(
@@ -41,23 +43,24 @@ async def recover_stalled(app: App) -> int:
             )
         if len(recovered) < _BATCHES_A_PAGE:
             break
-    await _settle_leftovers(app)
+    await _settle_leftovers(app, jobs)
     await judge_canaries(app)
     await close_windows(app)
     return total
 
 
-async def _settle_leftovers(app: App) -> None:
+async def _settle_leftovers(app: App, recovered: set[JobNumber]) -> None:
+    """Settle the recovered jobs, also paused ones, and all that are running although nothing of them waits or moves."""
     async with app.store.reading() as tx:
         now = await tx.now()
-        unsettled = await tx.jobs.unsettled(limit=100)
+        unsettled = recovered.union(await tx.jobs.unsettled(limit=100))
         cancelled = await tx.jobs.being_cancelled(limit=20)
         abandoned = await tx.reception.abandoned(untouched_since=now - _RECEPTION_PATIENCE, limit=10)
     if not (unsettled or cancelled or abandoned):
         return
     async with app.store.transaction() as tx:
-        await tx.jobs.lock({*unsettled, *cancelled})
-        for job in unsettled:
+        await tx.jobs.lock(unsettled.union(cancelled))
+        for job in sorted(unsettled):
             await tx.jobs.settle(job, now=now)
         for job in cancelled:
             await tx.targets.cancel_waiting(job, batches=10, now=now)

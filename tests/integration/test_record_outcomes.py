@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from orchestrator.app import App, Connection
 from orchestrator.domain.access import caller_of_key
-from orchestrator.domain.errors import SignInRefused, StoreUnavailable
+from orchestrator.domain.action import Action
+from orchestrator.domain.errors import IllegalMove, SignInRefused, StoreUnavailable
 from orchestrator.domain.fair_queue import QueuePlace
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus, Tally
@@ -22,12 +23,16 @@ from orchestrator.engine import driver as drive
 from orchestrator.engine.lane_admission import admit_lane
 from orchestrator.engine.record_outcomes import JobNews, Recorded, record_outcomes, write_job_news
 from orchestrator.engine.recorder import Entry
-from orchestrator.engine.recovery import recover_stalled
+from orchestrator.engine.recovery import LEASE, recover_stalled
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
+from orchestrator.usecases.jobs.delete_job import delete_job
+from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.operations.keep_time import tick
+from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, driven, submitted, targets_of
-from tests.support.builders import LANE, a_job
+from tests.support.builders import LANE, StoreWorker, a_job
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.enable_socket
@@ -200,6 +205,38 @@ async def free_of(app: App, jobs: list[JobNumber]) -> set[int]:
     free = text("SELECT number FROM jobs WHERE number = ANY(:jobs) FOR UPDATE SKIP LOCKED")
     async with app.store.transaction() as tx:
         return set((await tx.connection.execute(free, {"jobs": jobs})).scalars())
+
+
+async def test_a_paused_job_whose_last_calls_were_lost_with_their_worker_is_finished(database_url: str) -> None:
+    async with an_app(database_url, "http://127.0.0.1:1") as app:
+        async with app.store.reading() as tx:
+            before = await tx.now() - 2 * LEASE
+        job = await a_job(app.store, action=Action.FULL_SCAN, now=before)
+        await StoreWorker(app.store).claim(now=before)
+        await pause_job(app, job.id, by=SOMEBODY)
+
+        await recover_stalled(app)
+        view = await describe_job(app, job.id)
+
+    assert (view.status, view.tally) == (JobStatus.FINISHED, Tally(uncertain=3))
+
+
+async def test_a_job_that_is_resumed_while_it_is_being_deleted_is_kept(postgresql_url: str) -> None:
+    async with an_app(postgresql_url, "http://127.0.0.1:1") as app:
+        job = await a_job(app.store)
+        await pause_job(app, job.id, by=SOMEBODY)
+        async with app.store.transaction() as resuming:
+            await resuming.jobs.move(
+                job.number, JobStatus.RUNNING, frm=[JobStatus.PAUSED], reason=None, now=await resuming.now()
+            )
+            deleting = asyncio.create_task(delete_job(app, job.id, by=SOMEBODY))
+            await until_somebody_waits(app)
+
+        with pytest.raises(IllegalMove):
+            await deleting
+        view = await describe_job(app, job.id)
+
+    assert (view.status, view.tally) == (JobStatus.RUNNING, Tally(waiting=3))
 
 
 async def test_a_place_in_the_fair_order_changes_without_a_write_to_any_index(postgresql_url: str) -> None:

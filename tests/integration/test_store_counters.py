@@ -130,7 +130,6 @@ class Counters(RuleBasedStateMachine):
             if await tx.jobs.move(job.number, JobStatus.RUNNING, frm=[JobStatus.PAUSED], reason=None, now=self.now):
                 await tx.jobs.rejoin(job.number, LANE, now=self.now)
                 await tx.jobs.mark_answered(job.number)
-                await tx.targets.make_due(job.number, now=self.now)
 
     async def _cancel(self, job: Job, batches: int) -> None:
         await self._move(job, JobStatus.CANCELLED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)

@@ -199,9 +199,10 @@ class Reception:
         found = await self._connection.execute(_ABANDONED, {"untouched_since": untouched_since, "most": limit})
         return [JobNumber(number) for number in found.scalars()]
 
-    async def hide(self, number: JobNumber, *, now: datetime) -> None:
-        """Hides a job, to be removed by `forget`; where nobody goes on with it, as an abandoned reception."""
-        await self._connection.execute(update(JobRow).where(JobRow.number == number).values(_hidden(now)))
+    async def hide(self, number: JobNumber, *, seen: JobStatus, now: datetime) -> bool:
+        """Hides a job, for `forget` or the next sweep to remove; False where its status is not as it was `seen`."""
+        hidden = update(JobRow).where(JobRow.number == number, JobRow.status == seen).values(_hidden(now))
+        return (await self._connection.execute(hidden)).rowcount == 1
 
     async def over_since(self, *, before: datetime, limit: int) -> list[OldJob]:
         """The jobs that ended before then, the oldest first: those that `hide_oldest` would hide."""

@@ -242,14 +242,6 @@ class Targets:
         )
         return settled.rowcount
 
-    async def make_due(self, number: JobNumber, *, now: datetime) -> None:
-        """Let everything of a job that waits be due at once: a person resumed it."""
-        await self._connection.execute(
-            update(BatchRow)
-            .where(BatchRow.job_number == number, BatchRow.waiting > 0, BatchRow.holder.is_(None))
-            .values(due_at=now)
-        )
-
     async def _batches(self, number: JobNumber, after_line: int, statuses: Sequence[TargetStatus]) -> list[AnyRow]:
         query = (
             select(BatchRow.batch, BatchRow.first_line, BatchRow.last_line, BatchRow.in_flight)

@@ -43,6 +43,7 @@ from orchestrator.store.engine.kept_json import kept_canaries
 from orchestrator.store.engine.rows import AnyRow, BatchRow, JobRow, TargetRow
 from orchestrator.store.engine.times import UtcDateTime, first_of
 from orchestrator.store.jobs.job_locks import lock_jobs
+from orchestrator.store.work.brakes import FIRST_LOOK_WITHIN, Brakes
 from orchestrator.store.work.emergency_stops import not_stopped
 from orchestrator.store.work.many_claims import NOTHING, TARGET, Lines, ManyClaims, flying_of
 
@@ -93,8 +94,12 @@ class Batches:
         targets, rest_due_at = await self._due_targets(batch, most, flying, now=now, canaries=job.canaries)
         is_ours = batch.holder == worker
         if not targets and not is_ours:
-            # Its due time was too early, nothing waits in it, or only what must let canaries go first; put it where it
-            # belongs, or it would be found again and again.
+            # Its due time was too early, or canaries go first and none of them waits in it: it would be found again
+            # and again.
+            if job.canaries is not None and rest_due_at is None:
+                lines = kept_canaries(job.canaries) or ()
+                await Brakes(self._connection).put_off_others(number, lines, until=now + FIRST_LOOK_WITHIN)
+                return None
             moved = {**_key(batch), "due_at": rest_due_at or now + lease}
             await self._connection.execute(_move_batch(), moved)
             return None

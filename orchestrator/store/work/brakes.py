@@ -88,13 +88,27 @@ class Brakes:
         chosen = select(ranked.c.line).where(ranked.c.rank.in_(ranks)).order_by(ranked.c.line)
         lines = list((await self._connection.execute(chosen)).scalars())
         await self._set(number, canaries=json.dumps(lines))
-        has_one = select(TargetRow.line).where(
+        await self.put_off_others(number, lines, until=until)
+
+    async def put_off_others(self, number: JobNumber, canaries: Collection[int], *, until: datetime) -> None:
+        """Makes the free batches in which no canary waits due at that time.
+
+        All of them at once: claims take the first batch that is due, and a thousand of these would hide the canaries.
+        """
+        waits = select(TargetRow.line).where(
             TargetRow.job_number == number,
-            TargetRow.line.in_(lines),
+            TargetRow.line.in_(canaries),
             TargetRow.line.between(BatchRow.first_line, BatchRow.last_line),
+            TargetRow.status == TargetStatus.WAITING,
+        )
+        # Claims hold one batch while they do this: two that waited for each other's batch would never end.
+        others = (
+            select(BatchRow.batch)
+            .where(BatchRow.job_number == number, BatchRow.holder.is_(None), ~waits.exists())
+            .with_for_update(skip_locked=True)
         )
         await self._connection.execute(
-            update(BatchRow).where(BatchRow.job_number == number, ~has_one.exists()).values(due_at=until)
+            update(BatchRow).where(BatchRow.job_number == number, BatchRow.batch.in_(others)).values(due_at=until)
         )
 
     async def canary_window(self, number: JobNumber, canaries: Collection[int]) -> OutcomeWindow | None:

@@ -20,11 +20,12 @@ async def delete_job(app: App, wanted: str, *, by: Actor, reason: str | None = N
     by.grant.refuse_below(Role.ADMIN)
     async with app.store.transaction() as tx:
         job = await tx.jobs.find(wanted)
+        # First, since it locks the row: what is looked at afterwards stays so until the commit.
+        is_hidden = await tx.reception.hide(job.number, seen=job.status, now=await tx.now())
         tally = (await tx.jobs.tallies([job.number]))[job.number]
         status = shown_status(job.status, tally)
-        if not status.is_at_rest or await tx.jobs.is_held(job.number):
+        if not is_hidden or not status.is_at_rest or await tx.jobs.is_held(job.number):
             raise IllegalMove(status, "deleted")
-        await tx.reception.hide(job.number, now=await tx.now())
         facts = {"name": job.name, "action": job.action, "devices": tally.total, "status": status}
         await tx.audit.write(by, "job.deleted", job.id, reason=reason, facts=facts, now=await tx.now())
     log.info("job.deleted", job=job.id, by=by.name, reason=reason)

@@ -77,5 +77,4 @@ async def _begin_again(tx: Transaction, job: Job, lane: LaneKey) -> None:
     await tx.jobs.lift_window(job.number, now=now)
     await tx.jobs.rejoin(job.number, lane, now=now)
     await begin_anew(tx, job.number)
-    await tx.targets.make_due(job.number, now=now)
     await tx.jobs.settle(job.number, now=now)

@@ -45,15 +45,18 @@ def beat(leases: Leases, clock: ManualClock) -> None:
     leases.extend(clock.monotonic(), leases.tokens(), leases.tokens().keys())
 
 
-def look(leases: Leases, clock: ManualClock) -> None:
-    leases.set_seen(clock.monotonic())
+def look(jobs: ActiveJobs, clock: ManualClock) -> None:
+    for job in jobs:
+        job.seen_at = clock.monotonic()
 
 
-def test_a_call_may_leave_until_shortly_before_the_lease_ends(leases: Leases, clock: ManualClock) -> None:
+def test_a_call_may_leave_until_shortly_before_the_lease_ends(
+    leases: Leases, jobs: ActiveJobs, clock: ManualClock
+) -> None:
     held = claimed(leases, clock)
 
     clock.advance(seconds=LEASE.total_seconds() - 2.1)
-    look(leases, clock)
+    look(jobs, clock)
     before = leases.allows(held)
     clock.advance(seconds=0.2)
 
@@ -70,34 +73,38 @@ def test_a_lease_counts_from_the_question_and_not_from_the_answer(leases: Leases
     assert not leases.allows(held)
 
 
-def test_a_heartbeat_lets_calls_leave_again(leases: Leases, clock: ManualClock) -> None:
+def test_a_heartbeat_lets_calls_leave_again(leases: Leases, jobs: ActiveJobs, clock: ManualClock) -> None:
     held = claimed(leases, clock)
     clock.advance(seconds=60)
-    look(leases, clock)
+    look(jobs, clock)
 
     beat(leases, clock)
 
     assert leases.allows(held)
 
 
-def test_a_later_claim_does_not_prolong_what_was_claimed_before(leases: Leases, clock: ManualClock) -> None:
+def test_a_later_claim_does_not_prolong_what_was_claimed_before(
+    leases: Leases, jobs: ActiveJobs, clock: ManualClock
+) -> None:
     held = claimed(leases, clock)
     clock.advance(seconds=60)
-    look(leases, clock)
+    look(jobs, clock)
 
     claimed(leases, clock, batch=1)
 
     assert not leases.allows(held)
 
 
-def test_whoever_cannot_see_the_job_for_a_second_calls_nothing_of_it(leases: Leases, clock: ManualClock) -> None:
+def test_whoever_cannot_see_the_job_for_a_second_calls_nothing_of_it(
+    leases: Leases, jobs: ActiveJobs, clock: ManualClock
+) -> None:
     held = claimed(leases, clock)
     clock.advance(seconds=0.9)
     seen = leases.allows(held)
     clock.advance(seconds=0.2)
     unseen = leases.allows(held)
 
-    look(leases, clock)
+    look(jobs, clock)
 
     assert (seen, unseen, leases.allows(held)) == (True, False, True)
 
@@ -127,6 +134,42 @@ def test_what_was_claimed_during_a_heartbeat_is_no_loss(leases: Leases, clock: M
     leases.extend(clock.monotonic(), asked, set())
 
     assert leases.allows(held)
+
+
+@pytest.mark.parametrize("is_added_first", [True, False])
+def test_a_claim_that_took_long_ends_with_its_own_lease_though_others_were_extended_meanwhile(
+    leases: Leases, jobs: ActiveJobs, clock: ManualClock, *, is_added_first: bool
+) -> None:
+    other, asked_at = claimed(leases, clock, batch=1), clock.monotonic()
+    clock.advance(seconds=7)
+    asked = leases.tokens()
+    if is_added_first:
+        held = leases.add(a_claim(), asked_at=asked_at)
+    leases.extend(clock.monotonic(), asked, asked.keys())
+    if not is_added_first:
+        held = leases.add(a_claim(), asked_at=asked_at)
+
+    clock.advance(seconds=1.5)
+    look(jobs, clock)
+
+    assert leases.allows(other)
+    assert not leases.allows(held)
+
+
+def test_a_claim_that_took_long_is_not_called_before_its_own_job_is_looked_at(
+    leases: Leases, jobs: ActiveJobs, clock: ManualClock
+) -> None:
+    other, asked_at = claimed(leases, clock), clock.monotonic()
+    clock.advance(seconds=2)
+    look(jobs, clock)
+
+    # Its job may have been paused in these two seconds.
+    held = leases.add(a_claim(job=2), asked_at=asked_at)
+    before = leases.allows(held)
+    look(jobs, clock)
+
+    assert leases.allows(other)
+    assert (before, leases.allows(held)) == (False, True)
 
 
 def test_more_of_a_batch_in_the_same_term_is_the_same_batch(leases: Leases, clock: ManualClock) -> None:
@@ -231,7 +274,7 @@ def test_a_job_is_forgotten_once_nothing_of_it_is_leased_or_remembered(
 
 
 def test_no_call_leaves_in_the_last_second_of_its_window_by_the_databases_clock(
-    leases: Leases, clock: ManualClock
+    leases: Leases, jobs: ActiveJobs, clock: ManualClock
 ) -> None:
     # The database's clock is half a minute ahead of this machine's.
     leases.set_time(clock.now() + timedelta(seconds=30))
@@ -239,7 +282,7 @@ def test_no_call_leaves_in_the_last_second_of_its_window_by_the_databases_clock(
     held = leases.add(replace(a_claim(), not_after=not_after), asked_at=clock.monotonic())
 
     clock.advance(seconds=3.9)
-    look(leases, clock)
+    look(jobs, clock)
     before = leases.allows(held)
     clock.advance(seconds=0.2)
 

@@ -223,6 +223,20 @@ async def test_a_halt_and_a_first_answer_travel_with_the_outcomes_that_brought_t
     assert entry.halts == {JOB: halt}  # the first reason is the reason
 
 
+async def test_a_halt_that_comes_of_a_batch_that_was_taken_over_is_written_at_once_and_not_with_the_next_job(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    halt = Halt(Bar.TOKEN_REFUSED, GraphError("InvalidAuthenticationToken", "no", 401))
+    held = a_held_batch()
+    held.lose()
+
+    recorder.add_halt(JOB, halt)
+    accept(held, 2, recorder)
+    await clock.run_for(seconds=1)
+
+    assert [entry.halts for entry in book.entries] == [{JOB: halt}]
+
+
 async def test_closing_writes_what_is_left_and_ends(book: Book, clock: ManualClock) -> None:
     recorder = Recorder(book.write, clock)
     running = asyncio.create_task(recorder.run())

@@ -1,0 +1,65 @@
+"""Which batches a claim finds while the canaries of a job go first."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from orchestrator.domain.batch import Claim
+from orchestrator.domain.job import Job
+from orchestrator.engine.recovery import LEASE
+from orchestrator.store.engine.database import Store, open_store
+from orchestrator.store.engine.rows import BatchRow, TargetRow
+from orchestrator.store.work.brakes import FIRST_LOOK_WITHIN
+from tests.support.builders import ALICE, NOW, a_job
+from tests.support.clock import ManualClock
+
+pytestmark = pytest.mark.enable_socket
+
+
+@pytest.fixture
+async def store(database_url: str, clock: ManualClock) -> AsyncIterator[Store]:
+    async with open_store(database_url, clock) as opened:
+        yield opened
+
+
+async def claimed(store: Store, job: Job, now: datetime) -> Claim | None:
+    async with store.transaction() as tx:
+        return await tx.batches.claim(job.number, worker=ALICE, lease=LEASE, now=now)
+
+
+async def a_job_with_a_canary(store: Store, batches: int) -> Job:
+    """A job of batches of one target each, all of them due; the last one is the canary."""
+    job = await a_job(store, batches, size=1)
+    async with store.transaction() as tx:
+        await tx.brakes.choose_canaries(job.number, [batches - 1], until=NOW + FIRST_LOOK_WITHIN)
+        await tx.connection.execute(update(BatchRow).where(BatchRow.job_number == job.number).values(due_at=NOW))
+    return job
+
+
+async def test_the_batch_of_a_canary_is_found_behind_any_number_of_others(store: Store) -> None:
+    job = await a_job_with_a_canary(store, 30)
+
+    claims = [await claimed(store, job, NOW) for _ in range(2)]
+
+    assert [claim and [target.line for target in claim.targets] for claim in claims] == [None, [31]]
+
+
+async def test_a_canary_that_waits_for_another_attempt_is_found_when_it_is_due(store: Store) -> None:
+    job = await a_job_with_a_canary(store, 30)
+    later = NOW + timedelta(seconds=20)
+    async with store.transaction() as tx:
+        canary = (TargetRow.job_number == job.number, TargetRow.line == 31)
+        await tx.connection.execute(update(TargetRow).where(*canary).values(not_before=later))
+
+    early = [await claimed(store, job, NOW) for _ in range(3)]
+    async with store.reading() as tx:
+        is_due = await tx.jobs.due(worker=ALICE, now=NOW)
+    claim = await claimed(store, job, later)
+
+    assert (early, is_due) == ([None] * 3, [])
+    assert claim is not None
+    assert [target.line for target in claim.targets] == [31]
