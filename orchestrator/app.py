@@ -137,6 +137,7 @@ class App:
     policy: RetryPolicy
     batching: Batching
     started_at: datetime
+    usual_tenant: str | None = None
     keep_days: int = 90
     inventory_max_age: timedelta = timedelta(days=7)
     longest_key: timedelta = timedelta(days=365)

@@ -98,6 +98,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             kind=kind,
             version=__version__,
             tenants={name: tenant_of(each) for name, each in settings.tenants.items()},
+            usual_tenant=settings.usual_tenant if settings.usual_tenant in settings.tenants else None,
             connect=connections.to,
             read=connections.reads,
             credential_ends=connections.credential_ends,

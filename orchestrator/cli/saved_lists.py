@@ -70,8 +70,8 @@ def import_(
         # The process of a command serves one person, so it may name every bad line.
         most_problems=settings.max_rows,
     )
-    # A list of ids needs no tenant, and an installation that only keeps lists may have none.
-    whose = chosen_tenant(settings, tenant) if settings.tenants or tenant else None
+    # A list of ids needs no tenant, and an installation that only keeps lists may have none, or none by default.
+    whose = chosen_tenant(settings, tenant) if tenant or settings.usual_tenant in settings.tenants else None
     with opened_list(file) as stream:
         imported = invocation.ask(
             lambda app: import_list(

@@ -66,7 +66,11 @@ def _anybody(settings: Settings, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 async def _listed_tenants(app: App, settings: Settings, submission: Submission) -> list[str] | None:
-    """The tenants that the tenant column of a file names; None where there is no file, or no such column."""
+    """The tenants that the tenant column of a list names; None where there is no list, or no such column."""
+    if submission.list_name is not None:
+        from orchestrator.inventory.saved_list_tenants import tenants_of_saved_list
+
+        return await tenants_of_saved_list(app, submission.list_name)
     if submission.file is None:
         return None
     from orchestrator.domain.device import Via

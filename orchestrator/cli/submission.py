@@ -143,7 +143,7 @@ class Submission:
         from orchestrator.inventory.select_devices import selected
 
         tenant = chosen_tenant(settings, self.tenant)
-        async with selected(app, tenant, self.selection(), say=say_left_out) as stream:
+        async with selected(app, tenant, self.selection(), say=say_left_out, beside=self.beside) as stream:
             yield stream
 
 

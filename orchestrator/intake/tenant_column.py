@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.intake.csv_file import CsvRow
@@ -31,6 +32,15 @@ class TenantRows:
         text = bare(cell)
         return self.known.get(text.casefold()) if text else self.usual
 
+    def owner_of(self, cells: Sequence[str], place: int) -> str | None:
+        """The tenant of a row whose tenant column is at `place`; None where there is no such tenant."""
+        return self.owner(cells[place] if place < len(cells) else "")
+
+    def objection(self, cells: Sequence[str], place: int) -> str | None:
+        """Says why this job does not call the device of a row; None where the device is its tenant's."""
+        owner = self.owner_of(cells, place)
+        return None if owner == self.tenant else self._problem(cells[place] if place < len(cells) else "", owner)
+
     def taken(self, row: CsvRow, place: int) -> CsvRow | None:
         """The row, with its problem where it is bad; None where it belongs to another job."""
         cell = row.cells[place] if place < len(row.cells) else ""
@@ -53,6 +63,17 @@ class TenantRows:
         if not bare(cell):
             return f"its column `{TENANT_COLUMN}` is empty, and no tenant is the default"
         return f"there is no tenant {shown(bare(cell))!r} in the settings"
+
+
+def names_of_tenants(tenants: Iterable[tuple[str, str | None]]) -> dict[str, str]:
+    """Names and directory ids in lower case, and the name that each leads to, for tenants by name and directory id.
+
+    The id of a directory that several tenants are in leads nowhere.
+    """
+    named = [(name, (tenant_id or "").casefold()) for name, tenant_id in tenants]
+    times = Counter(tenant_id for _, tenant_id in named)
+    by_id = {tenant_id: name for name, tenant_id in named if tenant_id and times[tenant_id] == 1}
+    return by_id | {name.casefold(): name for name, _ in named}
 
 
 def place_of_tenants(columns: Sequence[str]) -> int | None:

@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import BinaryIO
 
@@ -14,14 +14,15 @@ from orchestrator.app import App
 from orchestrator.domain.conditions import Condition, fits
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.figures import plural
 from orchestrator.domain.inventory import Identifier, Matched, NotEligible, choose
 from orchestrator.domain.selection import EmptySelection, Selection
-from orchestrator.intake.pages import unpack_devices
 from orchestrator.intake.selection import SELECTION_COLUMNS
 from orchestrator.inventory.contents import find_devices
 from orchestrator.inventory.device_history import AmbiguousDevice, UnknownDevice
 from orchestrator.inventory.expand_group import devices_of_group
 from orchestrator.inventory.match_devices import open_matcher
+from orchestrator.inventory.saved_list_tenants import devices_of_tenant
 
 
 def say_nothing(_: str) -> None:
@@ -30,17 +31,23 @@ def say_nothing(_: str) -> None:
 
 @asynccontextmanager
 async def selected(
-    app: App, tenant_name: str, selection: Selection, *, say: Callable[[str], None] = say_nothing
+    app: App,
+    tenant_name: str,
+    selection: Selection,
+    *,
+    say: Callable[[str], None] = say_nothing,
+    beside: Collection[str] = (),
 ) -> AsyncIterator[BinaryIO]:
     """The selection as a list that `IntakeOptions(is_selection=True)` reads, in a file of its own that goes afterwards.
 
-    `say` takes sentences about what was left out of it. EmptySelection where it is empty; UnknownDevice,
+    `say` takes sentences about devices that were left out of it; those of other tenants in a saved list are not worth
+    one where jobs of tenants `beside` this one are submitted too. EmptySelection where it is empty; UnknownDevice,
     AmbiguousDevice, NoInventory, InventoryTooOld, UnknownList, UnknownGroup, AmbiguousGroup, PermissionMissing.
     """
     with tempfile.TemporaryFile() as file:
         file.write(_csv([SELECTION_COLUMNS]))
         count = 0
-        async for rows in _rows(app, tenant_name, selection, say):
+        async for rows in _rows(app, tenant_name, selection, say, is_alone=set(beside) <= {tenant_name}):
             await asyncio.to_thread(file.write, _csv(rows))
             count += len(rows)
         if not count:
@@ -50,13 +57,13 @@ async def selected(
 
 
 async def _rows(
-    app: App, tenant_name: str, selection: Selection, say: Callable[[str], None]
+    app: App, tenant_name: str, selection: Selection, say: Callable[[str], None], *, is_alone: bool
 ) -> AsyncIterator[list[tuple[str, str, str]]]:
     if selection.devices:
         found = [await _one(app, tenant_name, text, selection) for text in selection.devices]
         yield [(match.device.id, match.device.name or "", match.matched_by) for match in found]
     elif selection.list_name is not None:
-        async for rows in _rows_of_list(app, selection.list_name):
+        async for rows in _rows_of_list(app, tenant_name, selection.list_name, say if is_alone else say_nothing):
             yield rows
     elif selection.group is not None:
         devices = devices_of_group(
@@ -110,20 +117,19 @@ async def _rows_where(
         ]
 
 
-async def _rows_of_list(app: App, name: str) -> AsyncIterator[list[tuple[str, str, str]]]:
+async def _rows_of_list(
+    app: App, tenant_name: str, name: str, say: Callable[[str], None]
+) -> AsyncIterator[list[tuple[str, str, str]]]:
     async with app.store.reading() as tx:
         version = await tx.lists.newest(name)
     if version.via is not Via.MANAGED_DEVICES:
         raise RequestRejected(f"List {name} addresses devices by {version.via}; a schedule can submit it.")
-    place = -1
-    while True:
-        async with app.store.reading() as tx:
-            page = await tx.lists.page_after(version.list_number, version.version, place)
-        if page is None:
-            return
-        place = page.page
-        devices = await asyncio.to_thread(unpack_devices, page.devices)
+    left_out = 0
+    async for devices, others in devices_of_tenant(app, version, tenant_name):
+        left_out += others
         yield [(device, "", "id") for device in devices.values()]
+    if left_out:
+        say(f"Left out of list {name}: {plural(left_out, 'device')} of other tenants, by its column `tenant`.")
 
 
 def _csv(rows: Iterable[tuple[str, ...]]) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -173,10 +172,9 @@ class Settings:
 
         The id of a directory that several tenants are in leads nowhere.
         """
-        ids = Counter((each.tenant_id or "").casefold() for each in self.tenants.values())
-        by_id = {each.tenant_id.casefold(): name for name, each in self.tenants.items() if each.tenant_id is not None}
-        alone = {tenant_id: name for tenant_id, name in by_id.items() if ids[tenant_id] == 1}
-        return alone | {name.casefold(): name for name in self.tenants}
+        from orchestrator.intake.tenant_column import names_of_tenants  # noqa: PLC0415 - most commands read no list
+
+        return names_of_tenants((name, each.tenant_id) for name, each in self.tenants.items())
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{each.name}={each.value}' for each in self.shown)})"

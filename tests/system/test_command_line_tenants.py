@@ -72,3 +72,24 @@ def test_where_several_are_there_a_command_asks_for_a_name_and_the_check_takes_t
     assert [(row["tenant"], row["usable"], row["reachable"]) for row in every.json] == [
         (name, True, True) for name in TENANTS
     ]
+
+
+def test_the_rows_of_a_saved_list_go_to_their_tenants(tenants: CommandLine) -> None:
+    file = listed(tenants, "north", "south", "north")
+
+    assert tenants.run("list", "import", "fleet", file).code == 0
+    ended = tenants.run("submit", "--list", "fleet", *ACTION, "-o", "json")
+
+    assert [(job["tenant"], job["counts"]["total"]) for job in ended.json] == [("north", 2), ("south", 1)]
+
+
+def test_the_inventories_of_several_tenants_are_refreshed_and_shown_together(
+    tenants: CommandLine, graph: SimulatedGraph
+) -> None:
+    refreshed = tenants.run("inventory", "refresh", "--tenant", "north,south", "-o", "json")
+    shown = tenants.run("inventory", "show", "--all-tenants", "-o", "json")
+
+    assert (refreshed.code, [each["tenant"] for each in refreshed.json]) == (0, ["north", "south"]), refreshed.err
+    assert shown.code == 2
+    assert "There is no inventory of tenant 'west'" in shown.json[2]["problem"]
+    assert graph

@@ -14,9 +14,11 @@ from orchestrator.domain.errors import ScheduleInvalid
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.schedule import Order
-from orchestrator.domain.target import TargetStatus
+from orchestrator.domain.target import RowVerdict, TargetStatus
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.pages import unpack, unpack_devices
+from orchestrator.intake.tenant_column import TenantRows, place_of_tenants
+from orchestrator.inventory.saved_list_tenants import rows_of_tenant
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.reception import NewJob
 from orchestrator.store.jobs.saved_lists import ListVersion
@@ -77,9 +79,15 @@ async def submit_list(
         not_after=request.not_after,
         not_after_reason=request.not_after_reason,
     )
+    place = place_of_tenants(version.columns)
+    owned = _Owned(rows_of_tenant(app, tenant.name), place)
     async with receiving(app, new) as reception:
-        await _receive(app, reception, version, rest)
-        intake = replace(version.intake, file_name=label)
+        await _receive(app, reception, version, rest, owned)
+        if owned.others and not reception.total:
+            raise ScheduleInvalid(
+                f"List {version.name!r} has no device of tenant {tenant.name} in its column `tenant`."
+            )
+        intake = replace(version.intake, file_name=label, rejected=version.intake.rejected + owned.others)
         return await publish_reception(
             app,
             reception,
@@ -92,17 +100,41 @@ async def submit_list(
         )
 
 
-async def _receive(app: App, reception: JobReception, version: ListVersion, rest: Collection[str]) -> None:
+@dataclass(slots=True)
+class _Owned:
+    """Rejects the rows of other tenants in a list whose tenant column is at `place`, and counts them in `others`."""
+
+    rows: TenantRows
+    place: int | None
+    others: int = 0
+
+    def judged(self, rows: list[InputRow]) -> list[InputRow]:
+        """The rows, those of other tenants with their verdict."""
+        if self.place is None:
+            return rows
+        judged = [self._judged(row, self.place) for row in rows]
+        self.others += sum(new is not old for new, old in zip(judged, rows, strict=True))
+        return judged
+
+    def _judged(self, row: InputRow, place: int) -> InputRow:
+        problem = None if row.verdict is not None else self.rows.objection(row.cells, place)
+        return row if problem is None else row._replace(verdict=RowVerdict.REJECTED, message=problem)
+
+
+async def _receive(
+    app: App, reception: JobReception, version: ListVersion, rest: Collection[str], owned: _Owned
+) -> None:
     if not rest:
         async for rows in _pages(app, version):
-            await reception.add(rows)
+            await reception.add(owned.judged(rows))
     else:
         line = 1
         for first in (True, False):
             async for rows in _pages(app, version):
                 chosen = [row for row in rows if _is_of(row, rest) is first]
                 if chosen:
-                    await reception.add([row._replace(line=line + step) for step, row in enumerate(chosen, start=1)])
+                    renumbered = [row._replace(line=line + step) for step, row in enumerate(chosen, start=1)]
+                    await reception.add(owned.judged(renumbered))
                     line += len(chosen)
     await reception.add([], is_last=True)
 
