@@ -41,7 +41,8 @@ def audit(
             }
             for audit_entry in audit_entries
         ]
-        show_rows(rows, Format.TABLE, columns=columns)
+        rank = ("at", "what", "subject", "who", "reason", "facts", "from")
+        show_rows(rows, Format.TABLE, columns=columns, rank=rank)
 
 
 def _said(facts: dict[str, object]) -> str:

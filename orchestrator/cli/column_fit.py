@@ -29,21 +29,20 @@ def fit_columns(
 ) -> Fitting:
     """The columns that fit into `room` cells, where `widths` has the width of each in the order of the table.
 
-    The least important of `rank` is left out first. The most important column, and any that is called `id` or
-    `status`, always stay, even where they alone are wider than the room.
+    Columns are taken in the order of `rank`, each that still fits: a narrow one may stay where a wide one before it is
+    left out. The most important column, and any that is called `id` or `status`, always stay, even where they alone are
+    wider than the room.
     """
-    least_first = sorted(widths, key=lambda column: -_place(rank, column))
-    droppable = [column for column in least_first[:-1] if column not in _ESSENTIAL]
-    kept = list(widths)
-    for column in droppable:
-        if _width(widths, kept, folds) <= room:
-            break
-        kept.remove(column)
-    dropped = tuple(column for column in widths if column not in kept)
-    return Fitting(tuple(kept), dropped, _width(widths, kept, folds))
+    first, *others = sorted(widths, key=lambda column: _place(rank, column)) if widths else [""]
+    kept = {first, *_ESSENTIAL} & set(widths)
+    for column in others:
+        if _width(widths, kept | {column}, folds) <= room:
+            kept.add(column)
+    shown = tuple(column for column in widths if column in kept)
+    return Fitting(shown, tuple(column for column in widths if column not in kept), _width(widths, shown, folds))
 
 
-def _width(widths: Mapping[str, int], columns: Sequence[str], folds: Collection[str]) -> int:
+def _width(widths: Mapping[str, int], columns: Collection[str], folds: Collection[str]) -> int:
     """The cells that these columns take at least."""
     least = (min(widths[each], _NARROWEST_TEXT) if each in folds else widths[each] for each in columns)
     return sum(least) + _GAP * (len(columns) - 1)

@@ -19,7 +19,10 @@ def db() -> None:
 @db.command()
 @pass_invocation
 def upgrade(invocation: Invocation) -> None:
-    """Bring the database to the schema of this release; run by several at once, it is done once."""
+    """Bring the database to the schema of this release.
+
+    Several processes may ask at once: one of them does it.
+    """
     from orchestrator.cli import bridge
     from orchestrator.store.engine.schema import HEAD, upgrade
 

@@ -18,6 +18,7 @@ from orchestrator.cli.invocation import (
     pass_invocation,
     reason_option,
 )
+from orchestrator.cli.tenant_choice import chosen_tenants, tenants_options
 from orchestrator.domain.plain_text import shown
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def import_(invocation: Invocation, files: tuple[str, ...], *, tenant: str | Non
 
 
 @inventory.command()
-@_tenant_option
+@tenants_options
 @click.option("--accept", is_flag=True, help="Put the inventory in force that waits because too many devices are gone.")
 @click.option(
     "--source",
@@ -83,19 +84,25 @@ def import_(invocation: Invocation, files: tuple[str, ...], *, tenant: str | Non
 @reason_option
 @output_option
 @pass_invocation
-def refresh(invocation: Invocation, *, tenant: str | None, accept: bool, source: str, reason: str | None) -> int:
+def refresh(
+    invocation: Invocation, *, tenant: str | None, all_tenants: bool, accept: bool, source: str, reason: str | None
+) -> int:
     """Replace the inventory by the devices that Graph has now.
 
     The app needs the permission DeviceManagementManagedDevices.Read.All. Where more than a tenth of the devices would
-    go, the inventory before stays in force until `--accept`, and the exit code is 3.
+    go, the inventory before stays in force until `--accept`, and the exit code is 3. Of several tenants the exit code
+    is the highest of the codes that each alone would give.
     """
     from orchestrator.cli import exits
     from orchestrator.cli.output import show_facts
-    from orchestrator.cli.submission import chosen_tenant
     from orchestrator.inventory.inventory_json import inventory_object
     from orchestrator.inventory.refresh_inventory import Route, accept_inventory, refresh_inventory
 
-    name = chosen_tenant(invocation.settings(), tenant)
+    name, *others = chosen_tenants(invocation.settings(), tenant, is_all=all_tenants)
+    if others or all_tenants:
+        from orchestrator.cli.inventory_several import refresh_several
+
+        return refresh_several(invocation, (name, *others), accept=accept, route=Route(source), reason=reason)
     is_table = invocation.output is Format.TABLE
     if accept:
         accepted = invocation.ask(lambda app: accept_inventory(app, name, by=actor(), reason=reason))
@@ -122,26 +129,29 @@ def refresh(invocation: Invocation, *, tenant: str | None, accept: bool, source:
 
 
 @inventory.command()
-@_tenant_option
+@tenants_options
 @output_option
 @pass_invocation
-def show(invocation: Invocation, *, tenant: str | None) -> None:
+def show(invocation: Invocation, *, tenant: str | None, all_tenants: bool) -> int:
     """The inventory in figures: how many devices, from where, how old, and what changed last.
 
     NAME may also be the Entra tenant id of an inventory whose tenant is not in the settings any more.
     """
     from orchestrator.cli.output import show_facts
-    from orchestrator.cli.submission import chosen_tenant
     from orchestrator.inventory.contents import describe_inventory
     from orchestrator.inventory.inventory_json import inventory_object
     from orchestrator.inventory.remove_inventory import find_inventory, unattached_inventories
 
     settings, pending = invocation.settings(), None
-    if tenant is not None and tenant not in settings.tenants:
+    if tenant is not None and "," not in tenant and tenant not in settings.tenants:
         name = tenant
         current = invocation.ask(lambda app: find_inventory(app, name))
     else:
-        name = chosen_tenant(settings, tenant)
+        name, *others = chosen_tenants(settings, tenant, is_all=all_tenants)
+        if others or all_tenants:
+            from orchestrator.cli.inventory_several import show_several
+
+            return show_several(invocation, (name, *others))
         current, pending = invocation.ask(lambda app: describe_inventory(app, name))
     facts = inventory_object(name, current, pending)
     is_table = invocation.output is Format.TABLE
@@ -156,6 +166,7 @@ def show(invocation: Invocation, *, tenant: str | None) -> None:
     if is_table:
         _say_devices(pending or current)
     say_unattached(invocation.ask(unattached_inventories))
+    return 0
 
 
 @inventory.command()

@@ -36,7 +36,8 @@ def list_(invocation: Invocation) -> None:
     if invocation.output.is_nested:
         show_rows([lane_json(view) for view in views], invocation.output)
         return
-    show_rows([_row(view) for view in views], invocation.output)
+    rank = ("tenants", "limit", "closed until", "waiting", "a second", "in use", "last hour", "learned", "lane")
+    show_rows([_row(view) for view in views], invocation.output, rank=rank)
 
 
 @lane.command()
@@ -68,10 +69,12 @@ def show(invocation: Invocation, name: str) -> None:
             )
             for each in view.waiting
         ]
-        show_table(rows, columns)
+        show_table(rows, columns, rank=("job", "calls", "done at about", "priority", "name"), folds={"name"})
 
 
 def _row(view: LaneView) -> dict[str, Any]:
+    from orchestrator.domain.figures import plural
+
     limit = "none" if view.limit is None else str(view.limit)
     return {
         "lane": view.key,
@@ -82,7 +85,7 @@ def _row(view: LaneView) -> dict[str, Any]:
         "a second": "" if view.per_second is None else f"{view.per_second:.1f}",
         "closed until": _instant(view.closed_until) or "open",
         "last hour": f"{view.last_hour.calls:,} calls, {view.last_hour.throttled:,} answered 429",
-        "waiting": f"{sum(each.waiting for each in view.waiting):,} in {len(view.waiting):,} jobs",
+        "waiting": f"{sum(each.waiting for each in view.waiting):,} in {plural(len(view.waiting), 'job')}",
     }
 
 

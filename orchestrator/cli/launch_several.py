@@ -24,7 +24,8 @@ from orchestrator.domain.errors import IntakeFailed, LineProblem, MusterError
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import status_words
 from orchestrator.usecases.jobs.describe_jobs import describe_job
-from orchestrator.usecases.jobs.job_json import job_object, preview_object
+from orchestrator.usecases.jobs.job_json import job_object
+from orchestrator.usecases.jobs.preview_json import preview_object
 from orchestrator.usecases.jobs.submit_job import NotConfirmed, preview_job
 
 if TYPE_CHECKING:

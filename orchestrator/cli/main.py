@@ -20,7 +20,7 @@ _COMMANDS = {
     "run": Named(f"{_HERE}.run:run", "call every device of a list, here and now, and write a report"),
     "submit": Named(f"{_HERE}.run:submit", "store a job for the running workers"),
     "job": Named(f"{_HERE}.main:job", "look at jobs, and pause, resume, cancel or retry them"),
-    "schedule": Named(f"{_HERE}.main:schedule", "jobs that are submitted by themselves"),
+    "schedule": Named(f"{_HERE}.main:schedule", "jobs that are submitted at set times"),
     "halt": Named(f"{_HERE}.halt:halt", "the emergency stop: no call of one tenant, or of any, until it is lifted"),
     "list": Named(f"{_HERE}.main:list_", "saved device lists, which schedules refer to by name"),
     "inventory": Named(
@@ -35,7 +35,7 @@ _COMMANDS = {
     "audit": Named(f"{_HERE}.audit:audit", "who did what, when and why"),
     "serve": Named(f"{_HERE}.services:serve", "the standing service; embedded, it is also worker and clock"),
     "worker": Named(f"{_HERE}.services:worker", "a Celery worker with our settings"),
-    "clock": Named(f"{_HERE}.services:clock", "what recovers and rings for work; any number may run"),
+    "clock": Named(f"{_HERE}.services:clock", "starts scheduled jobs and recovers stalled work; any number may run"),
     "simulator": Named(f"{_HERE}.services:simulator", "a small Microsoft Graph that misbehaves on request"),
     "demo": Named(f"{_HERE}.demo:demo", "the whole product on 500 simulated devices: no tenant, no set-up"),
     "status": Named(f"{_HERE}.status:status", "what needs attention, what runs and why it waits, and what is next"),
@@ -111,7 +111,7 @@ def job() -> None:
 
 @click.group(cls=LazyGroup, table=_SCHEDULE_COMMANDS)
 def schedule() -> None:
-    """Jobs that are submitted by themselves, of a saved list, by written rules."""
+    """Jobs that are submitted at set times, of a saved list or a selection of devices."""
 
 
 @click.group(cls=LazyGroup, table=_BLACKOUT_COMMANDS)

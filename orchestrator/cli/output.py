@@ -114,14 +114,23 @@ def _show_fitting_table(
 
 
 def _show_plain_table(rows: Sequence[Row], columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    widths = [max(map(_cells_of, column)) for column in zip(columns, *cells, strict=True)]
     to_the_right = [_is_numeric(rows, column) for column in columns]
     for line in (columns, *cells):
-        placed = (
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(line, widths, to_the_right, strict=True)
-        )
+        placed = []
+        for cell, width, right in zip(line, widths, to_the_right, strict=True):
+            room = " " * (width - _cells_of(cell))
+            placed.append(room + cell if right else cell + room)
         click.echo("  ".join(placed).rstrip())
+
+
+def _cells_of(text: str) -> int:
+    """How many cells of a terminal the text takes: a Chinese or Japanese character takes two."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def _is_numeric(rows: Sequence[Row], column: str) -> bool:
@@ -243,4 +252,5 @@ def _with_offset(found: re.Match[str]) -> str:
     return local(datetime.fromisoformat(text)) if text.endswith("Z") else text.replace("T", " ")
 
 
-_TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z\b|[+-]\d\d:\d\d)")
+_TIME = re.compile(r"(?<![^\s(])\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?(?=[,;:.)]?(\s|$))")
+"""A time that is a word of its own: one in the name of a file stays as the file is called."""

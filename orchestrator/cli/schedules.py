@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from orchestrator.usecases.schedules.describe_schedules import OccurrenceView, ScheduleView
 
 _NAME = click.argument("name", metavar="NAME")
+_LIST_RANK = ("name", "status", "next", "tenant", "last", "recurrence", "action", "list", "reason")
 
 
 @click.command()
@@ -42,7 +43,7 @@ _NAME = click.argument("name", metavar="NAME")
 @output_option
 @pass_invocation
 def add(invocation: Invocation, /, **options: Any) -> None:
-    """Submit devices again and again by itself: by --cron, --every so often, or once --at a time.
+    """Submit a job at set times: by --cron, --every so often, or once --at a time.
 
     A saved list is submitted as it was last imported; a --group, conditions (--where) and devices are expanded anew for
     each run. A run whose selection is empty, or shrank by more than half, waits for a person.
@@ -87,7 +88,7 @@ def list_(invocation: Invocation) -> None:
     if invocation.output.is_nested:
         show_rows([schedule_object(view) for view in views], invocation.output)
     elif views or invocation.output.is_flat:
-        show_rows([schedule_row(view) for view in views], invocation.output)
+        show_rows([schedule_row(view) for view in views], invocation.output, rank=_LIST_RANK)
     else:
         click.echo("No schedules yet. `muster schedule add NAME --cron …` makes one.", err=True)
 

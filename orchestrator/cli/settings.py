@@ -31,10 +31,10 @@ def settings(context: click.Context, invocation: Invocation) -> None:
 @settings.command()
 @pass_invocation
 def init(invocation: Invocation) -> None:
-    """Write a settings file in which everything is a comment, and say where; never over one that is there.
+    """Write a settings file in which everything is a comment.
 
-    The file is the one that --config or MUSTER_CONFIG names, else muster.toml in your configuration folder. Only you
-    may read it.
+    The command says where the file is, and never replaces one that is there. The file is the one that
+    --config or MUSTER_CONFIG names, else muster.toml in your configuration folder. Only you may read it.
     """
     from orchestrator.settings.settings_files import intended_file, write_new_settings
 

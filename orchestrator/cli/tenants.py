@@ -45,7 +45,9 @@ def list_(invocation: Invocation) -> None:
 @output_option
 @pass_invocation
 def check(invocation: Invocation, name: str | None, *, is_all: bool) -> int:
-    """Fetch a token, read its permissions, and go the way that a call goes, before anybody calls a device.
+    """Fetch a token, read its permissions, and try the way to Graph.
+
+    No device is called.
 
     Of several tenants the exit code is the highest of the codes that each alone would give.
     """
@@ -82,7 +84,10 @@ def check(invocation: Invocation, name: str | None, *, is_all: bool) -> int:
 @click.option("--managed-identity", metavar="true|ID", help="Sign in as the machine's identity, or an assigned one.")
 @pass_invocation
 def add(invocation: Invocation, /, name: str, *, takes_secret: bool, **given: str | None) -> None:
-    """Add a tenant to the settings file; comments and everything else in the file stay as they are."""
+    """Add a tenant to the settings file.
+
+    Comments and everything else in the file stay as they are.
+    """
     from orchestrator.settings.settings_files import add_tenant, intended_file
 
     entries = {key: _absolute(key, value) for key, value in given.items() if value is not None}

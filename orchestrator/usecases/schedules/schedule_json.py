@@ -97,6 +97,7 @@ def schedule_row(view: ScheduleView) -> dict[str, Any]:
         "status": schedule.status.value,
         "recurrence": recurrence_words(schedule.recurrence),
         "action": schedule.order.action.value,
+        "tenant": schedule.order.tenant,
         "list": schedule.order.devices_of,
         "next": view.upcoming[0].local.isoformat(timespec="seconds") if view.upcoming else "",
         "last": "" if last is None else f"{last.status} {_utc(last.at)}",

@@ -28,6 +28,22 @@ def test_a_table_without_a_terminal_is_plain_and_leaves_nothing_out(capfd: pytes
     assert lines[2] == "[b]"
 
 
+def test_columns_stand_below_each_other_behind_wide_characters(capfd: pytest.CaptureFixture[str]) -> None:
+    show_rows([{"name": "東京", "id": "a"}, {"name": "ring", "id": "b"}], Format.TABLE)
+
+    assert capfd.readouterr().out.splitlines() == ["name  id", "東京  a", "ring  b"]
+
+
+def test_every_time_in_a_table_is_local_with_its_offset(capfd: pytest.CaptureFixture[str]) -> None:
+    at = datetime(2026, 11, 28, 17, tzinfo=UTC)
+    words = {"last": "started 2026-11-28T17:00:00Z, job a", "file": "b-2026-11-28T17:00:00Z.csv"}
+
+    show_rows([words], Format.TABLE)
+
+    line = capfd.readouterr().out.splitlines()[1]
+    assert line == f"started {at.astimezone().isoformat(sep=' ')}, job a  b-2026-11-28T17:00:00Z.csv"
+
+
 def test_numbers_stand_to_the_right(capfd: pytest.CaptureFixture[str]) -> None:
     show_rows(ROWS, Format.TABLE, columns=("id", "count"))
 

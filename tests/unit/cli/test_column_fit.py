@@ -21,8 +21,14 @@ def test_all_columns_stay_where_there_is_room() -> None:
 def test_columns_are_left_out_by_rank_and_shown_in_their_order() -> None:
     fitting = fit_columns(WIDTHS, 80, rank=RANK)
 
-    assert fitting.columns == ("id", "status", "reason")
-    assert fitting.dropped == ("action", "devices", "name")
+    assert fitting.columns == ("id", "status", "devices", "reason")
+    assert fitting.dropped == ("action", "name")
+
+
+def test_a_narrow_column_takes_the_room_that_a_wide_one_before_it_does_not_fit() -> None:
+    fitting = fit_columns({"id": 12, "status": 22, "action": 31, "failed": 6}, 60, rank=("id", "status", "action"))
+
+    assert fitting.columns == ("id", "status", "failed")
 
 
 def test_free_text_may_be_folded_and_everything_else_keeps_its_width() -> None:
