@@ -15,7 +15,7 @@ from orchestrator.engine.batch_messages import Ending
 from orchestrator.engine.driver import Driver, open_driver
 from orchestrator.engine.stop import StopSignal
 from orchestrator.settings import Settings
-from orchestrator.store.jobs.jobs import DueJob
+from orchestrator.store.work.fair_queue import DueJob
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.telemetry.traces import TRACE_HEADERS, continued
 from workers.prefetch import PREFETCH

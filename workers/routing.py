@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from orchestrator.queueing.messages import RouteBy, queue_name, queue_names
-from orchestrator.store.jobs.jobs import DueJob
+from orchestrator.store.work.fair_queue import DueJob
 
 
 def jobs_of_queues(

@@ -41,8 +41,9 @@ from orchestrator.intake.bad_rows import bad_rows_csv
 from orchestrator.usecases.jobs.cancel_job import cancel_job
 from orchestrator.usecases.jobs.delete_job import delete_job
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_jobs, list_targets
-from orchestrator.usecases.jobs.job_json import job_object, preview_object, target_object
+from orchestrator.usecases.jobs.job_json import job_object, target_object
 from orchestrator.usecases.jobs.pause_job import pause_job
+from orchestrator.usecases.jobs.preview_json import preview_object
 from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.retry_job import retry_job

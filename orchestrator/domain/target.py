@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from orchestrator.domain.device import Device
+from orchestrator.domain.ids import InventoryNumber
 
 LOST_CALL = "WorkerLost"
 """Our own code for a call whose worker died before it recorded the answer."""
@@ -74,3 +75,22 @@ class TargetFacts:
     finished_at: datetime | None
     name: str | None = None
     user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSearch:
+    """A text that is looked for in a device's id and name, and in its name and user in the inventory of this number."""
+
+    text: str
+    inventory: InventoryNumber | None = None
+
+
+class TargetOrder(StrEnum):
+    """The orders in which the targets of a job can be listed; ties stand in the input's order."""
+
+    STATUS = "status"
+    LINE = "line"
+    DEVICE = "device"
+    CODE = "code"
+    ATTEMPTS = "attempts"
+    TIME = "time"

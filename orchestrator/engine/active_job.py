@@ -12,8 +12,8 @@ from orchestrator.domain.circuit_breaker import FailureClass, failure_class
 from orchestrator.domain.ids import BatchKey, JobNumber
 from orchestrator.engine.outage_watch import News, OutageWatch
 from orchestrator.engine.run_ahead import RunAhead
-from orchestrator.store.jobs.jobs import DueJob
 from orchestrator.store.work.brakes import BrakeState
+from orchestrator.store.work.fair_queue import DueJob
 
 if TYPE_CHECKING:
     from orchestrator.engine.leased_batch import LeasedBatch

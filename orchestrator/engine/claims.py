@@ -18,7 +18,7 @@ from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.leases import Leases
 from orchestrator.engine.recorder import Recorder
 from orchestrator.engine.recovery import LEASE
-from orchestrator.store.jobs.jobs import DueJob
+from orchestrator.store.work.fair_queue import DueJob
 from orchestrator.store.work.many_claims import MOST_AT_ONCE, NOTHING, Lines
 
 _LOW = 100

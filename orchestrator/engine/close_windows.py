@@ -13,9 +13,9 @@ _JOBS_A_PAGE = 100
 async def close_windows(app: App) -> None:
     """Stop every job whose window has ended; no call of it starts after that anyway."""
     async with app.store.reading() as tx:
-        if not await tx.jobs.any_window_over(now=await tx.now()):
+        if not await tx.job_ends.any_window_over(now=await tx.now()):
             return
     async with app.store.transaction() as tx:
-        closed = await tx.jobs.close_windows(now=await tx.now(), limit=_JOBS_A_PAGE)
+        closed = await tx.job_ends.close_windows(now=await tx.now(), limit=_JOBS_A_PAGE)
     for job in closed:
         log.warning("job.window_ended", job=job)

@@ -30,7 +30,7 @@ from orchestrator.engine.recovery import LEASE, recover_stalled
 from orchestrator.engine.stop import StopSignal
 from orchestrator.engine.wait_reporter import WaitReporter
 from orchestrator.inventory.device_history import extend_lookup
-from orchestrator.store.jobs.jobs import DueJob
+from orchestrator.store.work.fair_queue import DueJob
 from orchestrator.store.work.workers import WorkerSeen
 from orchestrator.telemetry.logger import get_logger
 
@@ -184,7 +184,7 @@ class Driver:
         asked_at = self._app.clock.monotonic()
         async with self._app.store.reading() as tx:
             now = await tx.now()
-            due = await tx.jobs.due(worker=self._app.worker, now=now, only=self._only)
+            due = await tx.fair_queue.due(worker=self._app.worker, now=now, only=self._only)
             named = self.messages.undecided
             waiting = await tx.waiting_batches.among(named, now=now) if named else set()
         if self._serves is not None:

@@ -21,7 +21,7 @@ async def admit_lane(app: App, connection: Connection, lane: LaneKey, *, only: J
     bar, error = barred
     async with app.store.transaction() as tx:
         now = await tx.now()
-        jobs = await tx.jobs.active_in(lane, only=only)
+        jobs = await tx.fair_queue.active_in(lane, only=only)
         await tx.jobs.lock(jobs)
         for job in jobs:
             active = (JobStatus.QUEUED, JobStatus.RUNNING)

@@ -77,9 +77,9 @@ async def write_job_news(app: App, news: JobNews, starts: Mapping[JobNumber, flo
     """
     async with app.store.transaction() as tx:
         await tx.jobs.lock({*news.served, *news.exhausted})
-        turns = await tx.jobs.serve(news.served, starts) if news.served else []
+        turns = await tx.fair_queue.serve(news.served, starts) if news.served else []
         for job in sorted(news.exhausted):
-            if await tx.jobs.settle(job, now=await tx.now()):
+            if await tx.job_ends.settle(job, now=await tx.now()):
                 log.info("job.finished", job=job)
     return turns
 
@@ -90,7 +90,7 @@ async def _write(tx: Transaction, entry: Entry) -> set[BatchKey]:
     perhaps_stopped = {change.key.job for change in entry.batches} if entry.careful else set()
     await tx.jobs.lock(entry.answered | entry.halts.keys() | perhaps_stopped)
     for job in sorted(entry.answered):
-        await tx.jobs.mark_answered(job)
+        await tx.fair_queue.mark_answered(job)
     for job, halt in sorted(entry.halts.items()):
         if await tx.jobs.move(job, JobStatus.STOPPED, frm=_ACTIVE, reason=reason_for(halt.bar, halt.error), now=now):
             log.error("job.stopped", job=job, bar=halt.bar, code=halt.error.code)

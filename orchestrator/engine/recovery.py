@@ -53,19 +53,19 @@ async def _settle_leftovers(app: App, recovered: set[JobNumber]) -> None:
     """Settle the recovered jobs, also paused ones, and all that are running although nothing of them waits or moves."""
     async with app.store.reading() as tx:
         now = await tx.now()
-        unsettled = recovered.union(await tx.jobs.unsettled(limit=100))
-        cancelled = await tx.jobs.being_cancelled(limit=20)
+        unsettled = recovered.union(await tx.job_ends.unsettled(limit=100))
+        cancelled = await tx.job_ends.being_cancelled(limit=20)
         abandoned = await tx.reception.abandoned(untouched_since=now - _RECEPTION_PATIENCE, limit=10)
     if not (unsettled or cancelled or abandoned):
         return
     async with app.store.transaction() as tx:
         await tx.jobs.lock(unsettled.union(cancelled))
         for job in sorted(unsettled):
-            await tx.jobs.settle(job, now=now)
+            await tx.job_ends.settle(job, now=now)
         for job in cancelled:
             await tx.targets.cancel_waiting(job, batches=10, now=now)
         for job in cancelled:
-            await tx.jobs.finish_cancelling(job)
+            await tx.job_ends.finish_cancelling(job)
         for job in abandoned:
             # The next sweep removes the rest of it.
             await tx.reception.forget(job)

@@ -8,9 +8,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Query
 
 from orchestrator.domain.access import Role
-from orchestrator.domain.target import TargetStatus
+from orchestrator.domain.target import TargetOrder, TargetStatus
 from orchestrator.http.web_context import WebContext
-from orchestrator.store.jobs.targets import TargetOrder
 from orchestrator.usecases.jobs.describe_jobs import SORTED_UP_TO, JobView, list_targets, page_of_targets
 from orchestrator.web.addresses import query
 from orchestrator.web.session import Visitor

@@ -27,7 +27,7 @@ from orchestrator.engine.stop import StopSignal
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
 from orchestrator.store.engine.errors_text import pack_errors
-from orchestrator.store.engine.rows import BatchRow
+from orchestrator.store.rows.jobs import BatchRow
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.resume_job import resume_job

@@ -19,8 +19,8 @@ from orchestrator.engine.claims import Claims
 from orchestrator.engine.leases import Leases
 from orchestrator.engine.recorder import Entry, Recorder, Written
 from orchestrator.store.engine.database import Store, Transaction, open_store
-from orchestrator.store.engine.rows import TargetRow
 from orchestrator.store.jobs.jobs import DueJob
+from orchestrator.store.rows.jobs import TargetRow
 from tests.support.builders import ALICE, LANE, a_job
 from tests.support.clock import ManualClock
 
@@ -64,7 +64,7 @@ async def test_a_claim_that_is_heard_of_after_its_job_was_forgotten_is_called_al
 
         async def due() -> list[DueJob]:
             async with store.reading() as tx:
-                return await tx.jobs.due(worker=ALICE, now=await tx.now())
+                return await tx.fair_queue.due(worker=ALICE, now=await tx.now())
 
         recorder = Recorder(write, clock)
         claims = Claims(app, jobs, leases, recorder, messages=messages, is_paced=lambda _: True)

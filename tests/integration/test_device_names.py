@@ -18,7 +18,7 @@ from orchestrator.domain.target import TargetStatus
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.store.engine.errors_text import pack_errors
-from orchestrator.store.engine.rows import BatchRow, JobRow, TargetRow
+from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
 from orchestrator.usecases.jobs.describe_jobs import describe_job, list_targets
 from orchestrator.usecases.jobs.retry_job import retry_job
 from orchestrator.usecases.jobs.submit_job import JobRequest, submit_job

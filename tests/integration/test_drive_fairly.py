@@ -19,7 +19,7 @@ from orchestrator.engine.stop import StopSignal
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
 from orchestrator.store.engine.database import Transaction
-from orchestrator.store.engine.rows import BatchRow
+from orchestrator.store.rows.jobs import BatchRow
 from tests.support.apps import an_app, device_ids, devices_csv, submitted
 from tests.support.waiting import PATIENCE
 
@@ -64,10 +64,10 @@ async def test_a_job_that_comes_back_shares_the_lane_with_the_one_that_went_on(
         )
         async with app.store.transaction() as tx:
             for job in (back, going_on):
-                await tx.jobs.mark_answered(job.number)
+                await tx.fair_queue.mark_answered(job.number)
             await rest(tx, back, await tx.now() + timedelta(days=1))
             # It was served for hours meanwhile.
-            await tx.jobs.serve({going_on.number: 50_000})
+            await tx.fair_queue.serve({going_on.number: 50_000})
         # Whoever has just started lets it make up for one batch, by which the other may have led.
         calls = BATCH_SIZE + 200 if restarted else 200
         async with open_driver(app, StopSignal()):

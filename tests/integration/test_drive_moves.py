@@ -23,7 +23,7 @@ from orchestrator.engine.recovery import LEASE
 from orchestrator.engine.stop import StopSignal
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.store.engine.rows import BatchRow
+from orchestrator.store.rows.jobs import BatchRow
 from orchestrator.store.work.row_throttle import RowThrottle
 from orchestrator.throttle.gcra import Permit, Permits, Refusal
 from orchestrator.usecases.jobs.cancel_job import cancel_job

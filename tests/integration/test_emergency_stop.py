@@ -130,7 +130,7 @@ async def test_no_batch_of_a_covered_job_can_be_claimed(
         await tx.emergency_stops.put(EmergencyStop(tenant, "x", "somebody", now, lanes))
 
     async with idle.store.transaction() as tx:
-        due = await tx.jobs.due(worker=idle.worker, now=now)
+        due = await tx.fair_queue.due(worker=idle.worker, now=now)
         among = await tx.emergency_stops.stopped_among([job.number])
         claim = await tx.batches.claim(job.number, worker=idle.worker, lease=LEASE, now=now)
 

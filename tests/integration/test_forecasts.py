@@ -11,7 +11,7 @@ from orchestrator.app import App
 from orchestrator.domain.circuit_breaker import Outage
 from orchestrator.domain.job import Job
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT
-from orchestrator.store.engine.rows import JobRow
+from orchestrator.store.rows.jobs import JobRow
 from orchestrator.throttle.gcra import interval
 from orchestrator.usecases.jobs.describe_jobs import describe_job
 from orchestrator.usecases.operations.describe_lanes import describe_lane

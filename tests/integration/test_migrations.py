@@ -18,8 +18,10 @@ from sqlalchemy import Column, Connection, inspect, select, text
 from orchestrator.domain.errors import SchemaTooNew, StoreUnavailable
 from orchestrator.store.engine.database import make_engine
 from orchestrator.store.engine.indexes import complete_metadata
-from orchestrator.store.engine.rows import AuditEntryRow, KeyRow, ScheduleRow
 from orchestrator.store.engine.schema import HEAD, alembic_config, revision, upgrade
+from orchestrator.store.rows.access import KeyRow
+from orchestrator.store.rows.audit import AuditEntryRow
+from orchestrator.store.rows.schedules import ScheduleRow
 from tests.support.command_line import CommandLine
 from tests.support.databases import sqlite_url
 

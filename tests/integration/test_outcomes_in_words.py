@@ -11,7 +11,7 @@ from orchestrator.domain.circuit_breaker import BrakeOptions
 from orchestrator.domain.job import JobStatus
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.store.engine.rows import TargetRow
+from orchestrator.store.rows.jobs import TargetRow
 from orchestrator.usecases.jobs.describe_jobs import describe_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from tests.support.apps import an_app, device_ids, driven, report_of, submitted

@@ -19,7 +19,7 @@ from orchestrator.simulator.authorizing import Visitor
 from orchestrator.simulator.issuing import Registration
 from orchestrator.simulator.serving import Tls, serve_in_thread
 from orchestrator.store.access import sessions
-from orchestrator.store.engine.rows import SessionRow, SignInRow
+from orchestrator.store.rows.access import SessionRow, SignInRow
 from orchestrator.usecases.access.read_audit import read_audit
 from orchestrator.usecases.access.sessions import list_sessions
 from tests.support.actors import SOMEBODY

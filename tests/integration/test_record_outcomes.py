@@ -176,10 +176,10 @@ async def test_several_jobs_are_locked_in_the_order_of_their_numbers_whatever_th
             # Without nested loops the plan reads the table as it lies, and an update moves a row to its end.
             database = (await tx.connection.execute(text("SELECT current_database()"))).scalar_one()
             await tx.connection.execute(text(f'ALTER DATABASE "{database}" SET enable_nestloop = off'))
-            await tx.jobs.serve({first: 1})
+            await tx.fair_queue.serve({first: 1})
     async with an_app(postgresql_url, "http://127.0.0.1:1") as app:
         async with app.store.transaction() as holder:
-            await holder.jobs.serve({second: 1})
+            await holder.fair_queue.serve({second: 1})
             changing = asyncio.create_task(change(app, jobs))
             await until_somebody_waits(app)
             free = await free_of(app, jobs)
@@ -246,7 +246,7 @@ async def test_a_place_in_the_fair_order_changes_without_a_write_to_any_index(po
         async with app.store.transaction() as tx:
             before = (await tx.connection.execute(updates)).one()
             for _ in range(5):
-                await tx.jobs.serve({job.number: 1})
+                await tx.fair_queue.serve({job.number: 1})
             after = (await tx.connection.execute(updates)).one()
 
     assert [then - earlier for then, earlier in zip(after, before, strict=True)] == [5, 5]

@@ -15,7 +15,7 @@ from orchestrator.domain.errors import RequestRejected, UnknownJob
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.lane import LaneCalls
 from orchestrator.engine.recovery import recover_stalled
-from orchestrator.store.engine.rows import JobRow, TargetRow
+from orchestrator.store.rows.jobs import JobRow, TargetRow
 from orchestrator.usecases.jobs.cancel_job import cancel_job
 from orchestrator.usecases.jobs.describe_jobs import describe_job
 from orchestrator.usecases.operations.keep_time import ticking
@@ -85,7 +85,7 @@ async def test_a_stopped_job_is_kept_until_another_has_taken_over_what_it_left(d
             for job in (stopped, recent, old, older_version):
                 await tx.jobs.move(job.number, JobStatus.STOPPED, frm=[JobStatus.QUEUED], reason=None, now=long_ago)
             for job, at in ((recent, lately), (old, long_ago), (older_version, long_ago)):
-                assert await tx.jobs.carry_over(job.id, to=recent.id, reason="carried over", now=at)
+                assert await tx.job_ends.carry_over(job.id, to=recent.id, reason="carried over", now=at)
             did_not_say_when = update(JobRow).where(JobRow.number == older_version.number)
             await tx.connection.execute(did_not_say_when.values(finished_at=None))
 
@@ -152,12 +152,12 @@ async def test_a_cancelled_job_is_looked_at_until_nothing_of_it_is_held_and_neve
         await cancel_job(app, job.id, by=SOMEBODY)
         await recover_stalled(app)
         async with app.store.reading() as tx:
-            while_held = await tx.jobs.being_cancelled(limit=10)
+            while_held = await tx.job_ends.being_cancelled(limit=10)
         async with app.store.transaction() as tx:
             await tx.recovery.hand_back(now=await tx.now() + timedelta(hours=1), limit=10)
         await recover_stalled(app)
         async with app.store.reading() as tx:
-            afterwards = await tx.jobs.being_cancelled(limit=10)
+            afterwards = await tx.job_ends.being_cancelled(limit=10)
             tally = (await tx.jobs.tallies([job.number]))[job.number]
 
     assert while_held == [job.number]

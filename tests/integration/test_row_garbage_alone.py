@@ -83,7 +83,7 @@ async def goes_on(app: App, job: Job) -> None:
     await tell_of_ends(app)
     async with app.store.transaction() as tx:
         now = await tx.now()
-        assert job.number in {each.place.job for each in await tx.jobs.due(worker=ALICE, now=now)}
+        assert job.number in {each.place.job for each in await tx.fair_queue.due(worker=ALICE, now=now)}
         assert job.number in await tx.batches.claim_many([job.number], worker=ALICE, lease=LEASE, now=now)
 
 
@@ -108,7 +108,7 @@ async def test_a_job_that_cannot_be_read_is_left_alone(app: App, column: str) ->
         with pytest.raises(RowUnreadable, match=job.id):
             await describe_job(app, job.id)
     async with app.store.reading() as tx:
-        due = {each.place.job for each in await tx.jobs.due(worker=ALICE, now=await tx.now())}
+        due = {each.place.job for each in await tx.fair_queue.due(worker=ALICE, now=await tx.now())}
     assert due.isdisjoint(job.number for job in bad)
 
 

@@ -636,7 +636,7 @@ async def test_a_job_that_goes_on_again_keeps_what_it_left(app: App, clock: Manu
 
     await resume_job(app, first.id, by=Actor("tests", "tests"))
     async with app.store.transaction() as tx:
-        carried = await tx.jobs.carry_over(first.id, to=JobId("another"), reason="carried over", now=await tx.now())
+        carried = await tx.job_ends.carry_over(first.id, to=JobId("another"), reason="carried over", now=await tx.now())
 
     assert not carried
     assert (await job_of(app, first.id)).status is JobStatus.RUNNING
@@ -649,7 +649,7 @@ async def test_a_job_whose_rest_is_in_another_one_does_not_go_on_however_late_th
 
     async with app.store.transaction() as tx:
         now = await tx.now()
-        assert await tx.jobs.carry_over(first.id, to=JobId("another"), reason="carried over", now=now)
+        assert await tx.job_ends.carry_over(first.id, to=JobId("another"), reason="carried over", now=now)
         # As whoever resumes it does, who looked before that.
         goes_on = await tx.jobs.move(first.number, JobStatus.RUNNING, frm=(JobStatus.STOPPED,), reason=None, now=now)
 

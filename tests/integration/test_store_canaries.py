@@ -12,7 +12,7 @@ from orchestrator.domain.batch import Claim
 from orchestrator.domain.job import Job
 from orchestrator.engine.recovery import LEASE
 from orchestrator.store.engine.database import Store, open_store
-from orchestrator.store.engine.rows import BatchRow, TargetRow
+from orchestrator.store.rows.jobs import BatchRow, TargetRow
 from orchestrator.store.work.brakes import FIRST_LOOK_WITHIN
 from tests.support.builders import ALICE, NOW, a_job
 from tests.support.clock import ManualClock
@@ -57,7 +57,7 @@ async def test_a_canary_that_waits_for_another_attempt_is_found_when_it_is_due(s
 
     early = [await claimed(store, job, NOW) for _ in range(3)]
     async with store.reading() as tx:
-        is_due = await tx.jobs.due(worker=ALICE, now=NOW)
+        is_due = await tx.fair_queue.due(worker=ALICE, now=NOW)
     claim = await claimed(store, job, later)
 
     assert (early, is_due) == ([None] * 3, [])

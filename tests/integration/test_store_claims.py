@@ -18,7 +18,7 @@ from orchestrator.domain.outcome import Deferred, GraphError
 from orchestrator.domain.target import LOST_CALL, TargetStatus
 from orchestrator.engine.recovery import LEASE
 from orchestrator.store.engine.database import Store, open_store
-from orchestrator.store.engine.rows import BatchRow
+from orchestrator.store.rows.jobs import BatchRow
 from orchestrator.store.work.batches import FIRST_CALLS
 from tests.support.builders import AFTER_THE_LEASE, ALICE, BOB, LANE, NOW, StoreWorker, a_job, recovered, tally_of
 from tests.support.clock import ManualClock
@@ -182,7 +182,7 @@ async def test_an_answer_opens_the_job_to_everybody(store: Store) -> None:
     assert first is not None
 
     async with store.transaction() as tx:
-        await tx.jobs.mark_answered(job.number)
+        await tx.fair_queue.mark_answered(job.number)
     second = await StoreWorker(store, BOB).claim(100)
 
     assert second is not None
@@ -193,7 +193,7 @@ async def test_a_resumed_job_must_prove_itself_again(store: Store) -> None:
     job = await a_job(store, 300)
 
     async with store.transaction() as tx:
-        await tx.jobs.rejoin(job.number, LANE, now=NOW)
+        await tx.fair_queue.rejoin(job.number, LANE, now=NOW)
     claim = await StoreWorker(store).claim(100)
 
     assert claim is not None
@@ -216,7 +216,7 @@ async def test_jobs_take_turns_by_what_they_were_served_over_their_weight(store:
 async def test_a_newcomer_joins_those_that_have_something_to_call(store: Store) -> None:
     late, out, working = [await a_job(store, 20) for _ in range(3)]
     async with store.transaction() as tx:
-        await tx.jobs.serve({working.number: 4000})
+        await tx.fair_queue.serve({working.number: 4000})
         await tx.brakes.set_outage(out.number, Outage(NOW, 0, NOW + timedelta(seconds=30)), reason="Graph is out")
         waits_for_later = update(BatchRow).where(BatchRow.job_number == late.number)
         await tx.connection.execute(waits_for_later.values(due_at=NOW + timedelta(hours=1)))
@@ -224,16 +224,18 @@ async def test_a_newcomer_joins_those_that_have_something_to_call(store: Store) 
     new = await a_job(store, 20)
 
     async with store.reading() as tx:
-        due = {each.place.job: each.place.virtual_time for each in await tx.jobs.due(worker=ALICE, now=NOW)}
+        due = {each.place.job: each.place.virtual_time for each in await tx.fair_queue.due(worker=ALICE, now=NOW)}
     assert due == {working.number: 1000.0, new.number: 1000.0}
 
 
 async def test_what_a_job_is_served_counts_from_its_start(store: Store) -> None:
     behind, ahead = await a_job(store, 20), await a_job(store, 20)
     async with store.transaction() as tx:
-        await tx.jobs.serve({ahead.number: 4000})
+        await tx.fair_queue.serve({ahead.number: 4000})
 
-        turns = await tx.jobs.serve({behind.number: 2, ahead.number: 2}, {behind.number: 800.0, ahead.number: 800.0})
+        turns = await tx.fair_queue.serve(
+            {behind.number: 2, ahead.number: 2}, {behind.number: 800.0, ahead.number: 800.0}
+        )
 
     assert {place.job: place.virtual_time for place in turns} == {behind.number: 800.5, ahead.number: 1000.5}
 

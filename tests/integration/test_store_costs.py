@@ -15,10 +15,10 @@ from orchestrator.domain.errors import UnknownJob
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.job_filter import EVERY_JOB
+from orchestrator.domain.target import TargetSearch
 from orchestrator.engine.recovery import LEASE
 from orchestrator.store.engine.database import Store, Transaction, open_store
 from orchestrator.store.engine.indexes import complete_metadata
-from orchestrator.store.jobs.targets import TargetSearch
 from tests.support.apps import an_app, submitted
 from tests.support.builders import ALICE, LANE, NOW, StoreWorker, a_job
 from tests.support.clock import ManualClock
@@ -130,21 +130,21 @@ async def a_recovery(tx: Transaction) -> object:
 
 
 async def a_look(tx: Transaction) -> object:
-    return await tx.jobs.due(worker=ALICE, now=NOW)
+    return await tx.fair_queue.due(worker=ALICE, now=NOW)
 
 
 async def a_forecast(tx: Transaction) -> object:
-    return await tx.jobs.waiting_in([LaneKey("global/lane2/app")])
+    return await tx.fair_queue.waiting_in([LaneKey("global/lane2/app")])
 
 
 async def a_serving(tx: Transaction) -> object:
     job = await tx.jobs.find("latest")
-    return await tx.jobs.serve({job.number: 20})
+    return await tx.fair_queue.serve({job.number: 20})
 
 
 async def a_joining(tx: Transaction) -> None:
     job = await tx.jobs.find("latest")
-    await tx.jobs.rejoin(job.number, job.lane, now=NOW)
+    await tx.fair_queue.rejoin(job.number, job.lane, now=NOW)
 
 
 async def a_job_listing(tx: Transaction) -> object:
@@ -205,9 +205,9 @@ LOOKED_UP: dict[str, Ask] = {
     "job errors": lambda tx: tx.jobs.errors_of(SOME_JOBS),
     "job tallies": lambda tx: tx.jobs.tallies(SOME_JOBS),
     "jobs by number": lambda tx: tx.jobs.by_numbers(SOME_JOBS),
-    "ends to tell of": lambda tx: tx.jobs.any_notice_pending(),
-    "active jobs of a lane": lambda tx: tx.jobs.active_in(LANE),
-    "what waits in a lane": lambda tx: tx.jobs.waiting_in([LANE]),
+    "ends to tell of": lambda tx: tx.job_ends.any_notice_pending(),
+    "active jobs of a lane": lambda tx: tx.fair_queue.active_in(LANE),
+    "what waits in a lane": lambda tx: tx.fair_queue.waiting_in([LANE]),
     "outages": lambda tx: tx.brakes.out_for(SOME_JOBS),
     "samples": lambda tx: tx.samples.of(SOME_JOBS[0]),
     "deeds of a job": lambda tx: tx.audit.newest(10, subject=SOME_ID),

@@ -128,8 +128,8 @@ class Counters(RuleBasedStateMachine):
     async def _resume(self, job: Job) -> None:
         async with self.store.transaction() as tx:
             if await tx.jobs.move(job.number, JobStatus.RUNNING, frm=[JobStatus.PAUSED], reason=None, now=self.now):
-                await tx.jobs.rejoin(job.number, LANE, now=self.now)
-                await tx.jobs.mark_answered(job.number)
+                await tx.fair_queue.rejoin(job.number, LANE, now=self.now)
+                await tx.fair_queue.mark_answered(job.number)
 
     async def _cancel(self, job: Job, batches: int) -> None:
         await self._move(job, JobStatus.CANCELLED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)
@@ -139,7 +139,7 @@ class Counters(RuleBasedStateMachine):
 
     async def _look(self) -> list[tuple[Any, Any, bool]]:
         async with self.store.transaction() as tx:
-            settled = [await tx.jobs.settle(job.number, now=self.now) for job in self.jobs]
+            settled = [await tx.job_ends.settle(job.number, now=self.now) for job in self.jobs]
         async with self.store.reading() as tx:
             tallies = await tx.jobs.tallies([job.number for job in self.jobs])
             truths = [await truth_of(tx, job, TARGETS) for job in self.jobs]

@@ -74,7 +74,7 @@ async def test_of_what_is_held_the_rest_is_taken_and_no_line_of_it_twice(store: 
     held = {claim.key: lines_of(claim) for claim in first.values()}
     async with store.transaction() as tx:
         for job in jobs:
-            await tx.jobs.mark_answered(job.number)
+            await tx.fair_queue.mark_answered(job.number)
 
     more = await claimed(store, jobs, held=held)
 

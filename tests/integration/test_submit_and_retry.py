@@ -158,7 +158,7 @@ async def test_a_job_that_is_still_being_received_is_nowhere_to_be_seen(app: App
         await describe_job(app, "latest")
     assert await list_jobs(app, limit=10) == []
     async with app.store.reading() as tx:
-        assert await tx.jobs.due(worker=app.worker, now=await tx.now()) == []
+        assert await tx.fair_queue.due(worker=app.worker, now=await tx.now()) == []
 
 
 async def test_a_reception_that_nobody_goes_on_with_is_forgotten(database_url: str) -> None:

@@ -25,8 +25,8 @@ from orchestrator.domain.target import TargetStatus
 from orchestrator.http import admission
 from orchestrator.http.sign_in_limits import Attempts
 from orchestrator.inventory.contents import InventorySource, import_inventory
-from orchestrator.store.engine.rows import NewKeyRow, SessionRow
 from orchestrator.store.jobs.past_jobs import PastEnd, PastTarget
+from orchestrator.store.rows.access import NewKeyRow, SessionRow
 from orchestrator.usecases.access.keys import create_key, list_keys
 from orchestrator.usecases.access.read_audit import read_audit
 from orchestrator.usecases.access.revoke_key import revoke_key

@@ -101,10 +101,10 @@ async def a_job(
         await tx.reception.add_page(number, 0, (2, targets + 1), b"", now=now)
         await tx.reception.add_batches(number, 0, batches, now=now)
         if published:
-            await tx.jobs.rejoin(number, lane, now=now)
+            await tx.fair_queue.rejoin(number, lane, now=now)
             await tx.reception.publish(number, Intake(targets), total=targets, idempotency=None, now=now)
         if answered:
-            await tx.jobs.mark_answered(number)
+            await tx.fair_queue.mark_answered(number)
         return await tx.jobs.by_number(number)
 
 
@@ -121,7 +121,7 @@ class StoreWorker:
     async def claim(self, want: int = 20, *, now: datetime = NOW) -> Claim | None:
         """Up to so many targets of the job whose turn it is, their intent written down."""
         async with self.store.reading() as tx:
-            due = [each.place for each in await tx.jobs.due(worker=self.id, now=now) if each.lane == self.lane]
+            due = [each.place for each in await tx.fair_queue.due(worker=self.id, now=now) if each.lane == self.lane]
         for place in sorted(due, key=lambda place: (place.virtual_time, place.job)):
             held = await self.hold(place.job, now=now)
             if held is not None:
@@ -152,7 +152,7 @@ class StoreWorker:
         key = held.claim.key
         self.targets[key].extend(targets)
         async with self.store.transaction() as tx:
-            await tx.jobs.serve({key.job: len(targets)})
+            await tx.fair_queue.serve({key.job: len(targets)})
             await tx.batches.change([held.snapshot()])
         return replace(held.claim, targets=tuple(targets))
 

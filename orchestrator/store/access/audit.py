@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.access import COMMAND_LINE, Actor, AuditEntry, Refusal
 from orchestrator.store.engine.kept_json import kept_object
-from orchestrator.store.engine.rows import AnyRow, AuditEntryRow, RefusalRow
+from orchestrator.store.rows.audit import AuditEntryRow, RefusalRow
+from orchestrator.store.rows.mapping import AnyRow
 
 TOLD_ALONE = 10
 """Refusals of one kind that have lines of their own within an hour."""

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.domain.errors import UnknownKey
 from orchestrator.domain.keys import KEY_LIFETIME, ApiKey
 from orchestrator.store.engine.kept_json import readable
-from orchestrator.store.engine.rows import AnyRow, KeyRow, NewKeyRow
 from orchestrator.store.engine.upserts import insert_into
+from orchestrator.store.rows.access import KeyRow, NewKeyRow
+from orchestrator.store.rows.mapping import AnyRow
 from orchestrator.store.work.grants import grant_columns, grant_of
 
 

@@ -12,7 +12,8 @@ from orchestrator.domain.access import Grant
 from orchestrator.domain.errors import RowUnreadable
 from orchestrator.domain.sessions import Session, Way
 from orchestrator.store.engine.kept_json import kept_member, readable
-from orchestrator.store.engine.rows import AnyRow, KeyRow, SessionRow, SignInRow
+from orchestrator.store.rows.access import KeyRow, SessionRow, SignInRow
+from orchestrator.store.rows.mapping import AnyRow
 from orchestrator.store.work.grants import grant_columns, grant_of
 
 MOST_SIGN_INS = 10_000

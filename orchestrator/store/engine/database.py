@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from orchestrator.store.jobs.creations import Creations
     from orchestrator.store.jobs.inputs import Inputs
     from orchestrator.store.jobs.inventory import Inventories
+    from orchestrator.store.jobs.job_ends import JobEnds
     from orchestrator.store.jobs.job_search import JobSearch
     from orchestrator.store.jobs.jobs import Jobs
     from orchestrator.store.jobs.notices import Notices
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from orchestrator.store.work.batches import Batches
     from orchestrator.store.work.brakes import Brakes
     from orchestrator.store.work.emergency_stops import EmergencyStops
+    from orchestrator.store.work.fair_queue import FairQueue
     from orchestrator.store.work.lane_waits import LaneWaits
     from orchestrator.store.work.lanes import Lanes
     from orchestrator.store.work.recovery import Recovery
@@ -67,6 +69,8 @@ _FRESH = 1.0
 
 _REPOSITORIES = {
     "jobs": "orchestrator.store.jobs.jobs:Jobs",
+    "job_ends": "orchestrator.store.jobs.job_ends:JobEnds",
+    "fair_queue": "orchestrator.store.work.fair_queue:FairQueue",
     "batches": "orchestrator.store.work.batches:Batches",
     "waiting_batches": "orchestrator.store.work.waiting_batches:WaitingBatches",
     "brakes": "orchestrator.store.work.brakes:Brakes",
@@ -102,6 +106,8 @@ class Transaction:
     """One unit of work: questions by name, and what to do once it is true."""
 
     jobs: Jobs
+    job_ends: JobEnds
+    fair_queue: FairQueue
     batches: Batches
     waiting_batches: WaitingBatches
     brakes: Brakes

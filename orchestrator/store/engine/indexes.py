@@ -5,27 +5,25 @@ Apart from the tables themselves, because SQLAlchemy loads the whole dialect of 
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 from sqlalchemy import Index, MetaData, text
 
-from orchestrator.store.engine.rows import (
-    MANY_FAILURES,
-    AuditEntryRow,
-    Base,
-    BatchRow,
-    InventoryDeviceRow,
-    InventoryRow,
-    JobRow,
-    NoticeRow,
-    OccurrenceRow,
-    ScheduleRow,
-    TargetRow,
-)
+from orchestrator.store import rows
+from orchestrator.store.rows.audit import AuditEntryRow
+from orchestrator.store.rows.inventory import InventoryDeviceRow, InventoryRow
+from orchestrator.store.rows.jobs import MANY_FAILURES, BatchRow, JobRow, TargetRow
+from orchestrator.store.rows.mapping import Base
+from orchestrator.store.rows.notices import NoticeRow
+from orchestrator.store.rows.schedules import OccurrenceRow, ScheduleRow
 
 
 def complete_metadata() -> MetaData:
     """All tables with everything that belongs to them, to compare a database with."""
+    for each in iter_modules(rows.__path__):
+        import_module(f"{rows.__name__}.{each.name}")
     return Base.metadata
 
 

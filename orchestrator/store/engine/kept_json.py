@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from orchestrator.domain.errors import RequestRejected
-from orchestrator.store.engine.rows import AnyRow
+from orchestrator.store.rows.mapping import AnyRow
 from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.store.engine import array_rows
 from orchestrator.store.engine.json_rows import Columns
-from orchestrator.store.engine.rows import Base
 from orchestrator.store.engine.times import UtcDateTime, to_text
+from orchestrator.store.rows.mapping import Base
 
 if TYPE_CHECKING:
     import asyncpg

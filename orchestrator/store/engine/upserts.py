@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from orchestrator.store.engine.rows import Base
+from orchestrator.store.rows.mapping import Base
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite

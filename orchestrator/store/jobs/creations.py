@@ -13,8 +13,10 @@ from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.keys import Creations as Created
 from orchestrator.domain.schedule import ScheduleStatus
-from orchestrator.store.engine.rows import JobRow, KeyRow, ScheduleRow
 from orchestrator.store.jobs.job_locks import lock_jobs
+from orchestrator.store.rows.access import KeyRow
+from orchestrator.store.rows.jobs import JobRow
+from orchestrator.store.rows.schedules import ScheduleRow
 
 _UNFINISHED = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)
 _IN_FORCE = (ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED, ScheduleStatus.SET_ASIDE)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobNumber
-from orchestrator.store.engine.rows import InputPageRow
+from orchestrator.store.rows.inputs import InputPageRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,10 @@ from orchestrator.domain.inventory import (
 from orchestrator.domain.inventory_changes import InventoryChanges
 from orchestrator.store.engine import json_rows, new_rows
 from orchestrator.store.engine.kept_json import kept_object
-from orchestrator.store.engine.rows import AnyRow, InventoryDeviceRow, InventoryRow
 from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.jobs.inventory_comparison import changes_of, compared
+from orchestrator.store.rows.inventory import InventoryDeviceRow, InventoryRow
+from orchestrator.store.rows.mapping import AnyRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.domain.course import EventKind
 from orchestrator.domain.ids import JobNumber
 from orchestrator.store.engine.kept_json import kept_member
-from orchestrator.store.engine.rows import JobEventRow
 from orchestrator.store.engine.upserts import insert_into
+from orchestrator.store.rows.charts import JobEventRow
 
 MOST = 500
 """Marks of one job that are kept; a chart with more of them would show nothing."""

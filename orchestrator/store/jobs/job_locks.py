@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobNumber
-from orchestrator.store.engine.rows import JobRow
+from orchestrator.store.rows.jobs import JobRow
 
 
 async def lock_jobs(connection: AsyncConnection, numbers: Collection[JobNumber]) -> None:

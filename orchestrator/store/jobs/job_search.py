@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.job_filter import JobFilter, Standing
-from orchestrator.store.engine.rows import BatchRow, JobRow
+from orchestrator.store.rows.jobs import BatchRow, JobRow
 from orchestrator.store.work.batches import is_callable
 
 

@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.notice import Event, Notice, NoticeStatus
 from orchestrator.store.engine.kept_json import kept_member, kept_object
-from orchestrator.store.engine.rows import AnyRow, NoticeRow
 from orchestrator.store.engine.upserts import insert_into
+from orchestrator.store.rows.mapping import AnyRow
+from orchestrator.store.rows.notices import NoticeRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from orchestrator.domain.job import JobStatus
 from orchestrator.domain.schedule import OccurrenceStatus
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store.engine.errors_text import pack_errors
-from orchestrator.store.engine.rows import BatchRow, JobEventRow, JobRow, OccurrenceRow, SampleRow, TargetRow
+from orchestrator.store.rows.charts import JobEventRow, SampleRow
+from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
+from orchestrator.store.rows.schedules import OccurrenceRow
 
 _COUNTED = ("waiting", "accepted", "failed", "uncertain", "cancelled")
 

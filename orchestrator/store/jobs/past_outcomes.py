@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.job import Tally
 from orchestrator.domain.schedule import OccurrenceStatus
-from orchestrator.store.engine.rows import BatchRow, JobRow, OccurrenceRow, ScheduleRow
+from orchestrator.store.rows.jobs import BatchRow, JobRow
+from orchestrator.store.rows.schedules import OccurrenceRow, ScheduleRow
 
 _PARTS = (
     BatchRow.waiting,

@@ -29,8 +29,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import Intake, JobStatus
 from orchestrator.store.engine import json_rows, new_rows
-from orchestrator.store.engine.rows import BatchRow, InputPageRow, JobRow, TargetRow
 from orchestrator.store.engine.times import UtcDateTime
+from orchestrator.store.rows.inputs import InputPageRow
+from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
 
 
 @dataclass(frozen=True, slots=True)

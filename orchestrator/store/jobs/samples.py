@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import Tally
-from orchestrator.store.engine.rows import SampleRow
 from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.jobs.job_events import JobEvent, events_of
+from orchestrator.store.rows.charts import SampleRow
 
 
 @dataclass(frozen=True, slots=True)

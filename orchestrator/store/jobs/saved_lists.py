@@ -17,8 +17,9 @@ from orchestrator.domain.ids import ListNumber
 from orchestrator.domain.job import Intake
 from orchestrator.domain.selection import is_own_list
 from orchestrator.store.engine.kept_json import kept_list, kept_member, readable
-from orchestrator.store.engine.rows import AnyRow, ListPageRow, ListVersionRow, SavedListRow
 from orchestrator.store.engine.upserts import insert_into
+from orchestrator.store.rows.lists import ListPageRow, ListVersionRow, SavedListRow
+from orchestrator.store.rows.mapping import AnyRow
 
 KEPT_VERSIONS = 10
 """Versions of a list whose devices are kept; of older ones only the counts are."""

@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
-from orchestrator.store.engine.rows import AnyRow, BatchRow, JobRow, TargetLookupRow, TargetRow, UnlistedJobRow
 from orchestrator.store.engine.upserts import insert_into
+from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
+from orchestrator.store.rows.lookups import TargetLookupRow, UnlistedJobRow
+from orchestrator.store.rows.mapping import AnyRow
 
 _KEY_LENGTH = 12
 """Characters of an id that are its key: 48 bits of a managed device id, which no two devices of a fleet share."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from functools import cache
 from typing import Any
 
@@ -27,34 +25,17 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup, TargetChange
-from orchestrator.domain.ids import InventoryNumber, JobId, JobNumber, client_request_id
+from orchestrator.domain.ids import JobId, JobNumber, client_request_id
 from orchestrator.domain.mending import PERMANENT_STATUSES
-from orchestrator.domain.target import LOST_CALL, TargetFacts, TargetStatus
+from orchestrator.domain.target import LOST_CALL, TargetFacts, TargetOrder, TargetSearch, TargetStatus
 from orchestrator.store.engine import array_rows, json_rows
 from orchestrator.store.engine.errors_text import pack_errors, unpack_errors
 from orchestrator.store.engine.kept_json import kept_lines
 from orchestrator.store.engine.plain_text import storable
-from orchestrator.store.engine.rows import AnyRow, BatchRow, InventoryDeviceRow, TargetRow
 from orchestrator.store.engine.times import UtcDateTime
-
-
-@dataclass(frozen=True, slots=True)
-class TargetSearch:
-    """A text that is looked for in a device's id and name, and in its name and user in the inventory of this number."""
-
-    text: str
-    inventory: InventoryNumber | None = None
-
-
-class TargetOrder(StrEnum):
-    """The orders in which the targets of a job can be listed; ties stand in the input's order."""
-
-    STATUS = "status"
-    LINE = "line"
-    DEVICE = "device"
-    CODE = "code"
-    ATTEMPTS = "attempts"
-    TIME = "time"
+from orchestrator.store.rows.inventory import InventoryDeviceRow
+from orchestrator.store.rows.jobs import BatchRow, TargetRow
+from orchestrator.store.rows.mapping import AnyRow
 
 
 class Targets:

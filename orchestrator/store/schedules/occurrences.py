@@ -13,8 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.domain.ids import JobId, ScheduleNumber, WorkerId
 from orchestrator.domain.schedule import OccurrenceStatus
 from orchestrator.domain.selection import SelectionChange, own_list
-from orchestrator.store.engine.rows import AnyRow, ListVersionRow, OccurrenceRow, SavedListRow, ScheduleRow
 from orchestrator.store.engine.upserts import insert_into
+from orchestrator.store.rows.lists import ListVersionRow, SavedListRow
+from orchestrator.store.rows.mapping import AnyRow
+from orchestrator.store.rows.schedules import OccurrenceRow, ScheduleRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,9 @@ from orchestrator.domain.ids import ScheduleNumber
 from orchestrator.domain.recurrence import Recurrence
 from orchestrator.domain.schedule import Order, Rules, Schedule, ScheduleStatus
 from orchestrator.store.engine.kept_json import readable
-from orchestrator.store.engine.rows import AnyRow, BlackoutRow, SavedListRow, ScheduleRow
+from orchestrator.store.rows.lists import SavedListRow
+from orchestrator.store.rows.mapping import AnyRow
+from orchestrator.store.rows.schedules import BlackoutRow, ScheduleRow
 from orchestrator.store.schedules.schedule_text import pack_definition, unpack_definition
 
 

@@ -14,15 +14,11 @@ from orchestrator.domain.course import EventKind
 from orchestrator.domain.ids import JobNumber, ScheduleNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.schedule import OccurrenceStatus
-from orchestrator.store.engine.rows import (
-    MANY_FAILURES,
-    AcknowledgementRow,
-    JobEventRow,
-    JobRow,
-    OccurrenceRow,
-    ScheduleRow,
-)
 from orchestrator.store.engine.upserts import insert_into
+from orchestrator.store.rows.charts import JobEventRow
+from orchestrator.store.rows.jobs import MANY_FAILURES, JobRow
+from orchestrator.store.rows.operations import AcknowledgementRow
+from orchestrator.store.rows.schedules import OccurrenceRow, ScheduleRow
 from orchestrator.store.work.batches import is_callable
 
 MOST_JOBS = 100

@@ -40,9 +40,10 @@ from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store.engine import json_rows
 from orchestrator.store.engine.errors_text import pack_errors, unpack_errors
 from orchestrator.store.engine.kept_json import kept_canaries
-from orchestrator.store.engine.rows import AnyRow, BatchRow, JobRow, TargetRow
 from orchestrator.store.engine.times import UtcDateTime, first_of
 from orchestrator.store.jobs.job_locks import lock_jobs
+from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
+from orchestrator.store.rows.mapping import AnyRow
 from orchestrator.store.work.brakes import FIRST_LOOK_WITHIN, Brakes
 from orchestrator.store.work.emergency_stops import not_stopped
 from orchestrator.store.work.many_claims import NOTHING, TARGET, Lines, ManyClaims, flying_of

@@ -17,8 +17,9 @@ from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store.engine.kept_json import kept_canaries
-from orchestrator.store.engine.rows import AnyRow, BatchRow, JobRow, TargetRow
 from orchestrator.store.jobs.job_events import add_event
+from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
+from orchestrator.store.rows.mapping import AnyRow
 
 _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 

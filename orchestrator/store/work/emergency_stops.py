@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.emergency_stop import EmergencyStop
 from orchestrator.domain.ids import JobNumber
-from orchestrator.store.engine.rows import EmergencyStopRow, JobRow
 from orchestrator.store.engine.upserts import insert_into
+from orchestrator.store.rows.jobs import JobRow
+from orchestrator.store.rows.operations import EmergencyStopRow
 
 
 class EmergencyStops:

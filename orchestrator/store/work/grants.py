@@ -8,7 +8,7 @@ from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RowUnreadable
 from orchestrator.store.engine.kept_json import kept_list, kept_member
-from orchestrator.store.engine.rows import AnyRow
+from orchestrator.store.rows.mapping import AnyRow
 
 
 def grant_columns(grant: Grant) -> dict[str, str | int | None]:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.domain.ids import LaneKey, WorkerId
 from orchestrator.domain.waiting import LaneWait, WaitKind
 from orchestrator.store.engine.kept_json import kept_member
-from orchestrator.store.engine.rows import LaneWaitRow
+from orchestrator.store.rows.operations import LaneWaitRow
 
 
 class LaneWaits:

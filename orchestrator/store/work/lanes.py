@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import LaneCalls
 from orchestrator.store.engine import json_rows
-from orchestrator.store.engine.rows import LaneMinuteRow, LaneRow
 from orchestrator.store.engine.upserts import insert_in, insert_into
+from orchestrator.store.rows.lanes import LaneMinuteRow, LaneRow
 from orchestrator.throttle.adaptation import Learned
 from orchestrator.throttle.gcra import LEARNED_FIELDS, OWN_FIELDS, Pace, ThrottleBackend, is_believable, unknown_past
 from orchestrator.throttle.pace_bounds import FAR

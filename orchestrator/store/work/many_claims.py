@@ -16,8 +16,9 @@ from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store.engine import json_rows
 from orchestrator.store.engine.kept_json import kept_lines
-from orchestrator.store.engine.rows import AnyRow, BatchRow, TargetRow
 from orchestrator.store.engine.times import UtcDateTime
+from orchestrator.store.rows.jobs import BatchRow, TargetRow
+from orchestrator.store.rows.mapping import AnyRow
 
 Lines = Mapping[BatchKey, Collection[int]]
 """What a worker holds already, with the lines that it has of each batch."""

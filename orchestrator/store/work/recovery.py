@@ -18,8 +18,9 @@ from orchestrator.domain.target import LOST_CALL, TargetStatus
 from orchestrator.store.engine import json_rows
 from orchestrator.store.engine.errors_text import pack_errors, unpack_errors
 from orchestrator.store.engine.kept_json import kept_lines
-from orchestrator.store.engine.rows import AnyRow, BatchRow, JobRow, TargetRow
 from orchestrator.store.engine.times import first_of
+from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
+from orchestrator.store.rows.mapping import AnyRow
 from orchestrator.store.work.batches import TOKEN_COLUMNS, with_token
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.job import JobStatus, Tally
-from orchestrator.store.engine.rows import BatchRow, JobRow
+from orchestrator.store.rows.jobs import BatchRow, JobRow
 
 _OPEN = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.STOPPED)
 _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)

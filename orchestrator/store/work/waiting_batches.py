@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.domain.batch import NamedBatch, WaitingBatch
 from orchestrator.domain.ids import JobId, JobNumber, WorkerId
 from orchestrator.domain.job import JobStatus
-from orchestrator.store.engine.rows import BatchRow, JobRow
 from orchestrator.store.jobs.jobs import priority_of
+from orchestrator.store.rows.jobs import BatchRow, JobRow
 from orchestrator.store.work.batches import asked, is_callable, is_free, may_ask, within_window
 from orchestrator.store.work.emergency_stops import not_stopped
 

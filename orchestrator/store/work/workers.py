@@ -9,8 +9,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobNumber, WorkerId
-from orchestrator.store.engine.rows import WorkerRow
 from orchestrator.store.engine.upserts import insert_into
+from orchestrator.store.rows.operations import WorkerRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,10 @@ from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
 from orchestrator.domain.job_filter import EVERY_JOB, JobFilter
 from orchestrator.domain.outcome import GraphError
 from orchestrator.domain.selection import SelectionChange
-from orchestrator.domain.target import TargetFacts, TargetStatus
+from orchestrator.domain.target import TargetFacts, TargetOrder, TargetStatus
 from orchestrator.domain.waiting import WaitingFor
 from orchestrator.graph.error_catalogue import meaning
 from orchestrator.store.engine.database import Transaction
-from orchestrator.store.jobs.targets import TargetOrder
 from orchestrator.usecases.jobs.device_names import search_of, with_names
 from orchestrator.usecases.jobs.explain_waiting import explain
 from orchestrator.usecases.jobs.forecast_job import LanesSeen, finish_time, lane_paces, lanes_seen, with_standings

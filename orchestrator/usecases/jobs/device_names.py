@@ -7,10 +7,9 @@ from dataclasses import replace
 
 from orchestrator.domain.ids import InventoryNumber
 from orchestrator.domain.job import Job
-from orchestrator.domain.target import TargetFacts
+from orchestrator.domain.target import TargetFacts, TargetSearch
 from orchestrator.domain.tenant import directory_of
 from orchestrator.store.engine.database import Transaction
-from orchestrator.store.jobs.targets import TargetSearch
 
 
 async def with_names(

@@ -22,7 +22,7 @@ from orchestrator.domain.waiting import (
 )
 from orchestrator.queueing.batch_queue import NoQueue
 from orchestrator.store.engine.database import Transaction
-from orchestrator.store.jobs.jobs import Waiting
+from orchestrator.store.work.fair_queue import Waiting
 from orchestrator.store.work.workers import WorkerSeen
 from orchestrator.throttle.adaptation import recovered_at, share_at
 from orchestrator.throttle.gcra import Standing

@@ -15,7 +15,7 @@ from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.job import WINDOW_MARGIN, Priority
 from orchestrator.domain.tenant import Tenant
 from orchestrator.store.engine.database import Transaction
-from orchestrator.store.jobs.jobs import Waiting
+from orchestrator.store.work.fair_queue import Waiting
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.throttle.forecast import Ahead, Forecast, LanePace, forecast, pace_of
 from orchestrator.throttle.gcra import Standing, ThrottleBackend
@@ -63,7 +63,9 @@ class LanesSeen:
 
 async def lanes_seen(tx: Transaction, lanes: Collection[LaneKey]) -> LanesSeen:
     """These lanes as the database has them; `with_standings` adds the rest, outside the transaction."""
-    return LanesSeen(await tx.jobs.waiting_in(lanes), await rates_of_late(tx, lanes), await surroundings_of(tx, lanes))
+    return LanesSeen(
+        await tx.fair_queue.waiting_in(lanes), await rates_of_late(tx, lanes), await surroundings_of(tx, lanes)
+    )
 
 
 async def with_standings(app: App, seen: LanesSeen) -> LanesSeen:

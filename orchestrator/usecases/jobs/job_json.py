@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain.figures import rfc3339
 from orchestrator.domain.hints import with_job_id
-from orchestrator.intake.bad_rows import problem_objects
 
 if TYPE_CHECKING:
     from orchestrator.domain.ids import JobId
     from orchestrator.domain.target import TargetFacts
     from orchestrator.domain.waiting import WaitingFor
     from orchestrator.usecases.jobs.describe_jobs import BrakeView, ErrorView, JobView
-    from orchestrator.usecases.jobs.submit_job import Preview
 
 
 def job_object(view: JobView) -> dict[str, Any]:
@@ -131,23 +129,4 @@ def job_row(view: JobView) -> dict[str, Any]:
         "retriedBy": retried_by,
         "selection": selection and selection["words"],
         "waitingFor": waiting and waiting["message"],
-    }
-
-
-def preview_object(preview: Preview) -> dict[str, Any]:
-    """Returns the verdict on a device list, before any call."""
-    forecast = preview.forecast
-    return {
-        "rows": preview.rows,
-        "devices": preview.good,
-        "duplicates": preview.duplicates,
-        "rejected": preview.rejected,
-        "ineligible": preview.ineligible,
-        "leftOut": preview.left_out,
-        "idColumns": list(preview.id_columns),
-        "matched": preview.matched,
-        "ignored": list(preview.ignored),
-        "forecast": {"seconds": forecast.seconds, "perSecond": forecast.per_second, "ahead": forecast.ahead},
-        "unknownToInventory": preview.unknown,
-        "problems": problem_objects(preview.problems),
     }

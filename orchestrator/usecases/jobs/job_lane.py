@@ -50,7 +50,7 @@ async def move_to_lane(tx: Transaction, job: Job, lane: LaneKey, *, by: Actor, r
     """Moves the job's waiting devices to this lane and writes the audit entry, within the caller's transaction."""
     now = await tx.now()
     await tx.jobs.rebind(job.number, lane)
-    await tx.jobs.rejoin(job.number, lane, now=now)
+    await tx.fair_queue.rejoin(job.number, lane, now=now)
     await tx.audit.write(by, "job.rebound", job.id, reason=reason, facts={"from": job.lane, "to": lane}, now=now)
     log.info("job.rebound", job=job.id, by=by.name, lane=lane)
 

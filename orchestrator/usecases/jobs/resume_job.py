@@ -61,7 +61,7 @@ async def resume_job(
 
 
 async def _set_running(tx: Transaction, job: Job) -> None:
-    carried_to = await tx.jobs.carried_to(job.number)
+    carried_to = await tx.job_ends.carried_to(job.number)
     if carried_to is not None:
         raise WrongStatus(
             f"What job {job.id} left is first in job {carried_to}: to go on here would call it a second time. "
@@ -74,7 +74,7 @@ async def _set_running(tx: Transaction, job: Job) -> None:
 async def _begin_again(tx: Transaction, job: Job, lane: LaneKey) -> None:
     """Lets the waiting targets of a job that runs again be called in this lane, and its brake judge anew."""
     now = await tx.now()
-    await tx.jobs.lift_window(job.number, now=now)
-    await tx.jobs.rejoin(job.number, lane, now=now)
+    await tx.job_ends.lift_window(job.number, now=now)
+    await tx.fair_queue.rejoin(job.number, lane, now=now)
     await begin_anew(tx, job.number)
-    await tx.jobs.settle(job.number, now=now)
+    await tx.job_ends.settle(job.number, now=now)

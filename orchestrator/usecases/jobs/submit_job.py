@@ -243,7 +243,7 @@ async def publish_reception(
         if not await tx.reception.is_open(reception.number):
             raise RequestRejected("The job was left unconfirmed for too long, so it was not stored. Submit it again.")
         job = await tx.jobs.by_number(reception.number)
-        await tx.jobs.rejoin(job.number, job.lane, now=now)
+        await tx.fair_queue.rejoin(job.number, job.lane, now=now)
         await tx.brakes.set_options(job.number, brake)
         if canary:
             ranks = canary_ranks(reception.total, canary)

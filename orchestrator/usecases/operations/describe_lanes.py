@@ -11,7 +11,7 @@ from orchestrator.app import App
 from orchestrator.domain.errors import UnknownLane
 from orchestrator.domain.ids import JobId, LaneKey
 from orchestrator.domain.lane import LaneCalls, WriteLimit
-from orchestrator.store.jobs.jobs import Waiting
+from orchestrator.store.work.fair_queue import Waiting
 from orchestrator.throttle.adaptation import counted_at, share_at
 from orchestrator.throttle.forecast import LanePace, pace_of
 from orchestrator.throttle.gcra import Standing, ThrottleBackend

@@ -34,10 +34,10 @@ async def tell_of_ends(app: App) -> int:
     The end itself left the mark that is looked for here, in its own transaction: none is lost with a process.
     """
     async with app.store.reading() as tx:
-        if not await tx.jobs.any_notice_pending():
+        if not await tx.job_ends.any_notice_pending():
             return 0
     async with app.store.transaction() as tx:
-        jobs = await tx.jobs.notice_pending(limit=_JOBS_A_PAGE)
+        jobs = await tx.job_ends.notice_pending(limit=_JOBS_A_PAGE)
         if not jobs:
             return 0
         tallies = await tx.jobs.tallies([job.number for job in jobs])
@@ -52,7 +52,7 @@ async def tell_of_ends(app: App) -> int:
             devices = await _devices_of(tx, job, tallies[job.number])
             notice = notice_of_job(job, tallies[job.number], errors, key=key, link=_link(app, job), devices=devices)
             await tell(app, tx, notice, await _named(tx, job))
-        await tx.jobs.clear_notice_pending([job.number for job in jobs])
+        await tx.job_ends.clear_notice_pending([job.number for job in jobs])
     return len(jobs)
 
 

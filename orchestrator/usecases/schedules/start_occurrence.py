@@ -121,7 +121,7 @@ async def _start(app: App, making: Making, version: ListVersion, expansion: Expa
             raise OccurrenceLost(f"occurrence {making.at} of schedule {schedule.name} is another clock's by now")
         if left is not None:
             words = f"{(left.reason or 'Stopped.').removesuffix(_GOES_FIRST)} What it left is first in job {job.id}."
-            if not await tx.jobs.carry_over(left.id, to=job.id, reason=words, now=now):
+            if not await tx.job_ends.carry_over(left.id, to=job.id, reason=words, now=now):
                 raise OccurrenceLost(f"job {left.id} of schedule {schedule.name} goes on again")
 
     request = ListRequest(

@@ -8,7 +8,7 @@ from orchestrator.domain.fair_queue import QueuePlace
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import Priority
 from orchestrator.queueing.messages import QUEUE, RouteBy, queue_names
-from orchestrator.store.jobs.jobs import DueJob
+from orchestrator.store.work.fair_queue import DueJob
 from workers.routing import jobs_of_queues
 
 TENANTS = ["contoso", "fabrikam"]

@@ -1,0 +1,34 @@
+"""The tables of the lookup from a device to its targets."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from orchestrator.store.rows.mapping import Base, BigKey
+
+
+class TargetLookupRow(Base):
+    """A device's targets across all jobs; `key` is the end of the device's id, so several devices may share one.
+
+    Written in the background, sorted, some thousand targets at a time: an index on `targets` itself would make storing
+    a job two to three times as slow. Rows of removed jobs are harmless, since a reader joins `targets`.
+    """
+
+    __tablename__ = "target_lookup"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    key: Mapped[str] = mapped_column(String(12), primary_key=True)
+    job_number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    line: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+class UnlistedJobRow(Base):
+    """A job whose targets after `line` are not in `target_lookup` yet; a reader looks through those one by one."""
+
+    __tablename__ = "unlisted_jobs"
+
+    job_number: Mapped[int] = mapped_column(
+        BigKey, ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    line: Mapped[int] = mapped_column(BigInteger, server_default="0")
