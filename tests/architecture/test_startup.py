@@ -25,10 +25,10 @@ FOR_A_LISTING = {
 }
 """Those that a listing, and the submission of a small list, may load."""
 
-MOST_OF_OURS = 185
+MOST_OF_OURS = 195
 """Modules of ours at most: each costs about a millisecond."""
 
-TABLES_OF_JOBS = {"mapping", "audit", "charts", "inputs", "inventory", "jobs", "lookups", "operations"}
+TABLES_OF_JOBS = {"mapping", "audit", "charts", "inputs", "inventory", "jobs", "lanes", "lookups", "operations"}
 """Modules of tables that these commands may map: SQLAlchemy takes about five milliseconds for each table."""
 
 _SCRIPT = """
