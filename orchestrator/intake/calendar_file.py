@@ -61,7 +61,7 @@ def read_calendar(content: bytes, *, now: datetime, name: str) -> list[Blackout]
 
 def _properties(text: str) -> Iterator[tuple[str, str]]:
     """The properties that the bounds look at, as the library itself reads them: folds, quotes and escapes among it."""
-    for line in Contentlines.from_ical(text):
+    for line in Contentlines.from_ical(text):  # type: ignore[no-untyped-call] # the library has no type for it
         if line.lstrip()[:2].upper() in _BEGINNINGS:
             # A line that the library cannot read is no property of an event.
             with suppress(ValueError):
