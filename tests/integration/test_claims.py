@@ -19,8 +19,8 @@ from orchestrator.engine.claims import Claims
 from orchestrator.engine.leases import Leases
 from orchestrator.engine.recorder import Entry, Recorder, Written
 from orchestrator.store.engine.database import Store, Transaction, open_store
-from orchestrator.store.jobs.jobs import DueJob
 from orchestrator.store.rows.jobs import TargetRow
+from orchestrator.store.work.fair_queue import DueJob
 from tests.support.builders import ALICE, LANE, a_job
 from tests.support.clock import ManualClock
 
