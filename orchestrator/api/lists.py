@@ -45,15 +45,14 @@ def list_routes(max_bytes: int) -> APIRouter:
 
     @routes.get("/{name}/changes", responses=problem_responses(404, 409))
     async def list_changes(
-        parts: Parts,
+        app: TheApp,
         _: Viewer,
         name: str,
         earlier: Annotated[int, Query(alias="from", ge=1, lt=2**31, description="The earlier version.")],
         later: Annotated[int, Query(alias="to", ge=1, lt=2**31, description="The later version.")],
     ) -> ListChanges:
         """How one version differs from another: counts, and the first 200 devices of each kind."""
-        tenant = parts.settings.usual_tenant if parts.settings.tenants else None
-        found = await compare_versions(parts.app, name, earlier, later, tenant=tenant)
+        found = await compare_versions(app, name, earlier, later)
         return ListChanges.model_validate(changes_object(found))
 
     @routes.post(

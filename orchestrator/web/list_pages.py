@@ -13,7 +13,7 @@ from orchestrator.domain.device import Via
 from orchestrator.http.list_download import Version, list_download
 from orchestrator.http.list_upload import ListUpload, list_received
 from orchestrator.http.uploads import FIELDS_ROOM
-from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp, WebContext
+from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
 from orchestrator.usecases.lists.compare_versions import compare_versions, first_devices
 from orchestrator.usecases.lists.describe_lists import describe_list, list_lists, remove_list
 from orchestrator.usecases.lists.import_list import import_list
@@ -43,7 +43,7 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
         newest = view.versions[0]
         shown = shown_text(list_facts(newest.version, newest.devices, view.schedules))
         cookie = request.cookies.get(_IGNORED)
-        first = await first_devices(parts.app, newest, tenant=_tenant(parts))
+        first = await first_devices(parts.app, newest)
         page = pages.show(request, "list.html", view=view, shown=shown, ignored=unquote(cookie or ""), first=first)
         if cookie is not None:
             page.delete_cookie(_IGNORED, path=request.url.path)
@@ -63,7 +63,7 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
         later: Annotated[int, Query(alias="to", ge=1, lt=2**31)],
     ) -> Response:
         earlier, later = sorted((earlier, later))
-        found = await compare_versions(parts.app, name, earlier, later, tenant=_tenant(parts))
+        found = await compare_versions(parts.app, name, earlier, later)
         return pages.show(request, "list_compare.html", name=name, found=found)
 
     @routes.post("", max_body_size=max_bytes + FIELDS_ROOM)
@@ -100,11 +100,6 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
         return RedirectResponse("/lists", 303)
 
     return routes
-
-
-def _tenant(parts: WebContext) -> str | None:
-    """Whose inventory names the devices of a list; None where no tenant is set up."""
-    return parts.settings.usual_tenant if parts.settings.tenants else None
 
 
 def _shown_of(upload: ListUpload) -> Facts | None:

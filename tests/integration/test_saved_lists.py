@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -140,13 +141,13 @@ async def test_two_versions_are_compared_and_each_kept_one_is_downloaded(app: Ap
     text = "\n".join(["Device ID,Owner", *(f"{each},=cmd()" for each in (*devices[5:], *others))])
     second = await a_list(app, text.encode())
 
-    found = await compare_versions(app, "fleet", 1, 2, tenant="default")
+    found = await compare_versions(app, "fleet", 1, 2)
     file = "".join([piece async for piece in list_text(app, second.version)])
 
     assert (found.added, found.removed, found.same) == (3, 5, 7)
     assert {each.key for each in found.some_added} == {*others}
     assert {each.key for each in found.some_removed} == {*devices[:5]}
-    assert [each.key for each in await first_devices(app, first.version, tenant=None, limit=2)] == devices[:2]
+    assert [each.key for each in await first_devices(app, first.version, limit=2)] == devices[:2]
     lines = file.removeprefix("\ufeff").splitlines()
     assert lines[0] == "managedDeviceId,Device ID,Owner"
     assert lines[1] == f"{devices[5]},{devices[5]},'=cmd()"
@@ -154,7 +155,7 @@ async def test_two_versions_are_compared_and_each_kept_one_is_downloaded(app: Ap
     again = await a_list(app, file.encode(), name="again")
     assert again.version.devices == 10
     with pytest.raises(RequestRejected, match="two different versions"):
-        await compare_versions(app, "fleet", 2, 2, tenant=None)
+        await compare_versions(app, "fleet", 2, 2)
 
 
 async def test_a_version_whose_devices_are_dropped_says_so(app: App) -> None:
@@ -164,3 +165,11 @@ async def test_a_version_whose_devices_are_dropped_says_so(app: App) -> None:
     assert (await version_of(app, "fleet", 2)).devices == 2
     with pytest.raises(WrongStatus, match="only the counts are kept"):
         await version_of(app, "fleet", 1)
+
+
+async def test_the_devices_of_a_list_are_shown_where_no_tenant_is_the_usual_one(app: App) -> None:
+    made = await a_list(app, 2)
+    [tenant] = app.tenants.values()
+    several = replace(app, tenants={name: replace(tenant, name=name) for name in ("contoso", "fabrikam")})
+
+    assert [each.key for each in await first_devices(several, made.version)] == device_ids(2)

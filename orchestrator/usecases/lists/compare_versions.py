@@ -20,7 +20,7 @@ SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class ListDevice:
-    """One device of a list: its key (its ids joined), and its name where the tenant's inventory knows one."""
+    """One device of a list: its key (its ids joined), and its name where an inventory knows one."""
 
     key: str
     name: str | None = None
@@ -52,14 +52,14 @@ async def version_of(app: App, name: str, version: int | None) -> ListVersion:
     return found
 
 
-async def first_devices(app: App, version: ListVersion, *, tenant: str | None, limit: int = 50) -> list[ListDevice]:
+async def first_devices(app: App, version: ListVersion, *, limit: int = 50) -> list[ListDevice]:
     """The first devices of a version in its order; none where its devices are kept no more."""
     async for devices in _pages(app, version):
-        return await _named(app, list(islice(devices.values(), limit)), tenant)
+        return await _named(app, list(islice(devices.values(), limit)))
     return []
 
 
-async def compare_versions(app: App, name: str, earlier: int, later: int, *, tenant: str | None) -> VersionComparison:
+async def compare_versions(app: App, name: str, earlier: int, later: int) -> VersionComparison:
     """How version `later` differs from `earlier`; UnknownList, WrongStatus where devices are kept no more."""
     before, after = await version_of(app, name, earlier), await version_of(app, name, later)
     if before.version == after.version:
@@ -72,8 +72,8 @@ async def compare_versions(app: App, name: str, earlier: int, later: int, *, ten
         len(added),
         len(removed),
         len(now & then),
-        tuple(await _named(app, sorted(added)[:SHOWN], tenant)),
-        tuple(await _named(app, sorted(removed)[:SHOWN], tenant)),
+        tuple(await _named(app, sorted(added)[:SHOWN])),
+        tuple(await _named(app, sorted(removed)[:SHOWN])),
     )
 
 
@@ -110,11 +110,12 @@ async def _pages(app: App, version: ListVersion) -> AsyncIterator[dict[int, str]
         yield await asyncio.to_thread(unpack_devices, page.devices)
 
 
-async def _named(app: App, keys: Collection[str], tenant: str | None) -> list[ListDevice]:
-    if tenant is None or not keys:
-        return [ListDevice(key) for key in keys]
+async def _named(app: App, keys: Collection[str]) -> list[ListDevice]:
+    """The devices with their names; a list belongs to no tenant, so the inventory of each is asked."""
+    names: dict[str, str | None] = {}
     async with app.store.reading() as tx:
-        number = await tx.inventories.current_number(app.tenant(tenant).directory)
-        found = [] if number is None else await tx.inventories.by_ids(number, sorted(keys))
-    names = {device.id: device.name for device in found}
+        for directory in {app.tenant(name).directory for name in app.tenants}:
+            number = await tx.inventories.current_number(directory)
+            found = [] if number is None or not keys else await tx.inventories.by_ids(number, sorted(keys))
+            names |= {device.id: device.name for device in found}
     return [ListDevice(key, names.get(key)) for key in keys]
