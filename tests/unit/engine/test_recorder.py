@@ -85,6 +85,21 @@ async def test_outcomes_that_land_together_are_written_together(
     assert [change.tally for change in entry.batches] == [Tally(accepted=2), Tally(accepted=1)]
 
 
+async def test_of_two_changes_of_one_target_the_later_is_written_alone(
+    recorder: Recorder, book: Book, clock: ManualClock
+) -> None:
+    held = a_held_batch(a_claim(2))
+    accept(held, 2, recorder)
+    accept(held, 3, recorder)
+    later = held.apply(a_target(2), Settle(TargetStatus.ACCEPTED, request_id="later"), sent_at=NOW)
+
+    recorder.replace_changes(held, [later])
+    await clock.run_for(seconds=GATHER)
+
+    (entry,) = book.entries
+    assert sorted((change.line, change.request_id) for change in entry.targets) == [(2, "later"), (3, None)]
+
+
 async def test_nothing_is_written_twice_and_nothing_when_nothing_happened(
     recorder: Recorder, book: Book, clock: ManualClock
 ) -> None:
