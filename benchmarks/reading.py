@@ -13,11 +13,12 @@ import httpx
 
 from benchmarks import device_lists, parts
 from benchmarks.figures import Figure, Section
-from benchmarks.inventory import TENANT, settings_of
+from benchmarks.inventory import TENANT
 from benchmarks.throttled import seconds_of
 from orchestrator.bootstrap import open_app
 from orchestrator.domain.selection import Selection
 from orchestrator.inventory.select_devices import selected
+from orchestrator.settings import load_settings
 from orchestrator.simulator.directory import Directory
 
 DEVICES = 50_000
@@ -104,7 +105,7 @@ def _expansion(given: parts.Environment, graph: str) -> tuple[int, float]:
     before = parts.ask_simulator(graph, "reads")["requests"]
 
     async def expand() -> float:
-        async with open_app(settings_of({**given, "MUSTER_GRAPH_URL": graph}), kind="ask") as app:
+        async with open_app(load_settings(given), kind="ask") as app:
             begun = time.perf_counter()
             async with selected(app, "default", Selection(group=GROUP)):
                 return time.perf_counter() - begun
