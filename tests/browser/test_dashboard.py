@@ -365,7 +365,7 @@ def test_a_list_is_kept_and_submitted_by_a_schedule_whose_runs_are_shown_as_they
     admin.element("//dialog[@open]//button[normalize-space()='Run']").click()
     admin.sees("All 20 devices accepted.")
     admin.link("weekly").click()
-    admin.sees("Started")
+    admin.sees("Finished 20 devices")
     admin.button("Pause").click()
     admin.element("//dialog[@open]//button[normalize-space()='Pause']").click()
     admin.sees("paused by key:admin")

@@ -119,8 +119,16 @@
     changes.set(form, (changes.get(form) || 0) + 1);
     htmx.trigger(form, "htmx:abort");
     const verdict = form.querySelector(form.dataset.judged);
-    // Decisions about single rows stand in the verdict itself: they are sent with the next question.
-    if (!by || !verdict.contains(by)) verdict.replaceChildren(Object.assign(document.createElement("p"), { className: "quiet", textContent: changed }));
+    // Decisions about bad rows stand in the verdict: they go with the next question, but those about single rows not with
+    // another list.
+    if (!by || !verdict.contains(by)) {
+      const isOtherList = by && by.closest("section")?.contains(verdict);
+      const decided = [...verdict.querySelectorAll("input:checked, input[data-decided]")]
+        .filter((each) => !(isOtherList && each.name.startsWith("choice-")))
+        .map(({ name, value }) => Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+      for (const each of decided) each.dataset.decided = "";
+      verdict.replaceChildren(Object.assign(document.createElement("p"), { className: "quiet", textContent: changed }), ...decided);
+    }
     const bar = form.querySelector("[data-bar]");
     if (bar) {
       for (const each of bar.querySelectorAll("input, .field")) each.remove();
