@@ -146,6 +146,8 @@ class App:
     messenger: Messenger = field(default_factory=Messenger)
     read: Callable[[Tenant], Awaitable[Reads]] = _no_reads
     examples: dict[tuple[JobNumber, ErrorGroup], TargetFacts] = field(default_factory=dict)
+    comparisons: dict[tuple[JobNumber, JobNumber], Any] = field(default_factory=dict)
+    """What changed between two runs that have ended (usecases/jobs/compare_runs.py): it never changes again."""
     credential_ends: Callable[[], Sequence[CredentialFacts]] = tuple
     leases: list[Callable[[], Mapping[BatchKey, int]]] = field(default_factory=list)
     """What each driver of this process holds: batches with their fencing tokens."""

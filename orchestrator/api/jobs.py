@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
@@ -22,12 +23,13 @@ from orchestrator.api.schemas import (
     PriorityRequest,
     ResumeRequest,
     RetryRequest,
+    RunComparison,
     TargetPage,
     Why,
     WhyRemoved,
 )
 from orchestrator.domain.action import Action
-from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.errors import RequestRejected, WrongStatus
 from orchestrator.domain.instants import parse_instant
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.job_filter import WITH_FAILURES, JobFilter, Standing
@@ -39,6 +41,7 @@ from orchestrator.http.uploads import FIELDS_ROOM
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
 from orchestrator.intake.bad_rows import bad_rows_csv
 from orchestrator.usecases.jobs.cancel_job import cancel_job
+from orchestrator.usecases.jobs.compare_runs import related_runs
 from orchestrator.usecases.jobs.delete_job import delete_job
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_jobs, list_targets
 from orchestrator.usecases.jobs.job_json import job_object, target_object
@@ -185,6 +188,14 @@ def _add_reading(routes: APIRouter) -> None:
     async def job(app: TheApp, _: Viewer, job_id: str) -> JobFacts:
         """One job, by its id, an unambiguous beginning of it, or `latest`."""
         return _facts(await describe_job(app, job_id))
+
+    @routes.get("/{job_id}/comparison", responses=problem_responses(404, 409))
+    async def comparison(app: TheApp, _: Viewer, job_id: str) -> RunComparison:
+        """How a finished run of a schedule compares with the run before it; 409 where there are no two such runs."""
+        found = (await related_runs(app, await describe_job(app, job_id)))[1]
+        if found is None:
+            raise WrongStatus("There are no two finished runs of one schedule to compare, or they are too large.")
+        return RunComparison.model_validate(asdict(found))
 
     @routes.get("/{job_id}/targets", responses=problem_responses(404, 409))
     async def targets(

@@ -120,6 +120,36 @@ class JobFacts(JsonModel):
     waiting_for: WaitingForFacts | None
 
 
+class ComparedDeviceFacts(JsonModel):
+    """A device, and its error in the run before and in this one, such as "404 ResourceNotFound"; empty without one."""
+
+    device: str
+    name: str | None
+    before: str
+    now: str
+
+
+class ComparedGroupFacts(JsonModel):
+    """Devices of one kind: how many, and the first 200 of them by name."""
+
+    count: int
+    devices: list[ComparedDeviceFacts]
+
+
+class RunComparison(JsonModel):
+    """How a run of a schedule compares with the job `before`, the last run before it that ended.
+
+    Devices that failed or are uncertain in both (`same`), in this run only (`new`), or in the run before and were
+    accepted now (`mended`); `gone` counts those that failed in the run before and are not in this one.
+    """
+
+    before: str
+    same: ComparedGroupFacts
+    new: ComparedGroupFacts
+    mended: ComparedGroupFacts
+    gone: int
+
+
 class JobPage(JsonModel):
     """Some jobs, the newest first; without `nextCursor` it is the last page."""
 

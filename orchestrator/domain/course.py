@@ -13,6 +13,7 @@ class EventKind(StrEnum):
 
     PAUSED = "paused"
     BRAKED = "braked"
+    CANARIES = "canaries"
     STOPPED = "stopped"
     RESUMED = "resumed"
     OUTAGE = "outage"

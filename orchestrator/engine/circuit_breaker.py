@@ -163,10 +163,14 @@ async def _fault_of_canaries(tx: Transaction, job: JobNumber, brake: BrakeState)
     window = await tx.brakes.canary_window(job, brake.canaries)
     if window is None:
         return None
-    await tx.brakes.release_canaries(job, now=await tx.now())
+    now = await tx.now()
+    await tx.brakes.release_canaries(job, now=now)
     await tx.brakes.look_from(job, await _all_that_ended(tx, job))
     log.info("job.canaries_ended", job=job, canaries=window.ended, errors=window.errors)
-    return canary_reason(window, brake.options) if window.is_bad(brake.options.share) else None
+    if window.is_bad(brake.options.share):
+        return canary_reason(window, brake.options)
+    await tx.samples.mark_canaries(job, (await tx.jobs.tallies([job]))[job], now=now)
+    return None
 
 
 async def _fault_of_all(tx: Transaction, job: JobNumber, brake: BrakeState) -> str | None:

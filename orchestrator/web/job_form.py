@@ -41,6 +41,12 @@ class Chosen:
     conditions: Sequence[tuple[str, str, str]] = ()
 
     @property
+    def is_filled(self) -> bool:
+        """Whether the source that counts names something; a file has to be chosen in the page."""
+        named = {"list": self.list_name, "group": self.group, "pasted": self.pasted, "where": self.conditions}
+        return bool(named.get(self.source))
+
+    @property
     def rows(self) -> list[tuple[str, str, str]]:
         """The rows of conditions that the page shows, with empty ones to fill in."""
         return [*self.conditions, *_EMPTY_ROWS[len(self.conditions) :]]
@@ -116,8 +122,18 @@ def chosen_from(selection: Selection | None) -> Chosen:
     return Chosen("where", conditions=[(each.field, each.operator, each.value) for each in selection.conditions])
 
 
+def chosen_by_address(source: str, selection: Selection) -> Chosen:
+    """The form as a link fills it in: with the selection where there is one, else with the empty source."""
+    if selection != Selection():
+        return chosen_from(selection)
+    # Links to one device say so; its source is the field for names and ids.
+    source = {"device": "pasted"}.get(source, source)
+    return Chosen(source) if source in SOURCES else Chosen()
+
+
 def _chosen(besides: Mapping[str, Any], texts: Mapping[str, Any], *, has_file: bool) -> Chosen:
-    pasted = str(besides.get("pasted", ""))
+    # Browsers send CR LF, and the page that gives the text back would show each CR as a character.
+    pasted = "\n".join(str(besides.get("pasted", "")).splitlines())
     source = besides.get("source")
     if source not in SOURCES:
         source = "pasted" if pasted.strip() and not has_file else "file"

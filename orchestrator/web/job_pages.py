@@ -126,6 +126,14 @@ def job_pages(pages: Pages) -> APIRouter:
             retry=await preview_retry(parts.app, view.job.id, RetryWish(frozenset({TargetStatus(facts["usual"])}))),
         )
 
+    @routes.get("/jobs/{job_id}/changes")
+    async def changes(request: Request, app: TheApp, _: Viewer, job_id: str) -> Response:
+        view = await describe_job(app, job_id)
+        comparison = (await related_runs(app, view))[1]
+        if comparison is None:
+            return RedirectResponse(f"/jobs/{view.job.id}", 303)
+        return pages.show(request, "job_changes.html", job=view.job, comparison=comparison)
+
     _add_targets(routes, pages)
     return routes
 
@@ -222,9 +230,8 @@ async def standing_facts(app: App, view: JobView, display: Display) -> dict[str,
         "events": timeline(
             view,
             await audit_entries_on(app, view.job.id),
-            course.spans,
+            course,
             retries=await jobs_by_id(app, view.retried_by),
-            samples=course.samples,
         ),
         "error_groups": error_groups(view),
         "clock_at": clock_at,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 from orchestrator.domain.access import AuditEntry
 from orchestrator.domain.course import EventKind, Span
@@ -14,6 +15,7 @@ from orchestrator.domain.spans import span
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store.jobs.samples import Sample
 from orchestrator.usecases.jobs.describe_jobs import ErrorView, JobView
+from orchestrator.usecases.jobs.sample_progress import Course
 from orchestrator.web.formatting import standing
 
 MOST = 14
@@ -33,22 +35,22 @@ class TimelineEvent:
 def timeline(
     view: JobView,
     audit: Iterable[AuditEntry],
-    spans: Iterable[Span],
+    course: Course,
     *,
     retries: Iterable[Job] = (),
-    samples: Sequence[Sample] = (),
 ) -> list[TimelineEvent]:
-    """The events of a job, oldest first; of very many the middle is left out.
-
-    `retries` are the jobs that retry it, `samples` how far it was over time and the limit of its lane then.
-    """
+    """The events of a job, oldest first; of very many the middle is left out. `retries` are the jobs that retry it."""
     events = [
         *_from_job(view),
         *_from_audit(audit),
-        *_from_spans(spans),
+        *_from_spans(course.spans),
         *_from_retries(retries),
-        *_from_limits(samples),
+        *_from_limits(course.samples),
+        *_from_refusals(course.refused),
     ]
+    if course.canaries is not None:
+        told = f"{course.canaries.accepted:,} of {course.canaries.settled:,} accepted"
+        events.append(TimelineEvent(course.canaries.at, "Canaries passed", told))
     found = sorted(events, key=lambda event: event.at)
     if len(found) > MOST:
         found = [found[0], *found[-(MOST - 1) :]]
@@ -88,26 +90,31 @@ def _from_retries(retries: Iterable[Job]) -> Iterator[TimelineEvent]:
 
 
 def _from_limits(samples: Sequence[Sample]) -> Iterator[TimelineEvent]:
-    """Where the lane began to call more slowly, and where it was back at the rate of before.
-
-    Sampled every five seconds and more, so short ones are missed; what is told is the largest change between two turns.
-    """
-    full, slow = None, False
-    for sample in samples:
-        limit = sample.per_second
-        if limit is None:
-            continue
-        full = limit if full is None else max(full, limit)
-        if not slow and limit < full * _SLOWED:
-            slow = True
-            yield TimelineEvent(sample.at, "Slowed down", f"to {limit:.1f} a second, of {full:.1f}, after 429 answers")
-        elif slow and limit >= full * _RECOVERED:
-            slow = False
-            yield TimelineEvent(sample.at, "Back at full rate", f"{limit:.1f} a second")
+    """Where the settings gave the lane another limit, as far as a sample saw it."""
+    limits = [(sample.at, sample.per_second) for sample in samples if sample.per_second is not None]
+    for (_, before), (at, limit) in pairwise(limits):
+        if abs(limit - before) > _SAME_LIMIT * before:
+            words = "Limit lowered" if limit < before else "Limit raised"
+            yield TimelineEvent(at, words, f"from {before:.1f} to {limit:.1f} calls a second")
 
 
-_SLOWED, _RECOVERED = 0.9, 0.98
-"""Shares of the highest limit seen: below the first the lane has adapted, from the second on it has recovered."""
+def _from_refusals(refused: Sequence[tuple[datetime, int]]) -> Iterator[TimelineEvent]:
+    """Where Graph made the lane call more slowly: minutes with 429 answers, those close together as one event."""
+    groups: list[list[tuple[datetime, int]]] = []
+    for minute in refused:
+        if not groups or minute[0] - groups[-1][-1][0] > _APART:
+            groups.append([])
+        groups[-1].append(minute)
+    for group in groups:
+        count = sum(answers for _, answers in group)
+        lasted = span((group[-1][0] - group[0][0]).total_seconds() + 60)
+        told = f"after {count:,} answer{'' if count == 1 else 's'} 429 in its lane, within {lasted}"
+        yield TimelineEvent(group[0][0], "Slowed down", told)
+
+
+_SAME_LIMIT = 0.01
+_APART = timedelta(minutes=5)
+"""Minutes with 429 answers that are further apart than this are told apart."""
 
 
 def _by(who: str, reason: str | None) -> str:

@@ -38,7 +38,7 @@ MOST = 100
 """Jobs of one such form; each is a request of its own to the use case."""
 
 Move = Literal["pause", "cancel", "retry"]
-_Jobs = Annotated[list[str], Query(max_length=MOST)]
+_Jobs = Annotated[list[str] | None, Query(max_length=MOST)]
 _MEMORY = 1 << 20
 
 
@@ -59,8 +59,8 @@ def many_routes(pages: Pages) -> APIRouter:
     routes = APIRouter(max_body_size=MOST_OF_A_BODY)
 
     @routes.get("/jobs/many")
-    async def ask(request: Request, parts: Parts, _: Operator, do: Move, job: _Jobs) -> Response:
-        views = await _views(parts.app, job)
+    async def ask(request: Request, parts: Parts, _: Operator, do: Move, job: _Jobs = None) -> Response:
+        views = await _views(parts.app, job or ())
         plans = [await _plan(parts.app, view, do, parts.settings.confirm_above) for view in views]
         count = sum(not plan.objection for plan in plans)
         return pages.show(
@@ -85,7 +85,7 @@ def many_routes(pages: Pages) -> APIRouter:
     ) -> Response:
         await sent_fields(request)
         fields = dict(fields_sent(request))
-        views = await _views(parts.app, job or [])
+        views = await _views(parts.app, job or ())
 
         def refuse_many(action: Action, count: int) -> None:
             if count > asks_above(action, parts.settings.confirm_above):
@@ -119,8 +119,8 @@ def many_routes(pages: Pages) -> APIRouter:
         return answer
 
     @routes.get("/jobs/reports.zip")
-    async def reports(app: TheApp, _: Viewer, job: _Jobs) -> Response:
-        views = await _views(app, job)
+    async def reports(app: TheApp, _: Viewer, job: _Jobs = None) -> Response:
+        views = await _views(app, job or ())
         return StreamingResponse(
             _zipped(app, [view.job.id for view in views]),
             media_type="application/zip",

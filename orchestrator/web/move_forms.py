@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import Priority
 from orchestrator.domain.plain_text import plain_text
 from orchestrator.domain.target import TargetStatus
@@ -70,9 +71,11 @@ def move_routes(pages: Pages) -> APIRouter:
         app: TheApp,
         _: Operator,
         job_id: FullJobId,
-        line: Annotated[list[int], Query(max_length=MOST_SELECTED)],
+        line: Annotated[list[int] | None, Query(max_length=MOST_SELECTED)] = None,
     ) -> Response:
         """Asks about a retry of the selected devices, and says which of them it leaves out."""
+        if not line:
+            raise RequestRejected("Select a device first: none was selected.")
         statuses = frozenset({TargetStatus.FAILED, TargetStatus.UNCERTAIN, TargetStatus.CANCELLED})
         wish = RetryWish(statuses, permanent=False, lines=frozenset(line))
         retry = await preview_retry(app, job_id, wish)

@@ -32,7 +32,7 @@ from orchestrator.usecases.jobs.find_source import find_source
 from orchestrator.usecases.jobs.judge_list import Judgement, judge_list, odd_rows, verdict_of
 from orchestrator.usecases.jobs.submit_job import Preview, submit_job
 from orchestrator.usecases.lists.describe_lists import list_lists
-from orchestrator.web.job_form import CHOICE, SentJob, chosen_from, job_received
+from orchestrator.web.job_form import CHOICE, SentJob, chosen_by_address, chosen_from, job_received
 from orchestrator.web.move_forms import said
 from orchestrator.web.once import ONCE_FIELD, new_once
 from orchestrator.web.pages import Pages, go_to, is_fragment
@@ -62,13 +62,20 @@ def new_job_routes(pages: Pages, max_bytes: int) -> APIRouter:
         parts: Parts,
         visitor: Operator,
         job: Annotated[str, Query(alias="from", max_length=32)] = "",
-        list_name: Annotated[str | None, Query(alias="list", max_length=200)] = None,
-        group: Annotated[str | None, Query(max_length=200)] = None,
+        tenant: Annotated[str, Query(max_length=200)] = "",
+        source: Annotated[str, Query(max_length=20)] = "",
+        list_name: Annotated[str, Query(alias="list", max_length=200)] = "",
+        group: Annotated[str, Query(max_length=200)] = "",
+        device: Annotated[list[str] | None, Query(max_length=20)] = None,
         where: Annotated[list[str] | None, Query(max_length=20)] = None,
     ) -> Response:
         facts = await _form_facts(parts, visitor)
-        named = Selection(conditions=tuple(map(parse_condition, where or ())), list_name=list_name, group=group)
-        chosen = chosen_from(named if where or list_name or group else None)
+        if tenant:
+            facts["usual_tenant"] = parts.app.tenant(tenant).name
+        named = Selection(
+            tuple(device or ()), tuple(map(parse_condition, where or ())), list_name or None, group or None
+        )
+        chosen = chosen_by_address(source, named)
         filled: dict[str, Any] = {"form": None, "has_action": False, "chosen": chosen, "old": None, "is_ready": False}
         if job:
             filled |= await _filled_from(parts, job)

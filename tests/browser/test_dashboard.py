@@ -253,6 +253,7 @@ def test_nothing_stands_in_the_way_of_a_screen_reader_and_nothing_is_cut_off(
         installation.muster.run(*command, stdin=a_list(10, 40).encode())
     admin.look(width=width, height=844, dark=dark)
     found: dict[str, object] = {}
+    selecting = f"/jobs/{job}?sort=line"
 
     for page in (
         "/",
@@ -260,8 +261,14 @@ def test_nothing_stands_in_the_way_of_a_screen_reader_and_nothing_is_cut_off(
         "/display",
         "/devices",
         "/inventory",
+        "/jobs?status=finished-with-failures&action=refreshUserPolicy&from=2026-01-01&who=admin",
         "/jobs/new",
+        "/jobs/new?list=fleet",
+        "/jobs/new?source=group",
+        "/jobs/new?where=name%3DBER-*",
+        "/jobs/new?device=BER-LT-0412",
         f"/jobs/{job}",
+        selecting,
         "/schedules",
         "/schedules/new",
         "/schedules/nightly",
@@ -278,6 +285,9 @@ def test_nothing_stands_in_the_way_of_a_screen_reader_and_nothing_is_cut_off(
         "/nowhere",
     ):
         admin.open(page)
+        if page == selecting:
+            admin.press(lambda: admin.element("//td[@class='pick']//input"))
+            admin.sees("The table stands still")
         admin.run(AXE)
         found[page] = admin.driver.execute_async_script(_AXE_RUN)
         assert admin.run("return document.documentElement.scrollWidth") <= width, page

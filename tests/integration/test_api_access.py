@@ -26,6 +26,7 @@ NEEDED = {
     "POST /api/attention/{item_id}/acknowledge": Role.OPERATOR,
     "GET /api/jobs/events": Role.VIEWER,
     "GET /api/jobs/{job_id}": Role.VIEWER,
+    "GET /api/jobs/{job_id}/comparison": Role.VIEWER,
     "GET /api/jobs/{job_id}/targets": Role.VIEWER,
     "GET /api/jobs/{job_id}/events": Role.VIEWER,
     "GET /api/jobs/{job_id}/report.csv": Role.VIEWER,

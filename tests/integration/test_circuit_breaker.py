@@ -32,6 +32,7 @@ from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.retry_job import retry_job
+from orchestrator.usecases.jobs.sample_progress import course_of
 from tests.support.apps import an_app, device_ids, driven, report_of, submitted, targets_of
 from tests.support.stalls import Stalls
 from tests.support.truth import assert_the_report_is_true
@@ -114,7 +115,10 @@ async def test_canaries_go_first_spread_over_the_list_and_then_the_rest(postgres
         async with open_driver(apps[0], stop), open_driver(apps[1], stop):
             view = await at_rest(apps[0], job)
         report = await report_of(apps[0], job)
+        passed = (await course_of(apps[0], job.id)).canaries
 
+    assert passed is not None
+    assert (passed.accepted, passed.settled) == (8, 12)
     first = [devices.index(call.device) for call in graph.tenant.calls[:12]]
     assert sorted(first) == [25 + 50 * each for each in range(12)]
     assert view.status is JobStatus.FINISHED
@@ -132,7 +136,9 @@ async def test_canaries_that_fare_badly_stop_the_job_and_nobody_else_is_called(s
         graph.behave()
         await resume_job(app, job.id, by=Actor("somebody", "tests"))
         finished = await driven(app, job)
+        passed = (await course_of(app, job.id)).canaries
 
+    assert passed is None
     assert stopped.status is JobStatus.STOPPED
     assert "The canaries" in (stopped.job.reason or "")
     assert called == 20

@@ -16,12 +16,13 @@ from orchestrator.domain.zones import zone_of
 from orchestrator.store.work.row_throttle import RowThrottle
 from orchestrator.throttle.gcra import Refusal
 from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.lists.describe_lists import list_lists
 from orchestrator.usecases.operations.describe_lanes import list_lanes
 from orchestrator.usecases.operations.describe_overview import Overviews
 from orchestrator.usecases.operations.describe_status import describe_status
 from orchestrator.usecases.operations.list_attention import list_attention
 from orchestrator.usecases.operations.measure import measure
-from orchestrator.usecases.schedules.describe_schedules import list_schedules
+from orchestrator.usecases.schedules.describe_schedules import list_schedules, schedule_names
 from tests.support.apps import an_app, submitted
 from tests.support.builders import a_job
 from tests.support.schedules import a_list, a_schedule
@@ -34,12 +35,17 @@ async def list_all_jobs(app: App) -> object:
     return await list_jobs(app, limit=100)
 
 
+async def ask_for_pages(app: App) -> object:
+    """What the pages of jobs and of lists show beside the jobs themselves."""
+    return await Overviews(app).urgent_jobs(), await schedule_names(app), await list_lists(app)
+
+
 async def describe_overview(app: App) -> object:
     return await Overviews(app).describe(zone_of("Europe/Berlin"))
 
 
 @pytest.mark.parametrize(
-    "ask", [list_schedules, list_lanes, list_all_jobs, describe_status, describe_overview, measure]
+    "ask", [list_schedules, list_lanes, list_all_jobs, ask_for_pages, describe_status, describe_overview, measure]
 )
 async def test_a_list_asks_as_much_for_many_as_for_few(
     sqlite_url: str, ask: Callable[[App], Awaitable[object]]
@@ -50,6 +56,7 @@ async def test_a_list_asks_as_much_for_many_as_for_few(
         tenants = dict(app.tenants)
         for end in (2, 12):
             for number in range(len(tenants), end):
+                await a_list(app, name=f"fleet-{number}")
                 name = f"tenant{number}"
                 tenants[name] = replace(app.tenants["default"], name=name, lane=LaneKey(f"global/{name}/app"))
                 await a_job(app.store, lane=tenants[name].lane)

@@ -76,6 +76,7 @@ NEEDED = {
     "GET /jobs/reports.zip": Role.VIEWER,
     "GET /jobs/live": Role.VIEWER,
     "GET /jobs/{job_id}": Role.VIEWER,
+    "GET /jobs/{job_id}/changes": Role.VIEWER,
     "GET /jobs/{job_id}/live": Role.VIEWER,
     "GET /jobs/{job_id}/targets": Role.VIEWER,
     "GET /jobs/{job_id}/selected": Role.OPERATOR,

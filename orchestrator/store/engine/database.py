@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from orchestrator.store.jobs.past_jobs import PastJobs
     from orchestrator.store.jobs.past_outcomes import PastOutcomes
     from orchestrator.store.jobs.reception import Reception
+    from orchestrator.store.jobs.run_failures import RunFailures
     from orchestrator.store.jobs.samples import Samples
     from orchestrator.store.jobs.saved_lists import SavedLists
     from orchestrator.store.jobs.target_lookup import TargetLookup
@@ -92,6 +93,7 @@ _REPOSITORIES = {
     "sessions": "orchestrator.store.access.sessions:Sessions",
     "past_jobs": "orchestrator.store.jobs.past_jobs:PastJobs",
     "past_outcomes": "orchestrator.store.jobs.past_outcomes:PastOutcomes",
+    "run_failures": "orchestrator.store.jobs.run_failures:RunFailures",
     "samples": "orchestrator.store.jobs.samples:Samples",
     "totals": "orchestrator.store.work.totals:Totals",
     "lists": "orchestrator.store.jobs.saved_lists:SavedLists",
@@ -129,6 +131,7 @@ class Transaction:
     sessions: Sessions
     past_jobs: PastJobs
     past_outcomes: PastOutcomes
+    run_failures: RunFailures
     samples: Samples
     totals: Totals
     lists: SavedLists

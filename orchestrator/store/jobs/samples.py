@@ -9,10 +9,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from orchestrator.domain.course import EventKind
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import Tally
 from orchestrator.store.engine.upserts import insert_into
-from orchestrator.store.jobs.job_events import JobEvent, events_of
+from orchestrator.store.jobs.job_events import JobEvent, add_event, events_of
 from orchestrator.store.rows.charts import SampleRow
 
 
@@ -57,6 +58,11 @@ class Samples:
             .order_by(SampleRow.at)
         )
         return [Sample(*row) for row in await self._connection.execute(query)]
+
+    async def mark_canaries(self, number: JobNumber, tally: Tally, *, now: datetime) -> None:
+        """Mark that the canaries of a job went well; the sample of that time says how many they were."""
+        await add_event(self._connection, number, EventKind.CANARIES, now=now)
+        await self.add(now, {number: tally}, {})
 
     async def events_of(self, number: JobNumber) -> list[JobEvent]:
         """The marks of a job, in order."""

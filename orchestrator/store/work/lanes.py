@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from orchestrator.throttle.gcra import LEARNED_FIELDS, OWN_FIELDS, Pace, Throttl
 from orchestrator.throttle.pace_bounds import FAR
 
 _MINUTE = 60
+_MOST_MINUTES = 500
 
 
 class Lanes:
@@ -97,6 +98,18 @@ class Lanes:
         )
         rows = await self._connection.execute(query)
         return {LaneKey(lane): LaneCalls(*map(int, sums)) for lane, *sums in rows}
+
+    async def refused(self, lane: LaneKey, *, since: datetime, until: datetime) -> list[tuple[datetime, int]]:
+        """The first 500 minutes between in which calls of the lane were answered with 429, and how many."""
+        query = (
+            select(LaneMinuteRow.minute, LaneMinuteRow.throttled)
+            .where(LaneMinuteRow.lane == lane, LaneMinuteRow.minute.between(_minute(since), _minute(until)))
+            .where(LaneMinuteRow.throttled > 0)
+            .order_by(LaneMinuteRow.minute)
+            .limit(_MOST_MINUTES)
+        )
+        rows = await self._connection.execute(query)
+        return [(datetime.fromtimestamp(minute * _MINUTE, UTC), count) for minute, count in rows]
 
     async def rates(self, lanes: Collection[LaneKey], *, since: datetime, now: datetime) -> dict[LaneKey, float | None]:
         """Calls a second of each lane in the whole minutes between.

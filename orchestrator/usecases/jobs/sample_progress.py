@@ -80,11 +80,17 @@ class Sampler:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How a job came to where it is, and the spans in which it rested or Graph was out."""
+    """How a job came to where it is, and the spans in which it rested or Graph was out.
+
+    `refused` are the minutes in which calls of its lane were answered with 429, and how many. `canaries` is how the job
+    stood when its canaries had gone well, None where it has none, or they did not.
+    """
 
     samples: tuple[Sample, ...]
     spans: tuple[Span, ...]
     is_at_rest: bool
+    refused: tuple[tuple[datetime, int], ...] = ()
+    canaries: Sample | None = None
 
 
 async def course_of(app: App, job_id: JobId) -> Course:
@@ -95,6 +101,12 @@ async def course_of(app: App, job_id: JobId) -> Course:
         events = [(event.at, event.kind) for event in await tx.samples.events_of(job.number)]
         tally = (await tx.jobs.tallies([job.number]))[job.number]
         now = await tx.now()
+        refused: list[tuple[datetime, int]] = []
+        if job.started_at is not None:
+            minutes = await tx.lanes.refused(job.lane, since=job.started_at, until=job.finished_at or now)
+            refused = [(max(job.started_at, minute), count) for minute, count in minutes]
+    passed = {at for at, kind in events if kind is EventKind.CANARIES}
+    canaries = next((sample for sample in samples if sample.at in passed), None)
     if job.started_at is not None and (not samples or job.started_at < samples[0].at):
         samples.insert(0, Sample(job.started_at, 0, 0))
     ended = job.finished_at if job.status.is_final else now if job.status is JobStatus.RUNNING else None
@@ -107,7 +119,7 @@ async def course_of(app: App, job_id: JobId) -> Course:
         samples.append(Sample(ended, tally.accepted, max(tally.called, samples[-1].settled), limit))
     if job.finished_at is not None:
         events.append((job.finished_at, EventKind.ENDED))
-    return Course(tuple(samples), tuple(spans(events)), job.status.is_at_rest)
+    return Course(tuple(samples), tuple(spans(events)), job.status.is_at_rest, tuple(refused), canaries)
 
 
 def _limit_of(app: App, job: Job) -> float | None:

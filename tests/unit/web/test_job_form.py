@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.domain.conditions import parse_condition
 from orchestrator.domain.selection import Selection, selection_of
-from orchestrator.web.job_form import Chosen, _chosen, _decisions, _lines, _source_of, chosen_from
+from orchestrator.web.job_form import Chosen, _chosen, _decisions, _lines, _source_of, chosen_by_address, chosen_from
 
 WHERE = Selection(conditions=(parse_condition("name=BER-*"), parse_condition("last-contact<30d")))
 ROWS = [("name", "=", "BER-*"), ("last-contact", "<", "30d")]
@@ -71,6 +71,27 @@ def test_decisions_name_lines_and_what_is_none_is_dropped() -> None:
 )
 def test_a_form_is_filled_with_the_source_of_an_old_job(selection: Selection | None, chosen: Chosen) -> None:
     assert chosen_from(selection) == chosen
+
+
+@pytest.mark.parametrize(
+    ("source", "selection", "chosen", "is_filled"),
+    [
+        ("", Selection(), Chosen(), False),
+        ("device", Selection(), Chosen("pasted"), False),
+        ("where", Selection(), Chosen("where"), False),
+        ("nonsense", Selection(), Chosen(), False),
+        ("device", Selection(devices=("BER-1",)), Chosen("pasted", pasted="BER-1"), True),
+        ("file", Selection(list_name="fleet"), Chosen("list", list_name="fleet"), True),
+        ("", WHERE, Chosen("where", conditions=ROWS), True),
+    ],
+)
+def test_a_link_fills_the_form_in_with_what_it_names(
+    source: str, selection: Selection, chosen: Chosen, *, is_filled: bool
+) -> None:
+    found = chosen_by_address(source, selection)
+
+    assert found == chosen
+    assert found.is_filled is is_filled
 
 
 @pytest.mark.parametrize("selection", [Selection(group="Kiosk and more"), WHERE, Selection(devices=("BER-1", "BER-2"))])

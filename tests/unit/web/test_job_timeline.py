@@ -9,10 +9,12 @@ from orchestrator.domain.access import AuditEntry
 from orchestrator.domain.course import EventKind, Span
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.store.jobs.samples import Sample
+from orchestrator.usecases.jobs.sample_progress import Course
 from orchestrator.web.job_timeline import MOST, timeline, verdict
 from tests.unit.web.test_job_groups import a_view
 
 BEGIN = datetime(2026, 12, 1, 11, 0, tzinfo=UTC)
+AT_ONCE = Course((), (), is_at_rest=False)
 
 
 def an_entry(minutes: int, what: str) -> AuditEntry:
@@ -23,7 +25,7 @@ def test_the_events_of_a_job_stand_in_one_numbered_line() -> None:
     outage = Span(EventKind.OUTAGE, BEGIN + timedelta(minutes=3), BEGIN + timedelta(minutes=4))
     audit = [an_entry(0, "job.submitted"), an_entry(1, "job.paused"), an_entry(2, "job.resumed")]
 
-    events = timeline(a_view("a", 1), audit, [outage])
+    events = timeline(a_view("a", 1), audit, Course((), (outage,), is_at_rest=False))
 
     assert [event.title for event in events] == [
         "Submitted",
@@ -38,21 +40,36 @@ def test_the_events_of_a_job_stand_in_one_numbered_line() -> None:
     assert events[5].detail == "for 1 min 00 s"
 
 
-def test_a_retry_and_a_slower_lane_are_told_with_their_numbers() -> None:
-    limits = (None, 10.0, 10.0, 9.5, 5.0, 4.0, 8.0, 9.9, 10.0)
-    samples = [Sample(BEGIN + timedelta(seconds=5 * place), 0, 0, limit) for place, limit in enumerate(limits)]
+def test_a_limit_that_the_settings_changed_is_told_without_a_word_of_429() -> None:
+    limits = (None, 10.0, 10.0, 5.0, 5.0, 10.0)
+    samples = tuple(Sample(BEGIN + timedelta(seconds=5 * place), 0, 0, limit) for place, limit in enumerate(limits))
     retry = replace(a_view("b", 0.5).job, submit_reason="again")
 
-    events = timeline(a_view("a", 1), [], [], retries=[retry], samples=samples)
+    events = timeline(a_view("a", 1), [], Course(samples, (), is_at_rest=False), retries=[retry])
 
     told = {event.title: event.detail for event in events}
-    assert told["Slowed down"] == "to 5.0 a second, of 10.0, after 429 answers"
-    assert told["Back at full rate"] == "9.9 a second"
+    assert told["Limit lowered"] == "from 10.0 to 5.0 calls a second"
+    assert told["Limit raised"] == "from 5.0 to 10.0 calls a second"
+    assert "Slowed down" not in told
     assert told["Retried"].endswith(": again, as job b")
 
 
+def test_answers_429_and_canaries_that_passed_are_told_with_their_numbers() -> None:
+    minutes = {10: 3, 11: 1, 14: 2, 40: 1}
+    refused = tuple((BEGIN + timedelta(minutes=minute), count) for minute, count in minutes.items())
+    passed = Sample(BEGIN + timedelta(minutes=9), 48, 50)
+
+    events = timeline(a_view("a", 1), [], Course((passed,), (), is_at_rest=False, refused=refused, canaries=passed))
+
+    assert [(event.title, event.detail) for event in events if event.detail and event.at > BEGIN] == [
+        ("Canaries passed", "48 of 50 accepted"),
+        ("Slowed down", "after 6 answers 429 in its lane, within 5 min 00 s"),
+        ("Slowed down", "after 1 answer 429 in its lane, within 1 min 00 s"),
+    ]
+
+
 def test_of_very_many_events_the_first_and_the_last_are_told() -> None:
-    events = timeline(a_view("a", 1), [an_entry(minute, "job.paused") for minute in range(1, 50)], [])
+    events = timeline(a_view("a", 1), [an_entry(minute, "job.paused") for minute in range(1, 50)], AT_ONCE)
 
     assert len(events) == MOST
     assert events[0].title == "Submitted"
