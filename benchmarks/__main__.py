@@ -23,6 +23,7 @@ from benchmarks import (
     lanes,
     large,
     memory,
+    pages,
     picture,
     pruning,
     reading,
@@ -49,12 +50,14 @@ SECTIONS: dict[str, Callable[[Path, int], Section]] = {
     "memory": memory.measure,
     "pruning": pruning.measure,
     "start": start.measure,
+    "pages": pages.measure,
     "web": web.measure,
 }
 
 FULL: dict[str, Callable[[Path, int], Section]] = {
     "inventory": partial(inventory.measure, size=inventory.FULL),
     "history": partial(device_history.measure, size=device_history.FULL),
+    "pages": partial(pages.measure, targets=pages.FULL),
 }
 """Sections that are measured with fewer devices unless `--full` is given."""
 
@@ -64,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured; the median counts")
-    parser.add_argument("--full", action="store_true", help=f"{' and '.join(FULL)} at full size: minutes more")
+    parser.add_argument("--full", action="store_true", help=f"{', '.join(FULL)} at full size: minutes more")
     options = parser.parse_args()
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"there is no section {', '.join(sorted(unknown))}")

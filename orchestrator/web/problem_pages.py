@@ -146,13 +146,15 @@ class _Problems:
 
 
 def _page_of(request: Request) -> str:
-    """The page that somebody looks at, and not the part of it that asked."""
+    """The page that somebody looks at, and not the part of it that asked, nor the address that its form is sent to."""
     if is_fragment(request):
         page = urlsplit(request.headers.get("hx-current-url", ""))
-        path, asked = page.path or "/", page.query
+    elif request.method == "GET":
+        page = urlsplit(str(request.url))
     else:
-        path, asked = (request.url.path, request.url.query) if request.method == "GET" else ("/", "")
-    return f"{path}?{asked}" if asked else path
+        page = urlsplit(request.headers.get("referer", ""))
+    path = page.path or "/"
+    return f"{path}?{page.query}" if page.query else path
 
 
 async def _sign_in_again(request: Request, _: SignInTooOld) -> Response:

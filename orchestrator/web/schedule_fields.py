@@ -136,21 +136,34 @@ class Choices(BaseModel):
     timezone: Written = "UTC"
     frequency: Frequency = "day"
     days: tuple[int, ...] = ()
-    month_day: int = 1
+    month_day: Annotated[int, BeforeValidator(lambda given: given or 0)] = 1
     clock: Written = "02:00"
 
-    @model_validator(mode="after")
-    def _as_expression(self) -> Self:
+    @property
+    def recurrence(self) -> dict[str, str]:
+        """Returns `kind` and `when` without the kind `days`; ScheduleInvalid says which choice is missing or wrong."""
         if self.kind == "days":
-            self.when = ChosenTimes(self.frequency, self.days, self.month_day, self.clock).expression
-            self.kind = "cron"
-        return self
+            times = ChosenTimes(self.frequency, self.days, self.month_day, self.clock)
+            return {"kind": "cron", "when": times.expression}
+        return {"kind": self.kind, "when": self.when}
+
+
+class ChangedChoices(Choices):
+    """The choices in the form of a changed schedule, and the values of the form when it was shown."""
+
+    was: str = Field(default="", max_length=20_000)
 
 
 class NewFields(Choices, ScheduleFields):
     """The same beside the choices, and the lists as the form showed them."""
 
     lists: str = Field(default="", max_length=200_000)
+
+    @model_validator(mode="after")
+    def _as_expression(self) -> Self:
+        for name, value in self.recurrence.items():
+            setattr(self, name, value)
+        return self
 
     @property
     def shown_list(self) -> Facts | None:

@@ -51,6 +51,7 @@ from orchestrator.web.move_forms import said
 from orchestrator.web.once import Once, new_once
 from orchestrator.web.pages import Pages, go_to
 from orchestrator.web.schedule_fields import (
+    ChangedChoices,
     ChangedFields,
     Choices,
     NewFields,
@@ -206,27 +207,36 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
 
 def _add_occurrences(routes: APIRouter, pages: Pages) -> None:
     def show(request: Request, recurrence: Callable[[datetime], Recurrence], now: datetime) -> Response:
+        found, wanted, problem = [], None, None
         try:
             wanted = recurrence(now)
             found = preview_recurrence(wanted, after=now, count=10)
-        except RequestRejected as problem:
-            return pages.show(request, "occurrences.html", occurrences=[], problem=str(problem), recurrence=None)
-        return pages.show(request, "occurrences.html", occurrences=found, problem=None, recurrence=wanted)
+        except RequestRejected as rejected:
+            problem = str(rejected)
+        facts = {"occurrences": found, "recurrence": wanted, "problem": problem, "reader": None}
+        return pages.show(request, "occurrences.html", **facts)
 
     @routes.post("/occurrences")
     async def occurrences(request: Request, app: TheApp, _: Operator, chosen: Annotated[Choices, Form()]) -> Response:
-        given = {each: chosen.when if each == chosen.kind else None for each in ("cron", "every", "at")}
-        return show(request, lambda now: recurrence_of(**given, timezone=chosen.timezone, now=now), app.clock.now())
+        def recurrence(now: datetime) -> Recurrence:
+            wanted = chosen.recurrence
+            given = {each: wanted["when"] if each == wanted["kind"] else None for each in ("cron", "every", "at")}
+            return recurrence_of(**given, timezone=chosen.timezone, now=now)
+
+        return show(request, recurrence, app.clock.now())
 
     @routes.post("/{name}/occurrences")
     async def changed_occurrences(
-        *, request: Request, app: TheApp, _: Operator, name: str, fields: Annotated[ChangedFields, Form()]
+        *, request: Request, app: TheApp, _: Operator, name: str, chosen: Annotated[ChangedChoices, Form()]
     ) -> Response:
         schedule = (await describe_schedule(app, name)).schedule
-        was = fields_from(fields.was)
-        recurrence = {"kind": fields.kind, "when": fields.when, "timezone": fields.timezone}
-        change = change_between(was, was.model_copy(update=recurrence))
-        return show(request, lambda now: changed(schedule, change, now=now).recurrence, app.clock.now())
+        was = fields_from(chosen.was)
+
+        def recurrence(now: datetime) -> Recurrence:
+            wanted = was.model_copy(update={**chosen.recurrence, "timezone": chosen.timezone})
+            return changed(schedule, change_between(was, wanted), now=now).recurrence
+
+        return show(request, recurrence, app.clock.now())
 
 
 def _add_moves(routes: APIRouter) -> None:

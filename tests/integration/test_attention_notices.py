@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from orchestrator.app import App, Messenger
+from orchestrator.domain.attention import CredentialFacts
 from orchestrator.domain.notice import Channel, ChannelKind, Event
+from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls
 from orchestrator.usecases.operations.tell_of_attention import AttentionTeller
 from orchestrator.usecases.operations.try_channel import list_notices
 from tests.support.actors import SOMEBODY
-from tests.support.apps import an_app, submitted
+from tests.support.apps import an_app, device_ids, submitted
 from tests.support.clock import ManualClock
 
 pytestmark = pytest.mark.enable_socket
@@ -60,3 +64,36 @@ async def test_a_missing_worker_is_told_once_at_the_second_look(app: App, clock:
         await teller(app)
 
     assert (before, await told(app)) == ([], [("ops", Event.NO_WORKER)])
+
+
+async def test_a_secret_that_ends_is_told_once_a_fortnight_before_and_once_when_it_is_urgent(
+    app: App, clock: ManualClock
+) -> None:
+    ends = CredentialFacts("default", "client secret", clock.now() + timedelta(days=20))
+    known = replace(app, credential_ends=lambda: [ends])
+    teller, counts = AttentionTeller(), []
+    for days in (0, 7, 1, 9, 2):
+        clock.advance(days=days)
+        await teller(known)
+        counts.append(len(await told(app)))
+
+    # 20, 13, 12, 3 and 1 day before the end.
+    assert counts == [0, 1, 1, 2, 2]
+    assert {*await told(app)} == {("ops", Event.CREDENTIAL)}
+
+
+async def test_an_inventory_above_its_age_is_told_once_and_anew_after_the_next_one(
+    app: App, clock: ManualClock
+) -> None:
+    rows = f"Device ID,Device name,Managed by,OS\n{device_ids(1)[0]},BER-1,Co-managed,Windows\n"
+    teller, counts = AttentionTeller(), []
+    for _ in range(2):
+        source = InventorySource(io.BytesIO(rows.encode()), "devices.csv")
+        await import_inventory(app, "default", [source], by=SOMEBODY, reason=None, max_bytes=1_000_000)
+        for days in (6, 2, 1):
+            clock.advance(days=days)
+            await teller(app)
+            counts.append(len(await told(app)))
+
+    assert counts == [0, 1, 1, 1, 2, 2]
+    assert {*await told(app)} == {("ops", Event.INVENTORY)}

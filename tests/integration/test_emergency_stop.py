@@ -34,7 +34,7 @@ from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, submitted
 from tests.support.clock import ManualClock
 from tests.support.schedules import a_list, a_schedule, history_of
-from tests.support.web import a_service, some_settings
+from tests.support.web import a_service, a_visitor, some_settings
 
 pytestmark = pytest.mark.enable_socket
 
@@ -216,6 +216,25 @@ async def test_the_api_sets_it_shows_it_and_lifts_it(sqlite_url: str) -> None:
     assert (item["tenant"], item["reason"], item["stoppedBy"]) == (None, "Wrong list.", "key:operator")
     assert refused.status_code == 403
     assert lifted.json() == before
+
+
+async def test_the_api_and_the_page_count_the_jobs_devices_and_schedules_that_it_holds_up(sqlite_url: str) -> None:
+    async with a_service(some_settings(sqlite_url)) as service, a_visitor(service, Role.VIEWER) as viewer:
+        app = service.served.app
+        jobs = [await submitted(app, devices) for devices in (3, 4)]
+        await a_list(app)
+        await a_schedule(app)
+        await stop_calls(app, tenant="default", reason="Wrong list.", by=SOMEBODY)
+        async with service.client(Role.VIEWER) as client:
+            (item,) = (await client.get("/api/halt")).json()["items"]
+        page = (await viewer.get("/halt")).text
+
+    assert (item["jobs"], item["devices"], item["schedules"]) == (2, 7, 1)
+    assert {*item["jobIds"]} == {job.id for job in jobs}
+    assert item["scheduleNames"] == ["nightly"]
+    assert "It holds up 2 jobs, 7 devices waiting, and 1 schedule." in page
+    assert all(f'href="/jobs/{job.id}"' in page for job in jobs)
+    assert 'href="/schedules/nightly"' in page
 
 
 async def test_every_page_shows_it_and_plain_forms_set_and_lift_it(sqlite_url: str) -> None:

@@ -230,6 +230,35 @@ async def test_several_jobs_are_steered_after_one_page_that_says_what_happens_to
     assert nothing.status_code == 422
 
 
+async def test_the_first_page_is_light_with_everything_that_it_loads(service: Service) -> None:
+    app = service.served.app
+    await a_list(app)
+    for number in range(12):
+        await submitted(app, 3, name=f"Refresh of office {number}")
+        await a_schedule(app, f"nightly-{number}", recurrence=Cron("0 * * * *", "Europe/Berlin"))
+    async with a_visitor(service, Role.ADMIN) as client:
+        page = await client.get("/")
+        files = {unescape(each) for each in re.findall(r'(?:href|src)="(/static/[^"#]+)', page.text)}
+        loaded = {each: len((await client.get(each)).content) for each in files}
+
+    assert {"muster.js", "htmx.min.js", "icons.svg", "tokens.css"} <= {
+        each.rpartition("/")[2].partition("?")[0] for each in files
+    }
+    # Before compression; over the network it is a third of that.
+    assert len(page.content) + sum(loaded.values()) < 150_000, (len(page.content), loaded)
+
+
+async def test_a_schedule_shows_its_next_runs_by_the_readers_clock(service: Service) -> None:
+    await a_list(service.served.app)
+    await a_schedule(service.served.app, recurrence=Cron("0 2 * * *", "UTC"))
+    async with a_visitor(service, Role.VIEWER) as client:
+        client.cookies.set("muster-zone", "Asia%2FTokyo")
+        page = (await client.get("/schedules/nightly")).text
+
+    runs = page.partition('<ol class="moments">')[2].partition("</ol>")[0]
+    assert (runs.count(", 11:00<"), runs.count("02:00 in UTC")) == (10, 10)
+
+
 async def test_a_reader_chooses_theme_rows_and_clock_and_is_led_back(service: Service) -> None:
     async with a_visitor(service, Role.VIEWER) as client:
         token = await csrf_of(client)
@@ -311,9 +340,13 @@ async def test_whoever_is_signed_out_is_led_from_a_live_page_to_the_door_and_bac
         elsewhere = await nobody.get(
             "/jobs", headers={**looked_at, "HX-Current-URL": "https://evil.example//evil.example"}
         )
+        form = await nobody.post(
+            "/schedules/nightly/pause", headers={"Referer": f"{service.url}/schedules/nightly?at=1"}
+        )
 
     assert events.headers["content-type"].startswith("text/event-stream")
     assert "event: leave" in events.text
+    assert form.headers["location"] == "/sign-in?to=%2Fschedules%2Fnightly%3Fat%3D1"
     assert page.headers["location"] == "/sign-in?to=%2Fjobs%3Fsearch%3Dberlin"
     assert part.headers["hx-redirect"] == "/sign-in?to=%2Fjobs%2Fabc%3Fx%3D1"
     # Where it leads is looked at when somebody comes back with it: never to another site.
@@ -867,6 +900,12 @@ async def test_a_schedule_is_added_for_conditions_on_days_that_were_chosen(servi
         added = await client.post("/schedules", data={**token, **fields, **chosen})
         form = (await client.get("/schedules/berlin/change")).text
         missing = await client.post("/schedules", data={**token, **fields, **chosen, "name": "none", "where": ""})
+        dayless = {**token, "kind": "days", "frequency": "week", "month_day": ""}
+        was = fields_of((await describe_schedule(app, "berlin")).schedule).model_dump_json()
+        untold = [
+            await client.post("/schedules/occurrences", data=dayless),
+            await client.post("/schedules/berlin/occurrences", data={**dayless, "was": was}),
+        ]
 
     assert "Every Monday and Wednesday at 03:15" in preview.text
     assert "<code>15 3 * * 1,3</code>" in preview.text
@@ -878,6 +917,9 @@ async def test_a_schedule_is_added_for_conditions_on_days_that_were_chosen(servi
     assert '<option value="week" selected>' in form
     assert "name=BER-*</textarea>" in form
     assert "at least one condition" in missing.text
+    assert [(each.status_code, "Choose at least one day of the week." in each.text) for each in untold] == [
+        (200, True)
+    ] * 2
 
 
 async def test_a_blackout_is_added_changed_and_removed_on_its_page(service: Service) -> None:

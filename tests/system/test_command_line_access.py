@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.apps import devices_csv
 from tests.support.command_line import CommandLine, Running, embedded
 from tests.support.services import free_port
 from tests.support.waiting import PATIENCE, is_ready, until
@@ -47,6 +48,17 @@ def test_keys_are_made_listed_and_revoked_and_all_of_it_is_written_down(muster: 
         ("key.revoked", "lost", "command line"),
         ("key.created", None, "command line"),
     ]
+
+
+def test_an_emergency_stop_is_shown_with_the_jobs_and_devices_that_it_holds_up(muster: CommandLine) -> None:
+    options = ("--action", "refreshUserPolicy", "--yes", "-o", "json")
+    job = muster.run("submit", "-", *options, stdin=devices_csv(3)).json
+    none = muster.run("halt", "--show")
+    muster.run("halt", "--reason", "Wrong list.")
+    (shown,) = muster.run("halt", "--show", "-o", "json").json
+
+    assert none.out == "No emergency stop is in force.\n"
+    assert (shown["jobs"], shown["devices"], shown["schedules"], shown["jobIds"]) == (1, 3, 0, [job["id"]])
 
 
 def test_an_embedded_service_prints_a_link_that_signs_in_once(muster: CommandLine) -> None:

@@ -61,6 +61,9 @@
     showClock();
     // An address such as /jobs/ID#retry opens that dialog; without scripts it leads to the form on the page.
     if (/^#[a-z-]+$/.test(location.hash)) document.querySelector(`[data-opens="${location.hash.slice(1)}"]`)?.click();
+    // The hash of the page that somebody is led back to is known to the browser alone.
+    const back = document.querySelector(".door input[name=to]");
+    if (back && !back.value.includes("#")) back.value += location.hash;
     // A schedule follows the wall clock of whoever adds it, unless they say otherwise.
     const zone = document.querySelector("[data-zones]");
     if (zone) {
@@ -287,6 +290,22 @@
   const lost = () => document.getElementById("connection");
   document.addEventListener("htmx:sseError", () => { if (lost()) lost().hidden = false; });
   document.addEventListener("htmx:sseOpen", () => { if (lost()) lost().hidden = true; });
+
+  // A request of a part of the page that was not answered is said, and sent again when the reader wants it.
+  const unanswered = () => document.getElementById("unanswered");
+  let again = null;
+  function missed(event) {
+    const { elt, requestConfig: asked, xhr } = event.detail;
+    // A form with a verdict says so itself; a refusal has words of its own.
+    if (!unanswered() || elt.closest("form[data-judged]") || (xhr.status && xhr.status < 500)) return;
+    again = () => htmx.ajax(asked.verb, asked.path, { source: elt, target: event.detail.target });
+    unanswered().hidden = false;
+  }
+  for (const kind of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) document.addEventListener(kind, missed);
+  document.addEventListener("htmx:beforeOnLoad", (event) => { if (unanswered() && event.detail.xhr.status < 500) unanswered().hidden = true; });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("#unanswered button") && again) { unanswered().hidden = true; again(); }
+  });
 
   // The device list: chosen or dropped anywhere on the zone.
   function ready(form) {
