@@ -20,6 +20,7 @@ from orchestrator.usecases.schedules.change_blackouts import (
     remove_blackout,
 )
 from orchestrator.usecases.schedules.describe_schedules import list_schedules
+from orchestrator.web.display import display_of
 from orchestrator.web.pages import Pages
 from orchestrator.web.schedule_fields import Written
 from orchestrator.web.session import Operator, Viewer
@@ -52,7 +53,7 @@ def blackout_pages(pages: Pages) -> APIRouter:
             request,
             "blackouts.html",
             views=[(view, *_as_written(view.blackout)) for view in found],
-            today=app.clock.now().date(),
+            today=app.clock.now().astimezone(display_of(request).clock).date(),
             tenants=sorted(app.tenants),
             schedules=[view.schedule.name for view in await list_schedules(app)],
             is_over=lambda view: _is_over(view, app.clock.now()),

@@ -213,8 +213,9 @@ def _add_occurrences(routes: APIRouter, pages: Pages) -> None:
             found = preview_recurrence(wanted, after=now, count=10)
         except RequestRejected as rejected:
             problem = str(rejected)
-        facts = {"occurrences": found, "recurrence": wanted, "problem": problem, "reader": None}
-        return pages.show(request, "occurrences.html", **facts)
+        return pages.show(
+            request, "occurrences.html", occurrences=found, recurrence=wanted, problem=problem, reader=None
+        )
 
     @routes.post("/occurrences")
     async def occurrences(request: Request, app: TheApp, _: Operator, chosen: Annotated[Choices, Form()]) -> Response:

@@ -235,7 +235,7 @@ async def test_the_first_page_is_light_with_everything_that_it_loads(service: Se
     await a_list(app)
     for number in range(12):
         await submitted(app, 3, name=f"Refresh of office {number}")
-        await a_schedule(app, f"nightly-{number}", recurrence=Cron("0 * * * *", "Europe/Berlin"))
+        await a_schedule(app, f"nightly-{number}")
     async with a_visitor(service, Role.ADMIN) as client:
         page = await client.get("/")
         files = {unescape(each) for each in re.findall(r'(?:href|src)="(/static/[^"#]+)', page.text)}

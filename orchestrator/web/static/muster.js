@@ -19,7 +19,7 @@
   document.cookie = `muster-zone=${encodeURIComponent(browserZone)}; path=/; max-age=31536000; samesite=lax`;
 
   function kindOf(moment, now) {
-    if (formats.day.format(moment) === formats.day.format(now)) return "clock";
+    if (formats.day.format(moment) === formats.day.format(now)) return moment % 60000 ? "clock" : "minute";
     const days = Math.abs(moment - now) / 86400000;
     return days < 6 ? "week" : days < 300 ? "year" : "older";
   }
@@ -67,7 +67,8 @@
     // A schedule follows the wall clock of whoever adds it, unless they say otherwise.
     const zone = document.querySelector("[data-zones]");
     if (zone) {
-      if ("here" in zone.dataset) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+      // The runs that are shown beside the form were asked for with the zone that stood there before.
+      if ("here" in zone.dataset) { zone.value = browserZone; zone.dispatchEvent(new Event("change", { bubbles: true })); }
       const known = ["UTC", ...(Intl.supportedValuesOf ? Intl.supportedValuesOf("timeZone") : [])];
       zone.list.replaceChildren(...known.map((name) => new Option(name, name)));
     }
