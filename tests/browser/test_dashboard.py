@@ -286,7 +286,10 @@ def test_nothing_stands_in_the_way_of_a_screen_reader_and_nothing_is_cut_off(
     ):
         admin.open(page)
         if page == selecting:
-            admin.press(lambda: admin.element("//td[@class='pick']//input"))
+            # Scrolled clear of the tabs at the bottom of a phone, as a person would.
+            box = admin.element("//td[@class='pick']//input")
+            admin.run("arguments[0].scrollIntoView({block: 'center'})", box)
+            box.click()
             admin.sees("The table stands still")
         admin.run(AXE)
         found[page] = admin.driver.execute_async_script(_AXE_RUN)

@@ -114,9 +114,11 @@ class Browser:
         return self._until(lambda: next(each for each in fields() if each.is_displayed()), label)
 
     def choice(self, text: str) -> WebElement:
-        """A box or a radio button beside this text."""
+        """A box or a radio button beside this text, scrolled clear of the bars at the edges of the window."""
         path = f"//label[starts-with(normalize-space(), {_quoted(text)})]//input"
-        return self._until(lambda: next(each for each in self._all(path) if each.is_enabled()), text)
+        found = self._until(lambda: next(each for each in self._all(path) if each.is_enabled()), text)
+        self.run("arguments[0].scrollIntoView({block: 'center'})", found)
+        return found
 
     def sees(self, text: str) -> None:
         """Wait until this can be read."""
