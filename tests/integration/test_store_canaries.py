@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from orchestrator.domain.batch import Claim
 from orchestrator.domain.job import Job
@@ -58,8 +58,19 @@ async def test_a_canary_that_waits_for_another_attempt_is_found_when_it_is_due(s
     early = [await claimed(store, job, NOW) for _ in range(3)]
     async with store.reading() as tx:
         is_due = await tx.fair_queue.due(worker=ALICE, now=NOW)
-    claim = await claimed(store, job, later)
+    claims = [await claimed(store, job, later) for _ in range(2)]
 
     assert (early, is_due) == ([None] * 3, [])
-    assert claim is not None
-    assert [target.line for target in claim.targets] == [31]
+    # The first one puts the others off again.
+    assert [claim and [target.line for target in claim.targets] for claim in claims] == [None, [31]]
+
+
+async def test_a_claim_that_saw_canaries_puts_the_others_off_for_no_longer_than_a_lease(store: Store) -> None:
+    """Another process may have released the canaries while it looked: the rest would wait for all that time."""
+    job = await a_job_with_a_canary(store, 30)
+
+    assert await claimed(store, job, NOW) is None
+
+    async with store.reading() as tx:
+        latest = select(func.max(BatchRow.due_at)).where(BatchRow.job_number == job.number)
+        assert (await tx.connection.execute(latest)).scalar_one() == NOW + LEASE

@@ -44,7 +44,7 @@ from orchestrator.store.engine.times import UtcDateTime, first_of
 from orchestrator.store.jobs.job_locks import lock_jobs
 from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
 from orchestrator.store.rows.mapping import AnyRow
-from orchestrator.store.work.brakes import FIRST_LOOK_WITHIN, Brakes
+from orchestrator.store.work.brakes import Brakes
 from orchestrator.store.work.emergency_stops import not_stopped
 from orchestrator.store.work.many_claims import NOTHING, TARGET, Lines, ManyClaims, flying_of
 
@@ -96,10 +96,10 @@ class Batches:
         is_ours = batch.holder == worker
         if not targets and not is_ours:
             # Its due time was too early, or canaries go first and none of them waits in it: it would be found again
-            # and again.
+            # and again. Not for longer than a lease: another process may have released the canaries just now.
             if job.canaries is not None and rest_due_at is None:
                 lines = kept_canaries(job.canaries) or ()
-                await Brakes(self._connection).put_off_others(number, lines, until=now + FIRST_LOOK_WITHIN)
+                await Brakes(self._connection).put_off_others(number, lines, until=now + lease)
                 return None
             moved = {**_key(batch), "due_at": rest_due_at or now + lease}
             await self._connection.execute(_move_batch(), moved)
