@@ -67,7 +67,7 @@ async def test_a_job_is_started_from_each_source(
     await a_list(service.served.app, 2)
     async with a_visitor(service, Role.OPERATOR) as client:
         page = await client.get(f"/jobs/new{address}")
-        fields = sent_by(page.text, "/jobs/new") | filled
+        fields = sent_by(page.text, "/jobs/new") | {name: [*values] for name, values in filled.items()}
         file = devices_csv(2) if fields["source"] == ["file"] else b""
         unchosen = await upload(client, "/jobs/new/verdict", fields, file)
         chosen = sent_by(unchosen.text, "/jobs/new") | {"action": ["refreshUserPolicy"]}
