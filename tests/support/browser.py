@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+    TimeoutException,
+)
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -125,10 +130,13 @@ class Browser:
         self._until(lambda: self.text().index(text) + 1, text)
 
     def press(self, find: Callable[[], WebElement]) -> None:
-        """Click what may be made anew at any moment."""
+        """Click an element that an answer from the server may replace, or move below a bar, at any time."""
 
         def click() -> bool:
-            find().click()
+            try:
+                find().click()
+            except ElementClickInterceptedException:
+                return False
             return True
 
         self._until(click, "something to press")

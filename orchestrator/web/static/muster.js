@@ -1,8 +1,8 @@
-// What the pages do by themselves beyond htmx: times in the reader's zone, dialogs, copying, the drop zone.
+// Beyond htmx: times in the reader's zone, dialogs, copying, the drop zone.
 "use strict";
 
 (() => {
-  // The reader's clock: the zone that was chosen, else the browser's own.
+  // The reader's zone: chosen, else the browser's.
   const chosenZone = document.documentElement.dataset.zone || undefined;
   const browserZone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
   const format = (parts) => new Intl.DateTimeFormat("en-GB", { ...parts, timeZone: chosenZone, hourCycle: "h23" });
@@ -15,7 +15,7 @@
     minute: format(time),
     day: format({ year: "numeric", month: "2-digit", day: "2-digit" }),
   };
-  // The server draws time axes, and learns the zone from here.
+  // The server draws time axes in this zone.
   document.cookie = `muster-zone=${encodeURIComponent(browserZone)}; path=/; max-age=31536000; samesite=lax`;
 
   function kindOf(moment, now) {
@@ -39,7 +39,7 @@
   }
   setInterval(showClock, 10000);
 
-  // "/" leads to the search, as it does on other pages that admins use.
+  // "/" focuses the search.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog[open]")) return;
     const find = document.querySelector("[data-find]");
@@ -59,28 +59,28 @@
   document.addEventListener("DOMContentLoaded", () => {
     settled(document);
     showClock();
-    // An address such as /jobs/ID#retry opens that dialog; without scripts it leads to the form on the page.
+    // /jobs/ID#retry opens that dialog.
     if (/^#[a-z-]+$/.test(location.hash)) document.querySelector(`[data-opens="${location.hash.slice(1)}"]`)?.click();
-    // The hash of the page that somebody is led back to is known to the browser alone.
+    // Only the browser knows the hash of the page to return to.
     const back = document.querySelector(".door input[name=to]");
     if (back && !back.value.includes("#")) back.value += location.hash;
-    // A schedule follows the wall clock of whoever adds it, unless they say otherwise.
+    // A new schedule starts with the zone of its reader.
     const zone = document.querySelector("[data-zones]");
     if (zone) {
-      // The runs that are shown beside the form were asked for with the zone that stood there before.
+      // The shown runs are those of the old zone.
       if ("here" in zone.dataset) { zone.value = browserZone; zone.dispatchEvent(new Event("change", { bubbles: true })); }
       const known = ["UTC", ...(Intl.supportedValuesOf ? Intl.supportedValuesOf("timeZone") : [])];
       zone.list.replaceChildren(...known.map((name) => new Option(name, name)));
     }
   });
-  // A page that the browser kept as it was, and shows again on the way back, has forms whose keys were used.
+  // The forms of a page from the back-forward cache hold used keys.
   window.addEventListener("pageshow", (event) => {
     if (event.persisted && !document.querySelector("form[data-judged]")) location.reload();
   });
   document.addEventListener("htmx:afterSettle", (event) => settled(event.target.isConnected ? event.target : document));
   document.addEventListener("htmx:sseMessage", () => settled(document));
 
-  // Dialogs: opened by whatever names them; the browser itself closes them, traps the focus and gives it back.
+  // The browser closes dialogs, traps the focus and returns it.
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-opens]");
     if (opener) {
@@ -106,8 +106,8 @@
     if (copier) copy(copier);
   });
 
-  // What is confirmed is what was judged: with the first change the old verdict goes, with its button and the number that
-  // was typed for it, and an answer that is still on its way to the old question is not shown. `judge` asks anew.
+  // A confirmation holds for the judged form: a change removes the verdict, its button and the typed number, drops late
+  // answers, and asks again.
   const changes = new WeakMap();
   const asked = new WeakMap();
   const timers = new WeakMap();
@@ -123,8 +123,7 @@
     changes.set(form, (changes.get(form) || 0) + 1);
     htmx.trigger(form, "htmx:abort");
     const verdict = form.querySelector(form.dataset.judged);
-    // Decisions about bad rows stand in the verdict: they go with the next question, but those about single rows not with
-    // another list.
+    // Decisions about bad rows stand in the verdict and go with the next question; those about single rows end with the list.
     if (!by || !verdict.contains(by)) {
       const isOtherList = by && by.closest("section")?.contains(verdict);
       const decided = [...verdict.querySelectorAll("input:checked, input[data-decided]")]
@@ -152,7 +151,7 @@
     const before = asked.get(event.detail.xhr);
     if (form && before !== undefined && before !== (changes.get(form) || 0)) event.detail.shouldSwap = false;
   });
-  // A browser sends no file that was changed on the disk since it was chosen, and says so to nobody but this page.
+  // A browser refuses to send a file that was changed since it was chosen.
   document.addEventListener("htmx:sendError", async (event) => {
     const form = event.detail.elt.closest("form[data-judged]");
     if (!form) return;
@@ -160,7 +159,7 @@
     const file = form.querySelector("input[type=file]");
     const isReadable = !file?.files.length || await file.files[0].slice(0, 1).arrayBuffer().then(() => true, () => false);
     if (changes.get(form) !== change) return;
-    // Emptied, because the choice of the same file again would else be no change.
+    // Emptied, so that choosing the same file again is a change.
     if (!isReadable) file.value = "";
     form.querySelector(form.dataset.judged).replaceChildren(Object.assign(document.createElement("p"), {
       className: "notice bad", role: "alert", textContent: isReadable
@@ -168,7 +167,7 @@
         : "Nothing was done: the file was changed or removed since it was chosen. Choose it again.",
     }));
   });
-  // The browser may put old choices back into a page that it shows again: they have no verdict.
+  // Choices that the browser restores have no verdict.
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-judged][data-upload]")) {
       const file = form.querySelector("input[type=file]");
@@ -178,24 +177,24 @@
       }
     }
   });
-  // The Enter key presses the first button of a form, which here only downloads something.
+  // Enter would press the first button, a download.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !event.target.matches("form[data-upload][data-judged] input")) return;
     event.preventDefault();
     if (event.target.id === "confirmed") event.target.form.querySelector("[data-acts]")?.click();
   });
-  // A number that was asked for is asked for anew once anything else of the form is changed.
+  // A change of the form asks for the number again.
   document.addEventListener("input", (event) => {
     const form = event.target.closest("form[data-asks]");
     const place = form && form.querySelector(form.dataset.asks);
     if (place && !place.contains(event.target)) place.replaceChildren();
   });
 
-  // A double click is one click: the browser would drop the answer to the first request, and show that to the second.
+  // A double click counts once: the browser would drop the first answer.
   let sent = { form: null, at: 0 };
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    // What htmx sends, and what is downloaded, leaves the page where it is.
+    // Requests of htmx and downloads do not leave the page.
     if (event.defaultPrevented || form.method !== "post" || event.submitter?.hasAttribute("formaction")) return;
     if (sent.form === form && event.timeStamp - sent.at < 2000) event.preventDefault();
     else sent = { form, at: event.timeStamp };
@@ -216,13 +215,13 @@
     setTimeout(() => { button.textContent = said; }, 1500);
   }
 
-  // Whoever has leafed on is not thrown back to the first page.
+  // A later page of the list is not replaced by the first.
   document.addEventListener("htmx:beforeRequest", (event) => {
     const leafed = document.querySelectorAll("#target-rows table").length > 1 || document.querySelector("#target-rows .pick input:checked");
     if (leafed && event.detail.elt.matches("[data-follows]")) event.preventDefault();
   });
 
-  // Rows that somebody has selected stay where they are; groups that were opened stay open.
+  // Selected rows and opened groups stay.
   const opened = new Set();
   document.addEventListener("change", (event) => {
     if (!event.target.matches(".folds")) return;
@@ -231,13 +230,12 @@
   });
   document.addEventListener("htmx:sseBeforeMessage", (event) => {
     if (event.target.matches("[data-holds-selection]") && event.target.querySelector(".pick input:checked")) event.preventDefault();
-    // Text that is being marked would be lost with the part of the page that it stands in.
+    // A swap would lose the marked text.
     const marked = getSelection();
     if (marked && !marked.isCollapsed && event.target.contains(marked.anchorNode)) event.preventDefault();
   });
 
-  // A browser keeps six connections to a host at most, for all its tabs: one that nobody looks at lets go of its own
-  // until somebody does, and gets the present state first.
+  // A browser has six connections to a host for all tabs: a hidden tab closes its stream, and a shown one reopens it.
   htmx.createEventSource = (url) => {
     const listeners = [];
     let real = null;
@@ -274,7 +272,7 @@
         real = new EventSource(url);
         real.onopen = (event) => { if (source.onopen) source.onopen(event); };
         real.onerror = (event) => {
-          // Refused, and not only lost: whoever listens begins anew.
+          // Refused: a new stream is needed.
           if (real && real.readyState === EventSource.CLOSED) source.close();
           if (source.onerror) source.onerror(event);
         };
@@ -287,17 +285,17 @@
     return source;
   };
 
-  // A lost connection is said, and taken back by itself.
+  // Shows a lost connection, and that it is back.
   const lost = () => document.getElementById("connection");
   document.addEventListener("htmx:sseError", () => { if (lost()) lost().hidden = false; });
   document.addEventListener("htmx:sseOpen", () => { if (lost()) lost().hidden = true; });
 
-  // A request of a part of the page that was not answered is said, and sent again when the reader wants it.
+  // Shows an unanswered request with a button that sends it again.
   const unanswered = () => document.getElementById("unanswered");
   let again = null;
   function missed(event) {
     const { elt, requestConfig: asked, xhr } = event.detail;
-    // A form with a verdict says so itself; a refusal has words of its own.
+    // A form with a verdict has its own message.
     if (!unanswered() || elt.closest("form[data-judged]") || (xhr.status && xhr.status < 500)) return;
     again = () => htmx.ajax(asked.verb, asked.path, { source: elt, target: event.detail.target });
     unanswered().hidden = false;
@@ -308,7 +306,7 @@
     if (event.target.closest("#unanswered button") && again) { unanswered().hidden = true; again(); }
   });
 
-  // The device list: chosen or dropped anywhere on the zone.
+  // The device list: chosen or dropped.
   function ready(form) {
     const zone = form.querySelector("[data-drop]");
     const input = zone.querySelector("input[type=file]");
