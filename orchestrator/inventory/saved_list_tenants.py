@@ -10,6 +10,7 @@ from orchestrator.domain.errors import RequestRejected
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.pages import unpack, unpack_devices
 from orchestrator.intake.tenant_column import TenantRows, names_of_tenants, place_of_tenants
+from orchestrator.inventory.saved_list_pages import list_pages
 from orchestrator.store.jobs.saved_lists import ListVersion
 
 
@@ -59,12 +60,6 @@ async def _pages(
     app: App, version: ListVersion, *, has_rows: bool
 ) -> AsyncIterator[tuple[Sequence[InputRow], dict[int, str]]]:
     """The rows of each page, where they are asked for, and its devices by line."""
-    place = -1
-    while True:
-        async with app.store.reading() as tx:
-            page = await tx.lists.page_after(version.list_number, version.version, place)
-        if page is None:
-            return
-        place = page.page
+    async for page in list_pages(app, version):
         rows = await asyncio.to_thread(unpack, page.payload) if has_rows else []
         yield rows, await asyncio.to_thread(unpack_devices, page.devices)

@@ -18,6 +18,7 @@ from orchestrator.domain.target import RowVerdict, TargetStatus
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.pages import unpack, unpack_devices
 from orchestrator.intake.tenant_column import TenantRows, place_of_tenants
+from orchestrator.inventory.saved_list_pages import list_pages
 from orchestrator.inventory.saved_list_tenants import rows_of_tenant
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.reception import NewJob
@@ -144,13 +145,7 @@ def _is_of(row: InputRow, rest: Collection[str]) -> bool:
 
 
 async def _pages(app: App, version: ListVersion) -> AsyncIterator[list[InputRow]]:
-    place = -1
-    while True:
-        async with app.store.reading() as tx:
-            page = await tx.lists.page_after(version.list_number, version.version, place)
-        if page is None:
-            return
-        place = page.page
+    async for page in list_pages(app, version):
         yield await asyncio.to_thread(_rows, page.payload, page.devices)
 
 

@@ -12,6 +12,7 @@ from orchestrator.domain.device import Device
 from orchestrator.domain.errors import RequestRejected, WrongStatus
 from orchestrator.intake.pages import unpack, unpack_devices
 from orchestrator.intake.report_csv import list_header, list_rows
+from orchestrator.inventory.saved_list_pages import list_pages
 from orchestrator.store.jobs.saved_lists import KEPT_VERSIONS, ListVersion
 
 SHOWN = 200
@@ -54,7 +55,8 @@ async def version_of(app: App, name: str, version: int | None) -> ListVersion:
 
 async def first_devices(app: App, version: ListVersion, *, limit: int = 50) -> list[ListDevice]:
     """The first devices of a version in its order; none where its devices are kept no more."""
-    async for devices in _pages(app, version):
+    async for page in list_pages(app, version):
+        devices = await asyncio.to_thread(unpack_devices, page.devices)
         return await _named(app, list(islice(devices.values(), limit)))
     return []
 
@@ -80,13 +82,7 @@ async def compare_versions(app: App, name: str, earlier: int, later: int) -> Ver
 async def list_text(app: App, version: ListVersion) -> AsyncIterator[str]:
     """The good rows of a version as CSV as they were imported, in pieces, each after the ids of its device."""
     yield list_header(version.via, version.columns)
-    place = -1
-    while True:
-        async with app.store.reading() as tx:
-            page = await tx.lists.page_after(version.list_number, version.version, place)
-        if page is None:
-            return
-        place = page.page
+    async for page in list_pages(app, version):
         rows, devices = await asyncio.to_thread(unpack, page.payload), unpack_devices(page.devices)
         good = ((Device.from_key(devices[row.line]), row.cells) for row in rows if row.line in devices)
         yield await asyncio.to_thread(list_rows, good)
@@ -94,20 +90,9 @@ async def list_text(app: App, version: ListVersion) -> AsyncIterator[str]:
 
 async def _keys(app: App, version: ListVersion) -> set[str]:
     keys: set[str] = set()
-    async for devices in _pages(app, version):
-        keys.update(devices.values())
+    async for page in list_pages(app, version):
+        keys.update((await asyncio.to_thread(unpack_devices, page.devices)).values())
     return keys
-
-
-async def _pages(app: App, version: ListVersion) -> AsyncIterator[dict[int, str]]:
-    place = -1
-    while True:
-        async with app.store.reading() as tx:
-            page = await tx.lists.page_after(version.list_number, version.version, place)
-        if page is None:
-            return
-        place = page.page
-        yield await asyncio.to_thread(unpack_devices, page.devices)
 
 
 async def _named(app: App, keys: Collection[str]) -> list[ListDevice]:
