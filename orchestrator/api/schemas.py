@@ -84,7 +84,7 @@ class BrakeFacts(JsonModel):
 
 
 class SelectionFacts(JsonModel):
-    """What a schedule's selection came to for this job, and how that differs from the run before."""
+    """The devices that a schedule selected for this job, and the change from the run before."""
 
     version: int
     devices: int
@@ -456,7 +456,7 @@ class LaneList(JsonModel):
 
 
 class OccurrenceFactsOut(JsonModel):
-    """One time to come."""
+    """One future occurrence of a schedule, in local time and UTC."""
 
     local: str
     utc: str

@@ -59,7 +59,7 @@ class Silence:
         """Shows no progress."""
 
     def show_unseen(self, reason: str) -> None:
-        """Shows no reason."""
+        """Returns without showing the reason."""
 
 
 class Rate:
@@ -101,7 +101,7 @@ class Slowness:
         return by_rate if expected >= _ENOUGH and by_rate > 1.5 * forecast + 1.0 else None
 
     def of(self, instant: float, view: JobView) -> float | None:
-        """The same of a job as it is shown."""
+        """Returns the seconds left of this job at its measured rate; None while something holds it back."""
         cause = view.waiting_for
         is_held = view.status != "running" or not (cause is None or cause.kind == "adapted")
         return self.seconds_left(instant, view.tally, view.seconds_left, is_held=is_held)

@@ -12,7 +12,7 @@ from orchestrator.domain.ids import JobId, LaneKey
 
 @dataclass(frozen=True, slots=True)
 class StopEffect:
-    """What an emergency stop holds up: unfinished jobs with their devices that wait, and schedules that start nothing.
+    """The effect of an emergency stop: unfinished jobs with their waiting devices, and schedules that start nothing.
 
     `job_ids` and `schedules` name the newest jobs and the first schedules, at most twenty each.
     """

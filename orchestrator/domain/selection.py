@@ -51,7 +51,7 @@ def selection_of(label: str) -> Selection:
 
 @dataclass(frozen=True, slots=True)
 class SelectionChange:
-    """What a schedule's selection came to for one of its jobs, and how that differs from the run before.
+    """The devices that a schedule selected for one of its jobs, and the change from the run before.
 
     `words` says the same, and who was left out and why; the first version of a selection has nothing before it.
     """
