@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Query
 from orchestrator.api.access import Admin, Operator, Viewer
 from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.problems import problem_responses
-from orchestrator.api.schemas import Why
+from orchestrator.api.requests import Why
 from orchestrator.domain.figures import rfc3339
 from orchestrator.http.json_model import JsonModel
 from orchestrator.http.web_context import Parts, WebContext

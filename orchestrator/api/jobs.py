@@ -16,18 +16,8 @@ from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.idempotency import IdempotencyKey
 from orchestrator.api.paging import Cursor, Limit, Words, cursor_after, read_cursor, several
 from orchestrator.api.problems import created, problem_responses
-from orchestrator.api.schemas import (
-    JobFacts,
-    JobPage,
-    PreviewFacts,
-    PriorityRequest,
-    ResumeRequest,
-    RetryRequest,
-    RunComparison,
-    TargetPage,
-    Why,
-    WhyRemoved,
-)
+from orchestrator.api.requests import PriorityRequest, ResumeRequest, RetryRequest, Why, WhyRemoved
+from orchestrator.api.schemas import JobFacts, JobPage, PreviewFacts, RunComparison, TargetPage
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected, WrongStatus
 from orchestrator.domain.instants import parse_instant

@@ -15,15 +15,8 @@ from orchestrator.api.etags import TaggedRoute
 from orchestrator.api.idempotency import IdempotencyKey
 from orchestrator.api.paging import Cursor, Limit, cursor_after, read_cursor
 from orchestrator.api.problems import problem_responses
-from orchestrator.api.schemas import (
-    AuditPage,
-    KeyList,
-    KeyRequest,
-    KeyWithCreations,
-    NewKeyFacts,
-    RevokeRequest,
-    RotateRequest,
-)
+from orchestrator.api.requests import KeyRequest, RevokeRequest, RotateRequest
+from orchestrator.api.schemas import AuditPage, KeyList, KeyWithCreations, NewKeyFacts
 from orchestrator.domain.keys import ApiKey, Creations
 from orchestrator.http.json_model import Text
 from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Query, Request, Response
 from orchestrator.api.access import Operator, Viewer
 from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.problems import created, problem_responses
-from orchestrator.api.schemas import ImportedList, ListChanges, SavedList, SavedLists, WhyRemoved
+from orchestrator.api.requests import WhyRemoved
+from orchestrator.api.schemas import ImportedList, ListChanges, SavedList, SavedLists
 from orchestrator.http.list_download import Version, list_download
 from orchestrator.http.list_upload import list_received, list_schema
 from orchestrator.http.uploads import FIELDS_ROOM

@@ -11,18 +11,9 @@ from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.idempotency import IdempotencyKey
 from orchestrator.api.paging import Limit
 from orchestrator.api.problems import created, problem_responses
-from orchestrator.api.schemas import (
-    HistoryList,
-    JobFacts,
-    OccurrenceList,
-    RecurrenceRequest,
-    ScheduleChangeRequest,
-    ScheduleFacts,
-    ScheduleList,
-    ScheduleRequest,
-    Why,
-    WhyRemoved,
-)
+from orchestrator.api.requests import Why, WhyRemoved
+from orchestrator.api.schedule_requests import RecurrenceRequest, ScheduleChangeRequest, ScheduleRequest
+from orchestrator.api.schemas import HistoryList, JobFacts, OccurrenceList, ScheduleFacts, ScheduleList
 from orchestrator.domain.circuit_breaker import BrakeOptions
 from orchestrator.domain.recurrence import recurrence_of
 from orchestrator.http.schedule_form import ScheduleForm, change_of

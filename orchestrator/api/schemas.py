@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import Query
 from pydantic import Field
 
-from orchestrator.domain.access import Grant, Role
+from orchestrator.domain.access import Role
 from orchestrator.domain.action import Action
-from orchestrator.domain.circuit_breaker import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import MOST_PROBLEMS
 from orchestrator.domain.job import JobStatus, Priority
-from orchestrator.domain.schedule import TOLERATED_PERCENT, OccurrenceStatus, Overlap, ScheduleStatus
+from orchestrator.domain.schedule import OccurrenceStatus, Overlap, ScheduleStatus
 from orchestrator.domain.sessions import Way
 from orchestrator.domain.target import TargetStatus
 from orchestrator.domain.waiting import WaitKind
-from orchestrator.http.json_model import JsonModel, Text
+from orchestrator.http.json_model import JsonModel
 from orchestrator.http.uploads import Matching
 
 
@@ -228,81 +226,6 @@ class PreviewFacts(JsonModel):
     problems: list[BadLine] = Field(description=f"The bad lines, or the first {MOST_PROBLEMS:,} of them.")
 
 
-class Why(JsonModel):
-    """Why somebody does it; the audit log keeps it."""
-
-    reason: Text | None = None
-
-
-WhyRemoved = Annotated[Text | None, Query(alias="reason", description="Why; the audit log keeps it.")]
-"""As `Why`, where a request has no body."""
-
-
-class RetryRequest(Why):
-    """Which targets of the job go into a new one."""
-
-    status: list[TargetStatus] | None = Field(
-        default=None,
-        min_length=1,
-        description="Without it and without `error`, the failures that another attempt may mend.",
-    )
-    error: Text | None = Field(default=None, description="Only those with this error code.")
-    search: Text | None = Field(default=None, description="Only devices whose id contains it.")
-    lines: list[int] | None = Field(
-        default=None, min_length=1, max_length=10_000, description="Only the targets of these lines."
-    )
-
-
-class ResumeRequest(Why):
-    """Whether what waits may move to the lane that the tenant's settings lead to now."""
-
-    rebind: bool = False
-
-
-class PriorityRequest(Why):
-    """The job's new weight."""
-
-    priority: Priority
-
-
-_DAYS = Field(
-    default=None, ge=1, le=36_500, description="Days until it expires: 90 without it, `MUSTER_KEY_MAX_DAYS` at most."
-)
-
-
-class PlainKeyRequest(Why):
-    """A key to be made for somebody who only looks, or who may do everything."""
-
-    role: Literal[Role.VIEWER, Role.ADMIN]
-    name: Text | None = None
-    expires_in_days: int | None = _DAYS
-
-    @property
-    def grant(self) -> Grant:
-        """Returns the grant of the new key."""
-        return Grant(self.role)
-
-
-class OperatorKeyRequest(Why):
-    """A key to be made for somebody who submits and steers jobs, perhaps within limits."""
-
-    role: Literal[Role.OPERATOR]
-    name: Text | None = None
-    ceiling: int | None = Field(default=None, ge=1, le=10**12, description="Devices in one job at most.")
-    actions: list[Action] | None = Field(default=None, description="The only actions it may ask for.")
-    tenants: list[Text] | None = Field(default=None, description="The only tenants whose devices it may ask.")
-    expires_in_days: int | None = _DAYS
-
-    @property
-    def grant(self) -> Grant:
-        """Returns the grant of the new key."""
-        actions = None if self.actions is None else frozenset(self.actions)
-        return Grant(self.role, self.ceiling, actions, None if self.tenants is None else frozenset(self.tenants))
-
-
-KeyRequest = Annotated[PlainKeyRequest | OperatorKeyRequest, Field(discriminator="role")]
-
-
 class KeyFacts(JsonModel):
     """A key, without its secret."""
 
@@ -364,21 +287,6 @@ class KeyWithCreations(KeyFacts):
     """A key and what it created, also by way of keys that it created."""
 
     created: CreationsFacts
-
-
-class RevokeRequest(Why):
-    """Whether what the key created ends with it: its keys revoked, its schedules and unfinished jobs paused."""
-
-    with_created: bool = False
-
-
-class RotateRequest(Why):
-    """How long the old key still opens the API, and when the new one expires."""
-
-    overlap_days: int = Field(default=7, ge=0, le=365, description="Days that the old key is still valid.")
-    expires_in_days: int | None = Field(
-        default=None, ge=1, le=36_500, description="Days until the new key expires: as the old one's without it."
-    )
 
 
 class NewKeyFacts(KeyFacts):
@@ -565,82 +473,6 @@ class HistoryList(JsonModel):
     """Past occurrences and how each ended, newest first."""
 
     items: list[PastOccurrence]
-
-
-class RecurrenceRequest(JsonModel):
-    """When: exactly one of `cron`, `every` and `at`."""
-
-    cron: Text | None = Field(default=None, description="Five fields, such as `0 2 * * *`.")
-    every: Text | None = Field(default=None, description="Every so often, such as `6h`.")
-    at: Text | None = Field(default=None, description="Once, such as `2026-12-01T02:00`.")
-    timezone: Text = Field(default="UTC", description="Whose wall clock it follows, such as `Europe/Berlin`.")
-
-
-class ScheduleRequest(RecurrenceRequest):
-    """A schedule to be added."""
-
-    name: Text
-    action: Action
-    list: Text | None = Field(default=None, description="The saved list; else one of group, device and where.")
-    group: Text | None = Field(default=None, description="An Entra group by name or object id, expanded for each run.")
-    device: Sequence[Text] = Field(default=(), description="Devices by name, serial number or id.")
-    where: Sequence[Text] = Field(default=(), description="Conditions on the inventory, such as `name=BER-*`.")
-    match: Matching = "auto"
-    prefer: Literal["newest"] | None = None
-    stale_ok: bool = False
-    via: Via = Via.MANAGED_DEVICES
-    tenant: Text | None = None
-    priority: Priority = Priority.NORMAL
-    job_name: Text | None = None
-    reason: Text | None = None
-    start_within: Text = "1h"
-    overlap: Overlap = Overlap.SKIP
-    until: Text | None = Field(default=None, description="Local time after which no call starts: `06:00`.")
-    carry_over: bool = False
-    jitter: Text = "0s"
-    tolerate: int = Field(
-        default=TOLERATED_PERCENT, ge=0, le=100, description="A job of which more percent fail needs attention."
-    )
-    blackouts: Sequence[Text] = ()
-    notify: Sequence[Text] = ()
-    canary: int = Field(default=0, ge=0, le=MOST_CANARIES)
-    brake_share: int = Field(default=BrakeOptions().share, ge=1, le=100)
-    brake_sample: int = Field(default=BrakeOptions().sample, ge=1, le=10**9)
-
-
-class ScheduleChangeRequest(JsonModel):
-    """The fields to change; a field that is absent or null keeps its value.
-
-    Except `until`, `jobName` and `reason`: null takes them away.
-    """
-
-    cron: Text | None = Field(default=None, description="Five fields, such as `0 2 * * *`.")
-    every: Text | None = Field(default=None, description="Every so often, such as `6h`, counted from now.")
-    at: Text | None = Field(default=None, description="Once, such as `2026-12-01T02:00`.")
-    timezone: Text | None = Field(default=None, description="Whose wall clock it follows, such as `Europe/Berlin`.")
-    action: Action | None = None
-    list: Text | None = Field(default=None, description="The saved list.")
-    group: Text | None = Field(default=None, description="An Entra group in place of what it was.")
-    device: Sequence[Text] | None = Field(default=None, description="Devices in place of what it was.")
-    where: Sequence[Text] | None = Field(default=None, description="Conditions in place of what it was.")
-    match: Matching | None = None
-    prefer: Literal["newest"] | None = None
-    stale_ok: bool | None = None
-    via: Via | None = None
-    tenant: Text | None = None
-    priority: Priority | None = None
-    job_name: Text | None = None
-    reason: Text | None = None
-    start_within: Text | None = None
-    overlap: Overlap | None = None
-    until: Text | None = Field(default=None, description="Local time after which no call starts: `06:00`.")
-    carry_over: bool | None = None
-    jitter: Text | None = None
-    tolerate: int | None = Field(default=None, ge=0, le=100)
-    notify: Sequence[Text] | None = Field(default=None, description="All channels that hear of it, not only new ones.")
-    canary: int | None = Field(default=None, ge=0, le=MOST_CANARIES)
-    brake_share: int | None = Field(default=None, ge=1, le=100)
-    brake_sample: int | None = Field(default=None, ge=1, le=10**9)
 
 
 class ListFacts(JsonModel):

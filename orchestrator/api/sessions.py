@@ -9,7 +9,8 @@ from fastapi import APIRouter, Query
 from orchestrator.api.access import Admin
 from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.problems import problem_responses
-from orchestrator.api.schemas import SessionFacts, SessionList, WhyRemoved
+from orchestrator.api.requests import WhyRemoved
+from orchestrator.api.schemas import SessionFacts, SessionList
 from orchestrator.domain.errors import UnknownSession
 from orchestrator.http.json_model import Text
 from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
