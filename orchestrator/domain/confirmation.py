@@ -12,6 +12,10 @@ from orchestrator.domain.errors import ConfirmationOutdated
 from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from orchestrator.domain.attention import AttentionItem
+    from orchestrator.domain.blackout import Blackout
     from orchestrator.domain.keys import ApiKey, Creations
     from orchestrator.domain.schedule import Schedule
 
@@ -86,6 +90,27 @@ def newest_version_facts(name: str, version: int | None) -> Facts:
 def stop_facts(stops: Sequence[EmergencyStop]) -> Facts:
     """The emergency stops that a page shows before they are lifted."""
     return {"stops in force": " ".join(stop.sentence for stop in stops) or "none"}
+
+
+def blackout_facts(blackout: Blackout) -> Facts:
+    """The facts of a blackout that its page shows before it is changed or removed."""
+    bounds = {"begin": blackout.starts, "end": blackout.ends}
+    return {**{name: time.isoformat() for name, time in bounds.items()}, "reason": blackout.reason or "none"}
+
+
+def inventory_facts(read_at: datetime, devices: int, in_force: int) -> Facts:
+    """The facts of an inventory that waits for a person, with the number of devices that are in force until then."""
+    return {
+        "reading of the waiting inventory": read_at.isoformat(),
+        "devices of the waiting inventory": devices,
+        "devices in force": in_force,
+    }
+
+
+def attention_facts(item: AttentionItem) -> Facts:
+    """The facts of an item of "needs attention" that its page shows before a person acknowledges it."""
+    # Not its sentence: counts and ages in it change while the page is open.
+    return {"item": item.id, "begin": item.since.isoformat()}
 
 
 def version_facts(version: int, devices: int) -> Facts:

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from orchestrator.app import App, Reads
 from orchestrator.domain.access import Actor, Scope
+from orchestrator.domain.confirmation import Facts, inventory_facts, refuse_outdated
 from orchestrator.domain.errors import IntakeFailed, PermissionMissing, ReadFailed, ReadRefused, RequestRejected
 from orchestrator.domain.figures import plural
 from orchestrator.domain.ids import InventoryNumber
@@ -102,8 +103,13 @@ async def refresh_inventory(
     return RefreshedInventory(inventory, before, tuple(reading.notes))
 
 
-async def accept_inventory(app: App, tenant_name: str, *, by: Actor, reason: str | None) -> Inventory:
-    """Put the inventory in force that waits for it; RequestRejected where none waits."""
+async def accept_inventory(
+    app: App, tenant_name: str, *, by: Actor, reason: str | None, shown: Facts | None = None
+) -> Inventory:
+    """Puts the inventory in force that waits for a person.
+
+    RequestRejected where none waits, ConfirmationOutdated where another waits than the one that was `shown`.
+    """
     tenant = app.tenant(tenant_name)
     of_tenant = Scope(tenants=frozenset({tenant.name}))
     by.grant.refuse_change(of_tenant)
@@ -114,6 +120,7 @@ async def accept_inventory(app: App, tenant_name: str, *, by: Actor, reason: str
                 f"No inventory of tenant {tenant_name!r} waits to be accepted. `muster inventory refresh` reads one."
             )
         before, changes = await tx.inventories.compare(pending.number, tenant.directory)
+        refuse_outdated(shown, inventory_facts(pending.read_at, pending.summary.devices, before))
         by.grant.refuse_change(of_tenant | Scope(devices=max(before, pending.summary.devices)))
         now = await tx.now()
         await tx.inventories.publish(pending.number, tenant.directory, changes, is_pending=False, now=now)

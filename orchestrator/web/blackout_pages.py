@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
 from orchestrator.domain.blackout import Blackout, parse_blackout
+from orchestrator.domain.confirmation import blackout_facts
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
 from orchestrator.usecases.schedules.change_blackouts import (
@@ -24,6 +25,7 @@ from orchestrator.web.display import display_of
 from orchestrator.web.pages import Pages
 from orchestrator.web.schedule_fields import Written
 from orchestrator.web.session import Operator, Viewer
+from orchestrator.web.shown import Shown, shown_text
 
 
 class BlackoutFields(BaseModel):
@@ -52,7 +54,7 @@ def blackout_pages(pages: Pages) -> APIRouter:
         return pages.show(
             request,
             "blackouts.html",
-            views=[(view, *_as_written(view.blackout)) for view in found],
+            views=[(view, *_as_written(view.blackout), shown_text(blackout_facts(view.blackout))) for view in found],
             today=app.clock.now().astimezone(display_of(request).clock).date(),
             tenants=sorted(app.tenants),
             schedules=[view.schedule.name for view in await list_schedules(app)],
@@ -68,14 +70,14 @@ def blackout_pages(pages: Pages) -> APIRouter:
 
     @routes.post("/{number}/change")
     async def change(
-        app: TheApp, visitor: Operator, number: int, fields: Annotated[BlackoutFields, Form()]
+        app: TheApp, visitor: Operator, shown: Shown, number: int, fields: Annotated[BlackoutFields, Form()]
     ) -> Response:
-        await change_blackout(app, number, fields.blackout, by=visitor.actor)
+        await change_blackout(app, number, fields.blackout, by=visitor.actor, shown=shown)
         return RedirectResponse("/blackouts", 303)
 
     @routes.post("/{number}/remove")
-    async def remove(app: TheApp, visitor: Operator, number: int) -> Response:
-        await remove_blackout(app, number, by=visitor.actor)
+    async def remove(app: TheApp, visitor: Operator, shown: Shown, number: int) -> Response:
+        await remove_blackout(app, number, by=visitor.actor, shown=shown)
         return RedirectResponse("/blackouts", 303)
 
     return routes

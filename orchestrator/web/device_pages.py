@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from orchestrator.app import App
+from orchestrator.domain.confirmation import inventory_facts
 from orchestrator.domain.inventory import InventoryDevice
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, WebContext
 from orchestrator.inventory.contents import NoInventory, describe_inventory, search_inventory
@@ -20,6 +21,7 @@ from orchestrator.web.display import display_of
 from orchestrator.web.move_forms import said
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Operator, Viewer
+from orchestrator.web.shown import Shown, shown_text
 
 MOST_FOUND = 50
 _Name = Annotated[str, Query(max_length=200)]
@@ -85,10 +87,11 @@ def device_pages(pages: Pages) -> APIRouter:
     async def accept(
         parts: Parts,
         visitor: Operator,
+        shown: Shown,
         tenant: Annotated[str, Form(max_length=200)],
         reason: Annotated[str, Form(max_length=2000)] = "",
     ) -> Response:
-        await accept_inventory(parts.app, tenant, by=visitor.actor, reason=said(reason))
+        await accept_inventory(parts.app, tenant, by=visitor.actor, reason=said(reason), shown=shown)
         return RedirectResponse("/inventory", 303)
 
     return routes
@@ -118,4 +121,7 @@ async def _inventory(parts: WebContext, tenant: str) -> dict[str, Any]:
     except NoInventory:
         current, pending = None, None
     standing = await parts.refreshes.standing(app, tenant)
-    return {"tenant": tenant, "current": current, "pending": pending, "refresh": standing}
+    shown = ""
+    if current and pending:
+        shown = shown_text(inventory_facts(pending.read_at, pending.summary.devices, current.summary.devices))
+    return {"tenant": tenant, "current": current, "pending": pending, "refresh": standing, "shown": shown}

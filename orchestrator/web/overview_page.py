@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from orchestrator.domain.confirmation import attention_facts
 from orchestrator.domain.errors import UnknownAttentionItem
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts
 from orchestrator.usecases.operations.describe_overview import Overview
@@ -16,6 +17,7 @@ from orchestrator.web.nights_chart import HEIGHT, draw_nights
 from orchestrator.web.overview_words import place_of, sentence_of, sign_of_kind, verdict
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Operator, Viewer
+from orchestrator.web.shown import Shown, shown_text
 from orchestrator.web.time_axis import draw_axis
 
 MOST_ITEMS = 20
@@ -39,16 +41,23 @@ def overview_routes(pages: Pages) -> APIRouter:
         found = [each for each in await list_attention(parts.app) if each.id == item]
         if not found:
             raise UnknownAttentionItem(item, ())
-        return pages.show(request, "attention.html", entry=found[0], place=place_of(found[0]))
+        return pages.show(
+            request,
+            "attention.html",
+            entry=found[0],
+            place=place_of(found[0]),
+            shown=shown_text(attention_facts(found[0])),
+        )
 
     @routes.post("/attention")
     async def accept(
         parts: Parts,
         visitor: Operator,
+        shown: Shown,
         item: Annotated[str, Form(max_length=300)],
         reason: Annotated[str, Form(max_length=2000)] = "",
     ) -> Response:
-        await acknowledge(parts.app, item, reason=reason, by=visitor.actor)
+        await acknowledge(parts.app, item, reason=reason, by=visitor.actor, shown=shown)
         return RedirectResponse("/", 303)
 
     return routes

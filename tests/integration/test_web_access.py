@@ -192,9 +192,9 @@ async def test_the_first_page_says_what_needs_a_person_until_somebody_acknowledg
     async with a_visitor(service, Role.OPERATOR) as client:
         first = await client.get("/")
         asked = await client.get(f"/attention?item=jobWaits:{job}")
-        token = await csrf_of(client)
-        nameless = await client.post("/attention", data={"csrf": token, "item": f"jobWaits:{job}"})
-        done = await client.post("/attention", data={"csrf": token, "item": f"jobWaits:{job}", "reason": "known"})
+        form = form_on(asked.text, "/attention")
+        nameless = await client.post("/attention", data={**form, "reason": ""})
+        done = await client.post("/attention", data={**form, "reason": "known"})
         after = await client.get(done.headers["location"])
 
     assert "Nothing is urgent," in first.text
@@ -931,10 +931,12 @@ async def test_a_blackout_is_added_changed_and_removed_on_its_page(service: Serv
         )
         shown = (await client.get("/blackouts")).text
         (blackout,) = [view.blackout for view in await list_blackouts(service.served.app)]
-        changed = {**token, "starts": "2030-12-24T18:00", "ends": "2030-12-27T06:00", "reason": "Freeze"}
-        await client.post(f"/blackouts/{blackout.number}/change", data=changed)
+        changed = {"starts": "2030-12-24T18:00", "ends": "2030-12-27T06:00", "reason": "Freeze"}
+        form = form_on(shown, f"/blackouts/{blackout.number}/change")
+        await client.post(f"/blackouts/{blackout.number}/change", data={**form, **changed})
         (after,) = [view.blackout for view in await list_blackouts(service.served.app)]
-        await client.post(f"/blackouts/{blackout.number}/remove", data=token)
+        form = form_on((await client.get("/blackouts")).text, f"/blackouts/{blackout.number}/remove")
+        await client.post(f"/blackouts/{blackout.number}/remove", data=form)
 
     assert bad.status_code == 422
     assert 'value="2031-01-02"' in shown

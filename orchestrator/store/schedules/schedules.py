@@ -229,29 +229,31 @@ class Schedules:
         rows = await self._connection.execute(query)
         return [(row.tenant, each) for row in rows for each in _blackouts([row])]
 
-    async def owner_of_blackout(self, number: int) -> tuple[str | None, str | None]:
-        """The schedule and the tenant that a blackout holds for; neither where it holds for all, or is not there."""
+    async def lock_blackout(self, number: int) -> tuple[str | None, str | None, Blackout | None]:
+        """A blackout after the schedule and the tenant that it holds for, unchanged by others until the commit.
+
+        RequestRejected where there is none of this number. The blackout is None where its row cannot be read.
+        """
         query = (
-            select(ScheduleRow.name, BlackoutRow.tenant)
+            select(ScheduleRow.name, BlackoutRow.__table__)
             .select_from(BlackoutRow)
             .outerjoin(ScheduleRow, ScheduleRow.number == BlackoutRow.schedule_number)
             .where(BlackoutRow.number == number)
+            .with_for_update(of=BlackoutRow)
         )
         row = (await self._connection.execute(query)).one_or_none()
-        return (None, None) if row is None else (row[0], row[1])
+        if row is None:
+            raise RequestRejected(f"There is no blackout {number}. `muster schedule blackout list` shows them.")
+        return row.name, row.tenant, next(iter(_blackouts([row])), None)
 
-    async def change_blackout(self, number: int, wanted: Blackout) -> bool:
-        """Gives one blackout other bounds and another reason; False where there is none of this number."""
+    async def change_blackout(self, number: int, wanted: Blackout) -> None:
+        """Gives one blackout other bounds and another reason."""
         values = {"starts": wanted.starts.isoformat(), "ends": wanted.ends.isoformat(), "reason": wanted.reason}
-        changed = await self._connection.execute(
-            update(BlackoutRow).where(BlackoutRow.number == number).values(**values)
-        )
-        return bool(changed.rowcount)
+        await self._connection.execute(update(BlackoutRow).where(BlackoutRow.number == number).values(**values))
 
-    async def remove_blackout(self, number: int) -> bool:
-        """Remove one; False where there is none of this number."""
-        removed = await self._connection.execute(delete(BlackoutRow).where(BlackoutRow.number == number))
-        return removed.rowcount == 1
+    async def remove_blackout(self, number: int) -> None:
+        """Removes the blackout of this number."""
+        await self._connection.execute(delete(BlackoutRow).where(BlackoutRow.number == number))
 
 
 def _schedule(row: AnyRow) -> Schedule:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from orchestrator.app import App
+from orchestrator.domain import confirmation
 from orchestrator.domain.access import Actor, Role
 from orchestrator.domain.attention import (
     AttentionItem,
@@ -63,11 +64,14 @@ async def attention_of(
     )
 
 
-async def acknowledge(app: App, wanted: str, *, reason: str, by: Actor) -> AttentionItem:
+async def acknowledge(
+    app: App, wanted: str, *, reason: str, by: Actor, shown: confirmation.Facts | None = None
+) -> AttentionItem:
     """The item that is acknowledged now, and needs attention no more unless it begins anew.
 
     `wanted` is the id of an item, or its subject where that has one item. UnknownAttentionItem where there is none,
-    RequestRejected without a reason, NotPermitted below an operator and beyond an operator's tenants.
+    RequestRejected without a reason, ConfirmationOutdated where it began anew since it was `shown`, NotPermitted below
+    an operator and beyond an operator's tenants.
     """
     by.grant.refuse_below(Role.OPERATOR)
     reason = plain_text(reason).strip()
@@ -78,6 +82,7 @@ async def acknowledge(app: App, wanted: str, *, reason: str, by: Actor) -> Atten
     if len(found) != 1:
         raise UnknownAttentionItem(wanted, tuple(item.id for item in found or items))
     item = found[0]
+    confirmation.refuse_outdated(shown, confirmation.attention_facts(item))
     if item.tenant is not None:
         by.grant.refuse_tenant(item.tenant)
     async with app.store.transaction() as tx:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, Role, Scope
 from orchestrator.domain.blackout import Blackout
+from orchestrator.domain.confirmation import Facts, blackout_facts, refuse_outdated
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.store.engine.database import Transaction
 from orchestrator.telemetry.logger import get_logger
@@ -53,29 +54,37 @@ async def list_blackouts(app: App) -> list[BlackoutView]:
     return views
 
 
-async def remove_blackout(app: App, number: int, *, by: Actor) -> None:
-    """Remove one; RequestRejected where there is none of this number."""
+async def remove_blackout(app: App, number: int, *, by: Actor, shown: Facts | None = None) -> None:
+    """Removes one blackout.
+
+    RequestRejected where there is none of this number, ConfirmationOutdated where it is not as it was `shown`.
+    """
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
-        if by.grant.is_limited:
-            whose = await tx.schedules.owner_of_blackout(number)
-            await _refuse_change(app, tx, by, schedule=whose[0], tenant=whose[1])
-        if not await tx.schedules.remove_blackout(number):
-            raise RequestRejected(f"There is no blackout {number}. `muster schedule blackout list` shows them.")
+        await _find(app, tx, number, by, shown)
+        await tx.schedules.remove_blackout(number)
         await tx.audit.write(by, "blackout.removed", str(number), now=await tx.now())
     log.info("blackout.removed", number=number, by=by.name)
 
 
-async def change_blackout(app: App, number: int, wanted: Blackout, *, by: Actor) -> None:
-    """Give one other bounds and another reason; it holds for whom it held. RequestRejected where there is none."""
+async def change_blackout(app: App, number: int, wanted: Blackout, *, by: Actor, shown: Facts | None = None) -> None:
+    """Gives one blackout other bounds and another reason; the schedules that it holds for stay the same.
+
+    RequestRejected where there is none of this number, ConfirmationOutdated where it is not as it was `shown`.
+    """
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
-        schedule, tenant = await tx.schedules.owner_of_blackout(number)
-        await _refuse_change(app, tx, by, schedule=schedule, tenant=tenant)
-        if not await tx.schedules.change_blackout(number, wanted):
-            raise RequestRejected(f"There is no blackout {number}. `muster schedule blackout list` shows them.")
+        await _find(app, tx, number, by, shown)
+        await tx.schedules.change_blackout(number, wanted)
         await tx.audit.write(by, "blackout.changed", str(number), facts={"to": wanted.words}, now=await tx.now())
     log.info("blackout.changed", number=number, by=by.name)
+
+
+async def _find(app: App, tx: Transaction, number: int, by: Actor, shown: Facts | None) -> None:
+    """Locks a blackout that the actor may change and that is as it was shown; else raises what its callers name."""
+    schedule, tenant, blackout = await tx.schedules.lock_blackout(number)
+    await _refuse_change(app, tx, by, schedule=schedule, tenant=tenant)
+    refuse_outdated(shown, {} if blackout is None else blackout_facts(blackout))
 
 
 async def _refuse_change(app: App, tx: Transaction, by: Actor, *, schedule: str | None, tenant: str | None) -> None:
