@@ -14,8 +14,7 @@ from orchestrator.api.schemas import JobFacts
 from orchestrator.domain.action import Action
 from orchestrator.domain.attention import AttentionKind, RemedyKind, Severity, SubjectKind
 from orchestrator.http.json_model import JsonModel, Text
-from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
-from orchestrator.usecases.operations.describe_status import describe_status
+from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
 from orchestrator.usecases.operations.list_attention import acknowledge
 from orchestrator.usecases.operations.status_json import attention_object, status_object
 
@@ -90,9 +89,9 @@ def status_routes() -> APIRouter:
     routes = APIRouter(prefix="/api", tags=["status"], route_class=TaggedRoute, max_body_size=MOST_OF_A_BODY)
 
     @routes.get("/status", responses=problem_responses())
-    async def status(app: TheApp, _: Viewer) -> StatusFacts:
+    async def status(parts: Parts, _: Viewer) -> StatusFacts:
         """The items that need attention, the jobs under way with what they wait for, and the next runs."""
-        return StatusFacts.model_validate(status_object(await describe_status(app)))
+        return StatusFacts.model_validate(status_object(await parts.watch.overviews.status()))
 
     @routes.post("/attention/{item_id}/acknowledge", responses=problem_responses(404))
     async def acknowledge_item(app: TheApp, by: Operator, item_id: str, why: Acknowledgement) -> AttentionFacts:

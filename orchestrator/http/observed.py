@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
-from orchestrator.http.web_context import WebContext
+from orchestrator.http.web_context import READING, WebContext
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.telemetry.traces import hide_query
 
@@ -43,6 +43,9 @@ class Observed:
         async def send_observed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), _AS_IT_SAYS]
+                if parts is not None and scope["method"] not in READING:
+                    # Before the answer leaves: the page that it leads to must show the change.
+                    parts.watch.forget_looks()
                 if parts is not None and began is not None:
                     _note(parts, scope, message["status"], parts.app.clock.monotonic() - began)
             await send(message)

@@ -63,7 +63,7 @@ class WebContext:
 
 async def record_refused_change(request: Request, parts: WebContext, by: Actor, problem: Exception) -> None:
     """Writes to the audit log that a change was refused; reading changes nothing, and is not written down."""
-    if request.method in _READING:
+    if request.method in READING:
         return
     subject = next((str(each).replace("\x00", "")[:200] for each in request.path_params.values()), None)
     asked = f"{request.method} {getattr(request.scope.get('route'), 'path', '')}"
@@ -76,7 +76,7 @@ async def record_failed_sign_in(request: Request, parts: WebContext, reason: str
     await parts.refusals.record(Refusal(nobody, SIGN_IN_FAILED, None, reason))
 
 
-_READING = {"GET", "HEAD", "OPTIONS"}
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def origin_of(request: Request) -> str:

@@ -22,18 +22,15 @@ from orchestrator.domain.mending import may_mend
 from orchestrator.domain.target import RowVerdict, TargetFacts, TargetStatus
 from orchestrator.domain.zones import wall_at
 from orchestrator.http.web_context import Parts, TheApp, WebContext
-from orchestrator.usecases.access.read_audit import audit_entries_on
 from orchestrator.usecases.jobs.compare_runs import related_runs
 from orchestrator.usecases.jobs.describe_jobs import (
-    SORTED_UP_TO,
     JobView,
     describe_job,
-    jobs_by_id,
     list_jobs,
     standings_of,
 )
-from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry
-from orchestrator.usecases.jobs.sample_progress import course_of
+from orchestrator.usecases.jobs.describe_standing import JobStanding
+from orchestrator.usecases.jobs.retry_job import preview_whole_retry
 from orchestrator.usecases.jobs.write_report import report_text
 from orchestrator.usecases.schedules.describe_schedules import schedule_names
 from orchestrator.web.addresses import query
@@ -50,7 +47,7 @@ from orchestrator.web.pages import Before, Pages, is_fragment
 from orchestrator.web.saved_views import views_of
 from orchestrator.web.session import Viewer
 from orchestrator.web.shown import shown_text
-from orchestrator.web.sparkline import MOST_FAILURES, Bar, sparklines
+from orchestrator.web.sparkline import Bar, sparklines
 from orchestrator.web.target_table import BAD, RETRIABLE, AskedTargets, targets_facts
 
 JOBS_SHOWN = 50
@@ -105,10 +102,11 @@ def job_pages(pages: Pages) -> APIRouter:
         job_id: str,
         asked: AskedTargets,
     ) -> Response:
-        view = await describe_job(parts.app, job_id)
+        standing = await parts.watch.standing(job_id)
+        view = standing.view
         if view.job.id != job_id:
             return RedirectResponse(f"/jobs/{view.job.id}", 303)
-        facts = await standing_facts(parts.app, view, display_of(request))
+        facts = standing_facts(parts.app, standing, display_of(request))
         if not any(asked.filters.values()) and view.status.is_final and view.tally.failed + view.tally.uncertain:
             # Failures first: who opens a finished job looks for them.
             asked = replace(asked, status=BAD)
@@ -123,7 +121,7 @@ def job_pages(pages: Pages) -> APIRouter:
             comparison=comparison,
             priorities=[*Priority],
             once=new_once(parts.app),
-            retry=await preview_retry(parts.app, view.job.id, RetryWish(frozenset({TargetStatus(facts["usual"])}))),
+            retry=preview_whole_retry(view, TargetStatus(facts["usual"])),
         )
 
     @routes.get("/jobs/{job_id}/changes")
@@ -209,9 +207,9 @@ def job_rows_facts(
     }
 
 
-async def standing_facts(app: App, view: JobView, display: Display) -> dict[str, Any]:
+def standing_facts(app: App, standing: JobStanding, display: Display) -> dict[str, Any]:
     """Returns the template values of the live part of a job's page."""
-    course = await course_of(app, view.job.id)
+    view, course = standing.view, standing.course
     tally = view.tally
     permanent = sum(each.count for each in view.errors if not may_mend(each.status, each.http_status))
     usual, mendable = _usual_retry(tally, permanent)
@@ -227,17 +225,12 @@ async def standing_facts(app: App, view: JobView, display: Display) -> dict[str,
         "job": view.job,
         "tally": tally,
         "verdict": verdict(view, permanent=permanent, left=left(view.estimated_finish_at, now)),
-        "events": timeline(
-            view,
-            await audit_entries_on(app, view.job.id),
-            course,
-            retries=await jobs_by_id(app, view.retried_by),
-        ),
+        "events": timeline(view, standing.entries, course, retries=standing.retries),
         "error_groups": error_groups(view),
         "clock_at": clock_at,
         "chart": chart,
         "now": now,
-        "sparks": await failure_bars(app, view, now),
+        "sparks": _failure_bars(standing, now),
         "retriable": {status: getattr(tally, status) for status in RETRIABLE},
         "can": _can(view),
         "band_words": _BAND_WORDS,
@@ -250,14 +243,11 @@ async def standing_facts(app: App, view: JobView, display: Display) -> dict[str,
     }
 
 
-async def failure_bars(app: App, view: JobView, now: datetime) -> Mapping[ErrorGroup, list[Bar]]:
-    """The failures of each error group over time; none of a job that is too large to be read at every look."""
-    job = view.job
-    if not view.errors or job.started_at is None or view.tally.total > SORTED_UP_TO:
+def _failure_bars(standing: JobStanding, now: datetime) -> Mapping[ErrorGroup, list[Bar]]:
+    job = standing.view.job
+    if not standing.failures or job.started_at is None:
         return {}
-    async with app.store.reading() as tx:
-        found = await tx.targets.failure_times(job.number, most=MOST_FAILURES)
-    return sparklines(found, job.started_at, job.finished_at or now)
+    return sparklines(standing.failures, job.started_at, job.finished_at or now)
 
 
 def _can(view: JobView) -> dict[str, bool]:

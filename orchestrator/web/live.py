@@ -11,6 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from orchestrator.http.admission import while_admitted
 from orchestrator.http.web_context import Parts, TheApp, WebContext
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.jobs.describe_standing import standing_of
 from orchestrator.usecases.operations.describe_overview import Overview
 from orchestrator.web.display import Display, display_of
 from orchestrator.web.job_filters import Asked
@@ -77,7 +78,7 @@ async def _rows(pages: Pages, parts: WebContext, visitor: Visitor, views: list[J
 
 
 async def _standing(pages: Pages, parts: WebContext, visitor: Visitor, view: JobView, display: Display) -> str:
-    facts = await standing_facts(parts.app, view, display)
+    facts = standing_facts(parts.app, await standing_of(parts.app, view), display)
     return _one_line(pages.text("job_standing.html", visitor=visitor, **facts))
 
 

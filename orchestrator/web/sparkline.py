@@ -11,9 +11,6 @@ from orchestrator.domain.batch import ErrorGroup
 
 BUCKETS = 40
 HEIGHT = 20
-MOST_FAILURES = 5_000
-"""Failures that are drawn; of a job with more these are the first ones of its list."""
-
 _LEAST = 2.0
 
 

@@ -17,7 +17,8 @@ from orchestrator.store.jobs.past_jobs import PastEnd, PastTarget
 from orchestrator.store.rows.jobs import JobRow
 from orchestrator.usecases.jobs.compare_runs import ComparedDevice, related_runs
 from orchestrator.usecases.jobs.describe_jobs import describe_job, page_of_targets
-from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry
+from orchestrator.usecases.jobs.describe_standing import standing_of
+from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry, preview_whole_retry
 from orchestrator.web.display import Display
 from orchestrator.web.job_pages import standing_facts
 from tests.support.apps import an_app, device_ids, submitted
@@ -95,10 +96,12 @@ async def test_the_page_of_a_job_asks_as_much_for_many_devices_as_for_few(sqlite
                 await tx.lanes.count_calls({job.lane: LaneCalls(10, count)}, now=app.clock.now())
             with statements_of(app.store) as statements:
                 view = await describe_job(app, job.id)
-                facts = await standing_facts(app, view, Display())
+                facts = standing_facts(app, await standing_of(app, view), Display())
                 await page_of_targets(app, view, TargetOrder.STATUS, limit=50)
                 _, compared = await related_runs(app, view)
-                await preview_retry(app, view.job.id, RetryWish(frozenset({TargetStatus.FAILED})))
+                assert preview_whole_retry(view, TargetStatus.FAILED) == await preview_retry(
+                    app, view.job.id, RetryWish(frozenset({TargetStatus.FAILED}))
+                )
             asked.append(work_of(statements))
             assert compared is not None
             assert "Slowed down" in {event.title for event in facts["events"]}

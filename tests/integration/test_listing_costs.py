@@ -68,7 +68,9 @@ async def test_a_list_asks_as_much_for_many_as_for_few(
     assert asked[0] == asked[1]
 
 
-async def test_the_overview_asks_at_most_thirty_two_statements_and_nothing_of_the_past_again(sqlite_url: str) -> None:
+async def test_the_overview_asks_at_most_32_statements_nothing_of_the_past_again_and_nothing_within_a_second(
+    sqlite_url: str,
+) -> None:
     async with an_app(sqlite_url, "http://127.0.0.1:1", limit=GRAPH_WRITE_LIMIT) as app:
         await submitted(app, 20)
         await a_list(app)
@@ -79,9 +81,16 @@ async def test_the_overview_asks_at_most_thirty_two_statements_and_nothing_of_th
             with statements_of(app.store) as statements:
                 await overviews.describe(zone_of(zone))
             asked.append(work_of(statements))
+            overviews.forget()
+        await overviews.describe(zone_of("UTC"))
+        with statements_of(app.store) as statements:
+            await overviews.describe(zone_of("Asia/Tokyo"))
+            await overviews.urgent_jobs()
+            await overviews.status()
 
     assert len(asked[0]) <= 32
     assert len(asked[1]) == len(asked[0]) - 2
+    assert work_of(statements) == []
     assert any("sum(batches.accepted)" in text and "started_at >=" in text for text in asked[0])
     assert not any("sum(batches.accepted)" in text and "started_at >=" in text for text in asked[1])
 

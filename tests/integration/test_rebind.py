@@ -12,8 +12,8 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.errors import PermissionMissing, TenantChanged
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.job import Job, JobStatus
-from orchestrator.usecases.access.read_audit import audit_entries_on
 from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_standing import describe_standing
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.retry_job import retry_job
@@ -76,7 +76,7 @@ async def test_what_waits_moves_to_the_present_lane_of_the_same_tenant_and_the_a
     async with an_app(sqlite_url, HERE, clock=ManualClock()) as app:
         job = await a_paused_job(app)
         view = await resume_job(moved(app, OTHER_ADDRESS), job.id, by=SOMEBODY, rebind=True, reason="new address")
-        audit_entries = await audit_entries_on(app, job.id)
+        audit_entries = (await describe_standing(app, job.id)).entries
 
     assert (view.status, view.job.lane) == (JobStatus.RUNNING, OTHER_ADDRESS)
     (rebound,) = [audit_entry for audit_entry in audit_entries if audit_entry.what == "job.rebound"]
@@ -96,7 +96,8 @@ async def test_a_person_who_does_not_agree_has_moved_nothing(sqlite_url: str, *,
         before = await describe_job(app, job.id)
         with pytest.raises(Refusal):
             await resume_job(moved(app, OTHER_ADDRESS), job.id, by=SOMEBODY, rebind=True, confirm=refuse)
-        after, audit_entries = await describe_job(app, job.id), await audit_entries_on(app, job.id)
+        standing = await describe_standing(app, job.id)
+        after, audit_entries = standing.view, standing.entries
 
     assert asked == [3]
     assert (after.status, after.job.lane) == (before.status, job.lane)

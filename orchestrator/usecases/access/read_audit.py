@@ -21,9 +21,3 @@ async def read_audit(
     by.grant.refuse_below(Role.ADMIN)
     async with app.store.reading() as tx:
         return await tx.audit.newest(limit, before=before, who=who, what=what, subject=subject, text=text)
-
-
-async def audit_entries_on(app: App, subject: str, *, limit: int = 20) -> list[AuditEntry]:
-    """Returns the audit entries of one job, for everybody who may see the job."""
-    async with app.store.reading() as tx:
-        return await tx.audit.newest(limit, subject=subject)

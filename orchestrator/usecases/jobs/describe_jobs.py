@@ -172,14 +172,6 @@ async def standings_of(app: App, ids: Collection[JobId]) -> dict[JobId, JobView]
     return {view.job.id: view for view in await _views(app, seen)}
 
 
-async def jobs_by_id(app: App, ids: Collection[JobId]) -> list[Job]:
-    """These jobs without how they stand; a job that was removed is left out."""
-    if not ids:
-        return []
-    async with app.store.reading() as tx:
-        return list(await tx.jobs.by_ids(ids))
-
-
 async def unfinished_jobs(app: App, *, other_than: JobId) -> list[JobView]:
     """Jobs that are neither finished nor cancelled: an embedded `run` names them and leaves them alone."""
     open_statuses = (*_ACTIVE, JobStatus.PAUSED, JobStatus.STOPPED)

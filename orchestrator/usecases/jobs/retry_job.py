@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, scope_of
+from orchestrator.domain.batch import ErrorGroup
 from orchestrator.domain.confirmation import Confirm, Facts, refuse_outdated
 from orchestrator.domain.device import Device
 from orchestrator.domain.errors import WrongStatus
@@ -19,6 +20,7 @@ from orchestrator.intake.pages import unpack
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.reception import NewJob
 from orchestrator.usecases.jobs.cancel_job import cancel_rest
+from orchestrator.usecases.jobs.describe_jobs import JobView
 from orchestrator.usecases.jobs.device_names import search_of
 from orchestrator.usecases.jobs.idempotency import Idempotency, KeyTaken, job_of_key
 from orchestrator.usecases.jobs.job_lane import refuse_other_tenant
@@ -91,6 +93,12 @@ async def preview_retry(app: App, wanted: str, wish: RetryWish) -> RetryPreview:
     async with app.store.reading() as tx:
         old = await tx.jobs.find(wanted)
         return await _counted(tx, old, wish)
+
+
+def preview_whole_retry(view: JobView, status: TargetStatus) -> RetryPreview:
+    """Returns the devices of this status that a retry would take, by the counts of a job that was read before."""
+    errors = {ErrorGroup(each.status, each.http_status, each.code): each.count for each in view.errors}
+    return _whole(view.job, view.tally, errors, RetryWish(frozenset({status})))
 
 
 async def retry_job(
@@ -262,10 +270,17 @@ async def _counted(tx: Transaction, old: Job, wish: RetryWish) -> RetryPreview:
         )
     else:
         tally = (await tx.jobs.tallies([old.number]))[old.number]
-        fits = sum(getattr(tally, status.value) for status in statuses)
         errors = await tx.jobs.errors(old.number)
-        groups = ((group, count.count) for group, count in errors.items() if group.status in wish.wanted)
-        permanent = sum(count for group, count in groups if not may_mend(group.status, group.http_status))
+        return _whole(old, tally, {group: count.count for group, count in errors.items()}, wish)
+    left_out = 0 if wish.takes_permanent else permanent
+    return RetryPreview(old, fits - left_out, left_out)
+
+
+def _whole(old: Job, tally: Tally, errors: Mapping[ErrorGroup, int], wish: RetryWish) -> RetryPreview:
+    """The same where neither a code, a text nor lines narrow the wish: the counts tell it."""
+    fits = sum(getattr(tally, status.value) for status in wish.wanted)
+    bad = ((group, count) for group, count in errors.items() if group.status in wish.wanted)
+    permanent = sum(count for group, count in bad if not may_mend(group.status, group.http_status))
     left_out = 0 if wish.takes_permanent else permanent
     return RetryPreview(old, fits - left_out, left_out)
 

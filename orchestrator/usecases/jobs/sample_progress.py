@@ -10,8 +10,9 @@ from orchestrator.app import App
 from orchestrator.domain.course import EventKind, Span, spans
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.ids import JobId
-from orchestrator.domain.job import Job, JobStatus
+from orchestrator.domain.job import Job, JobStatus, Tally
 from orchestrator.engine.stop import StopSignal
+from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.samples import Sample
 from orchestrator.telemetry.logger import get_logger
 
@@ -97,14 +98,18 @@ async def course_of(app: App, job_id: JobId) -> Course:
     """The samples of a job, its beginning and its end among them."""
     async with app.store.reading() as tx:
         job = await tx.jobs.find(job_id)
-        samples = await tx.samples.of(job.number)
-        events = [(event.at, event.kind) for event in await tx.samples.events_of(job.number)]
-        tally = (await tx.jobs.tallies([job.number]))[job.number]
-        now = await tx.now()
-        refused: list[tuple[datetime, int]] = []
-        if job.started_at is not None:
-            minutes = await tx.lanes.refused(job.lane, since=job.started_at, until=job.finished_at or now)
-            refused = [(max(job.started_at, minute), count) for minute, count in minutes]
+        return await read_course(app, tx, job, (await tx.jobs.tallies([job.number]))[job.number])
+
+
+async def read_course(app: App, tx: Transaction, job: Job, tally: Tally) -> Course:
+    """The same for a job that was read before."""
+    samples = await tx.samples.of(job.number)
+    events = [(event.at, event.kind) for event in await tx.samples.events_of(job.number)]
+    now = await tx.now()
+    refused: list[tuple[datetime, int]] = []
+    if job.started_at is not None:
+        minutes = await tx.lanes.refused(job.lane, since=job.started_at, until=job.finished_at or now)
+        refused = [(max(job.started_at, minute), count) for minute, count in minutes]
     passed = {at for at, kind in events if kind is EventKind.CANARIES}
     canaries = next((sample for sample in samples if sample.at in passed), None)
     if job.started_at is not None and (not samples or job.started_at < samples[0].at):

@@ -13,7 +13,9 @@ from orchestrator.domain.job_filter import JobFilter
 from orchestrator.engine.stop import StopSignal
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_jobs, timeless
+from orchestrator.usecases.jobs.describe_standing import JobStanding, describe_standing
 from orchestrator.usecases.operations.describe_overview import Overview, Overviews
+from orchestrator.usecases.operations.recent_looks import RecentLooks
 
 log = get_logger(__name__)
 
@@ -29,7 +31,17 @@ class Watch:
     def __init__(self, app: App, stop: StopSignal) -> None:
         self._app, self._stop = app, stop
         self.overviews = Overviews(app)
+        self._standings = RecentLooks[JobStanding](app.clock)
         self._topics: dict[Hashable, _Topic[object]] = {}
+
+    async def standing(self, job_id: str) -> JobStanding:
+        """The job with its course and its events, as they were at most a second ago."""
+        return await self._standings.of(job_id, lambda: describe_standing(self._app, job_id))
+
+    def forget_looks(self) -> None:
+        """Look anew for the next who asks: this process has changed something."""
+        self.overviews.forget()
+        self._standings.forget()
 
     def job(self, job_id: str) -> AsyncIterator[JobView]:
         """The job now, and again whenever it has changed, until it is final or this process ends."""
@@ -53,7 +65,8 @@ class Watch:
         """The overview by the clock of a zone, and again whenever something of it has changed."""
         return self._follow(
             ("overview", zone.key),
-            lambda: self.overviews.describe(zone),
+            # Readers in several zones share a look, and nobody's page is later than this.
+            lambda: self.overviews.describe(zone, within=EVERY / 4),
             alike=lambda one, other: one.timeless == other.timeless,
             ends=lambda _: False,
         )

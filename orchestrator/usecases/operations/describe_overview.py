@@ -20,7 +20,7 @@ from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.jobs.describe_jobs import timeless
 from orchestrator.usecases.operations.describe_lanes import LaneView, list_lanes
 from orchestrator.usecases.operations.describe_status import StatusView, describe_status_and_lanes
-from orchestrator.usecases.operations.list_attention import list_attention
+from orchestrator.usecases.operations.recent_looks import RECENT, RecentLooks
 from orchestrator.usecases.schedules.describe_schedules import OccurrenceView, ScheduleView, preview_all
 
 log = get_logger(__name__)
@@ -32,7 +32,6 @@ MOST_RUNS = 48
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 _PAST_FOR = timedelta(seconds=10)
 _PAST_AT_MOST = timedelta(minutes=1)
-_URGENT_FOR = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,16 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True)
+class _Present:
+    """The overview without the nights."""
+
+    now: datetime
+    status: StatusView
+    plan: tuple[PlannedSchedule, ...]
+    lanes: tuple[LaneView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Past:
     """The outcomes of past jobs as they were at `read_at`, and their sums; the nights by the name of the zone."""
 
@@ -92,41 +101,50 @@ class _Past:
 
 
 class Overviews:
-    """Describes the overview again and again; past jobs are read and summed at most every ten seconds.
+    """Describes the overview again and again: all who ask within a second share one look at the present.
 
-    That takes longer than all the rest, so nobody waits for it who can be shown sums of the last minute.
+    Past jobs are read and summed at most every ten seconds. That takes longer than all the rest, so nobody waits for it
+    who can be shown sums of the last minute.
     """
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._urgent: tuple[datetime, frozenset[JobId]] | None = None
+        self._present = RecentLooks[_Present](app.clock)
         self._past: _Past | None = None
         self._renewal: asyncio.Task[None] | None = None
 
     async def urgent_jobs(self) -> frozenset[JobId]:
-        """The ids of the jobs that need attention, as they were at most two seconds ago."""
-        now = self._app.clock.now()
-        if self._urgent is None or now - self._urgent[0] >= _URGENT_FOR:
-            items = await list_attention(self._app)
-            ids = frozenset(JobId(item.subject) for item in items if item.subject_kind is SubjectKind.JOB)
-            self._urgent = (now, ids)
-        return self._urgent[1]
+        """The ids of the jobs that need attention, as they were at most a second ago."""
+        items = (await self.status()).attention
+        return frozenset(JobId(item.subject) for item in items if item.subject_kind is SubjectKind.JOB)
 
-    async def describe(self, zone: ZoneInfo) -> Overview:
-        """The overview now, its nights by the clock of `zone`."""
+    async def status(self) -> StatusView:
+        """What needs attention, runs and is next, as they were at most a second ago."""
+        return (await self._present.of("present", self._look)).status
+
+    async def describe(self, zone: ZoneInfo, *, within: float = RECENT) -> Overview:
+        """The overview as it was at most `within` seconds ago, its nights by the clock of `zone`."""
+        present = await self._present.of("present", self._look, within=within)
+        past = await self._past_at(present.now)
+        return Overview(
+            now=present.now,
+            status=present.status,
+            plan=present.plan,
+            nights=past.nights_in(zone),
+            last_day=past.last_day,
+            lanes=present.lanes,
+        )
+
+    def forget(self) -> None:
+        """Look anew for the next who asks: this process has changed something."""
+        self._present.forget()
+
+    async def _look(self) -> _Present:
         app = self._app
         status, seen = await describe_status_and_lanes(app)
         lanes = await list_lanes(app, seen)
         now = app.clock.now()
-        past = await self._past_at(now)
-        return Overview(
-            now=now,
-            status=status,
-            plan=await _plan(app, status.upcoming, now),
-            nights=past.nights_in(zone),
-            last_day=past.last_day,
-            lanes=tuple(lanes),
-        )
+        return _Present(now, status, await _plan(app, status.upcoming, now), tuple(lanes))
 
     async def _past_at(self, now: datetime) -> _Past:
         if self._past is None or now - self._past.read_at >= _PAST_AT_MOST:
