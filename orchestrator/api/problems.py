@@ -40,10 +40,10 @@ from orchestrator.domain.errors import (
     UnknownSession,
     WrongStatus,
 )
+from orchestrator.domain.inventory import NoInventory
 from orchestrator.http.faults import FaultsAnswered, told_over_http
 from orchestrator.http.web_context import record_refused_change
 from orchestrator.intake.bad_rows import problem_objects
-from orchestrator.inventory.contents import NoInventory
 from orchestrator.inventory.device_history import AmbiguousDevice, UnknownDevice
 from orchestrator.telemetry.logger import get_logger
 

@@ -25,6 +25,7 @@ class AttentionKind(StrEnum):
     JOB_FAILURES = "jobFailures"
     RUN_MISSED = "runMissed"
     SCHEDULE_SET_ASIDE = "scheduleSetAside"
+    SCHEDULE_LACKS_LIST = "scheduleLacksList"
     CREDENTIAL_ENDS = "credentialEnds"
     INVENTORY_STALE = "inventoryStale"
     INVENTORY_WAITS = "inventoryWaits"
@@ -58,6 +59,7 @@ class RemedyKind(StrEnum):
     RUN_SCHEDULE = "runSchedule"
     RESUME_SCHEDULE = "resumeSchedule"
     START_CLOCK = "startClock"
+    CHANGE_SCHEDULE = "changeSchedule"
     RENEW_CREDENTIAL = "renewCredential"
     REFRESH_INVENTORY = "refreshInventory"
     ACCEPT_INVENTORY = "acceptInventory"
@@ -118,7 +120,8 @@ class JobFacts:
 class ScheduleFacts:
     """A schedule: what became of its last occurrence, and which share of failures it tolerates.
 
-    `due_at` is when its next run is due, None where none is; after `start_within` more it is missed.
+    `due_at` is when its next run is due, None where none is; after `start_within` more it is missed. `lacks_list` is
+    the name of its saved list where there is none of that name, `lacking_since` when that was removed.
     """
 
     name: str
@@ -132,6 +135,8 @@ class ScheduleFacts:
     due_at: datetime | None = None
     start_within: timedelta = timedelta(hours=1)
     created_at: datetime | None = None
+    lacks_list: str | None = None
+    lacking_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from orchestrator.domain.emergency_stop import EmergencyStop
 from orchestrator.domain.figures import plural
 from orchestrator.domain.hints import with_job_id
 from orchestrator.domain.job import JobStatus, Tally
-from orchestrator.domain.schedule import TOLERATED_PERCENT, OccurrenceStatus, ScheduleStatus
+from orchestrator.domain.schedule import TOLERATED_PERCENT, OccurrenceStatus, ScheduleStatus, lacks_list_words
 from orchestrator.domain.spans import span
 
 CREDENTIAL_SOON = timedelta(days=14)
@@ -165,13 +165,19 @@ def _named(job: JobFacts) -> str:
 
 
 def _of_schedule(schedule: ScheduleFacts, facts: Facts) -> Iterator[AttentionItem]:
-    """The item of a schedule that was set aside, that no clock started, or whose last run was missed."""
+    """The item of a schedule that was set aside, has no list, that no clock started, or whose last run was missed."""
     late = None if schedule.due_at is None else facts.now - schedule.due_at
     if schedule.status is ScheduleStatus.SET_ASIDE:
         kind, severity = AttentionKind.SCHEDULE_SET_ASIDE, Severity.CRITICAL
         since = schedule.last_at or schedule.created_at or facts.now
         sentence = f"Schedule {schedule.name} was set aside and starts nothing.{_after_blank(schedule.reason)}"
         remedy = Remedy(RemedyKind.RESUME_SCHEDULE, "Resume the schedule", f"muster schedule resume {schedule.name}")
+    elif schedule.lacks_list is not None and schedule.status is ScheduleStatus.ACTIVE:
+        kind, severity = AttentionKind.SCHEDULE_LACKS_LIST, Severity.CRITICAL
+        since = schedule.lacking_since or schedule.last_at or schedule.created_at or facts.now
+        sentence = f"Schedule {schedule.name} cannot run. {lacks_list_words(schedule.lacks_list)}"
+        command = f"muster schedule change {schedule.name} --list LIST"
+        remedy = Remedy(RemedyKind.CHANGE_SCHEDULE, "Name another list", command)
     elif schedule.due_at is not None and late is not None and late > schedule.start_within:
         kind, severity, since = AttentionKind.RUN_MISSED, Severity.CRITICAL, schedule.due_at
         ago = span(late.total_seconds())

@@ -6,10 +6,35 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from unicodedata import normalize
+
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.domain.spans import span
+
+
+class NoInventory(RequestRejected):
+    """The tenant has no inventory yet."""
+
+    def __init__(self, tenant: str) -> None:
+        super().__init__(
+            f"There is no inventory of tenant {tenant!r}. `muster inventory import FILE` reads the admin center's "
+            "*All devices* export, `muster inventory refresh` reads Graph."
+        )
+        self.tenant = tenant
+
+
+class InventoryTooOld(RequestRejected):
+    """The inventory is older than the installation trusts."""
+
+    def __init__(self, tenant: str, age: timedelta, max_age: timedelta) -> None:
+        super().__init__(
+            f"The inventory of tenant {tenant!r} is {span(age.total_seconds())} old, more than the "
+            f"{span(max_age.total_seconds())} of MUSTER_INVENTORY_MAX_AGE, so names are not matched against it. "
+            "`muster inventory refresh` or `muster inventory import FILE` renews it; --stale-ok takes it as it is."
+        )
 
 
 class Identifier(StrEnum):

@@ -125,6 +125,11 @@ class Schedule:
         return self.rules.jitter * (int.from_bytes(seed[:4], "big") / 2**32)
 
 
+def lacks_list_words(name: str) -> str:
+    """Says why a schedule of this saved list cannot run once the list was removed."""
+    return f"There is no list {name!r}. Import it again, or name another list."
+
+
 def parse_until(text: str) -> time:
     """The time of day that ends a window."""
     try:

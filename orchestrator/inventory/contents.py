@@ -12,7 +12,7 @@ from orchestrator.app import App
 from orchestrator.domain.access import Actor, Scope
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.ids import InventoryNumber
-from orchestrator.domain.inventory import Identifier, InventoryDevice, compare_key
+from orchestrator.domain.inventory import Identifier, InventoryDevice, NoInventory, compare_key
 from orchestrator.domain.tenant import Tenant
 from orchestrator.intake.inventory_file import InventoryFile, open_inventory_file
 from orchestrator.store.jobs.inventory import Inventory
@@ -38,17 +38,6 @@ class ImportedInventory:
     skipped: int
     first_skipped: tuple[int, str] | None
     fields: tuple[str, ...]
-
-
-class NoInventory(RequestRejected):
-    """The tenant has no inventory yet."""
-
-    def __init__(self, tenant: str) -> None:
-        super().__init__(
-            f"There is no inventory of tenant {tenant!r}. `muster inventory import FILE` reads the admin center's "
-            "*All devices* export, `muster inventory refresh` reads Graph."
-        )
-        self.tenant = tenant
 
 
 async def import_inventory(

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from orchestrator.app import App
-from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.inventory import (
     Ambiguous,
     Identifier,
     InventoryDevice,
+    InventoryTooOld,
     Match,
     Matched,
     Named,
+    NoInventory,
     NotEligible,
     Unknown,
     choose,
@@ -22,19 +23,7 @@ from orchestrator.domain.inventory import (
     is_placeholder,
 )
 from orchestrator.domain.spans import span
-from orchestrator.inventory.contents import NoInventory
 from orchestrator.store.jobs.inventory import Inventory
-
-
-class InventoryTooOld(RequestRejected):
-    """The inventory is older than the installation trusts."""
-
-    def __init__(self, tenant: str, age: timedelta, max_age: timedelta) -> None:
-        super().__init__(
-            f"The inventory of tenant {tenant!r} is {span(age.total_seconds())} old, more than the "
-            f"{span(max_age.total_seconds())} of MUSTER_INVENTORY_MAX_AGE, so names are not matched against it. "
-            "`muster inventory refresh` or `muster inventory import FILE` renews it; --stale-ok takes it as it is."
-        )
 
 
 class Matcher:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, Role, Scope
 from orchestrator.domain.errors import RequestRejected
-from orchestrator.inventory.contents import NoInventory, remove_replaced
+from orchestrator.domain.inventory import NoInventory
+from orchestrator.inventory.contents import remove_replaced
 from orchestrator.store.jobs.inventory import Inventory
 from orchestrator.telemetry.logger import get_logger
 

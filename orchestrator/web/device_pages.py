@@ -9,9 +9,9 @@ from fastapi.responses import RedirectResponse
 
 from orchestrator.app import App
 from orchestrator.domain.confirmation import inventory_facts
-from orchestrator.domain.inventory import InventoryDevice
+from orchestrator.domain.inventory import InventoryDevice, NoInventory
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, WebContext
-from orchestrator.inventory.contents import NoInventory, describe_inventory, search_inventory
+from orchestrator.inventory.contents import describe_inventory, search_inventory
 from orchestrator.inventory.device_history import describe_devices
 from orchestrator.inventory.refresh_inventory import accept_inventory
 from orchestrator.inventory.remove_inventory import tenant_id_of, unattached_inventories

@@ -41,11 +41,12 @@ for line in json.loads(sys.argv[1]):
 print(json.dumps({"codes": codes, "loaded": loaded}), file=sys.stderr)
 """
 _COMMANDS = ("--help", "--version", "job list", "audit", "submit devices.csv --action fullScan", "job show latest")
+_STANDING = ("schedule list", "status")
 
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """The modules that are loaded after each command, all of them in one process, one after the other."""
+    """The modules that are loaded after each command; those of a group run in one process, one after the other."""
     folder = tmp_path_factory.mktemp("startup")
     (folder / "devices.csv").write_text("managedDeviceId\n11111111-1111-4111-8111-111111111111\n")
     (folder / "none.toml").touch()
@@ -53,17 +54,20 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     asyncio.run(upgrade(url))
     ours = {"MUSTER_DATABASE_URL": url, "MUSTER_CONFIG": str(folder / "none.toml"), "MUSTER_ACCESS_TOKEN": "simulated"}
     others = {name: value for name, value in os.environ.items() if not name.startswith(("MUSTER_", "COV_", "OTEL_"))}
-    done = subprocess.run(
-        [sys.executable, "-c", _SCRIPT, json.dumps(_COMMANDS)],
-        cwd=folder,
-        env={**others, **ours},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found = json.loads(done.stderr.splitlines()[-1])
-    assert set(found["codes"].values()) == {0}, done.stderr
-    return {command: set(modules) for command, modules in found["loaded"].items()}
+    found: dict[str, set[str]] = {}
+    for commands in (_COMMANDS, _STANDING):
+        done = subprocess.run(
+            [sys.executable, "-c", _SCRIPT, json.dumps(commands)],
+            cwd=folder,
+            env={**others, **ours},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        told = json.loads(done.stderr.splitlines()[-1])
+        assert set(told["codes"].values()) == {0}, told["codes"]
+        found |= {command: set(modules) for command, modules in told["loaded"].items()}
+    return found
 
 
 def packages(modules: set[str]) -> set[str]:
@@ -89,5 +93,16 @@ def test_a_short_command_loads_only_what_it_uses(loaded: dict[str, set[str]], co
 
 def test_a_listing_loads_no_more_than_it_shows(loaded: dict[str, set[str]]) -> None:
     listing = {name for name in loaded["job list"] if name.startswith("orchestrator.")}
-    assert len(listing) <= 130
+    assert len(listing) <= 127
     assert not listing & {f"orchestrator.store.rows.{each}" for each in ("access", "audit", "inventory", "schedules")}
+
+
+@pytest.mark.parametrize("command", _STANDING)
+def test_what_is_next_is_told_without_the_modules_that_read_lists_and_match_devices(
+    loaded: dict[str, set[str]], command: str
+) -> None:
+    ours = {name for name in loaded[command] if name.startswith("orchestrator.")}
+    assert len(ours) <= 160
+    assert not {name for name in ours if name.startswith(("orchestrator.intake.", "orchestrator.inventory."))} - {
+        "orchestrator.intake.formulas"
+    }

@@ -15,6 +15,7 @@ from orchestrator.usecases.access.read_audit import read_audit
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.retry_job import retry_job
+from orchestrator.usecases.lists.describe_lists import remove_list
 from orchestrator.usecases.operations.describe_status import describe_status
 from orchestrator.usecases.operations.list_attention import acknowledge, list_attention
 from orchestrator.usecases.operations.measure import measure
@@ -109,6 +110,33 @@ async def test_a_run_that_was_missed_needs_attention_before_and_after_a_clock_wr
         assert (after.id, after.remedy.kind) == ("runMissed:nightly", RemedyKind.RUN_SCHEDULE)
         assert b'muster_attention_items{kind="runMissed"} 1.0' in figures
         assert [item.kind for item in await list_attention(app)] == []
+
+
+async def test_a_schedule_whose_list_was_removed_needs_attention_until_it_has_one(sqlite_url: str) -> None:
+    clock = ManualClock()
+    async with an_app(sqlite_url, NOBODY, clock=clock, kind="clock") as app:
+        await a_list(app)
+        await a_schedule(app)
+        clock.advance(minutes=5)
+        removed_at = clock.now()
+        await remove_list(app, "fleet", by=SOMEBODY, force=True, reason=None)
+        clock.advance(minutes=5)
+
+        status = await describe_status(app)
+        figures = await measure(app)
+        await a_list(app)
+
+        (item,) = status.attention
+        assert (item.id, item.since, item.remedy.kind) == (
+            "scheduleLacksList:nightly",
+            removed_at,
+            RemedyKind.CHANGE_SCHEDULE,
+        )
+        assert item.sentence == (
+            "Schedule nightly cannot run. There is no list 'fleet'. Import it again, or name another list."
+        )
+        assert b'muster_attention_items{kind="scheduleLacksList"} 1.0' in figures
+        assert await list_attention(app) == []
 
 
 async def test_who_may_not_steer_a_tenant_acknowledges_nothing_of_it(sqlite_url: str) -> None:

@@ -13,7 +13,7 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import Job
-from orchestrator.domain.notice import notice_of_job
+from orchestrator.domain.notice_words import notice_of_job
 from orchestrator.domain.target import TargetStatus
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.inventory.contents import InventorySource, import_inventory

@@ -13,14 +13,13 @@ from orchestrator.app import App
 from orchestrator.domain.access import Actor, Grant, Role
 from orchestrator.domain.errors import IntakeFailed, NotPermitted, RequestRejected
 from orchestrator.domain.ids import LaneKey
-from orchestrator.domain.inventory import Identifier
+from orchestrator.domain.inventory import Identifier, NoInventory
 from orchestrator.domain.inventory_changes import MOST_NAMED, ChangedDevice
 from orchestrator.domain.lane import Cloud
 from orchestrator.domain.tenant import Tenant
 from orchestrator.inventory.contents import (
     ImportedInventory,
     InventorySource,
-    NoInventory,
     describe_inventory,
     import_inventory,
     search_inventory,

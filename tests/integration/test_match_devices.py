@@ -14,12 +14,12 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.conditions import parse_condition
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed, RequestRejected
+from orchestrator.domain.inventory import InventoryTooOld
 from orchestrator.domain.job import Job
 from orchestrator.domain.selection import Selection
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.inventory.device_history import AmbiguousDevice, UnknownDevice
-from orchestrator.inventory.match_devices import InventoryTooOld
 from orchestrator.inventory.select_devices import selected
 from orchestrator.usecases.jobs.submit_job import JobRequest, preview_job, submit_job
 from tests.support.actors import SOMEBODY

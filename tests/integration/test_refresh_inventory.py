@@ -13,10 +13,11 @@ import pytest
 
 from orchestrator.app import App
 from orchestrator.domain.errors import PermissionMissing, ReadFailed, RequestRejected
+from orchestrator.domain.inventory import NoInventory
 from orchestrator.domain.inventory_changes import InventoryChanges
 from orchestrator.domain.recurrence import Cron
 from orchestrator.graph.export_jobs import checked_address
-from orchestrator.inventory.contents import NoInventory, describe_inventory, search_inventory
+from orchestrator.inventory.contents import describe_inventory, search_inventory
 from orchestrator.inventory.refresh_inventory import Route, accept_inventory
 from orchestrator.inventory.refresh_when_due import InventoryRefresher
 from tests.support.actors import SOMEBODY

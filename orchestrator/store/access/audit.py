@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
@@ -125,6 +125,15 @@ class Audit:
         )
         forgotten = await self._connection.execute(delete(AuditEntryRow).where(AuditEntryRow.number.in_(oldest)))
         return forgotten.rowcount
+
+    async def last_times(self, what: str, subjects: Collection[str]) -> dict[str, datetime]:
+        """Returns when this was done last to each of these subjects; those to which it never was are left out."""
+        query = (
+            select(AuditEntryRow.subject, func.max(AuditEntryRow.at))
+            .where(AuditEntryRow.what == what, AuditEntryRow.subject.in_(subjects))
+            .group_by(AuditEntryRow.subject)
+        )
+        return {subject: at for subject, at in await self._connection.execute(query) if subject is not None}
 
     async def newest(
         self,

@@ -17,6 +17,7 @@ from orchestrator.domain.schedule import OccurrenceStatus
 from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.rows.charts import JobEventRow
 from orchestrator.store.rows.jobs import MANY_FAILURES, JobRow
+from orchestrator.store.rows.lists import ListVersionRow, SavedListRow
 from orchestrator.store.rows.operations import AcknowledgementRow
 from orchestrator.store.rows.schedules import OccurrenceRow, ScheduleRow
 from orchestrator.store.work.batches import is_callable
@@ -81,6 +82,16 @@ class Attention:
             ScheduleNumber(number): Occurrence(at, OccurrenceStatus(status), reason)
             for number, at, status, reason in rows
         }
+
+    async def lacking_lists(self) -> set[ScheduleNumber]:
+        """The schedules whose saved list was removed."""
+        kept = (
+            select(ListVersionRow.list_number)
+            .join(SavedListRow, SavedListRow.number == ListVersionRow.list_number)
+            .where(SavedListRow.name == ScheduleRow.list_name, ListVersionRow.is_complete)
+        )
+        rows = await self._connection.execute(select(ScheduleRow.number).where(~kept.exists()))
+        return {ScheduleNumber(number) for number in rows.scalars()}
 
     async def acknowledged(self) -> dict[str, datetime]:
         """When each item was acknowledged last, by the item's id."""

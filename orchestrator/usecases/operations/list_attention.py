@@ -174,6 +174,11 @@ def _job(job: Job, tally: Tally, since: datetime, **facts: object) -> JobFacts:
 
 async def _schedules(tx: Transaction, schedules: Sequence[Schedule]) -> list[ScheduleFacts]:
     last = await tx.attention.last_occurrences()
+    lacking = await tx.attention.lacking_lists()
+    # A selection has a list of its own, which the next run writes.
+    blocked = [each for each in schedules if each.number in lacking and each.order.source is None]
+    lists = {each.number: each.order.list_name for each in blocked}
+    removed_at = await tx.audit.last_times("list.removed", set(lists.values())) if lists else {}
     found = []
     for schedule in schedules:
         occurrence = last.get(schedule.number)
@@ -191,6 +196,8 @@ async def _schedules(tx: Transaction, schedules: Sequence[Schedule]) -> list[Sch
                 due_at=schedule.next_at + schedule.jitter_at(schedule.next_at) if is_due and schedule.next_at else None,
                 start_within=schedule.rules.start_within,
                 created_at=schedule.created_at,
+                lacks_list=lists.get(schedule.number),
+                lacking_since=removed_at.get(schedule.order.list_name),
             )
         )
     return found

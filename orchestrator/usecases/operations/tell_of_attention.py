@@ -6,7 +6,7 @@ from datetime import datetime
 
 from orchestrator.app import App
 from orchestrator.domain.attention import AttentionItem, AttentionKind
-from orchestrator.domain.notice import EVENT_OF_ATTENTION, notice_of_attention
+from orchestrator.domain.notice_words import EVENT_OF_ATTENTION, notice_of_attention
 from orchestrator.usecases.operations.list_attention import list_attention
 from orchestrator.usecases.operations.write_notices import tell
 

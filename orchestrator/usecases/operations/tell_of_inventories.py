@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from orchestrator.app import App
 from orchestrator.domain.figures import plural
-from orchestrator.domain.notice import Notice, notice_of_inventory
+from orchestrator.domain.notice import Notice
+from orchestrator.domain.notice_words import notice_of_inventory
 from orchestrator.domain.spans import span
 from orchestrator.domain.tenant import Tenant
 from orchestrator.store.jobs.inventory import Inventory

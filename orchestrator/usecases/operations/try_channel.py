@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from orchestrator.app import App
 from orchestrator.domain.access import Actor
 from orchestrator.domain.errors import RequestRejected, UnknownChannel
-from orchestrator.domain.notice import Channel, Delivered, Undelivered, notice_of_test
+from orchestrator.domain.notice import Channel, Delivered, Undelivered
+from orchestrator.domain.notice_words import notice_of_test
 from orchestrator.store.jobs.notices import NoticeFacts
 from orchestrator.usecases.operations.send_notices import PATIENCE
 

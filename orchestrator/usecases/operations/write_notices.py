@@ -8,7 +8,8 @@ from datetime import timedelta
 from orchestrator.app import App
 from orchestrator.domain.errors import UnknownSchedule
 from orchestrator.domain.job import Job, Tally
-from orchestrator.domain.notice import MOST_DEVICES, Notice, notice_of_job
+from orchestrator.domain.notice import Notice
+from orchestrator.domain.notice_words import MOST_DEVICES, notice_of_job
 from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.store.engine.database import Transaction
 from orchestrator.telemetry.logger import get_logger

@@ -14,18 +14,17 @@ from orchestrator.domain.blackout import Blackout, blackout_at
 from orchestrator.domain.confirmation import Facts, schedule_facts
 from orchestrator.domain.due import window_of
 from orchestrator.domain.errors import RequestRejected, UnknownList
+from orchestrator.domain.inventory import InventoryTooOld, NoInventory
 from orchestrator.domain.recurrence import Occurrence, Recurrence, daylight_mark, first_occurrences
-from orchestrator.domain.schedule import Order, Schedule, ScheduleStatus
+from orchestrator.domain.schedule import Order, Schedule, ScheduleStatus, lacks_list_words
 from orchestrator.domain.tenant import Tenant
 from orchestrator.domain.zones import zone_of
-from orchestrator.inventory.contents import NoInventory
-from orchestrator.inventory.match_devices import InventoryTooOld
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.saved_lists import ListVersion
 from orchestrator.store.schedules.occurrences import OccurrenceFacts
 from orchestrator.throttle.forecast import Forecast
+from orchestrator.throttle.forecast_words import too_long
 from orchestrator.usecases.jobs.forecast_job import LanesSeen, Outlook, outlook_of
-from orchestrator.usecases.schedules.start_occurrence import too_long
 
 NEXT_SHOWN = 10
 
@@ -208,7 +207,7 @@ def _view(app: App, seen: _Seen, count: int, outlook: Outlook) -> ScheduleView:
     if schedule.order.source is not None:
         problem = problem or _inventory_problem(app, schedule.order, read_times)
     if version is None and schedule.status is not ScheduleStatus.ENDED:
-        problem = problem or f"{_no_list(schedule)}. Import it again, or name another list."
+        problem = problem or lacks_list_words(schedule.order.list_name)
     return ScheduleView(schedule, version, blackouts, tuple(upcoming), last, forecast, problem)
 
 
@@ -261,13 +260,9 @@ def _views(
     *,
     lacks_list: bool,
 ) -> Iterator[OccurrenceView]:
-    lack = [_no_list(schedule)] if lacks_list else []
+    lack = [f"no list: there is no list {schedule.order.list_name!r}"] if lacks_list else []
     for occurrence in schedule.recurrence.occurrences(after):
         yield _marked(schedule.recurrence, occurrence, [*_marks(schedule, occurrence, blackouts, forecast), *lack])
-
-
-def _no_list(schedule: Schedule) -> str:
-    return f"no list: there is no list {schedule.order.list_name!r}"
 
 
 def _marks(

@@ -13,12 +13,12 @@ from orchestrator.domain.access import Actor
 from orchestrator.domain.due import Skip, Start, Wait, decide, due_occurrences, missed_words
 from orchestrator.domain.errors import CannotContinue, MusterError, RequestRejected, ScheduleInvalid, TryLater
 from orchestrator.domain.ids import JobId, ScheduleNumber
+from orchestrator.domain.inventory import InventoryTooOld, NoInventory
 from orchestrator.domain.job import JobStatus
-from orchestrator.domain.notice import Event, notice_of_schedule
+from orchestrator.domain.notice import Event
+from orchestrator.domain.notice_words import notice_of_schedule
 from orchestrator.domain.schedule import OccurrenceStatus, Schedule, ScheduleStatus
 from orchestrator.domain.selection import EmptySelection, SelectionCollapsed
-from orchestrator.inventory.contents import NoInventory
-from orchestrator.inventory.match_devices import InventoryTooOld
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.schedules.occurrences import Held, OccurrenceFacts
 from orchestrator.telemetry.logger import get_logger

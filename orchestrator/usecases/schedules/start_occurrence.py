@@ -15,12 +15,11 @@ from orchestrator.domain.errors import IllegalMove, MusterError, ScheduleInvalid
 from orchestrator.domain.ids import JobId, WorkerId
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.schedule import Order, Schedule
-from orchestrator.domain.spans import span
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.saved_lists import ListVersion
 from orchestrator.store.schedules.occurrences import Held
 from orchestrator.telemetry.logger import get_logger
-from orchestrator.throttle.forecast import Forecast
+from orchestrator.throttle.forecast_words import too_long
 from orchestrator.usecases.jobs.cancel_job import cancel_job
 from orchestrator.usecases.jobs.forecast_job import forecast_new
 from orchestrator.usecases.jobs.idempotency import Idempotency
@@ -138,20 +137,6 @@ async def _start(app: App, making: Making, version: ListVersion, expansion: Expa
         job = await submit_list(app, request, version, together_with=become)
     log.info("occurrence.started", schedule=schedule.name, instant=making.at, job=job.id, note=note)
     return job
-
-
-def too_long(forecast: Forecast, window: timedelta | None) -> str | None:
-    """A window that will not suffice, in words; None where it will, or where nobody can tell."""
-    if window is None or forecast.seconds is None or forecast.per_second is None:
-        return None
-    there = window.total_seconds()
-    if forecast.seconds <= there:
-        return None
-    left = round((forecast.seconds - there) * forecast.per_second)
-    return (
-        f"window: it will not suffice, about {span(forecast.seconds)} are needed and {span(there)} are there; "
-        f"about {left:,} devices will be left"
-    )
 
 
 async def _left(tx: Transaction, schedule: Schedule) -> Job | None:

@@ -128,6 +128,8 @@ def test_the_remedy_of_failures_that_nothing_mends_is_to_look_at_them() -> None:
         ({"due_at": NOW - HOUR}, None),
         ({"status": ScheduleStatus.SET_ASIDE, "due_at": None}, Severity.CRITICAL),
         ({"status": ScheduleStatus.PAUSED, "due_at": None}, None),
+        ({"lacks_list": "fleet", "lacking_since": NOW - HOUR}, Severity.CRITICAL),
+        ({"lacks_list": "fleet", "status": ScheduleStatus.PAUSED}, None),
     ],
 )
 def test_a_schedule_that_does_not_run(facts: dict[str, object], expected: Severity | None) -> None:

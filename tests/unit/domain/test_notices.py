@@ -10,7 +10,8 @@ from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.device import Via
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
-from orchestrator.domain.notice import Channel, ChannelKind, Event, notice_of_job, retry_wait
+from orchestrator.domain.notice import Channel, ChannelKind, Event, retry_wait
+from orchestrator.domain.notice_words import notice_of_job
 from orchestrator.domain.target import TargetStatus
 
 JOB = Job(
