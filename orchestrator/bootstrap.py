@@ -42,7 +42,7 @@ from orchestrator.graph.credentials import (
 )
 from orchestrator.queueing.batch_queue import BatchQueue, NoQueue
 from orchestrator.settings import Settings, TenantSettings
-from orchestrator.store.engine.database import Store, open_store
+from orchestrator.store.engine.database import open_store
 from orchestrator.store.engine.schema import HEAD, revision, upgrade
 from orchestrator.store.work.row_throttle import RowThrottle
 from orchestrator.telemetry.metering import Metering
@@ -84,8 +84,8 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
             opened.enter_context(metering.metrics.shown_at(*settings.metrics_address))
         await _ready_schema(settings)
         store = await opened.enter_async_context(open_store(settings.database_url, clock))
-        throttle, queue = await _shared_parts(opened, settings, store, clock)
-        connections = Connections(settings, store, clock, sign_in_prompt, metering)
+        throttle, queue = RowThrottle(store, clock, SystemRandom()), _batch_queue(opened, settings)
+        connections = Connections(settings, throttle, clock, sign_in_prompt, metering)
         if kind in _CALLING:
             load_what_calls()
             connections.prepare()
@@ -169,9 +169,9 @@ class Connections:
     """One connection a tenant for the life of the process, over one pool, made when it is first needed."""
 
     def __init__(
-        self, settings: Settings, store: Store, clock: Clock, prompt: Prompt | None, metering: Metering
+        self, settings: Settings, throttle: Throttle, clock: Clock, prompt: Prompt | None, metering: Metering
     ) -> None:
-        self._settings, self._store, self._clock = settings, store, clock
+        self._settings, self._throttle, self._clock = settings, throttle, clock
         self._prompt, self._metering = prompt, metering
         self._threads: SignInThreads | None = None
         self._key_files: KeyFiles | None = None
@@ -196,10 +196,8 @@ class Connections:
 
             sign_in, http = self._sign_in(tenant)
             agent, clock, chance = f"muster/{__version__}", self._clock, SystemRandom()
-            # The row alone, also beside Redis: reads are few, and there is one keeper for all processes.
-            row = RowThrottle(self._store, clock, chance)
-            reads = ReadPace(row, LaneKey(f"reads/{tenant.lane}"), READ_LIMIT, clock)
-            exports = ReadPace(row, LaneKey(f"exports/{tenant.lane}"), EXPORT_LIMIT, clock)
+            reads = ReadPace(self._throttle, LaneKey(f"reads/{tenant.lane}"), READ_LIMIT, clock)
+            exports = ReadPace(self._throttle, LaneKey(f"exports/{tenant.lane}"), EXPORT_LIMIT, clock)
             reader = GraphReader(http, sign_in, tenant.root, agent, clock=clock, chance=chance, pace=reads)
             self._reads[tenant.name] = Reads(reader, ExportJobs(reader, http, clock, pace=exports))
         return self._reads[tenant.name]
@@ -330,23 +328,15 @@ async def _ready_schema(settings: Settings) -> None:
         raise SchemaTooNew(f"The database has schema {there}; this release knows {HEAD}. Upgrade Muster here.")
 
 
-async def _shared_parts(
-    opened: AsyncExitStack, settings: Settings, store: Store, clock: Clock
-) -> tuple[Throttle, BatchQueue]:
+def _batch_queue(opened: AsyncExitStack, settings: Settings) -> BatchQueue:
     if settings.broker_url is None:
-        return RowThrottle(store, clock, SystemRandom()), NoQueue()
+        return NoQueue()
     # Celery and Redis are loaded only where they are used: a laptop's `run` does not wait for them.
-    from orchestrator.engine.shared_throttle import SharedThrottle  # noqa: PLC0415
     from orchestrator.queueing.celery_queue import CeleryQueue  # noqa: PLC0415
-    from orchestrator.throttle.redis_backend import open_redis_throttle  # noqa: PLC0415
 
-    redis = await opened.enter_async_context(
-        open_redis_throttle(settings.broker_url, clock, SystemRandom(), prefix="muster:")
-    )
-    throttle = SharedThrottle(redis, RowThrottle(store, clock, SystemRandom()), store, clock)
     queue = CeleryQueue(settings.broker_url, route_by=settings.queue_per)
     opened.callback(queue.close)
-    return throttle, queue
+    return queue
 
 
 def _credential(settings: TenantSettings, prompt: Prompt | None) -> Credential:

@@ -347,7 +347,7 @@ class LaneFacts(JsonModel):
     lane: str
     tenants: list[str]
     limit: str | None
-    keeper: str
+    keeper: str = Field(description="Always `row`: the lane is paced by its row in the database.")
     in_use: int | None
     learned_share: float
     per_second: float | None

@@ -147,7 +147,7 @@ def _held_by_graph(job: JobSituation) -> WaitingFor | None:
         return None
     at = clock_time(closed_until)
     if not job.lane.is_refused:
-        said = f"The throttle moves between Redis and the database; calls go on at {at}."
+        said = f"What the database held of the lane's pace could not be right; calls go on at {at}."
         return WaitingFor(WaitKind.DATABASE_SLOW, said, closed_until)
     said = f"Graph answered 429 (too many requests): no call of this tenant leaves before {at}."
     return WaitingFor(WaitKind.RATE_LIMITED, said, closed_until)

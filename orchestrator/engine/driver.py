@@ -252,16 +252,14 @@ class Driver:
         # News of what this entry holds: what it gives back to a target must not be overwritten by the target's outcome.
         news, unjudged = self.jobs.take_news(), self.jobs.unjudged()
         try:
-            recorded = await record_outcomes(self._app, entry)
+            written = await record_outcomes(self._app, entry)
         except BaseException as problem:
             self.jobs.put_back(news)
             if not isinstance(problem, TryLater):
                 # Perhaps nothing of it is ever written, and nobody would judge it.
                 self.jobs.mark_judged(unjudged)
             raise
-        self._leases.settle(entry, recorded.written.kept)
-        for lane, backend in recorded.backends.items():
-            self._app.throttle.use_backend(lane, backend)
+        self._leases.settle(entry, written.kept)
         self._job_news += JobNews.of(entry)
         try:
             await self._write_job_news()
@@ -273,7 +271,7 @@ class Driver:
         self._release_forbidden()
         if unjudged or entry.answered or any(batch.released for batch in entry.batches):
             self._woken.set()
-        return recorded.written
+        return written
 
     async def _write_job_news(self) -> None:
         """Write what the outcomes mean for whole jobs; what cannot be written now goes with the next write."""

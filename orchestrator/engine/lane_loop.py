@@ -148,7 +148,7 @@ class LaneLoop:
             held, targets = drawn
             pairs = [(target, left.popleft()) for target in targets]
             try:
-                may_leave = await self._ports.recorder.intend(held, self._lane.key, len(pairs), permits.backend)
+                may_leave = await self._ports.recorder.intend(held, len(pairs))
             except asyncio.CancelledError:
                 held.give_back(targets)
                 self._ports.recorder.add(held)
@@ -235,5 +235,5 @@ _TICK = 0.001
 _NO_HICCUP = 60
 _NO_ACCIDENT = 3
 _PROMPT = timedelta(seconds=1)
-_RUN_OUT = "the database or Redis takes longer to answer than permits live"
+_RUN_OUT = "the database takes longer to answer than permits live"
 _BLOCKS = 5

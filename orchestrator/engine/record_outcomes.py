@@ -14,24 +14,15 @@ from datetime import datetime
 from orchestrator.app import App
 from orchestrator.domain.batch import TargetChange
 from orchestrator.domain.fair_queue import QueuePlace
-from orchestrator.domain.ids import BatchKey, JobNumber, LaneKey
+from orchestrator.domain.ids import BatchKey, JobNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.stop_reasons import reason_for
 from orchestrator.engine.recorder import Entry, Written
 from orchestrator.store.engine.careful_changes import change_all_but_bad
 from orchestrator.store.engine.database import Transaction
 from orchestrator.telemetry.logger import get_logger
-from orchestrator.throttle.gcra import ThrottleBackend
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """The result of writing an entry, and the lanes whose throttle has another backend now."""
-
-    written: Written
-    backends: dict[LaneKey, ThrottleBackend]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +45,15 @@ class JobNews:
         return bool(self.served or self.exhausted)
 
 
-async def record_outcomes(app: App, entry: Entry) -> Recorded:
+async def record_outcomes(app: App, entry: Entry) -> Written:
     """Write the entry, less what another worker has taken over meanwhile; to be followed by `write_job_news`."""
     async with app.store.transaction() as tx:
-        # Permits of the other backend are worth nothing, whoever holds them: read where the intent is written.
-        backends = await tx.lanes.backends(list(entry.backends)) if entry.backends else {}
         kept = await _write(tx, entry)
     app.metrics.note_written(change.status for change in entry.targets if change.key in kept)
     app.metrics.late.inc(sum(calls.late for calls in entry.calls.values()))
     if len(kept) < len(entry.batches):
         log.warning("batch.taken_over", batches=len(entry.batches) - len(kept))
-    changed = {lane: backend for lane, backend in backends.items() if backend is not entry.backends[lane]}
-    return Recorded(Written(kept, frozenset(changed)), changed)
+    return Written(kept)
 
 
 async def write_job_news(app: App, news: JobNews, starts: Mapping[JobNumber, float]) -> list[QueuePlace]:

@@ -19,7 +19,6 @@ from orchestrator.domain.target import TargetStatus
 from orchestrator.engine.active_job import ActiveJob
 from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.telemetry.logger import get_logger
-from orchestrator.throttle.gcra import ThrottleBackend
 
 log = get_logger(__name__)
 
@@ -40,8 +39,8 @@ _LONGEST_PAUSE = 2.0
 class Entry:
     """The content of one transaction.
 
-    `served` are the calls that jobs are given now, `backends` who granted the permits for them where there is more than
-    one who could, `calls` what was answered in each lane. A `careful` write leaves out the rows that cannot be written.
+    `served` are the calls that jobs are given now, `calls` what was answered in each lane. A `careful` write leaves out
+    the rows that cannot be written.
     """
 
     batches: tuple[BatchChange, ...]
@@ -49,17 +48,15 @@ class Entry:
     answered: frozenset[JobNumber] = frozenset()
     halts: dict[JobNumber, Halt] = field(default_factory=dict)
     served: dict[JobNumber, int] = field(default_factory=dict)
-    backends: dict[LaneKey, ThrottleBackend] = field(default_factory=dict)
     calls: dict[LaneKey, LaneCalls] = field(default_factory=dict)
     careful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The result of an entry: the batches that are still ours, and the lanes whose permits are void."""
+    """The result of an entry: the batches that are still ours."""
 
     kept: AbstractSet[BatchKey]
-    refused: AbstractSet[LaneKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +64,7 @@ class _Intent:
     """Calls that leave as soon as this is written."""
 
     held: LeasedBatch
-    lane: LaneKey
     calls: int
-    backend: ThrottleBackend | None
     written: asyncio.Future[bool]
 
 
@@ -92,13 +87,13 @@ class Recorder:
         self._writing = asyncio.Lock()
         self._writing_since: float | None = None
 
-    async def intend(self, held: LeasedBatch, lane: LaneKey, calls: int, backend: ThrottleBackend | None) -> bool:
+    async def intend(self, held: LeasedBatch, calls: int) -> bool:
         """Write down that calls of this batch are about to leave; False where they must not.
 
-        It was not written, or the batch is somebody else's now, or another backend than this one paces the lane.
+        It was not written, or the batch is somebody else's now.
         """
         written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._intents.append(_Intent(held, lane, calls, backend, written))
+        self._intents.append(_Intent(held, calls, written))
         self.add(held)
         self._something.set()
         self._urgent.set()
@@ -269,7 +264,6 @@ class Recorder:
             answered=frozenset(answered),
             halts=halts,
             served=served,
-            backends={intent.lane: intent.backend for intent in intents if intent.backend is not None},
             calls=calls,
             careful=is_careful,
         )
@@ -319,7 +313,7 @@ def _answer(intents: Iterable[_Intent], written: Written | None) -> None:
     for intent in intents:
         if not intent.written.done():
             is_ours = written is not None and not intent.held.is_lost and intent.held.claim.key in written.kept
-            intent.written.set_result(is_ours and written is not None and intent.lane not in written.refused)
+            intent.written.set_result(is_ours)
 
 
 def _is_all_accepted(changes: Iterable[TargetChange]) -> bool:

@@ -8,7 +8,6 @@ PERMIT_LIFE of its departure and travels at most TRAVEL_SPREAD longer than anoth
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from orchestrator.domain.batching import most_together
 from orchestrator.domain.lane import WriteLimit
@@ -56,13 +55,6 @@ LONGEST_GUESS = 60.0
 """Seconds a lane is closed at most where the refusal named no time."""
 
 
-class ThrottleBackend(StrEnum):
-    """Who keeps the pace of a lane in a team's installation."""
-
-    REDIS = "redis"
-    ROW = "row"
-
-
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Where a lane stands, in seconds on the clock of whoever keeps it.
@@ -92,11 +84,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a lane stands, what the clock of its backend shows, in seconds, and which one that is."""
+    """Where a lane stands, and what the clock of its database shows, in seconds."""
 
     pace: Pace
     now: float
-    backend: ThrottleBackend
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +110,12 @@ class Permit:
 class Permits:
     """A grant as one process may use it; `ask_again_at` and `closed_until` are on its monotonic clock.
 
-    `closed_until` is 0 where the lane is open. `backend` says who granted them where there is more than one who could.
+    `closed_until` is 0 where the lane is open.
     """
 
     each: tuple[Permit, ...]
     ask_again_at: float
     closed_until: float = 0.0
-    backend: ThrottleBackend | None = None
 
 
 def interval(limit: WriteLimit, together: int = 1) -> float:

@@ -1,13 +1,12 @@
-"""What the engine needs of a throttle; Redis and the database row each are one."""
+"""What the engine needs of a throttle."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Protocol
 
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.throttle.gcra import LEAD, Permits, Refusal, Standing, ThrottleBackend
+from orchestrator.throttle.gcra import LEAD, Permits, Refusal
 
 
 class Throttle(Protocol):
@@ -19,14 +18,6 @@ class Throttle(Protocol):
         """Up to `want` permits, in groups of `together`, the first in `lead` seconds; worthless after their life."""
         ...
 
-    def use_backend(self, lane: LaneKey, backend: ThrottleBackend) -> None:
-        """These permits came from another backend than the one that counts now."""
-        ...
-
     async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
         """Closes the lane for as long as the refusal says, and lowers its share afterwards."""
-        ...
-
-    async def standings(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Standing]:
-        """Returns the standing of each lane and the backend's clock, in seconds; one query for all of them."""
         ...

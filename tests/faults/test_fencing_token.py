@@ -34,9 +34,9 @@ class _Worker:
         if self.is_cut_off:
             raise StoreUnavailable("away")
         recorded = await record_outcomes(self.app, entry)
-        self.leases.settle(entry, recorded.written.kept)
+        self.leases.settle(entry, recorded.kept)
         await write_job_news(self.app, JobNews.of(entry), {})
-        return recorded.written
+        return recorded
 
     async def claim(self, job: Job) -> LeasedBatch | None:
         asked_at = self.clock.monotonic()
@@ -44,8 +44,8 @@ class _Worker:
             claim = await tx.batches.claim(job.number, worker=self.app.worker, lease=LEASE, now=await tx.now())
         return None if claim is None else self.leases.add(claim, asked_at=asked_at)
 
-    async def intend(self, held: LeasedBatch, job: Job, calls: int) -> bool:
-        intent = asyncio.create_task(self.recorder.intend(held, job.lane, calls, None))
+    async def intend(self, held: LeasedBatch, calls: int) -> bool:
+        intent = asyncio.create_task(self.recorder.intend(held, calls))
         return bool(await self.until(intent))
 
     def accept(self, held: LeasedBatch, most: int) -> None:
@@ -80,7 +80,7 @@ async def test_outcomes_of_a_term_that_ran_out_while_the_database_was_away_are_n
         old = await worker.claim(job)
         assert old is not None
         sent = old.take(10)
-        assert await worker.intend(old, job, 10)
+        assert await worker.intend(old, 10)
 
         worker.is_cut_off = True
         for target in sent:
@@ -92,7 +92,7 @@ async def test_outcomes_of_a_term_that_ran_out_while_the_database_was_away_are_n
         assert old.is_lost
         taken = new.take(5)
         worker.is_cut_off = False
-        assert await worker.intend(new, job, 5)
+        assert await worker.intend(new, 5)
 
         await _agree(app, job)
         for target in taken:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import NoReturn
 
 import pytest
 from sqlalchemy import text
@@ -13,7 +12,6 @@ from orchestrator.app import App
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT
 from orchestrator.domain.zones import zone_of
-from orchestrator.store.work.row_throttle import RowThrottle
 from orchestrator.throttle.gcra import Refusal
 from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
 from orchestrator.usecases.lists.describe_lists import list_lists
@@ -120,20 +118,6 @@ async def test_every_view_is_given_whatever_the_lane_s_row_holds(sqlite_url: str
             assert [view.job.id for view in await list_jobs(app, limit=10)] == [job.id]
             assert [view.key for view in await list_lanes(app)] == [lane]
             assert b"muster_lane_closed_seconds" in await measure(app)
-
-
-async def test_every_view_is_given_where_the_throttle_cannot_be_read(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def fail(_: RowThrottle, __: Collection[LaneKey]) -> NoReturn:
-        raise ValueError("cannot convert float NaN to integer")
-
-    async with an_app(sqlite_url, "http://127.0.0.1:1", limit=GRAPH_WRITE_LIMIT) as app:
-        monkeypatch.setattr(RowThrottle, "standings", fail)
-        job = await submitted(app, 20)
-
-        assert (await describe_job(app, job.id)).job.id == job.id
-        assert len(await list_lanes(app)) == 1
 
 
 async def test_an_end_that_no_calendar_holds_is_no_end(sqlite_url: str) -> None:

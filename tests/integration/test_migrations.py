@@ -22,6 +22,8 @@ from orchestrator.store.engine.schema import HEAD, alembic_config, revision, upg
 from orchestrator.store.rows.access import KeyRow
 from orchestrator.store.rows.audit import AuditEntryRow
 from orchestrator.store.rows.schedules import ScheduleRow
+from orchestrator.throttle.gcra import LONGEST_REACH, PERMIT_LIFE
+from tests.support.apps import an_app, submitted
 from tests.support.command_line import CommandLine
 from tests.support.databases import sqlite_url
 
@@ -202,3 +204,34 @@ async def test_keys_without_an_end_get_one_and_creators_are_found_in_the_audit_l
     assert found[1].expires_at is None
     assert creator == "key first"
     assert tuple(audit_entries[-1]) == ("key.end_given", "first")
+
+
+async def test_workers_of_the_release_before_find_every_lane_paced_by_its_row(empty_postgres_url: str) -> None:
+    """They read `keeper` with every intent, take a lane without a row to be kept by Redis, and may write "redis"."""
+    url = empty_postgres_url
+    await upgrade(url)
+    async with an_app(url, "http://127.0.0.1:1") as app:
+        await submitted(app, 3)
+    while str(await revision(url)) >= "0024":
+        await upgrade(url, to="-1")
+    await execute(url, "DELETE FROM lanes")
+    await execute(url, "INSERT INTO lanes (key, last_departure) VALUES ('global/busy/app', 0)")
+
+    await upgrade(url)
+    await execute(url, "UPDATE lanes SET keeper = 'redis'")
+    await execute(url, "UPDATE jobs SET lane = 'global/moved/app'")
+
+    ahead = "last_departure - extract(epoch FROM clock_timestamp())"
+    engine = make_engine(url)
+    async with engine.connect() as connection:
+        found = await connection.execute(text(f"SELECT key, keeper, {ahead}, reach FROM lanes"))  # noqa: S608 - from the line above
+        lanes = {key: (keeper, left, reach) for key, keeper, left, reach in found}
+    await engine.dispose()
+    assert {key: keeper for key, (keeper, *_) in lanes.items()} == {
+        "global/busy/app": "row",
+        "global/contoso/app": "row",
+        "global/moved/app": "row",
+    }
+    # Permits of Redis are used up before the row grants any: as far ahead as anybody is granted, and their life.
+    for key in ("global/busy/app", "global/contoso/app"):
+        assert LONGEST_REACH + PERMIT_LIFE < float(lanes[key][1]) <= lanes[key][2]

@@ -21,8 +21,8 @@ from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.target import TargetStatus
 from orchestrator.engine import driver as drive
 from orchestrator.engine.lane_admission import admit_lane
-from orchestrator.engine.record_outcomes import JobNews, Recorded, record_outcomes, write_job_news
-from orchestrator.engine.recorder import Entry
+from orchestrator.engine.record_outcomes import JobNews, record_outcomes, write_job_news
+from orchestrator.engine.recorder import Entry, Written
 from orchestrator.engine.recovery import LEASE, recover_stalled
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
@@ -108,7 +108,7 @@ async def test_a_process_that_stood_still_for_longer_than_its_lease_calls_nothin
     graph = SimulatedGraph(None)
     is_still = True
 
-    async def stand_still(app: App, entry: Entry) -> Recorded:
+    async def stand_still(app: App, entry: Entry) -> Written:
         nonlocal is_still
         if is_still and entry.targets:
             is_still = False

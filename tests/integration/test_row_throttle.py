@@ -1,24 +1,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
+from typing import Any, NoReturn
 
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
+from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.store.engine.database import open_store
+from orchestrator.store.work.lanes import PaceRead
 from orchestrator.store.work.row_throttle import RowThrottle
-from orchestrator.throttle.gcra import HORIZON, PERMIT_LIFE, TRAVEL_SPREAD, Refusal, ThrottleBackend, grant, interval
+from orchestrator.throttle.gcra import (
+    HORIZON,
+    LONGEST_LEAD,
+    PERMIT_LIFE,
+    TRAVEL_SPREAD,
+    Permits,
+    Refusal,
+    grant,
+    interval,
+)
 from orchestrator.throttle.pace_bounds import FAR
+from tests.support.arrivals import most_in_any_window
 from tests.support.builders import LANE
 from tests.support.clock import ManualClock
 from tests.support.stalls import Stalls
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.enable_socket
 
@@ -31,6 +46,23 @@ async def backends(database_url: str) -> AsyncIterator[list[RowThrottle]]:
     async with AsyncExitStack() as opened:
         stores = [await opened.enter_async_context(open_store(database_url, SystemClock())) for _ in range(3)]
         yield [RowThrottle(store, SystemClock(), Random(1)) for store in stores]
+
+
+async def looked(backend: RowThrottle) -> PaceRead:
+    """Where the lane stands, and the database's clock."""
+    async with backend._store.reading() as tx:
+        now = (await tx.now()).timestamp()
+        return PaceRead(await tx.lanes.pace(LANE, now=now), now, None)
+
+
+async def take(backend: RowThrottle, want: int, limit: WriteLimit | None = LIMIT) -> Permits:
+    """Permits as a lane takes them: a question whose row another process changed meanwhile is asked again."""
+    while True:
+        permits = await backend.take(LANE, want, limit)
+        wait = permits.ask_again_at - SystemClock().monotonic()
+        if permits.each or wait > HORIZON / 5:
+            return permits
+        await asyncio.sleep(max(wait, 0.0))
 
 
 async def opened_lane(backend: RowThrottle) -> None:
@@ -50,7 +82,7 @@ async def test_permits_of_all_processes_stand_in_one_row(backends: list[RowThrot
     await opened_lane(backends[0])
 
     began = SystemClock().monotonic()
-    granted = await asyncio.gather(*(backend.take(LANE, 7, LIMIT) for backend in backends * 3))
+    granted = await asyncio.gather(*(take(backend, 7) for backend in backends * 3))
     took = SystemClock().monotonic() - began
 
     # Each is a departure as its process sees it: late by the time its own answer took, and never early. So the span
@@ -86,19 +118,159 @@ async def test_a_process_that_waited_for_the_row_reads_the_clock_after_that(back
     async with asyncio.TaskGroup() as group, backends[1]._store.transaction() as tx:
         before = await tx.lanes.lock(LANE)
         assert before is not None
-        waiting = group.create_task(backends[0].take(LANE, 5, LIMIT))
+        waiting = group.create_task(take(backends[0], 5))
         # So late that a moment read before the lock would show.
         await asyncio.sleep(0.7)
         now = (await tx.now()).timestamp()
         pace, granted = grant(before, now, 5, LIMIT)
         await tx.lanes.save_pace(LANE, pace)
 
-    after = (await backends[0].look(LANE)).pace
+    after = (await looked(backends[0])).pace
     permits = waiting.result()
     assert len(granted.departures) == 5
     assert permits.each
     # Nothing that was granted by the one is granted again to the other.
     assert after.last_departure - pace.last_departure >= len(permits.each) * interval(LIMIT) - 0.001
+
+
+async def test_a_row_that_was_changed_since_it_was_read_is_not_written(backends: list[RowThrottle]) -> None:
+    await opened_lane(backends[0])
+    one, other = (backend._store for backend in backends[:2])
+    async with one.autocommit() as tx:
+        if tx.connection.dialect.name == "sqlite":
+            # A SQLite file has one writer, which reads and writes in one transaction.
+            return
+        read = (await tx.lanes.read([LANE], tx.now))[LANE]
+        async with other.autocommit() as faster:
+            again = (await faster.lanes.read([LANE], tx.now))[LANE]
+            pace = replace(again.pace, last_departure=again.now + 0.1)
+            assert await faster.lanes.save_unchanged({LANE: (pace, again.version)}) == {LANE}
+        late = replace(read.pace, last_departure=read.now + 0.2)
+        written = await tx.lanes.save_unchanged({LANE: (late, read.version)})
+        known = await tx.lanes.save_unchanged({LANE: (late, None)})
+
+    assert read.version == again.version
+    assert (written, known) == (frozenset(), set())
+    assert (await looked(backends[0])).pace == pace
+
+
+@pytest.mark.parametrize("is_put_back", [False, True])
+async def test_four_processes_share_one_pace(database_url: str, *, is_put_back: bool) -> None:
+    """However they meet, and whatever they find; where the row is put back, a window passes without permits."""
+    limit, chance = WriteLimit(20, timedelta(seconds=0.5)), Random(1)
+    departures: list[float] = []
+    async with AsyncExitStack() as opened:
+        stores = [await opened.enter_async_context(open_store(database_url, SystemClock())) for _ in range(4)]
+        takers = [RowThrottle(store, SystemClock(), Random(1)) for store in stores]
+        for number in range(60):
+            granted = await asyncio.gather(
+                *(each.take(LANE, chance.randint(1, 9), limit, lead=LONGEST_LEAD) for each in takers)
+            )
+            # All four are on one machine, whose monotonic clock is one.
+            departures += [permit.latest - PERMIT_LIFE for permits in granted for permit in permits.each]
+            if is_put_back and number % 20 == 19:
+                async with stores[0].transaction() as tx:
+                    await tx.connection.execute(text("UPDATE lanes SET last_departure = last_departure - 1, reach = 0"))
+            await asyncio.sleep(chance.uniform(0, 0.1))
+
+    # A departure is known to the length of the question that it came with.
+    assert len(departures) > 20
+    assert most_in_any_window(departures, limit.window.total_seconds()) <= limit.calls
+
+
+async def test_questions_that_wait_for_a_round_go_with_the_next_and_one_that_is_gone_takes_nothing(
+    backends: list[RowThrottle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, rounds = backends[0], list[int]()
+    grant_round = backend._grant
+
+    async def counted(asked: Sequence[Any]) -> list[Permits]:
+        rounds.append(len(asked))
+        return await grant_round(asked)
+
+    monkeypatch.setattr(backend, "_grant", counted)
+    lanes = [LaneKey(f"global/tenant {number}/app") for number in range(150)]
+    tasks = [asyncio.create_task(backend.take(lane, number, None)) for number, lane in enumerate(lanes)]
+    gone = asyncio.create_task(backend.take(LANE, 5, None))
+    await asyncio.sleep(0)
+    gone.cancel()
+
+    granted = await asyncio.gather(*tasks)
+
+    assert [len(permits.each) for permits in granted] == list(range(150))
+    assert rounds == [1, 100, 49]
+    assert gone.cancelled()
+
+
+async def test_a_round_that_is_cancelled_is_asked_again_by_the_next_that_waits(
+    backends: list[RowThrottle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, began = backends[0], asyncio.Event()
+    grant_round = backend._grant
+
+    async def hang(_: Sequence[Any]) -> list[Permits]:
+        monkeypatch.setattr(backend, "_grant", grant_round)
+        began.set()
+        await asyncio.get_running_loop().create_future()
+        return []
+
+    monkeypatch.setattr(backend, "_grant", hang)
+    first = asyncio.create_task(backend.take(LANE, 1, None))
+    second = asyncio.create_task(backend.take(LANE, 2, None))
+    await began.wait()
+    first.cancel()
+
+    assert len((await second).each) == 2
+
+
+async def test_all_who_wait_are_told_that_the_database_cannot_be_reached(
+    backends: list[RowThrottle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, rounds = backends[0], list[int]()
+
+    async def fail(asked: Sequence[Any]) -> NoReturn:
+        rounds.append(len(asked))
+        await asyncio.sleep(0)
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(backend, "_grant", fail)
+
+    lanes = [LaneKey(f"global/tenant {number}/app") for number in range(150)]
+    problems = await asyncio.gather(*(backend.take(lane, 1, None) for lane in lanes), return_exceptions=True)
+
+    assert {type(problem) for problem in problems} == {StoreUnavailable}
+    assert rounds == [1]
+
+
+async def test_permits_do_not_wait_for_transactions_that_hold_every_connection(
+    postgresql_url: str, clock: ManualClock
+) -> None:
+    async with AsyncExitStack() as opened:
+        store = await opened.enter_async_context(open_store(postgresql_url, SystemClock(), pool_size=1))
+        # The pool of one has another connection for a rush.
+        for _ in range(2):
+            await opened.enter_async_context(store.transaction())
+
+        async with asyncio.timeout(PATIENCE):
+            permits = await RowThrottle(store, clock, Random(1)).take(LANE, 3, None)
+
+    assert len(permits.each) == 3
+
+
+async def test_a_lane_whose_row_is_locked_holds_up_no_other(postgresql_url: str, clock: ManualClock) -> None:
+    other = LaneKey("global/other/app")
+    async with open_store(postgresql_url, SystemClock()) as store:
+        backend = RowThrottle(store, clock, Random(1))
+        for lane in (LANE, other):
+            await backend.take(lane, 1, LIMIT)
+        await asyncio.sleep(HORIZON + interval(LIMIT))
+        async with store.transaction() as tx:
+            await tx.lanes.lock(LANE)
+            async with asyncio.timeout(PATIENCE):
+                locked, free = await asyncio.gather(backend.take(LANE, 1, LIMIT), backend.take(other, 1, LIMIT))
+
+    assert (len(locked.each), len(free.each)) == (0, 1)
+    assert locked.ask_again_at <= clock.monotonic() + 0.1
 
 
 async def test_a_row_that_cannot_be_right_closes_the_lane_for_one_window_and_breaks_no_look(
@@ -114,17 +286,16 @@ async def test_a_row_that_cannot_be_right_closes_the_lane_for_one_window_and_bre
 
     for column, value in poison:
         async with backend._store.transaction() as tx:
-            poisoning = f"UPDATE lanes SET keeper = 'nobody', {column} = {value}"  # noqa: S608 - from the lists above
+            poisoning = f"UPDATE lanes SET {column} = {value}"  # noqa: S608 - from the lists above
             await tx.connection.execute(text(poisoning))
-        looked = await backend.look(LANE)
+        seen = await looked(backend)
         async with backend._store.reading() as tx:
-            closed = await tx.lanes.closed(now=looked.now)
-            assert await tx.lanes.backends([LANE]) == {LANE: ThrottleBackend.REDIS}
+            closed = await tx.lanes.closed(now=seen.now)
         permits = await backend.take(LANE, 100, LIMIT)
-        after = (await backend.look(LANE)).pace
+        after = (await looked(backend)).pace
 
-        assert (column, value, looked.pace.closed_until) == (column, value, 0.0)
-        assert all(until <= looked.now + FAR for until in closed.values())
+        assert (column, value, seen.pace.closed_until) == (column, value, 0.0)
+        assert all(until <= seen.now + FAR for until in closed.values())
         assert permits.each == ()
         assert after.closed_for == pytest.approx(window)
 

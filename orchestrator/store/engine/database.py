@@ -62,6 +62,9 @@ _CACHE_KIB = 16 * 1024
 _PATIENCE = 30
 """Seconds that a statement, a lock or SQLite's single writer is waited for."""
 
+_SOON = 2.0
+"""Seconds that a statement on a connection of its own is waited for: an answer that comes later is of no use."""
+
 _LONGEST_IDLE = 10
 """Seconds after which PostgreSQL ends a transaction in which nobody asks anything: as long as an unextended lease."""
 
@@ -182,10 +185,10 @@ class Transaction:
 
 
 class Store:
-    """One database, and the two ways into it."""
+    """One database, and the ways into it; `own` is the engine of statements that must not wait for a connection."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, engine: AsyncEngine, clock: Clock, own: AsyncEngine | None = None) -> None:
+        self._engine, self._own = engine, own
         # Made once: an engine with options is an engine of its own, and takes as long to make as a short statement.
         is_postgresql = engine.dialect.name == "postgresql"
         one_look = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if is_postgresql else {}
@@ -209,21 +212,31 @@ class Store:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """All of it or nothing of it; StoreUnavailable where the database cannot be reached."""
-        async with self._writers, self._opened(write=True) as transaction:
+        async with self._writers, self._opened(self._writing) as transaction:
             yield transaction
         await transaction.committed()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
         """One consistent look; never waits for a writer."""
-        async with self._opened(write=False) as transaction:
+        async with self._opened(self._reading) as transaction:
             yield transaction
 
     @asynccontextmanager
-    async def _opened(self, *, write: bool) -> AsyncIterator[Transaction]:
+    async def autocommit(self) -> AsyncIterator[Transaction]:
+        """Statements of which each is a transaction, on a connection kept for them; with SQLite one transaction."""
+        if self._own is None:
+            async with self.transaction() as transaction:
+                yield transaction
+            return
+        async with self._opened(self._own) as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def _opened(self, engine: AsyncEngine) -> AsyncIterator[Transaction]:
         own: OSError | None = None
         try:
-            async with (self._writing if write else self._reading).begin() as connection:
+            async with engine.begin() as connection:
                 try:
                     yield Transaction(connection, self._clock)
                 except OSError as problem:
@@ -245,13 +258,17 @@ class Store:
 async def open_store(url: str, clock: Clock, *, pool_size: int = 8) -> AsyncIterator[Store]:
     """The store at `sqlite:///…` or `postgresql://…`; nothing is connected before it is used."""
     async with AsyncExitStack() as opened:
-        engine = make_engine(url, pool_size=pool_size)
+        engine, own = make_engine(url, pool_size=pool_size), None
         opened.push_async_callback(engine.dispose)
-        yield Store(engine, clock)
+        if engine.dialect.name == "postgresql":
+            own = make_engine(url, pool_size=1, patience=_SOON)
+            opened.push_async_callback(own.dispose)
+            own = own.execution_options(isolation_level="AUTOCOMMIT")
+        yield Store(engine, clock, own)
 
 
-def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
-    """The engine behind a store; migrations use it too."""
+def make_engine(url: str, *, pool_size: int = 8, patience: float = _PATIENCE) -> AsyncEngine:
+    """The engine behind a store, each of whose statements may take `patience` seconds; migrations use it too."""
     parsed = driver_url(url)
     if parsed.get_backend_name() == "postgresql":
         engine = create_async_engine(
@@ -260,10 +277,10 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
             hide_parameters=True,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_timeout=_PATIENCE,
+            pool_timeout=patience,
             connect_args={
-                "timeout": 10,
-                "command_timeout": _PATIENCE,
+                "timeout": min(10, patience),
+                "command_timeout": patience,
                 "server_settings": {
                     "application_name": "muster",
                     # A commit that a crash of the server could undo would leave what a worker knows of its batches

@@ -11,13 +11,13 @@ from orchestrator.store.rows.mapping import Base
 class LaneRow(Base):
     """Where a lane stands (throttle/gcra.py, throttle/adaptation.py), in seconds since 1970 on the database's clock.
 
-    `backend` says whether this row or Redis counts; embedded, only this row is there.
+    Workers of the release before read in `keeper` that this row counts, and not Redis: triggers keep it "row".
     """
 
     __tablename__ = "lanes"
 
     key: Mapped[str] = mapped_column(String(200), primary_key=True)
-    backend: Mapped[str] = mapped_column("keeper", String(10), server_default="redis", key="backend")
+    keeper: Mapped[str] = mapped_column(String(10), server_default="redis")
     last_departure: Mapped[float] = mapped_column(Float(53))
     reach: Mapped[float] = mapped_column(Float(53), server_default="1")
     closed_until: Mapped[float] = mapped_column(Float(53), server_default="0")

@@ -1,27 +1,55 @@
-"""The pace of a lane as a row: the throttle of an embedded installation, and where Redis is away."""
+"""The pace of a lane as a row, and the calls that were counted in it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Insert, Text, and_, bindparam, delete, func, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Float,
+    Insert,
+    Select,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    extract,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import LaneCalls
-from orchestrator.store.engine import json_rows
+from orchestrator.store.engine import array_rows, json_rows
 from orchestrator.store.engine.upserts import insert_in, insert_into
 from orchestrator.store.rows.lanes import LaneMinuteRow, LaneRow
 from orchestrator.throttle.adaptation import Learned
-from orchestrator.throttle.gcra import LEARNED_FIELDS, OWN_FIELDS, Pace, ThrottleBackend, is_believable, unknown_past
+from orchestrator.throttle.gcra import LEARNED_FIELDS, OWN_FIELDS, Pace, is_believable, unknown_past
 from orchestrator.throttle.pace_bounds import FAR
 
 _MINUTE = 60
 _MOST_MINUTES = 500
+
+
+class PaceRead(NamedTuple):
+    """A pace as it was read, the database's clock at that moment, and the version of its row, None where none is."""
+
+    pace: Pace
+    now: float
+    version: str | None
 
 
 class Lanes:
@@ -63,18 +91,48 @@ class Lanes:
         query = select(LaneRow.key, LaneRow.closed_until).where(is_closed)
         return {LaneKey(key): until for key, until in await self._connection.execute(query)}
 
-    async def backends(self, lanes: Collection[LaneKey]) -> dict[LaneKey, ThrottleBackend]:
-        """Who keeps each of these lanes; Redis, unless somebody wrote otherwise."""
-        query = select(LaneRow.key, LaneRow.backend).where(LaneRow.key.in_(lanes))
-        kept = {LaneKey(key): backend for key, backend in await self._connection.execute(query)}
-        return {
-            lane: ThrottleBackend.ROW if kept.get(lane) == ThrottleBackend.ROW else ThrottleBackend.REDIS
-            for lane in lanes
-        }
+    async def read(
+        self, lanes: Collection[LaneKey], clock: Callable[[], Awaitable[datetime]]
+    ) -> dict[LaneKey, PaceRead]:
+        """Reads each of these lanes as `save_unchanged` may write it; one that was never seen has an unknown past.
 
-    async def give_to(self, lane: LaneKey, backend: ThrottleBackend) -> None:
-        """Who keeps the lane from this commit on."""
-        await self._connection.execute(update(LaneRow).where(LaneRow.key == lane).values(backend=backend))
+        `clock` is read where the database has none of its own.
+        """
+        if self._connection.dialect.name == "postgresql":
+            found = await self._connection.execute(_read_versions(), {"lanes": list(lanes)})
+            return {
+                LaneKey(key): PaceRead(unknown_past(at) if version is None else _pace(values), at, version)
+                for key, version, at, *values in found
+            }
+        now = (await clock()).timestamp()
+        stored = await self._connection.execute(_FIND_ALL, {"lanes": list(lanes)})
+        read = {LaneKey(key): PaceRead(_pace(values), now, "") for key, *values in stored}
+        return {lane: read.get(lane, PaceRead(unknown_past(now), now, None)) for lane in lanes}
+
+    async def save_unchanged(self, changes: Mapping[LaneKey, tuple[Pace, str | None]]) -> AbstractSet[LaneKey]:
+        """Writes the pace of each lane whose row still is the version that was read (None: not there yet).
+
+        Returns the lanes that were written. Waits for nobody: a row that somebody else has locked is being changed.
+        """
+        is_postgresql = self._connection.dialect.name == "postgresql"
+        written: set[LaneKey] = set()
+        for is_new in (False, True):
+            rows: list[dict[str, Any]] = [
+                {"lane": lane, "version": version, **_columns(pace)}
+                for lane, (pace, version) in changes.items()
+                if (version is None) is is_new
+            ]
+            if not rows:
+                continue
+            if is_postgresql:
+                given = array_rows.payload("postgresql", _GIVEN, [tuple(row.values()) for row in rows])
+                statement = _insert_given() if is_new else _update_given()
+                written.update(map(LaneKey, (await self._connection.execute(statement, given)).scalars()))
+            else:
+                # The one writer of a SQLite file read the rows in this transaction.
+                await self._connection.execute(_INSERT if is_new else _KEEP, rows)
+                written.update(LaneKey(row["lane"]) for row in rows)
+        return written
 
     async def save_pace(self, lane: LaneKey, pace: Pace) -> None:
         """Where the lane stands now."""
@@ -171,6 +229,57 @@ _KEEP = (
     .where(LaneRow.key == bindparam("lane"))
     .values({name: bindparam(name) for name in (*OWN_FIELDS, *LEARNED_FIELDS)})
 )
+_INSERT = insert(LaneRow).values(
+    key=bindparam("lane"), **{name: bindparam(name) for name in (*OWN_FIELDS, *LEARNED_FIELDS)}
+)
+_VERSION: ColumnElement[str] = literal_column("lanes.xmin::text", Text())
+"""PostgreSQL's own version of a row: another one after every update (https://www.postgresql.org/docs/current/mvcc.html).
+
+A column of ours would stay as it is where a worker of another release writes the row.
+"""
+_GIVEN: json_rows.Columns = {
+    "lane": Text(),
+    "version": Text(),
+    **{name: getattr(LaneRow, name).type for name in (*OWN_FIELDS, *LEARNED_FIELDS)},
+}
+
+
+@cache
+def _read_versions() -> Select[Any]:
+    asked = func.unnest(bindparam("lanes", type_=ARRAY(Text()))).table_valued("key", name="asked").render_derived()
+    # Later than the snapshot: a row that is still this version when it is written was so at this time.
+    clock = cast(extract("epoch", func.clock_timestamp()), Float(53))
+    lanes = asked.outerjoin(LaneRow, LaneRow.key == asked.c.key)
+    return select(asked.c.key, _VERSION, clock, *_PACE).select_from(lanes)
+
+
+@cache
+def _update_given() -> Update:
+    given = array_rows.table_of("postgresql", _GIVEN)
+    unchanged = (
+        select(LaneRow.key)
+        .join(given, LaneRow.key == given.c.lane)
+        .where(given.c.version == _VERSION)
+        .with_for_update(of=LaneRow, skip_locked=True)
+        .cte("unchanged")
+    )
+    return (
+        update(LaneRow)
+        .where(LaneRow.key == given.c.lane, LaneRow.key.in_(select(unchanged.c.key)))
+        .values({name: given.c[name] for name in (*OWN_FIELDS, *LEARNED_FIELDS)})
+        .returning(LaneRow.key)
+    )
+
+
+@cache
+def _insert_given() -> Insert:
+    given = array_rows.table_of("postgresql", _GIVEN)
+    columns = (*OWN_FIELDS, *LEARNED_FIELDS)
+    statement = insert_in("postgresql", LaneRow)
+    chosen = select(given.c.lane, *(given.c[name] for name in columns)).order_by(given.c.lane)
+    return statement.from_select(["key", *columns], chosen).on_conflict_do_nothing().returning(LaneRow.key)
+
+
 _CALLS_BETWEEN = (
     select(LaneMinuteRow.lane, func.count(), func.sum(LaneMinuteRow.calls - LaneMinuteRow.throttled))
     .where(

@@ -20,7 +20,7 @@ from orchestrator.graph.error_catalogue import meaning
 from orchestrator.store.engine.database import Transaction
 from orchestrator.usecases.jobs.device_names import search_of, with_names
 from orchestrator.usecases.jobs.explain_waiting import explain
-from orchestrator.usecases.jobs.forecast_job import LanesSeen, finish_time, lane_paces, lanes_seen, with_standings
+from orchestrator.usecases.jobs.forecast_job import LanesSeen, finish_time, lane_paces, lanes_seen
 
 SORTED_UP_TO = 20_000
 """Targets of a job that can be sorted, since that reads all of them; of a larger job they come in the input's order."""
@@ -95,7 +95,7 @@ async def describe_job(app: App, wanted: str) -> JobView:
             if job.schedule is None
             else await tx.occurrences.selection_of(job.id, job.schedule, submitted_at=job.submitted_at)
         )
-    outlook = _outlook(app, [job], {job.number: tally}, None if lanes is None else await with_standings(app, lanes))
+    outlook = _outlook(app, [job], {job.number: tally}, lanes)
     shown = _shown(job, tally, errors, outlook.get(job.number, _NO_OUTLOOK))
     named = tuple(
         _with_example(error, examples.get(ErrorGroup(error.status, error.http_status, error.code)))
@@ -143,7 +143,7 @@ async def list_jobs(app: App, *, limit: int, before: int | None = None, wanted: 
         numbers = await tx.job_search.newest(wanted, limit=limit, before=before)
         seen = await _seen(tx, await tx.jobs.by_numbers(numbers))
         retries = await tx.jobs.retried_by([job.id for job in seen[0]])
-    return [replace(view, retried_by=retries.get(view.job.id, ())) for view in await _views(app, seen)]
+    return [replace(view, retried_by=retries.get(view.job.id, ())) for view in _views(app, seen)]
 
 
 async def list_running(app: App, *, limit: int) -> tuple[list[JobView], LanesSeen]:
@@ -152,9 +152,8 @@ async def list_running(app: App, *, limit: int) -> tuple[list[JobView], LanesSee
         jobs = await tx.jobs.newest(limit, statuses=_ACTIVE)
         tallies = await tx.jobs.tallies([job.number for job in jobs])
         lanes = {tenant.lane for tenant in app.tenants.values()} | {job.lane for job in jobs}
-        found = await lanes_seen(tx, lanes)
+        seen = await lanes_seen(tx, lanes)
         retries = await tx.jobs.retried_by([job.id for job in jobs])
-    seen = await with_standings(app, found)
     outlook = _outlook(app, jobs, tallies, seen)
     views = [_shown(job, tallies[job.number], {}, outlook.get(job.number, _NO_OUTLOOK)) for job in jobs]
     return [replace(view, retried_by=retries.get(view.job.id, ())) for view in views], seen
@@ -169,7 +168,7 @@ async def standings_of(app: App, ids: Collection[JobId]) -> dict[JobId, JobView]
     """How these jobs stand, without their error groups; a job that was removed is left out."""
     async with app.store.reading() as tx:
         seen = await _seen(tx, await tx.jobs.by_ids(ids))
-    return {view.job.id: view for view in await _views(app, seen)}
+    return {view.job.id: view for view in _views(app, seen)}
 
 
 async def unfinished_jobs(app: App, *, other_than: JobId) -> list[JobView]:
@@ -178,7 +177,7 @@ async def unfinished_jobs(app: App, *, other_than: JobId) -> list[JobView]:
     async with app.store.reading() as tx:
         jobs = await tx.jobs.newest(50, statuses=open_statuses)
         seen = await _seen(tx, [job for job in jobs if job.id != other_than])
-    return await _views(app, seen)
+    return _views(app, seen)
 
 
 async def list_targets(
@@ -266,9 +265,9 @@ async def _lanes_of(tx: Transaction, jobs: Sequence[Job]) -> LanesSeen | None:
     return await lanes_seen(tx, lanes) if lanes else None
 
 
-async def _views(app: App, seen: _Seen) -> list[JobView]:
+def _views(app: App, seen: _Seen) -> list[JobView]:
     jobs, tallies, lanes = seen
-    outlook = _outlook(app, jobs, tallies, None if lanes is None else await with_standings(app, lanes))
+    outlook = _outlook(app, jobs, tallies, lanes)
     return [_shown(job, tallies[job.number], {}, outlook.get(job.number, _NO_OUTLOOK)) for job in jobs]
 
 

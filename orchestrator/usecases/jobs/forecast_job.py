@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
 from orchestrator.app import App
-from orchestrator.domain.errors import TryLater
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.job import WINDOW_MARGIN, Priority
 from orchestrator.domain.tenant import Tenant
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.work.fair_queue import Waiting
-from orchestrator.telemetry.logger import get_logger
 from orchestrator.throttle.forecast import Ahead, Forecast, LanePace, forecast, pace_of
-from orchestrator.throttle.gcra import Standing, ThrottleBackend
+from orchestrator.throttle.gcra import Standing
 from orchestrator.usecases.jobs.explain_waiting import Surroundings, surroundings_of
-
-log = get_logger(__name__)
-
-_PATIENCE = 1.0
-"""Seconds that a look at the lane may take: who asks how a job stands does not wait for a server that is away."""
 
 _MEASURED = timedelta(minutes=3)
 _LONGEST = timedelta(days=3650).total_seconds()
@@ -54,7 +45,7 @@ class LanesSeen:
     jobs: Sequence[Waiting]
     rates: Mapping[LaneKey, float | None]
     around: Surroundings
-    standings: Mapping[LaneKey, Standing] = field(default_factory=lambda: MappingProxyType({}))
+    standings: Mapping[LaneKey, Standing]
 
     def worked_on(self, app: App) -> list[Waiting]:
         """The jobs that have calls to make and that any process takes: the others delay nobody."""
@@ -62,18 +53,15 @@ class LanesSeen:
 
 
 async def lanes_seen(tx: Transaction, lanes: Collection[LaneKey]) -> LanesSeen:
-    """These lanes as the database has them; `with_standings` adds the rest, outside the transaction."""
+    """These lanes as the database has them."""
+    now = (await tx.now()).timestamp()
+    paces = await tx.lanes.paces(lanes, now=now)
     return LanesSeen(
-        await tx.fair_queue.waiting_in(lanes), await rates_of_late(tx, lanes), await surroundings_of(tx, lanes)
+        await tx.fair_queue.waiting_in(lanes),
+        await rates_of_late(tx, lanes),
+        await surroundings_of(tx, lanes),
+        {lane: Standing(pace, now) for lane, pace in paces.items()},
     )
-
-
-async def with_standings(app: App, seen: LanesSeen) -> LanesSeen:
-    """The same lanes and where each of them stands that a tenant in the settings leads to.
-
-    Outside a transaction: whoever asks for a connection while he holds one may wait for himself.
-    """
-    return replace(seen, standings=await lane_standings(app, seen.rates))
 
 
 async def outlook_of(app: App, tenants: Iterable[Tenant], seen: LanesSeen | None = None) -> Outlook:
@@ -86,8 +74,7 @@ async def outlook_of(app: App, tenants: Iterable[Tenant], seen: LanesSeen | None
         return Outlook({}, {})
     if seen is None:
         async with app.store.reading() as tx:
-            found = await lanes_seen(tx, lanes)
-        seen = await with_standings(app, found)
+            seen = await lanes_seen(tx, lanes)
     ahead: dict[LaneKey, list[Ahead]] = {lane: [] for lane in seen.rates}
     for each in seen.worked_on(app):
         ahead[each.lane].append(_ahead(each))
@@ -112,18 +99,14 @@ async def rates_of_late(tx: Transaction, lanes: Iterable[LaneKey]) -> dict[LaneK
     return await tx.lanes.rates(sorted(lanes), since=now - _MEASURED, now=now)
 
 
-async def lane_standings(app: App, lanes: Iterable[LaneKey]) -> dict[LaneKey, Standing]:
-    """Where each of these lanes stands that a tenant in the settings leads to."""
-    known = {tenant.lane for tenant in app.tenants.values()}
-    return await look_at(app, [lane for lane in lanes if lane in known])
-
-
 def lane_paces(
     app: App, standings: Mapping[LaneKey, Standing], rates: Mapping[LaneKey, float | None]
 ) -> dict[LaneKey, LanePace]:
-    """The pace of each of these lanes, with the rates of late."""
+    """The pace of each of these lanes that a tenant in the settings leads to, with the rates of late."""
     limits = {tenant.lane: tenant.write_limit for tenant in app.tenants.values()}
-    return {lane: pace_of(limits[lane], at.pace, at.now, rates[lane]) for lane, at in standings.items()}
+    return {
+        lane: pace_of(limits[lane], at.pace, at.now, rates[lane]) for lane, at in standings.items() if lane in limits
+    }
 
 
 def finish_time(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePace, now: datetime) -> datetime | None:
@@ -133,24 +116,6 @@ def finish_time(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePace, no
         # An end in ten years helps no plan, and `datetime` cannot hold one in ten thousand.
         return None
     return now + timedelta(seconds=seconds)
-
-
-async def look_at(app: App, lanes: Collection[LaneKey]) -> dict[LaneKey, Standing]:
-    """Where each of these lanes stands; as its row has it where its backend does not answer, or nothing sensible."""
-    if not lanes:
-        return {}
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            return await app.throttle.standings(lanes)
-    except (TryLater, TimeoutError) as problem:
-        log.info("lanes.looked_at_rows_only", reason=str(problem) or type(problem).__name__)
-    except Exception:
-        # A forecast is an extra: how a job stands is shown without.
-        log.exception("lanes.look_broke")
-    async with app.store.reading() as tx:
-        at = (await tx.now()).timestamp()
-        paces = await tx.lanes.paces(lanes, now=at)
-    return {lane: Standing(pace, at, ThrottleBackend.ROW) for lane, pace in paces.items()}
 
 
 def _ahead(job: Waiting) -> Ahead:

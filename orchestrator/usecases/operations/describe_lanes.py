@@ -14,9 +14,9 @@ from orchestrator.domain.lane import LaneCalls, WriteLimit
 from orchestrator.store.work.fair_queue import Waiting
 from orchestrator.throttle.adaptation import counted_at, share_at
 from orchestrator.throttle.forecast import LanePace, pace_of
-from orchestrator.throttle.gcra import Standing, ThrottleBackend
+from orchestrator.throttle.gcra import Standing
 from orchestrator.usecases.jobs.explain_waiting import Surroundings
-from orchestrator.usecases.jobs.forecast_job import LanesSeen, finish_time, lanes_seen, with_standings
+from orchestrator.usecases.jobs.forecast_job import LanesSeen, finish_time, lanes_seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,6 @@ class LaneView:
     key: LaneKey
     tenants: tuple[str, ...]
     limit: WriteLimit | None
-    backend: ThrottleBackend
     in_use: int | None
     learned_share: float
     pace: LanePace
@@ -61,8 +60,6 @@ async def list_lanes(app: App, seen: LanesSeen | None = None) -> list[LaneView]:
     async with app.store.reading() as tx:
         found = seen or await lanes_seen(tx, lanes)
         last_hour = await tx.lanes.calls_since(found.around.now - timedelta(hours=1))
-    if seen is None:
-        found = await with_standings(app, found)
     here: dict[LaneKey, list[Waiting]] = defaultdict(list)
     for each in found.jobs:
         here[each.lane].append(each)
@@ -103,7 +100,6 @@ def _view(
         key=lane,
         tenants=tuple(tenants),
         limit=limit,
-        backend=standing.backend,
         in_use=round(counted_at(standing.pace.learned, standing.now, window)) if limit else None,
         learned_share=share_at(standing.pace.learned, standing.now, window) if limit else 1.0,
         pace=paced,

@@ -17,7 +17,7 @@ def lane_json(view: LaneView) -> dict[str, Any]:
         "lane": view.key,
         "tenants": list(view.tenants),
         "limit": None if view.limit is None else str(view.limit),
-        "keeper": view.backend.value,
+        "keeper": "row",
         "inUse": view.in_use,
         "learnedShare": round(view.learned_share, 4),
         "perSecond": None if view.per_second is None else round(view.per_second, 3),

@@ -92,7 +92,7 @@ def test_the_share_is_never_rounded_up() -> None:
     assert "49 % of the limit of 200/20s" in cause.message
 
 
-def test_no_429_is_named_where_the_pace_only_changed_its_keeper() -> None:
+def test_no_429_is_named_where_a_pace_that_could_not_be_right_closes_the_lane() -> None:
     cause = waiting_for(replace(GOES, lane=replace(CLOSED, is_refused=False)))
 
     assert cause is not None

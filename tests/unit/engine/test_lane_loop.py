@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -44,7 +44,7 @@ from orchestrator.engine.ports import Lane, Ports
 from orchestrator.engine.recorder import Entry, Recorder, Written
 from orchestrator.engine.stop import StopSignal
 from orchestrator.throttle import gcra as pacing
-from orchestrator.throttle.gcra import PERMIT_LIFE, TRAVEL_SPREAD, Pace, Permits, Refusal, Standing, ThrottleBackend
+from orchestrator.throttle.gcra import PERMIT_LIFE, TRAVEL_SPREAD, Pace, Permits, Refusal
 from tests.support.arrivals import most_in_any_window
 from tests.support.builders import LANE, a_claim, a_target
 from tests.support.clock import ManualClock, settle
@@ -126,16 +126,10 @@ class Throttle:
         self.pace, granted = pacing.grant(self.pace, now, want, limit, together, lead=lead)
         return pacing.localise(granted, granted_at=now, asked_at=now - self.late, answered_at=now)
 
-    def use_backend(self, lane: LaneKey, backend: ThrottleBackend) -> None:
-        raise AssertionError(f"{lane} has one keeper, not {backend}")
-
     async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
         assert lane == LANE
         self.cooldown.append(refusal.wait)
         self.pace = pacing.close(self.pace, self.clock.monotonic(), refusal, limit, 0.0)
-
-    async def standings(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Standing]:
-        return {lane: Standing(self.pace, self.clock.monotonic(), ThrottleBackend.ROW) for lane in lanes}
 
 
 @dataclass
@@ -684,10 +678,10 @@ async def test_a_database_that_writes_slowly_makes_calls_fewer_and_does_not_end_
     assert most_in_any_window(stage.graph.arrivals, 20.0) <= 200
 
 
-@pytest.mark.parametrize("slow", ["database", "keeper"])
+@pytest.mark.parametrize("slow", ["database", "throttle"])
 async def test_where_no_permit_lives_until_its_call_can_leave_the_log_says_so(clock: ManualClock, slow: str) -> None:
     stage = Stage(clock, 100, limit=LIMIT, crowd=partial(clock.sleep, 3.0) if slow == "database" else None)
-    if slow == "keeper":
+    if slow == "throttle":
         stage.throttle.late = PERMIT_LIFE + 0.1
 
     with capture_logs() as logs:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from orchestrator.domain.errors import StoreUnavailable
-from orchestrator.domain.ids import BatchKey, JobNumber, LaneKey
+from orchestrator.domain.ids import BatchKey, JobNumber
 from orchestrator.domain.job import Tally
 from orchestrator.domain.outcome import Bar, GraphError
 from orchestrator.domain.retry import Halt, Settle
@@ -15,8 +15,7 @@ from orchestrator.domain.target import TargetStatus
 from orchestrator.engine.active_job import ActiveJob
 from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.recorder import GATHER, GATHER_INTENTS, Entry, Recorder, Written
-from orchestrator.throttle.gcra import ThrottleBackend
-from tests.support.builders import LANE, NOW, a_claim, a_held_batch, a_target
+from tests.support.builders import NOW, a_claim, a_held_batch, a_target
 from tests.support.clock import ManualClock, settle
 
 JOB = JobNumber(1)
@@ -30,7 +29,6 @@ class Book:
     troubles: list[Exception] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     taken_over: set[BatchKey] = field(default_factory=set)
-    refused: set[LaneKey] = field(default_factory=set)
     hangs: bool = False
 
     async def write(self, entry: Entry) -> Written:
@@ -39,7 +37,7 @@ class Book:
         if self.troubles:
             raise self.troubles.pop(0)
         self.entries.append(entry)
-        return Written({batch.key for batch in entry.batches} - self.taken_over, self.refused)
+        return Written({batch.key for batch in entry.batches} - self.taken_over)
 
     @property
     def lines(self) -> list[int]:
@@ -203,9 +201,9 @@ async def test_one_batch_that_cannot_be_written_takes_no_other_with_it(
     recorder._write = refuse
     for held in batches:
         accept(held, 2, recorder)
-    intents = [asyncio.create_task(recorder.intend(held, LANE, 1, None)) for held in batches]
+    intents = [asyncio.create_task(recorder.intend(held, 1)) for held in batches]
     await clock.run_for(seconds=30)
-    later = asyncio.create_task(recorder.intend(batches[0], LANE, 1, None))
+    later = asyncio.create_task(recorder.intend(batches[0], 1))
     await clock.run_for(seconds=1)
 
     assert [held.is_lost for held in batches] == [held is poisoned for held in batches]
@@ -348,8 +346,8 @@ async def test_intents_of_several_lanes_are_written_together_and_sooner_than_out
     one, other = a_held_batch(a_claim(2)), a_held_batch(a_claim(3, job=2))
 
     asked = [
-        asyncio.create_task(recorder.intend(one, LANE, 2, None)),
-        asyncio.create_task(recorder.intend(other, LaneKey("global/other/app"), 3, ThrottleBackend.ROW)),
+        asyncio.create_task(recorder.intend(one, 2)),
+        asyncio.create_task(recorder.intend(other, 3)),
     ]
     await settle()
     await clock.run_for(seconds=GATHER_INTENTS)
@@ -358,10 +356,9 @@ async def test_intents_of_several_lanes_are_written_together_and_sooner_than_out
     assert [task.result() for task in asked] == [True, True]
     assert [change.in_flight for change in entry.batches] == [(2, 3), (2, 3, 4)]
     assert entry.served == {JOB: 2, JobNumber(2): 3}
-    assert entry.backends == {LaneKey("global/other/app"): ThrottleBackend.ROW}
 
 
-@pytest.mark.parametrize("why", ["away", "a bug", "taken over", "another keeper"])
+@pytest.mark.parametrize("why", ["away", "a bug", "taken over"])
 async def test_an_intent_that_is_not_ours_or_not_written_lets_no_call_leave(
     recorder: Recorder, book: Book, clock: ManualClock, why: str
 ) -> None:
@@ -371,12 +368,10 @@ async def test_an_intent_that_is_not_ours_or_not_written_lets_no_call_leave(
             book.troubles = [StoreUnavailable(why)]
         case "a bug":
             book.troubles = [ValueError(why)]
-        case "taken over":
-            book.taken_over = {held.claim.key}
         case _:
-            book.refused = {LANE}
+            book.taken_over = {held.claim.key}
 
-    asked = asyncio.create_task(recorder.intend(held, LANE, 1, None))
+    asked = asyncio.create_task(recorder.intend(held, 1))
     await settle()
     await clock.run_for(seconds=GATHER_INTENTS)
 
@@ -441,7 +436,7 @@ async def test_intents_do_not_wait_for_all_that_was_accepted_of_other_jobs(
     recorder.add(stands_otherwise := a_held_batch(a_claim(1, batch=6)))
     accept(called := a_held_batch(a_claim(3, batch=7)), 2, recorder)
 
-    asked = asyncio.create_task(recorder.intend(called, LANE, 2, None))
+    asked = asyncio.create_task(recorder.intend(called, 2))
     await settle()
     await clock.run_for(seconds=GATHER_INTENTS)
 
