@@ -9,15 +9,16 @@ EXAMPLES = {
         "run --group 'Pilot devices' --action refreshUserPolicy --canary 5",
     ),
     "submit": (
-        "submit devices.csv --action refreshMachinePolicy --name 'Policy, Berlin'",
-        "submit --where 'name=BER-*' --action refreshMachinePolicy --wait -o json",
+        "submit devices.csv --action refreshMachinePolicy --name 'Ring 1'",
+        "submit --where 'name=BER-*' --action fullScan --wait -o json",
+        "submit --list fleet --action quickScan --tenant contoso,fabrikam",
     ),
     "job list": (
         "job list --status finished-with-failures,stopped --since 7d",
         "job list --schedule nightly -o json --fields id,status,counts.failed",
     ),
     "job show": ("job show latest", "job show latest -o json"),
-    "job watch": ("job watch", "job watch latest"),
+    "job watch": ("job watch", "job watch latest", "job watch latest 4bdf7ghj2kmn"),
     "job wait": ("job wait latest --timeout 2h",),
     "job targets": ("job targets latest --status failed,uncertain", "job targets latest --search BER-LT -o csv"),
     "job errors": ("job errors latest",),
@@ -29,14 +30,14 @@ EXAMPLES = {
     "job delete": ("job delete latest --reason 'A trial'",),
     "job priority": ("job priority latest high",),
     "schedule add": (
-        "schedule add nightly --cron '0 2 * * *' --timezone Europe/Berlin --action refreshMachinePolicy --list fleet",
-        "schedule add pilot --every 6h --action refreshUserPolicy --group 'Pilot devices' --tolerate 10",
+        "schedule add nightly --cron '0 2 * * *' --action quickScan --list all",
+        "schedule add pilot --every 6h --action appEvaluation --group Pilot",
     ),
     "schedule list": ("schedule list",),
     "schedule show": ("schedule show nightly",),
     "schedule preview": (
         "schedule preview nightly --count 5",
-        "schedule preview --cron '30 2 * * *' --timezone Europe/Berlin --from 2026-03-28",
+        "schedule preview --cron '30 2 * * *' --timezone Europe/Berlin",
     ),
     "schedule change": ("schedule change nightly --until 06:00 --carry-over",),
     "schedule pause": ("schedule pause nightly --reason 'Migration'",),
@@ -61,7 +62,7 @@ EXAMPLES = {
     "notify list": ("notify list",),
     "notify test": ("notify test",),
     "notify log": ("notify log",),
-    "tenant add": ("tenant add contoso --tenant-id contoso.example --client-id ID --client-secret-file secret.txt",),
+    "tenant add": ("tenant add contoso --tenant-id contoso.example --client-secret",),
     "tenant check": ("tenant check contoso", "tenant check --all"),
     "tenant list": ("tenant list",),
     "lane list": ("lane list",),
@@ -78,12 +79,19 @@ EXAMPLES = {
     "worker": ("worker",),
     "clock": ("clock",),
     "simulator": ("simulator",),
-    "demo": ("demo",),
+    "demo": ("demo", "demo --serve"),
     "status": ("status", "status --acknowledge runMissed:nightly --reason 'Power cut'", "status -o json"),
-    "doctor": ("doctor",),
+    "doctor": ("doctor", "doctor --self-test"),
     "completion": ("completion bash", "completion powershell"),
     "db check": ("db check",),
     "db prune": ("db prune --dry-run", "db prune --keep-days 30"),
     "db upgrade": ("db upgrade",),
+    "settings": ("settings", "settings init"),
     "settings init": ("settings init",),
 }
+
+
+def examples_of(path: str) -> tuple[str, ...]:
+    """The examples of a command; of a group the first ones of its first commands."""
+    below = [lines[0] for name, lines in EXAMPLES.items() if name.startswith(f"{path} ")]
+    return EXAMPLES.get(path) or tuple(below[:3])

@@ -118,7 +118,7 @@ def output_option(command: F) -> F:
         metavar="NAME,…",
         callback=_remember_fields,
         expose_value=False,
-        help="Only these fields, in this order (counts.failed); with -o json, csv, tsv or yaml.",
+        help="Only these fields, in this order, such as id,counts.failed; with -o json, csv, tsv or yaml.",
     )
     return option(fields(command))
 

@@ -41,32 +41,40 @@ class PlainText(click.ParamType[str]):
             self.fail(str(problem), param, ctx)
 
 
-def refuse_control_characters(command: click.Command) -> None:
-    """Let every option and argument of the command that takes any text take plain text only.
+def finish(command: click.Command, path: str) -> None:
+    """Gives the command, and those below it, what holds for each: plain text alone, and a help page of 80 columns.
 
-    Here and not at each option: one that is added later is covered too. What may hold anything, as a path may, has a
-    type of its own (`click.Path`, `click.UNPROCESSED`).
+    Here and not at each option: one that is added later is covered too. `path` is the command with its groups, without
+    `muster`. What may hold anything, as a path may, has a type of its own (`click.Path`, `click.UNPROCESSED`).
     """
+    from orchestrator.cli.examples import examples_of
+
     for parameter in command.params:
         if parameter.type is click.STRING:
             parameter.type = _PLAIN_TEXT
-    if isinstance(command, click.Group) and not isinstance(command, LazyGroup):
-        for each in command.commands.values():
-            refuse_control_characters(each)
-
-
-def add_examples(command: click.Command, path: str) -> None:
-    """Gives the help page of the command, and those of the commands below it, a block of examples."""
-    from orchestrator.cli.examples import EXAMPLES
-
-    path = path.partition(" ")[2]
-    if path in EXAMPLES:
-        command.epilog = "\b\nExamples:\n" + "\n".join(f"  muster {line}" for line in EXAMPLES[path])
+        if isinstance(parameter, click.Option) and parameter.metavar is None:
+            _shorten(parameter)
+    lines = examples_of(path)
+    if lines:
+        command.epilog = "\b\nExamples:\n" + "\n".join(f"  muster {line}" for line in lines)
     if isinstance(command, click.Group) and not isinstance(command, LazyGroup):
         for name, each in command.commands.items():
-            add_examples(each, f"muster {path} {name}")
+            # The list of commands shows the whole first sentence, written as those of the tables are.
+            words = " ".join((each.help or "").partition("\n\n")[0].split()).removesuffix(".")
+            each.short_help = words[:1].lower() + words[1:]
+            finish(each, f"{path} {name}")
 
 
+def _shorten(option: click.Option) -> None:
+    """Lets a name stand for long values on the help page; the values follow its sentence."""
+    if isinstance(option.type, click.IntRange):
+        option.metavar = "N"
+    elif isinstance(option.type, click.Choice) and len(names := ", ".join(option.type.choices)) > _LONGEST_VALUES:
+        option.metavar = option.opts[-1].strip("-").upper()
+        option.help = f"{option.help} Values: {names}."
+
+
+_LONGEST_VALUES = 60
 _PLAIN_TEXT = PlainText()
 
 
@@ -87,8 +95,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self._table:
             return None
         command: click.Command = load(self._table[cmd_name].target)
-        refuse_control_characters(command)
-        add_examples(command, f"{ctx.command_path} {cmd_name}")
+        finish(command, f"{ctx.command_path} {cmd_name}".partition(" ")[2])
         return command
 
     def resolve_command(

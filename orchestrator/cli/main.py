@@ -90,7 +90,14 @@ _NOTIFY_COMMANDS = {
 }
 
 
-@click.group(cls=LazyGroup, table=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+_EXAMPLES = """\b
+Examples:
+  muster demo
+  muster run devices.csv --action refreshMachinePolicy --dry-run
+  muster status"""
+
+
+@click.group(cls=LazyGroup, table=_COMMANDS, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", type=click.Path(path_type=Path), help="The settings file to read.")
 @click.option("--debug", is_flag=True, help="Log everything, and show tracebacks.")
 @click.version_option(__version__, "--version", prog_name="muster", message="%(prog)s %(version)s")

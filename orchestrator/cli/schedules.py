@@ -134,7 +134,7 @@ def _recurrence_options(command: Any) -> Any:
 
 
 @click.command()
-@click.argument("name", metavar="NAME", required=False)
+@click.argument("name", metavar="[NAME]", required=False)
 @_recurrence_options
 @click.option(
     "--from", "start", metavar="TIME", help="From when on, such as 2026-03-28 or 2026-03-28T00:00Z; else now."

@@ -19,8 +19,8 @@ _PASSED_ON = {"ignore_unknown_options": True, "help_option_names": []}
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="The port to listen on.")
 @pass_invocation
 def serve(invocation: Invocation, *, host: str, port: int) -> int:
     """The standing service; embedded, it is also worker and clock."""

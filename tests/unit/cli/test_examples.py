@@ -12,21 +12,25 @@ from orchestrator.cli.examples import EXAMPLES
 from orchestrator.cli.main import muster
 
 
-def commands(command: click.Command, context: click.Context) -> Iterator[tuple[str, click.Command]]:
-    if not isinstance(command, click.Group):
-        yield context.command_path.partition(" ")[2], command
-        return
-    for name in command.list_commands(context):
-        each = command.get_command(context, name)
-        assert each is not None
-        yield from commands(each, click.Context(each, info_name=name, parent=context))
+def pages(command: click.Command, context: click.Context) -> Iterator[tuple[str, click.Context]]:
+    """The command and those below it, by their words after `muster`."""
+    yield context.command_path.partition(" ")[2], context
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            each = command.get_command(context, name)
+            assert each is not None
+            yield from pages(each, click.Context(each, info_name=name, parent=context, terminal_width=80))
 
 
-def test_every_command_has_examples_on_its_help_page() -> None:
-    found = dict(commands(muster, click.Context(muster, info_name="muster")))
+def test_every_help_page_has_examples_and_fits_80_columns() -> None:
+    found = dict(pages(muster, click.Context(muster, info_name="muster", terminal_width=80)))
+    texts = {path: context.command.get_help(context) for path, context in found.items()}
 
-    assert set(found) == set(EXAMPLES)
-    assert all("Examples:" in (command.epilog or "") for command in found.values())
+    commands = {path for path, context in found.items() if not isinstance(context.command, click.Group)}
+    assert commands | {"settings"} == set(EXAMPLES)
+    assert [path for path, text in texts.items() if "Examples:" not in text] == []
+    lines = [line for text in texts.values() for line in text.splitlines()]
+    assert [line for line in lines if len(line) > 80 or (line.startswith("  ") and line.endswith("..."))] == []
 
 
 @pytest.mark.parametrize("example", [line for lines in EXAMPLES.values() for line in lines])
