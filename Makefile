@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SOURCES := orchestrator workers migrations tests $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks format static check fast test chaos zones demo demo-web bench dev lock wheel clean
+.PHONY: help setup hooks format static check fast test collected chaos zones demo demo-web bench dev lock wheel clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -60,8 +60,14 @@ check: $(READY) ## before every commit: static, unit, properties, architecture
 fast: $(READY)
 	$(PYTEST) tests/unit tests/properties tests/architecture
 
-test: static ## before every merge: check, then integration, system, browser and faults
+test: $(READY) ## before every merge: check, then integration, system, browser and faults
+	@$(MAKE) --no-print-directory -j 2 static collected
 	$(PYTEST) --costs 20
+
+# In a fresh clone each process of a run would compile every test anew, at the same time. Once beside mypy is enough; a
+# test that cannot be collected is reported by the run itself.
+collected: $(READY)
+	@$(BIN)/python -m pytest --collect-only -q >/dev/null 2>&1 || true
 
 # SEED=… plays one simulated run again, with its log; docs/faults.md has more.
 chaos: $(READY) ## break things at random for longer than a test may: SECONDS=60 SEED=… KIND=simulation|processes KILLS=…
