@@ -149,4 +149,6 @@ def _rows_of(file: Path) -> list[tuple[str, ...]]:
         return [tuple(row) for row in csv.reader(stream)][1:]
 
 
-REQUEST = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, "default", Actor("benchmark", "here"))
+REQUEST = JobRequest(
+    action=Action.REFRESH_USER_POLICY, via=Via.MANAGED_DEVICES, tenant="default", by=Actor("benchmark", "here")
+)

@@ -84,7 +84,9 @@ async def _submitted(given: parts.Environment) -> list[Job]:
 
 
 async def _submit(app: App, tenant: str, seed: int) -> Job:
-    request = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, tenant, Actor("benchmark", "here"))
+    request = JobRequest(
+        action=Action.REFRESH_USER_POLICY, via=Via.MANAGED_DEVICES, tenant=tenant, by=Actor("benchmark", "here")
+    )
     stream = io.BytesIO(devices_csv(DEVICES, seed=Random(seed).getrandbits(60)))  # noqa: S311 - nothing secret
     return await submit_job(app, request, stream, file_name="lane.csv", options=IntakeOptions())
 

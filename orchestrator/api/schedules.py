@@ -14,9 +14,8 @@ from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.requests import Why, WhyRemoved
 from orchestrator.api.schedule_requests import RecurrenceRequest, ScheduleChangeRequest, ScheduleRequest
 from orchestrator.api.schemas import HistoryList, JobFacts, OccurrenceList, ScheduleFacts, ScheduleList
-from orchestrator.domain.circuit_breaker import BrakeOptions
 from orchestrator.domain.recurrence import recurrence_of
-from orchestrator.http.schedule_form import ScheduleForm, change_of
+from orchestrator.http.schedule_form import change_of, schedule_of
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
 from orchestrator.usecases.jobs.describe_jobs import describe_job
 from orchestrator.usecases.jobs.job_json import job_object
@@ -104,12 +103,8 @@ def _add_moves(routes: APIRouter) -> None:
     @routes.post("", status_code=201, responses={**problem_responses(400, 404, 409, 413), **created()})
     async def add(parts: Parts, by: Operator, response: Response, wanted: ScheduleRequest) -> ScheduleFacts:
         """Submit a saved list, a group, conditions or devices again and again by itself."""
-        form = ScheduleForm(
-            **wanted.model_dump(exclude={"list", "brake_share", "brake_sample"}),
-            list_name=wanted.list,
-            brake=BrakeOptions(wanted.brake_share, wanted.brake_sample),
-        )
-        added = await add_schedule(parts.app, form.read(parts.settings, now=parts.app.clock.now()), by=by)
+        new = schedule_of(wanted.model_dump(), parts.settings, now=parts.app.clock.now())
+        added = await add_schedule(parts.app, new, by=by)
         response.headers["Location"] = f"/api/schedules/{added.schedule.name}"
         return _facts(added)
 

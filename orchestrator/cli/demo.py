@@ -110,7 +110,7 @@ def _settings(folder: Path, url: str, *, debug: bool) -> Settings:
 def _submission(devices: Path, report: Path) -> Submission:
     from orchestrator.cli.submission import Submission
 
-    return Submission(file=str(devices), action=_ACTION.value, report=report, yes=True)
+    return Submission.of(file=str(devices), action=_ACTION, report=report, yes=True)
 
 
 def _introduce(url: str) -> None:

@@ -29,7 +29,7 @@ def watch(invocation: Invocation, wanted: tuple[str, ...]) -> int:
 def wait(invocation: Invocation, wanted: tuple[str, ...], *, timeout: str | None) -> int:
     """Wait for the end of jobs and say nothing; the exit code tells, of several jobs the worst one."""
     from orchestrator.cli.follow_jobs import launch_follow
-    from orchestrator.domain.recurrence import parse_span
+    from orchestrator.domain.spans import parse_span
 
     seconds = None if timeout is None else parse_span(timeout).total_seconds()
     return launch_follow(invocation, wanted, is_quiet=True, timeout=seconds)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli.invocation import Format, Invocation, output_option, pass_invocation
-from orchestrator.cli.spelled import Spelled
+from orchestrator.cli.option_types import Spelled
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import JobStatus

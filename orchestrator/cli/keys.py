@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation, reason_option
-from orchestrator.cli.spelled import Spelled
+from orchestrator.cli.option_types import Spelled
 from orchestrator.domain.action import Action
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def rotate(invocation: Invocation, wanted: str, *, overlap: str, expires: str | 
 
     The old key is valid until the overlap is over, so that programs can be given the new one in the meantime.
     """
-    from orchestrator.domain.recurrence import parse_span
+    from orchestrator.domain.spans import parse_span
     from orchestrator.usecases.access.keys import rotate_key
 
     both = parse_span(overlap)

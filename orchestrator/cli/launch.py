@@ -19,7 +19,6 @@ from orchestrator.cli.questions import confirm_with, finish_line, say_preview
 from orchestrator.cli.report_file import refuse_both, refuse_unwritable
 from orchestrator.cli.split_by_tenant import split_by_tenant
 from orchestrator.cli.submission import STDIN, Submission
-from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import asks_above
 from orchestrator.domain.errors import IntakeFailed
 from orchestrator.domain.figures import plural
@@ -124,7 +123,7 @@ async def receive(
     app: App, interrupt: Interrupt, settings: Settings, submission: Submission, *, calls_here: bool = False
 ) -> Job:
     """The stored job of one tenant; NotConfirmed where the person says no, IntakeFailed with every bad line."""
-    action = Action(submission.action)
+    action = submission.job.action
     confirm = confirm_with(
         action,
         above=asks_above(action, settings.confirm_above),
@@ -169,7 +168,7 @@ async def _preview(app: App, settings: Settings, submission: Submission, output:
             columns=preview.columns,
         )
     if output is Format.TABLE:
-        say_preview(Action(submission.action), preview)
+        say_preview(submission.job.action, preview)
         exits.name_lines(preview.problems)
         click.echo("Dry run: nothing was stored, and nothing called.", err=True)
     else:

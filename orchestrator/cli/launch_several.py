@@ -18,7 +18,6 @@ from orchestrator.cli.output import show_rows
 from orchestrator.cli.questions import is_wanted, say_preview
 from orchestrator.cli.submission import Submission
 from orchestrator.cli.tenant_choice import worst
-from orchestrator.domain.action import Action
 from orchestrator.domain.confirmation import asks_above
 from orchestrator.domain.errors import IntakeFailed, LineProblem, MusterError
 from orchestrator.domain.figures import plural
@@ -53,7 +52,7 @@ async def preview_several(app: App, settings: Settings, parts: Sequence[Submissi
     if output is Format.TABLE:
         for part, preview in zip(parts, previews, strict=True):
             click.echo(f"{part.tenant}:", err=True)
-            say_preview(Action(part.action), preview)
+            say_preview(part.job.action, preview)
         click.echo("Dry run: nothing was stored, and nothing called.", err=True)
     else:
         objects = [
@@ -159,7 +158,7 @@ def _with_devices(parts: Sequence[Submission], previews: Sequence[Preview]) -> l
 
 
 async def _confirm(interrupt: Interrupt, settings: Settings, parts: Sequence[Submission], count: int) -> None:
-    action = Action(parts[0].action)
+    action = parts[0].job.action
     above = asks_above(action, settings.confirm_above)
     click.echo(f"{action}: {plural(count, 'device')} of {plural(len(parts), 'tenant')}.", err=True)
     if parts[0].yes or count <= above:

@@ -18,7 +18,7 @@ def run(invocation: Invocation, /, **options: Any) -> int:
     """Ask every device of FILE (- is standard input) for an action, here and now, and write a report."""
     from orchestrator.cli.launch import launch_run
 
-    return launch_run(invocation, Submission(**options))
+    return launch_run(invocation, Submission.of(**options))
 
 
 @click.command()
@@ -30,7 +30,7 @@ def submit(invocation: Invocation, /, *, wait: bool, **options: Any) -> int:
     """Store a job of FILE (- is standard input) for the running workers, and print its id."""
     from orchestrator.cli.launch import launch_submit
 
-    submission = Submission(**options)
+    submission = Submission.of(**options)
     if submission.report is not None and not wait:
         raise click.UsageError("--report is written at the end of the job: it needs --wait.")
     return launch_submit(invocation, submission, waits=wait)

@@ -20,8 +20,8 @@ from orchestrator.cli.invocation import (
 from orchestrator.cli.schedule_options import (
     RECURRENCE_OPTIONS,
     OnlyGiven,
-    ScheduleOptions,
     change_options,
+    new_schedule,
     schedule_options,
     written_change,
 )
@@ -51,7 +51,7 @@ def add(invocation: Invocation, /, **options: Any) -> None:
     from orchestrator.usecases.operations.live_processes import somebody_keeps_time
     from orchestrator.usecases.schedules.add_schedule import add_schedule
 
-    new = ScheduleOptions(**options).new(invocation.settings())
+    new = new_schedule(invocation.settings(), options)
 
     async def ask(app: App) -> tuple[ScheduleView, bool]:
         return await add_schedule(app, new, by=actor()), await somebody_keeps_time(app)

@@ -188,7 +188,7 @@ async def _run(settings: Settings, folder: Path, graph: Any) -> str:
     from orchestrator.usecases.jobs.write_report import report_text
 
     devices = BytesIO("\n".join(["managedDeviceId", *_DEVICES, ""]).encode())
-    request = JobRequest(Action.REFRESH_MACHINE_POLICY, Via.MANAGED_DEVICES, "default", actor())
+    request = JobRequest(action=Action.REFRESH_MACHINE_POLICY, via=Via.MANAGED_DEVICES, tenant="default", by=actor())
     async with open_app(settings, kind="run") as app:
         job = await submit_job(app, request, devices, file_name=None, options=IntakeOptions())
         async with asyncio.timeout(_PATIENCE):

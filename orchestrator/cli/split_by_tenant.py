@@ -73,13 +73,12 @@ async def _listed_tenants(app: App, settings: Settings, submission: Submission) 
         return await tenants_of_saved_list(app, submission.list_name)
     if submission.file is None:
         return None
-    from orchestrator.domain.device import Via
     from orchestrator.intake.device_list import tenants_of_list
     from orchestrator.settings.tenant_rows import tenant_rows
 
     rows, options = tenant_rows(settings, ""), submission.intake(settings)
     async with submission.stream(app, settings) as stream:
-        return await asyncio.to_thread(tenants_of_list, stream, via=Via(submission.via), options=options, tenants=rows)
+        return await asyncio.to_thread(tenants_of_list, stream, via=submission.job.via, options=options, tenants=rows)
 
 
 @contextmanager

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from orchestrator.cli.invocation import actor
-from orchestrator.cli.spelled import Spelled
+from orchestrator.cli.option_types import Spelled, click_options, with_options
 from orchestrator.cli.tenant_choice import ALL_TENANTS, TENANTS
-from orchestrator.domain.action import Action
-from orchestrator.domain.circuit_breaker import MOST_CANARIES, BrakeOptions
-from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed, TryLater, UnknownTenant
 from orchestrator.domain.inventory import Identifier
-from orchestrator.domain.job import Priority
+from orchestrator.domain.job_spec import JobSpec
+from orchestrator.domain.options import assembled, declared
 from orchestrator.domain.plain_text import shown
 
 if TYPE_CHECKING:
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
     from orchestrator.settings import Settings
     from orchestrator.usecases.jobs.submit_job import JobRequest
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 STDIN = "-"
 
 
@@ -38,12 +34,9 @@ STDIN = "-"
 class Submission:
     """A submission as the options of the command line state it."""
 
-    action: str
+    asked: Mapping[str, Any]
     file: str | None = None
-    via: str = Via.MANAGED_DEVICES.value
     tenant: str | None = None
-    name: str | None = None
-    reason: str | None = None
     column: str | None = None
     skip_invalid: bool = False
     only_eligible: bool = False
@@ -52,10 +45,6 @@ class Submission:
     yes: bool = False
     report: Path | None = None
     idempotency_key: str | None = None
-    priority: str = Priority.NORMAL.value
-    canary: int = 0
-    brake_share: int = BrakeOptions().share
-    brake_sample: int = BrakeOptions().sample
     match: str = "auto"
     prefer: str | None = None
     stale_ok: bool = False
@@ -67,22 +56,23 @@ class Submission:
     beside: tuple[str, ...] = ()
     has_bad_rows: bool = True
 
+    @classmethod
+    def of(cls, **options: Any) -> Submission:
+        """The submission of these options; those of the job go into `asked`."""
+        asked = {each.name: options.pop(each.name) for each in _ASKED if each.name in options}
+        return cls(asked, **options)
+
+    @property
+    def job(self) -> JobSpec:
+        """The options of the job, for the tenant that was named."""
+        return assembled(JobSpec, {**self.asked, "tenant": self.tenant or ""})
+
     def request(self, settings: Settings) -> JobRequest:
         """The request apart from the devices."""
         from orchestrator.usecases.jobs.submit_job import JobRequest
 
-        return JobRequest(
-            action=Action(self.action),
-            via=Via(self.via),
-            tenant=chosen_tenant(settings, self.tenant),
-            by=actor(),
-            name=self.name,
-            reason=self.reason,
-            priority=Priority(self.priority),
-            idempotency_key=self.idempotency_key,
-            brake=BrakeOptions(self.brake_share, self.brake_sample),
-            canary=self.canary,
-        )
+        values = {**self.asked, "tenant": chosen_tenant(settings, self.tenant)}
+        return assembled(JobRequest, values, by=actor(), idempotency_key=self.idempotency_key)
 
     def intake(self, settings: Settings) -> IntakeOptions:
         """How the list is read."""
@@ -113,15 +103,9 @@ class Submission:
 
     def selection(self) -> Selection:
         """The devices that were chosen without a file; a condition that cannot be read is RequestRejected."""
-        return selection_of(
-            self.device,
-            self.where,
-            self.list_name,
-            self.group,
-            match=self.match,
-            prefer=self.prefer,
-            stale_ok=self.stale_ok,
-        )
+        from orchestrator.domain.selection import written_selection
+
+        return written_selection({name: getattr(self, name) for name in _SELECTION})
 
     def refuse_unclear_source(self) -> None:
         """A usage error unless exactly one source of devices was named."""
@@ -145,31 +129,6 @@ class Submission:
         tenant = chosen_tenant(settings, self.tenant)
         async with selected(app, tenant, self.selection(), say=say_left_out, beside=self.beside) as stream:
             yield stream
-
-
-def selection_of(
-    device: tuple[str, ...],
-    where: tuple[str, ...],
-    list_name: str | None,
-    group: str | None,
-    *,
-    match: str,
-    prefer: str | None,
-    stale_ok: bool,
-) -> Selection:
-    """The devices that were chosen without a file; a condition that cannot be read is RequestRejected."""
-    from orchestrator.domain.conditions import parse_condition
-    from orchestrator.domain.selection import Selection
-
-    return Selection(
-        device,
-        tuple(map(parse_condition, where)),
-        list_name,
-        group,
-        match=matched_by(match),
-        prefer_newest=prefer is not None,
-        is_stale_ok=stale_ok,
-    )
 
 
 def matched_by(match: str) -> Identifier | None:
@@ -214,76 +173,7 @@ def chosen_tenant(settings: Settings, named: str | None) -> str:
     return tenant
 
 
-def intake_options(command: F) -> F:
-    """How a list is read, and how Graph will address its devices."""
-    for option in reversed((VIA, *INTAKE_OPTIONS)):
-        command = option(command)
-    return command
-
-
-def match_options(command: F) -> F:
-    """How names are matched."""
-    for option in reversed(MATCH_OPTIONS):
-        command = option(command)
-    return command
-
-
-def submission_options(command: F) -> F:
-    """The file and every option that `run` and `submit` share."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-VIA = click.option(
-    "--via",
-    type=Spelled(via.value for via in Via),
-    default=Via.MANAGED_DEVICES.value,
-    show_default=True,
-    help="How Graph addresses a device.",
-)
-TENANT = click.option("--tenant", metavar="NAME", help="Which of the tenants in the settings.")
-REQUEST_OPTIONS = (
-    click.option(
-        "--action",
-        required=True,
-        type=Spelled(action.value for action in Action),
-        help="What to ask of each device's ConfigMgr client.",
-    ),
-    VIA,
-    click.option("--reason", metavar="TEXT", help="Why; it is kept with the job."),
-    click.option(
-        "--priority",
-        type=Spelled(each.value for each in Priority),
-        default=Priority.NORMAL.value,
-        show_default=True,
-        help="The job's weight beside others.",
-    ),
-    click.option(
-        "--canary",
-        type=click.IntRange(0, MOST_CANARIES),
-        default=0,
-        metavar="N",
-        help="First N devices spread over the list; the others only if those went well.",
-    ),
-    click.option(
-        "--brake-share",
-        type=click.IntRange(1, 100),
-        default=BrakeOptions().share,
-        show_default=True,
-        metavar="PERCENT",
-        help="Stop where more of the devices fail; gone and unsupported ones do not count. 100 never stops.",
-    ),
-    click.option(
-        "--brake-sample",
-        type=click.IntRange(1),
-        default=BrakeOptions().sample,
-        show_default=True,
-        metavar="N",
-        help="Devices that must have ended before that is judged.",
-    ),
-)
-"""What is asked of the devices: a schedule takes these too."""
+_ASKED = [each for each in declared(JobSpec) if each.name != "tenant"]
 
 INTAKE_OPTIONS = (
     click.option("--column", metavar="NAME", help="Which column holds the id."),
@@ -307,6 +197,7 @@ MATCH_OPTIONS = (
 """How names are matched."""
 
 _LONGEST_LABEL = 200
+_SELECTION = ("device", "where", "list_name", "group", "match", "prefer", "stale_ok")
 
 SELECTION_OPTIONS = (
     click.option("--list", "list_name", metavar="NAME", help="A saved list (`muster list import`)."),
@@ -321,16 +212,15 @@ SELECTION_OPTIONS = (
 )
 """The devices instead of a file: a schedule takes these too."""
 
-_OPTIONS = (
+submission_options = with_options(
     click.argument("file", metavar="[FILE]", type=click.Path(), required=False),
     *SELECTION_OPTIONS,
     TENANTS,
     ALL_TENANTS,
-    *REQUEST_OPTIONS,
+    *click_options(_ASKED),
     *INTAKE_OPTIONS,
     *MATCH_OPTIONS,
     click.option("--yes", "-y", is_flag=True, help="Ask no question, however many devices there are."),
-    click.option("--name", metavar="TEXT", help="A name for the job."),
     click.option("--dry-run", is_flag=True, help="Read the list, say what would be called, and store nothing."),
     click.option(
         "--report",
@@ -339,3 +229,10 @@ _OPTIONS = (
     ),
     click.option("--idempotency-key", metavar="KEY", help="Submitted again with the same key, it is the same job."),
 )
+"""The file and every option that `run` and `submit` share."""
+
+intake_options = with_options(*click_options(each for each in _ASKED if each.name == "via"), *INTAKE_OPTIONS)
+"""How a list is read, and how Graph will address its devices."""
+
+match_options = with_options(*MATCH_OPTIONS)
+"""How names are matched."""

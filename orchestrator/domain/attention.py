@@ -7,11 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from orchestrator.domain.emergency_stop import EmergencyStop
 from orchestrator.domain.ids import JobId, JobNumber
 from orchestrator.domain.job import JobStatus, Tally
-from orchestrator.domain.schedule import TOLERATED_PERCENT, OccurrenceStatus, ScheduleStatus
+
+if TYPE_CHECKING:
+    from orchestrator.domain.schedule import OccurrenceStatus, ScheduleStatus
+
+TOLERATED_PERCENT = 5
+"""The share of devices of a job that may fail before it needs attention, in percent, unless its schedule says so."""
 
 
 class AttentionKind(StrEnum):

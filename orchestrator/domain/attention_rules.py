@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from orchestrator.domain.attention import (
+    TOLERATED_PERCENT,
     AttentionItem,
     AttentionKind,
     CredentialFacts,
@@ -27,7 +28,7 @@ from orchestrator.domain.emergency_stop import EmergencyStop
 from orchestrator.domain.figures import plural
 from orchestrator.domain.hints import with_job_id
 from orchestrator.domain.job import JobStatus, Tally
-from orchestrator.domain.schedule import TOLERATED_PERCENT, OccurrenceStatus, ScheduleStatus, lacks_list_words
+from orchestrator.domain.schedule import OccurrenceStatus, ScheduleStatus, lacks_list_words
 from orchestrator.domain.spans import span
 
 CREDENTIAL_SOON = timedelta(days=14)

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeGuard
+from typing import Annotated, TypeGuard
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.job import Tally
+from orchestrator.domain.options import Option
 from orchestrator.domain.outcome import NOT_FROM_GRAPH, Barred, Deferred, GraphError, Outcome, Uncertain, is_cut_off
 from orchestrator.domain.target import LOST_CALL, TargetStatus
 
@@ -61,8 +62,28 @@ class FailureClass(StrEnum):
 class BrakeOptions:
     """The share of true errors, in percent, that stops a job, and how many devices must have ended before."""
 
-    share: int = 25
-    sample: int = 100
+    share: Annotated[
+        int,
+        Option(
+            "Stop where more of the devices fail; gone and unsupported ones do not count. 100 never stops.",
+            label="Stop when more than this percentage fails",
+            metavar="PERCENT",
+            unit="%",
+            at_least=1,
+            at_most=NEVER_STOPS,
+            is_rare=True,
+        ),
+    ] = 25
+    sample: Annotated[
+        int,
+        Option(
+            "Devices that must have ended before that is judged.",
+            label="Judge that after this number of devices",
+            metavar="N",
+            at_least=1,
+            is_rare=True,
+        ),
+    ] = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 
 from orchestrator.domain.errors import RequestRejected, ScheduleInvalid
+from orchestrator.domain.spans import parse_span
 
 
 def parse_instant(text: str, *, now: datetime, zone: tzinfo | None = UTC) -> datetime:
@@ -12,8 +13,6 @@ def parse_instant(text: str, *, now: datetime, zone: tzinfo | None = UTC) -> dat
 
     A time without an offset is read in `zone`, with None on the clock of this machine. RequestRejected for other texts.
     """
-    from orchestrator.domain.recurrence import parse_span  # noqa: PLC0415 - a listing without a filter needs none of it
-
     written = text.strip()
     try:
         return (now - parse_span(written)).astimezone(UTC)

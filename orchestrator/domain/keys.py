@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from orchestrator.domain.access import Grant
 from orchestrator.domain.errors import NotPermitted, RequestRejected, ScheduleInvalid
-from orchestrator.domain.recurrence import parse_span
+from orchestrator.domain.spans import parse_span
 
 
 @dataclass(frozen=True, slots=True)

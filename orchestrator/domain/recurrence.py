@@ -6,7 +6,6 @@ every minute that passes whose clocks match.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,7 @@ from cronsim import CronSim, CronSimError
 
 from orchestrator.domain.errors import ScheduleInvalid
 from orchestrator.domain.figures import plural
-from orchestrator.domain.spans import span
+from orchestrator.domain.spans import parse_span, span
 from orchestrator.domain.zones import first_change, instant_at, is_repeated, is_skipped, wall_at, zone_of
 
 
@@ -230,18 +229,6 @@ def parse_once(text: str, timezone: str, *, now: datetime) -> Once:
     return once
 
 
-def parse_span(text: str) -> timedelta:
-    """The span that "90m", "1h30m", "45s" or "2d" names; ScheduleInvalid says what a span looks like."""
-    match = _SPAN.fullmatch(text.strip().casefold().replace(" ", ""))
-    if match is None or not any(match.groups()):
-        raise ScheduleInvalid(f"{text!r} is no span of time; it takes forms such as 30s, 15m, 1h, 1h30m or 2d.")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    try:
-        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    except OverflowError:
-        raise ScheduleInvalid(f"{text!r} is longer than anybody waits.") from None
-
-
 def first_occurrences(recurrence: Recurrence, after: datetime, count: int) -> list[Occurrence]:
     """The next so many occurrences."""
     return list(islice(recurrence.occurrences(after), count))
@@ -267,7 +254,6 @@ def daylight_mark(recurrence: Recurrence, occurrence: Occurrence) -> str | None:
 
 _A_DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
-_SPAN = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,6})h)?(?:(\d{1,7})m(?:in)?)?(?:(\d{1,8})s)?")
 
 
 def recurrence_of(cron: str | None, every: str | None, at: str | None, timezone: str, *, now: datetime) -> Recurrence:

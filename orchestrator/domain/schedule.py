@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
+from typing import Annotated
 
-from orchestrator.domain.action import Action
-from orchestrator.domain.circuit_breaker import BrakeOptions
-from orchestrator.domain.device import Via
-from orchestrator.domain.errors import ScheduleInvalid
+from orchestrator.domain.attention import TOLERATED_PERCENT
 from orchestrator.domain.ids import ScheduleNumber
-from orchestrator.domain.job import Priority
+from orchestrator.domain.job_spec import JobSpec
+from orchestrator.domain.options import Option, declared
 from orchestrator.domain.recurrence import Recurrence
 from orchestrator.domain.selection import Selection
-
-TOLERATED_PERCENT = 5
-"""The share of devices of a job that may fail before it needs attention, in percent, unless its schedule says so."""
 
 
 class ScheduleStatus(StrEnum):
@@ -56,33 +52,82 @@ class OccurrenceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules around an occurrence; the defaults are the safe ones. `tolerate` percent of a job may fail quietly."""
+    """The rules around an occurrence; the defaults are the safe ones."""
 
-    start_within: timedelta = timedelta(hours=1)
-    overlap: Overlap = Overlap.SKIP
-    until: time | None = None
-    carry_over: bool = False
-    jitter: timedelta = timedelta(0)
-    tolerate: int = TOLERATED_PERCENT
+    overlap: Annotated[
+        Overlap,
+        Option(
+            "The last job still runs? Skip this run, queue it, or cancel the old job.",
+            label="If the last job still runs",
+            note="Skip this run, queue it, or cancel the old job.",
+        ),
+    ] = Overlap.SKIP
+    start_within: Annotated[
+        timedelta,
+        Option(
+            "Nobody was up? Start no later than this, or not at all.",
+            label="If the clock process was down, start within",
+            note="Later than that the run is missed (recorded in the history).",
+        ),
+    ] = timedelta(hours=1)
+    until: Annotated[
+        time | None,
+        Option(
+            "Local time after which no call starts, such as 06:00.",
+            label="No call after",
+            note="Local time; the job stops then.",
+            placeholder="06:00",
+        ),
+    ] = None
+    carry_over: Annotated[
+        bool,
+        Option(
+            "What a window left is called first next time.",
+            label="Start the next run with the devices that the window left out",
+        ),
+    ] = False
+    jitter: Annotated[
+        timedelta,
+        Option(
+            "Start up to so much later, by chance.",
+            label="Random delay of the start, at most",
+            note="Spreads schedules that are due at the same time.",
+            is_rare=True,
+        ),
+    ] = timedelta(0)
+    tolerate: Annotated[
+        int,
+        Option(
+            "A job of which more devices fail needs attention (`muster status`).",
+            label="Failures that need no attention, in percent",
+            note="A run of which a larger share failed needs attention.",
+            metavar="PERCENT",
+            unit="%",
+            at_most=100,
+            shown="tolerates: {} of a job's devices failing; a larger share needs attention",
+        ),
+    ] = TOLERATED_PERCENT
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order(JobSpec):
     """The request of each run: the options of `submit` that are not about its file.
 
     With a `source` the list is the schedule's own, and each run gives it a version of what the source has then:
     at most `ceiling` devices, the limit of whoever wrote it down, None for no limit.
     """
 
-    action: Action
-    via: Via
-    tenant: str
+    name: Annotated[
+        str | None,
+        Option(
+            "A name for its jobs.",
+            label="Name of its jobs",
+            placeholder="The list and its version otherwise",
+            name="job_name",
+            is_rare=True,
+        ),
+    ] = None
     list_name: str
-    priority: Priority = Priority.NORMAL
-    name: str | None = None
-    reason: str | None = None
-    brake: BrakeOptions = field(default_factory=BrakeOptions)
-    canary: int = 0
     source: Selection | None = None
     ceiling: int | None = None
 
@@ -90,6 +135,10 @@ class Order:
     def devices_of(self) -> str:
         """Whose devices are called: the name of the list, or the group or the conditions."""
         return self.list_name if self.source is None else self.source.label
+
+
+SCHEDULE_OPTIONS = (*declared(Rules), *declared(Order))
+"""The options of a schedule beside its recurrence, its devices and its channels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +177,3 @@ class Schedule:
 def lacks_list_words(name: str) -> str:
     """Says why a schedule of this saved list cannot run once the list was removed."""
     return f"There is no list {name!r}. Import it again, or name another list."
-
-
-def parse_until(text: str) -> time:
-    """The time of day that ends a window."""
-    try:
-        until = time.fromisoformat(text.strip())
-    except ValueError:
-        raise ScheduleInvalid(f"{text!r} is no time of day; --until takes 06:00.") from None
-    if until.tzinfo is not None or until.microsecond:
-        raise ScheduleInvalid(f"{text!r} is no time of day; --until takes 06:00, local in --timezone.")
-    return until

@@ -2,91 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TypedDict, assert_never
+from typing import Any, assert_never
 
-from orchestrator.domain.action import Action
-from orchestrator.domain.circuit_breaker import BrakeOptions
-from orchestrator.domain.device import Via
-from orchestrator.domain.job import Priority
-from orchestrator.domain.recurrence import (
-    Cron,
-    Every,
-    Once,
-    Recurrence,
-    parse_cron,
-    parse_once,
-    parse_span,
-    recurrence_of,
-)
-from orchestrator.domain.schedule import Overlap, Schedule, parse_until
+from orchestrator.domain.options import replaced
+from orchestrator.domain.recurrence import Cron, Every, Once, Recurrence, parse_cron, parse_once, recurrence_of
+from orchestrator.domain.schedule import SCHEDULE_OPTIONS, Schedule
 from orchestrator.domain.selection import Selection, own_list
 from orchestrator.domain.zones import zone_of
 
+ScheduleChange = dict[str, Any]
+"""A change of a schedule by the names of its options; one that is not named stays, and None removes an optional one.
 
-class ScheduleChange(TypedDict, total=False):
-    """A change of a schedule: fields that are not named stay; None removes an optional one."""
+Beside the options: `cron`, `every` or `at`, `timezone`, `list_name` or `source` (a Selection), `ceiling` and `notify`.
+"""
 
-    cron: str
-    every: str
-    at: str
-    timezone: str
-    action: Action
-    via: Via
-    tenant: str
-    list_name: str
-    source: Selection
-    ceiling: int | None
-    priority: Priority
-    job_name: str | None
-    reason: str | None
-    canary: int
-    brake_share: int
-    brake_sample: int
-    start_within: str
-    overlap: Overlap
-    until: str | None
-    carry_over: bool
-    jitter: str
-    tolerate: int
-    notify: Sequence[str]
+_BESIDE = frozenset({"cron", "every", "at", "timezone", "list_name", "source", "ceiling", "notify"})
+_KNOWN = _BESIDE | {each.name for each in SCHEDULE_OPTIONS}
 
 
 def changed(schedule: Schedule, change: ScheduleChange, *, now: datetime) -> Schedule:
-    """The schedule as it is to be; ScheduleInvalid says which part of the change cannot be read."""
-    order, rules = schedule.order, schedule.rules
-    until = change.get("until")
+    """The schedule as it is to be; RequestRejected says which part of the change cannot be read.
+
+    KeyError for a name that is no option of a schedule: an edge took one that the product does not have.
+    """
+    if unknown := change.keys() - _KNOWN:
+        raise KeyError(*sorted(unknown))
+    order = schedule.order
     list_name, source = _devices(schedule, change)
+    ceiling = change.get("ceiling") if "source" in change else order.ceiling
     return replace(
         schedule,
         recurrence=_recurrence(schedule.recurrence, change, now),
-        order=replace(
-            order,
-            action=change.get("action", order.action),
-            via=change.get("via", order.via),
-            tenant=change.get("tenant", order.tenant),
-            list_name=list_name,
-            source=source,
-            ceiling=change.get("ceiling") if "source" in change else order.ceiling,
-            priority=change.get("priority", order.priority),
-            name=change.get("job_name", order.name),
-            reason=change.get("reason", order.reason),
-            canary=change.get("canary", order.canary),
-            brake=BrakeOptions(
-                change.get("brake_share", order.brake.share), change.get("brake_sample", order.brake.sample)
-            ),
-        ),
-        rules=replace(
-            rules,
-            start_within=parse_span(change["start_within"]) if "start_within" in change else rules.start_within,
-            overlap=change.get("overlap", rules.overlap),
-            until=parse_until(until) if until is not None else None if "until" in change else rules.until,
-            carry_over=change.get("carry_over", rules.carry_over),
-            jitter=parse_span(change["jitter"]) if "jitter" in change else rules.jitter,
-            tolerate=change.get("tolerate", rules.tolerate),
-        ),
+        order=replace(replaced(order, change), list_name=list_name, source=source, ceiling=ceiling),
+        rules=replaced(schedule.rules, change),
         channels=tuple(change.get("notify", schedule.channels)),
     )
 

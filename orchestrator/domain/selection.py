@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.domain.conditions import Condition, parse_condition
 from orchestrator.domain.errors import RequestRejected
@@ -69,6 +71,23 @@ class EmptySelection(RequestRejected):
 
 class SelectionCollapsed(RequestRejected):
     """The selection of a schedule has less than half of the devices of the last run; a person decides."""
+
+
+def written_selection(written: Mapping[str, Any]) -> Selection:
+    """The selection that is written in `group`, `device`, `where`, `match`, `prefer` and `stale_ok`, and `list_name`.
+
+    RequestRejected for a condition that cannot be read.
+    """
+    match = written.get("match")
+    return Selection(
+        tuple(written.get("device") or ()),
+        tuple(map(parse_condition, written.get("where") or ())),
+        written.get("list_name"),
+        written.get("group"),
+        match=None if match in {None, "auto"} else Identifier(match),
+        prefer_newest=written.get("prefer") is not None,
+        is_stale_ok=bool(written.get("stale_ok")),
+    )
 
 
 def own_list(schedule: str) -> str:

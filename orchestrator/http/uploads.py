@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, TypedDict, TypeVar
@@ -13,13 +13,15 @@ from pydantic import ConfigDict, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from orchestrator.domain.access import Actor
-from orchestrator.domain.action import Action, parse_action
-from orchestrator.domain.circuit_breaker import MOST_CANARIES, BrakeOptions
+from orchestrator.domain.action import parse_action
 from orchestrator.domain.device import Via
 from orchestrator.domain.inventory import Identifier
 from orchestrator.domain.job import Priority
+from orchestrator.domain.job_spec import JobSpec
+from orchestrator.domain.options import assembled, declared, values_of
 from orchestrator.domain.plain_text import shown
 from orchestrator.http.json_model import JsonModel, Text
+from orchestrator.http.option_fields import with_options
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.settings import Settings
 from orchestrator.settings.tenant_rows import tenant_rows
@@ -45,22 +47,16 @@ _MOST_FIELDS = 200
 _MOST_OF_A_FIELD = 16 * 1024
 
 
-_BRAKE = BrakeOptions()
 LIMITS: _Limits = {"max_files": 1, "max_fields": _MOST_FIELDS, "max_part_size": _MOST_OF_A_FIELD}
 """Bounds of a form that is read to disk."""
 
 
+@with_options(declared(JobSpec), Text)
 class SubmissionForm(JsonModel):
     """The fields beside the file; those that are not given have the defaults of `muster submit`."""
 
     model_config = ConfigDict(**{**JsonModel.model_config, "str_strip_whitespace": True})
 
-    action: Action
-    via: Via = Via.MANAGED_DEVICES
-    tenant: Text | None = None
-    name: Text | None = None
-    reason: Text | None = None
-    priority: Priority = Priority.NORMAL
     column: Text | None = Field(default=None, description="Which column holds the id.")
     skip_invalid: bool = Field(default=False, description="Call the good rows although others are bad.")
     only_eligible: bool = Field(default=False, description="Leave out rows that cannot take a ConfigMgr action.")
@@ -72,13 +68,12 @@ class SubmissionForm(JsonModel):
         default=None, description="Of several devices of one name, the last in contact."
     )
     stale_ok: bool = Field(default=False, description="Match against the inventory however old it is.")
-    canary: int = Field(default=0, ge=0, le=MOST_CANARIES, description="Call so many first, and the rest if they go.")
-    brake_share: int = Field(
-        default=_BRAKE.share, ge=1, le=100, description="Percent of true errors that stop the job; 100 never does."
-    )
-    brake_sample: int = Field(
-        default=_BRAKE.sample, ge=1, le=10**9, description="Devices that must have ended before that is judged."
-    )
+
+    @property
+    def job(self) -> JobSpec:
+        """The options of the job; its tenant is empty where none was named."""
+        values = {each.name: getattr(self, each.name) for each in declared(JobSpec)}
+        return assembled(JobSpec, {**values, "tenant": values["tenant"] or ""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +88,9 @@ class Upload:
 
     def request(self, settings: Settings, by: Actor, *, idempotency_key: str | None = None) -> JobRequest:
         """The fields of the request, apart from the devices."""
-        form = self.form
-        return JobRequest(
-            action=form.action,
-            via=form.via,
-            tenant=form.tenant or settings.usual_tenant,
-            by=by,
-            name=form.name,
-            reason=form.reason,
-            priority=form.priority,
-            idempotency_key=idempotency_key,
-            brake=BrakeOptions(form.brake_share, form.brake_sample),
-            canary=form.canary,
-        )
+        job = self.form.job
+        values = {**values_of(job), "tenant": job.tenant or settings.usual_tenant}
+        return assembled(JobRequest, values, by=by, idempotency_key=idempotency_key)
 
     def options(self, settings: Settings) -> IntakeOptions:
         """How the list is read."""
@@ -121,24 +106,8 @@ class Upload:
             match=None if form.match == "auto" else Identifier(form.match),
             prefer_newest=form.prefer is not None,
             stale_ok=form.stale_ok,
-            tenants=tenant_rows(settings, form.tenant or settings.usual_tenant),
+            tenants=tenant_rows(settings, form.job.tenant or settings.usual_tenant),
         )
-
-
-@asynccontextmanager
-async def received(
-    request: Request, *, besides: Collection[str] = (), action_unless_chosen: Action | None = None
-) -> AsyncIterator[Upload]:
-    """The upload of a request, with fields `besides` those of the form; RequestValidationError for what is wrong.
-
-    `action_unless_chosen` stands in where no action was chosen yet, which `has_action` tells.
-    """
-    async with file_and_texts(request) as (stream, file_name, texts):
-        others = {name: texts.pop(name) for name in besides if name in texts}
-        has_action = bool(texts.get("action", "").strip())
-        if not has_action and action_unless_chosen is not None:
-            texts["action"] = action_unless_chosen.value
-        yield Upload(stream, file_name, read_fields(SubmissionForm, texts), others, has_action)
 
 
 @asynccontextmanager

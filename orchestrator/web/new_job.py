@@ -139,14 +139,16 @@ async def _filled_from(parts: WebContext, job: str) -> dict[str, Any]:
     view: JobView = await describe_job(parts.app, job)
     old = view.job
     brake = view.brake
-    form = JobForm(
-        action=old.action,
-        via=old.via,
-        tenant=old.tenant if old.tenant in parts.app.tenants else None,
-        name=old.name,
-        priority=old.priority,
-        brake_share=_BRAKE.share if brake is None else brake.share,
-        brake_sample=_BRAKE.sample if brake is None else brake.sample,
+    form = JobForm.model_validate(
+        {
+            "action": old.action,
+            "via": old.via,
+            "tenant": old.tenant if old.tenant in parts.app.tenants else None,
+            "name": old.name,
+            "priority": old.priority,
+            "brake_share": _BRAKE.share if brake is None else brake.share,
+            "brake_sample": _BRAKE.sample if brake is None else brake.sample,
+        }
     )
     chosen = chosen_from(await find_source(parts.app, old))
     return {"form": form, "has_action": True, "chosen": chosen, "old": old}
@@ -241,7 +243,7 @@ def _verdict_facts(
         "left_out_value": LEFT_OUT,
         "is_refused": is_refused,
         "over_ceiling": None if is_within else ceiling,
-        "is_typed": preview.good > asks_above(sent.form.action, parts.settings.confirm_above),
+        "is_typed": preview.good > asks_above(sent.form.job.action, parts.settings.confirm_above),
         "is_ready": sent.has_action and preview.good > 0 and not is_refused and is_within,
     }
 
@@ -256,10 +258,10 @@ def _facts_of(sent: SentJob, source: JobSource, parts: WebContext, preview: Prev
         if value != _DEFAULTS.get(name)
     ]
     return {
-        "the action": form.action.value,
+        "the action": form.job.action.value,
         "the device list": f"{source.file_name or 'a list without a name'} ({preview.sha256[:16]})",
-        "the way of addressing": form.via.value,
-        "the tenant": form.tenant or parts.settings.usual_tenant,
+        "the way of addressing": form.job.via.value,
+        "the tenant": form.job.tenant or parts.settings.usual_tenant,
         "the set of options": ", ".join(given) or "none",
         "the set of decisions about bad rows": _digest(sent.choices),
         "the number of devices": preview.good,
@@ -278,7 +280,7 @@ def _as_judged(sent: SentJob, source: JobSource, parts: WebContext) -> Callable[
 
     def confirm(preview: Preview) -> bool:
         refuse_outdated(shown, _facts_of(sent, source, parts, preview))
-        above = asks_above(sent.form.action, parts.settings.confirm_above)
+        above = asks_above(sent.form.job.action, parts.settings.confirm_above)
         if preview.good > above and not is_typed(typed, preview.good):
             raise _NotTyped(f"These are {preview.good:,} devices. Type that number to confirm; nothing was submitted.")
         return True
@@ -301,4 +303,4 @@ _CANARIES = (1, 5, 10, 20, 50, 100, 500)
 """Numbers of devices that the form offers to try first."""
 
 _NO_OPTIONS = {"action", "via", "tenant", "name", "reason"}
-_DEFAULTS = SubmissionForm(action=next(iter(Action))).model_dump(mode="json")
+_DEFAULTS = SubmissionForm.model_validate({"action": next(iter(Action))}).model_dump(mode="json")

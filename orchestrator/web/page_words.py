@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from orchestrator.domain.job_spec import JobSpec
+from orchestrator.domain.options import declared
+from orchestrator.domain.schedule import SCHEDULE_OPTIONS
+
 
 def in_page_words(text: object) -> str:
     """The text without backticks, names of options and commands that have a place on the pages."""
@@ -25,6 +29,11 @@ def _place_of(found: re.Match[str]) -> str:
             begins = found.start() == 0 or found.string[: found.start()].endswith((". ", "! ", "? "))
             return place[0].upper() + place[1:] if begins else place
     return f"the command {found['command']}" if words[:1] != ["muster"] else found["command"]
+
+
+def field_words(name: str) -> str:
+    """Returns the label of a field of a form by its name; the name where the field has no label here."""
+    return _FIELDS.get(_CAPITAL.sub("-", name).casefold().replace("_", "-"), name)
 
 
 def _field_of(found: re.Match[str]) -> str:
@@ -61,6 +70,7 @@ def _patterns() -> Iterator[tuple[re.Pattern[str], str]]:
 
 _SENTENCES = tuple(_patterns())
 _COMMAND = re.compile(r"`(?P<command>(?:muster )?[a-z][a-z ]*[^`]*)`")
+_CAPITAL = re.compile(r"(?=[A-Z])")
 _OPTION = re.compile(r"(?<![\w-])--(?P<name>[a-z][a-z-]*)(?: (?P<value>[A-Z0-9][\w/.:-]*))?")
 _PLACES = {
     "muster job list": "the page Jobs",
@@ -95,23 +105,15 @@ _PLACES = {
     "muster notify list": "the page Notifications",
 }
 _FIELDS = {
+    **{each.flag: each.label for each in (*SCHEDULE_OPTIONS, *declared(JobSpec))},
     "force": "Remove it although a schedule needs it",
     "skip-invalid": "Take the good rows although others are bad",
     "only-eligible": "Leave out rows that cannot take a ConfigMgr action",
     "all": "Take every row of a report, also those that need no retry",
     "column": "Column with the id",
-    "via": "Addressed via",
-    "until": "No call after",
-    "carry-over": "Start the next run with the devices that the window left out",
-    "start-within": "If the clock process was down, start within",
-    "jitter": "Random delay of the start, at most",
     "timezone": "Time zone",
-    "overlap": "If the last job still runs",
     "cron": "When",
     "every": "When",
     "at": "When",
-    "canary": "Canaries",
-    "brake-share": "Stop when more than this percentage fails",
     "schedule": "schedule",
-    "tenant": "Tenant",
 }

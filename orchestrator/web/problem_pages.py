@@ -38,7 +38,7 @@ from orchestrator.http.uploads import is_upload
 from orchestrator.http.web_context import record_refused_change
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.web.addresses import query
-from orchestrator.web.page_words import in_page_words
+from orchestrator.web.page_words import field_words, in_page_words
 from orchestrator.web.pages import Pages, go_to, is_fragment
 from orchestrator.web.session import SignInFirst, Visitor
 from orchestrator.web.shown import SHOWN_FIELD, fields_sent, shown_text
@@ -181,7 +181,7 @@ def _told(problem: Exception, status: int) -> str:
 def _what_is_wrong(problem: Exception) -> str:
     if not isinstance(problem, RequestValidationError):
         return str(problem)
-    return "; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in problem.errors())
+    return "; ".join(f"{field_words(str(each['loc'][-1]))}: {each['msg']}" for each in problem.errors())
 
 
 _LINES_SHOWN = 200

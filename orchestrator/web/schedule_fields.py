@@ -4,52 +4,50 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.circuit_breaker import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.confirmation import Facts, version_facts
-from orchestrator.domain.device import Via
-from orchestrator.domain.due import clock_time
 from orchestrator.domain.errors import RequestRejected, WrongStatus
-from orchestrator.domain.job import Priority
+from orchestrator.domain.options import declared, values_of
 from orchestrator.domain.recurrence import Cron, Every, Recurrence
 from orchestrator.domain.recurrence_words import ChosenTimes, Frequency
-from orchestrator.domain.schedule import TOLERATED_PERCENT, Overlap, Schedule
+from orchestrator.domain.schedule import SCHEDULE_OPTIONS, Rules, Schedule
 from orchestrator.domain.schedule_change import ScheduleChange
 from orchestrator.domain.selection import Selection
+from orchestrator.domain.spans import written_span
 from orchestrator.http.json_model import Plain
-from orchestrator.http.schedule_form import ScheduleForm, change_of
+from orchestrator.http.option_fields import with_options
+from orchestrator.http.schedule_form import change_of, schedule_of
+from orchestrator.settings import Settings
 from orchestrator.store.jobs.saved_lists import ListVersion
+from orchestrator.usecases.schedules.add_schedule import NewSchedule
 
 Written = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$", strip_whitespace=True), Plain]
 Kind = Literal["days", "cron", "every", "at"]
 Source = Literal["list", "group", "where", "device"]
 
 _SOURCE = frozenset({"source", "list", "group", "where", "device", "match", "prefer_newest", "stale_ok"})
-_MAY_BE_BARE = ("until", "job_name", "reason")
+_MADE_BY_HAND = frozenset({"action", "tenant", "reason"})
+"""Options whose fields the template has: they stand elsewhere, or offer what only this installation knows."""
+
 _LABELS = {
     "kind": "the kind of recurrence",
     "when": "the recurrence",
     "timezone": "the time zone",
-    "start_within": "the time within which it starts",
-    "carry_over": "the carrying over",
     "notify": "the channels",
-    "via": "the way of addressing",
-    "job_name": "the name of its jobs",
-    "brake_share": "the share that stops it",
-    "tolerate": "the share of failures that needs no attention",
     "where": "the conditions",
     "device": "the devices",
     "prefer_newest": "the choice between devices of one name",
     "stale_ok": "the use of an old inventory",
-    "canary": "the number of canaries",
+    **{each.name: f"“{each.label}”" for each in SCHEDULE_OPTIONS if each.label.casefold() != each.name},
 }
 
 
+@with_options(SCHEDULE_OPTIONS, Written, is_form=True)
 class ScheduleFields(BaseModel):
     """The fields as they stand in the form; these are those of a new schedule."""
 
@@ -63,23 +61,17 @@ class ScheduleFields(BaseModel):
     prefer_newest: bool = False
     stale_ok: bool = False
     action: Annotated[Action | None, BeforeValidator(lambda given: given or None)] = None
-    reason: Written = ""
     kind: Kind = "cron"
     when: Written = "0 2 * * *"
     timezone: Written = "UTC"
-    overlap: Overlap = Overlap.SKIP
-    start_within: Written = "1h"
-    until: Written = ""
-    carry_over: bool = False
-    priority: Priority = Priority.NORMAL
-    tenant: Written = ""
     notify: tuple[Written, ...] = ()
-    via: Via = Via.MANAGED_DEVICES
-    job_name: Written = ""
-    jitter: Written = "0s"
-    canary: int = Field(default=0, ge=0, le=MOST_CANARIES)
-    brake_share: int = Field(default=BrakeOptions().share, ge=1, le=100)
-    tolerate: int = Field(default=TOLERATED_PERCENT, ge=0, le=100)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The values of the options by their names; an empty field stands for the default, or for none."""
+        values = {each: getattr(self, each.name) for each in SCHEDULE_OPTIONS}
+        usual = {each: None if each.is_optional or each.facts.has_usual else each.default for each in values}
+        return {each.name: usual[each] if value == "" else value for each, value in values.items()}
 
     @property
     def source_written(self) -> dict[str, Any]:
@@ -92,40 +84,22 @@ class ScheduleFields(BaseModel):
         how = {"match": self.match, "prefer": "newest" if self.prefer_newest else None, "stale_ok": self.stale_ok}
         return {self.source: lines[0] if self.source == "group" else lines, **how}
 
-    def new(self) -> ScheduleForm:
-        """The schedule that they ask for; RequestRejected where no action was chosen."""
+    def new(self, settings: Settings, *, now: datetime) -> NewSchedule:
+        """The schedule that they ask for; RequestRejected where no action was chosen, or a field is wrong."""
         if self.action is None:
             raise RequestRejected("Choose the action that the devices are asked for.")
-        devices = self.source_written
-        return ScheduleForm(
-            name=self.name,
-            action=self.action,
-            list_name=devices.get("list"),
-            group=devices.get("group"),
-            where=devices.get("where", ()),
-            device=devices.get("device", ()),
-            match=devices.get("match", "auto"),
-            prefer=devices.get("prefer"),
-            stale_ok=devices.get("stale_ok", False),
-            cron=self.when if self.kind == "cron" else None,
-            every=self.when if self.kind == "every" else None,
-            at=self.when if self.kind == "at" else None,
-            timezone=self.timezone,
-            via=self.via,
-            tenant=self.tenant or None,
-            priority=self.priority,
-            job_name=self.job_name or None,
-            reason=self.reason or None,
-            start_within=self.start_within or "1h",
-            overlap=self.overlap,
-            until=self.until or None,
-            carry_over=self.carry_over,
-            jitter=self.jitter or "0s",
-            notify=self.notify,
-            canary=self.canary,
-            brake=BrakeOptions(share=self.brake_share),
-            tolerate=self.tolerate,
-        )
+        others = {"name": self.name, self.kind: self.when, "timezone": self.timezone, "notify": self.notify}
+        return schedule_of({**self.options, **self.source_written, **others}, settings, now=now)
+
+
+def form_options() -> dict[str, Any]:
+    """The options whose fields the form draws from their declarations, by the place in the form."""
+    drawn = [each for each in SCHEDULE_OPTIONS if each.name not in _MADE_BY_HAND]
+    return {
+        "rules": [each for each in declared(Rules) if not each.facts.is_rare],
+        "job_options": [each for each in drawn if not each.facts.is_rare and each not in declared(Rules)],
+        "rare_options": [each for each in drawn if each.facts.is_rare],
+    }
 
 
 class Choices(BaseModel):
@@ -210,11 +184,11 @@ def list_in(text: str, name: str) -> Facts | None:
 
 def fields_of(schedule: Schedule) -> ScheduleFields:
     """The form filled with a schedule as it stands."""
-    order, rules = schedule.order, schedule.rules
+    order = schedule.order
     kind, when = _written(schedule.recurrence)
     selection = order.source or Selection()
     is_list, has_devices = order.source is None, bool(selection.devices)
-    return ScheduleFields(
+    fields = ScheduleFields(
         name=schedule.name,
         source="list" if is_list else "group" if selection.group else "device" if has_devices else "where",
         list=order.list_name if is_list else "",
@@ -224,25 +198,13 @@ def fields_of(schedule: Schedule) -> ScheduleFields:
         match=selection.match or "auto",
         prefer_newest=selection.prefer_newest,
         stale_ok=selection.is_stale_ok,
-        action=order.action,
-        reason=order.reason or "",
         kind=kind,
         when=when,
         timezone=schedule.recurrence.timezone,
-        overlap=rules.overlap,
-        start_within=_span(rules.start_within),
-        until="" if rules.until is None else clock_time(rules.until),
-        carry_over=rules.carry_over,
-        priority=order.priority,
-        tenant=order.tenant,
         notify=schedule.channels,
-        via=order.via,
-        job_name=order.name or "",
-        jitter=_span(rules.jitter),
-        canary=order.canary,
-        brake_share=order.brake.share,
-        tolerate=rules.tolerate,
     )
+    values = {**values_of(order), **values_of(schedule.rules)}
+    return fields.model_copy(update={each.name: each.written(values[each.name]) for each in SCHEDULE_OPTIONS})
 
 
 def fields_from(text: str) -> ScheduleFields:
@@ -260,7 +222,7 @@ def change_between(was: ScheduleFields, now: ScheduleFields) -> ScheduleChange:
     change = {name: after[name] for name in compared if after[name] != before[name]}
     if (devices := now.source_written) != was.source_written:
         change |= devices
-    change |= {name: change[name] or None for name in _MAY_BE_BARE if name in change}
+    change |= {name: value for name, value in now.options.items() if name in change}
     if (was.kind, was.when) != (now.kind, now.when):
         change[now.kind] = now.when
     return change_of(change)
@@ -271,7 +233,7 @@ def _written(recurrence: Recurrence) -> tuple[Kind, str]:
         case Cron(expression):
             return "cron", expression
         case Every(interval):
-            return "every", _span(interval)
+            return "every", written_span(interval)
         case _:
             return "at", recurrence.wall.isoformat(timespec="minutes")
 
@@ -287,12 +249,3 @@ _MISSING = {
     "where": "Write at least one condition, such as name=BER-*.",
     "device": "Name at least one device.",
 }
-
-
-def _span(value: timedelta) -> str:
-    """As it is read again: 1h30m."""
-    left, parts = int(value.total_seconds()), []
-    for unit, seconds in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, left = divmod(left, seconds)
-        parts += [f"{count}{unit}"] if count else []
-    return "".join(parts) or "0s"

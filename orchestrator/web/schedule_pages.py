@@ -12,12 +12,10 @@ from fastapi.responses import RedirectResponse
 
 from orchestrator.app import App
 from orchestrator.domain.action import Action
-from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected, UnknownList
-from orchestrator.domain.job import Priority
 from orchestrator.domain.recurrence import Recurrence, recurrence_of
 from orchestrator.domain.recurrence_words import chosen_times
-from orchestrator.domain.schedule import Overlap, Schedule, ScheduleStatus
+from orchestrator.domain.schedule import Schedule, ScheduleStatus
 from orchestrator.domain.schedule_change import changed
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp, WebContext
 from orchestrator.store.jobs.saved_lists import ListVersion
@@ -59,6 +57,7 @@ from orchestrator.web.schedule_fields import (
     change_between,
     fields_from,
     fields_of,
+    form_options,
     lists_text,
     refuse_if_changed,
 )
@@ -155,9 +154,7 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
             lists=lists,
             lists_text=lists_text(lists),
             actions=[action for action in Action if allowed is None or action in allowed],
-            overlaps=[*Overlap],
-            priorities=[*Priority],
-            vias=[*Via],
+            **form_options(),
             choice=chosen_times(fields.when) if fields.kind == "cron" else None,
             tenants=[*parts.app.tenants],
             channels=[*dict.fromkeys((*parts.app.messenger.channels, *fields.notify))],
@@ -165,7 +162,9 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
 
     @routes.get("/new")
     async def new_schedule(request: Request, parts: Parts, visitor: Operator) -> Response:
-        return await form(request, parts, visitor, ScheduleFields(tenant=parts.settings.usual_tenant), None)
+        return await form(
+            request, parts, visitor, ScheduleFields.model_validate({"tenant": parts.settings.usual_tenant}), None
+        )
 
     @routes.get("/{name}/change")
     async def changed_schedule(request: Request, parts: Parts, visitor: Operator, name: str) -> Response:
@@ -176,7 +175,7 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
     async def add(
         request: Request, parts: Parts, visitor: Operator, typed: Typed, fields: Annotated[NewFields, Form()]
     ) -> Response:
-        new = fields.new().read(parts.settings, now=parts.app.clock.now())
+        new = fields.new(parts.settings, now=parts.app.clock.now())
         added = await add_schedule(parts.app, new, by=visitor.actor, confirm=typed, shown_list=fields.shown_list)
         return go_to(request, f"/schedules/{added.schedule.name}")
 

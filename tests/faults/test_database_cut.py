@@ -56,7 +56,7 @@ async def test_a_database_that_goes_away_loses_no_device(
     async with AsyncExitStack() as opened:
         url = await opened.enter_async_context(serve(graph))
         apps = [await opened.enter_async_context(an_app(postgresql_url, url, kind="worker")) for _ in range(2)]
-        request = JobRequest(Action.WAKE_UP_CLIENT, Via.MANAGED_DEVICES, "default", SOMEBODY)
+        request = JobRequest(action=Action.WAKE_UP_CLIENT, via=Via.MANAGED_DEVICES, tenant="default", by=SOMEBODY)
         job = await submit_job(
             apps[0], request, io.BytesIO(devices_csv(DEVICES)), file_name=None, options=IntakeOptions()
         )

@@ -42,7 +42,7 @@ async def test_a_machine_whose_clock_is_wrong_waits_no_longer_than_others(postgr
         an_app(postgresql_url, url) as right,
         an_app(postgresql_url, url, clock=clock) as wrong,
     ):
-        request = JobRequest(Action.WAKE_UP_CLIENT, Via.MANAGED_DEVICES, "default", SOMEBODY)
+        request = JobRequest(action=Action.WAKE_UP_CLIENT, via=Via.MANAGED_DEVICES, tenant="default", by=SOMEBODY)
         job = await submit_job(right, request, io.BytesIO(devices_csv(30)), file_name=None, options=IntakeOptions())
         async with asyncio.timeout(PATIENCE):
             await drive(wrong, StopSignal(), only=job, until_idle=True)

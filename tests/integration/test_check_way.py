@@ -122,7 +122,7 @@ async def test_where_the_way_is_lost_nothing_is_stored(sqlite_url: str) -> None:
         with pytest.raises(GraphUnreachable):
             await submit_job(
                 app,
-                JobRequest(Action.FULL_SCAN, Via.MANAGED_DEVICES, "default", SOMEBODY),
+                JobRequest(action=Action.FULL_SCAN, via=Via.MANAGED_DEVICES, tenant="default", by=SOMEBODY),
                 io.BytesIO(devices_csv(3)),
                 file_name="devices.csv",
                 options=IntakeOptions(),

@@ -35,7 +35,7 @@ EXPORT = "\n".join(
         *(f"{IDS[place]},INV-{place},Co-managed,Windows,user{place}@contoso.example" for place in range(3)),
     ]
 )
-REQUEST = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, "default", SOMEBODY)
+REQUEST = JobRequest(action=Action.REFRESH_USER_POLICY, via=Via.MANAGED_DEVICES, tenant="default", by=SOMEBODY)
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ EXPORT = "\n".join(
         f"{IDS[4]},OSL-1,Default string,Co-managed,Windows,,",
     ]
 )
-REQUEST = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, "default", SOMEBODY)
+REQUEST = JobRequest(action=Action.REFRESH_USER_POLICY, via=Via.MANAGED_DEVICES, tenant="default", by=SOMEBODY)
 
 
 @pytest.fixture

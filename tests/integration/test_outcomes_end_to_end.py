@@ -193,7 +193,7 @@ async def test_a_cancelled_job_keeps_what_is_known_and_calls_nobody_more(databas
 
 
 async def submit(app: App, action: Action = Action.REFRESH_USER_POLICY) -> JobView:
-    request = JobRequest(action, Via.MANAGED_DEVICES, "default", SOMEBODY)
+    request = JobRequest(action=action, via=Via.MANAGED_DEVICES, tenant="default", by=SOMEBODY)
     job = await submit_job(app, request, io.BytesIO(devices_csv(DEVICES)), file_name="x.csv", options=IntakeOptions())
     return await describe_job(app, job.id)
 

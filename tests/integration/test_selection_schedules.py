@@ -65,7 +65,9 @@ async def an_inventory(app: App, places: Collection[int]) -> None:
 
 
 async def a_schedule(app: App, source: Selection = BERLIN, *, by: Actor = SOMEBODY) -> None:
-    order = Order(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, "default", "", source=source)
+    order = Order(
+        action=Action.REFRESH_USER_POLICY, via=Via.MANAGED_DEVICES, tenant="default", list_name="", source=source
+    )
     await add_schedule(app, NewSchedule("nightly", NIGHTLY, order), by=by)
 
 
@@ -255,7 +257,14 @@ async def test_a_schedule_moves_between_a_list_and_a_selection_and_leaves_no_lis
 
 def test_a_selection_is_the_same_after_it_was_stored() -> None:
     source = Selection(("BER-1",), (parse_condition("os=Windows"),), group="Laptops", prefer_newest=True)
-    order = Order(Action.WAKE_UP_CLIENT, Via.MANAGED_DEVICES, "default", "@nightly", source=source, ceiling=7)
+    order = Order(
+        action=Action.WAKE_UP_CLIENT,
+        via=Via.MANAGED_DEVICES,
+        tenant="default",
+        list_name="@nightly",
+        source=source,
+        ceiling=7,
+    )
     rules = NewSchedule("nightly", NIGHTLY, order).rules
 
     assert unpack_definition(pack_definition(NIGHTLY, order, rules, ()), "@nightly")[1] == order

@@ -53,7 +53,7 @@ from tests.support.truth import assert_the_report_is_true
 
 pytestmark = pytest.mark.enable_socket
 
-REQUEST = JobRequest(Action.REFRESH_USER_POLICY, Via.MANAGED_DEVICES, "default", SOMEBODY)
+REQUEST = JobRequest(action=Action.REFRESH_USER_POLICY, via=Via.MANAGED_DEVICES, tenant="default", by=SOMEBODY)
 KEYED = replace(REQUEST, idempotency_key="key")
 
 

@@ -16,7 +16,6 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.circuit_breaker import BrakeOptions
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.device import Via
 from orchestrator.domain.ids import LaneKey, WorkerId
 from orchestrator.domain.job import Job
 from orchestrator.domain.lane import Cloud, WriteLimit
@@ -141,10 +140,9 @@ async def submitted(
     return await submit_job(
         app,
         JobRequest(
-            action,
-            Via.MANAGED_DEVICES,
-            "default",
-            by,
+            action=action,
+            tenant="default",
+            by=by,
             idempotency_key=idempotency_key,
             brake=brake or BrakeOptions(),
             canary=canary,

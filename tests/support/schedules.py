@@ -57,7 +57,7 @@ async def a_schedule(
     by: Actor = SOMEBODY,
 ) -> ScheduleView:
     """A schedule of the list."""
-    order = Order(action, Via.MANAGED_DEVICES, "default", list_name)
+    order = Order(action=action, via=Via.MANAGED_DEVICES, tenant="default", list_name=list_name)
     return await add_schedule(app, NewSchedule(name, recurrence, order, rules or Rules(), channels, blackouts), by=by)
 
 

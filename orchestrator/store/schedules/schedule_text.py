@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from orchestrator.domain.action import Action
-from orchestrator.domain.circuit_breaker import BrakeOptions
 from orchestrator.domain.conditions import parse_condition
-from orchestrator.domain.device import Via
 from orchestrator.domain.inventory import Identifier
-from orchestrator.domain.job import Priority
+from orchestrator.domain.options import assembled, packed, unpacked
 from orchestrator.domain.recurrence import Cron, Every, Once, Recurrence
-from orchestrator.domain.schedule import TOLERATED_PERCENT, Order, Overlap, Rules
+from orchestrator.domain.schedule import Order, Rules
 from orchestrator.domain.selection import Selection
 
 
@@ -23,26 +20,11 @@ def pack_definition(recurrence: Recurrence, order: Order, rules: Rules, channels
         {
             "rhythm": _pack_recurrence(recurrence),
             "order": {
-                "action": order.action,
-                "via": order.via,
-                "tenant": order.tenant,
-                "priority": order.priority,
-                "name": order.name,
-                "reason": order.reason,
-                "canary": order.canary,
-                "brakeShare": order.brake.share,
-                "brakeSample": order.brake.sample,
+                **packed(order),
                 "source": None if order.source is None else _pack_source(order.source),
                 "ceiling": order.ceiling,
             },
-            "rules": {
-                "startWithin": rules.start_within.total_seconds(),
-                "overlap": rules.overlap,
-                "until": None if rules.until is None else rules.until.isoformat(),
-                "carryOver": rules.carry_over,
-                "jitter": rules.jitter.total_seconds(),
-                "tolerate": rules.tolerate,
-            },
+            "rules": packed(rules),
             "channels": list(channels),
         }
     )
@@ -54,28 +36,14 @@ def unpack_definition(text: str, list_name: str) -> tuple[Recurrence, Order, Rul
     order, rules = complete["order"], complete["rules"]
     return (
         _unpack_recurrence(complete["rhythm"]),
-        Order(
-            action=Action(order["action"]),
-            via=Via(order["via"]),
-            tenant=order["tenant"],
+        assembled(
+            Order,
+            unpacked(Order, order),
             list_name=list_name,
-            priority=Priority(order["priority"]),
-            name=order["name"],
-            reason=order["reason"],
-            brake=BrakeOptions(order["brakeShare"], order["brakeSample"]),
-            canary=order["canary"],
             source=_unpack_source(order["source"]) if order.get("source") else None,
             ceiling=order.get("ceiling"),
         ),
-        Rules(
-            start_within=timedelta(seconds=rules["startWithin"]),
-            overlap=Overlap(rules["overlap"]),
-            until=None if rules["until"] is None else time.fromisoformat(rules["until"]),
-            carry_over=rules["carryOver"],
-            jitter=timedelta(seconds=rules["jitter"]),
-            # A schedule of the release before has none.
-            tolerate=rules.get("tolerate", TOLERATED_PERCENT),
-        ),
+        assembled(Rules, unpacked(Rules, rules)),
         tuple(complete["channels"]),
     )
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import BinaryIO
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, scope_of
-from orchestrator.domain.action import Action
 from orchestrator.domain.batch import BATCH_SIZE, split
 from orchestrator.domain.circuit_breaker import BrakeOptions, canary_ranks
-from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed, LineProblem, RequestRejected
 from orchestrator.domain.ids import ID_ALPHABET, ID_LENGTH, JobId, JobNumber
-from orchestrator.domain.job import Intake, Job, Priority
+from orchestrator.domain.job import Intake, Job
+from orchestrator.domain.job_spec import JobSpec
+from orchestrator.domain.options import declared, packed
 from orchestrator.domain.tenant import Tenant
 from orchestrator.engine.publish_waiting import publish_job
 from orchestrator.intake.device_list import DeviceList, IntakeOptions
@@ -37,21 +37,13 @@ from orchestrator.usecases.jobs.read_list import open_list, pages_of, read_to_en
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class JobRequest:
-    """The options of a new job, without its devices."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRequest(JobSpec):
+    """The options of a new job, without its devices, and the person who asks."""
 
-    action: Action
-    via: Via
-    tenant: str
     by: Actor
-    name: str | None = None
-    reason: str | None = None
-    priority: Priority = Priority.NORMAL
     idempotency_key: str | None = None
     retry_of: JobId | None = None
-    brake: BrakeOptions = field(default_factory=BrakeOptions)
-    canary: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,11 +338,20 @@ def _idempotency(request: JobRequest, options: IntakeOptions, sha256: str) -> Id
     """Everything that could make it another job; not the name of the file, which may be a temporary one."""
     if request.idempotency_key is None:
         return None
-    asked = [request.action, request.via, request.tenant, request.name, request.reason, request.priority]
-    brake = [request.canary, request.brake.share, request.brake.sample]
+    asked_for = packed(request)
+    # The first ones are always told: a key of the release before names the same job.
+    asked = [asked_for.pop(key) for key in _ALWAYS_TOLD]
+    new = [
+        f"{each.key}: {asked_for[each.key]}"
+        for each in declared(JobRequest)
+        if each.key in asked_for and asked_for[each.key] != each.default
+    ]
     taken: list[object] = [options.column, options.skip_invalid, options.only_eligible, options.take_all]
     if options.match is not None or options.prefer_newest:
         taken += [options.match, options.prefer_newest]
     if options.choices:
         taken.append(sorted(options.choices.items()))
-    return Idempotency(request.by, request.idempotency_key, ["submit", *asked, *brake, *taken, sha256])
+    return Idempotency(request.by, request.idempotency_key, ["submit", *asked, *taken, *new, sha256])
+
+
+_ALWAYS_TOLD = ("action", "via", "tenant", "name", "reason", "priority", "canary", "brakeShare", "brakeSample")

@@ -136,7 +136,9 @@ async def _schedule(app: App, clock: PastClock, at: datetime, plan: DemoSchedule
     new = NewSchedule(
         name=plan.name,
         recurrence=parse_cron(plan.cron, plan.timezone, now=at),
-        order=Order(plan.action, Via.MANAGED_DEVICES, plan.tenant, plan.list_name, name=plan.name),
+        order=Order(
+            action=plan.action, via=Via.MANAGED_DEVICES, tenant=plan.tenant, list_name=plan.list_name, name=plan.name
+        ),
         rules=Rules(until=time.fromisoformat(plan.until) if plan.until else None),
     )
     return (await add_schedule(app, new, by=_ADMIN)).schedule
@@ -208,7 +210,7 @@ async def _end(
 async def _submit(app: App, wanted: _Wanted) -> tuple[Job, list[DemoDevice]]:
     devices = devices_of(wanted.tenant, wanted.site)
     request = JobRequest(
-        wanted.action, Via.MANAGED_DEVICES, wanted.tenant, wanted.by, name=wanted.name, reason=wanted.reason
+        action=wanted.action, tenant=wanted.tenant, by=wanted.by, name=wanted.name, reason=wanted.reason
     )
     file = f"{wanted.name.lower().replace(' ', '-').replace(',', '')}.csv"
     job = await submit_job(app, request, BytesIO(list_csv(devices)), file_name=file, options=_OPTIONS)

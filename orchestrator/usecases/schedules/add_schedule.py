@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, scope_of
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.confirmation import Confirm, Facts
 from orchestrator.domain.errors import NameTaken, ScheduleInvalid
-from orchestrator.domain.recurrence import Recurrence, first_occurrences
+from orchestrator.domain.options import assembled
+from orchestrator.domain.recurrence import Recurrence, first_occurrences, recurrence_of
 from orchestrator.domain.schedule import Order, Rules
-from orchestrator.domain.selection import own_list
+from orchestrator.domain.selection import Selection, own_list
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.lists.import_list import refuse_bad_name
 from orchestrator.usecases.schedules.describe_schedules import ScheduleView, describe_schedule
@@ -31,6 +35,22 @@ class NewSchedule:
     rules: Rules = field(default_factory=Rules)
     channels: tuple[str, ...] = ()
     blackouts: tuple[Blackout, ...] = ()
+
+    @classmethod
+    def of(
+        cls, values: Mapping[str, Any], *, source: Selection | None, blackouts: Iterable[Blackout], now: datetime
+    ) -> NewSchedule:
+        """The request that an edge took: `values` by the names of the options, each checked here."""
+        return cls(
+            name=values["name"],
+            recurrence=recurrence_of(
+                values.get("cron"), values.get("every"), values.get("at"), values["timezone"], now=now
+            ),
+            order=assembled(Order, values, list_name=values.get("list_name") or "", source=source),
+            rules=assembled(Rules, values),
+            channels=tuple(values["notify"]),
+            blackouts=tuple(blackouts),
+        )
 
 
 async def add_schedule(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from orchestrator.domain.due import clock_time
 from orchestrator.domain.figures import plural, rfc3339
+from orchestrator.domain.options import DeclaredOption, values_of
 from orchestrator.domain.recurrence import Cron, Every, Once
-from orchestrator.domain.schedule import OccurrenceStatus, Overlap
+from orchestrator.domain.schedule import SCHEDULE_OPTIONS, OccurrenceStatus, Overlap
 from orchestrator.domain.selection import Selection, changes_words
 from orchestrator.domain.spans import span
 from orchestrator.domain.zones import zone_of
@@ -128,7 +129,7 @@ def schedule_facts(view: ScheduleView) -> dict[str, Any]:
         "blackouts": _some(blackouts),
         "notifies": list(schedule.channels) or None,
         "canaries": order.canary or None,
-        "tolerates": f"{rules.tolerate} % of a job's devices failing; a larger share needs attention",
+        **_other_options(schedule),
         "brake": f"stops when more than {order.brake.share} % of at least {order.brake.sample:,} devices fail",
         "made": f"{rfc3339(schedule.created_at)} by {schedule.created_by}",
         "last": None if view.last is None else _last_words(view.last),
@@ -156,6 +157,18 @@ def _devices_words(order: Order, version: ListVersion | None) -> dict[str, str]:
     return {"devices of": f"{words} ({rfc3339(version.imported_at)}); expanded anew for each run"}
 
 
+def _other_options(schedule: Schedule) -> dict[str, str]:
+    """Returns the sentences of the options that have one of their own."""
+    sentences = [(each.facts.shown.partition(": "), said) for each, said in _said(schedule)]
+    return {name: words.format(said) for (name, _, words), said in sentences if words and said}
+
+
+def _said(schedule: Schedule) -> list[tuple[DeclaredOption, str]]:
+    """Each option with its value in words."""
+    values = {**values_of(schedule.order), **values_of(schedule.rules)}
+    return [(each, each.said(values[each.name])) for each in SCHEDULE_OPTIONS]
+
+
 def differences(before: Schedule, after: Schedule) -> dict[str, str]:
     """Returns the changed parts of a schedule by their options: as they were, and as they are."""
     was, is_ = _options(before), _options(after)
@@ -163,27 +176,13 @@ def differences(before: Schedule, after: Schedule) -> dict[str, str]:
 
 
 def _options(schedule: Schedule) -> dict[str, str]:
-    order, rules = schedule.order, schedule.rules
+    order = schedule.order
     return {
         "recurrence": recurrence_words(schedule.recurrence),
         "timezone": schedule.recurrence.timezone,
-        "action": order.action,
-        "via": order.via,
-        "tenant": order.tenant,
+        **{each.flag: said for each, said in _said(schedule)},
         "list": order.list_name if order.source is None else "",
         **_source_options(order.source),
-        "priority": order.priority,
-        "name": order.name or "",
-        "reason": order.reason or "",
-        "canary": f"{order.canary:,}",
-        "brake-share": f"{order.brake.share} %",
-        "brake-sample": f"{order.brake.sample:,}",
-        "start-within": span(rules.start_within.total_seconds()),
-        "overlap": rules.overlap,
-        "until": "" if rules.until is None else clock_time(rules.until),
-        "carry-over": "yes" if rules.carry_over else "no",
-        "jitter": span(rules.jitter.total_seconds()) if rules.jitter else "",
-        "tolerate": f"{rules.tolerate} %",
         "notify": ", ".join(schedule.channels),
     }
 

@@ -19,9 +19,9 @@ from orchestrator.domain.recurrence import (
     parse_cron,
     parse_every,
     parse_once,
-    parse_span,
 )
-from orchestrator.domain.schedule import OccurrenceStatus, Order, Overlap, Rules, Schedule, ScheduleStatus, parse_until
+from orchestrator.domain.schedule import OccurrenceStatus, Order, Overlap, Rules, Schedule, ScheduleStatus
+from orchestrator.domain.spans import parse_span
 
 MOMENT = datetime(2026, 3, 3, 1, 0, tzinfo=UTC)
 JOB = JobId("b2c3d4")
@@ -33,7 +33,7 @@ def a_schedule(rules: Rules | None = None, recurrence: Recurrence = NIGHTLY) -> 
         number=ScheduleNumber(1),
         name="nightly",
         recurrence=recurrence,
-        order=Order(Action.REFRESH_MACHINE_POLICY, Via.MANAGED_DEVICES, "default", "fleet"),
+        order=Order(action=Action.REFRESH_MACHINE_POLICY, via=Via.MANAGED_DEVICES, tenant="default", list_name="fleet"),
         rules=rules or Rules(),
         channels=(),
         status=ScheduleStatus.ACTIVE,
@@ -267,13 +267,6 @@ def test_a_moment_that_daylight_saving_moves_says_so(recurrence: Cron, after: da
 def test_what_is_no_blackout_is_refused(text: str) -> None:
     with pytest.raises(ScheduleInvalid):
         parse_blackout(text)
-
-
-def test_a_window_takes_a_time_of_day() -> None:
-    assert parse_until("06:00") == time(6)
-    for text in ("6", "25:00", "06:00+01:00", "morning"):
-        with pytest.raises(ScheduleInvalid, match="--until"):
-            parse_until(text)
 
 
 def test_a_missed_run_says_whether_a_clock_was_running() -> None:

@@ -65,7 +65,7 @@ def test_a_form_filled_with_a_schedule_asks_for_the_same_again(recurrence: Recur
     schedule = a_schedule(recurrence)
     fields = fields_of(schedule)
 
-    asked = fields.new().read(some_settings("sqlite:///x"), now=NOW)
+    asked = fields.new(some_settings("sqlite:///x"), now=NOW)
 
     assert (asked.name, asked.order, asked.rules, asked.channels) == (
         schedule.name,
