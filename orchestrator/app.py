@@ -15,11 +15,11 @@ from orchestrator.domain.caller import Caller
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import GraphUnreachable, UnknownTenant
 from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
-from orchestrator.domain.known_waits import KnownWaits
 from orchestrator.domain.notice import Channel, Delivery, Notice
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import TargetFacts
 from orchestrator.domain.tenant import Tenant
+from orchestrator.domain.waiting import KnownWaits
 from orchestrator.queueing.batch_queue import BatchQueue
 from orchestrator.store.engine.database import Store
 from orchestrator.telemetry.metering import Metering

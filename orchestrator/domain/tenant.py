@@ -35,3 +35,30 @@ class Tenant:
 def directory_of(lane: LaneKey) -> str:
     """Cloud and Entra tenant of a lane."""
     return lane.rpartition("/")[0]
+
+
+def tenant_problem(name: str, lane: LaneKey, tenant: Tenant | None) -> str | None:
+    """Why the tenant of this name, as the settings have it now, does not lead to the lane; None where it does."""
+    if tenant is None:
+        return f"The settings have no tenant {name!r} any more, which this job calls."
+    if tenant.lane == lane:
+        return None
+    before, now = lane.split("/"), tenant.lane.split("/")
+    if len(before) != len(_PARTS) or len(now) != len(_PARTS):
+        return f"The settings of tenant {name!r} changed since the job was submitted: {lane} became {tenant.lane}."
+    changes = [
+        f"{part} was {old}, and is {new}" for part, old, new in zip(_PARTS, before, now, strict=True) if old != new
+    ]
+    return f"The settings of tenant {name!r} changed since the job was submitted: {'; '.join(changes)}."
+
+
+def may_rebind(lane: LaneKey, tenant: Tenant | None) -> bool:
+    """Whether the waiting devices of a job of this lane may be called through the tenant's present lane.
+
+    Managed device ids mean nothing in another Entra tenant, so the tenant id must be the same; the name is, since the
+    job finds its tenant by it.
+    """
+    return tenant is not None and lane.split("/")[1:2] == tenant.lane.split("/")[1:2]
+
+
+_PARTS = ("the Graph address or cloud", "the tenant id", "the app (client id)")

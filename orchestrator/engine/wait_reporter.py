@@ -11,7 +11,7 @@ from datetime import datetime
 from orchestrator.app import App
 from orchestrator.domain.errors import MusterError, SettingsInvalid, SignInUnreachable, StoreUnavailable
 from orchestrator.domain.ids import LaneKey
-from orchestrator.domain.lane_change import tenant_problem
+from orchestrator.domain.tenant import tenant_problem
 from orchestrator.domain.waiting import LaneWait, WaitKind, clock_time
 from orchestrator.engine.lane_loop import LaneLoop
 from orchestrator.engine.recorder import Recorder

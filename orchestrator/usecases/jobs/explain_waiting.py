@@ -10,7 +10,7 @@ from orchestrator.app import App
 from orchestrator.domain.emergency_stop import EmergencyStop, stop_of
 from orchestrator.domain.ids import JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import WINDOW_MARGIN, Job, Tally
-from orchestrator.domain.lane_change import tenant_problem
+from orchestrator.domain.tenant import tenant_problem
 from orchestrator.domain.waiting import (
     JobSituation,
     LaneStanding,

@@ -9,8 +9,7 @@ import pytest
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, Cloud
-from orchestrator.domain.lane_change import may_rebind, tenant_problem
-from orchestrator.domain.tenant import Tenant
+from orchestrator.domain.tenant import Tenant, may_rebind, tenant_problem
 from orchestrator.domain.waiting import JobSituation, LaneStanding, LaneWait, OutageSeen, WaitKind, waiting_for
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
