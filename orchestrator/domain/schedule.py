@@ -162,6 +162,11 @@ class Schedule:
     creator: str | None = None
 
     @property
+    def is_due(self) -> bool:
+        """Whether it will run: it is active and has a next occurrence."""
+        return self.status is ScheduleStatus.ACTIVE and self.next_at is not None
+
+    @property
     def next_at_is_lost(self) -> bool:
         """Whether `next_at` is no occurrence of this schedule: it is from before the schedule was created."""
         return self.next_at is not None and self.next_at < self.created_at

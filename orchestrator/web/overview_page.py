@@ -21,7 +21,7 @@ from orchestrator.web.shown import Shown, shown_text
 from orchestrator.web.time_axis import draw_axis
 
 MOST_ITEMS = 20
-MOST_RUNNING = 12
+MOST_RUNNING = 8
 
 
 def overview_routes(pages: Pages) -> APIRouter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,9 @@ from orchestrator.domain.zones import instant_at, wall_at
 from orchestrator.usecases.operations.describe_overview import AHEAD, PlannedRun, PlannedSchedule
 
 _STEP_HOURS = 2
+_TOLD = 8
+"""Runs of a schedule that are told one by one; the others are counted."""
+
 _LAST_LABEL = 80.0
 """Percent of the width: a label that begins behind it is written to the left of its run."""
 
@@ -40,13 +43,18 @@ class DrawnRun:
 
 @dataclass(frozen=True, slots=True)
 class DrawnSchedule:
-    """One row of the axis."""
+    """One row of the axis; `words` says the same to a screen reader.
+
+    `strokes` are the runs of a schedule that has many, as paths in a drawing 100 wide and 1 high, with their class.
+    """
 
     name: str
     devices: int
     runs: tuple[DrawnRun, ...]
     blackouts: tuple[tuple[float, float, str], ...]
     first_at: datetime
+    words: str
+    strokes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +97,17 @@ def _row(schedule: PlannedSchedule, now: datetime, zone: ZoneInfo) -> DrawnSched
         for place, run in enumerate(schedule.runs)
     ]
     dark = [(_x(begin, now), _x(end, now) - _x(begin, now), words) for begin, end, words in schedule.blackouts]
-    return DrawnSchedule(schedule.name, schedule.devices, tuple(runs), tuple(dark), schedule.runs[0].at)
+    told = [run.words for run in runs[:_TOLD]]
+    more = [f"and {len(runs) - _TOLD} more"] if len(runs) > _TOLD else []
+    words = "; ".join([*told, *more, *(f"blackout: {why}" for _, _, why in dark)])
+    drawn = DrawnSchedule(schedule.name, schedule.devices, tuple(runs), tuple(dark), schedule.runs[0].at, words)
+    return replace(drawn, runs=(), strokes=tuple(_strokes(runs))) if more else drawn
+
+
+def _strokes(runs: Sequence[DrawnRun]) -> Iterator[tuple[str, str]]:
+    for kind, is_marked in (("run", False), ("run marked", True)):
+        if path := "".join(f"M{run.x:.1f} 0v1" for run in runs if run.is_marked is is_marked):
+            yield kind, path
 
 
 def _run(run: PlannedRun, now: datetime, zone: ZoneInfo, *, is_named: bool, is_frequent: bool) -> DrawnRun:

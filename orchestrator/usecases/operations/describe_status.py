@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from orchestrator.app import App
 from orchestrator.domain.attention import AttentionItem
+from orchestrator.domain.schedule import Schedule
 from orchestrator.usecases.jobs.describe_jobs import JobView, list_running
 from orchestrator.usecases.jobs.forecast_job import LanesSeen
 from orchestrator.usecases.operations.list_attention import MOST_RUNNING, attention_of
@@ -16,11 +17,15 @@ NEXT_RUNS = 10
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """The items that need attention, the jobs under way (the newest first), and the schedules that are due next."""
+    """The items that need attention, the jobs under way (the newest first), and the schedules that are due next.
+
+    `more_upcoming` counts the active schedules beyond those.
+    """
 
     attention: tuple[AttentionItem, ...]
     running: tuple[JobView, ...]
     upcoming: tuple[ScheduleView, ...]
+    more_upcoming: int = 0
 
     @property
     def is_well(self) -> bool:
@@ -40,4 +45,6 @@ async def describe_status_and_lanes(app: App) -> tuple[StatusView, LanesSeen]:
         stored = await tx.schedules.all_as_stored()
         attention = await attention_of(app, tx, running, stored)
         upcoming = await next_runs(app, tx, stored, lanes, limit=NEXT_RUNS)
-    return StatusView(tuple(attention), tuple(running), tuple(upcoming)), lanes
+    active = sum(isinstance(each, Schedule) and each.is_due for each in stored)
+    more = max(0, active - NEXT_RUNS)
+    return StatusView(tuple(attention), tuple(running), tuple(upcoming), more), lanes

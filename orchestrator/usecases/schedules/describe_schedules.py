@@ -96,7 +96,7 @@ async def next_runs(
 ) -> list[ScheduleView]:
     """The active ones of the stored schedules that are due next, the soonest first, each with its next moment."""
     schedules = [each for each in stored if isinstance(each, Schedule)]
-    active = [each for each in schedules if each.status is ScheduleStatus.ACTIVE and each.next_at]
+    active = [each for each in schedules if each.is_due]
     soonest = sorted(active, key=lambda each: each.next_at or each.created_at)[:limit]
     seen = await _all_seen(tx, soonest)
     return [view for view in await _views_of(app, seen, lanes) if view.upcoming]
