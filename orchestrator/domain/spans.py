@@ -9,10 +9,11 @@ from orchestrator.domain.errors import ScheduleInvalid
 
 
 def span(seconds: float) -> str:
-    """A span in its two largest units: "1 h 05 min", "3 min 20 s", "12 s"."""
+    """A span in its two largest units: "7 days", "1 d 05 h", "1 h 05 min", "3 min 20 s", "12 s"."""
     rounded = max(0, round(seconds))
     if rounded >= 86_400:
-        return f"{rounded // 86_400} d {rounded % 86_400 // 3600:02} h"
+        days, hours = divmod(rounded // 3600, 24)
+        return f"{days} d {hours:02} h" if hours else f"{days} day{'' if days == 1 else 's'}"
     if rounded >= 3600:
         return f"{rounded // 3600} h {rounded % 3600 // 60:02} min"
     if rounded >= 60:

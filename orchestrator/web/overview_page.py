@@ -14,7 +14,7 @@ from orchestrator.usecases.operations.describe_overview import Overview
 from orchestrator.usecases.operations.list_attention import acknowledge, list_attention
 from orchestrator.web.display import Display, display_of
 from orchestrator.web.nights_chart import HEIGHT, draw_nights
-from orchestrator.web.overview_words import place_of, sentence_of, sign_of_kind, verdict
+from orchestrator.web.overview_words import place_of, sentence_of, sign_of_kind, title_and_detail, verdict
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Operator, Viewer
 from orchestrator.web.shown import Shown, shown_text
@@ -77,6 +77,7 @@ def overview_facts(found: Overview, display: Display) -> dict[str, Any]:
         "place_of": place_of,
         "sign_of_kind": sign_of_kind,
         "sentence_of": sentence_of,
+        "title_and_detail": title_and_detail,
         "several_tenants": len(found.lanes) > 1,
         "nights": draw_nights(found.nights),
         "nights_height": HEIGHT,

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from orchestrator.domain.attention import AttentionItem, AttentionKind, RemedyKind, Severity
 
 _JOB_WITH_NAME = re.compile(r"^Job [a-z0-9]+ \((?P<name>.+?)\)(?= )")
+_END_OF_FACT = re.compile(r"[.:;] (?=.)")
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -29,6 +30,17 @@ def verdict(items: Sequence[AttentionItem]) -> tuple[str, str, str]:
 def sentence_of(item: AttentionItem) -> str:
     """Returns the sentence of an attention item, with the name of its job where there is one."""
     return _JOB_WITH_NAME.sub(lambda found: found["name"], item.sentence, count=1)
+
+
+def title_and_detail(item: AttentionItem) -> tuple[str, str]:
+    """Returns the sentence in two: the fact, and the rest of it, which may be empty."""
+    sentence, named = sentence_of(item), _JOB_WITH_NAME.match(item.sentence)
+    # A name may hold the same signs.
+    found = _END_OF_FACT.search(sentence, len(named["name"]) if named else 0)
+    if found is None:
+        return sentence.removesuffix("."), ""
+    detail = sentence[found.end() :]
+    return sentence[: found.start()], detail[0].upper() + detail[1:]
 
 
 def place_of(item: AttentionItem) -> str:

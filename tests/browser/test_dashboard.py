@@ -358,7 +358,7 @@ def test_a_list_is_kept_and_submitted_by_a_schedule_whose_runs_are_shown_as_they
     admin.open("/lists")
     admin.field("Name").send_keys("ring-1")
     admin.driver.find_element(By.ID, "file").send_keys(str(listed))
-    admin.button("Save it").click()
+    admin.button("Save list").click()
     admin.heading("ring-1")
     admin.open("/schedules/new")
     admin.field("Name").send_keys("weekly")
