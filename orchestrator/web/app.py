@@ -28,6 +28,7 @@ from orchestrator.web.notification_pages import notification_pages
 from orchestrator.web.overview_page import overview_routes
 from orchestrator.web.pages import HERE, Pages
 from orchestrator.web.problem_pages import explain_problems
+from orchestrator.web.result_lists import result_list_routes
 from orchestrator.web.saved_views import view_routes
 from orchestrator.web.schedule_pages import schedule_pages
 from orchestrator.web.sign_in import sign_in_routes
@@ -64,6 +65,7 @@ def _routes(max_bytes: int) -> tuple[Pages, list[BaseRoute]]:
         many_routes(pages),
         view_routes(),
         move_routes(pages),
+        result_list_routes(pages),
         job_pages(pages),
         schedule_pages(pages),
         blackout_pages(pages),

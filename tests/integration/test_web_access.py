@@ -80,6 +80,8 @@ NEEDED = {
     "GET /jobs/{job_id}/live": Role.VIEWER,
     "GET /jobs/{job_id}/targets": Role.VIEWER,
     "GET /jobs/{job_id}/selected": Role.OPERATOR,
+    "GET /jobs/{job_id}/list": Role.OPERATOR,
+    "POST /jobs/{job_id}/list": Role.OPERATOR,
     "GET /jobs/{job_id}/report.csv": Role.VIEWER,
     "POST /jobs/{job_id}/pause": Role.OPERATOR,
     "POST /jobs/{job_id}/resume": Role.OPERATOR,

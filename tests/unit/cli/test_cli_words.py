@@ -26,7 +26,9 @@ from orchestrator.throttle.forecast_words import forecast_line
         (59.6, "1 min 00 s"),
         (200, "3 min 20 s"),
         (3900, "1 h 05 min"),
+        (86_400, "1 day"),
         (90_000, "1 d 01 h"),
+        (604_800, "7 days"),
     ],
 )
 def test_a_span_is_said_in_its_two_largest_units(seconds: float, words: str) -> None:

@@ -60,3 +60,14 @@ def test_runs_stand_on_the_axis_by_the_readers_clock() -> None:
     assert drawn.window > drawn.width
     assert [tick.label for tick in axis.ticks if tick.is_midnight] == ["Wed 2 Dec"]
     assert axis.devices == 9410
+
+
+def test_many_runs_of_a_schedule_are_one_short_drawing_whose_first_eight_are_told() -> None:
+    runs = tuple(PlannedRun(NOW + timedelta(minutes=30 * n), None, None) for n in range(1, 48))
+
+    row = draw_axis([PlannedSchedule("often", 9, runs, (), is_frequent=False)], NOW, zone_of("UTC")).rows[0]
+
+    ((kind, path),) = row.strokes
+    assert (kind, path.count("M"), row.runs) == ("run", 47, ())
+    assert row.words.endswith("; and 39 more")
+    assert len(path) < 600

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from orchestrator.domain.attention import AttentionItem, AttentionKind, Remedy, RemedyKind, Severity, SubjectKind
-from orchestrator.web.overview_words import place_of, sentence_of, verdict
+from orchestrator.web.overview_words import place_of, sentence_of, title_and_detail, verdict
 
 
 def an_item(
@@ -52,3 +52,19 @@ def test_each_action_has_a_page_and_what_somebody_named_stays_within_its_place(r
 def test_a_job_is_called_by_its_name() -> None:
     assert sentence_of(an_item()) == "ring 2 stopped with 80 devices left."
     assert sentence_of(an_item(sentence="Job 2c8jkwxhwx7m waits.")) == "Job 2c8jkwxhwx7m waits."
+
+
+@pytest.mark.parametrize(
+    ("sentence", "title", "detail"),
+    [
+        ("Job 2c8jkwxhwx7m (ring 2) is paused with 7 left.", "ring 2 is paused with 7 left", ""),
+        (
+            "Job 2c8jkwxhwx7m (Berlin: ring 2) stopped with 7 left. The brake stopped it: 4 of 9 failed.",
+            "Berlin: ring 2 stopped with 7 left",
+            "The brake stopped it: 4 of 9 failed.",
+        ),
+        ("The inventory is 9 days old; names need 7.", "The inventory is 9 days old", "Names need 7."),
+    ],
+)
+def test_a_fact_comes_before_its_details(sentence: str, title: str, detail: str) -> None:
+    assert title_and_detail(an_item(sentence=sentence)) == (title, detail)
