@@ -13,7 +13,7 @@ from orchestrator.http.json_model import JsonModel, Text
 from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
 from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls, stops_in_force
 from orchestrator.usecases.operations.stop_effects import effects_of
-from orchestrator.usecases.operations.stop_json import stop_json
+from orchestrator.views.emergency_stops import HaltFacts, stop_facts
 
 
 class HaltChange(JsonModel):
@@ -22,27 +22,6 @@ class HaltChange(JsonModel):
     reason: Text = Field(description="Why; the audit log keeps it.")
     tenant: Text | None = Field(default=None, description="Only this tenant; null for all, or to lift every stop.")
     lift: bool = Field(default=False, description="Lift the stop in place of setting it; this takes an admin.")
-
-
-class StopFacts(JsonModel):
-    """An emergency stop in force; `tenant` is null where all tenants are stopped."""
-
-    tenant: str | None
-    reason: str
-    stopped_by: str
-    stopped_at: str
-    jobs: int = Field(description="Unfinished jobs that it holds up.")
-    devices: int = Field(description="Their devices that wait.")
-    schedules: int = Field(description="Active schedules that start nothing.")
-    job_ids: list[str] = Field(description="The newest of these jobs, at most twenty.")
-    schedule_names: list[str] = Field(description="The first of these schedules by name, at most twenty.")
-
-
-class HaltFacts(JsonModel):
-    """The emergency stops in force."""
-
-    is_halted: bool
-    items: list[StopFacts]
 
 
 def halt_routes() -> APIRouter:
@@ -68,5 +47,5 @@ def halt_routes() -> APIRouter:
 
 async def _facts(app: App) -> HaltFacts:
     stops = await stops_in_force(app)
-    items = [stop_json(*each) for each in zip(stops, await effects_of(app, stops), strict=True)]
-    return HaltFacts.model_validate({"isHalted": bool(stops), "items": items})
+    items = [stop_facts(*each) for each in zip(stops, await effects_of(app, stops), strict=True)]
+    return {"isHalted": bool(stops), "items": items}

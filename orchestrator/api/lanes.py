@@ -7,10 +7,9 @@ from fastapi import APIRouter
 from orchestrator.api.access import Viewer
 from orchestrator.api.etags import TaggedRoute
 from orchestrator.api.problems import problem_responses
-from orchestrator.api.schemas import LaneFacts, LaneList
 from orchestrator.http.web_context import TheApp
 from orchestrator.usecases.operations.describe_lanes import describe_lane, list_lanes
-from orchestrator.usecases.operations.lane_json import lane_json
+from orchestrator.views.lanes import LaneFacts, LaneList, lane_facts
 
 
 def lane_routes() -> APIRouter:
@@ -20,11 +19,11 @@ def lane_routes() -> APIRouter:
     @routes.get("", responses=problem_responses())
     async def lanes(app: TheApp, _: Viewer) -> LaneList:
         """How fast each lane may go, until when it is closed, and who waits."""
-        return LaneList.model_validate({"items": [lane_json(view) for view in await list_lanes(app)]})
+        return {"items": [lane_facts(view) for view in await list_lanes(app)]}
 
     @routes.get("/{tenant}", responses=problem_responses(404))
     async def lane(app: TheApp, _: Viewer, tenant: str) -> LaneFacts:
         """The lane that a tenant leads to."""
-        return LaneFacts.model_validate(lane_json(await describe_lane(app, tenant)))
+        return lane_facts(await describe_lane(app, tenant))
 
     return routes

@@ -316,53 +316,6 @@ class AuditPage(JsonModel):
     next_cursor: str | None
 
 
-class LaneCallsFacts(JsonModel):
-    """Calls that were answered, how many of them with 429, and how many later than the throttle assumes."""
-
-    calls: int
-    throttled: int
-    late: int
-
-
-class AssumedFacts(JsonModel):
-    """The assumptions of the rate limiter: the life of a permit and the spread of travel times, in seconds."""
-
-    permit_life_seconds: float
-    travel_spread_seconds: float
-
-
-class WaitingFacts(JsonModel):
-    """A job that shares a lane."""
-
-    job: str
-    name: str | None
-    priority: Priority
-    calls: int
-    estimated_finish_at: str | None
-
-
-class LaneFacts(JsonModel):
-    """One lane: what Graph counts one write limit for."""
-
-    lane: str
-    tenants: list[str]
-    limit: str | None
-    keeper: str = Field(description="Always `row`: the lane is paced by its row in the database.")
-    in_use: int | None
-    learned_share: float
-    per_second: float | None
-    closed_until: str | None
-    assumed: AssumedFacts
-    last_hour: LaneCallsFacts
-    waiting: list[WaitingFacts]
-
-
-class LaneList(JsonModel):
-    """Every lane that a tenant in the settings leads to."""
-
-    items: list[LaneFacts]
-
-
 class OccurrenceFactsOut(JsonModel):
     """One future occurrence of a schedule, in local time and UTC."""
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation
 from orchestrator.domain.errors import RequestRejected
+
+if TYPE_CHECKING:
+    from orchestrator.views.emergency_stops import StopFacts
 
 
 @click.command()
@@ -25,7 +30,7 @@ def halt(invocation: Invocation, *, tenant: str | None, reason: str | None, lift
     from orchestrator.domain.emergency_stop import EmergencyStop, StopEffect
     from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls, stops_in_force
     from orchestrator.usecases.operations.stop_effects import effects_of
-    from orchestrator.usecases.operations.stop_json import stop_json
+    from orchestrator.views.emergency_stops import stop_facts
 
     if lift and show:
         raise RequestRejected("Give one of --lift and --show.")
@@ -43,13 +48,13 @@ def halt(invocation: Invocation, *, tenant: str | None, reason: str | None, lift
 
     stops = invocation.ask(change)
     if stops or invocation.output is not Format.TABLE:
-        rows = [stop_json(*each) for each in stops]
-        if invocation.output is Format.TABLE:
-            names = ("jobIds", "scheduleNames")
-            rows = [
-                {key: value or "(all)" if key == "tenant" else value for key, value in row.items() if key not in names}
-                for row in rows
-            ]
-        show_rows(rows, invocation.output)
+        facts = [stop_facts(*each) for each in stops]
+        show_rows([*map(_row, facts)] if invocation.output is Format.TABLE else facts, invocation.output)
     elif show:
         click.echo("No emergency stop is in force.")
+
+
+def _row(facts: StopFacts) -> dict[str, object]:
+    """Returns the columns of the table for people."""
+    columns = {name: value for name, value in facts.items() if name not in {"jobIds", "scheduleNames"}}
+    return {**columns, "tenant": facts["tenant"] or "(all)"}

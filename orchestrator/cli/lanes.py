@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli.invocation import Format, Invocation, output_option, pass_invocation
+from orchestrator.domain.figures import plural, rfc3339
 
 if TYPE_CHECKING:
     from orchestrator.usecases.operations.describe_lanes import LaneView
@@ -27,14 +28,14 @@ def list_(invocation: Invocation) -> None:
     """Every lane that a tenant in the settings leads to."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.operations.describe_lanes import list_lanes
-    from orchestrator.usecases.operations.lane_json import lane_json
+    from orchestrator.views.lanes import lane_facts
 
     views = invocation.ask(list_lanes)
     if not views and invocation.output is Format.TABLE:
         click.echo("No tenant is set up, so there is no lane. See `muster tenant list`.", err=True)
         return
     if invocation.output.is_nested:
-        show_rows([lane_json(view) for view in views], invocation.output)
+        show_rows([lane_facts(view) for view in views], invocation.output)
         return
     rank = ("tenants", "limit", "closed until", "waiting", "a second", "in use", "last hour", "learned", "lane")
     show_rows([_row(view) for view in views], invocation.output, rank=rank)
@@ -49,11 +50,11 @@ def show(invocation: Invocation, name: str) -> None:
     from orchestrator.cli.output import show_facts, show_table
     from orchestrator.throttle.travel_time import assumption
     from orchestrator.usecases.operations.describe_lanes import describe_lane
-    from orchestrator.usecases.operations.lane_json import lane_json
+    from orchestrator.views.lanes import lane_facts
 
     view = invocation.ask(lambda app: describe_lane(app, name))
     if invocation.output is not Format.TABLE:
-        show_facts(lane_json(view), invocation.output)
+        show_facts(lane_facts(view), invocation.output)
         return
     show_facts(_row(view) | {"assumed": assumption(view.last_hour)}, Format.TABLE)
     if view.waiting:
@@ -63,7 +64,7 @@ def show(invocation: Invocation, name: str) -> None:
             dict(
                 zip(
                     columns,
-                    (each.id, each.name, each.priority, each.waiting, _instant(each.estimated_finish_at)),
+                    (each.id, each.name, each.priority, each.waiting, rfc3339(each.estimated_finish_at)),
                     strict=True,
                 )
             )
@@ -73,8 +74,6 @@ def show(invocation: Invocation, name: str) -> None:
 
 
 def _row(view: LaneView) -> dict[str, Any]:
-    from orchestrator.domain.figures import plural
-
     limit = "none" if view.limit is None else str(view.limit)
     return {
         "lane": view.key,
@@ -83,13 +82,7 @@ def _row(view: LaneView) -> dict[str, Any]:
         "in use": "" if view.in_use is None or view.limit is None else f"{view.in_use} of {view.limit.calls}",
         "learned": f"{100 * view.learned_share:.0f} %",
         "a second": "" if view.per_second is None else f"{view.per_second:.1f}",
-        "closed until": _instant(view.closed_until) or "open",
+        "closed until": rfc3339(view.closed_until) or "open",
         "last hour": f"{view.last_hour.calls:,} calls, {view.last_hour.throttled:,} answered 429",
         "waiting": f"{sum(each.waiting for each in view.waiting):,} in {plural(len(view.waiting), 'job')}",
     }
-
-
-def _instant(instant: Any) -> str | None:
-    from orchestrator.domain.figures import rfc3339
-
-    return rfc3339(instant)

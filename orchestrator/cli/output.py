@@ -164,7 +164,8 @@ def as_nested(value: object, output: Format) -> str:
     if output is Format.YAML:
         import yaml
 
-        return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=not is_ascii))
+        plain = json.loads(json.dumps(value))  # YAML's safe form knows no enumeration
+        return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=not is_ascii))
     return escaped_json(json.dumps(value, indent=2, ensure_ascii=is_ascii)) + "\n"
 
 

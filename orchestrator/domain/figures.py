@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import overload
 
 
 def plural(count: int, noun: str) -> str:
@@ -10,6 +11,10 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+@overload
+def rfc3339(instant: datetime) -> str: ...
+@overload
+def rfc3339(instant: datetime | None) -> str | None: ...
 def rfc3339(instant: datetime | None) -> str | None:
     """UTC with a Z, to the millisecond."""
     if instant is None:

@@ -69,7 +69,7 @@ class Waiting:
     id: JobId
     name: str | None
     lane: LaneKey
-    priority: str
+    priority: Priority
     calls: int
     not_after: datetime | None
     probe_at: datetime | None
@@ -81,7 +81,7 @@ class Waiting:
     @property
     def weight(self) -> int:
         """Its weight beside the other jobs of the lane."""
-        return priority_of(self.priority).weight
+        return self.priority.weight
 
 
 class FairQueue:
@@ -135,7 +135,7 @@ class FairQueue:
                 id=JobId(row.id),
                 name=row.name,
                 lane=LaneKey(row.lane),
-                priority=row.priority,
+                priority=priority_of(row.priority),
                 calls=int(row.calls),
                 not_after=row.not_after,
                 probe_at=row.probe_at,

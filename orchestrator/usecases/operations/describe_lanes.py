@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from orchestrator.app import App
 from orchestrator.domain.errors import UnknownLane
 from orchestrator.domain.ids import JobId, LaneKey
+from orchestrator.domain.job import Priority
 from orchestrator.domain.lane import LaneCalls, WriteLimit
 from orchestrator.store.work.fair_queue import Waiting
 from orchestrator.throttle.adaptation import counted_at, share_at
@@ -25,7 +26,7 @@ class WaitingJob:
 
     id: JobId
     name: str | None
-    priority: str
+    priority: Priority
     waiting: int
     estimated_finish_at: datetime | None
 
