@@ -13,7 +13,7 @@ from orchestrator.http.json_model import JsonModel, Text
 from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
 from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls, stops_in_force
 from orchestrator.usecases.operations.stop_effects import effects_of
-from orchestrator.views.emergency_stops import HaltFacts, stop_facts
+from orchestrator.views.emergency_stops import HaltFacts, stop_object
 
 
 class HaltChange(JsonModel):
@@ -47,5 +47,5 @@ def halt_routes() -> APIRouter:
 
 async def _facts(app: App) -> HaltFacts:
     stops = await stops_in_force(app)
-    items = [stop_facts(*each) for each in zip(stops, await effects_of(app, stops), strict=True)]
+    items = [stop_object(*each) for each in zip(stops, await effects_of(app, stops), strict=True)]
     return {"isHalted": bool(stops), "items": items}

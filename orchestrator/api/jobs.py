@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
@@ -17,7 +16,6 @@ from orchestrator.api.idempotency import IdempotencyKey
 from orchestrator.api.paging import Cursor, Limit, Words, cursor_after, read_cursor, several
 from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.requests import PriorityRequest, ResumeRequest, RetryRequest, Why, WhyRemoved
-from orchestrator.api.schemas import JobFacts, JobPage, PreviewFacts, RunComparison, TargetPage
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected, WrongStatus
 from orchestrator.domain.instants import parse_instant
@@ -29,19 +27,20 @@ from orchestrator.http.job_sources import job_schema, job_source
 from orchestrator.http.json_model import Text
 from orchestrator.http.uploads import FIELDS_ROOM
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
-from orchestrator.intake.bad_rows import bad_rows_csv
 from orchestrator.usecases.jobs.cancel_job import cancel_job
-from orchestrator.usecases.jobs.compare_runs import related_runs
+from orchestrator.usecases.jobs.compare_runs import Comparison, related_runs
 from orchestrator.usecases.jobs.delete_job import delete_job
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_jobs, list_targets
-from orchestrator.usecases.jobs.job_json import job_object, target_object
 from orchestrator.usecases.jobs.pause_job import pause_job
-from orchestrator.usecases.jobs.preview_json import preview_object
 from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.retry_job import retry_job
 from orchestrator.usecases.jobs.submit_job import preview_job, submit_job
 from orchestrator.usecases.jobs.write_report import report_text
+from orchestrator.views.bad_rows import bad_rows_csv
+from orchestrator.views.collections import Page
+from orchestrator.views.jobs import JobFacts, TargetView, job_object, target_object
+from orchestrator.views.previews import PreviewFacts, preview_object
 
 _ROW_STATUSES = tuple(status.value for status in (*TargetStatus, *RowVerdict))
 _JOB_STATUSES = (*(status.value for status in JobStatus if status is not JobStatus.RECEIVING), WITH_FAILURES)
@@ -111,7 +110,7 @@ def job_routes(max_bytes: int) -> APIRouter:
                 parts.app, source.request, source.stream, file_name=source.file_name, options=source.options
             )
         response.headers["Location"] = f"/api/jobs/{job.id}"
-        return _facts(await describe_job(parts.app, job.id))
+        return job_object(await describe_job(parts.app, job.id))
 
     return routes
 
@@ -132,7 +131,7 @@ def preview_routes(max_bytes: int) -> APIRouter:
             seen = await preview_job(
                 parts.app, source.request, source.stream, file_name=source.file_name, options=source.options
             )
-        return PreviewFacts.model_validate({**preview_object(seen), "notes": source.notes})
+        return {**preview_object(seen), "notes": source.notes}
 
     @routes.post(
         "/bad-rows.csv",
@@ -156,11 +155,11 @@ def preview_routes(max_bytes: int) -> APIRouter:
 
 def _add_reading(routes: APIRouter) -> None:
     @routes.get("", responses=problem_responses())
-    async def jobs(app: TheApp, _: Viewer, wanted: Wanted, cursor: Cursor = "", limit: Limit = 50) -> JobPage:
+    async def jobs(app: TheApp, _: Viewer, wanted: Wanted, cursor: Cursor = "", limit: Limit = 50) -> Page[JobFacts]:
         """The newest jobs first, without their error groups."""
         views = await list_jobs(app, wanted=wanted, limit=limit + 1, before=read_cursor(cursor))
         more = cursor_after(views[limit - 1].job.number) if len(views) > limit else None
-        return JobPage(items=[_facts(view) for view in views[:limit]], next_cursor=more)
+        return {"items": [*map(job_object, views[:limit])], "nextCursor": more}
 
     @routes.get(
         "/events",
@@ -177,15 +176,15 @@ def _add_reading(routes: APIRouter) -> None:
     @routes.get("/{job_id}", responses=problem_responses(404, 409))
     async def job(app: TheApp, _: Viewer, job_id: str) -> JobFacts:
         """One job, by its id, an unambiguous beginning of it, or `latest`."""
-        return _facts(await describe_job(app, job_id))
+        return job_object(await describe_job(app, job_id))
 
     @routes.get("/{job_id}/comparison", responses=problem_responses(404, 409))
-    async def comparison(app: TheApp, _: Viewer, job_id: str) -> RunComparison:
+    async def comparison(app: TheApp, _: Viewer, job_id: str) -> Comparison:
         """How a finished run of a schedule compares with the run before it; 409 where there are no two such runs."""
         found = (await related_runs(app, await describe_job(app, job_id)))[1]
         if found is None:
             raise WrongStatus("There are no two finished runs of one schedule to compare, or they are too large.")
-        return RunComparison.model_validate(asdict(found))
+        return found
 
     @routes.get("/{job_id}/targets", responses=problem_responses(404, 409))
     async def targets(
@@ -198,7 +197,7 @@ def _add_reading(routes: APIRouter) -> None:
         search: Annotated[Text | None, Query(description="Only devices whose id contains it.")] = None,
         cursor: Cursor = "",
         limit: Limit = 100,
-    ) -> TargetPage:
+    ) -> Page[TargetView]:
         """Targets in the order of the device list."""
         found = await list_targets(
             app,
@@ -210,7 +209,7 @@ def _add_reading(routes: APIRouter) -> None:
             limit=limit + 1,
         )
         more = cursor_after(found[limit - 1].line) if len(found) > limit else None
-        return TargetPage.model_validate({"items": [*map(target_object, found[:limit])], "nextCursor": more})
+        return {"items": [*map(target_object, found[:limit])], "nextCursor": more}
 
 
 def _add_streams(routes: APIRouter) -> None:
@@ -255,7 +254,7 @@ def _add_moves(routes: APIRouter) -> None:
     @routes.post("/{job_id}/pause", **moving)
     async def pause(app: TheApp, by: Operator, job_id: FullJobId, why: _Reason = _NO_REASON) -> JobFacts:
         """Let no new call of the job leave; pausing twice is once."""
-        return _facts(await pause_job(app, job_id, by=by, reason=why.reason))
+        return job_object(await pause_job(app, job_id, by=by, reason=why.reason))
 
     @routes.post("/{job_id}/resume", **moving)
     async def resume(
@@ -265,17 +264,17 @@ def _add_moves(routes: APIRouter) -> None:
         wanted: Annotated[ResumeRequest, Body()] = ResumeRequest(),  # noqa: B008 - FastAPI copies it
     ) -> JobFacts:
         """Go on with a job that was paused or stopped."""
-        return _facts(await resume_job(app, job_id, by=by, reason=wanted.reason, rebind=wanted.rebind))
+        return job_object(await resume_job(app, job_id, by=by, reason=wanted.reason, rebind=wanted.rebind))
 
     @routes.post("/{job_id}/cancel", **moving)
     async def cancel(app: TheApp, by: Operator, job_id: FullJobId, why: _Reason = _NO_REASON) -> JobFacts:
         """End the job: what was not sent never will be."""
-        return _facts(await cancel_job(app, job_id, by=by, reason=why.reason))
+        return job_object(await cancel_job(app, job_id, by=by, reason=why.reason))
 
     @routes.post("/{job_id}/priority", **moving)
     async def priority(app: TheApp, by: Operator, job_id: FullJobId, wanted: PriorityRequest) -> JobFacts:
         """Weigh the job otherwise among the others of its lane, at once."""
-        return _facts(await reprioritise_job(app, job_id, wanted.priority, by=by, reason=wanted.reason))
+        return job_object(await reprioritise_job(app, job_id, wanted.priority, by=by, reason=wanted.reason))
 
     @routes.delete("/{job_id}", status_code=204, responses=problem_responses(404, 409))
     async def delete(app: TheApp, by: Admin, _: Unchanged, job_id: FullJobId, reason: WhyRemoved = None) -> None:
@@ -305,7 +304,7 @@ def _add_moves(routes: APIRouter) -> None:
             idempotency_key=key,
         )
         response.headers["Location"] = f"/api/jobs/{made.id}"
-        return _facts(await describe_job(app, made.id))
+        return job_object(await describe_job(app, made.id))
 
 
 def rows_that_are(statuses: list[str]) -> tuple[str, ...]:
@@ -314,10 +313,6 @@ def rows_that_are(statuses: list[str]) -> tuple[str, ...]:
         if word not in _ROW_STATUSES:
             raise RequestRejected(f"{word!r} is no status; there are {', '.join(_ROW_STATUSES)}.")
     return tuple(statuses)
-
-
-def _facts(view: JobView) -> JobFacts:
-    return JobFacts.model_validate(job_object(view))
 
 
 _RETRY = 2000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -43,9 +44,9 @@ from orchestrator.domain.errors import (
 from orchestrator.domain.inventory import NoInventory
 from orchestrator.http.faults import FaultsAnswered, told_over_http
 from orchestrator.http.web_context import record_refused_change
-from orchestrator.intake.bad_rows import problem_objects
 from orchestrator.inventory.device_history import AmbiguousDevice, UnknownDevice
 from orchestrator.telemetry.logger import get_logger
+from orchestrator.views.bad_rows import problem_objects
 
 log = get_logger(__name__)
 
@@ -137,7 +138,7 @@ def created(description: str = "Successful Response") -> dict[int | str, dict[st
     return {201: {"description": description, "headers": {"Location": location}}}
 
 
-def answer(status: int, detail: str, faults: list[dict[str, Any]] | None = None) -> Response:
+def answer(status: int, detail: str, faults: Sequence[Mapping[str, object]] | None = None) -> Response:
     """A problem document."""
     body: dict[str, Any] = {
         "type": "about:blank",

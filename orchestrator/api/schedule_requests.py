@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from orchestrator.domain.inventory import Matching
 from orchestrator.domain.schedule import SCHEDULE_OPTIONS
 from orchestrator.http.json_model import JsonModel, Text
 from orchestrator.http.option_fields import with_options
-from orchestrator.http.uploads import Matching
 
 
 class RecurrenceRequest(JsonModel):

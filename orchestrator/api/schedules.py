@@ -13,16 +13,13 @@ from orchestrator.api.paging import Limit
 from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.requests import Why, WhyRemoved
 from orchestrator.api.schedule_requests import RecurrenceRequest, ScheduleChangeRequest, ScheduleRequest
-from orchestrator.api.schemas import HistoryList, JobFacts, OccurrenceList, ScheduleFacts, ScheduleList
 from orchestrator.domain.recurrence import recurrence_of
 from orchestrator.http.schedule_form import change_of, schedule_of
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
 from orchestrator.usecases.jobs.describe_jobs import describe_job
-from orchestrator.usecases.jobs.job_json import job_object
 from orchestrator.usecases.schedules.add_schedule import add_schedule
 from orchestrator.usecases.schedules.change_schedule import change_schedule
 from orchestrator.usecases.schedules.describe_schedules import (
-    ScheduleView,
     describe_schedule,
     list_schedules,
     preview_recurrence,
@@ -33,7 +30,10 @@ from orchestrator.usecases.schedules.pause_schedule import pause_schedule
 from orchestrator.usecases.schedules.remove_schedule import remove_schedule
 from orchestrator.usecases.schedules.resume_schedule import resume_schedule
 from orchestrator.usecases.schedules.run_schedule import run_schedule
-from orchestrator.usecases.schedules.schedule_json import history_object, occurrence_object, schedule_object
+from orchestrator.views.collections import Items
+from orchestrator.views.jobs import JobFacts, job_object
+from orchestrator.views.occurrences import NextOccurrence, PastOccurrence, history_object, occurrence_object
+from orchestrator.views.schedules import ScheduleFacts, schedule_object
 
 _Count = Annotated[int, Query(ge=1, le=1000, description="How many.")]
 _Accept = Annotated[
@@ -61,42 +61,40 @@ def occurrence_routes() -> APIRouter:
     @routes.post("/moments", responses=problem_responses(400, 413), deprecated=True, operation_id="moments_of_rhythm")
     async def occurrences_of_recurrence(
         app: TheApp, _: Viewer, recurrence: RecurrenceRequest, count: _Count = 10
-    ) -> OccurrenceList:
+    ) -> Items[NextOccurrence]:
         """The next runs of a recurrence, in local time and UTC, with marks for what is not as on other days."""
         now = app.clock.now()
         read = recurrence_of(recurrence.cron, recurrence.every, recurrence.at, recurrence.timezone, now=now)
-        return OccurrenceList.model_validate(
-            {"items": [*map(occurrence_object, preview_recurrence(read, after=now, count=count))]}
-        )
+        return {"items": [*map(occurrence_object, preview_recurrence(read, after=now, count=count))]}
 
     return routes
 
 
 def _add_reading(routes: APIRouter) -> None:
     @routes.get("", responses=problem_responses())
-    async def schedules(app: TheApp, _: Viewer) -> ScheduleList:
+    async def schedules(app: TheApp, _: Viewer) -> Items[ScheduleFacts]:
         """Every schedule with its next run."""
-        return ScheduleList.model_validate({"items": [schedule_object(view) for view in await list_schedules(app)]})
+        return {"items": [schedule_object(view) for view in await list_schedules(app)]}
 
     @routes.get("/{name}", responses=problem_responses(404))
     async def schedule(app: TheApp, _: Viewer, name: str) -> ScheduleFacts:
         """One schedule with its next ten occurrences."""
-        return _facts(await describe_schedule(app, name))
+        return schedule_object(await describe_schedule(app, name))
 
     @routes.get("/{name}/occurrences", responses=problem_responses(404))
     @routes.get(
         "/{name}/moments", responses=problem_responses(404), deprecated=True, operation_id="moments_of_schedule"
     )
-    async def occurrences_of_schedule(app: TheApp, _: Viewer, name: str, count: _Count = 10) -> OccurrenceList:
+    async def occurrences_of_schedule(app: TheApp, _: Viewer, name: str, count: _Count = 10) -> Items[NextOccurrence]:
         """Its next runs, whether it is paused or not."""
         found = await preview_schedule(app, name, after=None, count=count)
-        return OccurrenceList.model_validate({"items": [*map(occurrence_object, found)]})
+        return {"items": [*map(occurrence_object, found)]}
 
     @routes.get("/{name}/history", responses=problem_responses(404))
-    async def history(app: TheApp, _: Viewer, name: str, limit: Limit = 50) -> HistoryList:
+    async def history(app: TheApp, _: Viewer, name: str, limit: Limit = 50) -> Items[PastOccurrence]:
         """Returns the past occurrences of a schedule and how each ended, newest first."""
         described, occurrences = await schedule_history(app, name, limit=limit)
-        return HistoryList.model_validate({"items": [history_object(instant, described) for instant in occurrences]})
+        return {"items": [history_object(each, described) for each in occurrences]}
 
 
 def _add_moves(routes: APIRouter) -> None:
@@ -106,7 +104,7 @@ def _add_moves(routes: APIRouter) -> None:
         new = schedule_of(wanted.model_dump(), parts.settings, now=parts.app.clock.now())
         added = await add_schedule(parts.app, new, by=by)
         response.headers["Location"] = f"/api/schedules/{added.schedule.name}"
-        return _facts(added)
+        return schedule_object(added)
 
     @routes.patch("/{name}", **_MOVING)
     async def change(
@@ -114,21 +112,21 @@ def _add_moves(routes: APIRouter) -> None:
     ) -> ScheduleFacts:
         """Change what is named, and leave all else of it as it is; a job that runs goes on as it was submitted."""
         change = change_of(wanted.model_dump(exclude_unset=True))
-        return _facts((await change_schedule(app, name, change, by=by)).view)
+        return schedule_object((await change_schedule(app, name, change, by=by)).view)
 
     @routes.post("/{name}/pause", **_MOVING)
     async def pause_the_schedule(
         app: TheApp, by: Operator, name: str, why: Annotated[Why, Body()] = _NO_REASON
     ) -> ScheduleFacts:
         """Start no further run; a job that is running continues."""
-        return _facts(await pause_schedule(app, name, by=by, reason=why.reason))
+        return schedule_object(await pause_schedule(app, name, by=by, reason=why.reason))
 
     @routes.post("/{name}/resume", **_MOVING)
     async def resume_the_schedule(
         app: TheApp, by: Operator, name: str, why: Annotated[Why, Body()] = _NO_REASON
     ) -> ScheduleFacts:
         """Go on; occurrences that have passed are not made up for."""
-        return _facts(await resume_schedule(app, name, by=by, reason=why.reason))
+        return schedule_object(await resume_schedule(app, name, by=by, reason=why.reason))
 
     @routes.post("/{name}/run", status_code=201, responses={**_MOVING["responses"], **created()})
     async def run_now(
@@ -144,13 +142,9 @@ def _add_moves(routes: APIRouter) -> None:
         """A job of it now, without a window."""
         job = await run_schedule(app, name, by=by, reason=why.reason, idempotency_key=key, accept=accept)
         response.headers["Location"] = f"/api/jobs/{job.id}"
-        return JobFacts.model_validate(job_object(await describe_job(app, job.id)))
+        return job_object(await describe_job(app, job.id))
 
     @routes.delete("/{name}", status_code=204, responses=problem_responses(404))
     async def remove(app: TheApp, by: Operator, _: Unchanged, name: str, reason: WhyRemoved = None) -> None:
         """Remove the schedule and its history; its jobs stay."""
         await remove_schedule(app, name, by=by, reason=reason or None)
-
-
-def _facts(view: ScheduleView) -> ScheduleFacts:
-    return ScheduleFacts.model_validate(schedule_object(view))

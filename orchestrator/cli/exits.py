@@ -94,11 +94,10 @@ def _name_lines(failed: IntakeFailed, output: Format) -> None:
     name_lines(failed.problems)
     if output is not Format.TABLE:
         from orchestrator.cli.output import show_rows
-        from orchestrator.intake.bad_rows import bad_rows, problem_objects
+        from orchestrator.views.bad_rows import bad_rows, problem_objects
 
         is_json = output is Format.JSON
-        rows = problem_objects(failed.problems) if is_json else bad_rows(failed.problems, failed.columns)
-        show_rows(rows, output)
+        show_rows(problem_objects(failed.problems) if is_json else bad_rows(failed.problems, failed.columns), output)
 
 
 def _sentence(problem: BaseException, code: int, *, debug: bool) -> str:

@@ -21,8 +21,8 @@ from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job
 from orchestrator.domain.spans import span
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_running
-from orchestrator.usecases.jobs.job_json import job_object, job_row
 from orchestrator.usecases.operations.list_attention import MOST_RUNNING
+from orchestrator.views.jobs import job_object, job_row
 
 
 def launch_follow(

@@ -30,7 +30,7 @@ def halt(invocation: Invocation, *, tenant: str | None, reason: str | None, lift
     from orchestrator.domain.emergency_stop import EmergencyStop, StopEffect
     from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls, stops_in_force
     from orchestrator.usecases.operations.stop_effects import effects_of
-    from orchestrator.views.emergency_stops import stop_facts
+    from orchestrator.views.emergency_stops import stop_object
 
     if lift and show:
         raise RequestRejected("Give one of --lift and --show.")
@@ -48,7 +48,7 @@ def halt(invocation: Invocation, *, tenant: str | None, reason: str | None, lift
 
     stops = invocation.ask(change)
     if stops or invocation.output is not Format.TABLE:
-        facts = [stop_facts(*each) for each in stops]
+        facts = [stop_object(*each) for each in stops]
         show_rows([*map(_row, facts)] if invocation.output is Format.TABLE else facts, invocation.output)
     elif show:
         click.echo("No emergency stop is in force.")

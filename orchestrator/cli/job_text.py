@@ -34,7 +34,7 @@ _COUNTS = (
 def show_job(view: JobView, output: Format, *, is_quiet: bool = False, err: bool = False) -> None:
     """One job on stdout; with `err` the words for people go to stderr."""
     from orchestrator.cli.output import show_facts
-    from orchestrator.usecases.jobs.job_json import job_object, job_row
+    from orchestrator.views.jobs import job_object, job_row
 
     match output:
         case Format.JSON | Format.YAML:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from orchestrator.app import App
     from orchestrator.usecases.jobs.describe_jobs import JobView
+    from orchestrator.views.jobs import TargetView
 
 _STATUSES = tuple(status.value for status in TargetStatus)
 _TARGET_COLUMNS = ("line", "deviceName", "device", "status", "httpStatus", "errorCode", "errorMessage", "attempts")
@@ -66,7 +67,7 @@ def list_(
     from orchestrator.cli.output import show_rows
     from orchestrator.domain.instants import parse_instant
     from orchestrator.usecases.jobs.describe_jobs import list_jobs
-    from orchestrator.usecases.jobs.job_json import job_object, job_row
+    from orchestrator.views.jobs import job_object, job_row
 
     now = datetime.now(UTC)
     wanted = JobFilter(
@@ -119,7 +120,7 @@ def errors(invocation: Invocation, wanted: str) -> None:
     from orchestrator.cli.job_text import say_errors, say_no_errors
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.jobs.describe_jobs import describe_job
-    from orchestrator.usecases.jobs.job_json import error_object
+    from orchestrator.views.jobs import error_object
 
     view = invocation.ask(lambda app: describe_job(app, wanted))
     if invocation.output is Format.TABLE:
@@ -127,7 +128,7 @@ def errors(invocation: Invocation, wanted: str) -> None:
         if not view.errors:
             say_no_errors(view)
         return
-    rows = [{"status": error.status.value, **error_object(error)} for error in view.errors]
+    rows = [{"status": error.status.value, **error_object(error, view.job.id)} for error in view.errors]
     show_rows(rows, invocation.output)
 
 
@@ -154,12 +155,12 @@ def targets(
     from orchestrator.cli.output import show_rows, stream_rows
     from orchestrator.cli.terminal import has_reader
     from orchestrator.usecases.jobs.describe_jobs import list_targets
-    from orchestrator.usecases.jobs.job_json import target_object
+    from orchestrator.views.jobs import target_object
 
     statuses = tuple(TargetStatus(word) for word in words_of(status, _STATUSES))
     most = limit or (100 if invocation.output is Format.TABLE else 10**9)
 
-    async def pages(app: App, add: Callable[[list[dict[str, Any]]], None]) -> None:
+    async def pages(app: App, add: Callable[[list[TargetView]], None]) -> None:
         last, left = after_line, most
         while left and has_reader():
             page = await list_targets(
@@ -174,7 +175,7 @@ def targets(
         with stream_rows(invocation.output) as add:
             invocation.ask(lambda app: pages(app, add))
         return
-    found: list[dict[str, Any]] = []
+    found: list[TargetView] = []
     invocation.ask(lambda app: pages(app, found.extend))
     show_rows(found, Format.TABLE, columns=_TARGET_COLUMNS, rank=_TARGET_RANK)
     if len(found) == most:

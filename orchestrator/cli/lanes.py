@@ -28,14 +28,14 @@ def list_(invocation: Invocation) -> None:
     """Every lane that a tenant in the settings leads to."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.operations.describe_lanes import list_lanes
-    from orchestrator.views.lanes import lane_facts
+    from orchestrator.views.lanes import lane_object
 
     views = invocation.ask(list_lanes)
     if not views and invocation.output is Format.TABLE:
         click.echo("No tenant is set up, so there is no lane. See `muster tenant list`.", err=True)
         return
     if invocation.output.is_nested:
-        show_rows([lane_facts(view) for view in views], invocation.output)
+        show_rows([lane_object(view) for view in views], invocation.output)
         return
     rank = ("tenants", "limit", "closed until", "waiting", "a second", "in use", "last hour", "learned", "lane")
     show_rows([_row(view) for view in views], invocation.output, rank=rank)
@@ -50,11 +50,11 @@ def show(invocation: Invocation, name: str) -> None:
     from orchestrator.cli.output import show_facts, show_table
     from orchestrator.throttle.travel_time import assumption
     from orchestrator.usecases.operations.describe_lanes import describe_lane
-    from orchestrator.views.lanes import lane_facts
+    from orchestrator.views.lanes import lane_object
 
     view = invocation.ask(lambda app: describe_lane(app, name))
     if invocation.output is not Format.TABLE:
-        show_facts(lane_facts(view), invocation.output)
+        show_facts(lane_object(view), invocation.output)
         return
     show_facts(_row(view) | {"assumed": assumption(view.last_hour)}, Format.TABLE)
     if view.waiting:

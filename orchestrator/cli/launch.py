@@ -25,11 +25,11 @@ from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job
 from orchestrator.settings import Settings
 from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs, unfinished_jobs
-from orchestrator.usecases.jobs.preview_json import preview_object
 from orchestrator.usecases.jobs.submit_job import NotConfirmed, preview_job, submit_job
 from orchestrator.usecases.operations.check_tenant import RELAY
 from orchestrator.usecases.operations.check_way import check_way
 from orchestrator.usecases.operations.live_processes import somebody_works
+from orchestrator.views.previews import preview_object
 
 Work = Callable[[App, Interrupt], Awaitable[int]]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,9 @@ from orchestrator.domain.errors import IntakeFailed, LineProblem, MusterError
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import status_words
 from orchestrator.usecases.jobs.describe_jobs import describe_job
-from orchestrator.usecases.jobs.job_json import job_object
-from orchestrator.usecases.jobs.preview_json import preview_object
 from orchestrator.usecases.jobs.submit_job import NotConfirmed, preview_job
+from orchestrator.views.jobs import job_object
+from orchestrator.views.previews import preview_object
 
 if TYPE_CHECKING:
     from orchestrator.app import App
@@ -184,7 +184,7 @@ def _show(came: Sequence[_Came], output: Format) -> None:
 _RANK = ("tenant", "id", "status", "problem", "failed", "uncertain", "accepted", "devices", "left")
 
 
-def _object(came: _Came) -> dict[str, Any]:
+def _object(came: _Came) -> Mapping[str, Any]:
     if came.view is not None:
         return job_object(came.view)
     return {"id": None, "tenant": came.tenant, "problem": str(came.problem)}

@@ -77,7 +77,8 @@ def list_(invocation: Invocation) -> None:
     """Every schedule with its next run."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.schedules.describe_schedules import list_schedules, unreadable_schedules
-    from orchestrator.usecases.schedules.schedule_json import schedule_object, schedule_row
+    from orchestrator.views.schedule_words import schedule_row
+    from orchestrator.views.schedules import schedule_object
 
     async def ask(app: App) -> tuple[list[ScheduleView], list[str]]:
         return await list_schedules(app), await unreadable_schedules(app)
@@ -162,7 +163,7 @@ def preview(
         preview_recurrence,
         preview_schedule,
     )
-    from orchestrator.usecases.schedules.schedule_json import occurrence_object
+    from orchestrator.views.occurrences import occurrence_object
 
     if (name is None) == (cron is None and every is None and at is None):
         raise RequestRejected("Give the name of a schedule, or one of --cron, --every and --at.")
@@ -248,7 +249,7 @@ def history(invocation: Invocation, name: str, *, limit: int) -> None:
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.jobs.describe_jobs import standings_of
     from orchestrator.usecases.schedules.describe_schedules import schedule_history
-    from orchestrator.usecases.schedules.schedule_json import history_object
+    from orchestrator.views.occurrences import history_object
 
     async def ask(app: App) -> list[dict[str, object]]:
         schedule, occurrences = await schedule_history(app, name, limit=limit)
@@ -256,8 +257,8 @@ def history(invocation: Invocation, name: str, *, limit: int) -> None:
             app, {occurrence.job for occurrence in occurrences if occurrence.job is not None}
         )
         return [
-            history_object(occurrence, schedule) | _ended(standings.get(occurrence.job) if occurrence.job else None)
-            for occurrence in occurrences
+            {**history_object(each, schedule), **_ended(standings.get(each.job) if each.job else None)}
+            for each in occurrences
         ]
 
     rows = invocation.ask(ask)
@@ -286,12 +287,9 @@ def _ended(view: JobView | None) -> dict[str, object]:
 
 def _show(invocation: Invocation, view: ScheduleView) -> None:
     from orchestrator.cli.output import show_facts, show_rows
-    from orchestrator.usecases.schedules.schedule_json import (
-        occurrence_object,
-        schedule_facts,
-        schedule_object,
-        schedule_row,
-    )
+    from orchestrator.views.occurrences import occurrence_object
+    from orchestrator.views.schedule_words import schedule_row, schedule_words
+    from orchestrator.views.schedules import schedule_object
 
     match invocation.output:
         case Format.JSON | Format.YAML:
@@ -299,7 +297,7 @@ def _show(invocation: Invocation, view: ScheduleView) -> None:
         case Format.CSV | Format.TSV:
             show_rows([schedule_row(view)], invocation.output)
         case Format.TABLE:
-            show_facts(schedule_facts(view), Format.TABLE)
+            show_facts(schedule_words(view), Format.TABLE)
             if view.upcoming:
                 click.echo("")
                 show_rows([occurrence_object(each) for each in view.upcoming], Format.TABLE)

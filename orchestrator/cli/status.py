@@ -41,7 +41,7 @@ def status(invocation: Invocation, *, item: str | None, reason: str | None) -> i
 def _acknowledge(invocation: Invocation, item: str, reason: str | None) -> int:
     from orchestrator.cli.output import show_facts
     from orchestrator.usecases.operations.list_attention import acknowledge
-    from orchestrator.usecases.operations.status_json import attention_object
+    from orchestrator.views.status import attention_object
 
     if not (reason or "").strip():
         raise RequestRejected("An acknowledgement needs a reason: --reason TEXT.")
@@ -54,7 +54,7 @@ def _acknowledge(invocation: Invocation, item: str, reason: str | None) -> int:
 
 def _show(view: StatusView, output: Format) -> None:
     from orchestrator.cli.output import show_facts, show_rows
-    from orchestrator.usecases.operations.status_json import attention_object, status_object
+    from orchestrator.views.status import attention_object, status_object
 
     match output:
         case Format.JSON | Format.YAML:

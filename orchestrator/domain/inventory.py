@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from unicodedata import normalize
 
 from orchestrator.domain.errors import RequestRejected
@@ -50,6 +50,10 @@ class Identifier(StrEnum):
     def label(self) -> str:
         """The identifier as a sentence names it: "serial number"."""
         return _LABELS[self]
+
+
+Matching = Literal["auto", "id", "name", "serial", "entra", "configmgr"]
+"""The option `match`: an identifier, or all of them in their order."""
 
 
 class Named(NamedTuple):

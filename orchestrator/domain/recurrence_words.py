@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import time
-from typing import Literal
+from typing import Literal, assert_never
 
 from orchestrator.domain.due import clock_time
 from orchestrator.domain.errors import ScheduleInvalid
-from orchestrator.domain.recurrence import Cron, Every, Recurrence
+from orchestrator.domain.recurrence import Cron, Every, Once, Recurrence
 from orchestrator.domain.spans import span
 
 Frequency = Literal["day", "weekday", "week", "month", "hour"]
@@ -156,3 +156,16 @@ def _joined(words: Collection[str]) -> str:
 
 
 _COUNTS = {"1": "First", "2": "Second", "3": "Third", "4": "Fourth", "5": "Fifth"}
+
+
+def recurrence_words(recurrence: Recurrence) -> str:
+    """Returns the recurrence on one line, as its option has it."""
+    match recurrence:
+        case Cron(expression, timezone):
+            return f"{expression} ({timezone})"
+        case Every(interval):
+            return f"every {span(interval.total_seconds())}"
+        case Once(wall, timezone):
+            return f"once, {wall:%Y-%m-%d} {clock_time(wall.time())} ({timezone})"
+        case _:
+            assert_never(recurrence)

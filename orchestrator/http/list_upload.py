@@ -11,9 +11,9 @@ from fastapi import Request
 from pydantic import Field
 
 from orchestrator.domain.device import Via
-from orchestrator.domain.inventory import Identifier
+from orchestrator.domain.inventory import Identifier, Matching
 from orchestrator.http.json_model import JsonModel, Text
-from orchestrator.http.uploads import Matching, file_and_texts, form_schema, read_fields
+from orchestrator.http.uploads import file_and_texts, form_schema, read_fields
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.settings import Settings
 

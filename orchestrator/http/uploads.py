@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from orchestrator.domain.access import Actor
 from orchestrator.domain.action import parse_action
 from orchestrator.domain.device import Via
-from orchestrator.domain.inventory import Identifier
+from orchestrator.domain.inventory import Identifier, Matching
 from orchestrator.domain.job import Priority
 from orchestrator.domain.job_spec import JobSpec
 from orchestrator.domain.options import assembled, declared, values_of
@@ -36,7 +36,6 @@ class _Limits(TypedDict):
     max_part_size: int
 
 
-Matching = Literal["auto", "id", "name", "serial", "entra", "configmgr"]
 """What the rows of a list hold."""
 
 FIELDS_ROOM = 1024 * 1024

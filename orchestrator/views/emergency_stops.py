@@ -32,7 +32,7 @@ class HaltFacts(TypedDict):
     items: list[StopFacts]
 
 
-def stop_facts(stop: EmergencyStop, effect: StopEffect) -> StopFacts:
+def stop_object(stop: EmergencyStop, effect: StopEffect) -> StopFacts:
     """Returns an emergency stop as it is shown."""
     return {
         "tenant": stop.tenant,

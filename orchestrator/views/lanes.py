@@ -56,13 +56,7 @@ class LaneFacts(TypedDict):
     waiting: list[WaitingFacts]
 
 
-class LaneList(TypedDict):
-    """Every lane that a tenant in the settings leads to."""
-
-    items: list[LaneFacts]
-
-
-def lane_facts(view: LaneView) -> LaneFacts:
+def lane_object(view: LaneView) -> LaneFacts:
     """Returns a lane as it is shown."""
     hour = view.last_hour
     return {

@@ -41,7 +41,8 @@ from orchestrator.usecases.schedules.pause_schedule import pause_schedule
 from orchestrator.usecases.schedules.remove_schedule import remove_schedule
 from orchestrator.usecases.schedules.resume_schedule import resume_schedule
 from orchestrator.usecases.schedules.run_schedule import run_schedule
-from orchestrator.usecases.schedules.schedule_json import history_object, schedule_facts
+from orchestrator.views.occurrences import history_object
+from orchestrator.views.schedule_words import schedule_words
 from orchestrator.web import calendar_runs
 from orchestrator.web.calendar import WEEKS, Frame, frame_of, weeks_of
 from orchestrator.web.display import display_of
@@ -129,7 +130,7 @@ def _add_reading(routes: APIRouter, pages: Pages) -> None:
             request,
             "schedule.html",
             view=view,
-            facts={key: value for key, value in schedule_facts(view).items() if value is not None},
+            facts={key: value for key, value in schedule_words(view).items() if value is not None},
             history=[(each, history_object(each, described)) for each in past],
             older=past[-1].at if len(past) == _HISTORY else None,
             jobs=await standings_of(app, {each.job for each in past if each.job is not None}),

@@ -48,8 +48,8 @@ from orchestrator.usecases.schedules.pause_schedule import pause_schedule
 from orchestrator.usecases.schedules.remove_schedule import remove_schedule
 from orchestrator.usecases.schedules.resume_schedule import resume_schedule
 from orchestrator.usecases.schedules.run_schedule import run_schedule
-from orchestrator.usecases.schedules.schedule_json import schedule_row
 from orchestrator.usecases.schedules.start_occurrence import MAKING, ByHand, Making, OccurrenceLost, start_occurrence
+from orchestrator.views.schedule_words import schedule_row
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, targets_of
 from tests.support.clock import START, ManualClock

@@ -34,7 +34,7 @@ from orchestrator.usecases.schedules.expansions import Expansions
 from orchestrator.usecases.schedules.fire_schedules import fire_schedules
 from orchestrator.usecases.schedules.remove_schedule import remove_schedule
 from orchestrator.usecases.schedules.run_schedule import run_schedule
-from orchestrator.usecases.schedules.schedule_json import schedule_object
+from orchestrator.views.schedules import schedule_object
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, targets_of
 from tests.support.clock import ManualClock
@@ -104,6 +104,8 @@ async def test_each_run_calls_what_the_conditions_select_then_and_says_what_chan
     change = (await describe_job(app, instant.job)).selection
     assert change is not None
     assert (change.devices, change.added, change.removed, change.words) == (4, 2, 1, instant.reason)
+    assert facts["source"] is not None
+    assert facts["change"] is not None
     assert (facts["list"], facts["devices"], facts["source"]["where"]) == (None, 4, ["name=BER-*"])
     assert (facts["change"]["added"], facts["change"]["removed"]) == (2, 1)
     assert await list_lists(app) == []

@@ -33,12 +33,12 @@ from orchestrator.simulator.throttling import Quota
 from orchestrator.store.jobs.reception import NewJob
 from orchestrator.usecases.jobs.cancel_job import cancel_job
 from orchestrator.usecases.jobs.describe_jobs import describe_job
-from orchestrator.usecases.jobs.job_json import job_object
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.submit_job import begin_reception, new_job_id, publish_reception
 from orchestrator.usecases.jobs.write_report import report_text
+from orchestrator.views.jobs import job_object
 from tests.support.apps import device_ids
 from tests.support.guards import noted_by_guards, set_guards
 from tests.support.inline_sqlite import engine_in_memory
@@ -413,7 +413,8 @@ class _Run:
         for job, devices in self._jobs:
             text = "".join([piece async for piece in report_text(person, job.id)])
             rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
-            counts = job_object(await describe_job(person, job.id))["counts"]
+            facts = job_object(await describe_job(person, job.id))["counts"]
+            counts = {name: value for name, value in facts.items() if isinstance(value, int)}
             jobs.append(JobEvidence(devices, rows, counts, job.action.is_repeatable, tuple(self._fences[job.number])))
             summary.devices.update(row["status"] for row in rows)
             summary.devices.update("marked" for row in rows if row["maybeRepeated"] == "true")

@@ -17,7 +17,7 @@ from orchestrator.usecases.access.scopes import scope_of_schedule
 from orchestrator.usecases.schedules.describe_schedules import ScheduleView, describe_schedule
 from orchestrator.usecases.schedules.expand_selection import ExpandedSelection, expanded
 from orchestrator.usecases.schedules.judge_schedule import refuse_bad_schedule
-from orchestrator.usecases.schedules.schedule_json import differences
+from orchestrator.usecases.schedules.schedule_differences import differences
 from orchestrator.usecases.schedules.skip_occurrences import skip_passed
 
 log = get_logger(__name__)

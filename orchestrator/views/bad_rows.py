@@ -1,20 +1,41 @@
-"""The bad rows of a device list with every candidate in columns, to be mended and submitted again; pure."""
+"""The bad rows of a device list: as JSON, and with every candidate in columns, to be mended and submitted again."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, NotRequired
+
+from typing_extensions import TypedDict
 
 from orchestrator.domain.errors import LineProblem
 from orchestrator.domain.figures import rfc3339
 from orchestrator.domain.inventory import InventoryDevice
 from orchestrator.intake.columns import has_id_column
 from orchestrator.intake.formulas import defused
+from orchestrator.views.description import Description
 
 MOST_CANDIDATES = 100
 """Candidates of one row that get columns; the reason counts all of them."""
+
+
+class Candidate(TypedDict):
+    """A device that a row of a list may mean, by what tells it from the others."""
+
+    id: str
+    name: str | None
+    serialNumber: str | None
+    managementAgent: str | None
+    lastContactAt: str | None
+
+
+class BadLine(TypedDict):
+    """One bad line of a device list."""
+
+    line: int
+    reason: str
+    candidates: NotRequired[Annotated[list[Candidate], Description("The devices that the row may mean.")]]
 
 
 def bad_rows(problems: Sequence[LineProblem], columns: Sequence[str]) -> list[dict[str, Any]]:
@@ -51,17 +72,17 @@ def bad_rows_csv(problems: Sequence[LineProblem], columns: Sequence[str]) -> str
     return "\ufeff" + text.getvalue()
 
 
-def problem_objects(problems: Sequence[LineProblem]) -> list[dict[str, Any]]:
-    """The bad lines as JSON: line and reason, and the candidates where there are any."""
-    return [
-        {"line": each.line, "reason": each.reason}
-        | ({"candidates": [candidate_object(device) for device in each.candidates]} if each.candidates else {})
-        for each in problems
-    ]
+def bad_line(problem: LineProblem) -> BadLine:
+    """Returns a bad line with its candidates, also where there are none."""
+    return {"line": problem.line, "reason": problem.reason, "candidates": [*map(_candidate, problem.candidates)]}
 
 
-def candidate_object(device: InventoryDevice) -> dict[str, Any]:
-    """A candidate by what tells it from the others."""
+def problem_objects(problems: Sequence[LineProblem]) -> list[BadLine]:
+    """Returns bad lines as errors have them: with candidates only where there are any."""
+    return [bad_line(each) if each.candidates else {"line": each.line, "reason": each.reason} for each in problems]
+
+
+def _candidate(device: InventoryDevice) -> Candidate:
     return {
         "id": device.id,
         "name": device.name,
@@ -74,7 +95,7 @@ def candidate_object(device: InventoryDevice) -> dict[str, Any]:
 def _candidates(devices: Sequence[InventoryDevice], most: int) -> dict[str, Any]:
     cells: dict[str, Any] = {}
     for place in range(most):
-        facts = candidate_object(devices[place]) if place < len(devices) else candidate_object(_NOBODY)
+        facts = _candidate(devices[place] if place < len(devices) else _NOBODY)
         cells |= {f"candidate{place + 1}.{name}": value for name, value in facts.items()}
     return cells
 

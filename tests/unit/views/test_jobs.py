@@ -11,13 +11,15 @@ from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
 from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.domain.waiting import WaitingFor, WaitKind
 from orchestrator.usecases.jobs.describe_jobs import ErrorView, JobView
-from orchestrator.usecases.jobs.job_json import job_object, job_row, target_object, waiting_object
+from orchestrator.views.jobs import job_object, job_row, target_object, waiting_object
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
 def test_a_job_is_the_object_of_the_contract() -> None:
-    assert job_object(_a_view()) == {
+    whole: object = job_object(_a_view())
+
+    assert whole == {
         "id": "k3x7m2p9q4rt",
         "name": None,
         "action": "refreshUserPolicy",
