@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Request, Response
@@ -16,11 +16,8 @@ from orchestrator.api.idempotency import IdempotencyKey
 from orchestrator.api.paging import Cursor, Limit, cursor_after, read_cursor
 from orchestrator.api.problems import problem_responses
 from orchestrator.api.requests import KeyRequest, RevokeRequest, RotateRequest
-from orchestrator.api.schemas import AuditPage, KeyList, KeyWithCreations, NewKeyFacts
-from orchestrator.domain.keys import ApiKey, Creations
 from orchestrator.http.json_model import Text
 from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
-from orchestrator.usecases.access.access_json import audit_entry_object, creations_object, key_object
 from orchestrator.usecases.access.keys import (
     NewKey,
     SentAgain,
@@ -32,6 +29,16 @@ from orchestrator.usecases.access.keys import (
 )
 from orchestrator.usecases.access.read_audit import read_audit
 from orchestrator.usecases.access.revoke_key import revoke_key
+from orchestrator.views.access import (
+    AuditEntryFacts,
+    KeyFacts,
+    KeyWithCreations,
+    NewKeyFacts,
+    audit_entry_object,
+    key_object,
+    key_with_creations,
+)
+from orchestrator.views.collections import Items, Page
 
 
 def key_routes() -> APIRouter:
@@ -39,10 +46,10 @@ def key_routes() -> APIRouter:
     routes = APIRouter(prefix="/api", route_class=TaggedRoute, max_body_size=MOST_OF_A_BODY)
 
     @routes.get("/keys", tags=["keys"], responses=problem_responses())
-    async def keys(app: TheApp, _: Admin) -> KeyList:
+    async def keys(app: TheApp, _: Admin) -> Items[KeyFacts]:
         """Every key there is or was, the newest first."""
         found, now = await list_keys(app)
-        return KeyList.model_validate({"items": [key_object(key, now) for key in found]})
+        return {"items": [key_object(key, now) for key in found]}
 
     @routes.post("/keys", tags=["keys"], status_code=201, responses=problem_responses(400, 413))
     async def make_key(
@@ -70,7 +77,7 @@ def key_routes() -> APIRouter:
     async def key(app: TheApp, _: Admin, key_id: str) -> KeyWithCreations:
         """One key, and what it created that is still in force."""
         view = await describe_key(app, key_id)
-        return _with_creations(view.key, view.created, view.now)
+        return key_with_creations(view.key, view.created, view.now)
 
     @routes.post(
         "/keys/{key_id}/rotate", tags=["keys"], status_code=201, responses=problem_responses(400, 404, 409, 413)
@@ -95,7 +102,7 @@ def key_routes() -> APIRouter:
     ) -> KeyWithCreations:
         """Let a key open nothing from now on; revoking twice is once. `created` is what it created, ended or not."""
         revoked = await revoke_key(app, key_id, with_created=wanted.with_created, by=by, reason=wanted.reason)
-        return _with_creations(revoked.key, revoked.created, revoked.now)
+        return key_with_creations(revoked.key, revoked.created, revoked.now)
 
     @routes.get("/audit", tags=["audit"], responses=problem_responses())
     async def audit(
@@ -110,7 +117,7 @@ def key_routes() -> APIRouter:
         search: Annotated[Text | None, Query(description="Only where this is in a name, kind or reason.")] = None,
         cursor: Cursor = "",
         limit: Limit = 100,
-    ) -> AuditPage:
+    ) -> Page[AuditEntryFacts]:
         """Who did what, when, why, and from where: the newest first."""
         audit_entries = await read_audit(
             app,
@@ -123,9 +130,7 @@ def key_routes() -> APIRouter:
             text=search or None,
         )
         more = cursor_after(audit_entries[limit - 1].number) if len(audit_entries) > limit else None
-        return AuditPage.model_validate(
-            {"items": [*map(audit_entry_object, audit_entries[:limit])], "nextCursor": more}
-        )
+        return {"items": [*map(audit_entry_object, audit_entries[:limit])], "nextCursor": more}
 
     return routes
 
@@ -145,11 +150,7 @@ def _sent_again(request: Request, idempotency_key: str) -> SentAgain:
 def _shown_once(made: NewKey, response: Response) -> NewKeyFacts:
     # The text of a key is shown once, so no proxy or browser may store the answer.
     response.headers["Cache-Control"] = "no-store"
-    return NewKeyFacts.model_validate({**key_object(made.key, made.key.created_at), "key": made.text})
-
-
-def _with_creations(key: ApiKey, created: Creations, now: datetime) -> KeyWithCreations:
-    return KeyWithCreations.model_validate({**key_object(key, now), "created": creations_object(created)})
+    return {**key_object(made.key, made.key.created_at), "key": made.text}
 
 
 _ALONE = RevokeRequest()

@@ -10,7 +10,6 @@ from orchestrator.api.access import Operator, Viewer
 from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.requests import WhyRemoved
-from orchestrator.api.schemas import ImportedList, ListChanges, SavedList, SavedLists
 from orchestrator.http.list_download import Version, list_download
 from orchestrator.http.list_upload import list_received, list_schema
 from orchestrator.http.uploads import FIELDS_ROOM
@@ -18,7 +17,17 @@ from orchestrator.http.web_context import Parts, TheApp
 from orchestrator.usecases.lists.compare_versions import compare_versions
 from orchestrator.usecases.lists.describe_lists import describe_list, list_lists, remove_list
 from orchestrator.usecases.lists.import_list import import_list
-from orchestrator.usecases.lists.list_json import changes_object, list_object
+from orchestrator.views.collections import Items
+from orchestrator.views.lists import (
+    ImportedList,
+    ListChanges,
+    ListFacts,
+    SavedList,
+    changes_object,
+    imported_object,
+    list_object,
+    saved_object,
+)
 
 _Force = Annotated[bool, Query(description="Remove it although schedules need it; each is set aside when it is due.")]
 
@@ -28,16 +37,14 @@ def list_routes(max_bytes: int) -> APIRouter:
     routes = APIRouter(prefix="/api/lists", tags=["lists"], route_class=TaggedRoute)
 
     @routes.get("", responses=problem_responses())
-    async def lists(app: TheApp, _: Viewer) -> SavedLists:
+    async def lists(app: TheApp, _: Viewer) -> Items[ListFacts]:
         """Every saved list as it was last imported."""
-        return SavedLists.model_validate({"items": [*map(list_object, await list_lists(app))]})
+        return {"items": [*map(list_object, await list_lists(app))]}
 
     @routes.get("/{name}", responses=problem_responses(404))
     async def saved_list(app: TheApp, _: Viewer, name: str) -> SavedList:
         """One list: how it stands, its versions, and the schedules that refer to it."""
-        view = await describe_list(app, name)
-        versions = [*map(list_object, view.versions)]
-        return SavedList.model_validate({**versions[0], "versions": versions, "schedules": list(view.schedules)})
+        return saved_object(await describe_list(app, name))
 
     @routes.get("/{name}/devices.csv", responses=problem_responses(404, 409))
     async def list_devices(app: TheApp, _: Viewer, name: str, version: Version | None = None) -> Response:
@@ -53,8 +60,7 @@ def list_routes(max_bytes: int) -> APIRouter:
         later: Annotated[int, Query(alias="to", ge=1, lt=2**31, description="The later version.")],
     ) -> ListChanges:
         """How one version differs from another: counts, and the first 200 devices of each kind."""
-        found = await compare_versions(app, name, earlier, later)
-        return ListChanges.model_validate(changes_object(found))
+        return changes_object(await compare_versions(app, name, earlier, later))
 
     @routes.post(
         "",
@@ -78,8 +84,7 @@ def list_routes(max_bytes: int) -> APIRouter:
                 reason=upload.reason,
             )
         response.headers["Location"] = f"/api/lists/{imported.version.name}"
-        named = {"ignored": list(imported.ignored), "matched": dict(imported.matched)}
-        return ImportedList.model_validate({**list_object(imported.version), **named})
+        return imported_object(imported)
 
     @routes.delete("/{name}", status_code=204, responses=problem_responses(404, 409))
     async def drop(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation
@@ -21,29 +23,24 @@ def audit(
     """Who did what, when, why, and from where: the newest first."""
     from orchestrator.cli.output import show_rows
     from orchestrator.domain.figures import local
-    from orchestrator.usecases.access.access_json import audit_entry_object
     from orchestrator.usecases.access.read_audit import read_audit
+    from orchestrator.views.access import audit_entry_object
 
     audit_entries = invocation.ask(
         lambda app: read_audit(app, by=actor(), limit=limit, who=who, what=what, subject=subject, text=text)
     )
     if invocation.output is not Format.TABLE:
-        show_rows([audit_entry_object(audit_entry) for audit_entry in audit_entries], invocation.output)
+        show_rows([*map(audit_entry_object, audit_entries)], invocation.output)
     elif not audit_entries:
         click.echo("None match." if any((who, what, subject, text)) else "The audit log is empty.", err=True)
     else:
         columns = ("at", "who", "from", "what", "subject", "reason", "facts")
         rows = [
-            {
-                **audit_entry_object(audit_entry),
-                "at": local(audit_entry.at),
-                "facts": _said(audit_entry_object(audit_entry)["facts"]),
-            }
-            for audit_entry in audit_entries
+            {**audit_entry_object(entry), "at": local(entry.at), "facts": _said(entry.facts)} for entry in audit_entries
         ]
         rank = ("at", "what", "subject", "who", "reason", "facts", "from")
         show_rows(rows, Format.TABLE, columns=columns, rank=rank)
 
 
-def _said(facts: dict[str, object]) -> str:
+def _said(facts: Mapping[str, object]) -> str:
     return ", ".join(f"{name} {' '.join(value) if isinstance(value, list) else value}" for name, value in facts.items())

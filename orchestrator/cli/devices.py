@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +10,7 @@ from orchestrator.cli.invocation import Format, Invocation, output_option, pass_
 
 if TYPE_CHECKING:
     from orchestrator.inventory.device_history import DeviceHistory
+    from orchestrator.views.inventory import DeviceHistoryFacts
 
 
 @click.group()
@@ -31,7 +32,7 @@ def show(invocation: Invocation, text: str, *, tenant: str | None, show_all: boo
     from orchestrator.cli.output import show_facts, show_rows
     from orchestrator.cli.submission import chosen_tenant
     from orchestrator.inventory.device_history import describe_devices
-    from orchestrator.inventory.inventory_json import device_history_object
+    from orchestrator.views.inventory import device_history_object
 
     name = chosen_tenant(invocation.settings(), tenant)
     found = invocation.ask(lambda app: describe_devices(app, name, text, allow_several=show_all))
@@ -45,12 +46,12 @@ def show(invocation: Invocation, text: str, *, tenant: str | None, show_all: boo
         show_facts(objects[0], invocation.output)
 
 
-def _show_table(history: DeviceHistory, facts: dict[str, Any]) -> None:
+def _show_table(history: DeviceHistory, facts: DeviceHistoryFacts) -> None:
     from orchestrator.cli.output import show_facts, show_table
     from orchestrator.domain.figures import local
 
-    attempts = facts.pop("attempts")
-    show_facts(facts, Format.TABLE)
+    attempts = facts["attempts"]
+    show_facts({name: value for name, value in facts.items() if name != "attempts"}, Format.TABLE)
     if history.inventory_at is None:
         click.echo("No inventory knows this device; only its jobs are shown.", err=True)
     if not attempts:

@@ -12,9 +12,8 @@ from orchestrator.cli import exits
 from orchestrator.cli.bridge import Interrupt
 from orchestrator.cli.foreground import Ending, follow, show_until_at_rest
 from orchestrator.cli.invocation import Format, Invocation
-from orchestrator.cli.job_text import show_job
+from orchestrator.cli.job_text import show_job, show_jobs
 from orchestrator.cli.launch import with_app
-from orchestrator.cli.output import show_rows
 from orchestrator.cli.progress import open_progress_of
 from orchestrator.cli.tenant_choice import worst
 from orchestrator.domain.figures import plural
@@ -22,7 +21,6 @@ from orchestrator.domain.job import Job
 from orchestrator.domain.spans import span
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_running
 from orchestrator.usecases.operations.list_attention import MOST_RUNNING
-from orchestrator.views.jobs import job_object, job_row
 
 
 def launch_follow(
@@ -81,14 +79,8 @@ async def _say_timeout(app: App, jobs: Sequence[Job], output: Format, seconds: f
 
 
 def _show(views: Sequence[JobView], output: Format, *, is_quiet: bool) -> None:
-    if len(views) == 1:
-        show_job(views[0], output, is_quiet=is_quiet)
+    if len(views) > 1 and output is not Format.TABLE:
+        show_jobs(views, output)
         return
-    match output:
-        case Format.JSON | Format.YAML:
-            show_rows([job_object(view) for view in views], output)
-        case Format.CSV | Format.TSV:
-            show_rows([job_row(view) for view in views], output)
-        case Format.TABLE:
-            for view in views:
-                show_job(view, output, is_quiet=is_quiet)
+    for view in views:
+        show_job(view, output, is_quiet=is_quiet)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +52,7 @@ def import_(invocation: Invocation, files: tuple[str, ...], *, tenant: str | Non
     from orchestrator.cli.output import show_facts
     from orchestrator.cli.submission import STDIN, chosen_tenant, opened_list
     from orchestrator.inventory.contents import InventorySource, import_inventory
-    from orchestrator.inventory.inventory_json import inventory_object
+    from orchestrator.views.inventory import inventory_object
 
     settings = invocation.settings()
     name = chosen_tenant(settings, tenant)
@@ -95,8 +95,8 @@ def refresh(
     """
     from orchestrator.cli import exits
     from orchestrator.cli.output import show_facts
-    from orchestrator.inventory.inventory_json import inventory_object
     from orchestrator.inventory.refresh_inventory import Route, accept_inventory, refresh_inventory
+    from orchestrator.views.inventory import inventory_object
 
     name, *others = chosen_tenants(invocation.settings(), tenant, is_all=all_tenants)
     if others or all_tenants:
@@ -139,8 +139,8 @@ def show(invocation: Invocation, *, tenant: str | None, all_tenants: bool) -> in
     """
     from orchestrator.cli.output import show_facts
     from orchestrator.inventory.contents import describe_inventory
-    from orchestrator.inventory.inventory_json import inventory_object
     from orchestrator.inventory.remove_inventory import find_inventory, unattached_inventories
+    from orchestrator.views.inventory import inventory_object
 
     settings, pending = invocation.settings(), None
     if tenant is not None and "," not in tenant and tenant not in settings.tenants:
@@ -154,19 +154,19 @@ def show(invocation: Invocation, *, tenant: str | None, all_tenants: bool) -> in
             return show_several(invocation, (name, *others))
         current, pending = invocation.ask(lambda app: describe_inventory(app, name))
     facts = inventory_object(name, current, pending)
-    is_table = invocation.output is Format.TABLE
-    if is_table:
-        counts = {**facts["changes"]}
-        counts.pop("devices")
-        for key, counted in (("byManagementAgent", facts["byManagementAgent"]), ("byOs", facts["byOs"])):
-            facts[key] = ", ".join(f"{name} {count:,}" for name, count in counted.items())
-        facts["changes"] = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-        facts["pending"] = None if pending is None else f"{pending.summary.devices:,} devices wait to be accepted"
-    show_facts(facts, invocation.output)
-    if is_table:
+    if invocation.output is Format.TABLE:
+        words = {name: _counts(facts[name]) for name in ("byManagementAgent", "byOs", "changes")}
+        waits = None if pending is None else f"{pending.summary.devices:,} devices wait to be accepted"
+        show_facts({**facts, **words, "pending": waits}, Format.TABLE)
         _say_devices(pending or current)
+    else:
+        show_facts(facts, invocation.output)
     say_unattached(invocation.ask(unattached_inventories))
     return 0
+
+
+def _counts(found: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in found.items() if isinstance(count, int))
 
 
 @inventory.command()
@@ -200,7 +200,7 @@ def search(invocation: Invocation, text: str, *, tenant: str | None, limit: int)
     from orchestrator.cli.output import show_rows
     from orchestrator.cli.submission import chosen_tenant
     from orchestrator.inventory.contents import search_inventory
-    from orchestrator.inventory.inventory_json import device_object
+    from orchestrator.views.inventory import device_object
 
     name = chosen_tenant(invocation.settings(), tenant)
     found = invocation.ask(lambda app: search_inventory(app, name, text, limit=limit))

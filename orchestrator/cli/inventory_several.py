@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,8 @@ from orchestrator.cli.tenant_choice import worst
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.plain_text import shown
 from orchestrator.inventory.contents import describe_inventory
-from orchestrator.inventory.inventory_json import inventory_object
 from orchestrator.inventory.refresh_inventory import Route, accept_inventory, refresh_inventory
+from orchestrator.views.inventory import inventory_object
 
 if TYPE_CHECKING:
     from orchestrator.app import App
@@ -87,7 +87,7 @@ def _for_each(
     )
 
 
-def _object(tenant: str, found: Found | MusterError) -> dict[str, Any]:
+def _object(tenant: str, found: Found | MusterError) -> Mapping[str, Any]:
     if isinstance(found, MusterError) or found.current is None:
         return {"tenant": tenant, "problem": str(found) if isinstance(found, MusterError) else _WAITS}
     return inventory_object(tenant, found.current, found.pending)
@@ -99,7 +99,7 @@ def _row(tenant: str, found: Found | MusterError) -> dict[str, Any]:
         problem = str(found) if isinstance(found, MusterError) else _WAITS
         return {"tenant": tenant, **dict.fromkeys(names), "status": problem}
     figures = inventory_object(tenant, found.current)
-    facts = figures["changes"] | figures
+    facts: Mapping[str, object] = {**figures["changes"], **figures}
     return {
         "tenant": tenant,
         **{name: facts[name] for name in names},

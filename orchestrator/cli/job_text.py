@@ -33,17 +33,22 @@ _COUNTS = (
 
 def show_job(view: JobView, output: Format, *, is_quiet: bool = False, err: bool = False) -> None:
     """One job on stdout; with `err` the words for people go to stderr."""
+    if output is Format.TABLE:
+        if not is_quiet:
+            say_summary(view, err=err)
+        return
     from orchestrator.cli.output import show_facts
     from orchestrator.views.jobs import job_object, job_row
 
-    match output:
-        case Format.JSON | Format.YAML:
-            show_facts(job_object(view), output, is_strict=False)
-        case Format.CSV | Format.TSV:
-            show_facts(job_row(view), output, is_strict=False)
-        case Format.TABLE:
-            if not is_quiet:
-                say_summary(view, err=err)
+    show_facts(job_object(view) if output.is_nested else job_row(view), output, is_strict=False)
+
+
+def show_jobs(views: Sequence[JobView], output: Format) -> None:
+    """Several jobs on stdout for a program."""
+    from orchestrator.cli.output import show_rows
+    from orchestrator.views.jobs import job_object, job_row
+
+    show_rows([job_object(view) if output.is_nested else job_row(view) for view in views], output)
 
 
 def say_summary(view: JobView, *, err: bool = False) -> None:

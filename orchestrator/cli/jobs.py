@@ -67,7 +67,6 @@ def list_(
     from orchestrator.cli.output import show_rows
     from orchestrator.domain.instants import parse_instant
     from orchestrator.usecases.jobs.describe_jobs import list_jobs
-    from orchestrator.views.jobs import job_object, job_row
 
     now = datetime.now(UTC)
     wanted = JobFilter(
@@ -81,17 +80,16 @@ def list_(
         None if until is None else parse_instant(until, now=now, zone=None),
     )
     views = invocation.ask(lambda app: list_jobs(app, wanted=wanted, limit=limit))
-    match invocation.output:
-        case Format.JSON | Format.YAML:
-            show_rows([job_object(view) for view in views], invocation.output)
-        case Format.CSV | Format.TSV:
-            show_rows([job_row(view) for view in views], invocation.output)
-        case Format.TABLE if not views and wanted != EVERY_JOB:
-            click.echo("No job fits.", err=True)
-        case Format.TABLE if not views:
-            click.echo("No jobs yet. `muster run FILE --action ACTION` makes one.", err=True)
-        case Format.TABLE:
-            show_rows([_line(view, now) for view in views], Format.TABLE, rank=_LIST_RANK, folds={"name"})
+    if invocation.output is not Format.TABLE:
+        from orchestrator.cli.job_text import show_jobs
+
+        show_jobs(views, invocation.output)
+    elif not views and wanted != EVERY_JOB:
+        click.echo("No job fits.", err=True)
+    elif not views:
+        click.echo("No jobs yet. `muster run FILE --action ACTION` makes one.", err=True)
+    else:
+        show_rows([_line(view, now) for view in views], Format.TABLE, rank=_LIST_RANK, folds={"name"})
 
 
 @click.command()

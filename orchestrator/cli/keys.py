@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -102,8 +103,8 @@ def create(
 def list_(invocation: Invocation) -> None:
     """Every key there is or was, the newest first."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.usecases.access.access_json import key_object
     from orchestrator.usecases.access.keys import list_keys
+    from orchestrator.views.access import key_object
 
     keys, now = invocation.ask(list_keys)
     if not keys and invocation.output is Format.TABLE:
@@ -125,16 +126,15 @@ def list_(invocation: Invocation) -> None:
 def show(invocation: Invocation, wanted: str) -> None:
     """One key, and what it created: keys, schedules and unfinished jobs."""
     from orchestrator.cli.output import show_facts
-    from orchestrator.usecases.access.access_json import creations_object, key_object
     from orchestrator.usecases.access.keys import describe_key
+    from orchestrator.views.access import key_with_creations
 
     view = invocation.ask(lambda app: describe_key(app, wanted))
-    created = creations_object(view.created)
+    facts: dict[str, object] = {**key_with_creations(view.key, view.created, view.now)}
     if invocation.output is Format.TABLE:
-        words = {f"created {what}": ", ".join(found) for what, found in created.items()}
-        show_facts({**key_object(view.key, view.now), **words}, invocation.output)
-        return
-    show_facts({**key_object(view.key, view.now), "created": created}, invocation.output)
+        del facts["created"]
+        facts |= {f"created {kind}": ", ".join(found) for kind, found in asdict(view.created).items()}
+    show_facts(facts, invocation.output)
 
 
 @key.command()
@@ -180,16 +180,15 @@ def rotate(invocation: Invocation, wanted: str, *, overlap: str, expires: str | 
 def revoke(invocation: Invocation, wanted: str, *, with_created: bool, reason: str | None) -> None:
     """Let a key open nothing any more; sessions that were opened with it end too."""
     from orchestrator.cli.output import show_facts
-    from orchestrator.usecases.access.access_json import creations_object, key_object
     from orchestrator.usecases.access.revoke_key import revoke_key
+    from orchestrator.views.access import key_with_creations
 
     revoked = invocation.ask(lambda app: revoke_key(app, wanted, with_created=with_created, by=actor(), reason=reason))
     if invocation.output is Format.TABLE:
         click.echo(f"Key {revoked.key.id} ({revoked.key.name}) opens nothing any more.", err=True)
         _say_created(revoked.created, is_ended=with_created)
         return
-    created = creations_object(revoked.created)
-    show_facts({**key_object(revoked.key, revoked.now), "created": created}, invocation.output)
+    show_facts(key_with_creations(revoked.key, revoked.created, revoked.now), invocation.output)
 
 
 def _lifetime(text: str | None, now: datetime) -> timedelta | None:

@@ -29,7 +29,6 @@ from orchestrator.usecases.jobs.submit_job import NotConfirmed, preview_job, sub
 from orchestrator.usecases.operations.check_tenant import RELAY
 from orchestrator.usecases.operations.check_way import check_way
 from orchestrator.usecases.operations.live_processes import somebody_works
-from orchestrator.views.previews import preview_object
 
 Work = Callable[[App, Interrupt], Awaitable[int]]
 
@@ -172,6 +171,8 @@ async def _preview(app: App, settings: Settings, submission: Submission, output:
         exits.name_lines(preview.problems)
         click.echo("Dry run: nothing was stored, and nothing called.", err=True)
     else:
+        from orchestrator.views.previews import preview_object
+
         show_facts(preview_object(preview), output)
     return exits.DONE
 

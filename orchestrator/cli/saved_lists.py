@@ -53,7 +53,7 @@ def import_(
     from orchestrator.cli.output import show_facts
     from orchestrator.intake.device_list import IntakeOptions
     from orchestrator.usecases.lists.import_list import import_list
-    from orchestrator.usecases.lists.list_json import list_object
+    from orchestrator.views.lists import imported_object, list_object
 
     settings = invocation.settings()
     options = IntakeOptions(
@@ -90,9 +90,7 @@ def import_(
         _say(imported)
     else:
         named = {"addedDevices": list(imported.added), "removedDevices": list(imported.removed)}
-        named["ignored"] = list(imported.ignored)
-        matched = {"matched": dict(imported.matched)} if imported.matched else {}
-        show_facts({**list_object(imported.version), **named, **matched}, invocation.output)
+        show_facts({**list_object(imported.version), **named, **imported_object(imported)}, invocation.output)
 
 
 @click.command("list")
@@ -102,7 +100,7 @@ def list_(invocation: Invocation) -> None:
     """Every saved list as it was last imported."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.lists.describe_lists import list_lists
-    from orchestrator.usecases.lists.list_json import list_object
+    from orchestrator.views.lists import list_object
 
     versions = invocation.ask(list_lists)
     if invocation.output is Format.TABLE and not versions:
@@ -120,20 +118,22 @@ def show(invocation: Invocation, name: str) -> None:
     """One list: how it stands, its versions, and the schedules that refer to it."""
     from orchestrator.cli.output import show_facts, show_rows
     from orchestrator.usecases.lists.describe_lists import describe_list
-    from orchestrator.usecases.lists.list_json import list_object
+    from orchestrator.views.lists import saved_object
 
     view = invocation.ask(lambda app: describe_list(app, name))
-    newest = {**list_object(view.versions[0]), "schedules": list(view.schedules) or None}
+    saved = saved_object(view)
+    facts: dict[str, object] = {**saved, "schedules": saved["schedules"] or None}
     match invocation.output:
         case Format.JSON | Format.YAML:
-            show_facts({**newest, "versions": [list_object(each) for each in view.versions]}, invocation.output)
+            show_facts(facts, invocation.output)
         case Format.CSV | Format.TSV:
-            show_rows([list_object(each) for each in view.versions], invocation.output)
+            show_rows(saved["versions"], invocation.output)
         case Format.TABLE:
-            show_facts(newest, Format.TABLE)
+            del facts["versions"]
+            show_facts(facts, Format.TABLE)
             click.echo("")
             columns = ("version", "devices", "added", "removed", "importedAt", "importedBy", "fileName")
-            show_rows([list_object(each) for each in view.versions], Format.TABLE, columns=columns)
+            show_rows(saved["versions"], Format.TABLE, columns=columns)
 
 
 @click.command()

@@ -23,8 +23,8 @@ def session() -> None:
 def list_(invocation: Invocation, *, person: str | None) -> None:
     """Every session that opens something, the newest first."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.usecases.access.access_json import session_object
     from orchestrator.usecases.access.sessions import list_sessions
+    from orchestrator.views.access import session_object
 
     found = invocation.ask(lambda app: list_sessions(app, by=actor(), person=person))
     if not found and invocation.output is Format.TABLE:
@@ -43,8 +43,8 @@ def list_(invocation: Invocation, *, person: str | None) -> None:
 def end(invocation: Invocation, wanted: str | None, *, person: str | None, is_all: bool, reason: str | None) -> None:
     """End one session, all sessions of a person, or all; each stops at its next request."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.usecases.access.access_json import session_object
     from orchestrator.usecases.access.sessions import end_sessions
+    from orchestrator.views.access import session_object
 
     if sum((wanted is not None, person is not None, is_all)) != 1:
         raise click.UsageError("Give the id of a session, --person NAME, or --all.")

@@ -14,7 +14,6 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.errors import NotPermitted, RequestRejected, UnknownKey
 from orchestrator.domain.job import Priority
 from orchestrator.domain.target import TargetStatus
-from orchestrator.usecases.access.access_json import audit_entry_object
 from orchestrator.usecases.access.keys import create_key, holder_of, list_keys
 from orchestrator.usecases.access.read_audit import read_audit
 from orchestrator.usecases.access.revoke_key import revoke_key
@@ -25,6 +24,7 @@ from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.retry_job import retry_job
 from orchestrator.usecases.operations.prune import prune
+from orchestrator.views.access import audit_entry_object
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, submitted
 from tests.support.clock import ManualClock

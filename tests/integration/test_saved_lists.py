@@ -145,9 +145,9 @@ async def test_two_versions_are_compared_and_each_kept_one_is_downloaded(app: Ap
     file = "".join([piece async for piece in list_text(app, second.version)])
 
     assert (found.added, found.removed, found.same) == (3, 5, 7)
-    assert {each.key for each in found.some_added} == {*others}
-    assert {each.key for each in found.some_removed} == {*devices[:5]}
-    assert [each.key for each in await first_devices(app, first.version, limit=2)] == devices[:2]
+    assert {each.device for each in found.some_added} == {*others}
+    assert {each.device for each in found.some_removed} == {*devices[:5]}
+    assert [each.device for each in await first_devices(app, first.version, limit=2)] == devices[:2]
     lines = file.removeprefix("\ufeff").splitlines()
     assert lines[0] == "managedDeviceId,Device ID,Owner"
     assert lines[1] == f"{devices[5]},{devices[5]},'=cmd()"
@@ -172,4 +172,4 @@ async def test_the_devices_of_a_list_are_shown_where_no_tenant_is_the_usual_one(
     [tenant] = app.tenants.values()
     several = replace(app, tenants={name: replace(tenant, name=name) for name in ("contoso", "fabrikam")})
 
-    assert [each.key for each in await first_devices(several, made.version)] == device_ids(2)
+    assert [each.device for each in await first_devices(several, made.version)] == device_ids(2)

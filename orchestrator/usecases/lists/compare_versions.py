@@ -21,10 +21,10 @@ SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class ListDevice:
-    """One device of a list: its key (its ids joined), and its name where an inventory knows one."""
+    """One device of a list: its ids joined, and its name where an inventory knows one."""
 
-    key: str
-    name: str | None = None
+    device: str
+    name: str | None
 
 
 @dataclass(frozen=True, slots=True)
