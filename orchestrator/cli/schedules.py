@@ -77,8 +77,6 @@ def list_(invocation: Invocation) -> None:
     """Every schedule with its next run."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.schedules.describe_schedules import list_schedules, unreadable_schedules
-    from orchestrator.views.schedule_words import schedule_row
-    from orchestrator.views.schedules import schedule_object
 
     async def ask(app: App) -> tuple[list[ScheduleView], list[str]]:
         return await list_schedules(app), await unreadable_schedules(app)
@@ -87,8 +85,12 @@ def list_(invocation: Invocation) -> None:
     for problem in unreadable:
         click.echo(f"muster: note: {problem}", err=True)
     if invocation.output.is_nested:
+        from orchestrator.views.schedules import schedule_object
+
         show_rows([schedule_object(view) for view in views], invocation.output)
     elif views or invocation.output.is_flat:
+        from orchestrator.views.schedule_words import schedule_row
+
         show_rows([schedule_row(view) for view in views], invocation.output, rank=_LIST_RANK)
     else:
         click.echo("No schedules yet. `muster schedule add NAME --cron …` makes one.", err=True)

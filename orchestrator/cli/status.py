@@ -39,33 +39,35 @@ def status(invocation: Invocation, *, item: str | None, reason: str | None) -> i
 
 
 def _acknowledge(invocation: Invocation, item: str, reason: str | None) -> int:
-    from orchestrator.cli.output import show_facts
     from orchestrator.usecases.operations.list_attention import acknowledge
-    from orchestrator.views.status import attention_object
 
     if not (reason or "").strip():
         raise RequestRejected("An acknowledgement needs a reason: --reason TEXT.")
     done = invocation.ask(lambda app: acknowledge(app, item, reason=reason or "", by=actor()))
     click.echo(f"Acknowledged {done.id}: it is shown again if it begins anew.", err=True)
     if invocation.output is not Format.TABLE:
+        from orchestrator.cli.output import show_facts
+        from orchestrator.views.status import attention_object
+
         show_facts(attention_object(done), invocation.output)
     return exits.DONE
 
 
 def _show(view: StatusView, output: Format) -> None:
+    if output is Format.TABLE:
+        _say_attention(view.attention)
+        _say_running(view.running)
+        _say_next(view.upcoming)
+        return
     from orchestrator.cli.output import show_facts, show_rows
-    from orchestrator.views.status import attention_object, status_object
+    from orchestrator.views.status import status_object
 
-    match output:
-        case Format.JSON | Format.YAML:
-            show_facts(status_object(view), output)
-        case Format.CSV | Format.TSV:
-            # One table alone: what a monitoring system counts.
-            show_rows([attention_object(item) for item in view.attention], output)
-        case Format.TABLE:
-            _say_attention(view.attention)
-            _say_running(view.running)
-            _say_next(view.upcoming)
+    facts = status_object(view)
+    if output.is_nested:
+        show_facts(facts, output)
+    else:
+        # One table alone: what a monitoring system counts.
+        show_rows(facts["attention"], output)
 
 
 def _say_attention(items: tuple[AttentionItem, ...]) -> None:

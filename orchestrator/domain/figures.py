@@ -22,6 +22,11 @@ def rfc3339(instant: datetime | None) -> str | None:
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def utc_second(instant: datetime) -> str:
+    """Returns the time in UTC to the second, as occurrences of schedules have it."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def local(instant: datetime | None) -> str:
     """The time on this machine's clock with its offset, for a table."""
     return "" if instant is None else instant.astimezone().isoformat(sep=" ", timespec="seconds")

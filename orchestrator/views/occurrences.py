@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from typing_extensions import TypedDict
 
-from orchestrator.domain.figures import rfc3339
+from orchestrator.domain.figures import rfc3339, utc_second
 from orchestrator.domain.schedule import OccurrenceStatus
 from orchestrator.domain.zones import zone_of
 
@@ -41,7 +40,7 @@ class PastOccurrence(TypedDict):
 
 def occurrence_object(view: OccurrenceView) -> NextOccurrence:
     """Returns an occurrence to come as it is shown."""
-    return {"local": view.local.isoformat(timespec="seconds"), "utc": utc(view.at), "marks": list(view.marks)}
+    return {"local": view.local.isoformat(timespec="seconds"), "utc": utc_second(view.at), "marks": list(view.marks)}
 
 
 def history_object(occurrence: OccurrenceFacts, schedule: Schedule) -> PastOccurrence:
@@ -49,10 +48,10 @@ def history_object(occurrence: OccurrenceFacts, schedule: Schedule) -> PastOccur
     try:
         local = occurrence.at.astimezone(zone_of(schedule.recurrence.timezone)).isoformat(timespec="seconds")
     except Exception:  # noqa: BLE001 - the zone may be gone, and the history must be readable all the same
-        local = utc(occurrence.at)
+        local = utc_second(occurrence.at)
     return {
         "local": local,
-        "utc": utc(occurrence.at),
+        "utc": utc_second(occurrence.at),
         "status": occurrence.status,
         "job": occurrence.job,
         "listVersion": occurrence.list_version,
@@ -61,8 +60,3 @@ def history_object(occurrence: OccurrenceFacts, schedule: Schedule) -> PastOccur
         "more": occurrence.more,
         "decidedAt": rfc3339(occurrence.decided_at),
     }
-
-
-def utc(instant: datetime) -> str:
-    """Returns a time in UTC to the second, as occurrences have it."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

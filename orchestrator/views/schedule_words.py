@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.domain.due import clock_time
-from orchestrator.domain.figures import plural, rfc3339
+from orchestrator.domain.figures import plural, rfc3339, utc_second
 from orchestrator.domain.recurrence import Cron, Every
 from orchestrator.domain.recurrence_words import recurrence_words
 from orchestrator.domain.schedule import OccurrenceStatus, Overlap
@@ -13,7 +13,6 @@ from orchestrator.domain.selection import changes_words
 from orchestrator.domain.spans import span
 from orchestrator.throttle.forecast_words import forecast_line
 from orchestrator.usecases.schedules.schedule_differences import options_in_words
-from orchestrator.views.occurrences import utc
 
 if TYPE_CHECKING:
     from orchestrator.domain.recurrence import Recurrence
@@ -35,7 +34,7 @@ def schedule_row(view: ScheduleView) -> dict[str, str]:
         "tenant": schedule.order.tenant,
         "list": schedule.order.devices_of,
         "next": view.upcoming[0].local.isoformat(timespec="seconds") if view.upcoming else "",
-        "last": "" if last is None else f"{last.status} {utc(last.at)}",
+        "last": "" if last is None else f"{last.status} {utc_second(last.at)}",
         "reason": schedule.reason or view.problem or "",
     }
 
@@ -116,7 +115,7 @@ def _window_words(schedule: Schedule) -> str:
 def _last_words(occurrence: OccurrenceFacts) -> str:
     about = f": {occurrence.reason}" if occurrence.reason else ""
     job = f", job {occurrence.job}" if occurrence.status is OccurrenceStatus.STARTED else ""
-    return f"{utc(occurrence.at)} {occurrence.status}{job}{about}"
+    return f"{utc_second(occurrence.at)} {occurrence.status}{job}{about}"
 
 
 def _some(words: list[str]) -> list[str] | None:

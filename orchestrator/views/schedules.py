@@ -9,13 +9,13 @@ from typing_extensions import TypedDict
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
-from orchestrator.domain.figures import rfc3339
+from orchestrator.domain.figures import rfc3339, utc_second
 from orchestrator.domain.inventory import Matching
 from orchestrator.domain.job import Priority
 from orchestrator.domain.recurrence import Cron, Every, Once
 from orchestrator.domain.schedule import Overlap, ScheduleStatus
 from orchestrator.views.description import Description
-from orchestrator.views.occurrences import NextOccurrence, PastOccurrence, history_object, occurrence_object, utc
+from orchestrator.views.occurrences import NextOccurrence, PastOccurrence, history_object, occurrence_object
 
 if TYPE_CHECKING:
     from orchestrator.domain.schedule import Rules
@@ -132,7 +132,7 @@ def schedule_object(view: ScheduleView) -> ScheduleFacts:
         ],
         "createdBy": schedule.created_by,
         "createdAt": rfc3339(schedule.created_at),
-        "nextAt": utc(view.upcoming[0].at) if view.upcoming else None,
+        "nextAt": utc_second(view.upcoming[0].at) if view.upcoming else None,
         "next": [occurrence_object(each) for each in view.upcoming],
         "last": None if view.last is None else history_object(view.last, schedule),
     }
