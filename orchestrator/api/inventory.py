@@ -10,7 +10,7 @@ from orchestrator.api.access import Admin, Operator, Viewer
 from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.problems import problem_responses
 from orchestrator.api.requests import Why
-from orchestrator.http.web_context import Parts, WebContext
+from orchestrator.http.web_context import Parts
 from orchestrator.inventory.contents import describe_inventory, search_inventory
 from orchestrator.inventory.device_history import describe_devices
 from orchestrator.inventory.refresh_inventory import accept_inventory
@@ -55,7 +55,8 @@ def inventory_routes() -> APIRouter:
     @routes.get("/inventory/refresh", responses=problem_responses(404))
     async def refresh_standing(parts: Parts, _: Viewer, tenant: TenantName = None) -> RefreshFacts:
         """Where the refresh of a tenant's inventory stands."""
-        return await _standing(parts, tenant or parts.settings.usual_tenant)
+        name = tenant or parts.settings.usual_tenant
+        return refresh_object(name, await parts.refreshes.standing(parts.app, name))
 
     @routes.post("/inventory/refresh", status_code=202, responses=problem_responses(400, 404))
     async def begin_refresh(
@@ -64,7 +65,7 @@ def inventory_routes() -> APIRouter:
         """Begin to read the tenant's devices from Graph; GET on the same address says how that goes."""
         name = tenant or parts.settings.usual_tenant
         await parts.refreshes.begin(parts.app, name, by=by, reason=why.reason)
-        return await _standing(parts, name)
+        return refresh_object(name, await parts.refreshes.standing(parts.app, name))
 
     @routes.post("/inventory/accept", responses=problem_responses(400, 404))
     async def accept(
@@ -95,7 +96,3 @@ def inventory_routes() -> APIRouter:
         return device_history_object(history)
 
     return routes
-
-
-async def _standing(parts: WebContext, tenant: str) -> RefreshFacts:
-    return refresh_object(tenant, await parts.refreshes.standing(parts.app, tenant))

@@ -37,10 +37,9 @@ from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.retry_job import retry_job
 from orchestrator.usecases.jobs.submit_job import preview_job, submit_job
 from orchestrator.usecases.jobs.write_report import report_text
-from orchestrator.views.bad_rows import bad_rows_csv
 from orchestrator.views.collections import Page
 from orchestrator.views.jobs import JobFacts, TargetView, job_object, target_object
-from orchestrator.views.previews import PreviewFacts, preview_object
+from orchestrator.views.previews import PreviewFacts, bad_rows_csv, preview_object
 
 _ROW_STATUSES = tuple(status.value for status in (*TargetStatus, *RowVerdict))
 _JOB_STATUSES = (*(status.value for status in JobStatus if status is not JobStatus.RECEIVING), WITH_FAILURES)

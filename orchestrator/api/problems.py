@@ -46,7 +46,7 @@ from orchestrator.http.faults import FaultsAnswered, told_over_http
 from orchestrator.http.web_context import record_refused_change
 from orchestrator.inventory.device_history import AmbiguousDevice, UnknownDevice
 from orchestrator.telemetry.logger import get_logger
-from orchestrator.views.bad_rows import problem_objects
+from orchestrator.views.previews import problem_objects
 
 log = get_logger(__name__)
 

@@ -32,8 +32,14 @@ from orchestrator.usecases.schedules.resume_schedule import resume_schedule
 from orchestrator.usecases.schedules.run_schedule import run_schedule
 from orchestrator.views.collections import Items
 from orchestrator.views.jobs import JobFacts, job_object
-from orchestrator.views.occurrences import NextOccurrence, PastOccurrence, history_object, occurrence_object
-from orchestrator.views.schedules import ScheduleFacts, schedule_object
+from orchestrator.views.schedules import (
+    NextOccurrence,
+    PastOccurrence,
+    ScheduleFacts,
+    history_object,
+    occurrence_object,
+    schedule_object,
+)
 
 _Count = Annotated[int, Query(ge=1, le=1000, description="How many.")]
 _Accept = Annotated[

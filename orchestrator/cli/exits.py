@@ -94,7 +94,7 @@ def _name_lines(failed: IntakeFailed, output: Format) -> None:
     name_lines(failed.problems)
     if output is not Format.TABLE:
         from orchestrator.cli.output import show_rows
-        from orchestrator.views.bad_rows import bad_rows, problem_objects
+        from orchestrator.views.previews import bad_rows, problem_objects
 
         is_json = output is Format.JSON
         show_rows(problem_objects(failed.problems) if is_json else bad_rows(failed.problems, failed.columns), output)

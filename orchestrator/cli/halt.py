@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation
 from orchestrator.domain.errors import RequestRejected
 
-if TYPE_CHECKING:
-    from orchestrator.views.emergency_stops import StopFacts
+_COLUMNS = ("tenant", "reason", "stoppedBy", "stoppedAt", "jobs", "devices", "schedules")
 
 
 @click.command()
@@ -49,12 +46,7 @@ def halt(invocation: Invocation, *, tenant: str | None, reason: str | None, lift
     stops = invocation.ask(change)
     if stops or invocation.output is not Format.TABLE:
         facts = [stop_object(*each) for each in stops]
-        show_rows([*map(_row, facts)] if invocation.output is Format.TABLE else facts, invocation.output)
+        named = [{**each, "tenant": each["tenant"] or "(all)"} for each in facts]
+        show_rows(named if invocation.output is Format.TABLE else facts, invocation.output, columns=_COLUMNS)
     elif show:
         click.echo("No emergency stop is in force.")
-
-
-def _row(facts: StopFacts) -> dict[str, object]:
-    """Returns the columns of the table for people."""
-    columns = {name: value for name, value in facts.items() if name not in {"jobIds", "scheduleNames"}}
-    return {**columns, "tenant": facts["tenant"] or "(all)"}

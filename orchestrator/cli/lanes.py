@@ -59,17 +59,8 @@ def show(invocation: Invocation, name: str) -> None:
     show_facts(_row(view) | {"assumed": assumption(view.last_hour)}, Format.TABLE)
     if view.waiting:
         click.echo("\nWaiting:")
+        rows = [{**each, "done at about": each["estimatedFinishAt"]} for each in lane_object(view)["waiting"]]
         columns = ("job", "name", "priority", "calls", "done at about")
-        rows = [
-            dict(
-                zip(
-                    columns,
-                    (each.id, each.name, each.priority, each.waiting, rfc3339(each.estimated_finish_at)),
-                    strict=True,
-                )
-            )
-            for each in view.waiting
-        ]
         show_table(rows, columns, rank=("job", "calls", "done at about", "priority", "name"), folds={"name"})
 
 

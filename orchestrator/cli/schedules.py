@@ -165,7 +165,7 @@ def preview(
         preview_recurrence,
         preview_schedule,
     )
-    from orchestrator.views.occurrences import occurrence_object
+    from orchestrator.views.schedules import occurrence_object
 
     if (name is None) == (cron is None and every is None and at is None):
         raise RequestRejected("Give the name of a schedule, or one of --cron, --every and --at.")
@@ -251,7 +251,7 @@ def history(invocation: Invocation, name: str, *, limit: int) -> None:
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.jobs.describe_jobs import standings_of
     from orchestrator.usecases.schedules.describe_schedules import schedule_history
-    from orchestrator.views.occurrences import history_object
+    from orchestrator.views.schedules import history_object
 
     async def ask(app: App) -> list[dict[str, object]]:
         schedule, occurrences = await schedule_history(app, name, limit=limit)
@@ -289,9 +289,8 @@ def _ended(view: JobView | None) -> dict[str, object]:
 
 def _show(invocation: Invocation, view: ScheduleView) -> None:
     from orchestrator.cli.output import show_facts, show_rows
-    from orchestrator.views.occurrences import occurrence_object
     from orchestrator.views.schedule_words import schedule_row, schedule_words
-    from orchestrator.views.schedules import schedule_object
+    from orchestrator.views.schedules import occurrence_object, schedule_object
 
     match invocation.output:
         case Format.JSON | Format.YAML:

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from orchestrator.domain.emergency_stop import EmergencyStop, StopEffect
 from orchestrator.domain.figures import rfc3339
+from orchestrator.views.collections import Items
 from orchestrator.views.description import Description
 
 
@@ -25,11 +26,10 @@ class StopFacts(TypedDict):
     scheduleNames: Annotated[list[str], Description("The first of these schedules by name, at most twenty.")]
 
 
-class HaltFacts(TypedDict):
+class HaltFacts(Items[StopFacts]):
     """The emergency stops in force."""
 
     isHalted: bool
-    items: list[StopFacts]
 
 
 def stop_object(stop: EmergencyStop, effect: StopEffect) -> StopFacts:

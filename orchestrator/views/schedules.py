@@ -1,4 +1,4 @@
-"""Schedules as they are shown."""
+"""Schedules and their occurrences as they are shown."""
 
 from __future__ import annotations
 
@@ -13,15 +13,38 @@ from orchestrator.domain.figures import rfc3339, utc_second
 from orchestrator.domain.inventory import Matching
 from orchestrator.domain.job import Priority
 from orchestrator.domain.recurrence import Cron, Every, Once
-from orchestrator.domain.schedule import Overlap, ScheduleStatus
+from orchestrator.domain.schedule import OccurrenceStatus, Overlap, ScheduleStatus
+from orchestrator.domain.zones import zone_of
 from orchestrator.views.description import Description
-from orchestrator.views.occurrences import NextOccurrence, PastOccurrence, history_object, occurrence_object
 
 if TYPE_CHECKING:
-    from orchestrator.domain.schedule import Rules
+    from orchestrator.domain.schedule import Rules, Schedule
     from orchestrator.domain.selection import Selection
     from orchestrator.store.jobs.saved_lists import ListVersion
-    from orchestrator.usecases.schedules.describe_schedules import ScheduleView
+    from orchestrator.store.schedules.occurrences import OccurrenceFacts
+    from orchestrator.usecases.schedules.describe_schedules import OccurrenceView, ScheduleView
+
+
+class NextOccurrence(TypedDict):
+    """One future occurrence of a schedule, in local time and UTC."""
+
+    local: str
+    utc: str
+    marks: list[str]
+
+
+class PastOccurrence(TypedDict):
+    """The result of one occurrence; the row may stand for `more` like it."""
+
+    local: str
+    utc: str
+    status: OccurrenceStatus
+    job: str | None
+    listVersion: int | None
+    reason: str | None
+    by: str | None
+    more: int
+    decidedAt: str
 
 
 class RulesFacts(TypedDict):
@@ -135,6 +158,30 @@ def schedule_object(view: ScheduleView) -> ScheduleFacts:
         "nextAt": utc_second(view.upcoming[0].at) if view.upcoming else None,
         "next": [occurrence_object(each) for each in view.upcoming],
         "last": None if view.last is None else history_object(view.last, schedule),
+    }
+
+
+def occurrence_object(view: OccurrenceView) -> NextOccurrence:
+    """Returns an occurrence to come as it is shown."""
+    return {"local": view.local.isoformat(timespec="seconds"), "utc": utc_second(view.at), "marks": list(view.marks)}
+
+
+def history_object(occurrence: OccurrenceFacts, schedule: Schedule) -> PastOccurrence:
+    """Returns a past occurrence as it is shown."""
+    try:
+        local = occurrence.at.astimezone(zone_of(schedule.recurrence.timezone)).isoformat(timespec="seconds")
+    except Exception:  # noqa: BLE001 - the zone may be gone, and the history must be readable all the same
+        local = utc_second(occurrence.at)
+    return {
+        "local": local,
+        "utc": utc_second(occurrence.at),
+        "status": occurrence.status,
+        "job": occurrence.job,
+        "listVersion": occurrence.list_version,
+        "reason": occurrence.reason or (f"by {occurrence.by}" if occurrence.by else None),
+        "by": occurrence.by,
+        "more": occurrence.more,
+        "decidedAt": rfc3339(occurrence.decided_at),
     }
 
 

@@ -11,7 +11,7 @@ from orchestrator.domain.attention import AttentionItem, AttentionKind, RemedyKi
 from orchestrator.domain.figures import rfc3339
 from orchestrator.views.description import Description
 from orchestrator.views.jobs import JobFacts, job_object
-from orchestrator.views.occurrences import NextOccurrence, occurrence_object
+from orchestrator.views.schedules import NextOccurrence, occurrence_object
 
 if TYPE_CHECKING:
     from orchestrator.usecases.jobs.describe_jobs import JobView

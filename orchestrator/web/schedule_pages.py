@@ -41,8 +41,8 @@ from orchestrator.usecases.schedules.pause_schedule import pause_schedule
 from orchestrator.usecases.schedules.remove_schedule import remove_schedule
 from orchestrator.usecases.schedules.resume_schedule import resume_schedule
 from orchestrator.usecases.schedules.run_schedule import run_schedule
-from orchestrator.views.occurrences import history_object
 from orchestrator.views.schedule_words import schedule_words
+from orchestrator.views.schedules import history_object
 from orchestrator.web import calendar_runs
 from orchestrator.web.calendar import WEEKS, Frame, frame_of, weeks_of
 from orchestrator.web.display import display_of

@@ -10,7 +10,7 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.errors import LineProblem
 from orchestrator.domain.inventory import InventoryDevice
 from orchestrator.intake.device_list import IntakeOptions, open_device_list
-from orchestrator.views.bad_rows import bad_rows, bad_rows_csv, problem_objects
+from orchestrator.views.previews import bad_rows, bad_rows_csv, problem_objects
 from tests.support.apps import device_ids
 
 FIRST, SECOND = device_ids(2)
