@@ -8,7 +8,6 @@ from typing_extensions import TypedDict
 
 from orchestrator.domain.emergency_stop import EmergencyStop, StopEffect
 from orchestrator.domain.figures import rfc3339
-from orchestrator.views.collections import Items
 from orchestrator.views.description import Description
 
 
@@ -26,10 +25,11 @@ class StopFacts(TypedDict):
     scheduleNames: Annotated[list[str], Description("The first of these schedules by name, at most twenty.")]
 
 
-class HaltFacts(Items[StopFacts]):
+class HaltFacts(TypedDict):
     """The emergency stops in force."""
 
     isHalted: bool
+    items: list[StopFacts]
 
 
 def stop_object(stop: EmergencyStop, effect: StopEffect) -> StopFacts:

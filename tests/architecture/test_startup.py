@@ -40,7 +40,10 @@ for line in json.loads(sys.argv[1]):
     loaded[line] = sorted(sys.modules)
 print(json.dumps({"codes": codes, "loaded": loaded}), file=sys.stderr)
 """
-_COMMANDS = ("--help", "--version", "job list", "audit", "submit devices.csv --action fullScan", "job show latest")
+_COMMANDS = (
+    *("--help", "--version", "job list", "audit", "submit devices.csv --action fullScan", "job show latest"),
+    "job show latest -o json",
+)
 _STANDING = ("schedule list", "status")
 
 
