@@ -37,6 +37,7 @@ class InFlightCalls:
         self._most = 0
         self._few = asyncio.Event()
         self._slots = asyncio.Semaphore(lane.at_once)
+        self.at_once = lane.at_once
         self._travel = Travel()
         self._without_token: list[datetime] = []
         self.takes_envelopes = True
@@ -109,8 +110,19 @@ class InFlightCalls:
             took = self._ports.clock.monotonic() - left_at
             self.round_trip = took if not self.round_trip else self.round_trip + (took - self.round_trip) / 8
             self._count(outcomes, took)
+            self._widen(len(outcomes))
             await self._take_in(held, targets, outcomes, sent_at, left_at)
         finally:
+            self._slots.release()
+
+    def _widen(self, calls: int) -> None:
+        """Lets one more request be on its way where nothing paces single calls and their answers take long.
+
+        One with each answer, by the quickest answer of late: of any other a part is the time of this process, and a
+        busy process would widen without end. Never fewer again: a lane whose answers become quick has no use for more.
+        """
+        if self._lane.limit is None and calls == 1 and self.at_once < requests_at_once(self._travel.quickest):
+            self.at_once += 1
             self._slots.release()
 
     async def _until(self, instant: float) -> None:
@@ -286,6 +298,14 @@ class InFlightCalls:
         return 0.0 if first is None else (self._ports.utc() - first).total_seconds()
 
 
+def requests_at_once(quickest: float) -> int:
+    """How many requests of a lane without a limit may be on their way, where the quickest answer takes so many seconds.
+
+    As many as keep a process busy (Little's law), within bounds; pure.
+    """
+    return int(min(_MOST_AT_ONCE, max(0.0, _CALLS_PER_SECOND * quickest)))
+
+
 async def sleep_until(ports: Ports, instant: float) -> None:
     """Until that time of the monotonic clock, or a little less: whoever waits looks again."""
     wait = instant - ports.clock.monotonic()
@@ -302,6 +322,12 @@ def _broken(problem: Exception) -> Uncertain:
     said = f"an error in Muster; the device may have been called ({type(problem).__name__}, see the log)"
     return Uncertain(GraphError("CallBroke", said), is_answer=True)
 
+
+_MOST_AT_ONCE = 256
+"""Requests on their way at most: what an end that finds calls hanging leaves uncertain, and half of the connections."""
+
+_CALLS_PER_SECOND = 2_500
+"""More single calls than a process makes in a second."""
 
 _LONGEST_NAP = 1.0
 _TICK = 0.001

@@ -223,7 +223,7 @@ class LaneLoop:
     @property
     def _most_under_way(self) -> int:
         """Requests beyond which no more are prepared: enough to keep the connections busy meanwhile."""
-        return self._lane.at_once * 2 if self._lane.limit is None else _MOST_IN_FLIGHT
+        return self._calls.at_once * 2 if self._lane.limit is None else _MOST_IN_FLIGHT
 
 
 _LONGEST_OUTSTANDING = LONGEST_REACH + PERMIT_LIFE

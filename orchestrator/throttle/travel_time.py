@@ -26,7 +26,12 @@ class Travel:
         if now - self._since >= _REMEMBERED:
             self._before, self._quickest, self._since = self._quickest, float("inf"), now
         self._quickest = min(self._quickest, took)
-        return took - min(self._quickest, self._before) > TRAVEL_SPREAD
+        return took - self.quickest > TRAVEL_SPREAD
+
+    @property
+    def quickest(self) -> float:
+        """Seconds that the quickest answer of late took; infinite while there was none."""
+        return min(self._quickest, self._before)
 
 
 def assumption(last_hour: LaneCalls) -> str:

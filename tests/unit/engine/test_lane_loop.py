@@ -297,14 +297,19 @@ async def test_calls_leave_at_their_permits_and_never_more_than_the_limit(clock:
     assert stage.graph.arrivals[-1] - stage.graph.arrivals[0] == pytest.approx(99 * pacing.interval(LIMIT), abs=0.2)
 
 
-async def test_without_a_limit_as_many_are_on_their_way_as_there_are_places(clock: ManualClock) -> None:
-    stage = Stage(clock, 500, limit=None)
-    stage.graph.latency = 1.0
+@pytest.mark.parametrize(("latency", "most"), [(0.02, 64), (0.05, 125), (0.1, 250), (1.0, 256)])
+async def test_without_a_limit_the_requests_on_their_way_follow_the_latency(
+    clock: ManualClock, latency: float, most: int
+) -> None:
+    stage = Stage(clock, 3_000, limit=None)
+    stage.graph.latency = latency
 
-    await stage.for_seconds(20)
+    await stage.for_seconds(60)
 
-    assert stage.work.statuses == {TargetStatus.ACCEPTED: 500}
-    assert most_in_any_window(stage.graph.arrivals, 0.99) == 64
+    assert stage.work.statuses == {TargetStatus.ACCEPTED: 3_000}
+    first = stage.graph.arrivals[0]
+    assert sum(at < first + 0.99 * latency for at in stage.graph.arrivals) <= 64
+    assert most_in_any_window(stage.graph.arrivals, 0.99 * latency) == most
 
 
 async def test_a_permit_that_ran_out_while_its_call_waited_for_a_place_is_not_used(clock: ManualClock) -> None:
