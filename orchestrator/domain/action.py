@@ -32,7 +32,12 @@ class Action(StrEnum):
     @property
     def effect(self) -> str:
         """One sentence for people: what the client does."""
-        return _EFFECTS[self]
+        return _TOLD[self][1]
+
+    @property
+    def label(self) -> str:
+        """The plain name for people, as the admin center has it; details and the API have Graph's own name."""
+        return _TOLD[self][0]
 
 
 def parse_action(text: str) -> Action | None:
@@ -42,12 +47,19 @@ def parse_action(text: str) -> Action | None:
 
 _COSTLY = frozenset({Action.FULL_SCAN})
 _BY_FOLDED_NAME = {action.casefold(): action for action in Action}
-_EFFECTS = {
-    Action.REFRESH_MACHINE_POLICY: "the client downloads and evaluates its machine policy",
-    Action.REFRESH_USER_POLICY: "the client downloads its user policy; somebody must be logged on for it to matter",
-    Action.WAKE_UP_CLIENT: "the site asks awake neighbours to send a wake-up packet",
-    Action.APP_EVALUATION: "the client evaluates its application deployments; required installs may start",
-    Action.QUICK_SCAN: "Defender scans the usual places; minutes of disk and processor",
-    Action.FULL_SCAN: "Defender scans everything; hours of disk and processor",
-    Action.WINDOWS_DEFENDER_UPDATE_SIGNATURES: "the client downloads new malware definitions",
+_TOLD = {
+    Action.REFRESH_MACHINE_POLICY: ("Refresh machine policy", "the client downloads and evaluates its machine policy"),
+    Action.REFRESH_USER_POLICY: (
+        "Refresh user policy",
+        "the client downloads its user policy; somebody must be logged on for it to matter",
+    ),
+    Action.WAKE_UP_CLIENT: ("Wake up client", "the site asks awake neighbours to send a wake-up packet"),
+    Action.APP_EVALUATION: (
+        "Evaluate applications",
+        "the client evaluates its application deployments; required installs may start",
+    ),
+    Action.QUICK_SCAN: ("Quick scan", "Defender scans the usual places; minutes of disk and processor"),
+    Action.FULL_SCAN: ("Full scan", "Defender scans everything; hours of disk and processor"),
+    Action.WINDOWS_DEFENDER_UPDATE_SIGNATURES: ("Update signatures", "the client downloads new malware definitions"),
 }
+"""The name for people, and one sentence: what the client does."""

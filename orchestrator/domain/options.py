@@ -1,6 +1,6 @@
 """The options of jobs and schedules: each is declared once, on the field that holds it; the edges derive the rest.
 
-A field whose type carries an `Option` is one: `tolerate: Annotated[int, Option("…", at_most=100)] = 5`. The options of
+A field whose type carries an `Option` is one: `most: Annotated[int, Option("…", at_most=100)] = 5`. The options of
 the command line, the bodies of the API, the fields of the forms and the stored JSON are made from `declared(spec)`.
 """
 

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from orchestrator.domain.action import parse_action
 from orchestrator.store.jobs.target_lookup import DeviceCall
-from orchestrator.web.action_words import action_words
 
 DAYS = 90
 _WORST = ("failed", "uncertain", "cancelled", "sending", "waiting", "accepted")
@@ -46,7 +45,7 @@ def sentence(calls: Sequence[DeviceCall]) -> tuple[str, str]:
 def call_words(call: DeviceCall) -> str:
     """The plain name of what was asked."""
     action = parse_action(call.action)
-    return action_words(action) if action else call.action
+    return action.label if action else call.action
 
 
 def last_days(calls: Sequence[DeviceCall], now: datetime, zone: ZoneInfo) -> list[DayCell]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from orchestrator.domain.action import parse_action
 from orchestrator.domain.job_filter import WITH_FAILURES
-from orchestrator.web.action_words import action_words
 from orchestrator.web.addresses import query
 from orchestrator.web.job_filters import PERIODS
 
@@ -45,7 +44,7 @@ def _set(fields: Mapping[str, str], me: str) -> Iterator[Chip]:
         if not value or (name, value) in _offers(me):
             continue
         action = parse_action(value) if name == "action" else None
-        yield Chip(f"{label}: {action_words(action) if action else value}", _where({**fields, name: ""}), is_set=True)
+        yield Chip(f"{label}: {action.label if action else value}", _where({**fields, name: ""}), is_set=True)
 
 
 def _offered(fields: Mapping[str, str], me: str, *, urgent: int, is_attention: bool) -> Iterator[Chip]:

@@ -19,7 +19,6 @@ from orchestrator.domain.plain_text import shown_lines
 from orchestrator.domain.recurrence_words import DAYS, sentence_of
 from orchestrator.domain.spans import span
 from orchestrator.web import formatting
-from orchestrator.web.action_words import action_words
 from orchestrator.web.addresses import query
 from orchestrator.web.calendar_runs import ended, strip
 from orchestrator.web.display import display_of
@@ -55,7 +54,6 @@ class Pages:
             per_second=formatting.per_second,
             in_page_words=in_page_words,
             as_shown=shown_text,
-            action_words=action_words,
         )
         self._templates.globals.update(
             plural=plural,
