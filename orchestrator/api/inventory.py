@@ -76,6 +76,11 @@ def inventory_routes() -> APIRouter:
         await accept_inventory(parts.app, name, by=by, reason=why.reason)
         return inventory_object(name, *await describe_inventory(parts.app, name))
 
+    _add_devices(routes)
+    return routes
+
+
+def _add_devices(routes: APIRouter) -> None:
     @routes.get("/devices", responses=problem_responses(404))
     async def devices(
         parts: Parts,
@@ -94,5 +99,3 @@ def inventory_routes() -> APIRouter:
         name = tenant or parts.settings.usual_tenant
         [history] = await describe_devices(parts.app, name, device, allow_several=False)
         return device_history_object(history)
-
-    return routes

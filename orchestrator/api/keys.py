@@ -79,6 +79,12 @@ def key_routes() -> APIRouter:
         view = await describe_key(app, key_id)
         return key_with_creations(view.key, view.created, view.now)
 
+    _add_ends(routes)
+    _add_audit(routes)
+    return routes
+
+
+def _add_ends(routes: APIRouter) -> None:
     @routes.post(
         "/keys/{key_id}/rotate", tags=["keys"], status_code=201, responses=problem_responses(400, 404, 409, 413)
     )
@@ -104,6 +110,8 @@ def key_routes() -> APIRouter:
         revoked = await revoke_key(app, key_id, with_created=wanted.with_created, by=by, reason=wanted.reason)
         return key_with_creations(revoked.key, revoked.created, revoked.now)
 
+
+def _add_audit(routes: APIRouter) -> None:
     @routes.get("/audit", tags=["audit"], responses=problem_responses())
     async def audit(
         *,
@@ -131,8 +139,6 @@ def key_routes() -> APIRouter:
         )
         more = cursor_after(audit_entries[limit - 1].number) if len(audit_entries) > limit else None
         return {"items": [*map(audit_entry_object, audit_entries[:limit])], "nextCursor": more}
-
-    return routes
 
 
 def _days(count: int | None) -> timedelta | None:

@@ -36,31 +36,7 @@ def list_routes(max_bytes: int) -> APIRouter:
     """Everything below /api/lists, for uploads of at most so many bytes."""
     routes = APIRouter(prefix="/api/lists", tags=["lists"], route_class=TaggedRoute)
 
-    @routes.get("", responses=problem_responses())
-    async def lists(app: TheApp, _: Viewer) -> Items[ListFacts]:
-        """Every saved list as it was last imported."""
-        return {"items": [*map(list_object, await list_lists(app))]}
-
-    @routes.get("/{name}", responses=problem_responses(404))
-    async def saved_list(app: TheApp, _: Viewer, name: str) -> SavedList:
-        """One list: how it stands, its versions, and the schedules that refer to it."""
-        return saved_object(await describe_list(app, name))
-
-    @routes.get("/{name}/devices.csv", responses=problem_responses(404, 409))
-    async def list_devices(app: TheApp, _: Viewer, name: str, version: Version | None = None) -> Response:
-        """The devices of a version as CSV, each with its row as it was imported; the last ten versions are kept."""
-        return await list_download(app, name, version)
-
-    @routes.get("/{name}/changes", responses=problem_responses(404, 409))
-    async def list_changes(
-        app: TheApp,
-        _: Viewer,
-        name: str,
-        earlier: Annotated[int, Query(alias="from", ge=1, lt=2**31, description="The earlier version.")],
-        later: Annotated[int, Query(alias="to", ge=1, lt=2**31, description="The later version.")],
-    ) -> ListChanges:
-        """How one version differs from another: counts, and the first 200 devices of each kind."""
-        return changes_object(await compare_versions(app, name, earlier, later))
+    _add_reading(routes)
 
     @routes.post(
         "",
@@ -94,3 +70,31 @@ def list_routes(max_bytes: int) -> APIRouter:
         await remove_list(app, name, by=by, reason=reason or None, force=force)
 
     return routes
+
+
+def _add_reading(routes: APIRouter) -> None:
+    @routes.get("", responses=problem_responses())
+    async def lists(app: TheApp, _: Viewer) -> Items[ListFacts]:
+        """Every saved list as it was last imported."""
+        return {"items": [*map(list_object, await list_lists(app))]}
+
+    @routes.get("/{name}", responses=problem_responses(404))
+    async def saved_list(app: TheApp, _: Viewer, name: str) -> SavedList:
+        """One list: how it stands, its versions, and the schedules that refer to it."""
+        return saved_object(await describe_list(app, name))
+
+    @routes.get("/{name}/devices.csv", responses=problem_responses(404, 409))
+    async def list_devices(app: TheApp, _: Viewer, name: str, version: Version | None = None) -> Response:
+        """The devices of a version as CSV, each with its row as it was imported; the last ten versions are kept."""
+        return await list_download(app, name, version)
+
+    @routes.get("/{name}/changes", responses=problem_responses(404, 409))
+    async def list_changes(
+        app: TheApp,
+        _: Viewer,
+        name: str,
+        earlier: Annotated[int, Query(alias="from", ge=1, lt=2**31, description="The earlier version.")],
+        later: Annotated[int, Query(alias="to", ge=1, lt=2**31, description="The later version.")],
+    ) -> ListChanges:
+        """How one version differs from another: counts, and the first 200 devices of each kind."""
+        return changes_object(await compare_versions(app, name, earlier, later))
