@@ -4,6 +4,10 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
+import yaml
+
+from orchestrator.cli.invocation import Format
+from orchestrator.cli.output import as_nested
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
@@ -73,6 +77,10 @@ def test_what_a_job_waits_for_has_its_kind_and_its_end() -> None:
         "message": "Graph answered 429.",
         "until": "2026-03-02T12:00:00.000Z",
     }
+
+
+def test_enumerations_are_plain_text_in_yaml() -> None:
+    assert yaml.safe_load(as_nested(job_object(_a_view()), Format.YAML))["status"] == "finished"
 
 
 def test_the_object_is_plain_json() -> None:
