@@ -68,7 +68,7 @@ def _filter(
     return JobFilter(
         tuple(status),
         action,
-        tenant,
+        () if tenant is None else (tenant,),
         submitted_by,
         schedule,
         search,

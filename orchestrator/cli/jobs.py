@@ -10,6 +10,7 @@ import click
 
 from orchestrator.cli.invocation import Format, Invocation, output_option, pass_invocation
 from orchestrator.cli.option_types import Spelled
+from orchestrator.cli.tenant_choice import names_of
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import JobStatus
@@ -37,7 +38,7 @@ _PAGE = 1000
 @click.command("list")
 @click.option("--status", metavar="STATUS,…", help=f"Only jobs that are {', '.join(_JOB_STATUSES)}.")
 @click.option("--action", type=Spelled(each.value for each in Action), help="Only jobs of this action.")
-@click.option("--tenant", metavar="NAME", help="Only jobs of this tenant.")
+@click.option("--tenant", metavar="NAME,…", help="Only jobs of these tenants.")
 @click.option("--schedule", metavar="NAME", help="Only jobs of this schedule.")
 @click.option("--by", metavar="WHO", help="Only jobs that this person or key submitted.")
 @click.option("--search", metavar="TEXT", help="Only where this is in the id, the name, the file or the reason.")
@@ -72,7 +73,7 @@ def list_(
     wanted = JobFilter(
         tuple(_standing(word) for word in words_of(status, _JOB_STATUSES)),
         None if action is None else Action(action),
-        tenant,
+        names_of(tenant),
         by,
         schedule,
         search,

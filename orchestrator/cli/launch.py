@@ -119,15 +119,25 @@ def with_app(settings: Settings, work: Work, *, kind: str) -> int:
 
 
 async def receive(
-    app: App, interrupt: Interrupt, settings: Settings, submission: Submission, *, calls_here: bool = False
+    app: App,
+    interrupt: Interrupt,
+    settings: Settings,
+    submission: Submission,
+    *,
+    calls_here: bool = False,
+    is_quiet: bool = False,
 ) -> Job:
-    """The stored job of one tenant; NotConfirmed where the person says no, IntakeFailed with every bad line."""
+    """The stored job of one tenant, announced unless quiet.
+
+    NotConfirmed where the person says no, IntakeFailed with every bad line.
+    """
     action = submission.job.action
     confirm = confirm_with(
         action,
         above=asks_above(action, settings.confirm_above),
         is_agreed=submission.yes,
         is_interrupted=lambda: interrupt.is_raised,
+        is_quiet=is_quiet,
     )
     request, options = submission.request(settings), submission.intake(settings)
     async with submission.stream(app, settings) as stream:

@@ -15,7 +15,7 @@ from orchestrator.cli.foreground import Ending, follow_started, report_path, wor
 from orchestrator.cli.invocation import Format
 from orchestrator.cli.launch import receive
 from orchestrator.cli.output import show_rows
-from orchestrator.cli.questions import is_wanted, say_preview
+from orchestrator.cli.questions import is_wanted, notes_of, say_preview
 from orchestrator.cli.submission import Submission
 from orchestrator.cli.tenant_choice import worst
 from orchestrator.domain.confirmation import asks_above
@@ -73,6 +73,10 @@ class Several:
     calls_here: bool
     waits: bool
 
+    @property
+    def _follows(self) -> bool:
+        return self.calls_here or self.waits
+
     async def launch(self, parts: Sequence[Submission]) -> int:
         """Submit the jobs, see them through where that was asked for, and show them all; the highest code.
 
@@ -80,13 +84,17 @@ class Several:
         tenant whose job cannot be stored or called keeps no other from its own.
         """
         previews = await _previews(self.app, self.settings, parts)
-        parts = _with_devices(parts, previews)
-        await _confirm(self.interrupt, self.settings, parts, sum(preview.good for preview in previews))
+        kept = _with_devices(parts, previews)
+        await _confirm(self.interrupt, self.settings, kept, sum(preview.good for preview in previews))
+        if not self._follows:
+            _say_notes(parts, previews)
+        parts = kept
         came: list[_Came] = []
         for part in parts:
             if self.interrupt.is_raised:
                 break
-            click.echo(f"\n{part.tenant}:", err=True)
+            if self._follows:
+                click.echo(f"\n{part.tenant}:", err=True)
             try:
                 came.append(await self._one(replace(part, yes=True)))
             except asyncio.CancelledError:
@@ -104,15 +112,19 @@ class Several:
     async def _one(self, part: Submission) -> _Came:
         tenant = str(part.tenant)
         try:
-            job = await receive(self.app, self.interrupt, self.settings, part, calls_here=self.calls_here)
+            quiet = not self._follows
+            job = await receive(
+                self.app, self.interrupt, self.settings, part, calls_here=self.calls_here, is_quiet=quiet
+            )
             code = await self._seen_through(job)
         except MusterError as problem:
-            click.echo(f"muster: {problem}", err=True)
+            if self._follows:
+                click.echo(f"muster: {problem}", err=True)
             return _Came(tenant, exits.code_of(problem), problem=problem)
         return _Came(tenant, code, await describe_job(self.app, job.id))
 
     async def _seen_through(self, job: Job) -> int:
-        if not (self.calls_here or self.waits):
+        if not self._follows:
             return exits.DONE
         report = report_path(job.id, None) if self.calls_here else None
         ending = Ending(self.output, report, is_part=True)
@@ -168,6 +180,16 @@ async def _confirm(interrupt: Interrupt, settings: Settings, parts: Sequence[Sub
         raise KeyboardInterrupt
     if not agreed:
         raise NotConfirmed("Nothing was submitted.")
+
+
+def _say_notes(parts: Sequence[Submission], previews: Sequence[Preview]) -> None:
+    """Each note once, with the tenants that it is about."""
+    about: dict[str, list[str]] = {}
+    for part, preview in zip(parts, previews, strict=True):
+        for note in notes_of(preview):
+            about.setdefault(note, []).append(str(part.tenant))
+    for note, tenants in about.items():
+        click.echo(f"{', '.join(tenants)}: {note}", err=True)
 
 
 def _show(came: Sequence[_Came], output: Format) -> None:

@@ -143,7 +143,7 @@ def chosen(rows: Sequence[Row], *, is_strict: bool = True) -> list[Row]:
     if not fields or not rows:
         return list(rows)
     for name in fields:
-        if name.partition(".")[0] not in rows[0]:
+        if not _has(rows[0], name):
             words = f"There is no field {name!r}; there are {', '.join(rows[0])}."
             if is_strict:
                 raise RequestRejected(words)
@@ -151,11 +151,20 @@ def chosen(rows: Sequence[Row], *, is_strict: bool = True) -> list[Row]:
     return [{name: _at(row, name) for name in fields} for row in rows]
 
 
+def _has(row: Row, path: str) -> bool:
+    *above, last = path.split(".")
+    inner = _at(row, ".".join(above)) if above and above[0] in row else row
+    return inner is None or (isinstance(inner, Mapping) and last in inner)
+
+
 def _at(row: Any, path: str) -> Any:
-    """The value at `counts.failed`; None where there is none."""
-    for name in path.split("."):
-        row = row.get(name) if isinstance(row, Mapping) else None
-    return row
+    """The value at `counts.failed`, of a row of plain values the one at `failed`; None where there is none."""
+    first, _, rest = path.partition(".")
+    if not isinstance(row, Mapping):
+        return None
+    if rest:
+        return _at(row.get(first), rest) if first in row else row.get(path.rpartition(".")[2])
+    return row.get(first)
 
 
 def as_nested(value: object, output: Format) -> str:

@@ -26,12 +26,13 @@ T = TypeVar("T")
 
 
 def confirm_with(
-    action: Action, *, above: int, is_agreed: bool, is_interrupted: Callable[[], bool]
+    action: Action, *, above: int, is_agreed: bool, is_interrupted: Callable[[], bool], is_quiet: bool = False
 ) -> Callable[[Preview], bool]:
-    """Returns the confirmation of a submission: it shows the devices, and asks above the threshold."""
+    """Returns the confirmation of a submission: it shows the devices, unless quiet, and asks above the threshold."""
 
     def confirm(preview: Preview) -> bool:
-        say_preview(action, preview)
+        if not is_quiet:
+            say_preview(action, preview)
         if is_agreed or preview.good <= above:
             return True
         return is_wanted(action, preview.good, above=above, is_interrupted=is_interrupted)
@@ -99,23 +100,26 @@ def say_preview(action: Action, preview: Preview) -> None:
     if preview.left_out:
         parts.append(f"{preview.left_out:,} of the report need no other try")
     click.echo(f"{action}: {', '.join(parts)}; {_origin(preview)}.", err=True)
-    if preview.ignored:
-        click.echo(f"Ignored: {'; '.join(preview.ignored)}.", err=True)
+    for note in [*notes_of(preview), forecast_line(preview.forecast)]:
+        if note is not None:
+            click.echo(note, err=True)
+
+
+def notes_of(preview: Preview) -> list[str]:
+    """Sentences about rows that are not called, or are called although something speaks against it."""
+    notes = [f"Ignored: {'; '.join(preview.ignored)}."] if preview.ignored else []
     # Left out already, they are among the rejected.
     if preview.ineligible and preview.rejected == preview.bad:
-        click.echo(
+        notes.append(
             f"{plural(preview.ineligible, 'row')} of them cannot take a ConfigMgr action by what the list says of "
-            "them; --only-eligible leaves those out.",
-            err=True,
+            "them; --only-eligible leaves those out."
         )
     if preview.unknown:
-        click.echo(
-            f"{plural(preview.unknown, 'id')} of them {'is' if preview.unknown == 1 else 'are'} not in the inventory; "
-            "they are called all the same.",
-            err=True,
+        are = "is" if preview.unknown == 1 else "are"
+        notes.append(
+            f"{plural(preview.unknown, 'id')} of them {are} not in the inventory; they are called all the same."
         )
-    if (line := forecast_line(preview.forecast)) is not None:
-        click.echo(line, err=True)
+    return notes
 
 
 def _origin(preview: Preview) -> str:

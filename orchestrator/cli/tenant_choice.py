@@ -38,10 +38,15 @@ def chosen_tenants(settings: Settings, named: str | None, *, is_all: bool) -> tu
     if is_all:
         chosen_tenant(settings, next(iter(settings.tenants), None))
         return tuple(settings.tenants)
-    names = tuple(dict.fromkeys(word.strip() for word in (named or "").split(",") if word.strip()))
+    names = names_of(named)
     if not names:
         return (chosen_tenant(settings, None),)
     return tuple(chosen_tenant(settings, name) for name in names)
+
+
+def names_of(text: str | None) -> tuple[str, ...]:
+    """The names between the commas, each once."""
+    return tuple(dict.fromkeys(word.strip() for word in (text or "").split(",") if word.strip()))
 
 
 def worst(codes: Iterable[int]) -> int:

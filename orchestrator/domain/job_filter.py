@@ -24,7 +24,7 @@ class JobFilter:
 
     statuses: tuple[Standing, ...] = ()
     action: Action | None = None
-    tenant: str | None = None
+    tenants: tuple[str, ...] = ()
     submitted_by: str | None = None
     schedule: str | None = None
     text: str | None = None

@@ -54,7 +54,7 @@ def asked_jobs(fields: Mapping[str, str], now: datetime, zone: ZoneInfo) -> Jobs
     wanted = JobFilter(
         statuses,
         action,
-        text["tenant"] or None,
+        (text["tenant"],) if text["tenant"] else (),
         text["who"] or None,
         text["schedule"] or None,
         text["search"] or None,

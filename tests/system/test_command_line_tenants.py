@@ -62,6 +62,27 @@ def test_a_key_finds_the_job_of_each_tenant_again(tenants: CommandLine) -> None:
     assert [job["id"] for job in first] == [job["id"] for job in second]
 
 
+def test_a_submission_for_several_is_one_line_and_one_table_and_its_jobs_are_listed_and_halted_together(
+    tenants: CommandLine,
+) -> None:
+    file = tenants.write("plain.csv", b"managedDeviceId\n" + device_ids(1)[0].encode() + b"\n")
+
+    submitted = tenants.run("submit", file, *ACTION, "--all-tenants")
+    some = tenants.run("job", "list", "--tenant", "north,west", "-o", "json", "--fields", "tenant")
+    halted = tenants.run("halt", "--tenant", "north,nrth,south", "--reason", "Wrong list", "-o", "json")
+
+    told = [line for line in submitted.err.splitlines() if line]
+    assert told == [
+        "refreshUserPolicy: 3 devices of 3 tenants.",
+        "Nobody is working: start `muster serve`.",
+    ]
+    assert [line.split()[0] for line in submitted.out.splitlines()] == ["tenant", *TENANTS]
+    assert sorted(job["tenant"] for job in some.json) == ["north", "west"]
+    assert halted.code == 2
+    assert "There is no tenant 'nrth'" in halted.err
+    assert sorted(stop["tenant"] for stop in halted.json) == ["north", "south"]
+
+
 def test_where_several_are_there_a_command_asks_for_a_name_and_the_check_takes_them_all(tenants: CommandLine) -> None:
     unclear = tenants.run("tenant", "check")
     every = tenants.run("tenant", "check", "--all", "-o", "json")

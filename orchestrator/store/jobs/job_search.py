@@ -36,8 +36,8 @@ def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
         found.append(or_(*map(_is_shown_as, wanted.statuses)))
     if wanted.action is not None:
         found.append(JobRow.action == wanted.action)
-    if wanted.tenant is not None:
-        found.append(JobRow.tenant == wanted.tenant)
+    if wanted.tenants:
+        found.append(JobRow.tenant.in_(wanted.tenants))
     if wanted.submitted_by is not None:
         found.append(JobRow.submitted_by == wanted.submitted_by)
     if wanted.schedule is not None:

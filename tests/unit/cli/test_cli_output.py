@@ -143,6 +143,19 @@ def test_fields_are_chosen_in_their_order(capfd: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.usefixtures("fields")
+def test_a_row_of_plain_values_has_the_field_under_its_last_word(capfd: pytest.CaptureFixture[str]) -> None:
+    show_rows([{"id": "a", "failed": 3}], Format.TSV)
+
+    assert capfd.readouterr().out == "counts.failed\tid\n3\ta\n"
+
+
+@pytest.mark.usefixtures("fields")
+def test_a_field_that_an_object_inside_does_not_have_is_refused() -> None:
+    with pytest.raises(RequestRejected, match=r"no field 'counts\.failed'"):
+        show_rows([{"id": "a", "counts": {"accepted": 1}}], Format.JSON)
+
+
+@pytest.mark.usefixtures("fields")
 def test_a_field_that_is_none_is_refused_and_only_noted_where_something_was_done(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
