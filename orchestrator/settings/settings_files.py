@@ -50,7 +50,9 @@ def add_tenant(
     is_new = not file.exists()
     if not is_new and name in load_settings(variables, file).tenants:
         raise RequestRejected(f"There is a tenant {name!r} already. Change it in {file}.")
-    secret_file = None if secret is None else file.parent / "secrets" / name
+    # Windows takes `aux`, `con.north` and the like for devices, and drops a dot at the end of a name.
+    secret_name = f"secrets/client-secret-{name}.txt"
+    secret_file = None if secret is None else file.parent / secret_name
     if secret_file is not None and secret_file.exists():
         raise RequestRejected(f"There is a file {secret_file} already. Remove it, or name another secret file.")
     if is_new:
@@ -58,7 +60,7 @@ def add_tenant(
     try:
         if secret_file is not None and secret is not None:
             write_private(secret_file, secret + "\n")
-            entries = {**entries, "client_secret_file": f"secrets/{name}"}
+            entries = {**entries, "client_secret_file": secret_name}
         _change(file, lambda document: _put_tenant(document, name, entries), variables)
     except BaseException:
         for made in (secret_file, file if is_new else None):

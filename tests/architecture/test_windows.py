@@ -15,12 +15,21 @@ POSIX_NAMES = {
     *("os." + name for name in ("fork", "forkpty", "geteuid", "getuid", "getgid", "getegid", "getpgid", "killpg")),
     *("os." + name for name in ("setsid", "chown", "fchown", "fchmod", "mkfifo", "uname", "wait3", "wait4", "nice")),
     *("os." + name for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_DIRECTORY", "O_CLOEXEC", "sysconf")),
+    *("os." + name for name in ("rename", "symlink", "link", "getppid", "sched_getaffinity", "statvfs")),
+    *("select." + name for name in ("poll", "epoll", "select")),
     *("signal." + name for name in ("SIGKILL", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGQUIT", "SIGPIPE")),
     *("signal." + name for name in ("alarm", "pause", "pthread_sigmask", "setitimer", "sigwait")),
     "socket.AF_UNIX",
     "time.tzset",
 }
-POSIX_METHODS = {"add_signal_handler", "start_unix_server", "open_unix_connection", "create_unix_server"}
+POSIX_METHODS = {
+    "create_subprocess_exec",
+    "symlink_to",
+    "add_signal_handler",
+    "start_unix_server",
+    "open_unix_connection",
+    "create_unix_server",
+}
 POSIX_PATHS = (
     "/tmp",  # noqa: S108 - it is what nobody may use
     "/dev/",
@@ -80,6 +89,13 @@ def test_no_module_assumes_what_windows_does_not_have() -> None:
 )
 def test_an_assumption_would_be_found(text: str, wanted: set[str]) -> None:
     assert set(assumptions(ast.parse(text))) == wanted
+
+
+def test_every_file_has_a_name_that_windows_takes() -> None:
+    reserved = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+    names = {part for file in tracked_files("*") for part in file.relative_to(ROOT).parts}
+
+    assert [name for name in names if reserved.fullmatch(name) or re.search(r'[<>:"|?*\\]|[. ]$', name)] == []
 
 
 def test_powershell_stands_beside_every_shell_example_that_is_not_for_linux_alone() -> None:

@@ -69,6 +69,14 @@ def test_a_tenant_is_added_and_everything_else_stays(tmp_path: Path) -> None:
         assert stat.S_IMODE(kept_in.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("name", ["con", "aux.north", "contoso."])
+def test_the_file_of_a_secret_has_a_name_that_windows_takes(tmp_path: Path, name: str) -> None:
+    kept_in = add_tenant(tmp_path / "muster.toml", name, {"tenant_id": "a.example"}, secret="s", variables=SMTP)
+
+    assert kept_in is not None
+    assert kept_in.name == f"client-secret-{name}.txt"
+
+
 def test_what_would_be_no_valid_settings_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "muster.toml"
     file.write_text(KEPT, encoding="utf-8")
