@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,9 +10,8 @@ from orchestrator.cli.invocation import Format, Invocation, actor, output_option
 from orchestrator.cli.submission import (
     chosen_tenant,
     file_name_of,
-    intake_options,
+    list_options,
     match_options,
-    matched_by,
     opened_list,
 )
 from orchestrator.domain.device import Via
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 @click.command("import")
 @click.argument("name", metavar="NAME")
 @click.argument("file", metavar="FILE", type=click.Path())
-@intake_options
+@list_options
 @click.option("--tenant", metavar="NAME", help="Against whose inventory names are matched; the usual tenant's else.")
 @match_options
 @reason_option
@@ -32,44 +31,27 @@ if TYPE_CHECKING:
 @pass_invocation
 def import_(
     invocation: Invocation,
+    /,
     name: str,
     file: str,
     *,
     via: str,
-    column: str | None,
-    skip_invalid: bool,
-    only_eligible: bool,
-    take_all: bool,
     tenant: str | None,
-    match: str,
-    prefer: str | None,
-    stale_ok: bool,
     reason: str | None,
+    **written: Any,
 ) -> None:
     """Keep a checked device list under NAME; imported again, it gets a new version.
 
     Names and serial numbers are matched against the inventory now, and the list keeps the devices that they were.
     """
     from orchestrator.cli.output import show_facts
-    from orchestrator.intake.device_list import IntakeOptions
+    from orchestrator.settings.tenant_rows import intake_options
     from orchestrator.usecases.lists.import_list import import_list
     from orchestrator.views.lists import imported_object, list_object
 
     settings = invocation.settings()
-    options = IntakeOptions(
-        column=column,
-        skip_invalid=skip_invalid,
-        only_eligible=only_eligible,
-        take_all=take_all,
-        max_rows=settings.max_rows,
-        max_bytes=settings.max_bytes,
-        max_columns=settings.max_columns,
-        match=matched_by(match),
-        prefer_newest=prefer is not None,
-        stale_ok=stale_ok,
-        # The process of a command serves one person, so it may name every bad line.
-        most_problems=settings.max_rows,
-    )
+    # The process of a command serves one person, so it may name every bad line.
+    options = intake_options(settings, written, most_problems=settings.max_rows)
     # A list of ids needs no tenant, and an installation that only keeps lists may have none, or none by default.
     whose = chosen_tenant(settings, tenant) if tenant or settings.usual_tenant in settings.tenants else None
     with opened_list(file) as stream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -76,20 +76,11 @@ class Submission:
 
     def intake(self, settings: Settings) -> IntakeOptions:
         """How the list is read."""
-        from orchestrator.intake.device_list import IntakeOptions
-        from orchestrator.settings.tenant_rows import tenant_rows
+        from orchestrator.settings.tenant_rows import intake_options, tenant_rows
 
-        return IntakeOptions(
-            column=self.column,
-            skip_invalid=self.skip_invalid,
-            only_eligible=self.only_eligible,
-            take_all=self.take_all,
-            max_rows=settings.max_rows,
-            max_bytes=settings.max_bytes,
-            max_columns=settings.max_columns,
-            match=matched_by(self.match),
-            prefer_newest=self.prefer is not None,
-            stale_ok=self.stale_ok,
+        return intake_options(
+            settings,
+            {each.name: getattr(self, each.name) for each in fields(self)},
             is_selection=self.file is None,
             tenants=tenant_rows(settings, self.tenant or "", beside=self.beside, has_bad_rows=self.has_bad_rows),
             # The process of a command serves one person, so it may name every bad line.
@@ -129,11 +120,6 @@ class Submission:
         tenant = chosen_tenant(settings, self.tenant)
         async with selected(app, tenant, self.selection(), say=say_left_out, beside=self.beside) as stream:
             yield stream
-
-
-def matched_by(match: str) -> Identifier | None:
-    """Parses `--match`; None where the header of the list decides."""
-    return None if match == "auto" else Identifier(match)
 
 
 def say_left_out(sentence: str) -> None:
@@ -231,7 +217,7 @@ submission_options = with_options(
 )
 """The file and every option that `run` and `submit` share."""
 
-intake_options = with_options(*click_options(each for each in _ASKED if each.name == "via"), *INTAKE_OPTIONS)
+list_options = with_options(*click_options(each for each in _ASKED if each.name == "via"), *INTAKE_OPTIONS)
 """How a list is read, and how Graph will address its devices."""
 
 match_options = with_options(*MATCH_OPTIONS)

@@ -78,16 +78,20 @@ def written_selection(written: Mapping[str, Any]) -> Selection:
 
     RequestRejected for a condition that cannot be read.
     """
-    match = written.get("match")
     return Selection(
         tuple(written.get("device") or ()),
         tuple(map(parse_condition, written.get("where") or ())),
         written.get("list_name"),
         written.get("group"),
-        match=None if match in {None, "auto"} else Identifier(match),
+        match=match_of(written.get("match")),
         prefer_newest=written.get("prefer") is not None,
         is_stale_ok=bool(written.get("stale_ok")),
     )
+
+
+def match_of(written: str | None) -> Identifier | None:
+    """The kind of names that is written in `match`; None where the header of the list decides."""
+    return None if written in {None, "auto"} else Identifier(written)
 
 
 def own_list(schedule: str) -> str:

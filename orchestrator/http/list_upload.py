@@ -5,37 +5,27 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 from fastapi import Request
 from pydantic import Field
 
 from orchestrator.domain.device import Via
-from orchestrator.domain.inventory import Identifier, Matching
-from orchestrator.http.json_model import JsonModel, Text
-from orchestrator.http.uploads import file_and_texts, form_schema, read_fields
+from orchestrator.http.json_model import Text
+from orchestrator.http.uploads import IntakeForm, file_and_texts, form_schema, read_fields
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.settings import Settings
+from orchestrator.settings.tenant_rows import intake_options
 
 
-class ListForm(JsonModel):
+class ListForm(IntakeForm):
     """The fields beside the file."""
 
     name: Text = Field(min_length=1)
     via: Via = Via.MANAGED_DEVICES
     reason: Text | None = Field(default=None, description="Why; the audit log keeps it.")
-    column: Text | None = Field(default=None, description="Which column holds the id.")
     skip_invalid: bool = Field(default=False, description="Keep the good rows although others are bad.")
-    only_eligible: bool = Field(default=False, description="Leave out rows that cannot take a ConfigMgr action.")
-    all: bool = Field(default=False, description="Of a report of ours, take every row.")
     tenant: Text | None = Field(default=None, description="Against whose inventory names are matched.")
-    match: Matching = Field(
-        default="auto", description="What the rows hold: ids, or names to be matched against the inventory."
-    )
-    prefer: Literal["newest"] | None = Field(
-        default=None, description="Of several devices of one name, the last in contact."
-    )
-    stale_ok: bool = Field(default=False, description="Match against the inventory however old it is.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +49,7 @@ async def list_received(
     """The list of a request; RequestValidationError for what does not fit."""
     async with file_and_texts(request) as (stream, file_name, texts):
         form = read_fields(ListForm, {name: text for name, text in texts.items() if name not in besides})
-        options = IntakeOptions(
-            column=form.column,
-            skip_invalid=form.skip_invalid,
-            only_eligible=form.only_eligible,
-            take_all=form.all,
-            max_rows=settings.max_rows,
-            max_bytes=settings.max_bytes,
-            max_columns=settings.max_columns,
-            match=None if form.match == "auto" else Identifier(form.match),
-            prefer_newest=form.prefer is not None,
-            stale_ok=form.stale_ok,
-        )
+        options = intake_options(settings, form.written)
         # A list of ids needs no tenant, and an installation that only keeps lists may have none.
         tenant = form.tenant or (settings.usual_tenant if settings.tenants else None)
         others = {name: texts[name] for name in besides if name in texts}

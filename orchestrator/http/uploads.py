@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from orchestrator.domain.access import Actor
 from orchestrator.domain.action import parse_action
 from orchestrator.domain.device import Via
-from orchestrator.domain.inventory import Identifier, Matching
+from orchestrator.domain.inventory import Matching
 from orchestrator.domain.job import Priority
 from orchestrator.domain.job_spec import JobSpec
 from orchestrator.domain.options import assembled, declared, values_of
@@ -24,7 +24,7 @@ from orchestrator.http.json_model import JsonModel, Text
 from orchestrator.http.option_fields import with_options
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.settings import Settings
-from orchestrator.settings.tenant_rows import tenant_rows
+from orchestrator.settings.tenant_rows import intake_options, tenant_rows
 from orchestrator.usecases.jobs.submit_job import JobRequest
 
 F = TypeVar("F", bound=JsonModel)
@@ -50,11 +50,8 @@ LIMITS: _Limits = {"max_files": 1, "max_fields": _MOST_FIELDS, "max_part_size": 
 """Bounds of a form that is read to disk."""
 
 
-@with_options(declared(JobSpec), Text)
-class SubmissionForm(JsonModel):
-    """The fields beside the file; those that are not given have the defaults of `muster submit`."""
-
-    model_config = ConfigDict(**{**JsonModel.model_config, "str_strip_whitespace": True})
+class IntakeForm(JsonModel):
+    """The fields beside a file that say how it is read."""
 
     column: Text | None = Field(default=None, description="Which column holds the id.")
     skip_invalid: bool = Field(default=False, description="Call the good rows although others are bad.")
@@ -67,6 +64,18 @@ class SubmissionForm(JsonModel):
         default=None, description="Of several devices of one name, the last in contact."
     )
     stale_ok: bool = Field(default=False, description="Match against the inventory however old it is.")
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """The fields by the names that the command line has for them."""
+        return {**self.model_dump(), "take_all": self.all}
+
+
+@with_options(declared(JobSpec), Text)
+class SubmissionForm(IntakeForm):
+    """The fields beside the file; those that are not given have the defaults of `muster submit`."""
+
+    model_config = ConfigDict(**{**JsonModel.model_config, "str_strip_whitespace": True})
 
     @property
     def job(self) -> JobSpec:
@@ -93,20 +102,8 @@ class Upload:
 
     def options(self, settings: Settings) -> IntakeOptions:
         """How the list is read."""
-        form = self.form
-        return IntakeOptions(
-            column=form.column,
-            skip_invalid=form.skip_invalid,
-            only_eligible=form.only_eligible,
-            take_all=form.all,
-            max_rows=settings.max_rows,
-            max_bytes=settings.max_bytes,
-            max_columns=settings.max_columns,
-            match=None if form.match == "auto" else Identifier(form.match),
-            prefer_newest=form.prefer is not None,
-            stale_ok=form.stale_ok,
-            tenants=tenant_rows(settings, form.job.tenant or settings.usual_tenant),
-        )
+        tenants = tenant_rows(settings, self.form.job.tenant or settings.usual_tenant)
+        return intake_options(settings, self.form.written, tenants=tenants)
 
 
 @asynccontextmanager

@@ -1,9 +1,12 @@
-"""Whose rows of a device list a job takes, by the tenants in the settings."""
+"""How a device list is read: what somebody wrote, with the limits and the tenants of the settings."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
+from orchestrator.domain.selection import match_of
+from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.intake.tenant_column import TenantRows
 from orchestrator.settings.tree import Settings
 
@@ -19,4 +22,17 @@ def tenant_rows(
         frozenset(beside) - {tenant},
         usual if usual in settings.tenants else None,
         has_bad_rows,
+    )
+
+
+def intake_options(settings: Settings, written: Mapping[str, Any], **others: Any) -> IntakeOptions:
+    """The options in `written` by their names on the command line, within the limits; `others` are no options."""
+    return IntakeOptions(
+        **{name: written[name] for name in ("column", "skip_invalid", "only_eligible", "take_all", "stale_ok")},
+        max_rows=settings.max_rows,
+        max_bytes=settings.max_bytes,
+        max_columns=settings.max_columns,
+        match=match_of(written["match"]),
+        prefer_newest=written["prefer"] is not None,
+        **others,
     )
