@@ -90,15 +90,8 @@ def _say_attention(items: tuple[AttentionItem, ...]) -> None:
 
 
 def _say_running(jobs: tuple[JobView, ...]) -> None:
-    from orchestrator.cli.output import show_rows
-    from orchestrator.cli.terminal import Styled, say
     from orchestrator.domain.spans import span
 
-    say("")
-    if not jobs:
-        say("No job is running.")
-        return
-    say(Styled("Running", bold=True))
     rows = [
         {
             "id": view.job.id,
@@ -113,19 +106,12 @@ def _say_running(jobs: tuple[JobView, ...]) -> None:
         for view in jobs
     ]
     rank = ("id", "status", "waiting for", "done", "left", "action", "schedule", "tenant")
-    show_rows(rows, Format.TABLE, rank=rank, folds={"waiting for"})
+    _say_table("Running", rows, rank, folds="waiting for", none="No job is running.")
 
 
 def _say_next(schedules: tuple[ScheduleView, ...]) -> None:
-    from orchestrator.cli.output import show_rows
-    from orchestrator.cli.terminal import Styled, say
     from orchestrator.domain.figures import local
 
-    say("")
-    if not schedules:
-        say("No schedule is due.")
-        return
-    say(Styled("Next", bold=True))
     rows = [
         {
             "schedule": view.schedule.name,
@@ -137,4 +123,17 @@ def _say_next(schedules: tuple[ScheduleView, ...]) -> None:
         }
         for view in schedules
     ]
-    show_rows(rows, Format.TABLE, rank=("schedule", "at", "marks", "action", "list", "tenant"), folds={"marks"})
+    rank = ("schedule", "at", "marks", "action", "list", "tenant")
+    _say_table("Next", rows, rank, folds="marks", none="No schedule is due.")
+
+
+def _say_table(title: str, rows: list[dict[str, str]], rank: tuple[str, ...], *, folds: str, none: str) -> None:
+    from orchestrator.cli.output import show_rows
+    from orchestrator.cli.terminal import Styled, say
+
+    say("")
+    if not rows:
+        say(none)
+        return
+    say(Styled(title, bold=True))
+    show_rows(rows, Format.TABLE, rank=rank, folds={folds})
