@@ -14,9 +14,8 @@ from pydantic import Field
 from starlette.datastructures import UploadFile
 
 from orchestrator.domain.access import Actor, Scope
-from orchestrator.domain.conditions import parse_condition
 from orchestrator.domain.errors import RequestRejected
-from orchestrator.domain.selection import Selection
+from orchestrator.domain.selection import written_selection
 from orchestrator.http.json_model import Text
 from orchestrator.http.uploads import (
     FIELDS_ROOM,
@@ -98,9 +97,7 @@ async def opened_source(
     tenant = parts.app.tenant(job.tenant)
     by.grant.refuse_change(Scope(actions=frozenset({job.action}), tenants=frozenset({tenant.name})))
     notes: list[str] = []
-    selection = replace(
-        _selection(form), match=options.match, prefer_newest=options.prefer_newest, is_stale_ok=options.stale_ok
-    )
+    selection = written_selection(form.model_dump())
     async with selected(parts.app, tenant.name, selection, say=notes.append) as stream:
         options = replace(options, is_selection=True)
         yield JobSource(stream, selection.label[:_LONGEST_LABEL], job, options, notes)
@@ -146,10 +143,6 @@ def _with_repeated(texts: list[tuple[str, str]], repeated: Collection[str]) -> d
         if several := tuple(text for key, text in texts if key == name and (text.strip() or name not in _REPEATED)):
             fields[name] = several
     return fields
-
-
-def _selection(form: JobForm) -> Selection:
-    return Selection(form.device, tuple(map(parse_condition, form.where)), form.list_name, form.group)
 
 
 def _sources(form: JobForm) -> int:
