@@ -63,9 +63,8 @@ class Named(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class InventoryDevice:
-    """One device as Intune knows it; a field is None where the source does not tell it."""
+class InventoryDevice(NamedTuple):
+    """One device as Intune knows it; a field is None where the source does not tell it. A tuple: there are so many."""
 
     id: str
     name: str | None = None
@@ -86,11 +85,9 @@ class InventoryDevice:
 
     def filled_from(self, other: InventoryDevice) -> InventoryDevice:
         """A device whose empty fields are taken from another source's record of the same device."""
-        return InventoryDevice(
-            **{name: getattr(self, name) or getattr(other, name) for name in _FIELDS},
-            # The eligible record wins: a device without an MDM agent in one report may be tenant-attached in another.
-            objection=self.objection and other.objection,
-        )
+        filled = InventoryDevice._make(mine or theirs for mine, theirs in zip(self, other, strict=True))
+        # The eligible record wins: a device without an MDM agent in one report may be tenant-attached in another.
+        return filled._replace(objection=self.objection and other.objection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +100,7 @@ class InventorySummary:
     by_os: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
+class Matched(NamedTuple):
     """The one device that an identifier stands for; `is_newest` where the last contact decided between several."""
 
     device: InventoryDevice
@@ -309,10 +305,6 @@ _LABELS = {
     Identifier.ENTRA: "Entra device id",
     Identifier.CONFIGMGR: "ConfigMgr id",
 }
-_FIELDS = (
-    *("id", "name", "serial_number", "entra_device_id", "configmgr_id", "user_id", "user_principal_name", "os"),
-    *("management_agent", "last_contact_at"),
-)
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00a0"
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _NIL = "00000000-0000-0000-0000-000000000000"

@@ -75,11 +75,11 @@ def parse_time(text: str) -> datetime | None:
     The admin center and the export API write ISO dates; PowerShell's `Export-Csv` writes the culture of its machine.
     """
     text = text.strip()
-    if not text or text.startswith("0001-01-01"):
+    if text.startswith("0001-01-01"):
         return None
     if _ISO.fullmatch(text):
         with suppress(ValueError):
-            return datetime.fromisoformat(text[:19]).replace(tzinfo=UTC)
+            return datetime.fromisoformat(f"{text[:19]}+00:00")
     found = _TIME.fullmatch(text)
     if found is None:
         return None
@@ -132,8 +132,8 @@ class _Columns:
         if isinstance(given, BadId):
             return f"the managed device id {given.reason}"
         # Reports have up to three columns about the agent, a number, a label and a list; the number is exact.
-        os = self._text(cells, "os")
-        agent, objection = _kind_of(os, *self._texts(cells, "management_agent"))
+        os, agents = self._text(cells, "os"), self.places.get("management_agent", ())
+        agent, objection = _kind_of(os, *[cells[place] for place in agents if place < len(cells)])
         return InventoryDevice(
             id=given,
             name=self._text(cells, "name"),
@@ -148,9 +148,6 @@ class _Columns:
             objection=objection,
         )
 
-    def _texts(self, cells: Sequence[str], field: str) -> list[str]:
-        return [cells[place] for place in self.places.get(field, ()) if place < len(cells) and bare(cells[place])]
-
     def _text(self, cells: Sequence[str], field: str) -> str | None:
         for place in self.places.get(field, ()):
             if place < len(cells) and (text := bare(cells[place])):
@@ -158,13 +155,16 @@ class _Columns:
         return None
 
     def _guid(self, cells: Sequence[str], field: str, by: Identifier) -> str | None:
-        return next((key for text in self._texts(cells, field) if (key := compare_key(by, text))), None)
+        for place in self.places.get(field, ()):
+            if place < len(cells) and (key := compare_key(by, cells[place])):
+                return key
+        return None
 
 
 @lru_cache(maxsize=1_000)
 def _kind_of(os: str | None, *agents: str) -> tuple[str | None, str | None]:
     """The management agent of a device and what keeps it from taking an action; a fleet has a few kinds."""
-    names = [name_of_agent(text) for text in agents]
+    names = [name_of_agent(text) for text in agents if bare(text)]
     return next((name for name in names if name), None), objection_to(os, names)
 
 

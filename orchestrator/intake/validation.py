@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 
 from orchestrator.domain.device import BadId, Device, Via, parse_id
 from orchestrator.domain.errors import MOST_PROBLEMS, IntakeFailed, LineProblem
-from orchestrator.domain.inventory import LEFT_OUT, Ambiguous, InventoryDevice, Match, Matched, Named, NotEligible
+from orchestrator.domain.inventory import (
+    LEFT_OUT,
+    Ambiguous,
+    Identifier,
+    InventoryDevice,
+    Match,
+    Matched,
+    Named,
+    NotEligible,
+)
 from orchestrator.domain.target import RowVerdict
 from orchestrator.intake.columns import IdColumns, names_an_id
 from orchestrator.intake.csv_file import CsvRow
@@ -66,9 +75,15 @@ class Validation:
     matched: Counter[str] = field(default_factory=Counter)
     _first_lines: dict[bytes | str, int] = field(default_factory=dict)
     _ids: tuple[tuple[str, int, str], ...] = field(init=False)
+    _named: tuple[tuple[Identifier, int], ...] = field(init=False)
+    _noise_begins: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._ids = self.layout.ids()
+        layout = self.layout
+        self._ids = layout.ids()
+        self._named = tuple((column.by, column.place - layout.own) for column in layout.named)
+        lines = (layout.header, *self.titles)
+        self._noise_begins = frozenset(line[0].casefold() if line else "" for line in lines)
 
     def judge(self, row: CsvRow) -> InputRow | None:
         """The row with its device, or with its verdict and the reason; None where it is noise, which is counted."""
@@ -87,7 +102,8 @@ class Validation:
             self.ignored.add(Noise.SURPLUS, row.line)
         if row.has_marks or any(place < len(row.cells) and has_marks(row.cells[place]) for _, place, _ in self._ids):
             self.ignored.add(Noise.MARKS, row.line)
-        if (first := self._first_lines.get(_compact(device))) is not None:
+        compact = _compact(device)
+        if (first := self._first_lines.get(compact)) is not None:
             return self._duplicate(row.line, cells, device, first)
         objection = layout.eligibility.objection(row.cells)
         self.ineligible += objection is not None
@@ -98,35 +114,38 @@ class Validation:
         if layout.is_selection:
             self.matched[row.cells[2]] += 1
             good = good._replace(matched_by=row.cells[2], name=row.cells[1] or None)
-        return self._good(good)
+        return self._good(good, compact)
 
     def named(self, row: InputRow) -> tuple[Named, ...]:
         """Returns the identifiers in a row that `judge` left open, the most exact kind first."""
-        own, cells = self.layout.own, row.cells
+        cells = row.cells
         found = []
-        for column in self.layout.named:
-            place = column.place - own
+        for by, place in self._named:
             if place < len(cells) and bare(cells[place]):
-                found.append(Named(column.by, cells[place]))
+                found.append(Named(by, cells[place]))
         return tuple(found)
 
     def settle(self, row: InputRow, match: Match, reason: str) -> InputRow:
         """A row that `judge` left open, with the device that it was matched to, or rejected for this reason."""
+        if isinstance(match, Matched):
+            return self._settle_matched(row, match)
         if isinstance(match, Ambiguous) and (chosen := match.chosen(self.choices.get(row.line))) is not None:
             self.mended.append(LineProblem(row.line, reason, row.cells, match.candidates))
-            match = chosen
-        if isinstance(match, Matched):
-            device = Device((match.device.id,))
-            if (first := self._first_lines.get(_compact(device))) is not None:
-                return self._duplicate(row.line, row.cells, device, first)
-            self.matched[match.matched_by] += 1
-            return self._good(row._replace(device=device, matched_by=match.matched_by, name=match.device.name))
+            return self._settle_matched(row, chosen)
         if isinstance(match, NotEligible) and self.only_eligible:
             self.rejected += 1
             self.ineligible += 1
             return InputRow(row.line, row.cells, RowVerdict.REJECTED, reason)
         candidates = match.candidates if isinstance(match, Ambiguous | NotEligible) else ()
         return self._reject_bad(row.line, row.cells, reason, candidates)
+
+    def _settle_matched(self, row: InputRow, match: Matched) -> InputRow:
+        device, matched_by = Device((match.device.id,)), match.matched_by
+        compact = _compact(device)
+        if (first := self._first_lines.get(compact)) is not None:
+            return self._duplicate(row.line, row.cells, device, first)
+        self.matched[matched_by] += 1
+        return self._good(InputRow(row.line, row.cells, None, None, device, matched_by, match.device.name), compact)
 
     def _to_match(self, row: CsvRow, cells: tuple[str, ...]) -> InputRow | None:
         if self._noise(row.cells) is not None:
@@ -139,10 +158,9 @@ class Validation:
             return self._reject_bad(row.line, cells, f"names no device: {columns} is empty")
         return open_row
 
-    def _good(self, row: InputRow) -> InputRow:
+    def _good(self, row: InputRow, compact: bytes | str) -> InputRow:
         # A rejected row is never called, so it is not what a later row could be a duplicate of.
-        assert row.device is not None  # noqa: S101 - both callers have just set it
-        self._first_lines[_compact(row.device)] = row.line
+        self._first_lines[compact] = row.line
         self.good += 1
         return row
 
@@ -165,6 +183,10 @@ class Validation:
 
     def _noise(self, cells: Sequence[str]) -> Noise | None:
         """The kind of noise that a row without a device is: joined exports repeat all that stands above their rows."""
+        # A million rows are asked: only one that begins as such a line does is looked at cell by cell.
+        first = bare(cells[0] if cells else "").casefold()
+        if first not in self._noise_begins:
+            return program_line(cells) if first.startswith(("#type", "sep=")) else None
         spelled, header = trimmed(cells), self.layout.header
         if header and [cell.casefold() for cell in spelled] == [name.casefold() for name in header]:
             return Noise.HEADER

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from orchestrator.app import App
@@ -23,6 +24,7 @@ from orchestrator.domain.inventory import (
     is_placeholder,
 )
 from orchestrator.domain.spans import span
+from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.inventory import Inventory
 
 
@@ -39,21 +41,21 @@ class Matcher:
         The first cell that can identify a device decides: a row is never matched by its name because its Entra id is
         unknown, since the name may have gone to another device.
         """
-        chosen = [_deciding(row) for row in rows]
-        keys: defaultdict[Identifier, set[str]] = defaultdict(set)
-        for by, key in chosen:
-            if key is not None:
-                keys[by].add(key)
-        found: dict[Identifier, dict[str, list[InventoryDevice]]] = {}
+        # In threads: ten thousand rows would keep the calls of a job in this process waiting for a tenth of a second.
+        chosen, wanted = await asyncio.to_thread(_deciding_keys, rows)
+        found: dict[Identifier, dict[str, Match]] = {}
         async with self._app.store.reading() as tx:
-            for by, wanted in keys.items():
-                found[by] = await tx.inventories.matching(self._inventory.number, by, sorted(wanted))
-        return [
-            Unknown(by, is_placeholder=_holds_placeholder(row))
-            if key is None
-            else self._choose(by, found[by].get(key, []))
-            for row, (by, key) in zip(rows, chosen, strict=True)
-        ]
+            for by, keys in wanted.items():
+                found[by] = await self._found(tx, by, keys)
+        return await asyncio.to_thread(_matches, rows, chosen, found)
+
+    async def _found(self, tx: Transaction, by: Identifier, keys: list[str]) -> dict[str, Match]:
+        """The match of each key that the inventory has."""
+        single, others = await tx.inventories.matching_in_brief(self._inventory.number, by, keys)
+        found: dict[str, Match] = {key: Matched(device, by) for key, device in single.items()}
+        for key, devices in (await tx.inventories.matching(self._inventory.number, by, others)).items():
+            found[key] = self._choose(by, devices)
+        return found
 
     def _choose(self, by: Identifier, candidates: list[InventoryDevice]) -> Match:
         # An id names its device whatever manages it, as in a list of ids that needs no inventory.
@@ -102,6 +104,29 @@ async def open_matcher(
     if age > max_age and not is_stale_ok:
         raise InventoryTooOld(tenant_name, age, max_age)
     return Matcher(app, inventory, prefer_newest=prefer_newest)
+
+
+def _deciding_keys(
+    rows: Iterable[Sequence[Named]],
+) -> tuple[list[tuple[Identifier, str | None]], dict[Identifier, list[str]]]:
+    """What decides each row, and the sorted keys of each kind: each page of an index is then visited once."""
+    chosen = [_deciding(row) for row in rows]
+    keys: defaultdict[Identifier, set[str]] = defaultdict(set)
+    for by, key in chosen:
+        if key is not None:
+            keys[by].add(key)
+    return chosen, {by: sorted(wanted) for by, wanted in keys.items()}
+
+
+def _matches(
+    rows: Sequence[Sequence[Named]],
+    chosen: Sequence[tuple[Identifier, str | None]],
+    found: Mapping[Identifier, Mapping[str, Match]],
+) -> list[Match]:
+    return [
+        Unknown(by, is_placeholder=_holds_placeholder(row)) if key is None else found[by].get(key) or Unknown(by)
+        for row, (by, key) in zip(rows, chosen, strict=True)
+    ]
 
 
 def _deciding(row: Sequence[Named]) -> tuple[Identifier, str | None]:

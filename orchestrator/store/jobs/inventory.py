@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, String, Text, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    String,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -79,7 +95,8 @@ class Inventories:
 
     async def add(self, number: InventoryNumber, devices: Sequence[InventoryDevice], *, now: datetime) -> None:
         """Add devices whose ids the inventory does not hold yet; the inventory counts as being written at `now`."""
-        await new_rows.add(self._connection, InventoryDeviceRow, _COLUMNS, [_values(number, each) for each in devices])
+        rows = await asyncio.to_thread(_rows, number, devices)
+        await new_rows.add(self._connection, InventoryDeviceRow, _COLUMNS, rows)
         await self._connection.execute(update(InventoryRow).where(InventoryRow.number == number).values(touched_at=now))
 
     async def merge(self, number: InventoryNumber, devices: Sequence[InventoryDevice], *, now: datetime) -> None:
@@ -211,14 +228,25 @@ class Inventories:
             # An outer join, because SQLite would scan the inventory and parse the keys anew for each device otherwise.
             .outerjoin(InventoryDeviceRow, and_(InventoryDeviceRow.inventory == number, column == given.c.key))
         )
-        found: defaultdict[str, list[InventoryDevice]] = defaultdict(list)
+        found: dict[str, list[InventoryDevice]] = {}
         for key, *values in (await self._connection.execute(query, json_rows.texts_payload(keys))).all():
             if values[0] is not None:
-                found[key].append(InventoryDevice(*values))
+                found.setdefault(key, []).append(InventoryDevice(*values))
         for devices in found.values():
             if len(devices) > 1:
                 devices.sort(key=attrgetter("id"))
-        return dict(found)
+        return found
+
+    async def matching_in_brief(
+        self, number: InventoryNumber, by: Identifier, keys: Collection[str]
+    ) -> tuple[dict[str, InventoryDevice], set[str]]:
+        """By key, the one device that has it and can take an action, as id and name; and the keys of any others.
+
+        They come as one JSON text: SQLite's driver gives up Python's lock for each row that it fetches.
+        """
+        query = _brief_query(self._connection.dialect.name, by)
+        answer = await self._connection.execute(query, {**json_rows.texts_payload(keys), "inventory": number})
+        return await asyncio.to_thread(_in_brief, answer.scalar_one())
 
     async def of_users(self, number: InventoryNumber, users: Collection[str]) -> list[InventoryDevice]:
         """The devices of these users, by the users' object ids, in the order of the devices' ids."""
@@ -333,27 +361,45 @@ def _inventory(row: AnyRow, summary: InventorySummary) -> Inventory:
     )
 
 
+@cache
+def _brief_query(dialect: str, by: Identifier) -> Select[Any]:
+    is_postgresql = dialect == "postgresql"
+    as_array = func.json_build_array if is_postgresql else func.json_array
+    as_one = func.json_agg if is_postgresql else func.json_group_array
+    given = json_rows.texts_of(dialect, "key")
+    is_of_key = _KEY_COLUMNS[by] == given.c.key
+    # An outer join for the reason in `matching`.
+    is_found = and_(InventoryDeviceRow.inventory == bindparam("inventory"), is_of_key)
+    facts = as_array(given.c.key, InventoryDeviceRow.id, InventoryDeviceRow.name, InventoryDeviceRow.objection)
+    return select(cast(as_one(facts), Text)).select_from(given).outerjoin(InventoryDeviceRow, is_found)
+
+
+def _in_brief(answer: str) -> tuple[dict[str, InventoryDevice], set[str]]:
+    found: dict[str, InventoryDevice] = {}
+    others: set[str] = set()
+    for key, device, name, objection in json.loads(answer):
+        if device is None:
+            continue
+        if objection is not None or key in found:
+            others.add(key)
+        else:
+            found[key] = InventoryDevice(device, name)
+    for key in others:
+        found.pop(key, None)
+    return found, others
+
+
 def _given(connection: AsyncConnection, name: str) -> Any:
     return json_rows.texts_of(connection.dialect.name, name)
 
 
-def _values(number: InventoryNumber, device: InventoryDevice) -> tuple[Any, ...]:
-    return (
-        number,
-        device.id,
-        device.name,
-        compare_key(Identifier.NAME, device.name or ""),
-        device.serial_number,
-        compare_key(Identifier.SERIAL, device.serial_number or ""),
-        device.entra_device_id,
-        device.configmgr_id,
-        device.user_id,
-        device.user_principal_name,
-        device.os,
-        device.management_agent,
-        device.last_contact_at,
-        device.objection,
-    )
+def _rows(number: InventoryNumber, devices: Iterable[InventoryDevice]) -> list[tuple[Any, ...]]:
+    """The devices in the order of `_COLUMNS`."""
+    by_name, by_serial = Identifier.NAME, Identifier.SERIAL
+    return [
+        (number, key, name, compare_key(by_name, name or ""), serial, compare_key(by_serial, serial or ""), *others)
+        for key, name, serial, *others in devices
+    ]
 
 
 _KEY_COLUMNS: dict[Identifier, InstrumentedAttribute[Any]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
@@ -16,7 +16,6 @@ from orchestrator.domain.ids import InventoryNumber
 from orchestrator.domain.inventory import Identifier, Match, Matched, Named
 from orchestrator.domain.tenant import Tenant
 from orchestrator.intake.device_list import DeviceList, IntakeOptions, Page, open_device_list
-from orchestrator.intake.input_row import InputRow
 from orchestrator.inventory.match_devices import Matcher, open_matcher
 
 
@@ -91,25 +90,22 @@ class _Rows:
         """The page with every row matched or rejected."""
         if self._matcher is None:
             return page
-        waiting = [(place, named) for place, row in enumerate(page.rows) if (named := self._devices.named(row))]
+        waiting = await asyncio.to_thread(self._open_rows, page)
         if self._devices.doubt is not None:
             waiting = await self._as_known_ids([place for place, _ in waiting], [named for _, named in waiting])
         matches = await self._matcher.match([named for _, named in waiting])
-        by_place = {place: match for (place, _), match in zip(waiting, matches, strict=True)}
-        now = self._app.clock.now()
-        return await asyncio.to_thread(self._settle, page.rows, by_place, now)
+        places = [place for place, _ in waiting]
+        return await asyncio.to_thread(self._settle, page, places, matches, self._app.clock.now())
 
-    def _settle(self, rows: Sequence[InputRow], matches: Mapping[int, Match], now: datetime) -> Page:
+    def _open_rows(self, page: Page) -> list[tuple[int, tuple[Named, ...]]]:
+        return [(place, named) for place, row in enumerate(page.rows) if (named := self._devices.named(row))]
+
+    def _settle(self, page: Page, places: Sequence[int], matches: Sequence[Match], now: datetime) -> Page:
         assert self._matcher is not None  # noqa: S101 - settled() has looked
-        done: list[InputRow] = []
-        for place, row in enumerate(rows):
-            match = matches.get(place)
-            if match is None:
-                done.append(row)
-            elif isinstance(match, Matched):
-                done.append(self._devices.settle(row, match))
-            else:
-                done.append(self._devices.settle(row, match, self._matcher.reason(match, now=now)))
+        done = [*page.rows]
+        for place, match in zip(places, matches, strict=True):
+            reason = "" if isinstance(match, Matched) else self._matcher.reason(match, now=now)
+            done[place] = self._devices.settle(done[place], match, reason)
         return Page(done)
 
     async def _as_known_ids(

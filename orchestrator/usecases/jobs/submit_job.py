@@ -157,6 +157,10 @@ def preview_of(devices: DeviceList, report: IntakeReport, forecast: Forecast) ->
     )
 
 
+_Target = tuple[int, str, str | None]
+"""Line, device and name."""
+
+
 class JobReception:
     """A job while it is being received: pages of input in, whole batches out."""
 
@@ -167,19 +171,15 @@ class JobReception:
         self._app = app
         self._pages = 0
         self._batches = 0
-        self._rest: list[tuple[int, str, str | None]] = []
+        self._rest: list[_Target] = []
         self._name_at = name_column(columns)
 
     async def add(self, rows: Sequence[InputRow], *, is_last: bool = False) -> None:
         """Keep some rows and the batches that they fill; the last ones fill a shorter batch."""
-        self._rest.extend(
-            (row.line, row.device.key, name_of(row, self._name_at))
-            for row in rows
-            if row.verdict is None and row.device is not None
-        )
+        targets, payload = await asyncio.to_thread(self._prepared, rows) if rows else ([], b"")
+        self._rest += targets
         ready = len(self._rest) if is_last else len(self._rest) // BATCH_SIZE * BATCH_SIZE
         batches = split(self._rest[:ready])
-        payload = await asyncio.to_thread(pack, rows) if rows else b""
         async with self._app.store.transaction() as tx:
             now = await tx.now()
             if rows:
@@ -190,6 +190,14 @@ class JobReception:
         self._pages += 1
         self._batches += len(batches)
         self.total += ready
+
+    def _prepared(self, rows: Sequence[InputRow]) -> tuple[list[_Target], bytes]:
+        targets = [
+            (row.line, row.device.key, name_of(row, self._name_at))
+            for row in rows
+            if row.verdict is None and row.device is not None
+        ]
+        return targets, pack(rows)
 
 
 @asynccontextmanager

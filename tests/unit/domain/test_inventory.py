@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -23,9 +22,9 @@ from orchestrator.domain.inventory import (
 
 EARLIER, LATER = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 20, tzinfo=UTC)
 A = InventoryDevice("00000000-0000-4000-8000-00000000000a", "BER-LT-0412", last_contact_at=EARLIER)
-B = replace(A, id="00000000-0000-4000-8000-00000000000b", last_contact_at=LATER)
-PHONE = replace(
-    A, id="00000000-0000-4000-8000-00000000000c", objection="runs iOS: only Windows takes ConfigMgr actions"
+B = A._replace(id="00000000-0000-4000-8000-00000000000b", last_contact_at=LATER)
+PHONE = A._replace(
+    id="00000000-0000-4000-8000-00000000000c", objection="runs iOS: only Windows takes ConfigMgr actions"
 )
 
 
@@ -39,14 +38,14 @@ PHONE = replace(
         ([A, B], False, Ambiguous(Identifier.NAME, (A, B))),
         ([A, B, PHONE], True, Matched(B, Identifier.NAME, is_newest=True)),
         (
-            [A, replace(B, last_contact_at=EARLIER)],
+            [A, B._replace(last_contact_at=EARLIER)],
             True,
-            Ambiguous(Identifier.NAME, (A, replace(B, last_contact_at=EARLIER))),
+            Ambiguous(Identifier.NAME, (A, B._replace(last_contact_at=EARLIER))),
         ),
         (
-            [replace(A, last_contact_at=None), B],
+            [A._replace(last_contact_at=None), B],
             True,
-            Ambiguous(Identifier.NAME, (replace(A, last_contact_at=None), B)),
+            Ambiguous(Identifier.NAME, (A._replace(last_contact_at=None), B)),
         ),
     ],
 )

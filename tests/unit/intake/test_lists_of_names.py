@@ -81,7 +81,7 @@ def test_without_an_inventory_the_refusal_names_the_commands_that_make_one(text:
 def test_a_row_becomes_one_device_or_a_reason_and_a_device_counts_once() -> None:
     devices = opened("Device name\nPC-1\nPC-2\npc-1\nPHONE\n")
     rows = [row for page in devices.pages() for row in page.rows]
-    phone = replace(DEVICE, objection="runs iOS")
+    phone = DEVICE._replace(objection="runs iOS")
 
     settled = [
         devices.settle(rows[0], Matched(DEVICE, Identifier.NAME)),
