@@ -55,10 +55,12 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
             await known_keys.read()
             refreshes = BackgroundRefreshes()
             opened.push_async_callback(refreshes.close)
+            watch = Watch(app, stop)
+            opened.push_async_callback(watch.close)
             web.state.served = pages.state.served = WebContext(
                 app,
                 settings,
-                Watch(app, stop),
+                watch,
                 stop,
                 attempts=Attempts(app.clock),
                 sampler=sampler,

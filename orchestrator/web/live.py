@@ -73,8 +73,9 @@ async def _overview(pages: Pages, visitor: Visitor, found: Overview, display: Di
 
 
 async def _rows(pages: Pages, parts: WebContext, visitor: Visitor, views: list[JobView], display: Display) -> str:
-    facts = job_rows_facts(parts, views, await parts.watch.overviews.urgent_jobs(), display)
-    return _one_line(pages.text("jobs_rows.html", visitor=visitor, **facts))
+    urgent = await parts.watch.overviews.urgent_jobs()
+    facts = job_rows_facts(parts, views, urgent, display)
+    return _one_line(pages.text("jobs_rows.html", visitor=visitor, live_urgent=len(urgent), **facts))
 
 
 async def _standing(pages: Pages, parts: WebContext, visitor: Visitor, view: JobView, display: Display) -> str:

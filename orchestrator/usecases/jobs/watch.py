@@ -43,6 +43,11 @@ class Watch:
         self.overviews.forget()
         self._standings.forget()
 
+    async def close(self) -> None:
+        """End what still reads, before the database is closed."""
+        await self.overviews.close()
+        await self._standings.close()
+
     def job(self, job_id: str) -> AsyncIterator[JobView]:
         """The job now, and again whenever it has changed, until it is final or this process ends."""
         return self._follow(

@@ -31,6 +31,7 @@ MOST_RUNS = 48
 
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 _PAST_FOR = timedelta(seconds=10)
+_PATIENCE = 5.0
 _PAST_AT_MOST = timedelta(minutes=1)
 
 
@@ -138,6 +139,12 @@ class Overviews:
     def forget(self) -> None:
         """Look anew for the next who asks: this process has changed something."""
         self._present.forget()
+
+    async def close(self) -> None:
+        """End what still reads."""
+        await self._present.close()
+        if self._renewal is not None:
+            await asyncio.wait([self._renewal], timeout=_PATIENCE)
 
     async def _look(self) -> _Present:
         app = self._app

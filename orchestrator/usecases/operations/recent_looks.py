@@ -15,6 +15,7 @@ RECENT = 1.0
 """Seconds that a value is shown. The pages promise two, and a live page looks again every second."""
 
 _MOST_KEPT = 100
+_PATIENCE = 5.0
 
 
 class RecentLooks(Generic[T]):
@@ -28,6 +29,7 @@ class RecentLooks(Generic[T]):
         self._clock = clock
         self._kept: dict[Hashable, tuple[float, T]] = {}
         self._looking: dict[Hashable, asyncio.Task[T]] = {}
+        self._tasks: set[asyncio.Task[T]] = set()
 
     async def of(self, key: Hashable, look: Callable[[], Awaitable[T]], *, within: float = RECENT) -> T:
         """The value of the key, read at most `within` seconds ago; raises what `look` raises."""
@@ -45,10 +47,23 @@ class RecentLooks(Generic[T]):
         self._kept.clear()
         self._looking.clear()
 
+    async def close(self) -> None:
+        """Wait for the looks that are under way, since the database is closed after this; cancels a slow one."""
+        tasks = [*self._tasks]
+        if tasks:
+            # A connection whose statement is cancelled is thrown away in a task of its own.
+            await asyncio.wait(tasks, timeout=_PATIENCE)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     def _begin(self, key: Hashable, look: Callable[[], Awaitable[T]]) -> asyncio.Task[T]:
         if key not in self._looking:
-            self._looking[key] = asyncio.create_task(self._look(key, look), name="recent look")
-            self._looking[key].add_done_callback(_note_failure)
+            task = asyncio.create_task(self._look(key, look), name="recent look")
+            self._looking[key] = task
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(_note_failure)
         return self._looking[key]
 
     async def _look(self, key: Hashable, look: Callable[[], Awaitable[T]]) -> T:

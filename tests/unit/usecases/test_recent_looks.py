@@ -85,3 +85,18 @@ async def test_a_request_that_is_given_up_ends_the_look_for_nobody_else() -> Non
     look.may_end.set()
 
     assert await patient == 1
+
+
+async def test_the_end_waits_for_a_look_that_is_under_way() -> None:
+    recent, look = RecentLooks[int](ManualClock()), Looking()
+    look.may_end.clear()
+    asked = asyncio.create_task(recent.of("job", look))
+    await look.begun.get()
+    recent.forget()
+    ending = asyncio.create_task(recent.close())
+    await asyncio.sleep(0)
+    assert not ending.done()
+    look.may_end.set()
+    await ending
+
+    assert await asked == 1
