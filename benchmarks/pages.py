@@ -52,11 +52,12 @@ def measure(folder: Path, _rounds: int, *, targets: int = TARGETS) -> Section:
         for part, value in zip(("median", "99 %", "processor time"), all_three, strict=True)
     ]
     late = [name for name, (_, slowest, _) in seen.items() if slowest > BOUND and name in _BOUNDED]
+    told = f"missed by {' and '.join(late)}" if late else "kept by the overview and the running job"
     return Section(
         "Pages",
         f"{JOBS:,} finished jobs of {targets:,} devices in PostgreSQL, and one of 20,000 under 200/20s at work; "
         f"{QUESTIONS:,} questions each, whole pages with their answers read. The bound of {BOUND:g} ms at the 99th\n"
-        f"percentile is {f'missed by {", ".join(late)}' if late else 'kept by the overview and the running job'}.",
+        f"percentile is {told}.",
         (
             *figures,
             Figure("a service without open pages", idle, "of a core"),
