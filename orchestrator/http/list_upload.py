@@ -11,18 +11,21 @@ from fastapi import Request
 from pydantic import Field
 
 from orchestrator.domain.device import Via
+from orchestrator.domain.job_spec import JobSpec
+from orchestrator.domain.options import declared
 from orchestrator.http.json_model import Text
+from orchestrator.http.option_fields import with_options
 from orchestrator.http.uploads import IntakeForm, file_and_texts, form_schema, read_fields
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.settings import Settings
 from orchestrator.settings.tenant_rows import intake_options
 
 
+@with_options((each for each in declared(JobSpec) if each.name == "via"), Text)
 class ListForm(IntakeForm):
     """The fields beside the file."""
 
     name: Text = Field(min_length=1)
-    via: Via = Via.MANAGED_DEVICES
     reason: Text | None = Field(default=None, description="Why; the audit log keeps it.")
     skip_invalid: bool = Field(default=False, description="Keep the good rows although others are bad.")
     tenant: Text | None = Field(default=None, description="Against whose inventory names are matched.")
@@ -53,7 +56,7 @@ async def list_received(
         # A list of ids needs no tenant, and an installation that only keeps lists may have none.
         tenant = form.tenant or (settings.usual_tenant if settings.tenants else None)
         others = {name: texts[name] for name in besides if name in texts}
-        yield ListUpload(form.name, form.via, stream, file_name, options, tenant, form.reason, others)
+        yield ListUpload(form.name, form.model_dump()["via"], stream, file_name, options, tenant, form.reason, others)
 
 
 def list_schema() -> dict[str, Any]:

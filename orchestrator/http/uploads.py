@@ -13,10 +13,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from orchestrator.domain.access import Actor
-from orchestrator.domain.action import parse_action
-from orchestrator.domain.device import Via
 from orchestrator.domain.inventory import Matching
-from orchestrator.domain.job import Priority
 from orchestrator.domain.job_spec import JobSpec
 from orchestrator.domain.options import assembled, declared, values_of
 from orchestrator.domain.plain_text import shown
@@ -136,11 +133,6 @@ async def upload_field(request: Request, name: str) -> str:
 def read_fields(form: type[F], texts: Mapping[str, Any]) -> F:
     """The fields, checked; an empty one is as good as none, and names are taken in any letter case."""
     given: dict[str, Any] = {name: text for name, text in texts.items() if not isinstance(text, str) or text.strip()}
-    if "action" in given:
-        given["action"] = parse_action(given["action"]) or given["action"]
-    for name, words in (("via", Via), ("priority", Priority)):
-        if name in given:
-            given[name] = _spelled(given[name], [word.value for word in words])
     for name in ("match", "prefer"):
         if name in given:
             given[name] = given[name].strip().casefold()
@@ -175,10 +167,6 @@ def name_of(file: UploadFile) -> str | None:
     # Some browsers of old send the whole path.
     name = (file.filename or "").replace("\\", "/").rpartition("/")[2][:255].replace("\x00", "")
     return shown(name) or None
-
-
-def _spelled(text: str, names: list[str]) -> str:
-    return next((name for name in names if name.casefold() == text.strip().casefold()), text)
 
 
 def missing_field(field: str, what: str) -> dict[str, Any]:
