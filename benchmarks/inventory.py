@@ -16,6 +16,7 @@ from benchmarks import parts
 from benchmarks.figures import Figure, Section, medians
 from benchmarks.intake import REQUEST
 from orchestrator.bootstrap import open_app
+from orchestrator.engine.garbage_collection import tune_garbage_collection
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.settings import Settings, load_settings
 from orchestrator.usecases.jobs.submit_job import preview_job, submit_job
@@ -47,7 +48,8 @@ def measure(folder: Path, rounds: int, size: tuple[int, int] = (DEVICES, NAMES))
     beside = {"list of names, submitted": _SUBMITTED}
     return Section(
         "Inventory",
-        f"SQLite; {devices:,} devices of seven columns, {names:,} rows a list, median of {rounds}.",
+        f"SQLite; {devices:,} devices of seven columns, {names:,} rows a list, median of {rounds}.\n"
+        "Seconds of processor time, so that others on the machine count for less.",
         (
             Figure(f"import of {devices:,} devices", seconds, "s"),
             Figure("memory of the import at its peak", memory, "MB"),
@@ -76,26 +78,28 @@ def name_of(number: int) -> str:
 
 
 def import_devices(given: parts.Environment, file: Path) -> tuple[float, float]:
-    """Import an export by the command; seconds, and megabytes at the peak."""
+    """Import an export by the command; seconds of processor time, and megabytes at the peak."""
     command = [sys.executable, "-m", "orchestrator", "inventory", "import", str(file)]
-    begun = time.perf_counter()
     process = subprocess.Popen(command, env={**given, **TENANT}, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise RuntimeError("the inventory was not imported, so nothing was measured")
-    return time.perf_counter() - begun, usage.ru_maxrss / 1024
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def _read(given: parts.Environment, file: Path, *, is_stored: bool) -> float:
+    # As in a service: the collector at Python's own pace took half of what matching takes.
+    tune_garbage_collection()
+
     async def read() -> float:
         async with open_app(settings_of(given), kind="ask") as app:
             with file.open("rb") as stream:
-                begun = time.perf_counter()
+                begun = time.process_time()
                 if is_stored:
                     await submit_job(app, REQUEST, stream, file_name=file.name, options=IntakeOptions())
                 else:
                     await preview_job(app, REQUEST, stream, file_name=file.name, options=IntakeOptions())
-                return time.perf_counter() - begun
+                return time.process_time() - begun
 
     return asyncio.run(read())
 
