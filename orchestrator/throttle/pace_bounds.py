@@ -1,4 +1,4 @@
-"""Which values of a stored pace can be right, in the names that a pace has in Redis and in its row.
+"""Which values of a stored pace can be right, in the names that a pace has in its row.
 
 Anybody who can write there can write anything, and a time next year or something that is no number would stop a lane
 for good. A pace with one such value counts as lost as a whole.

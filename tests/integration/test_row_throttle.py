@@ -242,6 +242,28 @@ async def test_all_who_wait_are_told_that_the_database_cannot_be_reached(
     assert rounds == [1]
 
 
+async def test_a_lane_without_a_limit_is_not_read_for_every_call_and_its_own_refusal_counts_at_once(
+    backends: list[RowThrottle], monkeypatch: pytest.MonkeyPatch, clock: ManualClock
+) -> None:
+    backend, rounds = backends[0], list[int]()
+    monkeypatch.setattr(backend, "_clock", clock)
+    grant_round = backend._grant
+
+    async def counted(asked: Sequence[Any]) -> list[Permits]:
+        rounds.append(len(asked))
+        return await grant_round(asked)
+
+    monkeypatch.setattr(backend, "_grant", counted)
+    first, second = await backend.take(LANE, 2, None), await backend.take(LANE, 3, None)
+    clock.advance(seconds=0.3)
+    later = await backend.take(LANE, 4, None)
+    await backend.close(LANE, Refusal(30.0), None)
+    closed = await backend.take(LANE, 5, None)
+
+    assert [len(permits.each) for permits in (first, second, later, closed)] == [2, 3, 4, 0]
+    assert rounds == [1, 1, 1]
+
+
 async def test_permits_do_not_wait_for_transactions_that_hold_every_connection(
     postgresql_url: str, clock: ManualClock
 ) -> None:

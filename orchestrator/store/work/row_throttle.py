@@ -14,7 +14,7 @@ from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.store.engine.database import Store
 from orchestrator.throttle import gcra as pacing
-from orchestrator.throttle.gcra import Pace, Permits, Refusal, unknown_past
+from orchestrator.throttle.gcra import Pace, Permit, Permits, Refusal, unknown_past
 
 if TYPE_CHECKING:
     from orchestrator.store.work.lanes import PaceRead
@@ -24,6 +24,9 @@ _MOST_AT_ONCE = 100
 
 _AFTER_A_LOST_RACE = 0.01
 """Seconds until a question whose row was changed meanwhile makes sense again: the other's commit is over by then."""
+
+_OPEN = 0.25
+"""Seconds for which a lane without a limit that was never refused is not read again: closed lanes are read as often."""
 
 
 @dataclass(eq=False, slots=True)
@@ -54,11 +57,15 @@ class RowThrottle:
         self._round = asyncio.Lock()
         # On the database's clock: a row that knows of no departure as late has lost others as well.
         self._granted_until: dict[LaneKey, float] = {}
+        # Lanes without a limit, on our monotonic clock.
+        self._open_until: dict[LaneKey, float] = {}
 
     async def take(
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = pacing.LEAD
     ) -> Permits:
         """Up to `want` permits; recorded as they are granted, and worthless after their life. StoreUnavailable."""
+        if limit is None and (now := self._clock.monotonic()) < self._open_until.get(lane, 0.0):
+            return Permits((Permit(now, now + pacing.PERMIT_LIFE),) * want, now)
         question = _Question(lane, want, limit, together, lead)
         self._waiting.append(question)
         try:
@@ -108,6 +115,8 @@ class RowThrottle:
                     granted[each] = pacing.localise(
                         grant, granted_at=read[lane].now, asked_at=asked_at, answered_at=answered_at
                     )
+                if each.limit is None and grant.departures and not pace.refusals:
+                    self._open_until[lane] = asked_at + _OPEN
                 if pace != read[lane].pace or read[lane].version is None:
                     changes[lane] = pace, read[lane].version
             written = await tx.lanes.save_unchanged(changes) if changes else frozenset[LaneKey]()
@@ -129,6 +138,7 @@ class RowThrottle:
 
     async def close(self, lane: LaneKey, refusal: Refusal, limit: WriteLimit | None) -> None:
         """Closes the lane for as long as the refusal says, and lowers its share afterwards."""
+        self._open_until.pop(lane, None)
         async with self._store.transaction() as tx:
             before = await tx.lanes.lock(lane)
             now = (await tx.now()).timestamp()
