@@ -109,7 +109,9 @@ def refuse_other_separators(rows: Iterable[tuple[int, Sequence[str]]]) -> None:
     for line, cells in rows:
         text = bare(cells[0]) if cells and not any(map(bare, cells[1:])) else ""
         is_one_cell = not any(each in text for each in DELIMITERS)
-        if is_one_cell and _GUID_AND_MORE.search(text) and not _GUID.fullmatch(text):
+        # ConfigMgr writes its client ids as `GUID:…`: one id, and nothing beside it.
+        an_id = text[5:] if text[:5].casefold() == "guid:" else text
+        if is_one_cell and _GUID_AND_MORE.search(text) and not _GUID.fullmatch(an_id):
             raise IntakeFailed(
                 f"Line {line:,} holds more than an id (`{shown(text)}`), and no comma, semicolon or tab separates its "
                 "cells. Save the list as CSV with one of them, or write one bare id a line."

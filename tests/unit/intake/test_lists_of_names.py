@@ -35,6 +35,7 @@ def named(text: str, options: IntakeOptions = WITH_INVENTORY) -> list[tuple[Name
         ("Name;Serial number\nPC-1;5CG1\n", (Named(Identifier.SERIAL, "5CG1"), Named(Identifier.NAME, "PC-1"))),
         ("Name,SMSID\nPC-1,GUID:x\n", (Named(Identifier.CONFIGMGR, "GUID:x"), Named(Identifier.NAME, "PC-1"))),
         (f"Azure AD Device ID\n{GUID}\n", (Named(Identifier.ENTRA, GUID),)),
+        (f"SMSID\nGUID:{GUID}\n", (Named(Identifier.CONFIGMGR, f"GUID:{GUID}"),)),
         ("PC-1\nPC-2\n", (Named(Identifier.NAME, "PC-1"),)),
         ("Computers\nPC-1\n", (Named(Identifier.NAME, "PC-1"),)),
         ("Serials\n5CG1\n", (Named(Identifier.SERIAL, "5CG1"),)),
