@@ -45,7 +45,7 @@ class Observed:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), _AS_IT_SAYS]
                 if parts is not None and scope["method"] not in READING:
                     # Before the answer leaves: the page that it leads to must show the change.
-                    parts.watch.forget_looks()
+                    parts.watch.forget_reads()
                 if parts is not None and began is not None:
                     _note(parts, scope, message["status"], parts.app.clock.monotonic() - began)
             await send(message)

@@ -10,12 +10,12 @@ T = TypeVar("T")
 
 
 class Items(TypedDict, Generic[T]):
-    """All of them."""
+    """A collection that is answered whole."""
 
     items: list[T]
 
 
 class Page(Items[T]):
-    """Some of them; without `nextCursor` it is the last page."""
+    """A part of a collection; the last page has no `nextCursor`."""
 
     nextCursor: str | None

@@ -30,7 +30,7 @@ from orchestrator.usecases.jobs.describe_jobs import (
     standings_of,
 )
 from orchestrator.usecases.jobs.describe_standing import JobStanding
-from orchestrator.usecases.jobs.retry_job import preview_whole_retry
+from orchestrator.usecases.jobs.retry_job import preview_retry_by_counts
 from orchestrator.usecases.jobs.write_report import report_text
 from orchestrator.usecases.schedules.describe_schedules import schedule_names
 from orchestrator.web.addresses import query
@@ -121,7 +121,7 @@ def job_pages(pages: Pages) -> APIRouter:
             comparison=comparison,
             priorities=[*Priority],
             once=new_once(parts.app),
-            retry=preview_whole_retry(view, TargetStatus(facts["usual"])),
+            retry=preview_retry_by_counts(view, TargetStatus(facts["usual"])),
         )
 
     @routes.get("/jobs/{job_id}/changes")

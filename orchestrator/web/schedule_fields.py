@@ -129,7 +129,7 @@ class ChangedChoices(Choices):
 
 
 class NewFields(Choices, ScheduleFields):
-    """The same beside the choices, and the lists as the form showed them."""
+    """The fields of the form of a new schedule, and the lists as the form showed them."""
 
     lists: str = Field(default="", max_length=200_000)
 

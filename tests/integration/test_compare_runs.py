@@ -18,7 +18,7 @@ from orchestrator.store.rows.jobs import JobRow
 from orchestrator.usecases.jobs.compare_runs import ComparedDevice, related_runs
 from orchestrator.usecases.jobs.describe_jobs import describe_job, page_of_targets
 from orchestrator.usecases.jobs.describe_standing import standing_of
-from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry, preview_whole_retry
+from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry, preview_retry_by_counts
 from orchestrator.web.display import Display
 from orchestrator.web.job_pages import standing_facts
 from tests.support.apps import an_app, device_ids, submitted
@@ -99,7 +99,7 @@ async def test_the_page_of_a_job_asks_as_much_for_many_devices_as_for_few(sqlite
                 facts = standing_facts(app, await standing_of(app, view), Display())
                 await page_of_targets(app, view, TargetOrder.STATUS, limit=50)
                 _, compared = await related_runs(app, view)
-                assert preview_whole_retry(view, TargetStatus.FAILED) == await preview_retry(
+                assert preview_retry_by_counts(view, TargetStatus.FAILED) == await preview_retry(
                     app, view.job.id, RetryWish(frozenset({TargetStatus.FAILED}))
                 )
             asked.append(work_of(statements))

@@ -31,7 +31,7 @@ _OPEN = 0.25
 
 @dataclass(eq=False, slots=True)
 class _Question:
-    """What `take` was asked, and the answer once there is one."""
+    """The arguments of one `take`, and its answer once there is one."""
 
     lane: LaneKey
     want: int

@@ -39,7 +39,7 @@ async def describe_standing(app: App, wanted: str) -> JobStanding:
 
 
 async def standing_of(app: App, view: JobView) -> JobStanding:
-    """The same for a job that was read before."""
+    """Returns what `describe_standing` does, for a job that was read before."""
     job = view.job
     has_drawing = bool(view.errors) and job.started_at is not None and view.tally.total <= SORTED_UP_TO
     async with app.store.reading() as tx:

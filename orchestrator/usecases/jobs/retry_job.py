@@ -95,10 +95,10 @@ async def preview_retry(app: App, wanted: str, wish: RetryWish) -> RetryPreview:
         return await _counted(tx, old, wish)
 
 
-def preview_whole_retry(view: JobView, status: TargetStatus) -> RetryPreview:
+def preview_retry_by_counts(view: JobView, status: TargetStatus) -> RetryPreview:
     """Returns the devices of this status that a retry would take, by the counts of a job that was read before."""
     errors = {ErrorGroup(each.status, each.http_status, each.code): each.count for each in view.errors}
-    return _whole(view.job, view.tally, errors, RetryWish(frozenset({status})))
+    return _by_counts(view.job, view.tally, errors, RetryWish(frozenset({status})))
 
 
 async def retry_job(
@@ -271,13 +271,13 @@ async def _counted(tx: Transaction, old: Job, wish: RetryWish) -> RetryPreview:
     else:
         tally = (await tx.jobs.tallies([old.number]))[old.number]
         errors = await tx.jobs.errors(old.number)
-        return _whole(old, tally, {group: count.count for group, count in errors.items()}, wish)
+        return _by_counts(old, tally, {group: count.count for group, count in errors.items()}, wish)
     left_out = 0 if wish.takes_permanent else permanent
     return RetryPreview(old, fits - left_out, left_out)
 
 
-def _whole(old: Job, tally: Tally, errors: Mapping[ErrorGroup, int], wish: RetryWish) -> RetryPreview:
-    """The same where neither a code, a text nor lines narrow the wish: the counts tell it."""
+def _by_counts(old: Job, tally: Tally, errors: Mapping[ErrorGroup, int], wish: RetryWish) -> RetryPreview:
+    """Returns the preview where no code, no text and no lines narrow the wish: the counts of the job suffice."""
     fits = sum(getattr(tally, status.value) for status in wish.wanted)
     bad = ((group, count) for group, count in errors.items() if group.status in wish.wanted)
     permanent = sum(count for group, count in bad if not may_mend(group.status, group.http_status))

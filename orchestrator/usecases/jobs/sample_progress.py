@@ -102,7 +102,7 @@ async def course_of(app: App, job_id: JobId) -> Course:
 
 
 async def read_course(app: App, tx: Transaction, job: Job, tally: Tally) -> Course:
-    """The same for a job that was read before."""
+    """Returns what `course_of` does, for a job that was read before."""
     samples = await tx.samples.of(job.number)
     events = [(event.at, event.kind) for event in await tx.samples.events_of(job.number)]
     now = await tx.now()

@@ -15,7 +15,7 @@ from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_jobs, timeless
 from orchestrator.usecases.jobs.describe_standing import JobStanding, describe_standing
 from orchestrator.usecases.operations.describe_overview import Overview, Overviews
-from orchestrator.usecases.operations.recent_looks import RecentLooks
+from orchestrator.usecases.operations.single_flight import SingleFlight
 
 log = get_logger(__name__)
 
@@ -31,20 +31,20 @@ class Watch:
     def __init__(self, app: App, stop: StopSignal) -> None:
         self._app, self._stop = app, stop
         self.overviews = Overviews(app)
-        self._standings = RecentLooks[JobStanding](app.clock)
+        self._standings = SingleFlight[JobStanding](app.clock)
         self._topics: dict[Hashable, _Topic[object]] = {}
 
     async def standing(self, job_id: str) -> JobStanding:
         """The job with its course and its events, as they were at most a second ago."""
-        return await self._standings.of(job_id, lambda: describe_standing(self._app, job_id))
+        return await self._standings.get(job_id, lambda: describe_standing(self._app, job_id))
 
-    def forget_looks(self) -> None:
-        """Look anew for the next who asks: this process has changed something."""
+    def forget_reads(self) -> None:
+        """Drops the shared reads: this process has changed something."""
         self.overviews.forget()
         self._standings.forget()
 
     async def close(self) -> None:
-        """End what still reads, before the database is closed."""
+        """Ends the reads that are under way, before the database is closed."""
         await self.overviews.close()
         await self._standings.close()
 

@@ -20,7 +20,7 @@ from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.jobs.describe_jobs import timeless
 from orchestrator.usecases.operations.describe_lanes import LaneView, list_lanes
 from orchestrator.usecases.operations.describe_status import StatusView, describe_status_and_lanes
-from orchestrator.usecases.operations.recent_looks import RECENT, RecentLooks
+from orchestrator.usecases.operations.single_flight import RECENT, SingleFlight
 from orchestrator.usecases.schedules.describe_schedules import OccurrenceView, ScheduleView, preview_all
 
 log = get_logger(__name__)
@@ -110,7 +110,7 @@ class Overviews:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._present = RecentLooks[_Present](app.clock)
+        self._present = SingleFlight[_Present](app.clock)
         self._past: _Past | None = None
         self._renewal: asyncio.Task[None] | None = None
 
@@ -120,12 +120,12 @@ class Overviews:
         return frozenset(JobId(item.subject) for item in items if item.subject_kind is SubjectKind.JOB)
 
     async def status(self) -> StatusView:
-        """What needs attention, runs and is next, as they were at most a second ago."""
-        return (await self._present.of("present", self._look)).status
+        """Returns the items that need attention, the running jobs and the next runs, at most a second old."""
+        return (await self._present.get("present", self._read)).status
 
     async def describe(self, zone: ZoneInfo, *, within: float = RECENT) -> Overview:
         """The overview as it was at most `within` seconds ago, its nights by the clock of `zone`."""
-        present = await self._present.of("present", self._look, within=within)
+        present = await self._present.get("present", self._read, within=within)
         past = await self._past_at(present.now)
         return Overview(
             now=present.now,
@@ -137,16 +137,16 @@ class Overviews:
         )
 
     def forget(self) -> None:
-        """Look anew for the next who asks: this process has changed something."""
+        """Drops the shared reads: this process has changed something."""
         self._present.forget()
 
     async def close(self) -> None:
-        """End what still reads."""
+        """Ends the reads that are under way."""
         await self._present.close()
         if self._renewal is not None:
             await asyncio.wait([self._renewal], timeout=_PATIENCE)
 
-    async def _look(self) -> _Present:
+    async def _read(self) -> _Present:
         app = self._app
         status, seen = await describe_status_and_lanes(app)
         lanes = await list_lanes(app, seen)

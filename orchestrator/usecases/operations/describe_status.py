@@ -39,7 +39,7 @@ async def describe_status(app: App) -> StatusView:
 
 
 async def describe_status_and_lanes(app: App) -> tuple[StatusView, LanesSeen]:
-    """The same, and the lanes as they were seen for it."""
+    """Returns the status, and the lanes that were read for it."""
     running, lanes = await list_running(app, limit=MOST_RUNNING)
     async with app.store.reading() as tx:
         stored = await tx.schedules.all_as_stored()
