@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,18 +28,17 @@ async def add(connection: AsyncConnection, table: type[Base], columns: Columns, 
         return
     # Many rows in one statement take half the time of JSON or of a statement a row. A table with several indexes is the
     # exception: SQLite copies each page that a statement of several rows changes, in case that it has to be undone.
-    at_once = _AT_ONCE if len(columns) <= _FEW else 1
     times = [place for place, kind in enumerate(columns.values()) if isinstance(kind, UtcDateTime)]
     cells = [_as_text(row, times) for row in rows]
-    in_blocks = len(cells) // at_once * at_once if at_once > 1 else 0
-    for start in range(0, in_blocks, at_once):
-        block = tuple(chain.from_iterable(cells[start : start + at_once]))
-        await connection.exec_driver_sql(_insert(table, tuple(columns), at_once), block)
-    if len(cells) > in_blocks:
-        await connection.exec_driver_sql(_insert(table, tuple(columns), 1), cells[in_blocks:])
+    if len(columns) > _FEW:
+        await connection.exec_driver_sql(_insert(table, tuple(columns), 1), cells)
+        return
+    for start in range(0, len(cells), _AT_ONCE):
+        block = cells[start : start + _AT_ONCE]
+        await connection.exec_driver_sql(_insert(table, tuple(columns), len(block)), tuple(chain.from_iterable(block)))
 
 
-@cache
+@lru_cache(maxsize=64)
 def _insert(table: type[Base], names: tuple[str, ...], rows: int) -> str:
     stored = ", ".join(table.__table__.c[name].name for name in names)
     row = f"({', '.join('?' * len(names))})"
