@@ -168,10 +168,14 @@
     setTimeout(() => { button.textContent = said; }, 1500);
   }
 
-  // A later page of the list is not replaced by the first.
+  // A later page of the list is not replaced by the first, nor a selected row by one that is not.
+  const isHeld = () => document.querySelectorAll("#target-rows table").length > 1 || document.querySelector("#target-rows .pick input:checked");
   document.addEventListener("htmx:beforeRequest", (event) => {
-    const leafed = document.querySelectorAll("#target-rows table").length > 1 || document.querySelector("#target-rows .pick input:checked");
-    if (leafed && event.detail.elt.matches("[data-follows]")) event.preventDefault();
+    if (event.detail.elt.matches("[data-follows]") && isHeld()) event.preventDefault();
+  });
+  // The row was selected while the answer was on its way.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.requestConfig?.elt.matches("[data-follows]") && isHeld()) event.detail.shouldSwap = false;
   });
 
   // The device list: chosen or dropped.
