@@ -39,7 +39,7 @@ def doctor(invocation: Invocation, *, tries_itself: bool) -> int:
         from orchestrator.cli.self_test import self_test
         from orchestrator.telemetry.logger import defer_logs
 
-        # It reads no settings, which set up the logs of every other command.
+        # The self-test reads no settings, and settings set up the logs of every other command.
         defer_logs(as_json=False, level="error")
         checks = [_version(), *self_test()]
     else:

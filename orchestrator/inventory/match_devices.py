@@ -109,7 +109,7 @@ async def open_matcher(
 def _deciding_keys(
     rows: Iterable[Sequence[Named]],
 ) -> tuple[list[tuple[Identifier, str | None]], dict[Identifier, list[str]]]:
-    """What decides each row, and the sorted keys of each kind: each page of an index is then visited once."""
+    """Returns the deciding key of each row, and all keys of each kind, sorted so that an index is read page by page."""
     chosen = [_deciding(row) for row in rows]
     keys: defaultdict[Identifier, set[str]] = defaultdict(set)
     for by, key in chosen:

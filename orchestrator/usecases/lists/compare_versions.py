@@ -41,7 +41,7 @@ class VersionComparison:
 
 
 async def version_of(app: App, name: str, version: int | None) -> ListVersion:
-    """This version of a list, or its newest, with its devices.
+    """Returns this version of a list, or its newest one, with its devices.
 
     UnknownList, or WrongStatus where its devices are kept no more.
     """
