@@ -18,6 +18,8 @@ class EventKind(StrEnum):
     RESUMED = "resumed"
     OUTAGE = "outage"
     OUTAGE_OVER = "outage over"
+    UNREACHABLE = "unreachable"
+    REACHABLE = "reachable"
     ENDED = "ended"
 
 
@@ -45,10 +47,12 @@ def spans(events: Iterable[tuple[datetime, EventKind]]) -> list[Span]:
             case EventKind.PAUSED | EventKind.BRAKED | EventKind.STOPPED:
                 close(list(open_spans), at)
                 open_spans[kind] = at
-            case EventKind.OUTAGE:
+            case EventKind.OUTAGE | EventKind.UNREACHABLE:
                 open_spans.setdefault(kind, at)
             case EventKind.OUTAGE_OVER:
                 close([EventKind.OUTAGE], at)
+            case EventKind.REACHABLE:
+                close([EventKind.UNREACHABLE], at)
             case EventKind.RESUMED | EventKind.ENDED:
                 close(list(open_spans), at)
     found += [Span(kind, at, None) for kind, at in open_spans.items()]

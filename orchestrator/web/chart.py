@@ -24,7 +24,7 @@ _MOST_TICKS = 6
 _TICKS = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 172_800, 604_800)
 """Seconds between two times below the axis."""
 
-_AT_REST = frozenset({EventKind.PAUSED, EventKind.BRAKED, EventKind.STOPPED})
+_AT_REST = frozenset({EventKind.PAUSED, EventKind.BRAKED, EventKind.STOPPED, EventKind.UNREACHABLE})
 
 
 class Piece(NamedTuple):

@@ -267,6 +267,7 @@ _BAND_WORDS = {
     EventKind.BRAKED: "stopped by the brake",
     EventKind.STOPPED: "stopped",
     EventKind.OUTAGE: "Graph was out",
+    EventKind.UNREACHABLE: "Graph could not be reached",
 }
 
 

@@ -79,9 +79,9 @@ def _from_spans(spans: Iterable[Span]) -> Iterator[TimelineEvent]:
             yield TimelineEvent(each.begins_at, "Stopped by the brake")
         elif each.kind is EventKind.STOPPED:
             yield TimelineEvent(each.begins_at, "Stopped")
-        elif each.kind is EventKind.OUTAGE:
+        elif each.kind in _LOST:
             lasted = "" if each.ends_at is None else f"for {span((each.ends_at - each.begins_at).total_seconds())}"
-            yield TimelineEvent(each.begins_at, "Graph was out", lasted)
+            yield TimelineEvent(each.begins_at, _LOST[each.kind], lasted)
 
 
 def _from_retries(retries: Iterable[Job]) -> Iterator[TimelineEvent]:
@@ -188,3 +188,6 @@ def error_groups(view: JobView) -> ErrorGroups:
 
 def _count(errors: Sequence[ErrorView]) -> str:
     return f"{sum(error.count for error in errors):,}"
+
+
+_LOST = {EventKind.OUTAGE: "Graph was out", EventKind.UNREACHABLE: "Graph could not be reached"}

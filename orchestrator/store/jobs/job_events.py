@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,6 +34,19 @@ async def add_event(connection: AsyncConnection, number: JobNumber, kind: EventK
         return
     row = {"job_number": number, "at": now, "kind": kind}
     await connection.execute(insert_into(connection, JobEventRow).on_conflict_do_nothing(), row)
+
+
+async def unreachable_jobs(connection: AsyncConnection, numbers: Collection[JobNumber]) -> set[JobNumber]:
+    """Returns those of these jobs whose last mark of this kind says that Graph could not be reached."""
+    query = (
+        select(JobEventRow.job_number, JobEventRow.kind)
+        .where(JobEventRow.job_number.in_(numbers), JobEventRow.kind.in_([EventKind.UNREACHABLE, EventKind.REACHABLE]))
+        .order_by(JobEventRow.at)
+    )
+    lost: set[JobNumber] = set()
+    for number, kind in await connection.execute(query):
+        (lost.add if kind == EventKind.UNREACHABLE else lost.discard)(JobNumber(number))
+    return lost
 
 
 async def events_of(connection: AsyncConnection, number: JobNumber) -> list[JobEvent]:

@@ -13,7 +13,7 @@ from orchestrator.domain.course import EventKind
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import Tally
 from orchestrator.store.engine.upserts import insert_into
-from orchestrator.store.jobs.job_events import JobEvent, add_event, events_of
+from orchestrator.store.jobs.job_events import JobEvent, add_event, events_of, unreachable_jobs
 from orchestrator.store.rows.charts import SampleRow
 
 
@@ -63,6 +63,14 @@ class Samples:
         """Mark that the canaries of a job went well; the sample of that time says how many they were."""
         await add_event(self._connection, number, EventKind.CANARIES, now=now)
         await self.add(now, {number: tally}, {})
+
+    async def mark_reach(self, unreachable: Mapping[JobNumber, bool], *, now: datetime) -> None:
+        """Marks where the way to Graph was lost, or found again, for each job whose last mark says otherwise."""
+        before = await unreachable_jobs(self._connection, unreachable.keys())
+        for number, is_lost in unreachable.items():
+            if is_lost != (number in before):
+                kind = EventKind.UNREACHABLE if is_lost else EventKind.REACHABLE
+                await add_event(self._connection, number, kind, now=now)
 
     async def events_of(self, number: JobNumber) -> list[JobEvent]:
         """The marks of a job, in order."""

@@ -11,10 +11,12 @@ from orchestrator.domain.course import EventKind, Span, spans
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job, JobStatus, Tally
+from orchestrator.domain.waiting import LaneWait, WaitKind
 from orchestrator.engine.stop import StopSignal
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.samples import Sample
 from orchestrator.telemetry.logger import get_logger
+from orchestrator.usecases.operations.live_processes import SILENT_AFTER
 
 log = get_logger(__name__)
 
@@ -28,19 +30,23 @@ _DEAD_AFTER = 60.0
 
 
 async def sample_progress(app: App) -> None:
-    """One look: every running job."""
+    """Writes down how far every running job is, and whether its lane has lost the way to Graph."""
     async with app.store.reading() as tx:
         now = await tx.now()
         jobs = await tx.jobs.newest(_MOST_JOBS, statuses=[JobStatus.RUNNING])
         instant = _instant(now)
         numbers = [job.number for job in jobs if is_sampled_at(instant, started_at=job.started_at or now)]
         tallies = await tx.jobs.tallies(numbers)
+        reports = await tx.lane_waits.reported_since(now - SILENT_AFTER, {job.lane for job in jobs})
     if not numbers:
         return
     async with app.store.transaction() as tx:
         sampled = set(numbers)
         limits = {job.number: _limit_of(app, job) for job in jobs if job.number in sampled}
         await tx.samples.add(instant, tallies, limits)
+        unreachable = {lane for lane, waits in reports.items() if any(map(_is_unreachable, waits.values()))}
+        lost = {job.number: job.lane in unreachable for job in jobs if job.number in sampled}
+        await tx.samples.mark_reach(lost, now=instant)
 
 
 def is_sampled_at(instant: datetime, *, started_at: datetime) -> bool:
@@ -51,6 +57,10 @@ def is_sampled_at(instant: datetime, *, started_at: datetime) -> bool:
     age = instant - started_at
     step = EVERY if age < timedelta(hours=1) else 60 if age < timedelta(days=1) else 600
     return int(instant.timestamp()) % step == 0
+
+
+def _is_unreachable(wait: LaneWait) -> bool:
+    return wait.kind is WaitKind.GRAPH_UNREACHABLE
 
 
 class Sampler:

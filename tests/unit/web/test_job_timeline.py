@@ -23,9 +23,10 @@ def an_entry(minutes: int, what: str) -> AuditEntry:
 
 def test_the_events_of_a_job_stand_in_one_numbered_line() -> None:
     outage = Span(EventKind.OUTAGE, BEGIN + timedelta(minutes=3), BEGIN + timedelta(minutes=4))
+    unreachable = Span(EventKind.UNREACHABLE, BEGIN + timedelta(minutes=5), None)
     audit = [an_entry(0, "job.submitted"), an_entry(1, "job.paused"), an_entry(2, "job.resumed")]
 
-    events = timeline(a_view("a", 1), audit, Course((), (outage,), is_at_rest=False))
+    events = timeline(a_view("a", 1), audit, Course((), (outage, unreachable), is_at_rest=False))
 
     assert [event.title for event in events] == [
         "Submitted",
@@ -34,8 +35,9 @@ def test_the_events_of_a_job_stand_in_one_numbered_line() -> None:
         "Paused",
         "Resumed",
         "Graph was out",
+        "Graph could not be reached",
     ]
-    assert [event.number for event in events] == [*range(1, 7)]
+    assert [event.number for event in events] == [*range(1, 8)]
     assert events[3].detail == "by admin: helpdesk call"
     assert events[5].detail == "for 1 min 00 s"
 
