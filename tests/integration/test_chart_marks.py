@@ -9,7 +9,7 @@ from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.waiting import LaneWait, WaitKind
 from orchestrator.store.rows.jobs import JobRow
-from orchestrator.usecases.jobs.sample_progress import course_of, sample_progress
+from orchestrator.usecases.jobs.sample_progress import EVERY, course_of, sample_progress
 from tests.support.apps import an_app, submitted
 from tests.support.clock import ManualClock
 from tests.support.statements import engine_of
@@ -30,10 +30,10 @@ async def test_the_time_in_which_graph_could_not_be_reached_is_a_span_of_the_cha
             clock.advance(seconds=5)
             async with app.store.transaction() as tx:
                 await tx.lane_waits.report(WorkerId("one"), waits, now=await tx.now())
-            for _ in range(2):
-                await sample_progress(app)
+            due_in = [await sample_progress(app) for _ in range(2)]
         course = await course_of(app, job.id)
 
+    assert [(clock.now().timestamp() + each) % EVERY for each in due_in] == [0, 0]
     first, second = course.spans
     assert [span.kind for span in course.spans] == [EventKind.UNREACHABLE] * 2
     assert first.ends_at is not None
