@@ -76,7 +76,7 @@ def _type_of(option: DeclaredOption) -> click.ParamType[Any]:
         return Spelled(option.choices)
     if option.kind is str:
         return click.STRING  # as the whole tree of commands takes it: plain text
-    return _WholeNumber(option) if option.kind is int else _Text(option)
+    return _Integer(option) if option.kind is int else _Text(option)
 
 
 class _Text(click.ParamType[Any]):
@@ -92,7 +92,7 @@ class _Text(click.ParamType[Any]):
         return value if _takes_away(self._option, value) else _read(self, self._option, value, param, ctx)
 
 
-class _WholeNumber(click.IntRange):
+class _Integer(click.IntRange):
     """A number whose bounds click shows, answered like every other option."""
 
     def __init__(self, option: DeclaredOption) -> None:

@@ -92,7 +92,7 @@ class DeclaredOption:
         if written is None and self.is_optional:
             return None
         if self.kind is int:
-            return self._whole_number(written)
+            return self._integer(written)
         if isinstance(written, self.kind):
             return written
         text = str(written).strip()
@@ -129,7 +129,7 @@ class DeclaredOption:
             case _:
                 return str(self.written(value))
 
-    def _whole_number(self, written: object) -> int:
+    def _integer(self, written: object) -> int:
         try:
             number = int(str(written))
         except ValueError:

@@ -28,7 +28,7 @@ from orchestrator.throttle.gcra import (
     grant,
     interval,
 )
-from orchestrator.throttle.pace_bounds import FAR
+from orchestrator.throttle.pace_bounds import FAR, TIMES
 from tests.support.arrivals import most_in_any_window
 from tests.support.builders import LANE
 from tests.support.clock import ManualClock
@@ -70,6 +70,14 @@ async def opened_lane(backend: RowThrottle) -> None:
     await backend.take(LANE, 1, LIMIT)
     # The database's clock counts, and nobody can turn it on.
     await asyncio.sleep(HORIZON)
+
+
+async def let_pass(backend: RowThrottle, seconds: float) -> None:
+    """Moves every time in the row, and the one that the process remembers, so many seconds into the past."""
+    async with backend._store.transaction() as tx:
+        times = ", ".join(f"{name} = CASE WHEN {name} > 0 THEN {name} - {seconds} ELSE 0 END" for name in TIMES)
+        await tx.connection.execute(text(f"UPDATE lanes SET {times}"))  # noqa: S608 - the names of columns
+    backend._granted_until = {lane: until - seconds for lane, until in backend._granted_until.items()}
 
 
 async def test_a_lane_that_was_never_seen_may_just_have_been_used_up(backends: list[RowThrottle]) -> None:
@@ -133,13 +141,13 @@ async def test_a_process_that_waited_for_the_row_reads_the_clock_after_that(back
     assert after.last_departure - pace.last_departure >= len(permits.each) * interval(LIMIT) - 0.001
 
 
-async def test_a_row_that_was_changed_since_it_was_read_is_not_written(backends: list[RowThrottle]) -> None:
-    await opened_lane(backends[0])
-    one, other = (backend._store for backend in backends[:2])
-    async with one.autocommit() as tx:
-        if tx.connection.dialect.name == "sqlite":
-            # A SQLite file has one writer, which reads and writes in one transaction.
-            return
+# A SQLite file has one writer, which reads and writes in one transaction.
+async def test_a_row_that_was_changed_since_it_was_read_is_not_written(postgresql_url: str) -> None:
+    async with AsyncExitStack() as opened:
+        one, other = [await opened.enter_async_context(open_store(postgresql_url, SystemClock())) for _ in range(2)]
+        backend = RowThrottle(one, SystemClock(), Random(1))
+        await opened_lane(backend)
+        tx = await opened.enter_async_context(one.autocommit())
         read = (await tx.lanes.read([LANE], tx.now))[LANE]
         async with other.autocommit() as faster:
             again = (await faster.lanes.read([LANE], tx.now))[LANE]
@@ -148,10 +156,11 @@ async def test_a_row_that_was_changed_since_it_was_read_is_not_written(backends:
         late = replace(read.pace, last_departure=read.now + 0.2)
         written = await tx.lanes.save_unchanged({LANE: (late, read.version)})
         known = await tx.lanes.save_unchanged({LANE: (late, None)})
+        stored = (await looked(backend)).pace
 
     assert read.version == again.version
     assert (written, known) == (frozenset(), set())
-    assert (await looked(backends[0])).pace == pace
+    assert stored == pace
 
 
 @pytest.mark.parametrize("is_put_back", [False, True])
@@ -303,8 +312,10 @@ async def test_a_row_that_cannot_be_right_closes_the_lane_for_one_window_and_bre
     window = LIMIT.window.total_seconds() + PERMIT_LIFE + TRAVEL_SPREAD
     is_sqlite = "sqlite" in backend._store.place
     numbers = ("1e300", "-7", "'soon'", "9e999") if is_sqlite else ("1e300", "-7", "'NaN'", "'Infinity'")
-    poison = [(column, value) for column in ("last_departure", "reach", "closed_until", "share") for value in numbers]
-    poison += [(column, "-7") for column in ("refusals", "together", "counted")]
+    floats = ("last_departure", "reach", "closed_until", "closed_for", "share", "held_since", "counted_from")
+    poison = [(column, value) for column in floats for value in numbers]
+    poison += [(column, "-7") for column in ("refusals", "together", "counted", "counted_before")]
+    poison += [("closed_until", repr(SystemClock().now().timestamp() + 30 * 86400))]
 
     for column, value in poison:
         async with backend._store.transaction() as tx:
@@ -320,6 +331,24 @@ async def test_a_row_that_cannot_be_right_closes_the_lane_for_one_window_and_bre
         assert all(until <= seen.now + FAR for until in closed.values())
         assert permits.each == ()
         assert after.closed_for == pytest.approx(window)
+
+    await let_pass(backend, window + 0.5)
+    assert (await backend.take(LANE, 100, LIMIT)).each
+
+
+@pytest.mark.parametrize("poison", ["closed_until = 1e300", "share = -7"])
+async def test_a_refusal_in_a_lane_whose_row_cannot_be_right_closes_it_for_one_window_at_least(
+    backends: list[RowThrottle], poison: str
+) -> None:
+    backend = backends[0]
+    await opened_lane(backend)
+    async with backend._store.transaction() as tx:
+        await tx.connection.execute(text(f"UPDATE lanes SET {poison}"))  # noqa: S608 - from the list above
+
+    await backend.close(LANE, Refusal(1.0), LIMIT)
+
+    window = LIMIT.window.total_seconds() + PERMIT_LIFE + TRAVEL_SPREAD
+    assert (await looked(backend)).pace.closed_for == pytest.approx(window)
 
 
 async def test_a_row_that_was_put_back_grants_nothing_twice(backends: list[RowThrottle]) -> None:
