@@ -44,45 +44,11 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
 
     @asynccontextmanager
     async def lifespan(web: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as opened:
-            app = await opened.enter_async_context(open_app(settings, kind="serve"))
-            driver = None
-            if settings.broker_url is None:
-                driver = await opened.enter_async_context(open_driver(app, StopSignal()))
-                await opened.enter_async_context(ticking(app))
-            link = OneTimeLink() if settings.is_embedded else None
-            sampler, refusals, known_keys = Sampler(app), Refusals(app), KnownKeys(app)
-            await known_keys.read()
-            refreshes = BackgroundRefreshes()
-            opened.push_async_callback(refreshes.close)
-            watch = Watch(app, stop)
-            opened.push_async_callback(watch.close)
-            web.state.served = pages.state.served = WebContext(
-                app,
-                settings,
-                watch,
-                stop,
-                attempts=Attempts(app.clock),
-                sampler=sampler,
-                health=RecentHealth(app),
-                refusals=refusals,
-                known_keys=known_keys,
-                driver=driver,
-                link=link,
-                people=people_of(settings, app.clock),
-                announce=on_ready,
-                refreshes=refreshes,
-            )
-            sampling = asyncio.create_task(sampler.run(stop), name="samples")
-            reading_keys = asyncio.create_task(known_keys.run(stop), name="keys")
+        async with _open_context(settings, stop, on_ready) as context:
+            web.state.served = pages.state.served = context
             if on_ready is not None:
-                on_ready(link)
-            try:
-                yield
-            finally:
-                stop.request()
-                await asyncio.gather(sampling, reading_keys)
-                await refusals.close()
+                on_ready(context.link)
+            yield
 
     web = FastAPI(
         title="Muster",
@@ -101,6 +67,46 @@ def make_app(settings: Settings, stop: StopSignal | None = None, on_ready: Ready
     web.add_middleware(ForwardedAddresses)
     web.mount("/", pages)
     return web
+
+
+@asynccontextmanager
+async def _open_context(settings: Settings, stop: StopSignal, on_ready: Ready | None) -> AsyncIterator[WebContext]:
+    """Opens the parts that requests share, and the driver and the clock of an embedded installation."""
+    async with AsyncExitStack() as opened:
+        app = await opened.enter_async_context(open_app(settings, kind="serve"))
+        driver = None
+        if settings.broker_url is None:
+            driver = await opened.enter_async_context(open_driver(app, StopSignal()))
+            await opened.enter_async_context(ticking(app))
+        sampler, refusals, known_keys = Sampler(app), Refusals(app), KnownKeys(app)
+        await known_keys.read()
+        refreshes = BackgroundRefreshes()
+        opened.push_async_callback(refreshes.close)
+        watch = Watch(app, stop)
+        opened.push_async_callback(watch.close)
+        sampling = asyncio.create_task(sampler.run(stop), name="samples")
+        reading_keys = asyncio.create_task(known_keys.run(stop), name="keys")
+        try:
+            yield WebContext(
+                app,
+                settings,
+                watch,
+                stop,
+                attempts=Attempts(app.clock),
+                sampler=sampler,
+                health=RecentHealth(app),
+                refusals=refusals,
+                known_keys=known_keys,
+                driver=driver,
+                link=OneTimeLink() if settings.is_embedded else None,
+                people=people_of(settings, app.clock),
+                announce=on_ready,
+                refreshes=refreshes,
+            )
+        finally:
+            stop.request()
+            await asyncio.gather(sampling, reading_keys)
+            await refusals.close()
 
 
 class _Server(uvicorn.Server):

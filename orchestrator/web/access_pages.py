@@ -32,6 +32,7 @@ def access_routes(pages: Pages) -> APIRouter:
     """Returns the routes of the pages *Keys* and *Audit*."""
     routes = APIRouter(max_body_size=MOST_OF_A_BODY)
     _add_keys(routes, pages)
+    _add_key(routes, pages)
     _add_sessions(routes, pages)
     _add_audit(routes, pages)
     return routes
@@ -77,6 +78,8 @@ def _add_keys(routes: APIRouter, pages: Pages) -> None:
         # A redirect, so that a reload makes no second key; the page that follows shows the text of this one, once.
         return RedirectResponse("/keys", 303)
 
+
+def _add_key(routes: APIRouter, pages: Pages) -> None:
     @routes.get("/keys/{key_id}")
     async def key(request: Request, app: TheApp, _: Admin, key_id: str) -> Response:
         view = await describe_key(app, key_id)

@@ -30,7 +30,12 @@ _Name = Annotated[str, Query(max_length=200)]
 def device_pages(pages: Pages) -> APIRouter:
     """The pages below /devices and /inventory."""
     routes = APIRouter(max_body_size=MOST_OF_A_BODY)
+    _add_devices(routes, pages)
+    _add_inventory(routes, pages)
+    return routes
 
+
+def _add_devices(routes: APIRouter, pages: Pages) -> None:
     @routes.get("/devices")
     async def devices(request: Request, parts: Parts, _: Viewer, search: _Name = "", tenant: _Name = "") -> Response:
         text = search.replace("\x00", "").strip()
@@ -62,6 +67,8 @@ def device_pages(pages: Pages) -> APIRouter:
             call_words=call_words,
         )
 
+
+def _add_inventory(routes: APIRouter, pages: Pages) -> None:
     @routes.get("/inventory")
     async def inventory(request: Request, parts: Parts, _: Viewer, tenant: _Name = "") -> Response:
         app, tenants = parts.app, sorted(parts.app.tenants)
@@ -93,8 +100,6 @@ def device_pages(pages: Pages) -> APIRouter:
     ) -> Response:
         await accept_inventory(parts.app, tenant, by=visitor.actor, reason=said(reason), shown=shown)
         return RedirectResponse("/inventory", 303)
-
-    return routes
 
 
 async def _search(app: App, tenants: list[str], text: str) -> tuple[list[tuple[str, InventoryDevice]], list[str]]:

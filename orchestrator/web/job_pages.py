@@ -59,7 +59,13 @@ _SHORT = 300.0
 def job_pages(pages: Pages) -> APIRouter:
     """The list of jobs, one job, and its targets."""
     routes = APIRouter()
+    _add_list(routes, pages)
+    _add_job(routes, pages)
+    _add_targets(routes, pages)
+    return routes
 
+
+def _add_list(routes: APIRouter, pages: Pages) -> None:
     @routes.get("/jobs")
     async def jobs(
         *,
@@ -93,6 +99,8 @@ def job_pages(pages: Pages) -> APIRouter:
             **job_rows_facts(parts, views[:JOBS_SHOWN], urgent, display_of(request)),
         )
 
+
+def _add_job(routes: APIRouter, pages: Pages) -> None:
     @routes.get("/jobs/{job_id}")
     async def job(
         *,
@@ -131,9 +139,6 @@ def job_pages(pages: Pages) -> APIRouter:
         if comparison is None:
             return RedirectResponse(f"/jobs/{view.job.id}", 303)
         return pages.show(request, "job_changes.html", job=view.job, comparison=comparison)
-
-    _add_targets(routes, pages)
-    return routes
 
 
 def _add_targets(routes: APIRouter, pages: Pages) -> None:

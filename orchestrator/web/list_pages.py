@@ -29,7 +29,12 @@ _MOST_TOLD = 1_000
 def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
     """Everything below /lists."""
     routes = APIRouter(prefix="/lists", max_body_size=MOST_OF_A_BODY)
+    _add_reading(routes, pages)
+    _add_changes(routes, max_bytes)
+    return routes
 
+
+def _add_reading(routes: APIRouter, pages: Pages) -> None:
     @routes.get("")
     async def lists(request: Request, app: TheApp, _: Viewer) -> Response:
         found = await list_lists(app)
@@ -66,6 +71,8 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
         found = await compare_versions(parts.app, name, earlier, later)
         return pages.show(request, "list_compare.html", name=name, found=found)
 
+
+def _add_changes(routes: APIRouter, max_bytes: int) -> None:
     @routes.post("", max_body_size=max_bytes + FIELDS_ROOM)
     async def keep(request: Request, parts: Parts, visitor: Operator) -> Response:
         async with list_received(request, parts.settings, besides={"csrf", SHOWN_FIELD}) as upload:
@@ -98,8 +105,6 @@ def list_pages(pages: Pages, max_bytes: int) -> APIRouter:
     ) -> Response:
         await remove_list(app, name, by=visitor.actor, reason=said(reason), force=force, shown=shown)
         return RedirectResponse("/lists", 303)
-
-    return routes
 
 
 def _shown_of(upload: ListUpload) -> Facts | None:

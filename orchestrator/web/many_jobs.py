@@ -57,7 +57,14 @@ class Plan:
 def many_routes(pages: Pages) -> APIRouter:
     """The page that asks, the form that does it, the page of results, and the reports."""
     routes = APIRouter(max_body_size=MOST_OF_A_BODY)
+    _add_question(routes, pages)
+    _add_form(routes)
+    _add_reports(routes)
+    _add_results(routes, pages)
+    return routes
 
+
+def _add_question(routes: APIRouter, pages: Pages) -> None:
     @routes.get("/jobs/many")
     async def ask(request: Request, parts: Parts, _: Operator, do: Move, job: _Jobs = None) -> Response:
         views = await _views(parts.app, job or ())
@@ -73,6 +80,8 @@ def many_routes(pages: Pages) -> APIRouter:
             does=f"{_BUTTONS[do]} {plural(count, 'job')}" if count else "",
         )
 
+
+def _add_form(routes: APIRouter) -> None:
     @routes.post("/jobs/many")
     async def act(
         *,
@@ -118,6 +127,8 @@ def many_routes(pages: Pages) -> APIRouter:
         keep_results(answer, request, results)
         return answer
 
+
+def _add_reports(routes: APIRouter) -> None:
     @routes.get("/jobs/reports.zip")
     async def reports(app: TheApp, _: Viewer, job: _Jobs = None) -> Response:
         views = await _views(app, job or ())
@@ -126,9 +137,6 @@ def many_routes(pages: Pages) -> APIRouter:
             media_type="application/zip",
             headers={"Content-Disposition": 'attachment; filename="muster-reports.zip"'},
         )
-
-    _add_results(routes, pages)
-    return routes
 
 
 def _add_results(routes: APIRouter, pages: Pages) -> None:

@@ -34,7 +34,13 @@ _Reason = Annotated[str, Form(max_length=2000)]
 def move_routes(pages: Pages) -> APIRouter:
     """Pause, resume, cancel, priority and retry."""
     routes = APIRouter(max_body_size=MOST_OF_A_BODY)
+    _add_moves(routes)
+    _add_retry_questions(routes, pages)
+    _add_retry(routes)
+    return routes
 
+
+def _add_moves(routes: APIRouter) -> None:
     @routes.post("/jobs/{job_id}/pause")
     async def pause(
         app: TheApp, visitor: Operator, shown: ShownIfAny, job_id: FullJobId, reason: _Reason = ""
@@ -65,6 +71,8 @@ def move_routes(pages: Pages) -> APIRouter:
     ) -> RedirectResponse:
         return _to(await reprioritise_job(app, job_id, priority, by=visitor.actor, reason=said(reason), shown=shown))
 
+
+def _add_retry_questions(routes: APIRouter, pages: Pages) -> None:
     @routes.get("/jobs/{job_id}/selected")
     async def selected(
         request: Request,
@@ -99,6 +107,8 @@ def move_routes(pages: Pages) -> APIRouter:
         preview = await preview_retry(app, job_id, wish) if status else None
         return pages.show(request, "retry_count.html", retry=preview)
 
+
+def _add_retry(routes: APIRouter) -> None:
     @routes.post("/jobs/{job_id}/retry")
     async def retry(
         *,
@@ -130,8 +140,6 @@ def move_routes(pages: Pages) -> APIRouter:
             shown=shown,
         )
         return RedirectResponse(f"/jobs/{made.id}", 303)
-
-    return routes
 
 
 def said(reason: str) -> str | None:

@@ -81,6 +81,7 @@ def schedule_pages(pages: Pages) -> APIRouter:
     """Everything below /schedules."""
     routes = APIRouter(prefix="/schedules", max_body_size=MOST_OF_A_BODY)
     _add_forms(routes, pages)
+    _add_changes(routes)
     _add_occurrences(routes, pages)
     _add_reading(routes, pages)
     _add_moves(routes)
@@ -142,36 +143,18 @@ def _add_reading(routes: APIRouter, pages: Pages) -> None:
 
 
 def _add_forms(routes: APIRouter, pages: Pages) -> None:
-    async def form(
-        request: Request, parts: WebContext, visitor: Visitor, fields: ScheduleFields, was: str | None
-    ) -> Response:
-        allowed = visitor.actor.grant.actions
-        lists = await list_lists(parts.app)
-        return pages.show(
-            request,
-            "schedule_form.html",
-            fields=fields,
-            was=was,
-            lists=lists,
-            lists_text=lists_text(lists),
-            actions=[action for action in Action if allowed is None or action in allowed],
-            **form_options(),
-            choice=chosen_times(fields.when) if fields.kind == "cron" else None,
-            tenants=[*parts.app.tenants],
-            channels=[*dict.fromkeys((*parts.app.messenger.channels, *fields.notify))],
-        )
-
     @routes.get("/new")
     async def new_schedule(request: Request, parts: Parts, visitor: Operator) -> Response:
-        return await form(
-            request, parts, visitor, ScheduleFields.model_validate({"tenant": parts.settings.usual_tenant}), None
-        )
+        fields = ScheduleFields.model_validate({"tenant": parts.settings.usual_tenant})
+        return await _form(pages, request, parts, visitor, fields, was=None)
 
     @routes.get("/{name}/change")
     async def changed_schedule(request: Request, parts: Parts, visitor: Operator, name: str) -> Response:
         fields = fields_of((await describe_schedule(parts.app, name)).schedule)
-        return await form(request, parts, visitor, fields, fields.model_dump_json())
+        return await _form(pages, request, parts, visitor, fields, was=fields.model_dump_json())
 
+
+def _add_changes(routes: APIRouter) -> None:
     @routes.post("")
     async def add(
         request: Request, parts: Parts, visitor: Operator, typed: Typed, fields: Annotated[NewFields, Form()]
@@ -203,6 +186,26 @@ def _add_forms(routes: APIRouter, pages: Pages) -> None:
                 refuse_if_outdated=lambda schedule: refuse_if_changed(schedule, was),
             )
         return go_to(request, f"/schedules/{name}")
+
+
+async def _form(
+    pages: Pages, request: Request, parts: WebContext, visitor: Visitor, fields: ScheduleFields, *, was: str | None
+) -> Response:
+    allowed = visitor.actor.grant.actions
+    lists = await list_lists(parts.app)
+    return pages.show(
+        request,
+        "schedule_form.html",
+        fields=fields,
+        was=was,
+        lists=lists,
+        lists_text=lists_text(lists),
+        actions=[action for action in Action if allowed is None or action in allowed],
+        **form_options(),
+        choice=chosen_times(fields.when) if fields.kind == "cron" else None,
+        tenants=[*parts.app.tenants],
+        channels=[*dict.fromkeys((*parts.app.messenger.channels, *fields.notify))],
+    )
 
 
 def _add_occurrences(routes: APIRouter, pages: Pages) -> None:
