@@ -171,13 +171,15 @@ class Claims:
             self._leases.set_time(now)
             worker = self._app.worker
             if len(numbers) > 1:
-                claims = await tx.batches.claim_many(
+                claims = await tx.batch_claims.claim_many(
                     numbers, worker=worker, lease=LEASE, now=now, held=held, wanted=wanted
                 )
             else:
                 (number,) = numbers
                 first = wanted[0].batch if wanted else None
-                claim = await tx.batches.claim(number, worker=worker, lease=LEASE, now=now, held=held, wanted=first)
+                claim = await tx.batch_claims.claim(
+                    number, worker=worker, lease=LEASE, now=now, held=held, wanted=first
+                )
                 claims = {} if claim is None else {number: claim}
         for claim in claims.values():
             self._add(claim, asked_at)

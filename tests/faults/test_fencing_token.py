@@ -41,7 +41,7 @@ class _Worker:
     async def claim(self, job: Job) -> LeasedBatch | None:
         asked_at = self.clock.monotonic()
         async with self.app.store.transaction() as tx:
-            claim = await tx.batches.claim(job.number, worker=self.app.worker, lease=LEASE, now=await tx.now())
+            claim = await tx.batch_claims.claim(job.number, worker=self.app.worker, lease=LEASE, now=await tx.now())
         return None if claim is None else self.leases.add(claim, asked_at=asked_at)
 
     async def intend(self, held: LeasedBatch, calls: int) -> bool:

@@ -132,7 +132,7 @@ async def test_no_batch_of_a_covered_job_can_be_claimed(
     async with idle.store.transaction() as tx:
         due = await tx.fair_queue.due(worker=idle.worker, now=now)
         among = await tx.emergency_stops.stopped_among([job.number])
-        claim = await tx.batches.claim(job.number, worker=idle.worker, lease=LEASE, now=now)
+        claim = await tx.batch_claims.claim(job.number, worker=idle.worker, lease=LEASE, now=now)
 
     assert (due == []) is is_stopped
     assert (among == {job.number}) is is_stopped

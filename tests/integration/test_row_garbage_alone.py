@@ -84,7 +84,7 @@ async def goes_on(app: App, job: Job) -> None:
     async with app.store.transaction() as tx:
         now = await tx.now()
         assert job.number in {each.place.job for each in await tx.fair_queue.due(worker=ALICE, now=now)}
-        assert job.number in await tx.batches.claim_many([job.number], worker=ALICE, lease=LEASE, now=now)
+        assert job.number in await tx.batch_claims.claim_many([job.number], worker=ALICE, lease=LEASE, now=now)
 
 
 async def spoiled(app: App, column: str, garbage: list[str]) -> list[Job]:
@@ -130,7 +130,7 @@ async def test_a_job_that_lost_its_canaries_stops_and_goes_on_without_them(app: 
         await poison(app, "jobs", "canaries", each, where=f"id = '{job.id}'")
     async with app.store.transaction() as tx:
         for job in jobs:
-            assert await tx.batches.claim(job.number, worker=ALICE, lease=LEASE, now=await tx.now()) is None
+            assert await tx.batch_claims.claim(job.number, worker=ALICE, lease=LEASE, now=await tx.now()) is None
 
     await judge_canaries(app)
 

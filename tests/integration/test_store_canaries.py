@@ -28,7 +28,7 @@ async def store(database_url: str, clock: ManualClock) -> AsyncIterator[Store]:
 
 async def claimed(store: Store, job: Job, now: datetime) -> Claim | None:
     async with store.transaction() as tx:
-        return await tx.batches.claim(job.number, worker=ALICE, lease=LEASE, now=now)
+        return await tx.batch_claims.claim(job.number, worker=ALICE, lease=LEASE, now=now)
 
 
 async def a_job_with_a_canary(store: Store, batches: int) -> Job:

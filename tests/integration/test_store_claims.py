@@ -19,7 +19,7 @@ from orchestrator.domain.target import LOST_CALL, TargetStatus
 from orchestrator.engine.recovery import LEASE
 from orchestrator.store.engine.database import Store, open_store
 from orchestrator.store.rows.jobs import BatchRow
-from orchestrator.store.work.batches import FIRST_CALLS
+from orchestrator.store.work.batch_claims import FIRST_CALLS
 from tests.support.builders import AFTER_THE_LEASE, ALICE, BOB, LANE, NOW, StoreWorker, a_job, recovered, tally_of
 from tests.support.clock import ManualClock
 

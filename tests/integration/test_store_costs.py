@@ -112,7 +112,7 @@ async def backlog(store: Store) -> None:
 
 async def a_claim(tx: Transaction) -> object:
     job = await tx.jobs.find("latest")
-    return await tx.batches.claim(job.number, worker=ALICE, lease=LEASE, now=NOW)
+    return await tx.batch_claims.claim(job.number, worker=ALICE, lease=LEASE, now=NOW)
 
 
 async def a_listing(tx: Transaction) -> object:

@@ -16,7 +16,7 @@ from orchestrator.domain.job import Job, JobStatus
 from orchestrator.engine.claim_coalescer import ClaimCoalescer
 from orchestrator.engine.recovery import LEASE
 from orchestrator.store.engine.database import Store, open_store
-from orchestrator.store.work.batches import FIRST_CALLS
+from orchestrator.store.work.batch_claims import FIRST_CALLS
 from orchestrator.store.work.many_claims import Lines
 from tests.support.builders import ALICE, BOB, NOW, StoreWorker, a_claim, a_job, recovered, tally_of
 from tests.support.clock import ManualClock
@@ -35,7 +35,7 @@ async def claimed(
     store: Store, jobs: list[Job], worker: WorkerId = ALICE, held: Lines = MappingProxyType({})
 ) -> dict[JobNumber, Claim]:
     async with store.transaction() as tx:
-        return await tx.batches.claim_many(
+        return await tx.batch_claims.claim_many(
             [job.number for job in jobs],
             worker=worker,
             lease=LEASE,
@@ -165,7 +165,7 @@ async def test_a_batch_that_kills_goes_on_one_target_at_a_time(store: Store) -> 
         await recovered(store, now)
 
     async with store.transaction() as tx:
-        claims = await tx.batches.claim_many([job.number], worker=ALICE, lease=LEASE, now=now)
+        claims = await tx.batch_claims.claim_many([job.number], worker=ALICE, lease=LEASE, now=now)
 
     assert len(claims[job.number].targets) == 1
 

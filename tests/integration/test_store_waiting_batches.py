@@ -32,7 +32,7 @@ async def named(store: Store, most: int = 100, *, only: Job | None = None) -> li
 async def test_the_first_batch_of_each_job_comes_before_the_second_of_any(store: Store) -> None:
     one, other, paused = [await a_job(store, 900, size=300, lane=LaneKey("lane"), answered=True) for _ in range(3)]
     async with store.transaction() as tx:
-        await tx.batches.claim(one.number, worker=ALICE, lease=LEASE, now=NOW)
+        await tx.batch_claims.claim(one.number, worker=ALICE, lease=LEASE, now=NOW)
         await tx.jobs.move(paused.number, JobStatus.PAUSED, frm=[JobStatus.QUEUED], reason=None, now=NOW)
 
     assert await named(store) == [(one.id, 1), (other.id, 0), (one.id, 2), (other.id, 1), (other.id, 2)]
@@ -46,12 +46,12 @@ async def test_the_first_batch_of_each_job_comes_before_the_second_of_any(store:
 async def test_a_claim_takes_the_wanted_batch_or_the_first_where_that_is_held(store: Store) -> None:
     jobs = [await a_job(store, 900, size=300, lane=LaneKey(f"lane {name}"), answered=True) for name in "ab"]
     async with store.transaction() as tx:
-        taken = await tx.batches.claim(jobs[0].number, worker=ALICE, lease=LEASE, now=NOW, wanted=2)
-        again = await tx.batches.claim(jobs[0].number, worker=BOB, lease=LEASE, now=NOW, wanted=2)
+        taken = await tx.batch_claims.claim(jobs[0].number, worker=ALICE, lease=LEASE, now=NOW, wanted=2)
+        again = await tx.batch_claims.claim(jobs[0].number, worker=BOB, lease=LEASE, now=NOW, wanted=2)
     async with store.transaction() as tx:
         numbers = [job.number for job in jobs]
         wanted = [BatchKey(jobs[0].number, 2), BatchKey(jobs[1].number, 1)]
-        many = await tx.batches.claim_many(numbers, worker=BOB, lease=LEASE, now=NOW, wanted=wanted)
+        many = await tx.batch_claims.claim_many(numbers, worker=BOB, lease=LEASE, now=NOW, wanted=wanted)
 
     assert taken is not None
     assert again is not None

@@ -137,7 +137,7 @@ class StoreWorker:
         for key in more:
             self.held[key].begin_extension()
         async with self.store.transaction() as tx:
-            claim = await tx.batches.claim(job, worker=self.id, lease=LEASE, now=now, held=more)
+            claim = await tx.batch_claims.claim(job, worker=self.id, lease=LEASE, now=now, held=more)
         if claim is None:
             return None
         held = self.held.get(claim.key)

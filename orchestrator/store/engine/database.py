@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from orchestrator.store.schedules.occurrences import Occurrences
     from orchestrator.store.schedules.schedules import Schedules
     from orchestrator.store.work.attention import Attention
+    from orchestrator.store.work.batch_claims import BatchClaims
     from orchestrator.store.work.batches import Batches
     from orchestrator.store.work.brakes import Brakes
     from orchestrator.store.work.emergency_stops import EmergencyStops
@@ -75,6 +76,7 @@ _REPOSITORIES = {
     "jobs": "orchestrator.store.jobs.jobs:Jobs",
     "job_ends": "orchestrator.store.jobs.job_ends:JobEnds",
     "fair_queue": "orchestrator.store.work.fair_queue:FairQueue",
+    "batch_claims": "orchestrator.store.work.batch_claims:BatchClaims",
     "batches": "orchestrator.store.work.batches:Batches",
     "waiting_batches": "orchestrator.store.work.waiting_batches:WaitingBatches",
     "brakes": "orchestrator.store.work.brakes:Brakes",
@@ -113,6 +115,7 @@ class Transaction:
     jobs: Jobs
     job_ends: JobEnds
     fair_queue: FairQueue
+    batch_claims: BatchClaims
     batches: Batches
     waiting_batches: WaitingBatches
     brakes: Brakes

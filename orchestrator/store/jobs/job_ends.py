@@ -25,7 +25,7 @@ from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.jobs.job_events import add_event
 from orchestrator.store.jobs.jobs import job_from
 from orchestrator.store.rows.jobs import BatchRow, JobRow
-from orchestrator.store.work.batches import is_callable
+from orchestrator.store.work.claimable import is_callable
 
 
 class JobEnds:

@@ -9,7 +9,7 @@ from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.job_filter import JobFilter, Standing
 from orchestrator.store.rows.jobs import BatchRow, JobRow
-from orchestrator.store.work.batches import is_callable
+from orchestrator.store.work.claimable import is_callable
 
 
 class JobSearch:

@@ -20,7 +20,7 @@ from orchestrator.store.rows.jobs import MANY_FAILURES, JobRow
 from orchestrator.store.rows.lists import ListVersionRow, SavedListRow
 from orchestrator.store.rows.operations import AcknowledgementRow
 from orchestrator.store.rows.schedules import OccurrenceRow, ScheduleRow
-from orchestrator.store.work.batches import is_callable
+from orchestrator.store.work.claimable import is_callable
 
 MOST_JOBS = 100
 """Jobs of one kind that are looked at, the newest; whoever has more of them needs no further one to be worried."""

@@ -35,8 +35,7 @@ from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.jobs.jobs import priority_of
 from orchestrator.store.rows.jobs import BatchRow, JobRow
 from orchestrator.store.rows.mapping import AnyRow
-from orchestrator.store.work.batches import asked, is_callable, may_ask, takable, within_window
-from orchestrator.store.work.emergency_stops import not_stopped
+from orchestrator.store.work.claimable import asked, is_callable, may_be_called, takable
 
 NO_STARTS: Mapping[JobNumber, float] = MappingProxyType({})
 
@@ -173,12 +172,8 @@ def _due(*, any_job: bool) -> Select[*tuple[Any, ...]]:
     query = select(
         *(JobRow.id, JobRow.lane, JobRow.tenant, JobRow.number, JobRow.virtual_time, JobRow.priority, proves_itself)
     ).where(
-        JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
         due,
-        is_callable(),
-        may_ask(),
-        within_window(),
-        not_stopped(),
+        may_be_called(),
     )
     return query if any_job else query.where(JobRow.number == bindparam("only"))
 

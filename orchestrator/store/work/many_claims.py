@@ -42,7 +42,7 @@ class Taken:
 
 
 class ManyClaims:
-    """The statements of `Batches.claim_many`; none of them commits.
+    """The statements of `BatchClaims.claim_many`; none of them commits.
 
     Only of jobs without canaries and probes: those go one by one.
     """

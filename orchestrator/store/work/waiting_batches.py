@@ -12,11 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.batch import NamedBatch, WaitingBatch
 from orchestrator.domain.ids import JobId, JobNumber, WorkerId
-from orchestrator.domain.job import JobStatus
 from orchestrator.store.jobs.jobs import priority_of
 from orchestrator.store.rows.jobs import BatchRow, JobRow
-from orchestrator.store.work.batches import asked, is_callable, is_free, may_ask, within_window
-from orchestrator.store.work.emergency_stops import not_stopped
+from orchestrator.store.work.claimable import asked, is_free, may_be_called
 
 
 class WaitingBatches:
@@ -46,10 +44,7 @@ class WaitingBatches:
 
 @cache
 def _first(*, any_job: bool) -> Select[*tuple[Any, ...]]:
-    callable_now = select(JobRow.id, JobRow.tenant, JobRow.priority, JobRow.number).where(
-        JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
-        *(is_callable(), may_ask(), within_window(), not_stopped()),
-    )
+    callable_now = select(JobRow.id, JobRow.tenant, JobRow.priority, JobRow.number).where(may_be_called())
     if not any_job:
         callable_now = callable_now.where(JobRow.number == bindparam("only"))
     job = callable_now.subquery()
