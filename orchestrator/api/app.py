@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from orchestrator.api.halt import halt_routes
 from orchestrator.api.health import health_routes
+from orchestrator.api.installation import installation_routes
 from orchestrator.api.inventory import inventory_routes
 from orchestrator.api.jobs import job_routes, preview_routes
 from orchestrator.api.keys import key_routes
@@ -76,6 +77,7 @@ def _routes(max_bytes: int) -> list[BaseRoute]:
         key_routes(),
         session_routes(),
         status_routes(),
+        installation_routes(),
         health_routes(),
         metric_routes(),
     ):

@@ -49,21 +49,13 @@ def list_(invocation: Invocation) -> None:
     """Every blackout, and for whom it holds."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.schedules.change_blackouts import list_blackouts
+    from orchestrator.views.blackouts import listed_blackout_object
 
-    rows = [
-        {
-            "number": view.blackout.number,
-            "from": view.blackout.starts.isoformat(),
-            "to": view.blackout.ends.isoformat(),
-            "for": view.schedule or (f"tenant {view.tenant}" if view.tenant else "all"),
-            "reason": view.blackout.reason or "",
-        }
-        for view in invocation.ask(list_blackouts)
-    ]
+    rows = [*map(listed_blackout_object, invocation.ask(list_blackouts))]
     if invocation.output is Format.TABLE and not rows:
         click.echo("No blackouts.", err=True)
         return
-    show_rows(rows, invocation.output)
+    show_rows(rows, invocation.output, columns=("number", "from", "to", "for", "reason"))
 
 
 @click.command()

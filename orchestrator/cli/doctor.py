@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 def doctor(invocation: Invocation, *, tries_itself: bool) -> int:
     """Is everything here that a job needs? One line a check, and how to mend it."""
     from orchestrator.cli.output import show_rows
+    from orchestrator.views.workers import check_object
 
     if tries_itself:
         from orchestrator.cli.self_test import self_test
@@ -48,19 +49,7 @@ def doctor(invocation: Invocation, *, tries_itself: bool) -> int:
         for check in checks:
             _say(check)
     else:
-        show_rows(
-            [
-                {
-                    "name": check.name,
-                    "ok": check.ok,
-                    "needed": check.is_needed,
-                    "detail": check.detail,
-                    "mend": check.mend,
-                }
-                for check in checks
-            ],
-            invocation.output,
-        )
+        show_rows([*map(check_object, checks)], invocation.output)
     return exits.DONE if all(check.ok for check in checks if check.is_needed) else exits.UNAVAILABLE
 
 

@@ -14,16 +14,9 @@ from orchestrator.cli.invocation import Format, Invocation, actor, output_option
 def list_(invocation: Invocation) -> None:
     """The channels in the settings, and what each hears of."""
     from orchestrator.cli.output import show_rows
+    from orchestrator.views.notifications import channel_object
 
-    rows = [
-        {
-            "channel": channel.name,
-            "kind": channel.kind.value,
-            "hears": ", ".join(sorted(channel.events)),
-            "of": "every job and schedule" if channel.is_general else "schedules that name it",
-        }
-        for channel in invocation.settings().channels.values()
-    ]
+    rows = [*map(channel_object, invocation.settings().channels.values())]
     if invocation.output is Format.TABLE and not rows:
         click.echo("No channel is set up: see MUSTER_NOTIFY_WEBHOOK, _TEAMS, _SLACK and _EMAIL.", err=True)
         return
@@ -38,18 +31,10 @@ def test(invocation: Invocation, names: tuple[str, ...]) -> int:
     """Send a test to each CHANNEL, to all of them if none is named; exits with 4 where one did not take it."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.operations.try_channel import try_channels
+    from orchestrator.views.notifications import channel_test_object
 
     tried = invocation.ask(lambda app: try_channels(app, names, by=actor()))
-    rows = [
-        {
-            "channel": each.channel.name,
-            "kind": each.channel.kind.value,
-            "taken": each.problem is None,
-            "problem": each.problem,
-        }
-        for each in tried
-    ]
-    show_rows(rows, invocation.output)
+    show_rows([*map(channel_test_object, tried)], invocation.output)
     return exits.UNAVAILABLE if any(each.problem is not None for each in tried) else exits.DONE
 
 
@@ -60,24 +45,10 @@ def test(invocation: Invocation, names: tuple[str, ...]) -> int:
 def log(invocation: Invocation, *, limit: int) -> None:
     """The newest notices, whether they were taken, and if not, why and when they are tried again."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.domain.figures import rfc3339
-    from orchestrator.domain.notice import NoticeStatus
     from orchestrator.usecases.operations.try_channel import list_notices
+    from orchestrator.views.notifications import notice_object
 
-    rows = [
-        {
-            "createdAt": rfc3339(each.created_at),
-            "channel": each.channel,
-            "event": each.notice.event.value,
-            "subject": each.notice.subject,
-            "status": each.status.value,
-            "attempts": each.attempts,
-            "againAt": rfc3339(each.due_at) if each.status is NoticeStatus.WAITING else None,
-            "problem": each.error,
-            "title": each.notice.title,
-        }
-        for each in invocation.ask(lambda app: list_notices(app, limit=limit))
-    ]
+    rows = [*map(notice_object, invocation.ask(lambda app: list_notices(app, limit=limit)))]
     if invocation.output is Format.TABLE and not rows:
         click.echo("Nothing was told to anybody yet.", err=True)
         return

@@ -15,7 +15,6 @@ from orchestrator.domain.errors import MusterError
 
 if TYPE_CHECKING:
     from orchestrator.app import App
-    from orchestrator.settings import TenantSettings
     from orchestrator.usecases.operations.check_tenant import TenantCheck
 
 
@@ -30,9 +29,9 @@ def tenant() -> None:
 def list_(invocation: Invocation) -> None:
     """The tenants in the settings; the default one is meant where a command names none."""
     from orchestrator.cli.output import show_rows
+    from orchestrator.views.tenants import tenant_objects
 
-    settings = invocation.settings()
-    rows = [_row(each, is_default=each.name == settings.usual_tenant) for each in settings.tenants.values()]
+    rows = tenant_objects(invocation.settings())
     if not rows and invocation.output is Format.TABLE:
         click.echo("No tenant is set up. `muster tenant add NAME …` adds one to the settings file.", err=True)
         return
@@ -51,8 +50,10 @@ def check(invocation: Invocation, name: str | None, *, is_all: bool) -> int:
 
     Of several tenants the exit code is the highest of the codes that each alone would give.
     """
+    from orchestrator.cli.output import show_facts
     from orchestrator.cli.tenant_choice import chosen_tenants
     from orchestrator.usecases.operations.check_tenant import check_tenant
+    from orchestrator.views.tenants import tenant_check_object
 
     wanted = chosen_tenants(invocation.settings(), name, is_all=is_all)
     if len(wanted) > 1 or is_all:
@@ -61,7 +62,7 @@ def check(invocation: Invocation, name: str | None, *, is_all: bool) -> int:
     if invocation.output is Format.TABLE:
         _say(found)
     else:
-        _show(found, invocation.output)
+        show_facts(tenant_check_object(found), invocation.output)
     return _code_of(found)
 
 
@@ -140,14 +141,12 @@ _RANK = ("tenant", "usable", "reachable", "permission", "note")
 def _line(name: str, found: TenantCheck | MusterError) -> dict[str, Any]:
     if isinstance(found, MusterError):
         return {"tenant": name, "usable": False, "reachable": None, "permission": None, "note": str(found)}
-    is_well = found.is_usable and found.unreachable is None
-    note = found.unreachable or ("" if is_well else found.advice[0])
     return {
         "tenant": name,
         "usable": found.is_usable,
         "reachable": found.unreachable is None,
         "permission": found.permission.value,
-        "note": note,
+        "note": found.unreachable or found.doubt or "",
     }
 
 
@@ -163,30 +162,3 @@ def _say(found: TenantCheck) -> None:
     show_facts({"tenant": found.tenant.name, **dict(found.facts), "permission": found.permission.value}, Format.TABLE)
     for sentence in found.advice:
         click.echo(f"\n{sentence}")
-
-
-def _show(found: TenantCheck, output: Format) -> None:
-    from orchestrator.cli.output import show_facts
-
-    facts = {
-        "tenant": found.tenant.name,
-        "usable": found.is_usable,
-        "reachable": found.unreachable is None,
-        "permission": found.permission.value,
-        "facts": dict(found.facts),
-        "advice": list(found.advice),
-    }
-    show_facts(facts, output)
-
-
-def _row(settings: TenantSettings, *, is_default: bool) -> dict[str, Any]:
-    return {
-        "name": settings.name,
-        "default": is_default,
-        "tenantId": settings.tenant_id,
-        "clientId": settings.client_id,
-        "cloud": settings.cloud.value,
-        "graphUrl": settings.graph_url,
-        "writeLimit": "none" if settings.write_limit is None else str(settings.write_limit),
-        "signIn": settings.way_to_sign_in,
-    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,14 @@ class Tenant:
 def directory_of(lane: LaneKey) -> str:
     """Cloud and Entra tenant of a lane."""
     return lane.rpartition("/")[0]
+
+
+def shared_lanes(tenants: Iterable[Tenant]) -> dict[LaneKey, list[str]]:
+    """Returns the lanes that more than one tenant of the settings leads to, with the names of those tenants."""
+    names: dict[LaneKey, list[str]] = {}
+    for each in tenants:
+        names.setdefault(each.lane, []).append(each.name)
+    return {lane: found for lane, found in names.items() if len(found) > 1}
 
 
 def tenant_problem(name: str, lane: LaneKey, tenant: Tenant | None) -> str | None:

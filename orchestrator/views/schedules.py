@@ -15,6 +15,7 @@ from orchestrator.domain.job import Priority
 from orchestrator.domain.recurrence import Cron, Every, Once
 from orchestrator.domain.schedule import OccurrenceStatus, Overlap, ScheduleStatus
 from orchestrator.domain.zones import zone_of
+from orchestrator.views.blackouts import BlackoutFacts, blackout_object
 from orchestrator.views.description import Description
 
 if TYPE_CHECKING:
@@ -56,16 +57,6 @@ class RulesFacts(TypedDict):
     carryOver: bool
     jitterSeconds: float
     toleratePercent: int
-
-
-_From = TypedDict("_From", {"from": str})
-
-
-class BlackoutFacts(_From):
-    """A time in which nobody is called."""
-
-    to: str
-    reason: str | None
 
 
 class SourceFacts(TypedDict):
@@ -149,10 +140,7 @@ def schedule_object(view: ScheduleView) -> ScheduleFacts:
         "brakeShare": order.brake.share,
         "brakeSample": order.brake.sample,
         "notify": list(schedule.channels),
-        "blackouts": [
-            {"from": each.starts.isoformat(), "to": each.ends.isoformat(), "reason": each.reason}
-            for each in view.blackouts
-        ],
+        "blackouts": [*map(blackout_object, view.blackouts)],
         "createdBy": schedule.created_by,
         "createdAt": rfc3339(schedule.created_at),
         "nextAt": utc_second(view.upcoming[0].at) if view.upcoming else None,

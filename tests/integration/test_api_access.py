@@ -65,6 +65,11 @@ NEEDED = {
     "GET /api/halt": Role.VIEWER,
     "POST /api/halt": Role.OPERATOR,
     "GET /api/lanes/{tenant}": Role.VIEWER,
+    "GET /api/tenants": Role.VIEWER,
+    "GET /api/workers": Role.VIEWER,
+    "GET /api/notifications": Role.VIEWER,
+    "GET /api/notifications/channels": Role.VIEWER,
+    "GET /api/blackouts": Role.VIEWER,
     "GET /metrics": Role.VIEWER,
     "GET /api/keys": Role.ADMIN,
     "POST /api/keys": Role.ADMIN,
@@ -224,3 +229,13 @@ async def test_a_new_key_is_shown_once_and_works(service: Service) -> None:
     assert text not in listed
     assert works.status_code == 200
     assert spoiled.status_code == 422
+
+
+async def test_what_the_pages_show_of_an_installation_can_be_read_over_http(service: Service) -> None:
+    async with service.client(Role.VIEWER) as viewer:
+        routes = ("tenants", "workers", "notifications", "notifications/channels", "blackouts")
+        items = {route: (await viewer.get(f"/api/{route}")).json()["items"] for route in routes}
+
+    assert [(each["name"], each["signIn"]) for each in items["tenants"]] == [("default", "access token")]
+    assert all(worker["version"] for worker in items["workers"])
+    assert (items["notifications"], items["notifications/channels"], items["blackouts"]) == ([], [], [])

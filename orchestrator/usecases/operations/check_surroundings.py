@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from tempfile import gettempdir
@@ -13,6 +13,7 @@ from orchestrator.domain.attention import CredentialFacts
 from orchestrator.domain.attention_rules import CREDENTIAL_SOON
 from orchestrator.domain.figures import plural
 from orchestrator.domain.spans import span
+from orchestrator.domain.tenant import Tenant, shared_lanes
 from orchestrator.domain.waiting import LaneWait, WaitKind
 from orchestrator.store.engine.sqlite_file import last_copy_at
 from orchestrator.usecases.jobs.explain_waiting import surroundings_of
@@ -37,6 +38,7 @@ async def check_surroundings(app: App) -> list[Check]:
     return [
         judge_graph(reported),
         judge_lanes(lanes, now),
+        *judge_shared_lanes(app.tenants.values()),
         *([judge_credentials(app.credential_ends(), now)] if app.tenants else []),
         check_disk([*([app.store.file.parent] if app.store.file else []), Path(gettempdir())]),
         *([judge_copy(last_copy_at(app.store.file), now)] if app.store.file else []),
@@ -60,6 +62,21 @@ def judge_lanes(lanes: Sequence[LaneView], now: datetime) -> Check:
     ]
     detail = f"closed by 429: {'; '.join(closed)}" if closed else f"{plural(len(lanes), 'lane')} open"
     return Check("rate limits", ok=not closed, detail=detail, mend="Calls go on then by themselves.", is_needed=False)
+
+
+def judge_shared_lanes(tenants: Collection[Tenant]) -> list[Check]:
+    """Returns one check for each lane of several tenants; it warns where one of them has no tenant id or client id."""
+    return [
+        Check(
+            "shared lane",
+            ok=all(each.tenant_id and each.client_id for each in tenants if each.name in names),
+            detail=f"{', '.join(names)} call as one app in one Entra tenant: they share a rate limit, and an "
+            "emergency stop of one holds the others as well",
+            mend="Set tenant_id and client_id of each, if they are not the same.",
+            is_needed=False,
+        )
+        for names in shared_lanes(tenants).values()
+    ]
 
 
 def judge_credentials(ends: Sequence[CredentialFacts], now: datetime) -> Check:

@@ -43,6 +43,12 @@ class TenantCheck:
         """Whether nothing that can be read speaks against calling."""
         return self.permission is not Permission.MISSING and self.fits and not self.is_expired
 
+    @property
+    def doubt(self) -> str | None:
+        """The first sentence of advice where the token speaks against calling, or cannot be judged; else None."""
+        is_judged = self.permission is not Permission.UNREADABLE
+        return None if self.is_usable and is_judged else self.advice[0]
+
 
 @dataclass(frozen=True, slots=True)
 class WayCheck:
