@@ -16,7 +16,7 @@ from sqlalchemy import text
 from benchmarks import device_lists, parts
 from benchmarks.figures import Figure, Section
 from benchmarks.web import service, times
-from orchestrator.store.engine.database import make_engine
+from orchestrator.store.engine.engines import make_engine
 
 JOBS = 10_000
 TARGETS, FULL = 100, 1_000

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from benchmarks import device_lists, parts
 from benchmarks.figures import Figure, Section
 from benchmarks.memory import watched
-from orchestrator.store.engine.database import make_engine
+from orchestrator.store.engine.engines import make_engine
 
 JOBS, TARGETS = 10, 1_000_000
 QUESTIONS = 2_000

@@ -19,7 +19,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from orchestrator.api.access import NotSignedIn
 from orchestrator.domain.access import Actor
 from orchestrator.domain.errors import (
-    MOST_PROBLEMS,
     AmbiguousJob,
     CannotContinue,
     EmergencyStopped,
@@ -42,6 +41,7 @@ from orchestrator.domain.errors import (
     WrongStatus,
 )
 from orchestrator.domain.inventory import NoInventory
+from orchestrator.domain.line_problem import MOST_PROBLEMS
 from orchestrator.http.faults import FaultsAnswered, told_over_http
 from orchestrator.http.web_context import record_refused_change
 from orchestrator.inventory.device_history import AmbiguousDevice, UnknownDevice

@@ -11,13 +11,13 @@ from orchestrator.cli.invocation import Format, Invocation
 from orchestrator.domain.errors import (
     CannotContinue,
     IntakeFailed,
-    LineProblem,
     RequestRejected,
     StoreUnavailable,
     TokenUnusable,
     TryLater,
 )
 from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.domain.line_problem import LineProblem
 
 DONE = 0
 SOME_FAILED = 1

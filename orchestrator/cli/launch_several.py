@@ -19,9 +19,10 @@ from orchestrator.cli.questions import is_wanted, notes_of, say_preview
 from orchestrator.cli.submission import Submission
 from orchestrator.cli.tenant_choice import worst
 from orchestrator.domain.confirmation import asks_above
-from orchestrator.domain.errors import IntakeFailed, LineProblem, MusterError
+from orchestrator.domain.errors import IntakeFailed, MusterError
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import status_words
+from orchestrator.domain.line_problem import LineProblem
 from orchestrator.usecases.jobs.describe_jobs import describe_job
 from orchestrator.usecases.jobs.submit_job import NotConfirmed, preview_job
 from orchestrator.views.jobs import job_object

@@ -8,8 +8,9 @@ from itertools import chain, islice
 from typing import BinaryIO
 
 from orchestrator.domain.device import Via
-from orchestrator.domain.errors import MOST_PROBLEMS, IntakeFailed
+from orchestrator.domain.errors import IntakeFailed
 from orchestrator.domain.inventory import Identifier, Match, Named
+from orchestrator.domain.line_problem import MOST_PROBLEMS
 from orchestrator.intake.columns import names_an_id
 from orchestrator.intake.csv_file import MOST_COLUMNS, CsvFile, CsvRow
 from orchestrator.intake.header import ROWS_LOOKED_AT, Expected, Header, read_header

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.domain.errors import LineProblem
+from orchestrator.domain.line_problem import LineProblem
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.domain.device import BadId, Device, Via, parse_id
-from orchestrator.domain.errors import MOST_PROBLEMS, IntakeFailed, LineProblem
+from orchestrator.domain.errors import IntakeFailed
 from orchestrator.domain.inventory import (
     LEFT_OUT,
     Ambiguous,
@@ -18,6 +18,7 @@ from orchestrator.domain.inventory import (
     Named,
     NotEligible,
 )
+from orchestrator.domain.line_problem import MOST_PROBLEMS, LineProblem
 from orchestrator.domain.target import RowVerdict
 from orchestrator.intake.columns import IdColumns, names_an_id
 from orchestrator.intake.csv_file import CsvRow

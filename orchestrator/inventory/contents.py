@@ -99,7 +99,7 @@ async def search_inventory(app: App, tenant_name: str, text: str, *, limit: int)
         raise RequestRejected("Give some letters of a name, a serial number, a user or an id.")
     current, _ = await describe_inventory(app, tenant_name)
     async with app.store.reading() as tx:
-        return await tx.inventories.search(current.number, text, limit=limit)
+        return await tx.inventory_devices.search(current.number, text, limit=limit)
 
 
 async def find_devices(
@@ -116,7 +116,7 @@ async def find_devices(
         for by in kinds:
             key = compare_key(by, text)
             if key is not None:
-                found = await tx.inventories.matching(current.number, by, [key])
+                found = await tx.inventory_devices.matching(current.number, by, [key])
                 if found:
                     return by, found[key], current
     return Identifier.NAME, [], current
@@ -167,9 +167,9 @@ async def add_page(app: App, number: InventoryNumber, page: Sequence[InventoryDe
     async with app.store.transaction() as tx:
         now = await tx.now()
         if new:
-            await tx.inventories.add(number, [*new.values()], now=now)
+            await tx.inventory_devices.add(number, [*new.values()], now=now)
         if repeated:
-            await tx.inventories.merge(number, repeated, now=now)
+            await tx.inventory_devices.merge(number, repeated, now=now)
 
 
 async def forget_inventory(app: App, number: InventoryNumber) -> None:

@@ -72,11 +72,11 @@ async def devices_of_group(
     sieve = _Sieve(prefer_newest=prefer_newest)
     for some in _pieces(members.entra_devices):
         async with app.store.reading() as tx:
-            found = await tx.inventories.matching(matcher.number, Identifier.ENTRA, some)
+            found = await tx.inventory_devices.matching(matcher.number, Identifier.ENTRA, some)
         yield sieve.of_members(some, found)
     for some in _pieces(members.users):
         async with app.store.reading() as tx:
-            devices = await tx.inventories.of_users(matcher.number, some)
+            devices = await tx.inventory_devices.of_users(matcher.number, some)
         yield sieve.of_users(some, devices)
     for sentence in sieve.sentences():
         say(sentence)

@@ -51,9 +51,9 @@ class Matcher:
 
     async def _found(self, tx: Transaction, by: Identifier, keys: list[str]) -> dict[str, Match]:
         """The match of each key that the inventory has."""
-        single, others = await tx.inventories.matching_in_brief(self._inventory.number, by, keys)
+        single, others = await tx.inventory_devices.matching_in_brief(self._inventory.number, by, keys)
         found: dict[str, Match] = {key: Matched(device, by) for key, device in single.items()}
-        for key, devices in (await tx.inventories.matching(self._inventory.number, by, others)).items():
+        for key, devices in (await tx.inventory_devices.matching(self._inventory.number, by, others)).items():
             found[key] = self._choose(by, devices)
         return found
 
@@ -69,7 +69,7 @@ class Matcher:
         if not keys or None in keys:
             return False
         async with self._app.store.reading() as tx:
-            found = await tx.inventories.matching(
+            found = await tx.inventory_devices.matching(
                 self._inventory.number, by, sorted(key for key in keys if key is not None)
             )
         return len(found) == len(keys)

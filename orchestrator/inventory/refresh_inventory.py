@@ -238,7 +238,7 @@ async def _keep_tenant_attached(reading: _Reading) -> int:
         current = await tx.inventories.current(reading.tenant.directory)
     while current is not None:
         async with app.store.reading() as tx:
-            page = await tx.inventories.page_after(current.number, last, limit=_PAGE)
+            page = await tx.inventory_devices.page_after(current.number, last, limit=_PAGE)
         if not page:
             break
         last = page[-1].id

@@ -106,7 +106,7 @@ async def _rows_where(
     last = ""
     while True:
         async with app.store.reading() as tx:
-            page = await tx.inventories.page_after(matcher.number, last, limit=_PAGE)
+            page = await tx.inventory_devices.page_after(matcher.number, last, limit=_PAGE)
         if not page:
             return
         last = page[-1].id

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 
 from typing_extensions import TypedDict
 
-from orchestrator.domain.errors import MOST_PROBLEMS, LineProblem
 from orchestrator.domain.figures import rfc3339
 from orchestrator.domain.inventory import InventoryDevice
+from orchestrator.domain.line_problem import MOST_PROBLEMS, LineProblem
 from orchestrator.intake.columns import has_id_column
 from orchestrator.intake.formulas import defused
 from orchestrator.views.description import Description

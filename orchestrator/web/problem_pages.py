@@ -19,7 +19,6 @@ from orchestrator.domain.errors import (
     IdempotencyConflict,
     IllegalMove,
     IntakeFailed,
-    LineProblem,
     ListNeeded,
     MusterError,
     NotPermitted,
@@ -33,6 +32,7 @@ from orchestrator.domain.errors import (
     UnknownSession,
     WrongStatus,
 )
+from orchestrator.domain.line_problem import LineProblem
 from orchestrator.http.faults import FaultsAnswered, told_over_http
 from orchestrator.http.uploads import is_upload
 from orchestrator.http.web_context import record_refused_change

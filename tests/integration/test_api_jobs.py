@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
-from orchestrator.domain.errors import MOST_PROBLEMS
 from orchestrator.domain.job import JobStatus
+from orchestrator.domain.line_problem import MOST_PROBLEMS
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve_in_thread
 from orchestrator.usecases.jobs.describe_jobs import describe_job

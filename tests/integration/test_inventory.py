@@ -137,7 +137,7 @@ async def test_devices_are_found_by_key_in_one_statement(app: App) -> None:
     current, _ = await describe_inventory(app, "default")
 
     async with app.store.reading() as tx:
-        found = await tx.inventories.matching(current.number, Identifier.NAME, ["pc-0", "pc-2", "pc-9"])
+        found = await tx.inventory_devices.matching(current.number, Identifier.NAME, ["pc-0", "pc-2", "pc-9"])
 
     assert {key: [device.id for device in devices] for key, devices in found.items()} == {
         "pc-0": sorted([ids[0], ids[3]]),

@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Connection, inspect, select, text
 
 from orchestrator.domain.errors import SchemaTooNew, StoreUnavailable
-from orchestrator.store.engine.database import make_engine
+from orchestrator.store.engine.engines import make_engine
 from orchestrator.store.engine.indexes import complete_metadata
 from orchestrator.store.engine.schema import HEAD, alembic_config, revision, upgrade
 from orchestrator.store.rows.access import KeyRow

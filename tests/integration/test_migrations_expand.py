@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import Script, ScriptDirectory
 
-from orchestrator.store.engine.database import make_engine
+from orchestrator.store.engine.engines import make_engine
 from orchestrator.store.engine.schema import alembic_config, upgrade
 from tests.support.databases import sqlite_url
 

@@ -46,7 +46,7 @@ def rig(app: App) -> Rig:
 async def devices_of(app: App) -> list[str]:
     current, _ = await describe_inventory(app, "default")
     async with app.store.reading() as tx:
-        return [device.id for device in await tx.inventories.page_after(current.number, "", limit=100_000)]
+        return [device.id for device in await tx.inventory_devices.page_after(current.number, "", limit=100_000)]
 
 
 def tenant_attached(device: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ import redis.asyncio
 from sqlalchemy import inspect
 from sqlalchemy.engine import Connection
 
-from orchestrator.store.engine.database import make_engine
+from orchestrator.store.engine.engines import make_engine
 from tests.support.checkout import ROOT
 from tests.support.waiting import PATIENCE
 

@@ -13,7 +13,8 @@ from orchestrator.domain.ids import BatchKey
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.target import TargetStatus
 from orchestrator.engine.system_clock import SystemClock
-from orchestrator.store.engine.database import Store, driver_url, open_store
+from orchestrator.store.engine.database import Store, open_store
+from orchestrator.store.engine.engines import driver_url
 from tests.support.builders import NOW, a_job
 
 pytestmark = pytest.mark.enable_socket
@@ -58,7 +59,7 @@ async def test_an_error_of_the_work_in_a_transaction_is_no_outage(database_url: 
 async def test_a_statement_that_the_server_does_not_answer_is_an_outage(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.store.engine.database._PATIENCE", 0.2)
+    monkeypatch.setattr("orchestrator.store.engine.engines._PATIENCE", 0.2)
 
     async with open_store(postgresql_url, SystemClock()) as store:
         with pytest.raises(StoreUnavailable):

@@ -12,7 +12,7 @@ from typing import Any, Self
 from sqlalchemy import AsyncAdaptedQueuePool, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from orchestrator.store.engine.database import _begin_sqlite, _prepare_sqlite
+from orchestrator.store.engine.engines import begin_sqlite, prepare_sqlite
 
 
 def engine_in_memory(template: Path) -> AsyncEngine:
@@ -32,8 +32,8 @@ def engine_in_memory(template: Path) -> AsyncEngine:
         pool_timeout=3600,
         async_creator=connect,
     )
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    event.listen(engine.sync_engine, "connect", prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", begin_sqlite)
     return engine
 
 

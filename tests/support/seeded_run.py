@@ -34,9 +34,9 @@ from orchestrator.store.jobs.reception import NewJob
 from orchestrator.usecases.jobs.cancel_job import cancel_job
 from orchestrator.usecases.jobs.describe_jobs import describe_job
 from orchestrator.usecases.jobs.pause_job import pause_job
+from orchestrator.usecases.jobs.receive_job import begin_reception, new_job_id, publish_reception
 from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
 from orchestrator.usecases.jobs.resume_job import resume_job
-from orchestrator.usecases.jobs.submit_job import begin_reception, new_job_id, publish_reception
 from orchestrator.usecases.jobs.write_report import report_text
 from orchestrator.views.jobs import job_object
 from tests.support.apps import device_ids

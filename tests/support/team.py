@@ -19,7 +19,8 @@ from orchestrator.domain.job import shown_status
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve_in_thread
-from orchestrator.store.engine.database import make_engine, open_store
+from orchestrator.store.engine.database import open_store
+from orchestrator.store.engine.engines import make_engine
 from tests.support.apps import device_ids, devices_csv
 from tests.support.command_line import CommandLine, Running
 from tests.support.fork_server import Forked

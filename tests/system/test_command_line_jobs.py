@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.domain.errors import MOST_PROBLEMS
+from orchestrator.domain.line_problem import MOST_PROBLEMS
 from orchestrator.simulator.app import SimulatedGraph
 from tests.support.apps import device_ids, devices_csv
 from tests.support.command_line import CommandLine

@@ -1,10 +1,8 @@
-"""The engine and the transaction: how everything above reaches SQL."""
+"""The store and the transaction: how everything above reaches SQL."""
 
 from __future__ import annotations
 
 import asyncio
-import math
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
@@ -12,15 +10,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event, func, select
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.errors import RequestRejected, SettingsInvalid
-from orchestrator.store.engine.troubles import as_statement_failed, is_nul, is_outage, place_of, unavailable
+from orchestrator.domain.errors import RequestRejected
+from orchestrator.store.engine.engines import make_engine
+from orchestrator.store.engine.troubles import is_nul, is_outage, place_of, unavailable
 from orchestrator.telemetry.logger import get_logger
 
 if TYPE_CHECKING:
@@ -30,6 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.store.jobs.creations import Creations
     from orchestrator.store.jobs.inputs import Inputs
     from orchestrator.store.jobs.inventory import Inventories
+    from orchestrator.store.jobs.inventory_devices import InventoryDevices
     from orchestrator.store.jobs.job_ends import JobEnds
     from orchestrator.store.jobs.job_search import JobSearch
     from orchestrator.store.jobs.jobs import Jobs
@@ -59,18 +56,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_CACHE_KIB = 16 * 1024
-_PATIENCE = 30
-"""Seconds that a statement, a lock or SQLite's single writer is waited for."""
-
 _SOON = 2.0
 """Seconds that a statement on a connection of its own is waited for: an answer that comes later is of no use."""
-
-_LONGEST_IDLE = 10
-"""Seconds after which PostgreSQL ends a transaction in which nobody asks anything: as long as an unextended lease."""
-
-_FRESH = 1.0
-"""Seconds without use after which a connection is tried before it is used again."""
 
 _REPOSITORIES = {
     "jobs": "orchestrator.store.jobs.jobs:Jobs",
@@ -84,6 +71,7 @@ _REPOSITORIES = {
     "target_lookup": "orchestrator.store.jobs.target_lookup:TargetLookup",
     "inputs": "orchestrator.store.jobs.inputs:Inputs",
     "inventories": "orchestrator.store.jobs.inventory:Inventories",
+    "inventory_devices": "orchestrator.store.jobs.inventory_devices:InventoryDevices",
     "reception": "orchestrator.store.jobs.reception:Reception",
     "recovery": "orchestrator.store.work.recovery:Recovery",
     "lanes": "orchestrator.store.work.lanes:Lanes",
@@ -123,6 +111,7 @@ class Transaction:
     target_lookup: TargetLookup
     inputs: Inputs
     inventories: Inventories
+    inventory_devices: InventoryDevices
     reception: Reception
     recovery: Recovery
     lanes: Lanes
@@ -268,94 +257,3 @@ async def open_store(url: str, clock: Clock, *, pool_size: int = 8) -> AsyncIter
             opened.push_async_callback(own.dispose)
             own = own.execution_options(isolation_level="AUTOCOMMIT")
         yield Store(engine, clock, own)
-
-
-def make_engine(url: str, *, pool_size: int = 8, patience: float = _PATIENCE) -> AsyncEngine:
-    """The engine behind a store, each of whose statements may take `patience` seconds; migrations use it too."""
-    parsed = driver_url(url)
-    if parsed.get_backend_name() == "postgresql":
-        engine = create_async_engine(
-            parsed,
-            # Parameters of a statement may hold secrets, and a traceback goes to the log.
-            hide_parameters=True,
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_timeout=patience,
-            connect_args={
-                "timeout": min(10, patience),
-                "command_timeout": patience,
-                "server_settings": {
-                    "application_name": "muster",
-                    # A commit that a crash of the server could undo would leave what a worker knows of its batches
-                    # at odds with the rows: the next tally that it writes counts outcomes that are gone.
-                    "synchronous_commit": "on",
-                    "lock_timeout": f"{_PATIENCE * 1000 // 2}",
-                    # A process frozen inside a transaction must not keep its rows from those who take over.
-                    "idle_in_transaction_session_timeout": f"{_LONGEST_IDLE * 1000}",
-                },
-            },
-        )
-        event.listen(engine.sync_engine, "handle_error", as_statement_failed)
-        event.listen(engine.sync_engine, "checkin", _mark_used)
-        event.listen(engine.sync_engine, "checkout", _ping_after_a_pause)
-        return engine
-    engine = create_async_engine(
-        parsed,
-        hide_parameters=True,
-        pool_size=pool_size,
-        pool_timeout=_PATIENCE,
-        connect_args={"timeout": _PATIENCE},
-    )
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return engine
-
-
-def driver_url(url: str) -> URL:
-    """The URL with the driver that we use; SettingsInvalid says what a URL looks like."""
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        # Not with its cause: where the password holds a "/" it is taken for a port, and named as such.
-        raise SettingsInvalid("MUSTER_DATABASE_URL is no URL; write sqlite:///PATH or postgresql://…") from None
-    match parsed.get_backend_name():
-        case "sqlite":
-            return parsed.set(drivername="sqlite+aiosqlite")
-        case "postgresql" | "postgres":
-            return parsed.set(drivername="postgresql+asyncpg")
-        case other:
-            raise SettingsInvalid(f"MUSTER_DATABASE_URL names {other}; Muster keeps its jobs in sqlite or postgresql.")
-
-
-def _mark_used(_connection: Any, record: ConnectionPoolEntry) -> None:
-    record.info["used_at"] = time.monotonic()
-
-
-def _ping_after_a_pause(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
-    # The pool's own way asks before each transaction, which is one in six questions of a worker. What was in use just
-    # now is taken to live; where it does not, whoever asks is told so and asks again, as if it died under a question.
-    if time.monotonic() - record.info.get("used_at", -math.inf) < _FRESH:
-        return
-    try:
-        connection.ping()
-    except Exception as problem:
-        raise DisconnectionError("the connection was lost while nobody used it") from problem
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # Transactions begin where we say so (below), not where the driver guesses.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    # WAL lets readers and the writer live together on one file; FULL keeps a commit through a power cut. SQLite's own
-    # cache of 2 MiB is read anew again and again where ids are looked up in, or added to, an index of half a million.
-    cache = f"cache_size=-{_CACHE_KIB}"
-    patience = f"busy_timeout={_PATIENCE * 1000}"
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", cache, patience):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Any) -> None:
-    # A write transaction that begins as a reader fails with SQLITE_BUSY at its first write, whatever the timeout.
-    write = connection.get_execution_options().get("muster_write", True)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

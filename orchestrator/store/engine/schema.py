@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.domain.errors import SchemaTooNew
-from orchestrator.store.engine.database import driver_url, make_engine
+from orchestrator.store.engine.engines import driver_url, make_engine
 from orchestrator.store.engine.sqlite_file import copy_beside, make_private
 from orchestrator.store.engine.troubles import StatementFailed, unavailable
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -10,12 +10,9 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    ColumnElement,
     Integer,
-    Select,
     Text,
     Update,
-    and_,
     case,
     func,
     or_,
@@ -26,14 +23,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup, TargetChange
 from orchestrator.domain.ids import JobId, JobNumber, client_request_id
-from orchestrator.domain.mending import PERMANENT_STATUSES
 from orchestrator.domain.target import LOST_CALL, TargetFacts, TargetOrder, TargetSearch, TargetStatus
 from orchestrator.store.engine import array_rows, json_rows
 from orchestrator.store.engine.errors_text import pack_errors, unpack_errors
 from orchestrator.store.engine.kept_json import kept_lines
 from orchestrator.store.engine.plain_text import storable
 from orchestrator.store.engine.times import UtcDateTime
-from orchestrator.store.rows.inventory import InventoryDeviceRow
+from orchestrator.store.jobs.target_filters import IS_PERMANENT, fitting, known_as
 from orchestrator.store.rows.jobs import BatchRow, TargetRow
 from orchestrator.store.rows.mapping import AnyRow
 
@@ -83,7 +79,7 @@ class Targets:
             if TargetStatus.SENDING not in statuses:
                 # Targets in flight are stored as waiting, and may be left out below.
                 query = query.limit(limit - len(found) + len(flying))
-            for row in await self._connection.execute(query.where(*_fitting(statuses, code, search))):
+            for row in await self._connection.execute(query.where(*fitting(statuses, code, search))):
                 facts = _facts(row, job, sending=row.line in flying)
                 if not statuses or facts.status in statuses:
                     found.append(facts)
@@ -109,7 +105,7 @@ class Targets:
         flying = {line for text in (await self._connection.execute(inflight)).scalars() for line in kept_lines(text)}
         query = (
             select(TargetRow.__table__)
-            .where(TargetRow.job_number == number, *_fitting(statuses, code, search))
+            .where(TargetRow.job_number == number, *fitting(statuses, code, search))
             .order_by(*_ORDERS[order], TargetRow.line)
             .offset(offset)
             .limit(limit)
@@ -146,9 +142,9 @@ class Targets:
         `permanent` keeps only failures that no further attempt mends, or (False) everything but those; `lines` only
         those lines.
         """
-        query = select(func.count()).where(TargetRow.job_number == number, *_fitting(statuses, code, search))
+        query = select(func.count()).where(TargetRow.job_number == number, *fitting(statuses, code, search))
         if permanent is not None:
-            query = query.where(_IS_PERMANENT if permanent else ~_IS_PERMANENT)
+            query = query.where(IS_PERMANENT if permanent else ~IS_PERMANENT)
         if lines is not None:
             query = query.where(TargetRow.line.in_(sorted(lines)))
         return int((await self._connection.execute(query)).scalar_one())
@@ -157,7 +153,7 @@ class Targets:
         """The devices of the job whose name or user in the inventory contains the text."""
         if search.inventory is None:
             return frozenset()
-        query = select(TargetRow.device).where(TargetRow.job_number == number, TargetRow.device.in_(_known_as(search)))
+        query = select(TargetRow.device).where(TargetRow.job_number == number, TargetRow.device.in_(known_as(search)))
         return frozenset((await self._connection.execute(query)).scalars())
 
     async def between(self, number: JobNumber, job: JobId, first: int, last: int) -> list[TargetFacts]:
@@ -233,11 +229,6 @@ class Targets:
             query = query.where(or_(*(getattr(BatchRow, status.value) > 0 for status in statuses)))
         return list((await self._connection.execute(query)).all())
 
-    async def count(self, number: JobNumber) -> dict[str, int]:
-        """The stored statuses, counted row by row: slow, for checks and tests."""
-        query = select(TargetRow.status, func.count()).where(TargetRow.job_number == number).group_by(TargetRow.status)
-        return {row.status: row[1] for row in await self._connection.execute(query)}
-
 
 @cache
 def _change(dialect: str) -> Update:
@@ -277,47 +268,6 @@ def _storable(change: TargetChange) -> TargetChange:
         error_message=storable(change.error_message),
         request_id=storable(change.request_id),
     )
-
-
-def _fitting(
-    statuses: Sequence[TargetStatus], code: str | None, search: TargetSearch | None
-) -> Iterator[ColumnElement[bool]]:
-    """Conditions for targets with these statuses and this error code, in any letter case, that the search finds."""
-    if statuses:
-        yield TargetRow.status.in_({_stored(status) for status in statuses})
-    if code is not None:
-        yield func.lower(TargetRow.error_code) == code.lower()
-    if search is not None:
-        text = search.text
-        columns = (func.lower(TargetRow.device), func.lower(TargetRow.name))
-        in_list = (
-            # SQLite lowers ASCII letters only, so the text is also looked for as it was written.
-            TargetRow.name.contains(text, autoescape=True),
-            *(column.contains(text.lower(), autoescape=True) for column in columns),
-        )
-        yield or_(*in_list, *((TargetRow.device.in_(_known_as(search)),) if search.inventory is not None else ()))
-
-
-def _known_as(search: TargetSearch) -> Select[str]:
-    """The ids of the devices whose name or user in the inventory contains the text."""
-    folded = search.text.casefold()
-    return select(InventoryDeviceRow.id).where(
-        InventoryDeviceRow.inventory == search.inventory,
-        or_(
-            InventoryDeviceRow.name_key.contains(folded, autoescape=True),
-            func.lower(InventoryDeviceRow.user_principal_name).contains(folded, autoescape=True),
-        ),
-    )
-
-
-_IS_PERMANENT = and_(
-    TargetRow.status == TargetStatus.FAILED,
-    func.coalesce(TargetRow.http_status, 0).in_(PERMANENT_STATUSES),
-)
-
-
-def _stored(status: TargetStatus) -> TargetStatus:
-    return TargetStatus.WAITING if status is TargetStatus.SENDING else status
 
 
 def _facts(row: AnyRow, job: JobId, *, sending: bool) -> TargetFacts:

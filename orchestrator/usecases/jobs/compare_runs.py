@@ -121,7 +121,7 @@ async def _names(tx: Transaction, job: Job, targets: Collection[RunTarget]) -> d
     known = {each.device: each.name for each in targets if each.name}
     number = await tx.inventories.current_number(directory_of(job.lane))
     unnamed = sorted({each.device for each in targets} - known.keys())
-    found = [] if number is None or not unnamed else await tx.inventories.by_ids(number, unnamed)
+    found = [] if number is None or not unnamed else await tx.inventory_devices.by_ids(number, unnamed)
     return {**known, **{device.id: device.name for device in found if device.name}}
 
 

@@ -7,7 +7,7 @@ from orchestrator.domain.access import Actor, Role
 from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import Job, shown_status
 from orchestrator.telemetry.logger import get_logger
-from orchestrator.usecases.jobs.submit_job import forget_reception
+from orchestrator.usecases.jobs.receive_job import forget_reception
 
 log = get_logger(__name__)
 

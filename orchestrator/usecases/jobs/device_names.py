@@ -23,7 +23,7 @@ async def with_names(
     if not unnamed:
         return [*targets]
     number = await _inventory_of(tx, job)
-    found = [] if number is None else await tx.inventories.by_ids(number, unnamed)
+    found = [] if number is None else await tx.inventory_devices.by_ids(number, unnamed)
     known = {device.id: device for device in found}
     return [
         replace(target, name=target.name or device.name, user=device.user_principal_name)

@@ -31,8 +31,10 @@ class Idempotency:
         return _hash_of([self.by.caller, self.key]), _hash_of(self.request)
 
 
-async def job_of_key(tx: Transaction, idempotency: Idempotency) -> Job | None:
-    """The job that this request made before; IdempotencyConflict where the key came with another request."""
+async def job_of_key(tx: Transaction, idempotency: Idempotency | None) -> Job | None:
+    """The job that this request made before; IdempotencyConflict where its key came with another request."""
+    if idempotency is None:
+        return None
     key, request = idempotency.kept
     found = await tx.jobs.by_idempotency_key(key)
     if found is None:

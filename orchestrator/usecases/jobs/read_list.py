@@ -76,7 +76,7 @@ async def read_to_end(app: App, tenant: Tenant, devices: DeviceList, options: In
 async def _unknown_in(app: App, number: InventoryNumber, page: Page) -> int:
     ids = {row.device.ids[-1] for row in page.rows if row.verdict is None and row.device is not None}
     async with app.store.reading() as tx:
-        return len(ids) - await tx.inventories.count_known(number, ids)
+        return len(ids) - await tx.inventory_devices.count_known(number, ids)
 
 
 class _Rows:

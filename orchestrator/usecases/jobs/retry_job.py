@@ -24,7 +24,7 @@ from orchestrator.usecases.jobs.describe_jobs import JobView
 from orchestrator.usecases.jobs.device_names import search_of
 from orchestrator.usecases.jobs.idempotency import Idempotency, KeyTaken, job_of_key
 from orchestrator.usecases.jobs.job_lane import refuse_other_tenant
-from orchestrator.usecases.jobs.submit_job import JobReception, new_job_id, publish_reception, receiving
+from orchestrator.usecases.jobs.receive_job import JobReception, new_job_id, publish_reception, receiving
 
 RETRIABLE = (TargetStatus.FAILED, TargetStatus.UNCERTAIN, TargetStatus.CANCELLED, TargetStatus.WAITING)
 
@@ -126,64 +126,71 @@ async def retry_job(
     """
     wish = RetryWish(frozenset(statuses), code, search, permanent, lines=frozenset(lines))
     async with app.store.reading() as tx:
-        old = await tx.jobs.find(wanted)
-        if (looked_for := await search_of(tx, old, search)) is not None:
-            wish = replace(wish, known_as=await tx.targets.known_as(old.number, looked_for))
-        by.grant.refuse_change(scope_of(old.action, old.tenant, 0))
-        refuse_other_tenant(app, old)
-        counted = await _counted(tx, old, wish)
-        by.grant.refuse_change(scope_of(old.action, old.tenant, counted.devices))
-        tally = (await tx.jobs.tallies([old.number]))[old.number]
-        idempotency = None
-        if idempotency_key is not None:
-            idempotency = Idempotency(by, idempotency_key, ["retry", old.id, *_request(wish), reason])
-            done = await job_of_key(tx, idempotency)
-            if done is not None:
-                return done
-        ends_old = TargetStatus.WAITING in wish.wanted and not old.status.is_final
-        if ends_old:
-            await _refuse_to_end(tx, old, tally, wish)
-    if not counted.devices:
-        raise _nothing(counted, wish)
-    refuse_outdated(shown, counted.facts)
+        asked = await _asked(app, tx, wanted, wish, by=by, reason=reason, idempotency_key=idempotency_key)
+        if (done := await job_of_key(tx, asked.idempotency)) is not None:
+            return done
+        if asked.ends is not None:
+            await _refuse_to_end(tx, asked.old, asked.ends, asked.wish)
+    if not asked.counted.devices:
+        raise _nothing(asked.counted, wish)
+    refuse_outdated(shown, asked.counted.facts)
     if confirm is not None:
-        confirm(old.action, counted.devices)
+        confirm(asked.old.action, asked.counted.devices)
     try:
-        made = await _made(
-            app,
-            old,
-            wish,
-            by=by,
-            reason=reason,
-            idempotency=idempotency,
-            ends=tally if ends_old else None,
-            counted=None if shown is None else counted.devices,
-            confirm=confirm,
-        )
+        made = await _made(app, asked, is_shown=shown is not None, confirm=confirm)
     except KeyTaken:
         # Two equal requests ran at once, and the other one stored its job first.
         async with app.store.reading() as tx:
-            done = None if idempotency is None else await job_of_key(tx, idempotency)
+            done = await job_of_key(tx, asked.idempotency)
         if done is None:
             raise
         return done
-    if ends_old:
-        await cancel_rest(app, old.number)
+    if asked.ends is not None:
+        await cancel_rest(app, asked.old.number)
     return made
 
 
-async def _made(
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A retry as it is asked for, and what it would take now; `ends` is the tally of the old job that it ends."""
+
+    old: Job
+    wish: RetryWish
+    by: Actor
+    reason: str | None
+    idempotency: Idempotency | None
+    counted: RetryPreview
+    ends: Tally | None
+
+
+async def _asked(
     app: App,
-    old: Job,
+    tx: Transaction,
+    wanted: str,
     wish: RetryWish,
     *,
     by: Actor,
     reason: str | None,
-    idempotency: Idempotency | None,
-    ends: Tally | None,
-    counted: int | None,
-    confirm: Confirm | None,
-) -> Job:
+    idempotency_key: str | None,
+) -> _Asked:
+    """Returns the retry where the actor may ask for it; NotPermitted where not."""
+    old = await tx.jobs.find(wanted)
+    if (looked_for := await search_of(tx, old, wish.search)) is not None:
+        wish = replace(wish, known_as=await tx.targets.known_as(old.number, looked_for))
+    by.grant.refuse_change(scope_of(old.action, old.tenant, 0))
+    refuse_other_tenant(app, old)
+    counted = await _counted(tx, old, wish)
+    by.grant.refuse_change(scope_of(old.action, old.tenant, counted.devices))
+    idempotency = None
+    if idempotency_key is not None:
+        idempotency = Idempotency(by, idempotency_key, ["retry", old.id, *_request(wish), reason])
+    ends_old = TargetStatus.WAITING in wish.wanted and not old.status.is_final
+    ends = (await tx.jobs.tallies([old.number]))[old.number] if ends_old else None
+    return _Asked(old, wish, by, reason, idempotency, counted, ends)
+
+
+async def _made(app: App, asked: _Asked, *, is_shown: bool, confirm: Confirm | None) -> Job:
+    old, by, counted = asked.old, asked.by, asked.counted.devices
     tenant = app.tenant(old.tenant)
     new = NewJob(
         id=new_job_id(app),
@@ -196,16 +203,16 @@ async def _made(
         input_columns=old.input_columns,
         submitted_by=by.name,
         submitter=by.caller,
-        submit_reason=reason,
+        submit_reason=asked.reason,
         file_name=old.intake.file_name,
         retry_of=old.id,
     )
     async with receiving(app, new) as reception:
-        rows = await _receive(app, reception, old, wish)
+        rows = await _receive(app, reception, old, asked.wish)
         by.grant.refuse_devices(rows)
-        if counted is not None and rows != counted:
+        if is_shown and rows != counted:
             raise WrongStatus(f"Of job {old.id} {counted:,} devices fitted and by now it is {rows:,}. Ask again.")
-        if confirm is not None and ends is None:
+        if confirm is not None and asked.ends is None:
             # Of a job that still runs more may have failed since they were counted.
             confirm(old.action, rows)
         async with app.store.reading() as tx:
@@ -215,9 +222,9 @@ async def _made(
             reception,
             Intake(rows, file_name=old.intake.file_name),
             by=by,
-            idempotency=idempotency,
+            idempotency=asked.idempotency,
             brake=brake,
-            together_with=None if ends is None else _ending(old, ends, by),
+            together_with=None if asked.ends is None else _ending(old, asked.ends, by),
         )
 
 

@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import BinaryIO
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, scope_of
-from orchestrator.domain.batch import BATCH_SIZE, split
-from orchestrator.domain.circuit_breaker import BrakeOptions, canary_ranks
-from orchestrator.domain.errors import IntakeFailed, LineProblem, RequestRejected
-from orchestrator.domain.ids import ID_ALPHABET, ID_LENGTH, JobId, JobNumber
+from orchestrator.domain.errors import IntakeFailed, RequestRejected
+from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Intake, Job
 from orchestrator.domain.job_spec import JobSpec
+from orchestrator.domain.line_problem import LineProblem
 from orchestrator.domain.options import declared, packed
 from orchestrator.domain.tenant import Tenant
-from orchestrator.engine.publish_waiting import publish_job
 from orchestrator.intake.device_list import DeviceList, IntakeOptions
-from orchestrator.intake.identifiers import name_column
-from orchestrator.intake.input_row import InputRow, name_of
-from orchestrator.intake.pages import pack
 from orchestrator.intake.report import IntakeReport
-from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.reception import NewJob
-from orchestrator.store.work.brakes import FIRST_LOOK_WITHIN
-from orchestrator.telemetry.logger import get_logger
 from orchestrator.throttle.forecast import Forecast
 from orchestrator.usecases.jobs.forecast_job import forecast_new
 from orchestrator.usecases.jobs.idempotency import Idempotency, KeyTaken, job_of_key
 from orchestrator.usecases.jobs.read_list import open_list, pages_of, read_to_end
-
-log = get_logger(__name__)
+from orchestrator.usecases.jobs.receive_job import (
+    JobReception,
+    forget_reception,
+    new_job_id,
+    publish_reception,
+    receiving,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,110 +153,6 @@ def preview_of(devices: DeviceList, report: IntakeReport, forecast: Forecast) ->
     )
 
 
-_Target = tuple[int, str, str | None]
-"""Line, device and name."""
-
-
-class JobReception:
-    """A job while it is being received: pages of input in, whole batches out."""
-
-    def __init__(self, app: App, number: JobNumber, job: JobId, columns: Sequence[str]) -> None:
-        self.number = number
-        self.job = job
-        self.total = 0
-        self._app = app
-        self._pages = 0
-        self._batches = 0
-        self._rest: list[_Target] = []
-        self._name_at = name_column(columns)
-
-    async def add(self, rows: Sequence[InputRow], *, is_last: bool = False) -> None:
-        """Keep some rows and the batches that they fill; the last ones fill a shorter batch."""
-        targets, payload = await asyncio.to_thread(self._prepared, rows) if rows else ([], b"")
-        self._rest += targets
-        ready = len(self._rest) if is_last else len(self._rest) // BATCH_SIZE * BATCH_SIZE
-        batches = split(self._rest[:ready])
-        async with self._app.store.transaction() as tx:
-            now = await tx.now()
-            if rows:
-                await tx.reception.add_page(self.number, self._pages, (rows[0].line, rows[-1].line), payload, now=now)
-            if batches:
-                await tx.reception.add_batches(self.number, self._batches, batches, now=now)
-        self._rest = self._rest[ready:]
-        self._pages += 1
-        self._batches += len(batches)
-        self.total += ready
-
-    def _prepared(self, rows: Sequence[InputRow]) -> tuple[list[_Target], bytes]:
-        targets = [
-            (row.line, row.device.key, name_of(row, self._name_at))
-            for row in rows
-            if row.verdict is None and row.device is not None
-        ]
-        return targets, pack(rows)
-
-
-@asynccontextmanager
-async def receiving(app: App, new: NewJob) -> AsyncIterator[JobReception]:
-    """A hidden job, to be published within the block; of what breaks there, Ctrl-C included, nothing is left."""
-    reception = await begin_reception(app, new)
-    try:
-        yield reception
-    except BaseException:
-        await asyncio.shield(forget_reception(app, reception.number))
-        raise
-
-
-async def begin_reception(app: App, new: NewJob) -> JobReception:
-    """A hidden job, ready for its pages."""
-    async with app.store.transaction() as tx:
-        number = await tx.reception.begin(new, now=await tx.now())
-    return JobReception(app, number, new.id, new.input_columns)
-
-
-def new_job_id(app: App) -> JobId:
-    """A new random id, which people can read out."""
-    return JobId("".join(app.chance.choice(ID_ALPHABET) for _ in range(ID_LENGTH)))
-
-
-async def publish_reception(
-    app: App,
-    reception: JobReception,
-    intake: Intake,
-    *,
-    by: Actor,
-    idempotency: Idempotency | None = None,
-    brake: BrakeOptions,
-    canary: int = 0,
-    together_with: Callable[[Transaction, Job], Awaitable[None]] | None = None,
-) -> Job:
-    """Let the job be seen and run, and wake the workers; KeyTaken where another job has the idempotency key.
-
-    `together_with` becomes true in the same commit; what it raises undoes both.
-    """
-    async with app.store.transaction() as tx:
-        now = await tx.now()
-        if not await tx.reception.is_open(reception.number):
-            raise RequestRejected("The job was left unconfirmed for too long, so it was not stored. Submit it again.")
-        job = await tx.jobs.by_number(reception.number)
-        await tx.fair_queue.rejoin(job.number, job.lane, now=now)
-        await tx.brakes.set_options(job.number, brake)
-        if canary:
-            ranks = canary_ranks(reception.total, canary)
-            await tx.brakes.choose_canaries(job.number, ranks, until=now + FIRST_LOOK_WITHIN)
-        kept = None if idempotency is None else idempotency.kept
-        if not await tx.reception.publish(reception.number, intake, total=reception.total, idempotency=kept, now=now):
-            raise KeyTaken
-        await tx.target_lookup.enqueue(reception.number)
-        published = await tx.jobs.by_number(reception.number)
-        await _write_audit_entry(tx, by, published, devices=reception.total, now=now)
-        if together_with is not None:
-            await together_with(tx, published)
-        tx.after_commit(lambda: publish_job(app, job.number))
-    log.info("job.submitted", job=published.id, action=published.action, targets=reception.total)
-    return published
-
-
 def _new(app: App, request: JobRequest, devices: DeviceList, file_name: str | None) -> NewJob:
     tenant = app.tenant(request.tenant)
     return NewJob(
@@ -311,30 +203,12 @@ async def _publish(
             canary=request.canary,
         )
     except KeyTaken:
-        if idempotency is None:
-            raise
         async with app.store.reading() as tx:
             job = await job_of_key(tx, idempotency)
         if job is None:
             raise
         await forget_reception(app, reception.number)
         return job
-
-
-async def _write_audit_entry(tx: Transaction, by: Actor, job: Job, *, devices: int, now: datetime) -> None:
-    facts: dict[str, object] = {"action": job.action, "devices": devices, "tenant": job.tenant}
-    if job.retry_of is not None:
-        facts["retryOf"] = job.retry_of
-    what = "job.submitted" if job.retry_of is None else "job.retried"
-    await tx.audit.write(by, what, job.id, reason=job.submit_reason, facts=facts, now=now)
-
-
-async def forget_reception(app: App, number: JobNumber) -> None:
-    """Remove what was received of a job that nobody will see, a piece at a time."""
-    is_gone = False
-    while not is_gone:
-        async with app.store.transaction() as tx:
-            is_gone = await tx.reception.forget(number)
 
 
 def _ask(confirm: Callable[[Preview], bool], preview: Preview) -> None:

@@ -24,7 +24,7 @@ from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.reception import NewJob
 from orchestrator.store.jobs.saved_lists import ListVersion
 from orchestrator.usecases.jobs.idempotency import Idempotency
-from orchestrator.usecases.jobs.submit_job import JobReception, new_job_id, publish_reception, receiving
+from orchestrator.usecases.jobs.receive_job import JobReception, new_job_id, publish_reception, receiving
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ async def _names_of(app: App, job: Job, rows: Sequence[InputRow], facts: Sequenc
     if unnamed:
         async with app.store.reading() as tx:
             inventory = await tx.inventories.current(directory_of(job.lane))
-            found = [] if inventory is None else await tx.inventories.by_ids(inventory.number, sorted(unnamed))
+            found = [] if inventory is None else await tx.inventory_devices.by_ids(inventory.number, sorted(unnamed))
         names.update({unnamed[device.id]: device.name for device in found if device.name})
     return names
 

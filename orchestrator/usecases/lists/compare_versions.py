@@ -101,6 +101,6 @@ async def _named(app: App, keys: Collection[str]) -> list[ListDevice]:
     async with app.store.reading() as tx:
         for directory in {app.tenant(name).directory for name in app.tenants}:
             number = await tx.inventories.current_number(directory)
-            found = [] if number is None or not keys else await tx.inventories.by_ids(number, sorted(keys))
+            found = [] if number is None or not keys else await tx.inventory_devices.by_ids(number, sorted(keys))
             names |= {device.id: device.name for device in found}
     return [ListDevice(key, names.get(key)) for key in keys]

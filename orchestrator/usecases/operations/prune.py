@@ -9,7 +9,7 @@ from orchestrator.domain.access import Actor, Role
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.figures import plural, rfc3339
 from orchestrator.store.jobs.reception import OldJob
-from orchestrator.usecases.jobs.submit_job import forget_reception
+from orchestrator.usecases.jobs.receive_job import forget_reception
 
 
 async def prune(app: App, *, keep_days: int, by: Actor) -> int:

@@ -45,7 +45,7 @@ async def run_schedule(
         schedule = await tx.schedules.by_name(name)
         by.grant.refuse_change(await scope_of_schedule(tx, schedule))
         # Before a group is read for nothing; it is looked at again below.
-        done = None if idempotency is None else await job_of_key(tx, idempotency)
+        done = await job_of_key(tx, idempotency)
     if done is not None:
         return done
     wish = _Wish(by, reason, idempotency, confirm, shown, accept=accept)
@@ -84,7 +84,7 @@ async def _run(app: App, name: str, wish: _Wish, expansion: ExpandedSelection | 
         version = await tx.lists.newest(schedule.order.list_name) if expansion is None else expansion.version
         await tx.schedules.locked(schedule.number)
         # Not before the lock: a request that came twice at once may have made it meanwhile.
-        done = None if idempotency is None else await job_of_key(tx, idempotency)
+        done = await job_of_key(tx, idempotency)
         if done is not None:
             return done
         if wish.shown is not None:

@@ -8,7 +8,6 @@ from orchestrator.cli.invocation import Format, Invocation
 from orchestrator.domain.errors import (
     IllegalMove,
     IntakeFailed,
-    LineProblem,
     NobodyWorking,
     PermissionMissing,
     SettingsInvalid,
@@ -19,6 +18,7 @@ from orchestrator.domain.errors import (
     UnknownJob,
 )
 from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.domain.line_problem import LineProblem
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import io
 import pytest
 
 from orchestrator.domain.device import Device, Via
-from orchestrator.domain.errors import MOST_PROBLEMS, IntakeFailed, LineProblem
+from orchestrator.domain.errors import IntakeFailed
+from orchestrator.domain.line_problem import MOST_PROBLEMS, LineProblem
 from orchestrator.domain.target import RowVerdict
 from orchestrator.intake.device_list import DeviceList, IntakeOptions, open_device_list
 from orchestrator.intake.input_row import InputRow

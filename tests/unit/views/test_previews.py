@@ -7,8 +7,8 @@ import io
 from datetime import UTC, datetime
 
 from orchestrator.domain.device import Via
-from orchestrator.domain.errors import LineProblem
 from orchestrator.domain.inventory import InventoryDevice
+from orchestrator.domain.line_problem import LineProblem
 from orchestrator.intake.device_list import IntakeOptions, open_device_list
 from orchestrator.views.previews import bad_rows, bad_rows_csv, problem_objects
 from tests.support.apps import device_ids
