@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.access import COMMAND_LINE, Actor, AuditEntry, Refusal
 from orchestrator.store.engine.kept_json import kept_object
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.rows.audit import AuditEntryRow, RefusalRow
-from orchestrator.store.rows.mapping import AnyRow
 
 TOLD_ALONE = 10
 """Refusals of one kind that have lines of their own within an hour."""
@@ -26,11 +25,8 @@ MOST_KINDS = 200
 MANY = "many"
 
 
-class Audit:
+class Audit(Repository):
     """Questions about deeds; none of them commits: a deed is written in the transaction that does it."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def write(
         self,
@@ -51,7 +47,7 @@ class Audit:
         The first ten of a kind within an hour have lines of their own; one line counts all further ones.
         """
         kind = await self._group_of(refusal, now=now)
-        row = (await self._connection.execute(select(RefusalRow.__table__).where(RefusalRow.kind == kind))).one()
+        [row] = await self._rows(select(RefusalRow).where(RefusalRow.kind == kind))
         alone = max(0, min(times, TOLD_ALONE - row.times))
         for _ in range(alone):
             await self._insert(refusal.by, refusal.what, refusal.subject, now=now, reason=refusal.reason)
@@ -149,7 +145,7 @@ class Audit:
 
         `who` is a name, the id of a key, which `text` finds as well, or TENANT/OBJECT of a person.
         """
-        query = select(AuditEntryRow.__table__).order_by(AuditEntryRow.number.desc()).limit(limit)
+        query = select(AuditEntryRow).order_by(AuditEntryRow.number.desc()).limit(limit)
         if before is not None:
             query = query.where(AuditEntryRow.number < before)
         if who is not None:
@@ -164,7 +160,7 @@ class Audit:
             columns = (AuditEntryRow.who, AuditEntryRow.subject, AuditEntryRow.reason, AuditEntryRow.what)
             found = (func.lower(column).contains(text.lower(), autoescape=True) for column in columns)
             query = query.where(or_(*found, _with(_KEY, text)))
-        return [_audit_entry(row) for row in await self._connection.execute(query)]
+        return [_audit_entry(row) for row in await self._rows(query)]
 
 
 _KEY, _PERSON = "key", "person"
@@ -175,7 +171,7 @@ def _with(fact: str, value: str) -> ColumnElement[bool]:
     return AuditEntryRow.facts.contains(f'"{fact}": {json.dumps(value)}', autoescape=True)
 
 
-def _audit_entry(row: AnyRow) -> AuditEntry:
+def _audit_entry(row: AuditEntryRow) -> AuditEntry:
     facts = kept_object(row.facts, "deeds.facts") or {}
     # A release that knew no mark wrote these words in place of an address.
     is_command_line = row.origin == COMMAND_LINE if row.is_command_line is None else row.is_command_line

@@ -5,22 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.errors import UnknownKey
 from orchestrator.domain.keys import KEY_LIFETIME, ApiKey
 from orchestrator.store.engine.kept_json import readable
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.rows.access import KeyRow, NewKeyRow
-from orchestrator.store.rows.mapping import AnyRow
 from orchestrator.store.work.grants import grant_columns, grant_of
 
 
-class Keys:
+class Keys(Repository):
     """Questions about keys; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def add(self, key: ApiKey, secret_hash: str) -> bool:
         """Keep a new key; False where there is one of this id."""
@@ -42,25 +38,25 @@ class Keys:
 
     async def all(self) -> list[ApiKey]:
         """Every key there is or was and that can be read, the newest first."""
-        query = select(KeyRow.__table__).order_by(KeyRow.created_at.desc(), KeyRow.id)
-        return readable(await self._connection.execute(query), _key)
+        query = select(KeyRow).order_by(KeyRow.created_at.desc(), KeyRow.id)
+        return readable(await self._rows(query), _key)
 
     async def find(self, wanted: str) -> ApiKey:
         """The key of this id; UnknownKey, or RowUnreadable, otherwise."""
-        row = (await self._connection.execute(select(KeyRow.__table__).where(KeyRow.id == wanted))).one_or_none()
+        row = await self._row(select(KeyRow).where(KeyRow.id == wanted))
         if row is None:
             raise UnknownKey(wanted)
         return _key(row)
 
     async def with_hash(self, key_id: str) -> tuple[ApiKey, str] | None:
         """The key and the hash of its secret, None where there is no such key, or none that can be read."""
-        rows = await self._connection.execute(select(KeyRow.__table__).where(KeyRow.id == key_id))
+        rows = await self._rows(select(KeyRow).where(KeyRow.id == key_id))
         return next(iter(readable(rows, _key_and_hash)), None)
 
     async def all_hashes(self) -> list[tuple[ApiKey, str]]:
         """Every key that was not revoked and can be read, with the hash of its secret."""
-        query = select(KeyRow.__table__).where(KeyRow.revoked_at.is_(None))
-        return readable(await self._connection.execute(query), _key_and_hash)
+        query = select(KeyRow).where(KeyRow.revoked_at.is_(None))
+        return readable(await self._rows(query), _key_and_hash)
 
     async def mark_used(self, key_id: str, *, origin: str, now: datetime) -> None:
         """Records that the key was used, when and from which address."""
@@ -102,14 +98,14 @@ class Keys:
             .where(NewKeyRow.session_hash == session_hash)
             .returning(NewKeyRow.key_id, NewKeyRow.nonce, NewKeyRow.expires_at)
         )
-        return [(row.key_id, row.nonce) for row in taken if row.expires_at > now]
+        return [(key, nonce) for key, nonce, expires_at in taken if expires_at > now]
 
 
-def _key_and_hash(row: AnyRow) -> tuple[ApiKey, str]:
+def _key_and_hash(row: KeyRow) -> tuple[ApiKey, str]:
     return _key(row), row.secret_hash
 
 
-def _key(row: AnyRow) -> ApiKey:
+def _key(row: KeyRow) -> ApiKey:
     return ApiKey(
         id=row.id,
         name=row.name,

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Select, delete, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.access import Grant
 from orchestrator.domain.errors import RowUnreadable
 from orchestrator.domain.sessions import Session, Way
 from orchestrator.store.engine.kept_json import kept_member, readable
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.rows.access import KeyRow, SessionRow, SignInRow
-from orchestrator.store.rows.mapping import AnyRow
 from orchestrator.store.work.grants import grant_columns, grant_of
 
 MOST_SIGN_INS = 10_000
@@ -23,11 +21,8 @@ ID_LENGTH = 16
 """Characters of the hash of a session's secret that name the session; nobody finds the secret from them."""
 
 
-class Sessions:
+class Sessions(Repository):
     """Queries and changes of sessions; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def add(self, secret_hash: str, session: Session, *, sealed: str | None = None) -> None:
         """Keeps a new session, and removes those that ran out."""
@@ -56,13 +51,13 @@ class Sessions:
 
         None where it ran out, was ended or cannot be read, and where the key that opened it no longer opens anything.
         """
-        rows = await self._connection.execute(_live(now).where(SessionRow.secret_hash == secret_hash))
+        rows = await self._rows(_live(now).where(SessionRow.secret_hash == secret_hash))
         return next(iter(readable(rows, _session_and_token)), None)
 
     async def all(self, *, now: datetime) -> list[Session]:
         """Every session that opens something, the newest first."""
         query = _live(now).order_by(SessionRow.created_at.desc(), SessionRow.secret_hash)
-        return readable(await self._connection.execute(query), _session)
+        return readable(await self._rows(query), _session)
 
     async def remove(self, secret_hash: str) -> bool:
         """Ends the session of this secret; False where it had ended already."""
@@ -135,14 +130,17 @@ class Sessions:
             delete(SignInRow).where(SignInRow.state_hash == state_hash).returning(SignInRow.flow, SignInRow.expires_at)
         )
         row = (await self._connection.execute(taken)).one_or_none()
-        return None if row is None or row.expires_at <= now else row.flow
+        if row is None:
+            return None
+        flow, expires_at = row
+        return None if expires_at <= now else flow
 
 
-def _live(now: datetime) -> Select[Any]:
+def _live(now: datetime) -> Select[SessionRow]:
     """Sessions that open something; a row without a way in was written by the release before."""
     valid = or_(KeyRow.expires_at.is_(None), KeyRow.expires_at > now)
     return (
-        select(SessionRow.__table__)
+        select(SessionRow)
         .outerjoin(KeyRow, (KeyRow.id == SessionRow.key_id) & KeyRow.revoked_at.is_(None) & valid)
         .where(
             SessionRow.expires_at > now,
@@ -152,11 +150,11 @@ def _live(now: datetime) -> Select[Any]:
     )
 
 
-def _session_and_token(row: AnyRow) -> tuple[Session, str | None]:
+def _session_and_token(row: SessionRow) -> tuple[Session, str | None]:
     return _session(row), row.sealed
 
 
-def _session(row: AnyRow) -> Session:
+def _session(row: SessionRow) -> Session:
     way = kept_member(Way, row.way, "sessions.way")
     if way is None:
         raise RowUnreadable("a session")

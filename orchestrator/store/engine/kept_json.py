@@ -8,12 +8,12 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from orchestrator.domain.errors import RequestRejected
-from orchestrator.store.rows.mapping import AnyRow
 from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)
 
 _Member = TypeVar("_Member", bound=StrEnum)
+_Row = TypeVar("_Row")
 _Read = TypeVar("_Read")
 
 
@@ -52,7 +52,7 @@ def kept_member(kind: type[_Member], text: object, column: str) -> _Member | Non
         return None
 
 
-def readable(rows: Iterable[AnyRow], read: Callable[[AnyRow], _Read]) -> list[_Read]:
+def readable(rows: Iterable[_Row], read: Callable[[_Row], _Read]) -> list[_Read]:
     """Returns the result of `read` for each row; a row for which it raises RequestRejected is logged and left out."""
     found = []
     for row in rows:

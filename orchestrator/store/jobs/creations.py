@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.access import caller_of_key
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.keys import Creations as Created
 from orchestrator.domain.schedule import ScheduleStatus
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.jobs.job_locks import lock_jobs
 from orchestrator.store.rows.access import KeyRow
 from orchestrator.store.rows.jobs import JobRow
@@ -22,11 +22,8 @@ _UNFINISHED = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)
 _IN_FORCE = (ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED, ScheduleStatus.SET_ASIDE)
 
 
-class Creations:
+class Creations(Repository):
     """Queries and changes by creator; none of them commits. A caller is named as `Asker.caller` does."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def of(self, callers: Sequence[str], *, now: datetime) -> Created:
         """The valid keys, the schedules that have not ended, and the unfinished jobs of these callers.

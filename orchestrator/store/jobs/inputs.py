@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobNumber
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.rows.inputs import InputPageRow
 
 
@@ -21,11 +21,8 @@ class InputPage:
     payload: bytes
 
 
-class Inputs:
+class Inputs(Repository):
     """Questions about inputs."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def page_after(self, number: JobNumber, page: int) -> InputPage | None:
         """The next page of a job's input; start with -1, None is the end."""

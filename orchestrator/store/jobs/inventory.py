@@ -16,7 +16,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import InventoryNumber
 from orchestrator.domain.inventory import (
@@ -25,9 +24,9 @@ from orchestrator.domain.inventory import (
 )
 from orchestrator.domain.inventory_changes import InventoryChanges
 from orchestrator.store.engine.kept_json import kept_object
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.jobs.inventory_comparison import changes_of, compared
 from orchestrator.store.rows.inventory import InventoryDeviceRow, InventoryRow
-from orchestrator.store.rows.mapping import AnyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +53,8 @@ class Reception:
     devices: int
 
 
-class Inventories:
+class Inventories(Repository):
     """SQL of inventories; their devices are in inventory_devices.py. No method commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def begin(
         self, tenant: str, source: str, *, file_name: str | None, by: str, now: datetime
@@ -108,8 +104,8 @@ class Inventories:
 
     async def all_current(self) -> list[Inventory]:
         """The inventories in force of all tenants, in the order of the tenants."""
-        query = select(InventoryRow.__table__).where(InventoryRow.status == "current").order_by(InventoryRow.tenant)
-        rows = (await self._connection.execute(query)).all()
+        query = select(InventoryRow).where(InventoryRow.status == "current").order_by(InventoryRow.tenant)
+        rows = await self._rows(query)
         return [_inventory(row, await self._summary_of(row)) for row in rows]
 
     async def withdraw(self, tenant: str, *, now: datetime) -> None:
@@ -122,12 +118,12 @@ class Inventories:
     async def read_times(self) -> dict[str, datetime]:
         """When the inventory in force was read, by tenant; one statement, however many tenants."""
         query = select(InventoryRow.tenant, InventoryRow.read_at).where(InventoryRow.status == "current")
-        return {row.tenant: row.read_at for row in await self._connection.execute(query)}
+        return dict((await self._connection.execute(query)).all())
 
     async def waiting_since(self) -> dict[str, datetime]:
         """When the inventory that waits to be accepted was read, by tenant; one statement."""
         query = select(InventoryRow.tenant, InventoryRow.read_at).where(InventoryRow.status == "pending")
-        return {row.tenant: row.read_at for row in await self._connection.execute(query)}
+        return dict((await self._connection.execute(query)).all())
 
     async def pending(self, tenant: str) -> Inventory | None:
         """The inventory that waits to be accepted; None where there is none."""
@@ -148,8 +144,9 @@ class Inventories:
         row = (await self._connection.execute(newest)).one_or_none()
         if row is None:
             return None
-        counted = select(func.count()).where(InventoryDeviceRow.inventory == row.number)
-        return Reception(row.read_at, row.read_by, int((await self._connection.execute(counted)).scalar_one()))
+        number, read_at, read_by = row
+        counted = select(func.count()).where(InventoryDeviceRow.inventory == number)
+        return Reception(read_at, read_by, (await self._connection.execute(counted)).scalar_one())
 
     async def last_read_at(self, tenant: str) -> datetime | None:
         """When the newest inventory was begun to be read, in force or not; interrupted ones do not count."""
@@ -195,12 +192,12 @@ class Inventories:
         return None if number is None else InventoryNumber(number)
 
     async def _one(self, *conditions: ColumnElement[bool]) -> Inventory | None:
-        row = (await self._connection.execute(select(InventoryRow.__table__).where(*conditions))).one_or_none()
+        row = await self._row(select(InventoryRow).where(*conditions))
         if row is None:
             return None
         return _inventory(row, await self._summary_of(row))
 
-    async def _summary_of(self, row: AnyRow) -> InventorySummary:
+    async def _summary_of(self, row: InventoryRow) -> InventorySummary:
         return _summary(row.figures) or await self._figures(InventoryNumber(row.number))
 
     async def _figures(self, number: InventoryNumber) -> InventorySummary:
@@ -223,7 +220,7 @@ _COUNTS = ("devices", "eligible")
 _KINDS = ("by_management_agent", "by_os")
 
 
-def _inventory(row: AnyRow, summary: InventorySummary) -> Inventory:
+def _inventory(row: InventoryRow, summary: InventorySummary) -> Inventory:
     return Inventory(
         number=InventoryNumber(row.number),
         tenant=row.tenant,

@@ -34,15 +34,13 @@ from orchestrator.domain.inventory import (
     compare_key,
 )
 from orchestrator.store.engine import json_rows, new_rows
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.rows.inventory import InventoryDeviceRow, InventoryRow
 
 
-class InventoryDevices:
+class InventoryDevices(Repository):
     """SQL of the devices of inventories; no method commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def add(self, number: InventoryNumber, devices: Sequence[InventoryDevice], *, now: datetime) -> None:
         """Add devices whose ids the inventory does not hold yet; the inventory counts as being written at `now`."""
@@ -98,7 +96,7 @@ class InventoryDevices:
             .outerjoin(InventoryDeviceRow, and_(InventoryDeviceRow.inventory == number, column == given.c.key))
         )
         found: dict[str, list[InventoryDevice]] = {}
-        for key, *values in (await self._connection.execute(query, json_rows.texts_payload(keys))).all():
+        for key, *values in await self._connection.execute(query, json_rows.texts_payload(keys)):
             if values[0] is not None:
                 found.setdefault(key, []).append(InventoryDevice(*values))
         for devices in found.values():
@@ -133,7 +131,7 @@ class InventoryDevices:
 
     async def page_after(self, number: InventoryNumber, last: str, *, limit: int) -> list[InventoryDevice]:
         """Devices in the order of their ids, those after the id `last`."""
-        query: Select[*tuple[Any, ...]] = (
+        query = (
             select(*_DEVICE)
             .where(InventoryDeviceRow.inventory == number, InventoryDeviceRow.id > last)
             .order_by(InventoryDeviceRow.id)
@@ -147,7 +145,7 @@ class InventoryDevices:
         columns = (InventoryDeviceRow.name_key, InventoryDeviceRow.serial_key, InventoryDeviceRow.id)
         user = func.lower(InventoryDeviceRow.user_principal_name)
         fits = or_(*(column.contains(folded, autoescape=True) for column in columns), user.contains(folded))
-        query: Select[*tuple[Any, ...]] = select(*_DEVICE).where(InventoryDeviceRow.inventory == number, fits)
+        query = select(*_DEVICE).where(InventoryDeviceRow.inventory == number, fits)
         found = await self._connection.execute(query.order_by(InventoryDeviceRow.name_key).limit(limit))
         return [InventoryDevice(*row) for row in found]
 

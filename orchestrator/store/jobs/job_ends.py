@@ -15,12 +15,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.course import EventKind
 from orchestrator.domain.ids import JobId, JobNumber
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.store.engine.kept_json import readable
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.jobs.job_events import add_event
 from orchestrator.store.jobs.jobs import job_from
@@ -28,11 +28,8 @@ from orchestrator.store.rows.jobs import BatchRow, JobRow
 from orchestrator.store.work.claimable import is_callable
 
 
-class JobEnds:
+class JobEnds(Repository):
     """How jobs end; none of these commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def any_window_over(self, *, now: datetime) -> bool:
         """Whether there is a job to stop because its window has ended."""
@@ -81,10 +78,8 @@ class JobEnds:
 
     async def notice_pending(self, *, limit: int) -> list[Job]:
         """Jobs that came to an end of which nobody was told yet, nobody else's to tell of until the commit."""
-        query = (
-            select(JobRow.__table__).where(JobRow.notice_pending, is_callable()).order_by(JobRow.number).limit(limit)
-        )
-        return readable(await self._connection.execute(query.with_for_update(skip_locked=True)), job_from)
+        query = select(JobRow).where(JobRow.notice_pending, is_callable()).order_by(JobRow.number).limit(limit)
+        return readable(await self._rows(query.with_for_update(skip_locked=True)), job_from)
 
     async def clear_notice_pending(self, numbers: Sequence[JobNumber]) -> None:
         """The notices of these ends are written."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.job_filter import JobFilter, Standing
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.rows.jobs import BatchRow, JobRow
 from orchestrator.store.work.claimable import is_callable
 
 
-class JobSearch:
+class JobSearch(Repository):
     """One question, with many conditions; it does not commit."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def newest(self, wanted: JobFilter, *, limit: int, before: int | None = None) -> list[JobNumber]:
         """The numbers of the jobs that fit and can be read; `before` is the number to go on from.

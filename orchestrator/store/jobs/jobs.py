@@ -17,7 +17,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
@@ -29,10 +28,10 @@ from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store.engine.kept_json import kept_list, kept_member, readable
 from orchestrator.store.engine.plain_text import storable
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.jobs.job_events import add_event
 from orchestrator.store.jobs.job_locks import lock_jobs
 from orchestrator.store.rows.jobs import BatchRow, JobRow
-from orchestrator.store.rows.mapping import AnyRow
 from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)
@@ -48,11 +47,8 @@ _TALLY = (
 )
 
 
-class Jobs:
+class Jobs(Repository):
     """Questions about jobs; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def find(self, wanted: str) -> Job:
         """The job of this id, unambiguous prefix, or `latest`.
@@ -61,14 +57,11 @@ class Jobs:
         """
         prefix = wanted.lower()
         if wanted == "latest":
-            rows = (await self._connection.execute(_LATEST)).all()
+            rows = await self._rows(_LATEST)
         elif prefix.isascii() and prefix.isalnum():
             # By the whole id first: pages that are watched ask so every second, and the unique index answers.
-            rows = (await self._connection.execute(_BY_ID, {"id": prefix})).all()
-            rows = (
-                rows
-                or (await self._connection.execute(_by_prefix(self._connection.dialect.name), _range(prefix))).all()
-            )
+            rows = await self._rows(_BY_ID, {"id": prefix})
+            rows = rows or await self._rows(_by_prefix(self._connection.dialect.name), _range(prefix))
         else:
             rows = []
         if not rows:
@@ -79,33 +72,33 @@ class Jobs:
 
     async def by_number(self, number: JobNumber) -> Job:
         """The job of this number."""
-        row = (await self._connection.execute(select(JobRow.__table__).where(JobRow.number == number))).one()
+        [row] = await self._rows(select(JobRow).where(JobRow.number == number))
         return job_from(row)
 
     async def by_idempotency_key(self, key: str) -> tuple[Job, str] | None:
         """The job that was submitted with this key, and the hash of that request; None where there is none."""
-        query = select(JobRow.__table__).where(JobRow.idempotency_key == key, _VISIBLE)
-        row = (await self._connection.execute(query)).one_or_none()
-        return None if row is None else (job_from(row), row.request_hash)
+        query = select(JobRow).where(JobRow.idempotency_key == key, _VISIBLE)
+        row = await self._row(query)
+        return None if row is None else (job_from(row), row.request_hash or "")
 
     async def by_numbers(self, numbers: Sequence[JobNumber]) -> list[Job]:
         """The jobs of these numbers, the newest first."""
-        query = select(JobRow.__table__).where(JobRow.number.in_(numbers)).order_by(JobRow.number.desc())
-        return readable(await self._connection.execute(query), job_from)
+        query = select(JobRow).where(JobRow.number.in_(numbers)).order_by(JobRow.number.desc())
+        return readable(await self._rows(query), job_from)
 
     async def by_ids(self, ids: Collection[JobId]) -> list[Job]:
         """Returns those of these jobs that exist."""
-        query = select(JobRow.__table__).where(JobRow.id.in_(ids), _VISIBLE)
-        return readable(await self._connection.execute(query), job_from)
+        query = select(JobRow).where(JobRow.id.in_(ids), _VISIBLE)
+        return readable(await self._rows(query), job_from)
 
     async def newest(self, limit: int, *, before: int | None = None, statuses: Sequence[JobStatus] = ()) -> list[Job]:
         """The newest jobs first; `before` is the number to go on from."""
-        query = select(JobRow.__table__).where(_VISIBLE).order_by(JobRow.number.desc()).limit(limit)
+        query = select(JobRow).where(_VISIBLE).order_by(JobRow.number.desc()).limit(limit)
         if before is not None:
             query = query.where(JobRow.number < before)
         if statuses:
             query = query.where(JobRow.status.in_(statuses))
-        return readable(await self._connection.execute(query), job_from)
+        return readable(await self._rows(query), job_from)
 
     async def tallies(self, numbers: Sequence[JobNumber]) -> dict[JobNumber, Tally]:
         """How the targets of these jobs stand: the sums of what their batches carry."""
@@ -238,7 +231,7 @@ _PRIORITIES = frozenset(Priority)
 _TARGET_STATUSES = frozenset(TargetStatus)
 
 
-def job_from(row: AnyRow) -> Job:
+def job_from(row: JobRow) -> Job:
     """Returns the job of a row; RowUnreadable where this release does not know its action or its way."""
     action, via = kept_member(Action, row.action, "jobs.action"), kept_member(Via, row.via, "jobs.via")
     if action is None or via is None:
@@ -272,7 +265,7 @@ def _range(prefix: str) -> dict[str, str]:
 
 
 @cache
-def _by_prefix(dialect: str) -> Select[*tuple[Any, ...]]:
+def _by_prefix(dialect: str) -> Select[JobRow]:
     first, beyond = bindparam("first", type_=Text()), bindparam("beyond", type_=Text())
     # PostgreSQL compares text by the locale of the database, where no range is the texts of a prefix; these operators,
     # which ix_jobs_id_prefix serves, compare bytes, as SQLite does anyway.
@@ -281,11 +274,11 @@ def _by_prefix(dialect: str) -> Select[*tuple[Any, ...]]:
         if dialect == "postgresql"
         else (JobRow.id >= first, JobRow.id < beyond)
     )
-    return select(JobRow.__table__).where(_VISIBLE, *in_range).order_by(JobRow.id).limit(5)
+    return select(JobRow).where(_VISIBLE, *in_range).order_by(JobRow.id).limit(5)
 
 
-_LATEST = select(JobRow.__table__).where(_VISIBLE).order_by(JobRow.number.desc()).limit(1)
-_BY_ID = select(JobRow.__table__).where(_VISIBLE, JobRow.id == bindparam("id"))
+_LATEST = select(JobRow).where(_VISIBLE).order_by(JobRow.number.desc()).limit(1)
+_BY_ID = select(JobRow).where(_VISIBLE, JobRow.id == bindparam("id"))
 _EVENTS = {
     JobStatus.PAUSED: EventKind.PAUSED,
     JobStatus.STOPPED: EventKind.STOPPED,

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.notice import Event, Notice, NoticeStatus
 from orchestrator.store.engine.kept_json import kept_member, kept_object
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.upserts import insert_into
-from orchestrator.store.rows.mapping import AnyRow
 from orchestrator.store.rows.notices import NoticeRow
 
 
@@ -32,11 +31,8 @@ class NoticeFacts:
     ended_at: datetime | None
 
 
-class Notices:
+class Notices(Repository):
     """Questions about notices; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def add(self, channel: str, notice: Notice, *, now: datetime) -> bool:
         """A message to be sent; False where this channel has the same one already."""
@@ -77,9 +73,10 @@ class Notices:
             update(NoticeRow)
             .where(NoticeRow.number == number)
             .values(due_at=until, holder=worker, attempts=NoticeRow.attempts + 1)
-            .returning(*NoticeRow.__table__.columns)
+            .returning(NoticeRow)
         )
-        return _facts((await self._connection.execute(taken)).one())
+        [row] = await self._rows(taken)
+        return _facts(row)
 
     async def settle(self, number: int, worker: WorkerId, values: NoticeOutcome, *, now: datetime) -> bool:
         """Records the result of an attempt; False where another one is under way by now."""
@@ -98,10 +95,10 @@ class Notices:
 
     async def newest(self, *, limit: int, statuses: tuple[NoticeStatus, ...] = ()) -> list[NoticeFacts]:
         """The newest messages first."""
-        query = select(NoticeRow.__table__).order_by(NoticeRow.number.desc()).limit(limit)
+        query = select(NoticeRow).order_by(NoticeRow.number.desc()).limit(limit)
         if statuses:
             query = query.where(NoticeRow.status.in_(statuses))
-        return [_facts(row) for row in await self._connection.execute(query)]
+        return [_facts(row) for row in await self._rows(query)]
 
     async def forget(self, *, before: datetime) -> None:
         """Drop what ended before then."""
@@ -117,7 +114,7 @@ class NoticeOutcome:
     again_in: float = 0.0
 
 
-def _facts(row: AnyRow) -> NoticeFacts:
+def _facts(row: NoticeRow) -> NoticeFacts:
     payload = kept_object(row.payload, "notices.payload") or {}
     lines, facts = payload.get("lines"), payload.get("facts")
     return NoticeFacts(

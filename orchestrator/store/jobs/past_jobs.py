@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.course import EventKind
@@ -16,6 +15,7 @@ from orchestrator.domain.job import JobStatus
 from orchestrator.domain.schedule import OccurrenceStatus
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store.engine.errors_text import pack_errors
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.rows.charts import JobEventRow, SampleRow
 from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
 from orchestrator.store.rows.schedules import OccurrenceRow
@@ -49,11 +49,8 @@ class PastEnd:
     events: Sequence[tuple[datetime, EventKind]] = ()
 
 
-class PastJobs:
+class PastJobs(Repository):
     """Writes the ends of past jobs; nothing here commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def lines(self, number: JobNumber) -> list[int]:
         """The lines of a job's targets, in order."""

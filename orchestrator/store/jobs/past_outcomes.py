@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.job import Tally
 from orchestrator.domain.schedule import OccurrenceStatus
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.rows.jobs import BatchRow, JobRow
 from orchestrator.store.rows.schedules import OccurrenceRow, ScheduleRow
 
@@ -22,11 +22,8 @@ _PARTS = (
 )
 
 
-class PastOutcomes:
+class PastOutcomes(Repository):
     """Queries over jobs by the time at which they started; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def since(self, begin: datetime) -> list[tuple[datetime, Tally]]:
         """When each job started that started at `begin` or later, and its tally."""

@@ -24,11 +24,11 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import Intake, JobStatus
 from orchestrator.store.engine import json_rows, new_rows
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.rows.inputs import InputPageRow
 from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
@@ -66,11 +66,8 @@ class OldJob:
     ended_at: datetime
 
 
-class Reception:
+class Reception(Repository):
     """Everything that builds a job up; none of it commits, and nothing of it shows before `publish`."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def begin(self, job: NewJob, *, now: datetime) -> JobNumber:
         """A hidden job without targets."""
@@ -233,7 +230,7 @@ class Reception:
             update(JobRow).where(JobRow.number.in_(old)).values(_hidden(before)).returning(JobRow.number, JobRow.id)
         )
         job = (await self._connection.execute(hidden)).one_or_none()
-        return None if job is None else (JobNumber(job.number), JobId(job.id))
+        return None if job is None else (JobNumber(job[0]), JobId(job[1]))
 
 
 def _hidden(touched_at: datetime) -> dict[str, Any]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Select, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.target import TargetStatus
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.rows.jobs import TargetRow
 
 
@@ -25,11 +24,8 @@ class RunTarget:
     code: str | None
 
 
-class RunFailures:
+class RunFailures(Repository):
     """Queries over all targets of two jobs, by the key of the table; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def of(self, run: JobNumber, before: JobNumber) -> list[RunTarget]:
         """The targets of both that failed or are uncertain, and those of `run` that failed before and were accepted."""
@@ -47,7 +43,7 @@ class RunFailures:
         ]
 
 
-def _failures_of(number: JobNumber) -> Select[*tuple[Any, ...]]:
+def _failures_of(number: JobNumber) -> Select[int, str, str | None, str, int | None, str | None]:
     return select(*_COLUMNS).where(TargetRow.job_number == number, TargetRow.status.in_(_BAD))
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.course import EventKind
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import Tally
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.jobs.job_events import JobEvent, add_event, events_of, unreachable_jobs
 from orchestrator.store.rows.charts import SampleRow
@@ -27,11 +27,8 @@ class Sample:
     per_second: float | None = None
 
 
-class Samples:
+class Samples(Repository):
     """Questions about samples; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def add(
         self, at: datetime, tallies: Mapping[JobNumber, Tally], limits: Mapping[JobNumber, float | None]

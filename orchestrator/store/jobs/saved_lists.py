@@ -6,10 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import and_, delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RowUnreadable, UnknownList
@@ -17,9 +15,9 @@ from orchestrator.domain.ids import ListNumber
 from orchestrator.domain.job import Intake
 from orchestrator.domain.selection import is_own_list
 from orchestrator.store.engine.kept_json import kept_list, kept_member, readable
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.rows.lists import ListPageRow, ListVersionRow, SavedListRow
-from orchestrator.store.rows.mapping import AnyRow
 
 KEPT_VERSIONS = 10
 """Versions of a list whose devices are kept; of older ones only the counts are."""
@@ -56,11 +54,8 @@ class ListPage:
     devices: bytes
 
 
-class SavedLists:
+class SavedLists(Repository):
     """Questions about saved lists; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def begin(
         self, name: str, via: Via, columns: Sequence[str], file_name: str | None, *, by: str, now: datetime
@@ -140,15 +135,15 @@ class SavedLists:
     async def version(self, name: str, version: int) -> ListVersion:
         """One version of the list of this name; UnknownList where there is none."""
         query = _COMPLETE.where(SavedListRow.name == name, ListVersionRow.version == version)
-        row = (await self._connection.execute(query)).one_or_none()
-        if row is None:
+        found = await self._rows_with(query)
+        if not found:
             raise UnknownList(name)
-        return _version(row)
+        return _version(*found[0])
 
     async def versions(self, name: str, *, limit: int = 1000) -> list[ListVersion]:
         """The versions of a list, newest first; UnknownList where there is none."""
         query = _COMPLETE.where(SavedListRow.name == name).order_by(ListVersionRow.version.desc()).limit(limit)
-        found = [_version(row) for row in await self._connection.execute(query)]
+        found = [_version(*row) for row in await self._rows_with(query)]
         if not found:
             raise UnknownList(name)
         return found
@@ -163,7 +158,7 @@ class SavedLists:
         )
         is_newest = and_(ListVersionRow.list_number == newest.c.list_number, ListVersionRow.version == newest.c.version)
         query = _COMPLETE.join(newest, is_newest).order_by(SavedListRow.name)
-        return readable(await self._connection.execute(query), _version)
+        return readable(await self._rows_with(query), lambda row: _version(*row))
 
     async def page_after(self, number: ListNumber, version: int, page: int) -> ListPage | None:
         """The next page of a version; start with -1, None is the end."""
@@ -187,14 +182,14 @@ class SavedLists:
         await self._connection.execute(delete(SavedListRow).where(SavedListRow.name == name))
 
 
-def _version(row: AnyRow) -> ListVersion:
+def _version(row: ListVersionRow, name: str) -> ListVersion:
     via, columns = kept_member(Via, row.via, "list_versions.via"), kept_list(row.columns, "list_versions.columns")
     # Without its columns nobody can tell which cell is the id; a selection has none, since Muster wrote it itself.
-    if via is None or (not columns and not is_own_list(row.name)):
-        raise RowUnreadable(f"list {row.name!r}")
+    if via is None or (not columns and not is_own_list(name)):
+        raise RowUnreadable(f"list {name!r}")
     return ListVersion(
         list_number=ListNumber(row.list_number),
-        name=row.name,
+        name=name,
         version=row.version,
         via=via,
         columns=tuple(map(str, columns or ())),
@@ -207,8 +202,8 @@ def _version(row: AnyRow) -> ListVersion:
     )
 
 
-_COMPLETE: Any = (
-    select(SavedListRow.name, ListVersionRow.__table__)
+_COMPLETE = (
+    select(ListVersionRow, SavedListRow.name)
     .join(SavedListRow, SavedListRow.number == ListVersionRow.list_number)
     .where(ListVersionRow.is_complete)
 )

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, literal, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
 from orchestrator.store.rows.lookups import TargetLookupRow, UnlistedJobRow
-from orchestrator.store.rows.mapping import AnyRow
 
 _KEY_LENGTH = 12
 """Characters of an id that are its key: 48 bits of a managed device id, which no two devices of a fleet share."""
@@ -37,11 +36,8 @@ class DeviceCall:
     request_id: str | None
 
 
-class TargetLookup:
+class TargetLookup(Repository):
     """SQL of the lookup; no method commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def enqueue(self, number: JobNumber) -> None:
         """Let the targets of a job be listed by the next calls of `extend`."""
@@ -58,19 +54,20 @@ class TargetLookup:
         job = (await self._connection.execute(oldest)).one_or_none()
         if job is None:
             return False
+        number, line = job
         some = (
             select(BatchRow.last_line)
-            .where(BatchRow.job_number == job.job_number, BatchRow.first_line > job.line)
+            .where(BatchRow.job_number == number, BatchRow.first_line > line)
             .order_by(BatchRow.batch)
             .limit(batches)
             .subquery()
         )
         last = (await self._connection.execute(select(func.max(some.c.last_line)))).scalar()
-        listed = UnlistedJobRow.job_number == job.job_number
+        listed = UnlistedJobRow.job_number == number
         if last is None:
             await self._connection.execute(delete(UnlistedJobRow).where(listed))
             return True
-        await self._list(job.job_number, job.line, last)
+        await self._list(number, line, last)
         await self._connection.execute(update(UnlistedJobRow).where(listed).values(line=last))
         return True
 
@@ -93,12 +90,25 @@ class TargetLookup:
         unlisted = (await self._connection.execute(select(UnlistedJobRow.job_number))).scalars().all()
         if unlisted:
             queries.append(_calls().where(TargetRow.job_number.in_(unlisted), is_device))
-        found: dict[tuple[int, int], AnyRow] = {}
+        found: dict[tuple[int, int], DeviceCall] = {}
         for query in queries:
             newest = query.order_by(TargetRow.job_number.desc()).limit(limit)
-            for row in await self._connection.execute(newest):
-                found[row.job_number, row.line] = row
-        return [_call(found[place]) for place in sorted(found, reverse=True)][:limit]
+            for row, job, job_name, action, tenant, submitted_by, submitted_at in await self._rows_with(newest):
+                found[row.job_number, row.line] = DeviceCall(
+                    job=job,
+                    job_name=job_name,
+                    action=action,
+                    tenant=tenant,
+                    submitted_by=submitted_by,
+                    status=row.status,
+                    at=row.finished_at or row.first_attempt_at or submitted_at,
+                    attempts=row.attempts,
+                    http_status=row.http_status,
+                    error_code=row.error_code,
+                    error_message=row.error_message,
+                    request_id=row.request_id,
+                )
+        return [found[place] for place in sorted(found, reverse=True)][:limit]
 
     async def _list(self, number: int, after: int, last: int) -> None:
         # Sorted, so that each page of the table's tree is visited once.
@@ -118,34 +128,12 @@ class TargetLookup:
         return func.substr(TargetRow.device, -_KEY_LENGTH)
 
 
-def _calls() -> Select[*tuple[object, ...]]:
+def _calls() -> Select[TargetRow, str, str | None, str, str, str, datetime]:
     return (
         select(
-            TargetRow.__table__,
-            JobRow.id.label("job"),
-            JobRow.name.label("job_name"),
-            JobRow.action,
-            JobRow.tenant,
-            JobRow.submitted_by,
-            JobRow.submitted_at,
+            TargetRow,
+            *(JobRow.id, JobRow.name, JobRow.action, JobRow.tenant, JobRow.submitted_by, JobRow.submitted_at),
         )
         .join_from(TargetRow, JobRow, JobRow.number == TargetRow.job_number)
         .where(JobRow.status != JobStatus.RECEIVING)
-    )
-
-
-def _call(row: AnyRow) -> DeviceCall:
-    return DeviceCall(
-        job=row.job,
-        job_name=row.job_name,
-        action=row.action,
-        tenant=row.tenant,
-        submitted_by=row.submitted_by,
-        status=row.status,
-        at=row.finished_at or row.first_attempt_at or row.submitted_at,
-        attempts=row.attempts,
-        http_status=row.http_status,
-        error_code=row.error_code,
-        error_message=row.error_message,
-        request_id=row.request_id,
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -19,7 +19,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup, TargetChange
 from orchestrator.domain.ids import JobId, JobNumber, client_request_id
@@ -28,17 +27,23 @@ from orchestrator.store.engine import array_rows, json_rows
 from orchestrator.store.engine.errors_text import pack_errors, unpack_errors
 from orchestrator.store.engine.kept_json import kept_lines
 from orchestrator.store.engine.plain_text import storable
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.jobs.target_filters import IS_PERMANENT, fitting, known_as
 from orchestrator.store.rows.jobs import BatchRow, TargetRow
-from orchestrator.store.rows.mapping import AnyRow
 
 
-class Targets:
+class _Slice(NamedTuple):
+    """The lines of a batch, and those on their way among them."""
+
+    batch: int
+    first_line: int
+    last_line: int
+    in_flight: str | None
+
+
+class Targets(Repository):
     """Questions about targets; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def change(self, changes: Sequence[TargetChange]) -> None:
         """Record what attempts made of targets: one statement, however many."""
@@ -69,7 +74,7 @@ class Targets:
             together = min(2 * together, _MOST_TOGETHER)
             flying = {line for batch in some for line in kept_lines(batch.in_flight)}
             query = (
-                select(TargetRow.__table__)
+                select(TargetRow)
                 .where(
                     TargetRow.job_number == number,
                     TargetRow.line.between(max(some[0].first_line, after_line + 1), some[-1].last_line),
@@ -79,7 +84,7 @@ class Targets:
             if TargetStatus.SENDING not in statuses:
                 # Targets in flight are stored as waiting, and may be left out below.
                 query = query.limit(limit - len(found) + len(flying))
-            for row in await self._connection.execute(query.where(*fitting(statuses, code, search))):
+            for row in await self._rows(query.where(*fitting(statuses, code, search))):
                 facts = _facts(row, job, sending=row.line in flying)
                 if not statuses or facts.status in statuses:
                     found.append(facts)
@@ -104,13 +109,13 @@ class Targets:
         inflight = select(BatchRow.in_flight).where(BatchRow.job_number == number, BatchRow.in_flight.is_not(None))
         flying = {line for text in (await self._connection.execute(inflight)).scalars() for line in kept_lines(text)}
         query = (
-            select(TargetRow.__table__)
+            select(TargetRow)
             .where(TargetRow.job_number == number, *fitting(statuses, code, search))
             .order_by(*_ORDERS[order], TargetRow.line)
             .offset(offset)
             .limit(limit)
         )
-        return [_facts(row, job, sending=row.line in flying) for row in await self._connection.execute(query)]
+        return [_facts(row, job, sending=row.line in flying) for row in await self._rows(query)]
 
     async def failure_times(self, number: JobNumber, *, most: int) -> list[tuple[ErrorGroup, datetime]]:
         """When the targets that failed or are uncertain ended, the first `most` of them by line, with their group."""
@@ -166,11 +171,11 @@ class Targets:
         )
         flying = {line for text in (await self._connection.execute(inflight)).scalars() for line in kept_lines(text)}
         query = (
-            select(TargetRow.__table__)
+            select(TargetRow)
             .where(TargetRow.job_number == number, TargetRow.line.between(first, last))
             .order_by(TargetRow.line)
         )
-        return [_facts(row, job, sending=row.line in flying) for row in await self._connection.execute(query)]
+        return [_facts(row, job, sending=row.line in flying) for row in await self._rows(query)]
 
     async def cancel_waiting(self, number: JobNumber, *, batches: int, now: datetime) -> int:
         """Settle what waits in some free batches of a cancelled job; answers how many targets that were.
@@ -189,7 +194,7 @@ class Targets:
             return 0
         waiting = (
             TargetRow.job_number == number,
-            or_(*(TargetRow.line.between(batch.first_line, batch.last_line) for batch in taken)),
+            or_(*(TargetRow.line.between(first, last) for _, first, last, _ in taken)),
             TargetRow.status == TargetStatus.WAITING,
         )
         code = func.coalesce(TargetRow.error_code, LOST_CALL)
@@ -215,11 +220,11 @@ class Targets:
                 errors=given.c.errors,
                 waiting=0,
             ),
-            json_rows.payload(_cancelled_row(batch, doubts) for batch in taken),
+            json_rows.payload(_cancelled_row(*batch, doubts) for batch in taken),
         )
         return settled.rowcount
 
-    async def _batches(self, number: JobNumber, after_line: int, statuses: Sequence[TargetStatus]) -> list[AnyRow]:
+    async def _batches(self, number: JobNumber, after_line: int, statuses: Sequence[TargetStatus]) -> list[_Slice]:
         query = (
             select(BatchRow.batch, BatchRow.first_line, BatchRow.last_line, BatchRow.in_flight)
             .where(BatchRow.job_number == number, BatchRow.last_line > after_line)
@@ -227,7 +232,7 @@ class Targets:
         )
         if statuses:
             query = query.where(or_(*(getattr(BatchRow, status.value) > 0 for status in statuses)))
-        return list((await self._connection.execute(query)).all())
+        return [_Slice(*row) for row in await self._connection.execute(query)]
 
 
 @cache
@@ -245,16 +250,19 @@ def _change(dialect: str) -> Update:
     )
 
 
-def _cancelled_row(batch: AnyRow, doubts: Sequence[AnyRow]) -> dict[str, Any]:
-    errors = unpack_errors(batch.errors)
-    own = [doubt for doubt in doubts if batch.first_line <= doubt.line <= batch.last_line]
-    for doubt in own:
-        group = ErrorGroup(TargetStatus.UNCERTAIN, doubt.http_status, doubt.code)
-        errors[group] = errors.get(group, ErrorCount(0)) + ErrorCount(1, doubt.request_id)
-    return {"batch": batch.batch, "uncertain": len(own), "errors": pack_errors(errors)}
+def _cancelled_row(
+    batch: int, first: int, last: int, text: str | None, doubts: Iterable[tuple[int, int | None, str, str | None]]
+) -> dict[str, Any]:
+    errors, uncertain = unpack_errors(text), 0
+    for line, http_status, code, request_id in doubts:
+        if first <= line <= last:
+            group = ErrorGroup(TargetStatus.UNCERTAIN, http_status, code)
+            errors[group] = errors.get(group, ErrorCount(0)) + ErrorCount(1, request_id)
+            uncertain += 1
+    return {"batch": batch, "uncertain": uncertain, "errors": pack_errors(errors)}
 
 
-def _neighbours(batches: Sequence[AnyRow]) -> Sequence[AnyRow]:
+def _neighbours(batches: Sequence[_Slice]) -> Sequence[_Slice]:
     """The first ones, as far as they follow on each other: their lines are one range."""
     first = batches[0].batch
     return [batch for place, batch in enumerate(batches) if batch.batch == first + place]
@@ -270,7 +278,7 @@ def _storable(change: TargetChange) -> TargetChange:
     )
 
 
-def _facts(row: AnyRow, job: JobId, *, sending: bool) -> TargetFacts:
+def _facts(row: TargetRow, job: JobId, *, sending: bool) -> TargetFacts:
     # A target in flight has one attempt more than was recorded.
     attempts = row.attempts + 1 if sending else row.attempts
     return TargetFacts(

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import BigInteger, Integer, MetaData, Row
+from sqlalchemy import BigInteger, Integer, MetaData
 from sqlalchemy.orm import DeclarativeBase
 
 BigKey = BigInteger().with_variant(Integer, "sqlite")
 """SQLite numbers rows by itself only for INTEGER, which is 64 bits there anyway."""
-
-AnyRow = Row[*tuple[Any, ...]]
-"""What a query answers, before it becomes a value of the domain."""
 
 
 class Base(DeclarativeBase):

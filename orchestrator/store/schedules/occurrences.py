@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Update, and_, delete, func, or_, select, update
 
 from orchestrator.domain.ids import JobId, ScheduleNumber, WorkerId
 from orchestrator.domain.schedule import OccurrenceStatus
 from orchestrator.domain.selection import SelectionChange, own_list
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.rows.lists import ListVersionRow, SavedListRow
-from orchestrator.store.rows.mapping import AnyRow
 from orchestrator.store.rows.schedules import OccurrenceRow, ScheduleRow
 
 
@@ -43,11 +42,8 @@ class Held:
     holder: WorkerId
 
 
-class Occurrences:
+class Occurrences(Repository):
     """Questions about occurrences; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def add(
         self,
@@ -129,12 +125,8 @@ class Occurrences:
 
     async def open_of(self, schedule: ScheduleNumber) -> list[OccurrenceFacts]:
         """The occurrences of a schedule that may still become jobs."""
-        query = (
-            select(OccurrenceRow.__table__)
-            .where(OccurrenceRow.schedule_number == schedule, _OPEN)
-            .order_by(OccurrenceRow.at)
-        )
-        return [_facts(row) for row in await self._connection.execute(query)]
+        query = select(OccurrenceRow).where(OccurrenceRow.schedule_number == schedule, _OPEN).order_by(OccurrenceRow.at)
+        return [_facts(row) for row in await self._rows(query)]
 
     async def takable(self, now: datetime, *, limit: int) -> list[tuple[ScheduleNumber, datetime]]:
         """Occurrences that wait, and those whose holder went silent."""
@@ -185,20 +177,20 @@ class Occurrences:
         self, schedule: ScheduleNumber, *, limit: int, before: datetime | None = None
     ) -> list[OccurrenceFacts]:
         """Returns the occurrences of a schedule, newest first."""
-        query = select(OccurrenceRow.__table__).where(OccurrenceRow.schedule_number == schedule)
+        query = select(OccurrenceRow).where(OccurrenceRow.schedule_number == schedule)
         if before is not None:
             query = query.where(OccurrenceRow.at < before)
-        rows = await self._connection.execute(query.order_by(OccurrenceRow.at.desc()).limit(limit))
+        rows = await self._rows(query.order_by(OccurrenceRow.at.desc()).limit(limit))
         return [_facts(row) for row in rows]
 
     async def between(
         self, begin: datetime, end: datetime, *, schedule: ScheduleNumber | None, limit: int
     ) -> list[OccurrenceFacts]:
         """The occurrences of all schedules, or of one, from `begin` until before `end`, newest first."""
-        query = select(OccurrenceRow.__table__).where(OccurrenceRow.at >= begin, OccurrenceRow.at < end)
+        query = select(OccurrenceRow).where(OccurrenceRow.at >= begin, OccurrenceRow.at < end)
         if schedule is not None:
             query = query.where(OccurrenceRow.schedule_number == schedule)
-        rows = await self._connection.execute(query.order_by(OccurrenceRow.at.desc()).limit(limit))
+        rows = await self._rows(query.order_by(OccurrenceRow.at.desc()).limit(limit))
         return [_facts(row) for row in rows]
 
     async def latest_of(self, schedules: Collection[ScheduleNumber]) -> dict[ScheduleNumber, OccurrenceFacts]:
@@ -210,8 +202,8 @@ class Occurrences:
             .subquery()
         )
         is_latest = and_(OccurrenceRow.schedule_number == latest.c.schedule_number, OccurrenceRow.at == latest.c.at)
-        query = select(OccurrenceRow.__table__).join(latest, is_latest)
-        return {ScheduleNumber(row.schedule_number): _facts(row) for row in await self._connection.execute(query)}
+        query = select(OccurrenceRow).join(latest, is_latest)
+        return {ScheduleNumber(row.schedule_number): _facts(row) for row in await self._rows(query)}
 
     async def forget(self, *, before: datetime) -> None:
         """Drop what was decided before then."""
@@ -221,12 +213,12 @@ class Occurrences:
 _OPEN = OccurrenceRow.status.in_((OccurrenceStatus.STARTING, OccurrenceStatus.QUEUED))
 
 
-def _takable(now: datetime) -> Any:
+def _takable(now: datetime) -> ColumnElement[bool]:
     silent = and_(OccurrenceRow.status == OccurrenceStatus.STARTING, OccurrenceRow.lease_until < now)
     return or_(OccurrenceRow.status == OccurrenceStatus.QUEUED, silent)
 
 
-def _held(held: Held) -> Any:
+def _held(held: Held) -> Update:
     return update(OccurrenceRow).where(
         OccurrenceRow.schedule_number == held.schedule,
         OccurrenceRow.at == held.at,
@@ -235,7 +227,7 @@ def _held(held: Held) -> Any:
     )
 
 
-def _facts(row: AnyRow) -> OccurrenceFacts:
+def _facts(row: OccurrenceRow) -> OccurrenceFacts:
     return OccurrenceFacts(
         schedule=ScheduleNumber(row.schedule_number),
         at=row.at,

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.blackout import Blackout, blackout_between
 from orchestrator.domain.errors import (
@@ -24,17 +23,14 @@ from orchestrator.domain.ids import ScheduleNumber
 from orchestrator.domain.recurrence import Recurrence
 from orchestrator.domain.schedule import Order, Rules, Schedule, ScheduleStatus
 from orchestrator.store.engine.kept_json import readable
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.rows.lists import SavedListRow
-from orchestrator.store.rows.mapping import AnyRow
 from orchestrator.store.rows.schedules import BlackoutRow, ScheduleRow
 from orchestrator.store.schedules.schedule_text import pack_definition, unpack_definition
 
 
-class Schedules:
+class Schedules(Repository):
     """Questions about schedules; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def add(
         self,
@@ -67,16 +63,16 @@ class Schedules:
 
     async def by_name(self, name: str) -> Schedule:
         """The schedule of this name; UnknownSchedule otherwise."""
-        query = select(ScheduleRow.__table__).where(ScheduleRow.name == name)
-        row = (await self._connection.execute(query)).one_or_none()
+        query = select(ScheduleRow).where(ScheduleRow.name == name)
+        row = await self._row(query)
         if row is None:
             raise UnknownSchedule(name)
         return _schedule(row)
 
     async def locked(self, number: ScheduleNumber) -> Schedule | None:
         """The schedule, nobody else's to decide for until the commit; None once it is removed."""
-        query = select(ScheduleRow.__table__).where(ScheduleRow.number == number).with_for_update()
-        row = (await self._connection.execute(query)).one_or_none()
+        query = select(ScheduleRow).where(ScheduleRow.number == number).with_for_update()
+        row = await self._row(query)
         return None if row is None else _schedule(row)
 
     async def all(self) -> list[Schedule]:
@@ -95,8 +91,8 @@ class Schedules:
     async def all_as_stored(self, *wanted: ColumnElement[bool]) -> list[Schedule | ScheduleUnreadable]:
         """Every schedule by name; one that cannot be read as what is raised where somebody asks for it."""
         found: list[Schedule | ScheduleUnreadable] = []
-        query = select(ScheduleRow.__table__).where(*wanted).order_by(ScheduleRow.name)
-        for row in await self._connection.execute(query):
+        query = select(ScheduleRow).where(*wanted).order_by(ScheduleRow.name)
+        for row in await self._rows(query):
             try:
                 found.append(_schedule(row))
             except ScheduleUnreadable as problem:
@@ -151,12 +147,12 @@ class Schedules:
     async def headline(self, number: ScheduleNumber) -> tuple[str, datetime | None, tuple[str, ...]]:
         """The name, the next occurrence and the channels of a schedule whose definition may be unreadable."""
         query = select(ScheduleRow.name, ScheduleRow.next_at, ScheduleRow.definition)
-        row = (await self._connection.execute(query.where(ScheduleRow.number == number))).one()
+        name, next_at, definition = (await self._connection.execute(query.where(ScheduleRow.number == number))).one()
         try:
-            channels = tuple(json.loads(row.definition)["channels"])
+            channels = tuple(json.loads(definition)["channels"])
         except (ValueError, KeyError, TypeError, RecursionError):
             channels = ()
-        return row.name, row.next_at, channels
+        return name, next_at, channels
 
     async def remove(self, name: str) -> None:
         """Remove a schedule with its occurrences; its jobs stay. UnknownSchedule where there is none."""
@@ -204,10 +200,10 @@ class Schedules:
     async def blackouts_of(self, schedules: Sequence[Schedule]) -> dict[ScheduleNumber, tuple[Blackout, ...]]:
         """All that hold for each of these schedules, in one question."""
         numbers = {schedule.number for schedule in schedules}
-        query = select(BlackoutRow.__table__).where(
+        query = select(BlackoutRow).where(
             or_(BlackoutRow.schedule_number.in_(numbers), BlackoutRow.schedule_number.is_(None))
         )
-        rows = (await self._connection.execute(query.order_by(BlackoutRow.starts))).all()
+        rows = await self._rows(query.order_by(BlackoutRow.starts))
         read = [(row.schedule_number, row.tenant, each) for row in rows for each in _blackouts([row])]
         return {
             schedule.number: tuple(
@@ -220,13 +216,13 @@ class Schedules:
 
     async def own_blackouts(self, schedule: ScheduleNumber) -> list[Blackout]:
         """Returns the blackouts of one schedule."""
-        query = select(BlackoutRow.__table__).where(BlackoutRow.schedule_number == schedule)
-        return _blackouts(await self._connection.execute(query.order_by(BlackoutRow.starts)))
+        query = select(BlackoutRow).where(BlackoutRow.schedule_number == schedule)
+        return _blackouts(await self._rows(query.order_by(BlackoutRow.starts)))
 
     async def general_blackouts(self) -> list[tuple[str | None, Blackout]]:
         """Returns the blackouts of no single schedule, each with its tenant, None for all tenants."""
-        query = select(BlackoutRow.__table__).where(BlackoutRow.schedule_number.is_(None)).order_by(BlackoutRow.starts)
-        rows = await self._connection.execute(query)
+        query = select(BlackoutRow).where(BlackoutRow.schedule_number.is_(None)).order_by(BlackoutRow.starts)
+        rows = await self._rows(query)
         return [(row.tenant, each) for row in rows for each in _blackouts([row])]
 
     async def lock_blackout(self, number: int) -> tuple[str | None, str | None, Blackout | None]:
@@ -235,16 +231,17 @@ class Schedules:
         RequestRejected where there is none of this number. The blackout is None where its row cannot be read.
         """
         query = (
-            select(ScheduleRow.name, BlackoutRow.__table__)
+            select(BlackoutRow, ScheduleRow.name)
             .select_from(BlackoutRow)
             .outerjoin(ScheduleRow, ScheduleRow.number == BlackoutRow.schedule_number)
             .where(BlackoutRow.number == number)
             .with_for_update(of=BlackoutRow)
         )
-        row = (await self._connection.execute(query)).one_or_none()
-        if row is None:
+        rows = await self._rows_with(query)
+        if not rows:
             raise RequestRejected(f"There is no blackout {number}. `muster schedule blackout list` shows them.")
-        return row.name, row.tenant, next(iter(_blackouts([row])), None)
+        row, schedule = rows[0]
+        return schedule, row.tenant, next(iter(_blackouts([row])), None)
 
     async def change_blackout(self, number: int, wanted: Blackout) -> None:
         """Gives one blackout other bounds and another reason."""
@@ -256,7 +253,7 @@ class Schedules:
         await self._connection.execute(delete(BlackoutRow).where(BlackoutRow.number == number))
 
 
-def _schedule(row: AnyRow) -> Schedule:
+def _schedule(row: ScheduleRow) -> Schedule:
     try:
         recurrence, order, rules, channels = unpack_definition(row.definition, row.list_name)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, RequestRejected) as problem:
@@ -277,12 +274,12 @@ def _schedule(row: AnyRow) -> Schedule:
     )
 
 
-def _blackouts(rows: Iterable[AnyRow]) -> list[Blackout]:
+def _blackouts(rows: Iterable[BlackoutRow]) -> list[Blackout]:
     """Returns the schedules that can be read; the log names the number of each other, by which it can be removed."""
     return readable(rows, _blackout)
 
 
-def _blackout(row: AnyRow) -> Blackout:
+def _blackout(row: BlackoutRow) -> Blackout:
     try:
         starts, ends = datetime.fromisoformat(row.starts), datetime.fromisoformat(row.ends)
         return blackout_between(starts, ends, row.reason, row.number)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, delete, false, func, literal, or_, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from orchestrator.domain.course import EventKind
 from orchestrator.domain.ids import JobNumber, ScheduleNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.schedule import OccurrenceStatus
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.rows.charts import JobEventRow
 from orchestrator.store.rows.jobs import MANY_FAILURES, JobRow
@@ -35,11 +35,8 @@ class Occurrence:
     reason: str | None
 
 
-class Attention:
+class Attention(Repository):
     """Repository of what needs attention; none of the methods commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def jobs(self) -> list[JobNumber]:
         """Jobs that stopped or are paused, the last finished job of each schedule, and others with many failures."""
@@ -96,8 +93,7 @@ class Attention:
     async def acknowledged(self) -> dict[str, datetime]:
         """When each item was acknowledged last, by the item's id."""
         query = select(AcknowledgementRow.item, AcknowledgementRow.at)
-        rows = await self._connection.execute(query)
-        return {row.item: row.at for row in rows}
+        return dict((await self._connection.execute(query)).all())
 
     async def acknowledge(self, item: str, *, by: str, reason: str, now: datetime) -> None:
         """Records that a person knows of the item; an earlier acknowledgement of it is replaced."""

@@ -21,34 +21,30 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.batch import BATCH_SIZE, POISONED_AFTER, Claim
 from orchestrator.domain.circuit_breaker import NEVER_STOPS
-from orchestrator.domain.device import Device, Via
+from orchestrator.domain.device import Via
 from orchestrator.domain.ids import BatchKey, JobId, JobNumber, WorkerId
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store.engine.errors_text import unpack_errors
 from orchestrator.store.engine.kept_json import kept_canaries
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.times import first_of
 from orchestrator.store.jobs.job_locks import lock_jobs
 from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
-from orchestrator.store.rows.mapping import AnyRow
 from orchestrator.store.work.brakes import Brakes
 from orchestrator.store.work.claimable import DUE, NOW, OWN, asked, may_be_called
-from orchestrator.store.work.many_claims import NOTHING, TARGET, Lines, ManyClaims, flying_of
+from orchestrator.store.work.many_claims import NOTHING, TARGET, Lines, ManyClaims, TargetColumns, flying_of, target_of
 
 FIRST_CALLS = 20
 """Calls of a job that may leave before Graph has answered one of them."""
 
 
-class BatchClaims:
+class BatchClaims(Repository):
     """SQL of claims; no method commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def claim(
         self,
@@ -69,14 +65,17 @@ class BatchClaims:
         the one that is `wanted`. None means that nothing of the job can be
         held now, or that somebody else was quicker.
         """
-        job = await self._job(number, worker=worker, now=now)
-        if job is None:
+        found = await self._jobs([number], worker=worker, now=now)
+        if not found:
             return None
+        job, _ = found[0]
         is_probe = job.probe_at is not None
         if is_probe or not job.answered:
-            job = await self._job(number, worker=worker, now=now, lock=True)
-            if job is None or await self._is_held(number):
+            # Locked, so that "is this the first" is one question for all.
+            found = await self._jobs([number], worker=worker, now=now, lock=True)
+            if not found or await self._is_held(number):
                 return None
+            job, _ = found[0]
             # While Graph is out one call at a time asks whether it is back.
             most = 1 if is_probe else min(most, FIRST_CALLS)
         batch = await self._takable_batch(number, held, wanted, worker=worker, now=now)
@@ -105,7 +104,7 @@ class BatchClaims:
         }
         await self._connection.execute(_hold_batch(), {**_key(batch), **held_as})
         await self._begin([number] if job.status == JobStatus.QUEUED else [], now)
-        return _claim(job, batch, fencing_token, targets, rest_due_at=rest_due_at)
+        return _claim(found[0], batch, fencing_token, targets, rest_due_at=rest_due_at)
 
     async def claim_many(
         self,
@@ -121,7 +120,8 @@ class BatchClaims:
 
         A job is missing where nothing of it can be held now, or where somebody else was quicker.
         """
-        jobs = {JobNumber(row.number): row for row in await self._jobs(numbers, worker=worker, now=now)}
+        found = {JobNumber(row[0].number): row for row in await self._jobs(numbers, worker=worker, now=now)}
+        jobs = {number: job for number, (job, _) in found.items()}
         claims: dict[JobNumber, Claim] = {}
         many = ManyClaims(self._connection)
         # Whether somebody is their first is one question for all of them, and the queued ones are changed below.
@@ -144,13 +144,12 @@ class BatchClaims:
             taken = await many.take(most, worker=worker, lease=lease, now=now, held=held, wanted=wanted)
         await self._begin([number for number, job in jobs.items() if job.status == JobStatus.QUEUED], now)
         for each in taken:
-            job = jobs[JobNumber(each.batch.job_number)]
-            targets = [_target(row[: len(TARGET)]) for row in each.targets]
+            number, targets = JobNumber(each.batch.job_number), each.targets
             if each.batch.crash_count >= POISONED_AFTER:
                 # Held with too much of it already: what kills goes on one target at a time.
                 targets = targets[:1]
-            claims[JobNumber(job.number)] = _claim(
-                job,
+            claims[number] = _claim(
+                found[number],
                 each.batch,
                 each.fencing_token,
                 targets,
@@ -166,16 +165,11 @@ class BatchClaims:
                 .values(status=JobStatus.RUNNING, started_at=first_of(JobRow.started_at, now))
             )
 
-    async def _job(self, number: JobNumber, *, worker: WorkerId, now: datetime, lock: bool = False) -> AnyRow | None:
-        """The job, if something of it may be held now; locked, it makes "is this the first" one question for all."""
-        found = await self._jobs([number], worker=worker, now=now, lock=lock)
-        return found[0] if found else None
-
     async def _jobs(
         self, numbers: Collection[JobNumber], *, worker: WorkerId, now: datetime, lock: bool = False
-    ) -> Sequence[AnyRow]:
-        given = {"numbers": list(numbers), **asked(worker, now)}
-        return (await self._connection.execute(_jobs_query(lock=lock), given)).all()
+    ) -> list[_Job]:
+        """The jobs among these of which something may be held now."""
+        return await self._rows_with(_jobs_query(lock=lock), {"numbers": list(numbers), **asked(worker, now)})
 
     async def _is_held(self, number: JobNumber) -> bool:
         # Asked after the lock: whoever had it before us may just have taken the first calls.
@@ -190,7 +184,7 @@ class BatchClaims:
         *,
         worker: WorkerId,
         now: datetime,
-    ) -> AnyRow | None:
+    ) -> BatchRow | None:
         first = _NONE if wanted is None else wanted
         given = {
             "number": number,
@@ -198,10 +192,10 @@ class BatchClaims:
             "wanted": first,
             **asked(worker, now),
         }
-        return (await self._connection.execute(_takable_query(any_held=bool(held)), given)).one_or_none()
+        return await self._row(_takable_query(any_held=bool(held)), given)
 
     async def _due_targets(
-        self, batch: AnyRow, most: int, flying: Collection[int], *, now: datetime, canaries: str | None
+        self, batch: BatchRow, most: int, flying: Collection[int], *, now: datetime, canaries: str | None
     ) -> tuple[list[Target], datetime | None]:
         given: dict[str, Any] = {
             "number": batch.job_number,
@@ -217,7 +211,7 @@ class BatchClaims:
             given["canaries"] = [line for line in lines if batch.first_line <= line <= batch.last_line]
         kind = {"any_flying": bool(flying), "any_canaries": canaries is not None}
         rows = (await self._connection.execute(_due_query(**kind), given)).all()
-        targets = [_target(row) for row in rows[:most]]
+        targets = [target_of(*row) for row in rows[:most]]
         if len(rows) > most:
             return targets, now
         if batch.waiting == len(targets):
@@ -225,19 +219,17 @@ class BatchClaims:
         return targets, (await self._connection.execute(_later_query(**kind), given)).scalar_one_or_none()
 
 
+_Job = tuple[JobRow, bool]
+"""A job, and whether Graph accepted a call of it before."""
+
 _NONE = -1
 """No batch has this number."""
 
 
 @cache
-def _jobs_query(*, lock: bool) -> Select[*tuple[Any, ...]]:
+def _jobs_query(*, lock: bool) -> Select[JobRow, bool]:
     accepted = exists().where(BatchRow.job_number == JobRow.number, BatchRow.accepted > 0)
-    query = select(
-        *(JobRow.number, JobRow.id, JobRow.action, JobRow.via, JobRow.status, JobRow.answered),
-        *(JobRow.probe_at, JobRow.canaries, JobRow.not_after),
-        and_(JobRow.answered, accepted).label("accepted_before"),
-        and_(~JobRow.answered, JobRow.brake_share < NEVER_STOPS).label("judges_first"),
-    ).where(
+    query = select(JobRow, and_(JobRow.answered, accepted)).where(
         JobRow.number.in_(bindparam("numbers", expanding=True)),
         may_be_called(),
     )
@@ -245,11 +237,11 @@ def _jobs_query(*, lock: bool) -> Select[*tuple[Any, ...]]:
 
 
 @cache
-def _takable_query(*, any_held: bool) -> Select[*tuple[Any, ...]]:
+def _takable_query(*, any_held: bool) -> Select[BatchRow]:
     free = BatchRow.holder.is_(None)
     held = tuple_(BatchRow.job_number, BatchRow.batch).in_(bindparam("held", expanding=True))
     return (
-        select(BatchRow.__table__)
+        select(BatchRow)
         .where(BatchRow.job_number == bindparam("number"), DUE, or_(free, and_(OWN, held)) if any_held else free)
         # Leased batches are finished first: few batches are open at a time, and few are lost with a worker.
         .order_by(free, BatchRow.batch != bindparam("wanted", type_=Integer()), BatchRow.batch)
@@ -259,14 +251,14 @@ def _takable_query(*, any_held: bool) -> Select[*tuple[Any, ...]]:
 
 
 @cache
-def _due_query(*, any_flying: bool, any_canaries: bool) -> Select[*tuple[Any, ...]]:
+def _due_query(*, any_flying: bool, any_canaries: bool) -> Select[*TargetColumns]:
     due = or_(TargetRow.not_before.is_(None), TargetRow.not_before <= NOW)
     waiting = _waiting(any_flying=any_flying, any_canaries=any_canaries)
     return select(*TARGET).where(*waiting, due).order_by(TargetRow.line).limit(bindparam("most", type_=Integer()))
 
 
 @cache
-def _later_query(*, any_flying: bool, any_canaries: bool) -> Select[*tuple[Any, ...]]:
+def _later_query(*, any_flying: bool, any_canaries: bool) -> Select[datetime | None]:
     waiting = _waiting(any_flying=any_flying, any_canaries=any_canaries)
     return select(func.min(TargetRow.not_before)).where(*waiting, TargetRow.not_before > NOW)
 
@@ -284,7 +276,7 @@ def _waiting(*, any_flying: bool, any_canaries: bool) -> list[ColumnElement[bool
     return conditions
 
 
-def _key(batch: AnyRow) -> dict[str, int]:
+def _key(batch: BatchRow) -> dict[str, int]:
     return {"of_job": batch.job_number, "of_batch": batch.batch}
 
 
@@ -303,13 +295,14 @@ def _one_batch() -> Update:
 
 
 def _claim(
-    job: AnyRow,
-    batch: AnyRow,
+    found: _Job,
+    batch: BatchRow,
     fencing_token: int,
     targets: Sequence[Target],
     *,
     rest_due_at: datetime | None,
 ) -> Claim:
+    job, accepted_before = found
     return Claim(
         key=BatchKey(JobNumber(batch.job_number), batch.batch),
         fencing_token=fencing_token,
@@ -321,14 +314,8 @@ def _claim(
         errors=unpack_errors(batch.errors),
         rest_due_at=rest_due_at,
         answered_before=job.answered,
-        accepted_before=job.accepted_before,
+        accepted_before=accepted_before,
         is_probe=job.probe_at is not None,
-        judges_first=job.judges_first,
+        judges_first=not job.answered and job.brake_share < NEVER_STOPS,
         not_after=job.not_after,
     )
-
-
-def _target(row: Sequence[Any]) -> Target:
-    # Taken apart by place, not by name: it is done for every call.
-    line, device, *rest = row
-    return Target(line, Device.from_key(device), *rest)

@@ -20,23 +20,20 @@ from sqlalchemy import (
     case,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from orchestrator.domain.batch import POISONED_AFTER, BatchChange
 from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
 from orchestrator.store.engine import json_rows
 from orchestrator.store.engine.errors_text import pack_errors
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.rows.jobs import BatchRow
 from orchestrator.store.work.claimable import WORKER
 
 
-class Batches:
+class Batches(Repository):
     """SQL of held batches; no method commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def extend_leases(
         self, worker: WorkerId, held: Collection[tuple[BatchKey, int]], *, until: datetime

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.circuit_breaker import BrakeOptions, Outage, OutcomeWindow, window_of
@@ -17,9 +16,9 @@ from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store.engine.kept_json import kept_canaries
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.jobs.job_events import add_event
 from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
-from orchestrator.store.rows.mapping import AnyRow
 
 _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
@@ -38,11 +37,8 @@ class BrakeState:
     canaries_lost: bool = False
 
 
-class Brakes:
+class Brakes(Repository):
     """Questions about how jobs brake; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def set_options(self, number: JobNumber, options: BrakeOptions) -> None:
         """The options that the job is judged by."""
@@ -55,17 +51,17 @@ class Brakes:
 
     async def of_active(self, number: JobNumber) -> BrakeState | None:
         """The brake of a job that is queued or running, locked until the commit; None for any other."""
-        row = (await self._connection.execute(_OF_ACTIVE_LOCKED, {"numbers": [number]})).one_or_none()
+        row = await self._row(_OF_ACTIVE_LOCKED, {"numbers": [number]})
         return None if row is None else _state(row)
 
     async def of_all_active(self, numbers: Collection[JobNumber]) -> dict[JobNumber, BrakeState]:
         """Returns the breakers of those of these jobs that are queued or running, without a lock."""
-        rows = await self._connection.execute(_OF_ACTIVE, {"numbers": list(numbers)})
+        rows = await self._rows(_OF_ACTIVE, {"numbers": list(numbers)})
         return {JobNumber(row.number): _state(row) for row in rows}
 
     async def of(self, number: JobNumber) -> BrakeState:
         """The brake of a job, whatever its status."""
-        row = (await self._connection.execute(select(JobRow.__table__).where(JobRow.number == number))).one()
+        [row] = await self._rows(select(JobRow).where(JobRow.number == number))
         return _state(row)
 
     async def canaries_ended(self, number: JobNumber, canaries: Collection[int]) -> int:
@@ -181,14 +177,15 @@ class Brakes:
         await self._connection.execute(update(JobRow).where(JobRow.number == number).values(**values))
 
 
-def _state(row: AnyRow) -> BrakeState:
-    is_out = row.outage_since is not None and row.probe_at is not None
+def _state(row: JobRow) -> BrakeState:
     canaries = kept_canaries(row.canaries)
     return BrakeState(
         BrakeOptions(row.brake_share, row.brake_sample),
         OutcomeWindow(row.brake_ended, row.brake_errors),
         canaries or (),
-        Outage(row.outage_since, row.probes, row.probe_at) if is_out else None,
+        None
+        if row.outage_since is None or row.probe_at is None
+        else Outage(row.outage_since, row.probes, row.probe_at),
         canaries_lost=canaries is None,
     )
 
@@ -197,9 +194,7 @@ def _state(row: AnyRow) -> BrakeState:
 _WITH_CANARIES = (
     select(JobRow.number).where(JobRow.status.in_(_ACTIVE), JobRow.canaries.is_not(None)).limit(bindparam("most"))
 )
-_OF_ACTIVE = select(JobRow.__table__).where(
-    JobRow.number.in_(bindparam("numbers", expanding=True)), JobRow.status.in_(_ACTIVE)
-)
+_OF_ACTIVE = select(JobRow).where(JobRow.number.in_(bindparam("numbers", expanding=True)), JobRow.status.in_(_ACTIVE))
 _OF_ACTIVE_LOCKED = _OF_ACTIVE.with_for_update(of=JobRow)
 _OUT_FOR = select(JobRow.number, JobRow.probe_at.is_not(None)).where(
     JobRow.number.in_(bindparam("numbers", expanding=True)), JobRow.status.in_(_ACTIVE)

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import cache
-from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.emergency_stop import EmergencyStop
 from orchestrator.domain.ids import JobNumber
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.rows.jobs import JobRow
 from orchestrator.store.rows.operations import EmergencyStopRow
 
 
-class EmergencyStops:
+class EmergencyStops(Repository):
     """Repository of the stops in force; none of the methods commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def in_force(self) -> list[EmergencyStop]:
         """The stops in force, that of all tenants first."""
-        rows = await self._connection.execute(_in_force())
+        rows = await self._rows(_in_force())
         return [EmergencyStop(row.tenant, row.reason, row.stopped_by, row.stopped_at, row.lanes) for row in rows]
 
     async def put(self, stop: EmergencyStop) -> None:
@@ -62,12 +58,12 @@ def _covered() -> ColumnElement[bool]:
 
 
 @cache
-def _in_force() -> Select[*tuple[Any, ...]]:
-    return select(EmergencyStopRow.__table__).order_by(EmergencyStopRow.scope)
+def _in_force() -> Select[EmergencyStopRow]:
+    return select(EmergencyStopRow).order_by(EmergencyStopRow.scope)
 
 
 @cache
-def _stopped_among() -> Select[*tuple[Any, ...]]:
+def _stopped_among() -> Select[int]:
     return select(JobRow.number).where(JobRow.number.in_(bindparam("numbers", expanding=True)), _covered())
 
 

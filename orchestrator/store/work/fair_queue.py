@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from types import MappingProxyType
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -23,7 +22,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from orchestrator.domain.fair_queue import QueuePlace
@@ -31,10 +29,10 @@ from orchestrator.domain.ids import JobId, JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import JobStatus, Priority
 from orchestrator.store.engine import json_rows
 from orchestrator.store.engine.kept_json import kept_canaries
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.jobs.jobs import priority_of
 from orchestrator.store.rows.jobs import BatchRow, JobRow
-from orchestrator.store.rows.mapping import AnyRow
 from orchestrator.store.work.claimable import asked, is_callable, may_be_called, takable
 
 NO_STARTS: Mapping[JobNumber, float] = MappingProxyType({})
@@ -83,11 +81,8 @@ class Waiting:
         return self.priority.weight
 
 
-class FairQueue:
+class FairQueue(Repository):
     """Who is served next in a lane; none of these commits. The order is explained in domain/fair_queue.py."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def rejoin(self, number: JobNumber, lane: LaneKey, *, now: datetime) -> None:
         """Let a job (back) into the fair order of its lane, where it neither leads nor owes; it must prove itself."""
@@ -116,14 +111,16 @@ class FairQueue:
         given = asked(worker, now) if only is None else {"only": only, **asked(worker, now)}
         return [
             DueJob(
-                JobId(row.id),
-                LaneKey(row.lane),
-                row.tenant,
-                priority_of(row.priority),
-                _turn(row),
-                proves_itself=bool(row.proves_itself),
+                JobId(job),
+                LaneKey(lane),
+                tenant,
+                priority_of(priority),
+                _place(number, virtual_time, priority),
+                proves_itself=proves_itself,
             )
-            for row in await self._connection.execute(_due(any_job=only is None), given)
+            for job, lane, tenant, proves_itself, number, virtual_time, priority in await self._connection.execute(
+                _due(any_job=only is None), given
+            )
         ]
 
     async def waiting_in(self, lanes: Collection[LaneKey]) -> list[Waiting]:
@@ -135,15 +132,15 @@ class FairQueue:
                 name=row.name,
                 lane=LaneKey(row.lane),
                 priority=priority_of(row.priority),
-                calls=int(row.calls),
+                calls=int(calls),
                 not_after=row.not_after,
                 probe_at=row.probe_at,
                 outage_since=row.outage_since,
                 canaries=len(kept_canaries(row.canaries) or ()),
                 touched_at=row.touched_at,
-                next_due_at=None if row.held else row.due_at,
+                next_due_at=None if held else due_at,
             )
-            for row in await self._connection.execute(_waiting_in(), {"lanes": list(lanes)})
+            for row, calls, due_at, held in await self._rows_with(_waiting_in(), {"lanes": list(lanes)})
         ]
 
     async def serve(
@@ -155,22 +152,22 @@ class FairQueue:
         """
         rows = ({"number": job, "calls": count, "start": starts.get(job, 0.0)} for job, count in sorted(calls.items()))
         served = await self._connection.execute(_serve(self._connection.dialect.name), json_rows.payload(rows))
-        return [_turn(row) for row in served]
+        return [_place(*row) for row in served]
 
 
 _SERVED: json_rows.Columns = {"number": BigInteger(), "calls": BigInteger(), "start": Float(53)}
 
 
-def _turn(row: AnyRow) -> QueuePlace:
-    return QueuePlace(JobNumber(row.number), row.virtual_time, priority_of(row.priority).weight)
+def _place(number: int, virtual_time: float, priority: str) -> QueuePlace:
+    return QueuePlace(JobNumber(number), virtual_time, priority_of(priority).weight)
 
 
 @cache
-def _due(*, any_job: bool) -> Select[*tuple[Any, ...]]:
+def _due(*, any_job: bool) -> Select[str, str, str, bool, int, float, str]:
     due = exists().where(BatchRow.job_number == JobRow.number, takable())
     proves_itself = or_(~JobRow.answered, JobRow.probe_at.is_not(None)).label("proves_itself")
     query = select(
-        *(JobRow.id, JobRow.lane, JobRow.tenant, JobRow.number, JobRow.virtual_time, JobRow.priority, proves_itself)
+        *(JobRow.id, JobRow.lane, JobRow.tenant, proves_itself, JobRow.number, JobRow.virtual_time, JobRow.priority)
     ).where(
         due,
         may_be_called(),
@@ -179,7 +176,7 @@ def _due(*, any_job: bool) -> Select[*tuple[Any, ...]]:
 
 
 @cache
-def _waiting_in() -> Select[*tuple[Any, ...]]:
+def _waiting_in() -> Select[JobRow, int, datetime, int]:
     in_lanes = JobRow.lane.in_(bindparam("lanes", expanding=True))
     is_active = JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
     left = (
@@ -198,8 +195,7 @@ def _waiting_in() -> Select[*tuple[Any, ...]]:
     )
     return (
         select(
-            *(JobRow.number, JobRow.id, JobRow.name, JobRow.lane, JobRow.priority),
-            *(JobRow.not_after, JobRow.outage_since, JobRow.probe_at, JobRow.canaries, JobRow.touched_at),
+            JobRow,
             *(left.c.calls, left.c.due_at, left.c.held),
         )
         .join(left, left.c.job_number == JobRow.number)

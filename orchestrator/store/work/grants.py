@@ -8,7 +8,7 @@ from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RowUnreadable
 from orchestrator.store.engine.kept_json import kept_list, kept_member
-from orchestrator.store.rows.mapping import AnyRow
+from orchestrator.store.rows.access import KeyRow, SessionRow
 
 
 def grant_columns(grant: Grant) -> dict[str, str | int | None]:
@@ -18,7 +18,7 @@ def grant_columns(grant: Grant) -> dict[str, str | int | None]:
     return {"role": grant.role, "ceiling": grant.ceiling, "actions": actions, "tenants": tenants}
 
 
-def grant_of(row: AnyRow) -> Grant:
+def grant_of(row: KeyRow | SessionRow) -> Grant:
     """The grant in a row of a key or a session; RowUnreadable where its role is none.
 
     A limit that cannot be read allows nothing.

@@ -6,19 +6,16 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import LaneKey, WorkerId
 from orchestrator.domain.waiting import LaneWait, WaitKind
 from orchestrator.store.engine.kept_json import kept_member
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.rows.operations import LaneWaitRow
 
 
-class LaneWaits:
+class LaneWaits(Repository):
     """Reports of workers; none of the methods commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def report(self, worker: WorkerId, waits: Mapping[LaneKey, LaneWait], *, now: datetime) -> None:
         """Replaces all that this worker reported before."""
@@ -43,12 +40,12 @@ class LaneWaits:
     ) -> dict[LaneKey, dict[WorkerId, LaneWait]]:
         """The reports on these lanes that were written since then; an older one is no longer true."""
         query = (
-            select(LaneWaitRow.__table__)
+            select(LaneWaitRow)
             .where(LaneWaitRow.lane.in_(lanes), LaneWaitRow.reported_at >= earliest)
             .order_by(LaneWaitRow.lane, LaneWaitRow.worker)
         )
         found: dict[LaneKey, dict[WorkerId, LaneWait]] = {}
-        for row in await self._connection.execute(query):
+        for row in await self._rows(query):
             kind = kept_member(WaitKind, row.kind, "lane_waits.kind")
             if kind is None:
                 continue

@@ -29,11 +29,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import LaneCalls
 from orchestrator.store.engine import array_rows, json_rows
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.upserts import insert_in, insert_into
 from orchestrator.store.rows.lanes import LaneMinuteRow, LaneRow
 from orchestrator.throttle.adaptation import Learned
@@ -52,11 +52,8 @@ class PaceRead(NamedTuple):
     version: str | None
 
 
-class Lanes:
+class Lanes(Repository):
     """Questions about lanes; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def lock(self, lane: LaneKey) -> Pace | None:
         """Where the lane stands, nobody else's until the commit; None for one that was never seen before.

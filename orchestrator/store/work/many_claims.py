@@ -9,16 +9,16 @@ from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, func, or_, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.batch import POISONED_AFTER
+from orchestrator.domain.device import Device
 from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
-from orchestrator.domain.target import TargetStatus
+from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store.engine import json_rows
 from orchestrator.store.engine.kept_json import kept_lines
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.rows.jobs import BatchRow, TargetRow
-from orchestrator.store.rows.mapping import AnyRow
 
 Lines = Mapping[BatchKey, Collection[int]]
 """What a worker holds already, with the lines that it has of each batch."""
@@ -30,25 +30,22 @@ NOTHING: Lines = MappingProxyType({})
 class Taken:
     """A batch that is held now, as it was before; its due targets, and when what else waits in it is due."""
 
-    batch: AnyRow
+    batch: BatchRow
     is_more: bool
-    targets: Sequence[AnyRow]
+    targets: Sequence[Target]
     rest_due_at: datetime | None
 
     @property
     def fencing_token(self) -> int:
         """The term in which it is held: what is held longer stays in the one that it has."""
-        return int(self.batch.fencing_token) + (0 if self.is_more else 1)
+        return self.batch.fencing_token + (0 if self.is_more else 1)
 
 
-class ManyClaims:
+class ManyClaims(Repository):
     """The statements of `BatchClaims.claim_many`; none of them commits.
 
     Only of jobs without canaries and probes: those go one by one.
     """
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def unheld(self, numbers: Collection[JobNumber]) -> set[JobNumber]:
         """Returns the jobs of which no batch is leased; to be asked of locked jobs."""
@@ -70,7 +67,7 @@ class ManyClaims:
         Of the free ones it is one of `wanted`, where there is any of the job, or else the first.
         """
         query = _first_takable(most, held, wanted, worker, now)
-        batches = {row.job_number: row for row in await self._connection.execute(query)}
+        batches = {row.job_number: row for row in await self._rows(query)}
         if not batches:
             return []
         flying = {number: flying_of(row, held) for number, row in batches.items()}
@@ -92,7 +89,9 @@ class ManyClaims:
         await self._put_off([each for each in taken if not each.targets and not each.is_more], now + lease)
         return kept
 
-    async def _due(self, batches: Iterable[AnyRow], most: Mapping[int, int], now: datetime) -> dict[int, list[Any]]:
+    async def _due(
+        self, batches: Iterable[BatchRow], most: Mapping[int, int], now: datetime
+    ) -> dict[int, list[Target]]:
         given = json_rows.table_of(self._connection.dialect.name, _SLICES)
         place = func.row_number().over(partition_by=TargetRow.job_number, order_by=TargetRow.line).label("place")
         due = or_(TargetRow.not_before.is_(None), TargetRow.not_before <= now)
@@ -109,14 +108,18 @@ class ManyClaims:
             .subquery()
         )
         # One more than may be taken tells that there is more.
-        query = select(ranked).where(ranked.c.place <= ranked.c.most + 1).order_by(ranked.c.job_number, ranked.c.line)
+        query: Select[int, *TargetColumns] = (
+            select(ranked.c.job_number, *(ranked.c[column.key] for column in TARGET))
+            .where(ranked.c.place <= ranked.c.most + 1)
+            .order_by(ranked.c.job_number, ranked.c.line)
+        )
         slices = [{**_slice(row), "most": most[row.job_number]} for row in batches]
-        found: dict[int, list[Any]] = {each["job_number"]: [] for each in slices}
+        found: dict[int, list[Target]] = {each["job_number"]: [] for each in slices}
         for row in await self._connection.execute(query, json_rows.payload(slices)):
-            found[row.job_number].append(row)
+            found[row[0]].append(target_of(*row[1:]))
         return found
 
-    async def _rest_due(self, batches: Collection[AnyRow], now: datetime) -> dict[int, datetime]:
+    async def _rest_due(self, batches: Collection[BatchRow], now: datetime) -> dict[int, datetime]:
         if not batches:
             return {}
         given = json_rows.table_of(self._connection.dialect.name, _SLICES)
@@ -165,12 +168,12 @@ class ManyClaims:
             )
 
 
-def flying_of(batch: AnyRow, held: Lines) -> set[int]:
+def flying_of(batch: BatchRow, held: Lines) -> set[int]:
     """Lines of a batch that are not to be given out: held already, or on their way by what the database knows.
 
     Whoever holds it knows better than the database, which hears of what was withdrawn with the next write.
     """
-    known = held.get(BatchKey(batch.job_number, batch.batch))
+    known = held.get(BatchKey(JobNumber(batch.job_number), batch.batch))
     if known is not None:
         return set(known)
     return set(kept_lines(batch.in_flight))
@@ -178,7 +181,7 @@ def flying_of(batch: AnyRow, held: Lines) -> set[int]:
 
 def _first_takable(
     numbers: Iterable[JobNumber], held: Lines, wanted: Collection[BatchKey], worker: WorkerId, now: datetime
-) -> Select[tuple[Any, ...]]:
+) -> Select[BatchRow]:
     takable: ColumnElement[bool]
     takable = free = BatchRow.holder.is_(None)
     if held:
@@ -197,7 +200,7 @@ def _first_takable(
     ranked = select(BatchRow.job_number, BatchRow.batch, place).where(BatchRow.job_number.in_(list(numbers)), condition)
     first = ranked.subquery()
     return (
-        select(BatchRow.__table__)
+        select(BatchRow)
         .join(first, and_(first.c.job_number == BatchRow.job_number, first.c.batch == BatchRow.batch))
         # Asked again of the row itself: while it was locked by somebody else it may have been taken.
         .where(first.c.place == 1, condition)
@@ -205,7 +208,7 @@ def _first_takable(
     )
 
 
-def _slice(batch: AnyRow) -> dict[str, int]:
+def _slice(batch: BatchRow) -> dict[str, int]:
     return {"job_number": batch.job_number, "first_line": batch.first_line, "last_line": batch.last_line}
 
 
@@ -217,6 +220,22 @@ TARGET = (
     *(TargetRow.maybe_repeated, TargetRow.first_attempt_at),
 )
 """The columns of a target that a claim reads, in the order of the domain's Target."""
+
+TargetColumns = tuple[int, str, int, int, bool, bool, datetime | None]
+
+
+def target_of(  # noqa: PLR0917 - by place, not by name: it is called for every call of a device
+    line: int,
+    device: str,
+    attempts: int,
+    uncharged: int,
+    doubtful: bool,  # noqa: FBT001
+    maybe_repeated: bool,  # noqa: FBT001
+    first_attempt_at: datetime | None,
+) -> Target:
+    """Returns the target of a row of these columns."""
+    return Target(line, Device.from_key(device), attempts, uncharged, doubtful, maybe_repeated, first_attempt_at)
+
 
 _SLICES: json_rows.Columns = {
     "job_number": BigInteger(),

@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, exists, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.batch import POISONED_AFTER, ErrorCount, ErrorGroup
@@ -18,9 +17,9 @@ from orchestrator.domain.target import LOST_CALL, TargetStatus
 from orchestrator.store.engine import json_rows
 from orchestrator.store.engine.errors_text import pack_errors, unpack_errors
 from orchestrator.store.engine.kept_json import kept_lines
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.times import first_of
 from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
-from orchestrator.store.rows.mapping import AnyRow
 from orchestrator.store.work.batches import TOKEN_COLUMNS, with_token
 
 
@@ -33,11 +32,8 @@ class Recovered:
     uncertain: int
 
 
-class Recovery:
+class Recovery(Repository):
     """Questions about silent workers; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def hand_back(
         self, *, now: datetime, limit: int, held: Collection[tuple[BatchKey, int]] = ()
@@ -51,28 +47,20 @@ class Recovery:
         """
         rows = ({"job_number": key.job, "batch": key.batch, "fencing_token": token} for key, token in held)
         asked = {"now": now, "most": limit, **json_rows.payload(rows)}
-        silent = (await self._connection.execute(_silent(self._connection.dialect.name), asked)).all()
+        found = await self._rows_with(_silent(self._connection.dialect.name), asked)
+        silent = [_silent_batch(batch, action) for batch, action in found]
         if not silent:
             return []
-        recovered = [self._recovered(batch) for batch in silent]
-        again = [
-            {"job_number": batch.job_number, "line": line}
-            for batch in silent
-            for line in _in_flight(batch)
-            if not _is_uncertain(batch)
-        ]
-        lost = [
-            {"job_number": batch.job_number, "line": line, "message": _message(batch)}
-            for batch in silent
-            for line in _in_flight(batch)
-            if _is_uncertain(batch)
-        ]
-        if again:
+        lines = [(each, {"job_number": each.row.job_number, "line": line}) for each in silent for line in each.lines]
+        if again := [line for each, line in lines if not each.is_uncertain]:
             await self._wait_again(again, now=now)
-        if lost:
+        if lost := [{**line, "message": each.message} for each, line in lines if each.is_uncertain]:
             await self._give_up(lost, now=now)
         await self._free(silent, now=now)
-        return recovered
+        return [
+            Recovered(BatchKey(JobNumber(each.row.job_number), each.row.batch), len(each.lines) - each.lost, each.lost)
+            for each in silent
+        ]
 
     async def _wait_again(self, rows: list[dict[str, Any]], *, now: datetime) -> None:
         given = json_rows.table_of(self._connection.dialect.name, _KEY)
@@ -102,7 +90,7 @@ class Recovery:
             json_rows.payload(rows),
         )
 
-    async def _free(self, silent: Sequence[AnyRow], *, now: datetime) -> None:
+    async def _free(self, silent: Sequence[_Silent], *, now: datetime) -> None:
         given = json_rows.table_of(self._connection.dialect.name, _FREED)
         await self._connection.execute(
             update(BatchRow)
@@ -119,62 +107,64 @@ class Recovery:
                 crash_count=BatchRow.crash_count + 1,
                 due_at=now,
             ),
-            json_rows.payload(_freed_row(batch) for batch in silent),
-        )
-
-    def _recovered(self, batch: AnyRow) -> Recovered:
-        flying, uncertain = len(_in_flight(batch)), _is_uncertain(batch)
-        return Recovered(
-            BatchKey(JobNumber(batch.job_number), batch.batch), 0 if uncertain else flying, flying if uncertain else 0
+            json_rows.payload(_freed_row(each) for each in silent),
         )
 
 
-def _in_flight(batch: AnyRow) -> list[int]:
-    """The lines on their way; none where they are not as many as are counted, for then nobody can tell which."""
-    lines = kept_lines(batch.in_flight)
-    return lines if len(lines) == batch.sending else []
+@dataclass(frozen=True, slots=True)
+class _Silent:
+    """A batch whose lease ran out; `lines` were on their way, and with `kills` the one among them ended each worker."""
+
+    row: BatchRow
+    lines: list[int]
+    kills: bool
+    is_uncertain: bool
+
+    @property
+    def lost(self) -> int:
+        return len(self.lines) if self.is_uncertain else 0
+
+    @property
+    def message(self) -> str:
+        if self.kills:
+            return "Every worker that called this device died before the answer was recorded; it may have been called."
+        return "The worker died before the answer was recorded; the device may have been called."
 
 
-def _kills(batch: AnyRow) -> bool:
-    return bool(batch.crash_count >= POISONED_AFTER and len(_in_flight(batch)) == 1)
-
-
-def _is_uncertain(batch: AnyRow) -> bool:
-    return _kills(batch) or batch.action not in _REPEATABLE
+def _silent_batch(row: BatchRow, action: str) -> _Silent:
+    lines = kept_lines(row.in_flight)
+    if len(lines) != row.sending:
+        # Nobody can tell which lines were on their way.
+        lines = []
+    kills = row.crash_count >= POISONED_AFTER and len(lines) == 1
+    return _Silent(row, lines, kills, is_uncertain=kills or action not in _REPEATABLE)
 
 
 # An action that cannot be read may be one that is not to be repeated.
 _REPEATABLE = frozenset(action for action in Action if action.is_repeatable)
 
 
-def _message(batch: AnyRow) -> str:
-    if _kills(batch):
-        return "Every worker that called this device died before the answer was recorded; it may have been called."
-    return "The worker died before the answer was recorded; the device may have been called."
-
-
-def _freed_row(batch: AnyRow) -> dict[str, Any]:
-    flying, uncertain = len(_in_flight(batch)), _is_uncertain(batch)
-    errors = unpack_errors(batch.errors)
-    if uncertain and flying:
+def _freed_row(silent: _Silent) -> dict[str, Any]:
+    errors = unpack_errors(silent.row.errors)
+    if silent.lost:
         group = ErrorGroup(TargetStatus.UNCERTAIN, None, LOST_CALL)
-        errors[group] = errors.get(group, ErrorCount(0)) + ErrorCount(flying)
+        errors[group] = errors.get(group, ErrorCount(0)) + ErrorCount(silent.lost)
     return {
-        "job_number": batch.job_number,
-        "batch": batch.batch,
+        "job_number": silent.row.job_number,
+        "batch": silent.row.batch,
         # Targets that nobody can tell apart wait as before, and are counted so.
-        "again": int(batch.sending) - (flying if uncertain else 0),
-        "uncertain": flying if uncertain else 0,
+        "again": silent.row.sending - silent.lost,
+        "uncertain": silent.lost,
         "errors": pack_errors(errors),
     }
 
 
 @cache
-def _silent(dialect: str) -> Select[*tuple[Any, ...]]:
+def _silent(dialect: str) -> Select[BatchRow, str]:
     # Built once: every worker asks every two seconds.
     given = json_rows.table_of(dialect, TOKEN_COLUMNS)
     return (
-        select(BatchRow.__table__, JobRow.action)
+        select(BatchRow, JobRow.action)
         .join(JobRow, JobRow.number == BatchRow.job_number)
         .where(
             BatchRow.holder.is_not(None),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.rows.jobs import BatchRow, JobRow
 
 _OPEN = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.STOPPED)
@@ -24,11 +24,8 @@ class Figures:
     due_since: datetime | None
 
 
-class Totals:
+class Totals(Repository):
     """Questions about everything at once; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def figures(self, *, now: datetime) -> Figures:
         """Returns the figures."""

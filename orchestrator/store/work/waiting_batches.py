@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 from functools import cache
-from typing import Any
 
 from sqlalchemy import Integer, Select, bindparam, func, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.batch import NamedBatch, WaitingBatch
 from orchestrator.domain.ids import JobId, JobNumber, WorkerId
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.jobs.jobs import priority_of
 from orchestrator.store.rows.jobs import BatchRow, JobRow
 from orchestrator.store.work.claimable import asked, is_free, may_be_called
 
 
-class WaitingBatches:
+class WaitingBatches(Repository):
     """Questions about batches that nobody holds; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def first(
         self, most: int, *, worker: WorkerId, now: datetime, only: JobNumber | None = None
@@ -43,7 +39,7 @@ class WaitingBatches:
 
 
 @cache
-def _first(*, any_job: bool) -> Select[*tuple[Any, ...]]:
+def _first(*, any_job: bool) -> Select[str, int, str, str]:
     callable_now = select(JobRow.id, JobRow.tenant, JobRow.priority, JobRow.number).where(may_be_called())
     if not any_job:
         callable_now = callable_now.where(JobRow.number == bindparam("only"))

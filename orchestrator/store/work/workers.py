@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.ids import JobNumber, WorkerId
+from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.rows.operations import WorkerRow
 
@@ -25,11 +25,8 @@ class WorkerSeen:
     seen_at: datetime
 
 
-class Workers:
+class Workers(Repository):
     """Questions about workers; none of them commits."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def beat(self, worker: WorkerSeen) -> None:
         """The process lives."""
@@ -57,7 +54,7 @@ class Workers:
 
     async def seen_since(self, instant: datetime) -> list[WorkerSeen]:
         """The processes heard of since then."""
-        query = select(WorkerRow.__table__).where(WorkerRow.seen_at >= instant).order_by(WorkerRow.started_at)
+        query = select(WorkerRow).where(WorkerRow.seen_at >= instant).order_by(WorkerRow.started_at)
         return [
             WorkerSeen(
                 WorkerId(row.id),
@@ -67,7 +64,7 @@ class Workers:
                 row.started_at,
                 row.seen_at,
             )
-            for row in await self._connection.execute(query)
+            for row in await self._rows(query)
         ]
 
     async def forget_silent(self, *, before: datetime) -> None:
