@@ -8,18 +8,14 @@ from typing import Literal
 from pydantic import Field
 
 from orchestrator.domain.inventory import Matching
-from orchestrator.domain.schedule import SCHEDULE_OPTIONS
+from orchestrator.domain.schedule import RECURRENCE_OPTIONS, SCHEDULE_OPTIONS
 from orchestrator.http.json_model import JsonModel, Text
 from orchestrator.http.option_fields import with_options
 
 
+@with_options(RECURRENCE_OPTIONS, Text)
 class RecurrenceRequest(JsonModel):
     """When: exactly one of `cron`, `every` and `at`."""
-
-    cron: Text | None = Field(default=None, description="Five fields, such as `0 2 * * *`.")
-    every: Text | None = Field(default=None, description="Every so often, such as `6h`.")
-    at: Text | None = Field(default=None, description="Once, such as `2026-12-01T02:00`.")
-    timezone: Text = Field(default="UTC", description="Whose wall clock it follows, such as `Europe/Berlin`.")
 
 
 @with_options(SCHEDULE_OPTIONS, Text)
@@ -38,17 +34,13 @@ class ScheduleRequest(RecurrenceRequest):
     notify: Sequence[Text] = ()
 
 
-@with_options(SCHEDULE_OPTIONS, Text, changes=True)
+@with_options((*RECURRENCE_OPTIONS, *SCHEDULE_OPTIONS), Text, changes=True)
 class ScheduleChangeRequest(JsonModel):
     """The fields to change; a field that is absent or null keeps its value.
 
     Except `until`, `jobName` and `reason`: null takes them away.
     """
 
-    cron: Text | None = Field(default=None, description="Five fields, such as `0 2 * * *`.")
-    every: Text | None = Field(default=None, description="Every so often, such as `6h`, counted from now.")
-    at: Text | None = Field(default=None, description="Once, such as `2026-12-01T02:00`.")
-    timezone: Text | None = Field(default=None, description="Whose wall clock it follows, such as `Europe/Berlin`.")
     list: Text | None = Field(default=None, description="The saved list.")
     group: Text | None = Field(default=None, description="An Entra group in place of what it was.")
     device: Sequence[Text] | None = Field(default=None, description="Devices in place of what it was.")

@@ -70,7 +70,7 @@ def occurrence_routes() -> APIRouter:
     ) -> Items[NextOccurrence]:
         """The next runs of a recurrence, in local time and UTC, with marks for what is not as on other days."""
         now = app.clock.now()
-        read = recurrence_of(recurrence.cron, recurrence.every, recurrence.at, recurrence.timezone, now=now)
+        read = recurrence_of(**recurrence.model_dump(), now=now)
         return {"items": [*map(occurrence_object, preview_recurrence(read, after=now, count=count))]}
 
     return routes

@@ -14,7 +14,7 @@ from orchestrator.cli.option_types import NONE, click_options, with_options
 from orchestrator.cli.submission import MATCH_OPTIONS, SELECTION_OPTIONS, chosen_tenant
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.options import declared
-from orchestrator.domain.schedule import SCHEDULE_OPTIONS, Order, Rules
+from orchestrator.domain.schedule import RECURRENCE_OPTIONS, SCHEDULE_OPTIONS, Order, Rules
 
 if TYPE_CHECKING:
     from orchestrator.domain.blackout import Blackout
@@ -98,18 +98,9 @@ def _is_written(context: click.Context, name: str) -> bool:
 _SELECTION = {"group", "device", "where", "match", "prefer", "stale_ok"}
 _REMOVABLE = {each.name for each in SCHEDULE_OPTIONS if each.is_optional}
 
-RECURRENCE_OPTIONS = (
-    click.option("--cron", metavar="EXPR", help="Five fields, such as '0 2 * * *' for two o'clock every night."),
-    click.option("--every", metavar="SPAN", help="Every so often, such as 6h, counted from now."),
-    click.option("--at", metavar="TIME", help="Once, such as 2026-12-01T02:00."),
-    click.option(
-        "--timezone",
-        metavar="ZONE",
-        default="UTC",
-        show_default=True,
-        help="Whose wall clock it follows, such as Europe/Berlin.",
-    ),
-)
+recurrence_options = with_options(*click_options(RECURRENCE_OPTIONS))
+"""When a schedule is due."""
+
 _NOTIFY = click.option(
     "--notify", metavar="CHANNEL", multiple=True, help="Tell this channel too (`muster notify list`)."
 )
@@ -125,8 +116,7 @@ _OTHERS = (
 )
 
 _CHANGEABLE = (
-    *RECURRENCE_OPTIONS,
-    *click_options(declared(Order)),
+    *click_options((*RECURRENCE_OPTIONS, *declared(Order))),
     *SELECTION_OPTIONS,
     *MATCH_OPTIONS,
     *click_options(declared(Rules)),

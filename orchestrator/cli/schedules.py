@@ -18,10 +18,10 @@ from orchestrator.cli.invocation import (
     yes_option,
 )
 from orchestrator.cli.schedule_options import (
-    RECURRENCE_OPTIONS,
     OnlyGiven,
     change_options,
     new_schedule,
+    recurrence_options,
     schedule_options,
     written_change,
 )
@@ -130,15 +130,9 @@ def change(invocation: Invocation, /, name: str, **options: Any) -> None:
     _show(invocation, changed.view)
 
 
-def _recurrence_options(command: Any) -> Any:
-    for option in reversed(RECURRENCE_OPTIONS):
-        command = option(command)
-    return command
-
-
 @click.command()
 @click.argument("name", metavar="[NAME]", required=False)
-@_recurrence_options
+@recurrence_options
 @click.option(
     "--from", "start", metavar="TIME", help="From when on, such as 2026-03-28 or 2026-03-28T00:00Z; else now."
 )

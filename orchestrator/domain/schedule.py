@@ -51,6 +51,18 @@ class OccurrenceStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RecurrenceOptions:
+    """A recurrence as it is written, for `recurrence_of`: exactly one of the first three, and its time zone."""
+
+    cron: Annotated[
+        str | None, Option("Five fields, such as '0 2 * * *' for two o'clock every night.", metavar="EXPR")
+    ] = None
+    every: Annotated[str | None, Option("Every so often, such as 6h, counted from now.", metavar="SPAN")] = None
+    at: Annotated[str | None, Option("Once, such as 2026-12-01T02:00.", metavar="TIME")] = None
+    timezone: Annotated[str, Option("Whose wall clock it follows, such as Europe/Berlin.", metavar="ZONE")] = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """The rules around an occurrence; the defaults are the safe ones."""
 
@@ -136,6 +148,8 @@ class Order(JobSpec):
         """Whose devices are called: the name of the list, or the group or the conditions."""
         return self.list_name if self.source is None else self.source.label
 
+
+RECURRENCE_OPTIONS = declared(RecurrenceOptions)
 
 SCHEDULE_OPTIONS = (*declared(Rules), *declared(Order))
 """The options of a schedule beside its recurrence, its devices and its channels."""
