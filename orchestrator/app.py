@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from random import Random
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
@@ -18,7 +17,7 @@ from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
 from orchestrator.domain.notice import Channel, Delivery, Notice
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import TargetFacts
-from orchestrator.domain.tenant import Tenant
+from orchestrator.domain.tenant import Permission, Tenant
 from orchestrator.domain.waiting import KnownWaits
 from orchestrator.queueing.batch_queue import BatchQueue
 from orchestrator.store.engine.database import Store
@@ -28,14 +27,6 @@ from orchestrator.throttle.protocol import Throttle
 if TYPE_CHECKING:
     from orchestrator.domain.attention import CredentialFacts
     from orchestrator.telemetry.metrics import Metrics
-
-
-class Permission(StrEnum):
-    """The verdict of a token on the one permission that the action needs."""
-
-    GRANTED = "granted"
-    MISSING = "missing"
-    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from orchestrator.settings import Settings
 from orchestrator.usecases.jobs.describe_jobs import describe_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry, retry_job
-from orchestrator.usecases.operations.check_way_ahead import check_way_to_resume, check_way_to_retry, check_way_to_run
+from orchestrator.usecases.operations.check_way import check_way_to_resume, check_way_to_retry, check_way_to_run
 from orchestrator.usecases.operations.live_processes import somebody_works
 from orchestrator.usecases.schedules.run_schedule import run_schedule
 

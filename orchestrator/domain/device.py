@@ -51,11 +51,6 @@ class BadId:
     reason: str
 
 
-def parse_via(text: str) -> Via | None:
-    """The way of this name in any letter case, or None."""
-    return _BY_FOLDED_NAME.get(text.strip().casefold())
-
-
 def parse_id(column: str, text: str) -> str | BadId:
     """The canonical form of an id: GUIDs in lower case without braces, opaque ids as they are."""
     text = text.strip()
@@ -125,4 +120,3 @@ _COLUMNS = {
     Via.DEVICE_MANAGEMENT_SCRIPT_USERS: (*_MANAGEMENT_SCRIPT, "userId", "managedDeviceId"),
     Via.DEVICE_MANAGEMENT_SCRIPT_DETECTED_APPS: (*_MANAGEMENT_SCRIPT, "detectedAppId", "managedDeviceId"),
 }
-_BY_FOLDED_NAME = {via.casefold(): via for via in Via}

@@ -1,4 +1,4 @@
-"""One action on a list of devices: its statuses, its legal moves, and what its targets add up to."""
+"""One action on a list of devices: its statuses, and the sums of its targets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Self
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
-from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 
 WINDOW_MARGIN = timedelta(seconds=1)
@@ -38,12 +37,6 @@ class JobStatus(StrEnum):
     def is_at_rest(self) -> bool:
         """Whether nothing more will happen until a person says so."""
         return self.is_final or self in {JobStatus.PAUSED, JobStatus.STOPPED}
-
-    def move_to(self, wanted: JobStatus) -> JobStatus:
-        """The wanted status, if a job may go there; IllegalMove otherwise."""
-        if wanted not in _LEGAL_MOVES[self]:
-            raise IllegalMove(self, wanted)
-        return wanted
 
 
 class Priority(StrEnum):
@@ -147,16 +140,3 @@ def status_words(shown: JobStatus, tally: Tally) -> str:
     if shown is JobStatus.FINISHED and (tally.failed or tally.uncertain):
         return f"{shown.value} with failures"
     return shown.value
-
-
-_LEGAL_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
-    JobStatus.RECEIVING: frozenset({JobStatus.QUEUED}),
-    JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.STOPPED, JobStatus.CANCELLED}),
-    JobStatus.RUNNING: frozenset({JobStatus.PAUSED, JobStatus.STOPPED, JobStatus.CANCELLED, JobStatus.FINISHED}),
-    JobStatus.PAUSING: frozenset(),
-    JobStatus.PAUSED: frozenset({JobStatus.RUNNING, JobStatus.CANCELLED, JobStatus.FINISHED}),
-    JobStatus.STOPPED: frozenset({JobStatus.RUNNING, JobStatus.CANCELLED}),
-    JobStatus.CANCELLING: frozenset(),
-    JobStatus.CANCELLED: frozenset(),
-    JobStatus.FINISHED: frozenset(),
-}

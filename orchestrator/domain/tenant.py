@@ -1,9 +1,10 @@
-"""One Entra tenant with the app registration that we call it as."""
+"""One Entra tenant with the app registration that we call it as, and the permission that the app needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from orchestrator.domain.ids import LaneKey
@@ -11,6 +12,18 @@ from orchestrator.domain.lane import Cloud, WriteLimit
 
 if TYPE_CHECKING:
     from orchestrator.domain.recurrence import Cron
+
+
+NEEDED_PERMISSION = "DeviceManagementManagedDevices.PrivilegedOperations.All"
+"""https://learn.microsoft.com/graph/permissions-reference"""
+
+
+class Permission(StrEnum):
+    """Whether a token carries the permission that the actions need."""
+
+    GRANTED = "granted"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)

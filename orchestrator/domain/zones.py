@@ -23,11 +23,6 @@ class ZoneChange:
     before: timedelta
     after: timedelta
 
-    @property
-    def is_gap(self) -> bool:
-        """Whether wall times are skipped; otherwise some come twice."""
-        return self.after > self.before
-
 
 def zone_of(name: str) -> ZoneInfo:
     """The zone of this IANA name, or of one of Windows' own; UnknownZone where there is none, or none any more."""

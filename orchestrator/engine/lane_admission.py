@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from orchestrator.app import App, Connection, Permission
+from orchestrator.app import App, Connection
 from orchestrator.domain.errors import SignInRefused, SignInUnreachable
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.outcome import Bar, GraphError
 from orchestrator.domain.stop_reasons import reason_for
+from orchestrator.domain.tenant import Permission
 from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)

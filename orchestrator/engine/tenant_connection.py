@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.app import Permission, TokenView, WayView
+from orchestrator.app import TokenView, WayView
 from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.errors import GraphUnreachable
 from orchestrator.domain.outcome import NOT_FROM_GRAPH, GraphError, Outcome
 from orchestrator.domain.proxy import without_sign_in
+from orchestrator.domain.tenant import Permission
 from orchestrator.graph import tokens
 from orchestrator.graph.auth import SignIn
 from orchestrator.graph.client import GraphClient
@@ -61,7 +62,7 @@ class TenantConnection:
         if claims is None:
             return TokenView(Permission.UNREADABLE)
         return TokenView(
-            permission=_PERMISSIONS[tokens.permission(claims)],
+            permission=tokens.permission(claims),
             kind="person" if claims.is_delegated else "app",
             app=claims.client_id,
             tenant=claims.tenant_id,
@@ -86,9 +87,4 @@ _HINTS = {
     "ProxyRefused": REFUSED_HINT,
     "ProxyUnreachable": UNREACHABLE_HINT,
     NOT_FROM_GRAPH: "Sign in at the proxy or portal, or let this machine through to Graph.",
-}
-_PERMISSIONS = {
-    tokens.Permission.HAS: Permission.GRANTED,
-    tokens.Permission.LACKS: Permission.MISSING,
-    tokens.Permission.UNREADABLE: Permission.UNREADABLE,
 }

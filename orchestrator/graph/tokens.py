@@ -7,12 +7,10 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-NEEDED_PERMISSION = "DeviceManagementManagedDevices.PrivilegedOperations.All"
-"""https://learn.microsoft.com/graph/permissions-reference"""
+from orchestrator.domain.tenant import NEEDED_PERMISSION, Permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +28,6 @@ class TokenClaims:
     def is_delegated(self) -> bool:
         """Whether the token speaks for a person rather than for the app itself."""
         return bool(self.scopes)
-
-
-class Permission(StrEnum):
-    """Whether a token carries the permission that the action needs."""
-
-    HAS = "has"
-    LACKS = "lacks"
-    UNREADABLE = "unreadable"
 
 
 def plain_token(text: str) -> str:
@@ -67,7 +57,7 @@ def permission(claims: TokenClaims | None) -> Permission:
     """Whether the needed permission is there; a token that cannot be read is not judged."""
     if claims is None:
         return Permission.UNREADABLE
-    return Permission.HAS if NEEDED_PERMISSION in claims.roles | claims.scopes else Permission.LACKS
+    return Permission.GRANTED if NEEDED_PERMISSION in claims.roles | claims.scopes else Permission.MISSING
 
 
 def is_for(claims: TokenClaims | None, cloud_root: str) -> bool:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from orchestrator.domain.errors import SignInRefused, SignInUnreachable
 from orchestrator.domain.lane import Cloud
+from orchestrator.domain.tenant import Permission
 from orchestrator.graph.auth import SignIn, sign_in_with
 from orchestrator.graph.clouds import addresses_of
 from orchestrator.graph.credentials import (
@@ -30,7 +31,7 @@ from orchestrator.graph.credentials import (
     fixed,
     kept_in,
 )
-from orchestrator.graph.tokens import Permission, is_for, permission, read_claims
+from orchestrator.graph.tokens import is_for, permission, read_claims
 from orchestrator.graph.trust import trust_in
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.issuing import Registration
@@ -94,7 +95,7 @@ async def test_a_secret_signs_the_app_in(graph: SimulatedGraph, sign_in: SignInM
     claims = read_claims(token)
     assert claims is not None
     assert (claims.tenant_id, claims.client_id) == (TENANT, APP)
-    assert permission(claims) is Permission.HAS
+    assert permission(claims) is Permission.GRANTED
     assert is_for(claims, "https://graph.microsoft.com")
     assert graph.entra.requests == {"client_credentials": 1}
 
@@ -112,7 +113,7 @@ async def test_the_permission_that_is_missing_is_seen_in_the_token(graph: Simula
 
     token = await sign_in(ClientSecret(fixed("right"))).token()
 
-    assert permission(read_claims(token)) is Permission.LACKS
+    assert permission(read_claims(token)) is Permission.MISSING
 
 
 async def test_a_wrong_secret_is_refused_with_what_to_mend(graph: SimulatedGraph, sign_in: SignInMaker) -> None:
@@ -138,7 +139,7 @@ async def test_a_secret_that_changed_on_disk_is_taken_up(
 
     file.write_text("second\n")
 
-    assert permission(read_claims(await app.token())) is Permission.HAS
+    assert permission(read_claims(await app.token())) is Permission.GRANTED
 
 
 @pytest.mark.parametrize("kind", ["pem", "pfx"])
@@ -158,7 +159,7 @@ async def test_a_certificate_signs_the_app_in(
 
     token = await sign_in(ClientCertificate(file, fixed(password) if password is not None else None)).token()
 
-    assert permission(read_claims(token)) is Permission.HAS
+    assert permission(read_claims(token)) is Permission.GRANTED
 
 
 async def test_another_certificate_than_the_apps_is_refused(
@@ -190,7 +191,7 @@ async def test_the_identity_of_an_azure_resource_signs_in(
 
     claims = read_claims(second)
     assert first != second
-    assert permission(claims) is Permission.HAS
+    assert permission(claims) is Permission.GRANTED
     assert identity is None or (claims is not None and claims.client_id == identity)
 
 
@@ -203,7 +204,7 @@ async def test_an_identity_endpoint_that_stumbles_is_asked_again(
 
         token = await sign_in(ManagedIdentity()).token()
 
-    assert permission(read_claims(token)) is Permission.HAS
+    assert permission(read_claims(token)) is Permission.GRANTED
     assert graph.entra.requests == {"managed-identity": 3}
 
 
@@ -221,7 +222,7 @@ async def test_a_person_signs_in_by_device_code_once_and_stays(graph: SimulatedG
     assert first != second
     assert claims is not None
     assert claims.is_delegated
-    assert permission(claims) is Permission.HAS
+    assert permission(claims) is Permission.GRANTED
     assert graph.entra.requests["refresh_token"] == 1
 
 
@@ -277,7 +278,7 @@ async def test_an_authority_that_is_unwell_is_unreachable_and_may_recover(
     graph.behave()
 
     # MSAL answers from its own memory of the failure for as long as the authority asked, here not at all.
-    assert permission(read_claims(await app.token())) is Permission.HAS
+    assert permission(read_claims(await app.token())) is Permission.GRANTED
 
 
 async def test_nobody_at_home_is_unreachable(authority: Authority, clock: ManualClock) -> None:
@@ -372,7 +373,7 @@ async def test_a_variable_of_the_environment_takes_no_trust_away(
 
     token = await sign_in(ClientSecret(fixed("any"))).token()
 
-    assert permission(read_claims(token)) is Permission.HAS
+    assert permission(read_claims(token)) is Permission.GRANTED
 
 
 async def test_a_secret_follows_no_redirect(authority: Authority, clock: ManualClock) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 from datetime import timedelta
 
 from hypothesis import assume, given
@@ -8,8 +7,7 @@ from hypothesis import strategies as st
 
 from orchestrator.domain.batch import split
 from orchestrator.domain.device import BadId, Device, Via, parse_id
-from orchestrator.domain.errors import IllegalMove
-from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.domain.job import Tally
 from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
 from orchestrator.domain.retry import Again, Halt, RetryPolicy, Settle
 from orchestrator.domain.target import TargetStatus
@@ -55,18 +53,6 @@ def test_a_device_of_parsed_ids_comes_back_from_its_key(via: Via, data: st.DataO
     device = Device(tuple(ids))
 
     assert Device.from_key(device.key) == device
-
-
-@given(st.lists(st.sampled_from(JobStatus)))
-def test_no_series_of_moves_leaves_a_final_status_or_shows_a_passing_one(wishes: list[JobStatus]) -> None:
-    status = JobStatus.RECEIVING
-    for wish in wishes:
-        was_final = status.is_final
-        with contextlib.suppress(IllegalMove):
-            status = status.move_to(wish)
-            assert not was_final
-
-        assert status not in {JobStatus.PAUSING, JobStatus.CANCELLING}
 
 
 @given(st.lists(tallies, max_size=10))

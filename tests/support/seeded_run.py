@@ -22,19 +22,19 @@ from orchestrator.domain.access import Actor
 from orchestrator.domain.action import Action
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.circuit_breaker import BrakeOptions
-from orchestrator.domain.device import Device, Via
+from orchestrator.domain.device import Device
 from orchestrator.domain.errors import IllegalMove, StoreUnavailable
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority
+from orchestrator.domain.job_spec import JobSpec
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.pages import pack
 from orchestrator.simulator.throttling import Quota
-from orchestrator.store.jobs.reception import NewJob
 from orchestrator.usecases.jobs.cancel_job import cancel_job
 from orchestrator.usecases.jobs.describe_jobs import describe_job
 from orchestrator.usecases.jobs.pause_job import pause_job
-from orchestrator.usecases.jobs.receive_job import begin_reception, new_job_id, publish_reception
+from orchestrator.usecases.jobs.receive_job import new_job, publish_reception, receiving
 from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.write_report import report_text
@@ -184,38 +184,25 @@ class _Run:
         chance, app = self._chance, self._person
         devices = device_ids(count, seed=chance.getrandbits(32))
         action = Action.FULL_SCAN if chance.random() < 0.3 else Action.REFRESH_USER_POLICY
-        tenant = app.tenants["default"]
-        reception = await begin_reception(
-            app,
-            NewJob(
-                id=new_job_id(app),
-                name=None,
-                action=action,
-                via=Via.MANAGED_DEVICES,
-                tenant="default",
-                lane=tenant.lane,
-                priority="normal",
-                input_columns=("Device ID",),
-                submitted_by="simulation",
-                submit_reason=None,
-                file_name=None,
-            ),
-        )
+        wanted = JobSpec(action=action, tenant="default")
+        by = Actor("simulation", "tests")
         lines = list(enumerate(devices, 2))
         size = chance.choice([20, 50, 500])
         rows = [InputRow(line, (device,), device=Device((device,))) for line, device in lines]
-        async with app.store.transaction() as tx:
-            now = await tx.now()
-            await tx.reception.add_page(reception.number, 0, (2, lines[-1][0]), pack(rows), now=now)
-            named = [(line, device, None) for line, device in lines]
-            batches = [named[start : start + size] for start in range(0, len(lines), size)]
-            await tx.reception.add_batches(reception.number, 0, batches, now=now)
-        reception.total = len(lines)
-        brake = chance.choice([BrakeOptions(), BrakeOptions(100, 1), BrakeOptions(10, 20)])
-        canary = chance.choice([0, 0, 10])
-        job = await publish_reception(
-            app, reception, Intake(len(lines)), by=Actor("person", "tests"), brake=brake, canary=canary
-        )
+        new = new_job(app, wanted, ("Device ID",), by=by, reason=None, file_name=None)
+        async with receiving(app, new) as reception:
+            async with app.store.transaction() as tx:
+                now = await tx.now()
+                await tx.reception.add_page(reception.number, 0, (2, lines[-1][0]), pack(rows), now=now)
+                named = [(line, device, None) for line, device in lines]
+                batches = [named[start : start + size] for start in range(0, len(lines), size)]
+                await tx.reception.add_batches(reception.number, 0, batches, now=now)
+            reception.total = len(lines)
+            brake = chance.choice([BrakeOptions(), BrakeOptions(100, 1), BrakeOptions(10, 20)])
+            canary = chance.choice([0, 0, 10])
+            job = await publish_reception(
+                app, reception, Intake(len(lines)), by=Actor("person", "tests"), brake=brake, canary=canary
+            )
         self._jobs.append((job, devices))
         self._fences[job.number] = []
 

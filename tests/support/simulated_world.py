@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.app import App, Permission, TokenView, WayView
+from orchestrator.app import App, TokenView, WayView
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.clock import Clock
@@ -27,7 +27,7 @@ from orchestrator.domain.ids import LaneKey, WorkerId
 from orchestrator.domain.lane import Cloud, WriteLimit
 from orchestrator.domain.outcome import Deferred, Outcome
 from orchestrator.domain.retry import RetryPolicy
-from orchestrator.domain.tenant import Tenant
+from orchestrator.domain.tenant import Permission, Tenant
 from orchestrator.engine.driver import open_driver
 from orchestrator.engine.stop import StopSignal
 from orchestrator.graph.requests import request_for

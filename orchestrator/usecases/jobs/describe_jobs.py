@@ -96,11 +96,9 @@ async def describe_job(app: App, wanted: str) -> JobView:
             else await tx.occurrences.selection_of(job.id, job.schedule, submitted_at=job.submitted_at)
         )
     outlook = _outlook(app, [job], {job.number: tally}, lanes)
-    shown = _shown(job, tally, errors, outlook.get(job.number, _NO_OUTLOOK))
-    named = tuple(
-        _with_example(error, examples.get(ErrorGroup(error.status, error.http_status, error.code)))
-        for error in shown.errors
-    )
+    shown = _shown(job, tally, outlook.get(job.number, _NO_OUTLOOK))
+    ordered = sorted(errors.items(), key=lambda item: -item[1].count)
+    named = tuple(_error_view(group, count, examples[group]) for group, count in ordered)
     return replace(shown, errors=named, retried_by=retries.get(job.id, ()), brake=brake, selection=selection)
 
 
@@ -115,17 +113,6 @@ async def _example_of(app: App, tx: Transaction, job: Job, group: ErrorGroup) ->
             app.examples.clear()
         app.examples[key] = (await with_names(tx, job, found))[0]
     return app.examples[key]
-
-
-def _with_example(error: ErrorView, example: TargetFacts | None) -> ErrorView:
-    if example is None:
-        return error
-    return replace(
-        error,
-        example_message=example.error_message or None,
-        example_device=example.device,
-        example_device_name=example.name,
-    )
 
 
 async def _brake_view(tx: Transaction, job: Job, tally: Tally, errors: Mapping[ErrorGroup, ErrorCount]) -> BrakeView:
@@ -154,8 +141,7 @@ async def list_running(app: App, *, limit: int) -> tuple[list[JobView], LanesSee
         lanes = {tenant.lane for tenant in app.tenants.values()} | {job.lane for job in jobs}
         seen = await lanes_seen(tx, lanes)
         retries = await tx.jobs.retried_by([job.id for job in jobs])
-    outlook = _outlook(app, jobs, tallies, seen)
-    views = [_shown(job, tallies[job.number], {}, outlook.get(job.number, _NO_OUTLOOK)) for job in jobs]
+    views = _views(app, (jobs, tallies, seen))
     return [replace(view, retried_by=retries.get(view.job.id, ())) for view in views], seen
 
 
@@ -268,7 +254,7 @@ async def _lanes_of(tx: Transaction, jobs: Sequence[Job]) -> LanesSeen | None:
 def _views(app: App, seen: _Seen) -> list[JobView]:
     jobs, tallies, lanes = seen
     outlook = _outlook(app, jobs, tallies, lanes)
-    return [_shown(job, tallies[job.number], {}, outlook.get(job.number, _NO_OUTLOOK)) for job in jobs]
+    return [_shown(job, tallies[job.number], outlook.get(job.number, _NO_OUTLOOK)) for job in jobs]
 
 
 def _outlook(app: App, jobs: Sequence[Job], tallies: _Tallies, beside: LanesSeen | None) -> dict[JobNumber, _Outlook]:
@@ -293,19 +279,29 @@ def _outlook(app: App, jobs: Sequence[Job], tallies: _Tallies, beside: LanesSeen
     return found
 
 
-def _shown(job: Job, tally: Tally, errors: dict[ErrorGroup, ErrorCount], outlook: _Outlook) -> JobView:
-    ordered = sorted(errors.items(), key=lambda item: -item[1].count)
+def _shown(job: Job, tally: Tally, outlook: _Outlook) -> JobView:
     return JobView(
         job=job,
         status=shown_status(job.status, tally),
         tally=tally,
-        errors=tuple(_error_view(group, count) for group, count in ordered),
+        errors=(),
         estimated_finish_at=outlook.finish_at,
         waiting_for=outlook.waiting_for,
         seconds_left=outlook.seconds_left,
     )
 
 
-def _error_view(group: ErrorGroup, count: ErrorCount) -> ErrorView:
+def _error_view(group: ErrorGroup, count: ErrorCount, example: TargetFacts | None) -> ErrorView:
     said, hint = meaning(GraphError(group.code, "", group.http_status))
-    return ErrorView(group.status, group.http_status, group.code, count.count, said, hint, count.example_request_id)
+    return ErrorView(
+        group.status,
+        group.http_status,
+        group.code,
+        count.count,
+        said,
+        hint,
+        count.example_request_id,
+        example_message=None if example is None else example.error_message or None,
+        example_device=None if example is None else example.device,
+        example_device_name=None if example is None else example.name,
+    )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from orchestrator.app import App, Permission
+from orchestrator.app import App
 from orchestrator.domain.access import Actor, scope_of
 from orchestrator.domain.errors import PermissionMissing, SignInRefused, TenantChanged
 from orchestrator.domain.ids import JobId, LaneKey
 from orchestrator.domain.job import Job
-from orchestrator.domain.tenant import may_rebind, tenant_problem
+from orchestrator.domain.tenant import Permission, may_rebind, tenant_problem
 from orchestrator.queueing.batch_queue import NoQueue
 from orchestrator.store.engine.database import Transaction
 from orchestrator.telemetry.logger import get_logger

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor
@@ -14,6 +15,7 @@ from orchestrator.domain.circuit_breaker import BrakeOptions, canary_ranks
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.ids import ID_ALPHABET, ID_LENGTH, JobId, JobNumber
 from orchestrator.domain.job import Intake, Job
+from orchestrator.domain.job_spec import JobSpec
 from orchestrator.engine.publish_waiting import publish_job
 from orchestrator.intake.identifiers import name_column
 from orchestrator.intake.input_row import InputRow, name_of
@@ -33,9 +35,8 @@ _Target = tuple[int, str, str | None]
 class JobReception:
     """A job while it is being received: pages of input in, whole batches out."""
 
-    def __init__(self, app: App, number: JobNumber, job: JobId, columns: Sequence[str]) -> None:
+    def __init__(self, app: App, number: JobNumber, columns: Sequence[str]) -> None:
         self.number = number
-        self.job = job
         self.total = 0
         self._app = app
         self._pages = 0
@@ -72,7 +73,9 @@ class JobReception:
 @asynccontextmanager
 async def receiving(app: App, new: NewJob) -> AsyncIterator[JobReception]:
     """A hidden job, to be published within the block; of what breaks there, Ctrl-C included, nothing is left."""
-    reception = await begin_reception(app, new)
+    async with app.store.transaction() as tx:
+        number = await tx.reception.begin(new, now=await tx.now())
+    reception = JobReception(app, number, new.input_columns)
     try:
         yield reception
     except BaseException:
@@ -80,16 +83,36 @@ async def receiving(app: App, new: NewJob) -> AsyncIterator[JobReception]:
         raise
 
 
-async def begin_reception(app: App, new: NewJob) -> JobReception:
-    """A hidden job, ready for its pages."""
-    async with app.store.transaction() as tx:
-        number = await tx.reception.begin(new, now=await tx.now())
-    return JobReception(app, number, new.id, new.input_columns)
+def new_job(
+    app: App,
+    like: JobSpec | Job,
+    columns: Sequence[str],
+    *,
+    by: Actor,
+    reason: str | None,
+    file_name: str | None,
+    **others: Any,
+) -> NewJob:
+    """Returns a job with the options of a request or of an old job, under a random id that people can read out.
 
-
-def new_job_id(app: App) -> JobId:
-    """A new random id, which people can read out."""
-    return JobId("".join(app.chance.choice(ID_ALPHABET) for _ in range(ID_LENGTH)))
+    `others` are further fields of `NewJob`. UnknownTenant where the settings do not have the tenant.
+    """
+    tenant = app.tenant(like.tenant)
+    return NewJob(
+        id=JobId("".join(app.chance.choice(ID_ALPHABET) for _ in range(ID_LENGTH))),
+        name=like.name,
+        action=like.action,
+        via=like.via,
+        tenant=tenant.name,
+        lane=tenant.lane,
+        priority=like.priority,
+        input_columns=tuple(columns),
+        submitted_by=by.name,
+        submitter=by.caller,
+        submit_reason=reason,
+        file_name=file_name,
+        **others,
+    )
 
 
 async def publish_reception(

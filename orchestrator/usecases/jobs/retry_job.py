@@ -18,13 +18,12 @@ from orchestrator.domain.mending import may_mend
 from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.intake.pages import unpack
 from orchestrator.store.engine.database import Transaction
-from orchestrator.store.jobs.reception import NewJob
 from orchestrator.usecases.jobs.cancel_job import cancel_rest
 from orchestrator.usecases.jobs.describe_jobs import JobView
 from orchestrator.usecases.jobs.device_names import search_of
 from orchestrator.usecases.jobs.idempotency import Idempotency, KeyTaken, job_of_key
 from orchestrator.usecases.jobs.job_lane import refuse_other_tenant
-from orchestrator.usecases.jobs.receive_job import JobReception, new_job_id, publish_reception, receiving
+from orchestrator.usecases.jobs.receive_job import JobReception, new_job, publish_reception, receiving
 
 RETRIABLE = (TargetStatus.FAILED, TargetStatus.UNCERTAIN, TargetStatus.CANCELLED, TargetStatus.WAITING)
 
@@ -191,22 +190,8 @@ async def _asked(
 
 async def _made(app: App, asked: _Asked, *, is_shown: bool, confirm: Confirm | None) -> Job:
     old, by, counted = asked.old, asked.by, asked.counted.devices
-    tenant = app.tenant(old.tenant)
-    new = NewJob(
-        id=new_job_id(app),
-        name=old.name,
-        action=old.action,
-        via=old.via,
-        tenant=tenant.name,
-        lane=tenant.lane,
-        priority=old.priority,
-        input_columns=old.input_columns,
-        submitted_by=by.name,
-        submitter=by.caller,
-        submit_reason=asked.reason,
-        file_name=old.intake.file_name,
-        retry_of=old.id,
-    )
+    columns, file_name = old.input_columns, old.intake.file_name
+    new = new_job(app, old, columns, by=by, reason=asked.reason, file_name=file_name, retry_of=old.id)
     async with receiving(app, new) as reception:
         rows = await _receive(app, reception, old, asked.wish)
         by.grant.refuse_devices(rows)

@@ -19,7 +19,6 @@ from orchestrator.domain.options import declared, packed
 from orchestrator.domain.tenant import Tenant
 from orchestrator.intake.device_list import DeviceList, IntakeOptions
 from orchestrator.intake.report import IntakeReport
-from orchestrator.store.jobs.reception import NewJob
 from orchestrator.throttle.forecast import Forecast
 from orchestrator.usecases.jobs.forecast_job import forecast_new
 from orchestrator.usecases.jobs.idempotency import Idempotency, KeyTaken, job_of_key
@@ -27,7 +26,7 @@ from orchestrator.usecases.jobs.read_list import open_list, pages_of, read_to_en
 from orchestrator.usecases.jobs.receive_job import (
     JobReception,
     forget_reception,
-    new_job_id,
+    new_job,
     publish_reception,
     receiving,
 )
@@ -91,7 +90,10 @@ async def submit_job(
     tenant = app.tenant(request.tenant)
     request.by.grant.refuse_change(scope_of(request.action, tenant.name, 0))
     devices = await open_list(app, tenant, stream, file_name=file_name, via=request.via, options=options)
-    async with receiving(app, _new(app, request, devices, file_name)) as reception:
+    by, columns = request.by, devices.columns
+    old = request.retry_of
+    new = new_job(app, request, columns, by=by, reason=request.reason, file_name=file_name, retry_of=old)
+    async with receiving(app, new) as reception:
         await _receive(app, reception, devices, options, tenant, on_rows)
         report = devices.report()
         refuse_if_bad(report, options)
@@ -150,25 +152,6 @@ def preview_of(devices: DeviceList, report: IntakeReport, forecast: Forecast) ->
         sha256=report.sha256,
         columns=report.columns,
         mended=report.mended,
-    )
-
-
-def _new(app: App, request: JobRequest, devices: DeviceList, file_name: str | None) -> NewJob:
-    tenant = app.tenant(request.tenant)
-    return NewJob(
-        id=new_job_id(app),
-        name=request.name,
-        action=request.action,
-        via=request.via,
-        tenant=tenant.name,
-        lane=tenant.lane,
-        priority=request.priority,
-        input_columns=tuple(devices.columns),
-        submitted_by=request.by.name,
-        submitter=request.by.caller,
-        submit_reason=request.reason,
-        file_name=file_name,
-        retry_of=request.retry_of,
     )
 
 

@@ -21,10 +21,9 @@ from orchestrator.intake.tenant_column import TenantRows, place_of_tenants
 from orchestrator.inventory.saved_list_pages import list_pages
 from orchestrator.inventory.saved_list_tenants import rows_of_tenant
 from orchestrator.store.engine.database import Transaction
-from orchestrator.store.jobs.reception import NewJob
 from orchestrator.store.jobs.saved_lists import ListVersion
 from orchestrator.usecases.jobs.idempotency import Idempotency
-from orchestrator.usecases.jobs.receive_job import JobReception, new_job_id, publish_reception, receiving
+from orchestrator.usecases.jobs.receive_job import JobReception, new_job, publish_reception, receiving
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +62,12 @@ async def submit_list(
         )
     rest = await _rest_of(app, request.rest_of) if request.rest_of is not None else frozenset[str]()
     label = version.label if order.source is None else order.source.label[:_LONGEST_LABEL]
-    new = NewJob(
-        id=new_job_id(app),
-        name=order.name,
-        action=order.action,
-        via=order.via,
-        tenant=tenant.name,
-        lane=tenant.lane,
-        priority=order.priority,
-        input_columns=version.columns,
-        submitted_by=request.by.name,
-        submitter=request.by.caller,
-        submit_reason=request.reason or order.reason,
+    new = new_job(
+        app,
+        order,
+        version.columns,
+        by=request.by,
+        reason=request.reason or order.reason,
         file_name=label,
         schedule=request.schedule,
         not_after=request.not_after,

@@ -6,12 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.app import App, Permission, TokenView
+from orchestrator.app import App, TokenView
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.lane import Cloud
-from orchestrator.domain.tenant import Tenant
-
-NEEDED = "DeviceManagementManagedDevices.PrivilegedOperations.All"
+from orchestrator.domain.tenant import NEEDED_PERMISSION, Permission, Tenant
 
 _PATIENCE = 18.0
 """Seconds for a connection to Graph and a look at the certificate."""
@@ -125,8 +123,8 @@ def _advice(tenant: Tenant, view: TokenView) -> tuple[str, ...]:
         advice.append(f"The token {view.misfit}.")
     if view.permission is Permission.MISSING:
         advice.append(
-            f"The token lacks {NEEDED}. Add it to the app's API permissions (Microsoft Graph, application) and grant "
-            "admin consent; a token that is in use already gets it with its next renewal."
+            f"The token lacks {NEEDED_PERMISSION}. Add it to the app's API permissions (Microsoft Graph, application) "
+            "and grant admin consent; a token that is in use already gets it with its next renewal."
         )
     if view.permission is Permission.UNREADABLE:
         advice.append("The token cannot be read, so it is not judged; the first call will tell.")

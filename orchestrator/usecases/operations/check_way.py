@@ -1,4 +1,4 @@
-"""Look at the way to Graph before the first call: what cannot arrive is not sent."""
+"""Check the way to Graph before a job starts or goes on: where no call could arrive, nothing is changed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import asyncio
 from datetime import timedelta
 
 from orchestrator.app import App, Connection, WayView
+from orchestrator.domain.access import Actor
 from orchestrator.domain.errors import GraphUnreachable, SettingsInvalid, SignInRefused, TokenUnusable
+from orchestrator.usecases.jobs.job_lane import lane_to_move_to, refuse_other_tenant
 
 _PATIENCE = 15.0
 """Seconds for the sign-in and the connection together: `run` is to say within 20 that Graph cannot be reached."""
@@ -33,6 +35,35 @@ async def check_way(app: App, tenant_name: str) -> WayView:
             f"Neither Graph ({tenant.root}) nor its sign-in answered within {_PATIENCE:.0f} seconds. Check the "
             "network, HTTPS_PROXY and NO_PROXY, and MUSTER_GRAPH_URL."
         ) from late
+
+
+async def check_way_to_resume(app: App, wanted: str, *, by: Actor, rebind: bool) -> None:
+    """Raises what `resume_job` and `check_way` raise where this process could not call the rest of the job.
+
+    A job that has ended is left to `resume_job`, which says so.
+    """
+    async with app.store.reading() as tx:
+        job = await tx.jobs.find(wanted)
+    if job.status.is_final:
+        return
+    if not rebind:
+        await lane_to_move_to(app, wanted, by=by, rebind=False)
+    await check_way(app, job.tenant)
+
+
+async def check_way_to_retry(app: App, wanted: str) -> None:
+    """Check the way to Graph for a new job of the old job's devices; the errors are those of a resume."""
+    async with app.store.reading() as tx:
+        job = await tx.jobs.find(wanted)
+    refuse_other_tenant(app, job)
+    await check_way(app, job.tenant)
+
+
+async def check_way_to_run(app: App, schedule: str) -> None:
+    """Check the way to Graph for a job of a schedule."""
+    async with app.store.reading() as tx:
+        tenant = (await tx.schedules.by_name(schedule)).order.tenant
+    await check_way(app, tenant)
 
 
 async def _check_token(app: App, connection: Connection, tenant_name: str) -> None:

@@ -23,10 +23,10 @@ from orchestrator.store.engine.database import Transaction
 from orchestrator.store.schedules.occurrences import Held, OccurrenceFacts
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.revoke_key import refusal_of_creator
-from orchestrator.usecases.jobs.last_job import last_job
 from orchestrator.usecases.operations.emergency_stop import halted_by
 from orchestrator.usecases.operations.write_notices import tell
 from orchestrator.usecases.schedules.expansions import Expansions
+from orchestrator.usecases.schedules.past_runs import last_job
 from orchestrator.usecases.schedules.start_occurrence import MAKING, ByHand, Making, OccurrenceLost, start_occurrence
 
 log = get_logger(__name__)

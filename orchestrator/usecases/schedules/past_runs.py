@@ -1,4 +1,4 @@
-"""What became of the runs of all schedules, or of one, within a time: for calendars."""
+"""The past runs of schedules with their jobs: those of a time, for calendars, and the last one of a schedule."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.app import App
+from orchestrator.domain.errors import UnknownJob
 from orchestrator.domain.ids import ScheduleNumber
+from orchestrator.domain.job import Job
+from orchestrator.store.engine.database import Transaction
 from orchestrator.store.schedules.occurrences import OccurrenceFacts
 from orchestrator.usecases.jobs.describe_jobs import JobView, standings_of
 
@@ -29,3 +32,14 @@ async def past_runs(
         found = await tx.occurrences.between(begin, end, schedule=schedule, limit=MOST_RUNS)
     jobs = await standings_of(app, {each.job for each in found if each.job is not None})
     return [PastRun(each, jobs.get(each.job) if each.job else None) for each in found]
+
+
+async def last_job(tx: Transaction, number: ScheduleNumber) -> Job | None:
+    """The schedule's last job; None where there was none, or where the retention has removed it."""
+    job_id = await tx.occurrences.last_job(number)
+    if job_id is None:
+        return None
+    try:
+        return await tx.jobs.find(job_id)
+    except UnknownJob:
+        return None

@@ -23,9 +23,9 @@ from orchestrator.throttle.forecast_words import too_long
 from orchestrator.usecases.jobs.cancel_job import cancel_job
 from orchestrator.usecases.jobs.forecast_job import forecast_new
 from orchestrator.usecases.jobs.idempotency import Idempotency
-from orchestrator.usecases.jobs.last_job import last_job
 from orchestrator.usecases.jobs.submit_list import ListRequest, submit_list
 from orchestrator.usecases.schedules.expand_selection import ExpandedSelection, expanded, refuse_if_collapsed
+from orchestrator.usecases.schedules.past_runs import last_job
 
 log = get_logger(__name__)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.domain.device import BadId, Device, Via, parse_id, parse_via
+from orchestrator.domain.device import BadId, Device, Via, parse_id
 
 GUID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 OTHERWISE = f"is not a GUID as it is written; if {GUID} is meant, write that"
@@ -67,15 +67,6 @@ def test_an_opaque_id_keeps_its_case_and_its_characters(column: str, text: str) 
 )
 def test_an_opaque_id_that_could_leave_its_path_segment_is_refused(text: str, reason: str) -> None:
     assert parse_id("deviceManagementScriptDeviceStateId", text) == BadId(reason)
-
-
-@pytest.mark.parametrize("via", Via)
-def test_each_way_is_known_in_any_letter_case(via: Via) -> None:
-    assert parse_via(f" {via.upper()} ") is via
-
-
-def test_an_unknown_way_is_none() -> None:
-    assert parse_via("windowsManagedDevices") is None
 
 
 @pytest.mark.parametrize(

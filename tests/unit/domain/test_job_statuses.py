@@ -2,37 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import JobStatus, Priority, Tally, shown_status
 from orchestrator.domain.target import TargetStatus
-
-LEGAL = [
-    ("receiving", "queued"),
-    ("queued", "running"),
-    ("queued", "paused"),
-    ("queued", "stopped"),
-    ("queued", "cancelled"),
-    ("running", "paused"),
-    ("running", "stopped"),
-    ("running", "cancelled"),
-    ("running", "finished"),
-    ("paused", "running"),
-    ("paused", "cancelled"),
-    ("paused", "finished"),
-    ("stopped", "running"),
-    ("stopped", "cancelled"),
-]
-
-
-@pytest.mark.parametrize("wanted", JobStatus)
-@pytest.mark.parametrize("current", JobStatus)
-def test_a_job_moves_only_as_the_contract_says(current: JobStatus, wanted: JobStatus) -> None:
-    if (current.value, wanted.value) in LEGAL:
-        assert current.move_to(wanted) is wanted
-        return
-    with pytest.raises(IllegalMove) as refusal:
-        current.move_to(wanted)
-    assert (refusal.value.current, refusal.value.wanted) == (current, wanted)
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator.graph.tokens import (
-    NEEDED_PERMISSION,
-    Permission,
-    TokenClaims,
-    is_for,
-    misfit,
-    permission,
-    read_claims,
-)
+from orchestrator.domain.tenant import NEEDED_PERMISSION, Permission
+from orchestrator.graph.tokens import TokenClaims, is_for, misfit, permission, read_claims
 
 GLOBAL = "https://graph.microsoft.com"
 
@@ -63,10 +56,10 @@ def test_claims_of_wrong_types_are_as_good_as_none() -> None:
 @pytest.mark.parametrize(
     ("claims", "expected"),
     [
-        (TokenClaims(roles=frozenset({NEEDED_PERMISSION})), Permission.HAS),
-        (TokenClaims(scopes=frozenset({NEEDED_PERMISSION})), Permission.HAS),
-        (TokenClaims(roles=frozenset({"DeviceManagementManagedDevices.Read.All"})), Permission.LACKS),
-        (TokenClaims(), Permission.LACKS),
+        (TokenClaims(roles=frozenset({NEEDED_PERMISSION})), Permission.GRANTED),
+        (TokenClaims(scopes=frozenset({NEEDED_PERMISSION})), Permission.GRANTED),
+        (TokenClaims(roles=frozenset({"DeviceManagementManagedDevices.Read.All"})), Permission.MISSING),
+        (TokenClaims(), Permission.MISSING),
     ],
 )
 def test_the_needed_permission_is_there_or_not(claims: TokenClaims, expected: Permission) -> None:

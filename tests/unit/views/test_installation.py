@@ -5,12 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestrator.app import Permission
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.ids import LaneKey, WorkerId
 from orchestrator.domain.lane import Cloud
 from orchestrator.domain.notice import Channel, ChannelKind, Event, Notice, NoticeStatus
-from orchestrator.domain.tenant import Tenant
+from orchestrator.domain.tenant import Permission, Tenant
 from orchestrator.settings.load import load_settings
 from orchestrator.store.jobs.notices import NoticeFacts
 from orchestrator.store.work.workers import WorkerSeen
