@@ -54,8 +54,13 @@ class WayView:
     proxy: str | None = None
 
 
-class Connection(Caller, Protocol):
+class Connection(Protocol):
     """Graph in the name of one tenant."""
+
+    @property
+    def caller(self) -> Caller:
+        """Makes the calls."""
+        ...
 
     async def check_way(self) -> WayView:
         """Go the way of a call (proxy, TLS, HTTP), to no device; GraphUnreachable says what keeps calls away."""

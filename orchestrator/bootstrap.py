@@ -5,41 +5,28 @@ from __future__ import annotations
 import os
 import platform
 import secrets
-import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from importlib import import_module
-from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from orchestrator import __version__
-from orchestrator.app import App, Connection, Messenger, Reads
+from orchestrator.app import App, Messenger
+from orchestrator.connections import Connections, Prompt, secret_of
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.errors import SchemaTooNew, SettingsInvalid, SignInRefused, StoreUnavailable
-from orchestrator.domain.ids import LaneKey, WorkerId
+from orchestrator.domain.errors import SchemaTooNew, StoreUnavailable
+from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.lane import Cloud, lane_key
 from orchestrator.domain.notice import Channel, Delivery, Notice
 from orchestrator.domain.retry import RetryPolicy
-from orchestrator.domain.secret import SecretText
 from orchestrator.domain.tenant import Tenant
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.graph import tokens
 from orchestrator.graph.clouds import addresses_of
-from orchestrator.graph.credentials import (
-    AccessToken,
-    ClientCertificate,
-    ClientSecret,
-    Credential,
-    DeviceCode,
-    ManagedIdentity,
-    Secret,
-    fixed,
-    kept_in,
-)
 from orchestrator.queueing.batch_queue import BatchQueue, NoQueue
 from orchestrator.settings import Settings, TenantSettings
 from orchestrator.store.engine.database import open_store
@@ -47,18 +34,10 @@ from orchestrator.store.engine.schema import HEAD, revision, upgrade
 from orchestrator.store.work.row_throttle import RowThrottle
 from orchestrator.telemetry.metering import Metering
 from orchestrator.telemetry.traces import set_up_traces
-from orchestrator.throttle.protocol import Throttle
 
 if TYPE_CHECKING:
-    from orchestrator.domain.attention import CredentialFacts
-    from orchestrator.graph.auth import SignIn
-    from orchestrator.graph.certificates import KeyFiles
-    from orchestrator.graph.sign_in_threads import SignInThreads
-    from orchestrator.graph.transport import Http
     from orchestrator.notify.notifier import Notifier
     from orchestrator.usecases.access.person_sign_in import Provider
-
-Prompt = Callable[[str], None]
 
 _SHOW_METRICS = frozenset({"worker", "clock"})
 """Processes that listen on nothing else; the web process has its figures under /metrics."""
@@ -85,7 +64,7 @@ async def open_app(settings: Settings, *, kind: str, sign_in_prompt: Prompt | No
         await _ready_schema(settings)
         store = await opened.enter_async_context(open_store(settings.database_url, clock))
         throttle, queue = RowThrottle(store, clock, SystemRandom()), _batch_queue(opened, settings)
-        connections = Connections(settings, throttle, clock, sign_in_prompt, metering)
+        connections = Connections(settings, throttle, clock, sign_in_prompt)
         if kind in _CALLING:
             load_what_calls()
             connections.prepare()
@@ -125,7 +104,7 @@ def tenant_of(settings: TenantSettings) -> Tenant:
     """Whom a configured tenant is called as, and which lane that is."""
     root = settings.graph_url or addresses_of(settings.cloud).root
     # A token that somebody else fetched may itself say whose quota its calls count for.
-    token = _secret(settings.access_token, settings.access_token_file)
+    token = secret_of(settings.access_token, settings.access_token_file)
     claims = tokens.read_claims(token()) if token is not None else None
     tenant_id = settings.tenant_id or (claims.tenant_id if claims else None) or "unnamed"
     client_id = settings.client_id or (claims.client_id if claims else None) or "unnamed"
@@ -146,7 +125,7 @@ def tenant_of(settings: TenantSettings) -> Tenant:
 def people_of(settings: Settings, clock: Clock) -> Provider | None:
     """Through whom people sign in, None where nobody was named."""
     people = settings.people
-    secret = None if people is None else _secret(people.client_secret, people.client_secret_file)
+    secret = None if people is None else secret_of(people.client_secret, people.client_secret_file)
     if people is None or secret is None:
         return None
     # As with Graph: only a web process that signs people in waits for the library.
@@ -163,124 +142,6 @@ def people_of(settings: Settings, clock: Clock) -> Provider | None:
         trust=trust_in(settings.ca_bundle),
         clock=clock,
     )
-
-
-class Connections:
-    """One connection a tenant for the life of the process, over one pool, made when it is first needed."""
-
-    def __init__(
-        self, settings: Settings, throttle: Throttle, clock: Clock, prompt: Prompt | None, metering: Metering
-    ) -> None:
-        self._settings, self._throttle, self._clock = settings, throttle, clock
-        self._prompt, self._metering = prompt, metering
-        self._threads: SignInThreads | None = None
-        self._key_files: KeyFiles | None = None
-        self._trust: ssl.SSLContext | None = None
-        self._http: Http | None = None
-        self._made: dict[str, Connection] = {}
-        self._reads: dict[str, Reads] = {}
-        self._sign_ins: dict[str, SignIn] = {}
-
-    async def to(self, tenant: Tenant) -> Connection:
-        """The connection of a tenant."""
-        if tenant.name not in self._made:
-            self._made[tenant.name] = self._make(tenant)
-        return self._made[tenant.name]
-
-    async def reads(self, tenant: Tenant) -> Reads:
-        """The read side of a tenant, with the token and the connections of its calls."""
-        if tenant.name not in self._reads:
-            from orchestrator.engine.read_pace import ReadPace  # noqa: PLC0415
-            from orchestrator.graph.export_jobs import EXPORT_LIMIT, ExportJobs  # noqa: PLC0415
-            from orchestrator.graph.reads import READ_LIMIT, GraphReader  # noqa: PLC0415
-
-            sign_in, http = self._sign_in(tenant)
-            agent, clock, chance = f"muster/{__version__}", self._clock, SystemRandom()
-            reads = ReadPace(self._throttle, LaneKey(f"reads/{tenant.lane}"), READ_LIMIT, clock)
-            exports = ReadPace(self._throttle, LaneKey(f"exports/{tenant.lane}"), EXPORT_LIMIT, clock)
-            reader = GraphReader(http, sign_in, tenant.root, agent, clock=clock, chance=chance, pace=reads)
-            self._reads[tenant.name] = Reads(reader, ExportJobs(reader, http, clock, pace=exports))
-        return self._reads[tenant.name]
-
-    def prepare(self) -> None:
-        """Read now what every connection needs; SettingsInvalid where a service would wait for ever otherwise."""
-        from orchestrator.graph.proxies import proxy_for  # noqa: PLC0415
-        from orchestrator.graph.trust import trust_in  # noqa: PLC0415
-
-        self._trust = self._trust or trust_in(self._settings.ca_bundle)
-        for each in self._settings.tenants.values():
-            proxy_for(each.graph_url or addresses_of(each.cloud).root)
-
-    def credential_ends(self) -> list[CredentialFacts]:
-        """When the certificates of the tenants end, and the secrets of which the settings say so."""
-        from orchestrator.domain.attention import CredentialFacts  # noqa: PLC0415 - only who looks for attention
-
-        found = []
-        for each in self._settings.tenants.values():
-            if each.client_certificate is not None:
-                from orchestrator.graph.certificates import KeyFiles  # noqa: PLC0415
-
-                self._key_files = self._key_files or KeyFiles()
-                password = _secret(each.client_certificate_password, each.client_certificate_password_file)
-                # A fault of the file is reported where it is used to sign in.
-                with suppress(SignInRefused, SettingsInvalid):
-                    pair = self._key_files.read(each.client_certificate, password() if password is not None else None)
-                    found.append(CredentialFacts(each.name, "certificate", pair.certificate.not_valid_after_utc))
-            elif each.client_secret_expires is not None and (each.client_secret or each.client_secret_file):
-                ends_at = datetime.combine(each.client_secret_expires, time(), UTC)
-                found.append(CredentialFacts(each.name, "client secret", ends_at))
-        return found
-
-    async def close(self) -> None:
-        """Closes the connections of the pool."""
-        if self._http is not None:
-            await self._http.aclose()
-
-    def _make(self, tenant: Tenant) -> Connection:
-        # A command that only reads does not load the libraries that call Graph.
-        from orchestrator.engine.measured_connection import MeasuredConnection  # noqa: PLC0415
-        from orchestrator.engine.tenant_connection import TenantConnection  # noqa: PLC0415
-        from orchestrator.graph.client import GraphClient  # noqa: PLC0415
-
-        sign_in, http = self._sign_in(tenant)
-        client = GraphClient(http, sign_in, tenant.root, f"muster/{__version__}", self._clock)
-        root = addresses_of(tenant.cloud).root
-        connection = TenantConnection(client, sign_in, root, tenant.tenant_id)
-        return MeasuredConnection(connection, self._clock, self._metering.metrics)
-
-    def _sign_in(self, tenant: Tenant) -> tuple[SignIn, Http]:
-        """The one sign-in of a tenant, and the pool of connections that all tenants share."""
-        from orchestrator.graph.auth import sign_in_with  # noqa: PLC0415
-        from orchestrator.graph.certificates import KeyFiles  # noqa: PLC0415
-        from orchestrator.graph.sign_in_threads import SignInThreads  # noqa: PLC0415
-        from orchestrator.graph.transport import open_http  # noqa: PLC0415
-        from orchestrator.graph.trust import trust_in  # noqa: PLC0415
-
-        settings = self._settings.tenants[tenant.name]
-        if self._trust is None:
-            # Once for all tenants: reading the system's certificates takes longer than a hundred calls.
-            self._trust = trust_in(self._settings.ca_bundle)
-        if self._http is None:
-            self._http = open_http(self._trust)
-        if tenant.name in self._sign_ins:
-            return self._sign_ins[tenant.name], self._http
-        self._threads = self._threads or SignInThreads()
-        self._key_files = self._key_files or KeyFiles()
-        credential = _credential(settings, self._prompt)
-        if isinstance(credential, ClientCertificate):
-            _refuse_unusable(credential, self._key_files)
-        sign_in = self._sign_ins[tenant.name] = sign_in_with(
-            credential,
-            addresses=addresses_of(tenant.cloud),
-            tenant_id=tenant.tenant_id or "",
-            client_id=tenant.client_id or "",
-            trust=self._trust,
-            clock=self._clock,
-            authority=settings.authority,
-            run=self._threads.run,
-            key_files=self._key_files,
-        )
-        return sign_in, self._http
 
 
 def _messenger(settings: Settings, clock: Clock) -> Messenger:
@@ -337,45 +198,6 @@ def _batch_queue(opened: AsyncExitStack, settings: Settings) -> BatchQueue:
     queue = CeleryQueue(settings.broker_url, route_by=settings.queue_per)
     opened.callback(queue.close)
     return queue
-
-
-def _credential(settings: TenantSettings, prompt: Prompt | None) -> Credential:
-    token = _secret(settings.access_token, settings.access_token_file)
-    if token is not None:
-        return AccessToken(token)
-    client_secret = _secret(settings.client_secret, settings.client_secret_file)
-    if client_secret is not None:
-        return ClientSecret(client_secret)
-    if settings.client_certificate is not None:
-        password = _secret(settings.client_certificate_password, settings.client_certificate_password_file)
-        return ClientCertificate(settings.client_certificate, password)
-    if settings.managed_identity:
-        return ManagedIdentity(settings.managed_identity if isinstance(settings.managed_identity, str) else None)
-    if settings.device_code:
-        if prompt is None:
-            raise SettingsInvalid(
-                "The device code is for the foreground of `muster run` and `muster tenant check` only: a standing "
-                "service needs a client secret, a certificate or a managed identity."
-            )
-        return DeviceCode(prompt)
-    raise SettingsInvalid(
-        f"Tenant {settings.name!r} has no way to sign in. Set one of MUSTER_CLIENT_SECRET, MUSTER_CLIENT_CERTIFICATE, "
-        "MUSTER_MANAGED_IDENTITY, MUSTER_DEVICE_CODE or MUSTER_ACCESS_TOKEN."
-    )
-
-
-def _refuse_unusable(credential: ClientCertificate, key_files: KeyFiles) -> None:
-    """SettingsInvalid for a certificate that cannot sign anything, before anybody is asked."""
-    try:
-        key_files.read(credential.path, credential.password() if credential.password is not None else None)
-    except SignInRefused as problem:
-        raise SettingsInvalid(str(problem)) from problem
-
-
-def _secret(given: SecretText | None, file: Path | None) -> Secret | None:
-    if file is not None:
-        return kept_in(file)
-    return fixed(given.value) if given is not None else None
 
 
 def _worker_id(kind: str) -> WorkerId:

@@ -16,12 +16,9 @@ class Caller(Protocol):
         """Wait until a call would leave at once; what every call would come to, where none can leave."""
         ...
 
-    async def trigger(self, call: Call, may_leave: MayLeave) -> Outcome | None:
-        """One call; None where `may_leave` answered False once there was a connection, and nothing was sent."""
-        ...
+    async def trigger(self, calls: Sequence[Call], may_leave: MayLeave) -> list[Outcome] | EnvelopesRefused | None:
+        """Makes one call, or several in one envelope; returns their outcomes in the same order.
 
-    async def trigger_together(
-        self, calls: Sequence[Call], may_leave: MayLeave
-    ) -> list[Outcome] | EnvelopesRefused | None:
-        """Several calls in one envelope, their outcomes in the same order; None as above."""
+        None where `may_leave` answered False once there was a connection, and nothing was sent.
+        """
         ...

@@ -100,8 +100,8 @@ class CircuitBreaker:
     def __init__(self, app: App, jobs: ActiveJobs) -> None:
         self._app, self._jobs = app, jobs
 
-    async def judge(self, entry: Entry, news: dict[JobNumber, News]) -> None:
-        """Writes what was found of Graph, and judges the jobs that may have to stop, after this entry was written."""
+    async def judge(self, entry: Entry) -> None:
+        """Writes the news of Graph, and judges the jobs that may have to stop, after this entry was written."""
         accepted = Counter(change.key.job for change in entry.targets if change.status is TargetStatus.ACCEPTED)
         for number, count in accepted.items():
             self._jobs.open(number).window.ended += count
@@ -109,7 +109,7 @@ class CircuitBreaker:
             if change.status is not TargetStatus.ACCEPTED and change.status.is_final:
                 self._jobs.open(change.key.job).window.add(change)
         try:
-            await self._write_news(news)
+            await self._write_news(entry.news)
             jobs = [job for job in self._jobs if self._calls_for_judgement(job)]
             going_on = await that_go_on(self._app, [job.number for job in jobs]) if jobs else {}
             for job in jobs:

@@ -182,18 +182,9 @@ class Claims:
                 )
                 claims = {} if claim is None else {number: claim}
         for claim in claims.values():
-            self._add(claim, asked_at)
+            batch = self._leases.add(claim, asked_at=asked_at)
+            if batch.job.due is None:
+                # The job was dropped while the claim was under way, and no lane serves it before a look finds it due.
+                batch.release_prefetched()
+                self._recorder.add(batch)
         return claims
-
-    def _add(self, claim: Claim, asked_at: float) -> None:
-        job = self._jobs.open(claim.key.job)
-        job.outage.set_out(is_out=claim.is_probe, now=self._app.clock.monotonic())
-        if not claim.answered_before:
-            job.is_answered = False
-        if claim.targets:
-            job.asked_ahead = False
-        batch = self._leases.add(claim, asked_at=asked_at)
-        if job.due is None:
-            # The job was dropped while the claim was under way, and no lane serves it before a look finds it due.
-            batch.release_prefetched()
-            self._recorder.add(batch)

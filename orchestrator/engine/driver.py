@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from orchestrator.app import App
-from orchestrator.domain.errors import CannotContinue, MusterError, TryLater
+from orchestrator.domain.errors import MusterError, TryLater
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.job import Job, shown_status
 from orchestrator.engine.active_job import ActiveJobs
 from orchestrator.engine.batch_messages import BatchMessages, Due
 from orchestrator.engine.circuit_breaker import CircuitBreaker
 from orchestrator.engine.claims import Claims
+from orchestrator.engine.job_news import JobNewsWriter
 from orchestrator.engine.job_watch import look_at_jobs
 from orchestrator.engine.lane_admission import admit_lane
 from orchestrator.engine.lane_loop import LaneLoop
@@ -24,9 +23,10 @@ from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.leases import Leases
 from orchestrator.engine.ports import Lane, Ports
 from orchestrator.engine.publish_waiting import publish_waiting
-from orchestrator.engine.record_outcomes import JobNews, record_outcomes, write_job_news
-from orchestrator.engine.recorder import Entry, Recorder, Written
+from orchestrator.engine.record_outcomes import record_outcomes
+from orchestrator.engine.recorder import Entry, Kept, Recorder
 from orchestrator.engine.recovery import LEASE, recover_stalled
+from orchestrator.engine.repeatedly import repeatedly
 from orchestrator.engine.stop import StopSignal
 from orchestrator.engine.wait_reporter import WaitReporter
 from orchestrator.inventory.device_history import extend_lookup
@@ -85,7 +85,7 @@ class Driver:
         self.messages = BatchMessages(app.clock.monotonic, self.wake)
         self._leases = Leases(app, self.jobs, self.messages)
         self._breaker = CircuitBreaker(app, self.jobs)
-        self._recorder = Recorder(self._write, app.clock)
+        self._recorder = Recorder(lambda entry: record_outcomes(app, entry), app.clock, self.jobs, self._settle)
         self._claims = Claims(
             app, self.jobs, self._leases, self._recorder, messages=self.messages, is_paced=self._is_paced
         )
@@ -93,7 +93,7 @@ class Driver:
         self._running: dict[LaneKey, asyncio.Task[None]] = {}
         self._preparing = asyncio.Semaphore(_PREPARING)
         self._closed: dict[LaneKey, float] = {}
-        self._job_news = JobNews()
+        self._job_news = JobNewsWriter(app, self._claims)
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._reporter = WaitReporter(app, self._recorder, self._runs)
         self._looked_at = app.clock.monotonic()
@@ -111,15 +111,16 @@ class Driver:
 
     def start(self) -> None:
         """Begin to look, to beat and to sweep."""
-        self._app.waits.begin_work(self._only)
-        self._app.leases.append(self._leases.tokens)
+        app = self._app
+        app.waits.begin_work(self._only)
+        app.leases.append(self._leases.tokens)
         work = {
             "recorder": self._recorder.run(),
-            "beat": self._repeatedly(_BEAT, self._beat),
-            "sweep": self._repeatedly(_SWEEP, self._sweep),
-            "job_watch": self._repeatedly(_WATCH, self._look_at_jobs),
-            "cooldowns": self._repeatedly(_WATCH, self._look_at_lanes),
-            "waits": self._repeatedly(_WATCH, self._reporter.report),
+            "beat": repeatedly(app.clock, _BEAT, self._beat),
+            "sweep": repeatedly(app.clock, _SWEEP, self._sweep),
+            "job_watch": repeatedly(app.clock, _WATCH, self._look_at_jobs),
+            "cooldowns": repeatedly(app.clock, _WATCH, self._look_at_lanes),
+            "waits": repeatedly(app.clock, _WATCH, self._reporter.report),
             "looking": self._looking(),
         }
         self._loops = {name: asyncio.create_task(loop, name=name) for name, loop in work.items()}
@@ -209,11 +210,11 @@ class Driver:
                 await self._app.clock.sleep(_LOOK * 5)
                 return
             with self._reporter.opening(key):
-                caller = await self._app.connect(tenant)
-                if not await admit_lane(self._app, caller, key, only=self._only):
+                connection = await self._app.connect(tenant)
+                if not await admit_lane(self._app, connection, key, only=self._only):
                     return
             at_once = _AT_ONCE if tenant.write_limit is None else _AT_ONCE_PACED
-            lane = Lane(key, tenant.write_limit, caller, self._app.batching, at_once)
+            lane = Lane(key, tenant.write_limit, connection.caller, self._app.batching, at_once)
             self._runs[key] = LaneLoop(lane, self._ports(), self._stop)
         await self._runs[key].run()
         # No batch could be claimed: none is due, or the first answers of a job are awaited.
@@ -245,49 +246,22 @@ class Driver:
             chance=app.chance,
             utc=self._leases.now,
             preparing=self._preparing,
+            metrics=app.metrics,
             lanes=lambda: len(self._running),
         )
 
-    async def _write(self, entry: Entry) -> Written:
-        # News of what this entry holds: what it gives back to a target must not be overwritten by the target's outcome.
-        news, unjudged = self.jobs.take_news(), self.jobs.unjudged()
+    async def _settle(self, entry: Entry, kept: Kept) -> None:
         try:
-            written = await record_outcomes(self._app, entry)
-        except BaseException as problem:
-            self.jobs.put_back(news)
-            if not isinstance(problem, TryLater):
-                # Perhaps nothing of it is ever written, and nobody would judge it.
-                self.jobs.mark_judged(unjudged)
-            raise
-        self._leases.settle(entry, written.kept)
-        self._job_news += JobNews.of(entry)
-        try:
-            await self._write_job_news()
-            await self._breaker.judge(entry, news)
+            self._leases.settle(entry, kept)
+            await self._job_news.write(entry)
+            await self._breaker.judge(entry)
         except Exception:
             # The entry is committed: an error that went on from here would make the recorder write it again.
             log.exception("driver.after_write_broke", jobs=len({change.key.job for change in entry.batches}))
-        self.jobs.mark_judged(unjudged)
+        self.jobs.mark_judged(entry.unjudged)
         self._release_forbidden()
-        if unjudged or entry.answered or any(batch.released for batch in entry.batches):
+        if entry.unjudged or entry.answered or any(batch.released for batch in entry.batches):
             self._woken.set()
-        return written
-
-    async def _write_job_news(self) -> None:
-        """Write what the outcomes mean for whole jobs; what cannot be written now goes with the next write."""
-        # Lost by an error that is not an outage: recovery settles these jobs, and their places are off by some calls.
-        news, self._job_news = self._job_news, JobNews()
-        if not news:
-            return
-        starts = {job: start for job in news.served if (start := self._claims.start_of(job)) is not None}
-        try:
-            places = await write_job_news(self._app, news, starts)
-        except TryLater as problem:
-            self._job_news += news
-            log.warning("jobs.waiting", reason=str(problem), jobs=len(news.served.keys() | news.exhausted))
-            return
-        for place in places:
-            self._claims.correct(place)
 
     async def _look_at_jobs(self) -> None:
         await look_at_jobs(self._app, self.jobs)
@@ -334,18 +308,6 @@ class Driver:
         await extend_lookup(self._app)
         await publish_waiting(self._app)
 
-    async def _repeatedly(self, every: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Maintenance outlives every error: one that ended silently would be found out weeks later."""
-        while True:
-            try:
-                async with asyncio.timeout(_MAINTENANCE_PATIENCE):
-                    await work()
-            except (TryLater, CannotContinue, TimeoutError) as problem:
-                log.warning("maintenance.waiting", reason=str(problem))
-            except Exception:
-                log.exception("maintenance.broke")
-            await self._app.clock.sleep(every)
-
 
 @asynccontextmanager
 async def open_driver(
@@ -377,6 +339,3 @@ async def _is_at_rest(app: App, job: JobNumber) -> bool:
         return False
     # Waiting targets of a cancelled job are cancelled by the next sweep, which may be ours alone.
     return shown_status(status, tally).is_at_rest and not tally.sending
-
-
-_MAINTENANCE_PATIENCE = timedelta(seconds=30).total_seconds()

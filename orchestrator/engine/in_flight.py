@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from orchestrator.domain.batch import Claim
-from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
+from orchestrator.domain.call import Call, EnvelopesRefused
 from orchestrator.domain.ids import client_request_id
 from orchestrator.domain.lane import LaneCalls
 from orchestrator.domain.outcome import Accepted, Deferred, GraphError, Outcome, Uncertain
@@ -19,6 +18,7 @@ from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.ports import Lane, Ports
 from orchestrator.engine.stop import StopSignal
 from orchestrator.telemetry.logger import get_logger
+from orchestrator.telemetry.traces import spanned
 from orchestrator.throttle.gcra import Permit, Refusal
 from orchestrator.throttle.travel_time import Travel
 
@@ -29,13 +29,10 @@ Group = list[tuple[Target, Permit]]
 
 
 class InFlightCalls:
-    """Everything of a lane that waits for its departure or its answer."""
+    """Makes the calls of one lane, and takes in what comes of them."""
 
     def __init__(self, lane: Lane, ports: Ports, stop: StopSignal, cooldown: Cooldown) -> None:
         self._lane, self._ports, self._stop, self._cooldown = lane, ports, stop, cooldown
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._most = 0
-        self._few = asyncio.Event()
         self._slots = asyncio.Semaphore(lane.at_once)
         self.at_once = lane.at_once
         self._travel = Travel()
@@ -44,48 +41,16 @@ class InFlightCalls:
         self.round_trip = 0.0
 
     @property
-    def count(self) -> int:
-        """Requests that wait for their departure or their answer."""
-        return len(self._tasks)
-
-    @property
     def token_awaited_since(self) -> datetime | None:
         """Since when the first call waits that needs a token; None where every call has one."""
         return self._without_token[0] if self._without_token else None
 
-    def start(self, held: LeasedBatch, group: Group) -> None:
-        """Let a group leave at its departure."""
-        task = asyncio.create_task(self._fly(held, group))
-        self._tasks.add(task)
-        task.add_done_callback(self._landed)
+    async def make(self, held: LeasedBatch, group: Group) -> None:
+        """Makes the calls of a group at their departure, and takes in their outcomes.
 
-    async def until_below(self, most: int) -> None:
-        """Until no more than so many are under way, or somebody asks to stop."""
-        self._most = most
-        while len(self._tasks) > most and not self._stop.is_requested:
-            self._few.clear()
-            waiting = {asyncio.create_task(self._stop.wait()), asyncio.create_task(self._few.wait())}
-            try:
-                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for each in waiting:
-                    each.cancel()
-
-    async def drain(self, patience: float) -> None:
-        """Wait for the answers that are on their way; those that take longer count as never heard."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=patience)
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _landed(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if len(self._tasks) <= self._most:
-            self._few.set()
-
-    async def _fly(self, held: LeasedBatch, group: Group) -> None:
-        """From its departure to what it makes of its targets: whatever breaks, none of them stays on its way."""
+        Whatever breaks, none of the targets stays on its way. Those whose calls may not leave wait as if never taken.
+        """
+        ports = self._ports
         try:
             await self._until(group[-1][1].earliest)
             await self._slots.acquire()
@@ -95,23 +60,29 @@ class InFlightCalls:
         try:
             # Waiting for a token comes before the last look at whether the calls may leave.
             unready = await self._unready(held, group)
-            leaving = self._leaving(held, group, is_ready=unready is None)
+            left_at, sent_at = ports.clock.monotonic(), ports.utc()
+            # What cannot even leave needs no permit that still lives: it is to be known however long that took to find
+            # out. Calls prepared before a job began to fail wait for its breaker like calls drawn after that.
+            alive = [pair for pair in group if unready is not None or left_at <= pair[1].latest]
+            leaving = alive[: self._room(held, len(alive))]
+            if len(leaving) < len(group):
+                self._withdraw(held, [pair[0] for pair in group if pair not in leaving])
             if not leaving:
                 return
             targets = [target for target, _ in leaving]
-            left_at, sent_at = self._ports.clock.monotonic(), self._ports.utc()
             if unready is not None:
                 await self._take_in(held, targets, [unready] * len(targets), sent_at, left_at)
                 return
-            outcomes = await self._heard(held, targets, min(permit.latest for _, permit in leaving))
+            outcomes = await self._call(held, targets, min(permit.latest for _, permit in leaving))
             if outcomes is None:
                 self._withdraw(held, targets)
                 return
-            took = self._ports.clock.monotonic() - left_at
-            self.round_trip = took if not self.round_trip else self.round_trip + (took - self.round_trip) / 8
-            self._count(outcomes, took)
-            self._widen(len(outcomes))
-            await self._take_in(held, targets, outcomes, sent_at, left_at)
+            self._measure(outcomes, ports.clock.monotonic() - left_at)
+            accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
+            if len(accepted) == len(outcomes):
+                self._accept(held, targets, accepted, sent_at, left_at)
+            else:
+                await self._take_in(held, targets, outcomes, sent_at, left_at)
         finally:
             self._slots.release()
 
@@ -150,68 +121,61 @@ class InFlightCalls:
             held.release_prefetched()
         self._ports.recorder.add(held)
 
-    def _leaving(self, held: LeasedBatch, group: Group, *, is_ready: bool) -> Group:
-        """Returns those of the group whose calls may still leave now; the others wait as if never taken.
-
-        What cannot even leave needs no permit that still lives: it is to be known however long that took to find out.
-        """
-        now = self._ports.clock.monotonic()
-        may_leave = self._may_leave(held)
-        leaving = [pair for pair in group if may_leave and (now <= pair[1].latest or not is_ready)]
-        # Calls prepared before a job began to fail wait for its breaker like calls drawn after that.
-        leaving = leaving[: held.job.run_ahead.room(held.job.sent, len(leaving))]
-        if len(leaving) < len(group):
-            lines = {target.line for target, _ in leaving}
-            self._withdraw(held, [target for target, _ in group if target.line not in lines])
-        return leaving
+    def _room(self, held: LeasedBatch, most: int) -> int:
+        """How many of so many calls of the batch may leave now."""
+        return held.job.run_ahead.room(held.job.sent, most) if self._may_leave(held) else 0
 
     def _may_leave(self, held: LeasedBatch) -> bool:
         return not self._stop.is_requested and self._cooldown.is_open and self._ports.may_call(held)
 
-    async def _heard(self, held: LeasedBatch, targets: Sequence[Target], latest: float) -> list[Outcome] | None:
+    async def _call(self, held: LeasedBatch, targets: Sequence[Target], latest: float) -> list[Outcome] | None:
         """The outcomes of calls to these targets, an error of ours among them; None where nothing was done.
 
         Nothing is sent after `latest`, on the monotonic clock.
         """
-        claim = held.claim
-        held.job.sent += len(targets)
+        job, action, via = held.claim.job, held.claim.action, held.claim.via
+        calls = [
+            Call(action, via, each.device, client_request_id(job, each.line, each.attempts + 1)) for each in targets
+        ]
+        held.job.sent += len(calls)
         try:
-            outcomes = await self._send(
-                [self._named(claim, target) for target in targets],
-                # Making a connection can take ten seconds. A person may have paused the job, and later permits may have
-                # been used over connections that were there: more calls than the limit would arrive in one window.
-                may_leave=lambda: self._ports.clock.monotonic() <= latest and self._may_leave(held),
-            )
+            with spanned(
+                "graph.trigger", action=action.value, calls=len(calls), client_request_id=calls[0].client_request_id
+            ):
+                outcomes = await self._lane.caller.trigger(
+                    calls,
+                    # Making a connection can take ten seconds. A person may have paused the job, and later permits may
+                    # have been used over connections that were there: more calls than the limit would arrive in one
+                    # window.
+                    may_leave=lambda: self._ports.clock.monotonic() <= latest and self._may_leave(held),
+                )
         except asyncio.CancelledError:
             # We end before the answer came. What we know is recorded: that it was sent.
             lost = Uncertain(GraphError("Interrupted", "sent, and the answer was not waited for"))
         except Exception as problem:
-            log.exception("call.broke", job=claim.job, lines=[target.line for target in targets])
+            log.exception("call.broke", job=job, lines=[target.line for target in targets])
             lost = _broken(problem)
         else:
+            if isinstance(outcomes, EnvelopesRefused):
+                log.warning("lane.envelopes_refused", lane=self._lane.key, code=outcomes.error.code)
+                self.takes_envelopes = False
+                return None
             if outcomes is None or len(outcomes) == len(targets):
                 return outcomes
-            log.error("call.miscounted", job=claim.job, outcomes=len(outcomes), targets=len(targets))
+            log.error("call.miscounted", job=job, outcomes=len(outcomes), targets=len(targets))
             lost = _broken(IndexError(f"{len(outcomes)} outcomes for {len(targets)} calls"))
         finally:
-            held.job.sent -= len(targets)
+            held.job.sent -= len(calls)
         return [lost] * len(targets)
 
-    async def _send(self, calls: list[Call], may_leave: MayLeave) -> list[Outcome] | None:
-        """The outcomes; None where nothing was done: they may not leave any more, or envelopes are refused."""
-        if len(calls) == 1:
-            outcome = await self._lane.caller.trigger(calls[0], may_leave)
-            return None if outcome is None else [outcome]
-        outcomes = await self._lane.caller.trigger_together(calls, may_leave)
-        if isinstance(outcomes, EnvelopesRefused):
-            log.warning("lane.envelopes_refused", lane=self._lane.key, code=outcomes.error.code)
-            self.takes_envelopes = False
-            return None
-        return outcomes
-
-    def _named(self, claim: Claim, target: Target) -> Call:
-        request = client_request_id(claim.job, target.line, target.attempts + 1)
-        return Call(claim.action, claim.via, target.device, request)
+    def _measure(self, outcomes: Sequence[Outcome], took: float) -> None:
+        """Counts a request and how long its answer took, and lets more be on their way where answers take long."""
+        calls, throttled = len(outcomes), sum(_is_throttled(outcome) for outcome in outcomes)
+        self._ports.metrics.graph.labels("envelope" if calls > 1 else type(outcomes[0]).__name__.lower()).observe(took)
+        self.round_trip = took if not self.round_trip else self.round_trip + (took - self.round_trip) / 8
+        late = calls if self._travel.is_late(took, self._ports.clock.monotonic()) else 0
+        self._ports.recorder.add_calls(self._lane.key, LaneCalls(calls, throttled, late))
+        self._widen(calls)
 
     async def _take_in(
         self,
@@ -221,10 +185,6 @@ class InFlightCalls:
         sent_at: datetime,
         left_at: float,
     ) -> None:
-        ids = [outcome.request_id for outcome in outcomes if isinstance(outcome, Accepted)]
-        if len(ids) == len(outcomes):
-            self._accept(held, targets, ids, sent_at, left_at)
-            return
         now = self._ports.clock.monotonic()
         refusals: list[Refusal] = []
         for target, given in zip(targets, outcomes, strict=True):
@@ -243,7 +203,12 @@ class InFlightCalls:
             await self._cooldown.share(max(refusals, key=lambda refusal: refusal.wait or 0.0))
 
     def _accept(
-        self, held: LeasedBatch, targets: Sequence[Target], ids: Sequence[str | None], sent_at: datetime, left_at: float
+        self,
+        held: LeasedBatch,
+        targets: Sequence[Target],
+        outcomes: Sequence[Accepted],
+        sent_at: datetime,
+        left_at: float,
     ) -> None:
         """Does the work of `_take_in` at once for a request of which all was accepted: nearly every request."""
         ports, job = self._ports, held.job
@@ -252,15 +217,11 @@ class InFlightCalls:
         if not held.is_lost:
             job.run_ahead.add_good(len(targets))
         ports.recorder.mark_answered(job)
+        ids = [outcome.request_id for outcome in outcomes]
         ports.recorder.add(held, held.accept(targets, ids, sent_at=sent_at))
         if held.first_answers is not None:
             held.first_answers.add(Accepted())
             end_first_answers(held, ports)
-
-    def _count(self, outcomes: Sequence[Outcome], took: float) -> None:
-        calls, throttled = len(outcomes), sum(_is_throttled(outcome) for outcome in outcomes)
-        late = calls if self._travel.is_late(took, self._ports.clock.monotonic()) else 0
-        self._ports.recorder.add_calls(self._lane.key, LaneCalls(calls, throttled, late))
 
     def _step(
         self, held: LeasedBatch, target: Target, outcome: Outcome, *, sent_at: datetime, left_at: float, now: float

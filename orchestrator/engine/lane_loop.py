@@ -16,6 +16,7 @@ from orchestrator.engine.cooldown import Cooldown
 from orchestrator.engine.in_flight import Group, InFlightCalls, sleep_until
 from orchestrator.engine.ports import Lane, Ports
 from orchestrator.engine.stop import StopSignal
+from orchestrator.engine.task_set import TaskSet
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.throttle.gcra import (
     LEAD,
@@ -37,6 +38,7 @@ class LaneLoop:
         self._lane, self._ports, self._stop = lane, ports, stop
         self._cooldown = Cooldown(lane, ports)
         self._calls = InFlightCalls(lane, ports, stop, self._cooldown)
+        self._under_way = TaskSet(stop)
         self._preparing = 0.0
         self._in_vain = 0
         self._is_running = False
@@ -44,7 +46,7 @@ class LaneLoop:
     @property
     def in_flight(self) -> int:
         """Requests that wait for their departure or their answer."""
-        return self._calls.count
+        return len(self._under_way)
 
     @property
     def wait(self) -> LaneWait | None:
@@ -78,7 +80,7 @@ class LaneLoop:
 
     async def _keep_calling(self) -> None:
         while not self._stop.is_requested:
-            await self._calls.until_below(self._most_under_way)
+            await self._under_way.until_below(self._most_under_way)
             await self._cooldown.share_again()
             if not self._cooldown.is_open:
                 await sleep_until(self._ports, self._cooldown.look_at)
@@ -112,7 +114,7 @@ class LaneLoop:
 
     async def drain(self, patience: float) -> None:
         """Wait for the answers that are on their way; those that take longer count as never heard."""
-        await self._calls.drain(patience)
+        await self._under_way.drain(patience)
 
     def _in_line(self) -> AbstractAsyncContextManager[None]:
         """First come, first served: permits live too short for all lanes of a busy process to prepare calls at once.
@@ -159,7 +161,7 @@ class LaneLoop:
                 self._ports.recorder.add(held)
                 return False
             for group in self._groups(pairs):
-                self._calls.start(held, group)
+                self._under_way.start(self._calls.make(held, group))
         return len(left) < usable
 
     def _measure_preparation(self, asked_at: float, *, in_time: bool) -> None:

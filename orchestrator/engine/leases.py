@@ -65,6 +65,9 @@ class Leases:
             # The claim found the job running, whatever it was before.
             job.is_resting = job.is_halted = False
         job.seen_at = max(job.seen_at, asked_at)
+        job.outage.set_out(is_out=claim.is_probe, now=self._app.clock.monotonic())
+        job.is_answered = job.is_answered and claim.answered_before
+        job.asked_ahead = job.asked_ahead and not claim.targets
         batch = job.batches.get(claim.key)
         if batch is not None and batch.claim.fencing_token == claim.fencing_token:
             batch.extend(claim)

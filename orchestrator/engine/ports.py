@@ -21,6 +21,7 @@ from orchestrator.throttle.protocol import Throttle
 if TYPE_CHECKING:
     from orchestrator.engine.leased_batch import LeasedBatch
     from orchestrator.engine.recorder import Recorder
+    from orchestrator.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +54,5 @@ class Ports:
     chance: Random
     utc: Callable[[], datetime]
     preparing: asyncio.Semaphore
+    metrics: Metrics
     lanes: Callable[[], int] = lambda: 1

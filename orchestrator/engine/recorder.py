@@ -16,8 +16,9 @@ from orchestrator.domain.ids import BatchKey, JobNumber, LaneKey
 from orchestrator.domain.lane import LaneCalls
 from orchestrator.domain.retry import Halt
 from orchestrator.domain.target import TargetStatus
-from orchestrator.engine.active_job import ActiveJob
+from orchestrator.engine.active_job import ActiveJob, ActiveJobs
 from orchestrator.engine.leased_batch import LeasedBatch
+from orchestrator.engine.outage_watch import News
 from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)
@@ -40,7 +41,8 @@ class Entry:
     """The content of one transaction.
 
     `served` are the calls that jobs are given now, `calls` what was answered in each lane. A `careful` write leaves out
-    the rows that cannot be written.
+    the rows that cannot be written. `news` of Graph are those that this process knows with these outcomes: what they
+    give back to a target must not be overwritten by the target's outcome. `unjudged` targets have ended before.
     """
 
     batches: tuple[BatchChange, ...]
@@ -50,13 +52,12 @@ class Entry:
     served: dict[JobNumber, int] = field(default_factory=dict)
     calls: dict[LaneKey, LaneCalls] = field(default_factory=dict)
     careful: bool = False
+    news: dict[JobNumber, News] = field(default_factory=dict)
+    unjudged: dict[JobNumber, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The result of an entry: the batches that are still ours."""
-
-    kept: AbstractSet[BatchKey]
+Kept = AbstractSet[BatchKey]
+"""The batches of a written entry that are still ours; nothing was written of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,20 @@ class _Intent:
 
 
 class Recorder:
-    """Keeps what landed until it is written; what cannot be written now is offered again."""
+    """Keeps what landed until it is written; what cannot be written now is offered again.
 
-    def __init__(self, write: Callable[[Entry], Awaitable[Written]], clock: Clock) -> None:
-        self._write = write
-        self._clock = clock
+    `settle` is told of each entry that was written, before its intents are answered; it raises nothing.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Entry], Awaitable[Kept]],
+        clock: Clock,
+        jobs: ActiveJobs,
+        settle: Callable[[Entry, Kept], Awaitable[None]],
+    ) -> None:
+        self._write, self._settle = write, settle
+        self._clock, self._jobs = clock, jobs
         self._landed: _Landed = {}
         self._intents: list[_Intent] = []
         self._answered: dict[JobNumber, ActiveJob] = {}
@@ -192,25 +202,22 @@ class Recorder:
         while True:
             entry, landed, intents, answered = self._take()
             try:
-                written = await self._write(entry)
+                kept = await self._write(entry)
+                await self._settle(entry, kept)
             except TryLater as problem:
                 self._put_back(entry, landed, answered)
                 log.warning("recorder.waiting", reason=str(problem), targets=len(entry.targets))
             except Exception:
                 # A recorder that ended here would leave every later answer unwritten without a word.
                 log.exception("recorder.broke", batches=len(entry.batches), targets=len(entry.targets))
-                broken += 1
-                if len(landed) > 1:
-                    # One of them cannot be written, and nobody knows which: each is tried by itself.
-                    self._alone = len(landed)
-                    broken = 0
-                elif broken >= _TRIES:
-                    # Its lease runs out, and whoever recovers it counts its calls as unheard.
-                    for held, _ in landed.values():
-                        held.lose()
+                # Perhaps nothing of it is ever written, and nobody would judge it.
+                self._jobs.mark_judged(entry.unjudged)
+                # One of several cannot be written, and nobody knows which: each is tried by itself.
+                broken = 0 if len(landed) > 1 else broken + 1
+                if broken >= _TRIES:
+                    self._give_up(entry, landed)
                     return
-                else:
-                    self._alone += not entry.careful
+                self._alone = len(landed) if len(landed) > 1 else self._alone + (not entry.careful)
                 self._put_back(entry, landed, answered)
             except BaseException:
                 # Cancelled in the middle: perhaps it is written, and written again it says the same.
@@ -219,11 +226,11 @@ class Recorder:
             else:
                 for job in answered.values():
                     job.is_answered = True
-                _answer(intents, written)
+                _answer(intents, kept)
                 return
             finally:
                 # Also where this task is cancelled: nobody waits for an intent that nobody will write.
-                _answer(intents, None)
+                _answer(intents, frozenset())
             await self._clock.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -266,6 +273,8 @@ class Recorder:
             served=served,
             calls=calls,
             careful=is_careful,
+            news=self._jobs.take_news(),
+            unjudged=self._jobs.unjudged(),
         )
         return _Taken(entry, landed, intents, answered)
 
@@ -295,6 +304,12 @@ class Recorder:
                     later[key] = held, changes
         return {key: each for key, each in landed.items() if key not in later}, later
 
+    def _give_up(self, entry: Entry, landed: _Landed) -> None:
+        # Its lease runs out, and whoever recovers it counts its calls as unheard.
+        for held, _ in landed.values():
+            held.lose()
+        self._jobs.put_back(entry.news)
+
     def _put_back(self, entry: Entry, landed: _Landed, answered: dict[JobNumber, ActiveJob]) -> None:
         # Snapshots are taken anew: what lands while we wait belongs to the next write of the same batch.
         since, self._landed = self._landed, landed
@@ -302,6 +317,7 @@ class Recorder:
             self.replace_changes(held, changes)
         # Written like any other now, it would fail by the same fault again, and be given up in the end.
         self._alone += entry.careful
+        self._jobs.put_back(entry.news)
         self._answered = answered | self._answered
         self._halts = {**entry.halts, **self._halts}
         for lane, calls in entry.calls.items():
@@ -309,11 +325,10 @@ class Recorder:
         self._something.set()
 
 
-def _answer(intents: Iterable[_Intent], written: Written | None) -> None:
+def _answer(intents: Iterable[_Intent], kept: Kept) -> None:
     for intent in intents:
         if not intent.written.done():
-            is_ours = written is not None and not intent.held.is_lost and intent.held.claim.key in written.kept
-            intent.written.set_result(is_ours)
+            intent.written.set_result(not intent.held.is_lost and intent.held.claim.key in kept)
 
 
 def _is_all_accepted(changes: Iterable[TargetChange]) -> bool:

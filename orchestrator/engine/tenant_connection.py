@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.app import TokenView, WayView
-from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.errors import GraphUnreachable
-from orchestrator.domain.outcome import NOT_FROM_GRAPH, GraphError, Outcome
+from orchestrator.domain.outcome import NOT_FROM_GRAPH, GraphError
 from orchestrator.domain.proxy import without_sign_in
 from orchestrator.domain.tenant import Permission
 from orchestrator.graph import tokens
@@ -23,38 +21,24 @@ from orchestrator.graph.transport import TLS_FAILED
 class TenantConnection:
     """Graph in the name of one tenant, and what its token says."""
 
-    client: GraphClient
+    caller: GraphClient
     sign_in: SignIn
     cloud_root: str
     tenant_id: str | None = None
 
-    async def ready(self) -> Outcome | None:
-        """Have a token at hand."""
-        return await self.client.ready()
-
-    async def trigger(self, call: Call, may_leave: MayLeave) -> Outcome | None:
-        """One call; None where it may not leave any more once there is a connection."""
-        return await self.client.trigger(call, may_leave)
-
-    async def trigger_together(
-        self, calls: Sequence[Call], may_leave: MayLeave
-    ) -> list[Outcome] | EnvelopesRefused | None:
-        """Several calls in one envelope."""
-        return await self.client.trigger_together(calls, may_leave)
-
     async def check_way(self) -> WayView:
         """Go the way of a call to Graph, without a token and to no device."""
-        proxy = proxy_for(self.client.root)
+        proxy = proxy_for(self.caller.root)
         shown = None if proxy is None else without_sign_in(proxy)
-        blocked = await self.client.check_way()
+        blocked = await self.caller.check_way()
         if blocked is None:
-            return WayView(self.client.root, shown)
-        seen = await issuer_of(self.client.root, proxy) if blocked.error.code == TLS_FAILED else None
-        raise GraphUnreachable(_unreachable(self.client.root, shown, blocked.error, seen))
+            return WayView(self.caller.root, shown)
+        seen = await issuer_of(self.caller.root, proxy) if blocked.error.code == TLS_FAILED else None
+        raise GraphUnreachable(_unreachable(self.caller.root, shown, blocked.error, seen))
 
     async def issuer_seen(self) -> str | None:
         """Who issued the certificate that is shown for Graph."""
-        return await issuer_of(self.client.root, proxy_for(self.client.root))
+        return await issuer_of(self.caller.root, proxy_for(self.caller.root))
 
     async def token_view(self) -> TokenView:
         """Sign in and read the token."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -20,17 +20,15 @@ from orchestrator.domain.outcome import (
     GraphError,
     Outcome,
     Refused,
-    Uncertain,
     is_cut_off,
 )
 from orchestrator.graph.auth import SignIn
 from orchestrator.graph.challenges import claims_wanted
 from orchestrator.graph.clouds import is_cloud_root
-from orchestrator.graph.envelopes import read_envelope
+from orchestrator.graph.envelopes import read_parts
 from orchestrator.graph.provenance import error_of_stranger, is_stranger_on_the_way
 from orchestrator.graph.replies import decode
-from orchestrator.graph.requests import VERSION_PATH, Request, envelope_for, request_for
-from orchestrator.graph.responses import read_reply
+from orchestrator.graph.requests import VERSION_PATH, envelope_for, request_for
 from orchestrator.graph.transport import Http, Withheld, always, error_of_failed_look, outcome_of_failure, read_body
 
 
@@ -65,7 +63,7 @@ class GraphClient:
         headers = {"User-Agent": self._user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
         try:
             async with asyncio.timeout(_LONGEST_LOOK):
-                response = await self._http.get(f"{self.root}{VERSION_PATH}", headers)
+                response = await self._http.send("GET", f"{self.root}{VERSION_PATH}", headers)
                 body, _ = await read_body(response, _SINGLE)
         except (httpx.HTTPError, TimeoutError) as failure:
             return Deferred(error_of_failed_look(failure))
@@ -76,59 +74,43 @@ class GraphClient:
         self._is_way_in_doubt = False
         return None
 
-    async def trigger(self, call: Call, may_leave: MayLeave = always) -> Outcome | None:
-        """Ask Graph to perform the action on the device, once.
+    async def trigger(
+        self, calls: Sequence[Call], may_leave: MayLeave = always
+    ) -> list[Outcome] | EnvelopesRefused | None:
+        """Asks Graph to perform one call, or up to 20 in one envelope; returns the outcomes in the order of the calls.
 
         `may_leave` is asked when there is a connection; None where it answers False, and nothing was sent.
         """
-        reply = await self._send(request_for(call, self._user_agent), _SINGLE, may_leave)
-        if not isinstance(reply, _Reply):
-            return reply
-        outcome = read_reply(reply.status, reply.headers, reply.body, self._clock.now())
-        self._is_way_in_doubt = is_cut_off(outcome)
-        return await self._mind_token(outcome, reply.headers, reply.token)
-
-    async def trigger_together(
-        self, calls: Sequence[Call], may_leave: MayLeave = always
-    ) -> list[Outcome] | EnvelopesRefused | None:
-        """Makes up to 20 calls in one envelope; returns outcomes in the order of the calls."""
-        reply = await self._send(envelope_for(calls, self._user_agent), _ENVELOPE, may_leave)
-        if reply is None:
-            return None
-        if not isinstance(reply, _Reply):
-            return [reply] * len(calls)
-        if reply.status == 200 and not reply.is_complete:
-            error = GraphError("ConnectionLost", "the answer to the envelope broke off", 200)
-            return [Uncertain(error)] * len(calls)
-        parts = read_envelope(len(calls), reply.status, reply.headers, reply.body, self._clock.now())
-        if isinstance(parts, EnvelopesRefused):
-            return parts
-        outcomes = [part.outcome for part in parts]
-        if all(isinstance(outcome, Accepted) for outcome in outcomes):
-            self._worked = reply.token
-            return outcomes
-        self._is_way_in_doubt = any(is_cut_off(outcome) for outcome in outcomes)
-        # All at once: twenty parts refused for one token share one renewal, and its failure too.
-        return await asyncio.gather(*(self._mind_token(part.outcome, part.headers, reply.token) for part in parts))
-
-    async def _send(self, request: Request, most: _Most, may_leave: MayLeave) -> _Reply | Outcome | None:
         token = await self._token()
         if not isinstance(token, str):
-            return token
+            return [token] * len(calls)
+        is_single = len(calls) == 1
+        request = request_for(calls[0], self._user_agent) if is_single else envelope_for(calls, self._user_agent)
         # The address begins with the root of the lane and no id can change its host, so the token goes nowhere else.
         # An answer that is not compressed cannot unfold into more than we are ready to read.
         headers = {**request.headers, "Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
         try:
             async with asyncio.timeout(_LONGEST_CALL):
-                response = await self._http.post(self.root + request.path, headers, request.body, may_leave)
+                response = await self._http.send("POST", self.root + request.path, headers, request.body, may_leave)
         except (httpx.HTTPError, TimeoutError) as failure:
             outcome = outcome_of_failure(failure)
             self._is_way_in_doubt = self._is_way_in_doubt or is_cut_off(outcome)
-            return outcome
+            return [outcome] * len(calls)
         except Withheld:
             return None
-        body, is_complete = await read_body(response, most)
-        return _Reply(response.status_code, response.headers, body, token, is_complete=is_complete)
+        body, is_complete = await read_body(response, _SINGLE if is_single else _ENVELOPE)
+        parts = read_parts(
+            len(calls), response.status_code, response.headers, body, self._clock.now(), is_complete=is_complete
+        )
+        if isinstance(parts, EnvelopesRefused):
+            return parts
+        outcomes = [part.outcome for part in parts]
+        self._is_way_in_doubt = any(is_cut_off(outcome) for outcome in outcomes)
+        if all(isinstance(outcome, Accepted) for outcome in outcomes):
+            self._worked = token
+            return outcomes
+        # All at once: twenty parts refused for one token share one renewal, and its failure too.
+        return await asyncio.gather(*(self._mind_token(part.outcome, part.headers, token) for part in parts))
 
     async def _token(self) -> str | Outcome:
         try:
@@ -162,18 +144,8 @@ class GraphClient:
         return Deferred(error, retry_after=timedelta(0))
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    token: str
-    is_complete: bool
-
-
-_Most = int
-_SINGLE: _Most = 64 * 1024
-_ENVELOPE: _Most = 2 * 1024 * 1024
+_SINGLE = 64 * 1024
+_ENVELOPE = 2 * 1024 * 1024
 # Above the sum of the timeouts of one call; it ends an answer whose headers drip.
 _LONGEST_CALL = 90.0
 _LONGEST_LOOK = 12.0

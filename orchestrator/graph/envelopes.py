@@ -1,4 +1,4 @@
-"""What became of each call in an envelope, read from the answer to the whole; pure."""
+"""What became of each call of a request, read from the answer to the whole; pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator.domain.outcome import Accepted, Barred, Deferred, GraphError, 
 from orchestrator.graph.plain_text import one_line
 from orchestrator.graph.provenance import is_from_graph
 from orchestrator.graph.replies import decode
-from orchestrator.graph.responses import LONGEST_ID, outcome_of, outcome_of_part
+from orchestrator.graph.responses import LONGEST_ID, outcome_of, outcome_of_part, read_reply
 
 
 class Part(NamedTuple):
@@ -20,6 +20,21 @@ class Part(NamedTuple):
 
     outcome: Outcome
     headers: Mapping[str, str]
+
+
+def read_parts(
+    count: int, status: int, headers: Mapping[str, str], body: bytes, now: datetime, *, is_complete: bool
+) -> list[Part] | EnvelopesRefused:
+    """What became of each of `count` calls: of a single one from its reply, of several from their envelope.
+
+    `is_complete` says whether the whole body was read.
+    """
+    if count == 1:
+        return [Part(read_reply(status, headers, body, now), headers)]
+    if status == 200 and not is_complete:
+        error = GraphError("ConnectionLost", "the answer to the envelope broke off", 200)
+        return [Part(Uncertain(error), headers)] * count
+    return read_envelope(count, status, headers, body, now)
 
 
 def read_envelope(

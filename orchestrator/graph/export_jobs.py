@@ -91,7 +91,7 @@ class ExportJobs:
         host = address.hostname or ""
         try:
             async with asyncio.timeout(_LONGEST_DOWNLOAD):
-                response = await self._http.get(url, {"Accept-Encoding": "identity"})
+                response = await self._http.send("GET", url, {"Accept-Encoding": "identity"})
                 try:
                     await _write(response, into, most, host)
                 finally:

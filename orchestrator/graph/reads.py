@@ -135,9 +135,9 @@ class GraphReader:
             async with asyncio.timeout(_LONGEST_CALL):
                 if question.method == "POST":
                     headers["Content-Type"] = "application/json"
-                    response = await self._http.post(url, headers, question.body)
+                    response = await self._http.send("POST", url, headers, question.body)
                 else:
-                    response = await self._http.get(url, headers)
+                    response = await self._http.send("GET", url, headers)
         except (httpx.HTTPError, TimeoutError) as failure:
             error = error_of_failed_look(failure)
             return _Again(GraphUnreachable(f"Graph cannot be read: {error.message}."))

@@ -49,7 +49,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class Http:
-    """POSTs over one pool for each way out: direct, or through the proxy that the system names for a host.
+    """Requests over one pool for each way out: direct, or through the proxy that the system names for a host.
 
     httpx's own pool looks at every connection for every request: at 64 connections it makes a sixth of the calls that
     aiohttp's makes. And its client looks for cookies, redirects and credentials in every answer, none of which may
@@ -62,22 +62,13 @@ class Http:
         self._pools: dict[str | None, AiohttpTransport] = {}
         self._latest_url, self._address = "", httpx.URL()
 
-    async def post(
-        self, url: str, headers: Mapping[str, str], body: bytes, may_leave: MayLeave = always
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", may_leave: MayLeave = always
     ) -> httpx.Response:
-        """Send, and return the response as soon as its status is there; the caller reads and closes it.
+        """Sends a request and returns the response as soon as its status is there; the caller reads and closes it.
 
         httpx.HTTPError; Withheld where `may_leave` answers False when a connection is there.
         """
-        return await self._send("POST", url, headers, body, may_leave)
-
-    async def get(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
-        """Makes a GET over the same connections."""
-        return await self._send("GET", url, headers, b"", always)
-
-    async def _send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, may_leave: MayLeave
-    ) -> httpx.Response:
         if url != self._latest_url:
             # All envelopes go to one address, and reading it takes as long as writing the request.
             self._latest_url, self._address = url, httpx.URL(url)

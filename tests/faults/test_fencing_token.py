@@ -11,13 +11,15 @@ from orchestrator.domain.retry import Settle
 from orchestrator.domain.target import TargetStatus
 from orchestrator.engine.active_job import ActiveJobs
 from orchestrator.engine.batch_messages import BatchMessages
+from orchestrator.engine.job_news import JobNews, write_job_news
 from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.leases import Leases
-from orchestrator.engine.record_outcomes import JobNews, record_outcomes, write_job_news
-from orchestrator.engine.recorder import Entry, Recorder, Written
+from orchestrator.engine.record_outcomes import record_outcomes
+from orchestrator.engine.recorder import Entry, Kept, Recorder
 from orchestrator.engine.recovery import LEASE, recover_stalled
 from orchestrator.usecases.jobs.describe_jobs import describe_job
 from tests.support.apps import an_app, submitted, targets_of
+from tests.support.builders import nothing_to_settle
 from tests.support.clock import ManualClock
 
 
@@ -27,14 +29,14 @@ class _Worker:
     def __init__(self, app: App, clock: ManualClock) -> None:
         self.app, self.clock = app, clock
         self.leases = Leases(app, ActiveJobs(), BatchMessages(clock.monotonic, lambda: None))
-        self.recorder = Recorder(self._write, clock)
+        self.recorder = Recorder(self._write, clock, ActiveJobs(), nothing_to_settle)
         self.is_cut_off = False
 
-    async def _write(self, entry: Entry) -> Written:
+    async def _write(self, entry: Entry) -> Kept:
         if self.is_cut_off:
             raise StoreUnavailable("away")
         recorded = await record_outcomes(self.app, entry)
-        self.leases.settle(entry, recorded.kept)
+        self.leases.settle(entry, recorded)
         await write_job_news(self.app, JobNews.of(entry), {})
         return recorded
 

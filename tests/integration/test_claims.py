@@ -17,11 +17,11 @@ from orchestrator.engine.active_job import ActiveJobs
 from orchestrator.engine.batch_messages import BatchMessages
 from orchestrator.engine.claims import Claims
 from orchestrator.engine.leases import Leases
-from orchestrator.engine.recorder import Entry, Recorder, Written
+from orchestrator.engine.recorder import Entry, Kept, Recorder
 from orchestrator.store.engine.database import Store, Transaction, open_store
 from orchestrator.store.rows.jobs import TargetRow
 from orchestrator.store.work.fair_queue import DueJob
-from tests.support.builders import ALICE, LANE, a_job
+from tests.support.builders import ALICE, LANE, a_job, nothing_to_settle
 from tests.support.clock import ManualClock
 
 pytestmark = pytest.mark.enable_socket
@@ -56,17 +56,17 @@ async def test_a_claim_that_is_heard_of_after_its_job_was_forgotten_is_called_al
         jobs, messages = ActiveJobs(), BatchMessages(clock.monotonic, lambda: None)
         leases = Leases(app, jobs, messages)
 
-        async def write(entry: Entry) -> Written:
+        async def write(entry: Entry) -> Kept:
             async with store.transaction() as tx:
                 kept = await tx.batches.change(entry.batches)
             leases.settle(entry, kept)
-            return Written(kept)
+            return kept
 
         async def due() -> list[DueJob]:
             async with store.reading() as tx:
                 return await tx.fair_queue.due(worker=ALICE, now=await tx.now())
 
-        recorder = Recorder(write, clock)
+        recorder = Recorder(write, clock, jobs, nothing_to_settle)
         claims = Claims(app, jobs, leases, recorder, messages=messages, is_paced=lambda _: True)
         claims.set_due(await due())
         claiming = asyncio.create_task(claims.prefetch(LANE))

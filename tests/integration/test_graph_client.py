@@ -113,6 +113,13 @@ def client(http: Http, issuer: Issuer, url: str, clock: ManualClock) -> GraphCli
     return GraphClient(http, SignIn(issuer, clock), url, "muster/1.0", clock)
 
 
+async def trigger_one(client: GraphClient, call: Call) -> Outcome:
+    """Makes a single call."""
+    outcomes = await client.trigger([call])
+    assert isinstance(outcomes, list)
+    return outcomes[0]
+
+
 def refused(outcome: Outcome) -> Refused:
     assert isinstance(outcome, Refused), outcome
     return outcome
@@ -127,8 +134,8 @@ async def test_what_may_not_leave_once_there_is_a_connection_is_not_sent_and_the
         asked.append(graph.tenant.total)
         return False
 
-    withheld = await client.trigger(a_call(), no_more), await client.trigger_together([a_call(), a_call()], no_more)
-    sent = await client.trigger(a_call())
+    withheld = await client.trigger([a_call()], no_more), await client.trigger([a_call(), a_call()], no_more)
+    sent = await trigger_one(client, a_call())
 
     assert withheld == (None, None)
     assert asked == [0, 0]
@@ -140,7 +147,7 @@ async def test_once_ready_a_call_waits_for_no_sign_in(client: GraphClient, issue
     assert await client.ready() is None
     issuer.issue = None  # type: ignore[assignment,method-assign] # whoever asks now fails
 
-    assert isinstance(await client.trigger(a_call()), Accepted)
+    assert isinstance(await trigger_one(client, a_call()), Accepted)
 
 
 async def test_where_there_is_no_token_it_says_what_every_call_comes_to(http: Http, clock: ManualClock) -> None:
@@ -158,7 +165,7 @@ async def test_where_there_is_no_token_it_says_what_every_call_comes_to(http: Ht
 async def test_a_call_reaches_the_device_and_nothing_else(client: GraphClient, graph: SimulatedGraph) -> None:
     call = a_call(action=Action.FULL_SCAN)
 
-    outcome = await client.trigger(call)
+    outcome = await trigger_one(client, call)
 
     (seen,) = graph.tenant.calls
     assert outcome == Accepted(seen.request_id)
@@ -182,9 +189,9 @@ async def test_every_way_to_a_device_is_understood(
     client: GraphClient, graph: SimulatedGraph, via: Via, ids: int
 ) -> None:
     device = Device(tuple(str(uuid.uuid4()) for _ in range(ids)))
-    calls = [Call(Action.QUICK_SCAN, via, device, str(uuid.uuid4())) for _ in range(2)]
+    calls = [Call(Action.QUICK_SCAN, via, device, str(uuid.uuid4())) for _ in range(3)]
 
-    outcomes = [await client.trigger(calls[0]), await client.trigger_together(calls[1:])]
+    outcomes = [await trigger_one(client, calls[0]), await client.trigger(calls[1:])]
 
     assert isinstance(outcomes[0], Accepted)
     assert isinstance(outcomes[1], list)
@@ -197,7 +204,7 @@ async def test_the_answers_of_an_envelope_find_their_calls(client: GraphClient, 
     graph.refuse(device_of(calls[3]), 404)
     graph.refuse(device_of(calls[7]), 429, retry_after="7")
 
-    outcomes = await client.trigger_together(calls)
+    outcomes = await client.trigger(calls)
 
     assert isinstance(outcomes, list)
     assert refused(outcomes[3]).error.code == "ResourceNotFound"
@@ -217,7 +224,7 @@ async def test_a_lost_reply_is_uncertain(client: GraphClient, graph: SimulatedGr
     call = a_call()
     graph.lose_reply(device_of(call))
 
-    outcome = await client.trigger(call)
+    outcome = await trigger_one(client, call)
 
     assert isinstance(outcome, Uncertain)
     assert (outcome.is_answer, outcome.error.code) == (False, "ConnectionLost")
@@ -228,7 +235,7 @@ async def test_a_lost_envelope_leaves_every_call_uncertain(client: GraphClient, 
     calls = [a_call() for _ in range(3)]
     graph.lose_envelope()
 
-    outcomes = await client.trigger_together(calls)
+    outcomes = await client.trigger(calls)
 
     assert isinstance(outcomes, list)
     assert [type(outcome) for outcome in outcomes] == [Uncertain] * 3
@@ -239,7 +246,7 @@ async def test_a_lost_envelope_leaves_every_call_uncertain(client: GraphClient, 
 async def test_a_graph_without_envelopes_says_so(client: GraphClient, graph: SimulatedGraph, status: int) -> None:
     graph.refuse_envelopes(status)
 
-    outcomes = await client.trigger_together([a_call(), a_call()])
+    outcomes = await client.trigger([a_call(), a_call()])
 
     assert isinstance(outcomes, EnvelopesRefused)
     assert outcomes.error.http_status == status
@@ -249,7 +256,7 @@ async def test_a_graph_without_envelopes_says_so(client: GraphClient, graph: Sim
 async def test_a_throttled_envelope_defers_every_call(client: GraphClient, graph: SimulatedGraph) -> None:
     graph.refuse_envelopes(429, retry_after="9")
 
-    outcomes = await client.trigger_together([a_call(), a_call()])
+    outcomes = await client.trigger([a_call(), a_call()])
 
     assert isinstance(outcomes, list)
     for outcome in outcomes:
@@ -262,9 +269,9 @@ async def test_a_real_429_is_understood_in_every_form(
     client: GraphClient, graph: SimulatedGraph, style: RetryAfter
 ) -> None:
     graph.limit_writes(Quota(1, 20.0, retry_after=style))
-    await client.trigger(a_call())
+    await trigger_one(client, a_call())
 
-    outcome = await client.trigger(a_call())
+    outcome = await trigger_one(client, a_call())
 
     assert isinstance(outcome, Deferred)
     assert outcome.closes_lane
@@ -275,7 +282,7 @@ async def test_a_real_429_is_understood_in_every_form(
 async def test_a_page_of_a_proxy_is_no_success(client: GraphClient, graph: SimulatedGraph) -> None:
     graph.answer_html(status=200)
 
-    outcome = await client.trigger(a_call())
+    outcome = await trigger_one(client, a_call())
 
     assert isinstance(outcome, Uncertain)
     assert is_cut_off(outcome)
@@ -289,7 +296,7 @@ async def test_a_page_in_graphs_place_is_no_verdict_singly_or_in_an_envelope(
     graph.answer_html(status=status, title="Blocked")
     calls = [a_call() for _ in range(3)]
 
-    single, together = await client.trigger(calls[0]), await client.trigger_together(calls[1:])
+    single, together = await trigger_one(client, calls[0]), await client.trigger(calls[1:])
 
     assert isinstance(together, list)
     for outcome in (single, *together):
@@ -302,7 +309,7 @@ async def test_a_page_in_graphs_place_is_no_verdict_singly_or_in_an_envelope(
 async def test_a_redirect_is_not_followed(client: GraphClient, graph: SimulatedGraph, url: str) -> None:
     graph.redirect(to=f"{url}/elsewhere")
 
-    outcome = await client.trigger(a_call())
+    outcome = await trigger_one(client, a_call())
 
     assert isinstance(outcome, Deferred)
     assert outcome.never_arrived
@@ -314,10 +321,10 @@ async def test_a_huge_answer_is_judged_by_its_status_without_being_read(
     client: GraphClient, graph: SimulatedGraph, status: int
 ) -> None:
     if status == 204:
-        outcome = await client.trigger(a_call())
+        outcome = await trigger_one(client, a_call())
     else:
         graph.answer_huge(status=status)
-        outcome = await client.trigger(a_call())
+        outcome = await trigger_one(client, a_call())
 
     assert type(outcome) is {204: Accepted, 404: Refused, 500: Deferred}[status]
 
@@ -325,7 +332,7 @@ async def test_a_huge_answer_is_judged_by_its_status_without_being_read(
 async def test_rubbish_in_the_headers_changes_nothing(client: GraphClient, graph: SimulatedGraph) -> None:
     graph.answer_rubbish(status=503)
 
-    outcome = await client.trigger(a_call())
+    outcome = await trigger_one(client, a_call())
 
     assert isinstance(outcome, Deferred)
     assert outcome.retry_after is None
@@ -334,7 +341,7 @@ async def test_rubbish_in_the_headers_changes_nothing(client: GraphClient, graph
 async def test_half_a_json_document_is_still_an_answer(client: GraphClient, graph: SimulatedGraph) -> None:
     graph.answer_truncated(status=503)
 
-    outcome = await client.trigger(a_call())
+    outcome = await trigger_one(client, a_call())
 
     assert isinstance(outcome, Deferred)
     assert outcome.error.http_status == 503
@@ -345,8 +352,8 @@ async def test_a_refused_token_is_renewed_once_for_all_and_the_calls_wait(
 ) -> None:
     graph.revoke_token()
 
-    outcomes = await asyncio.gather(*(client.trigger(a_call()) for _ in range(10)))
-    after = await client.trigger(a_call())
+    outcomes = await asyncio.gather(*(trigger_one(client, a_call()) for _ in range(10)))
+    after = await trigger_one(client, a_call())
 
     for outcome in outcomes:
         assert isinstance(outcome, Deferred | Accepted)
@@ -363,7 +370,7 @@ async def test_a_claims_challenge_is_answered_with_what_it_asks_for(
 ) -> None:
     graph.challenge_token()
 
-    first, second = await client.trigger(a_call()), await client.trigger(a_call())
+    first, second = await trigger_one(client, a_call()), await trigger_one(client, a_call())
 
     assert isinstance(first, Deferred)
     assert isinstance(second, Accepted)
@@ -376,7 +383,7 @@ async def test_a_renewed_token_that_is_refused_again_bars_the_job(
 ) -> None:
     graph.revoke_token(forever=True)
 
-    first, second = await client.trigger(a_call()), await client.trigger(a_call())
+    first, second = await trigger_one(client, a_call()), await trigger_one(client, a_call())
 
     assert isinstance(first, Deferred)
     assert isinstance(second, Barred)
@@ -389,8 +396,8 @@ async def test_a_token_that_worked_may_be_renewed_again(
 ) -> None:
     for _ in range(3):
         graph.revoke_token()
-        assert isinstance(await client.trigger(a_call()), Deferred)
-        assert isinstance(await client.trigger(a_call()), Accepted)
+        assert isinstance(await trigger_one(client, a_call()), Deferred)
+        assert isinstance(await trigger_one(client, a_call()), Accepted)
 
     assert len(issuer.asked) == 4
 
@@ -400,8 +407,8 @@ async def test_an_envelope_refused_for_its_token_is_left_for_later(
 ) -> None:
     graph.revoke_token()
 
-    first = await client.trigger_together([a_call() for _ in range(20)])
-    second = await client.trigger_together([a_call() for _ in range(20)])
+    first = await client.trigger([a_call() for _ in range(20)])
+    second = await client.trigger([a_call() for _ in range(20)])
 
     assert isinstance(first, list)
     assert isinstance(second, list)
@@ -418,8 +425,8 @@ async def test_parts_refused_for_their_token_share_one_renewal(http: Http, issue
     async with answering(json.dumps({"responses": answers}).encode()) as base:
         client = GraphClient(http, SignIn(issuer, clock), base, "muster/1.0", clock)
 
-        first = await client.trigger_together([a_call() for _ in range(3)])
-        second = await client.trigger_together([a_call() for _ in range(3)])
+        first = await client.trigger([a_call() for _ in range(3)])
+        second = await client.trigger([a_call() for _ in range(3)])
 
     assert isinstance(first, list)
     assert isinstance(second, list)
@@ -434,7 +441,7 @@ async def test_a_given_token_that_is_refused_bars_the_job_at_once(
     graph.revoke_token()
     client = GraphClient(http, SignIn(GivenToken(lambda: "given"), clock), url, "muster/1.0", clock)
 
-    outcome = await client.trigger(a_call())
+    outcome = await trigger_one(client, a_call())
 
     assert isinstance(outcome, Barred)
     assert outcome.bar is Bar.TOKEN_REFUSED
@@ -444,7 +451,7 @@ async def test_a_given_token_that_is_refused_bars_the_job_at_once(
 async def test_nobody_at_home_is_not_now_and_nothing_was_sent(http: Http, issuer: Issuer, clock: ManualClock) -> None:
     client = GraphClient(http, SignIn(issuer, clock), "http://127.0.0.1:9", "muster/1.0", clock)
 
-    single, together = await client.trigger(a_call()), await client.trigger_together([a_call(), a_call()])
+    single, together = await trigger_one(client, a_call()), await client.trigger([a_call(), a_call()])
 
     assert isinstance(together, list)
     for outcome in (single, *together):
@@ -463,7 +470,7 @@ async def test_a_certificate_that_nobody_vouches_for_gets_no_token(
         wary = GraphClient(distrustful, SignIn(issuer, clock), base, "muster/1.0", clock)
         sure = GraphClient(trusting, SignIn(issuer, clock), base, "muster/1.0", clock)
 
-        outcomes = await wary.trigger(a_call()), await sure.trigger(a_call())
+        outcomes = await trigger_one(wary, a_call()), await trigger_one(sure, a_call())
 
     assert isinstance(outcomes[0], Deferred)
     assert outcomes[0].error.code == "TlsFailed"
@@ -477,10 +484,10 @@ async def test_an_envelope_whose_answer_broke_off_may_be_asked_about_again(
     async with answering(body, cut=20) as base:
         client = GraphClient(http, SignIn(issuer, clock), base, "muster/1.0", clock)
 
-        outcomes = await client.trigger_together([a_call()])
+        outcomes = await client.trigger([a_call(), a_call()])
 
     assert isinstance(outcomes, list)
-    (outcome,) = outcomes
+    outcome, _ = outcomes
     assert isinstance(outcome, Uncertain)
     assert not outcome.is_answer
 
@@ -491,7 +498,7 @@ async def test_an_envelope_answered_without_end_is_not_read_to_it(
     async with answering(b" " * (3 * 1024 * 1024)) as base:
         client = GraphClient(http, SignIn(issuer, clock), base, "muster/1.0", clock)
 
-        outcomes = await client.trigger_together([a_call()])
+        outcomes = await client.trigger([a_call(), a_call()])
 
     assert isinstance(outcomes, list)
     assert isinstance(outcomes[0], Uncertain)
@@ -502,7 +509,7 @@ async def test_connections_are_kept_from_call_to_call(http: Http, clock: ManualC
         client = GraphClient(http, SignIn(Issuer(), clock), url, "muster/1.0", clock)
 
         for _ in range(5):
-            await client.trigger(a_call())
+            await trigger_one(client, a_call())
 
     assert [len(connection) for connection in lines] == [5]
 
@@ -514,7 +521,7 @@ async def test_calls_go_through_the_proxy_that_the_environment_names(
         monkeypatch.setenv("http_proxy", proxy)
         client = GraphClient(http, SignIn(Issuer(), clock), "http://graph.contoso.example", "muster/1.0", clock)
 
-        outcome = await client.trigger(a_call())
+        outcome = await trigger_one(client, a_call())
 
     assert isinstance(outcome, Accepted)
     assert lines[0][0].startswith("POST http://graph.contoso.example/beta/deviceManagement/managedDevices/")
@@ -526,7 +533,7 @@ async def test_no_proxy_is_heeded(http: Http, clock: ManualClock, monkeypatch: p
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         client = GraphClient(http, SignIn(Issuer(), clock), url, "muster/1.0", clock)
 
-        outcome = await client.trigger(a_call())
+        outcome = await trigger_one(client, a_call())
 
     assert isinstance(outcome, Accepted)
     assert lines[0][0].startswith("POST /beta/")
@@ -577,7 +584,7 @@ async def test_what_is_no_http_leaves_the_call_uncertain(
     async with saying(nonsense) as base:
         client = GraphClient(http, SignIn(issuer, clock), base, "muster/1.0", clock)
 
-        outcome = await client.trigger(a_call())
+        outcome = await trigger_one(client, a_call())
 
     assert isinstance(outcome, Uncertain)
     assert not outcome.is_answer
@@ -598,7 +605,7 @@ async def test_a_status_that_was_read_counts_whatever_became_of_the_body(
     async with saying(odd) as base:
         client = GraphClient(http, SignIn(issuer, clock), base, "muster/1.0", clock)
 
-        outcome = await client.trigger(a_call())
+        outcome = await trigger_one(client, a_call())
 
     assert isinstance(outcome, Deferred)
     assert outcome.error.http_status == 503
@@ -612,7 +619,7 @@ async def test_a_proxy_that_makes_no_connection_has_sent_nothing(
         async with open_http(trust_in(None)) as opened:
             client = GraphClient(opened, SignIn(issuer, clock), "https://graph.contoso.example", "muster/1.0", clock)
 
-            outcome = await client.trigger(a_call())
+            outcome = await trigger_one(client, a_call())
 
     assert isinstance(outcome, Deferred)
     assert outcome.never_arrived

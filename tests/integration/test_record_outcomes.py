@@ -20,9 +20,10 @@ from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.target import TargetStatus
 from orchestrator.engine import driver as drive
+from orchestrator.engine.job_news import JobNews, write_job_news
 from orchestrator.engine.lane_admission import admit_lane
-from orchestrator.engine.record_outcomes import JobNews, record_outcomes, write_job_news
-from orchestrator.engine.recorder import Entry, Written
+from orchestrator.engine.record_outcomes import record_outcomes
+from orchestrator.engine.recorder import Entry, Kept
 from orchestrator.engine.recovery import LEASE, recover_stalled
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
@@ -48,7 +49,7 @@ async def test_outcomes_are_counted_once_though_what_they_mean_for_jobs_cannot_b
             raise troubles.pop()
         return await write_job_news(app, news, starts)
 
-    monkeypatch.setattr(drive, "write_job_news", note)
+    monkeypatch.setattr("orchestrator.engine.job_news.write_job_news", note)
     with capture_logs() as logs:
         async with serve(SimulatedGraph(None)) as url, an_app(sqlite_url, url) as app:
             job = await submitted(app, 60)
@@ -108,7 +109,7 @@ async def test_a_process_that_stood_still_for_longer_than_its_lease_calls_nothin
     graph = SimulatedGraph(None)
     is_still = True
 
-    async def stand_still(app: App, entry: Entry) -> Written:
+    async def stand_still(app: App, entry: Entry) -> Kept:
         nonlocal is_still
         if is_still and entry.targets:
             is_still = False

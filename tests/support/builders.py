@@ -17,6 +17,7 @@ from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import Target
 from orchestrator.engine.active_job import ActiveJob
 from orchestrator.engine.leased_batch import LeasedBatch
+from orchestrator.engine.recorder import Entry, Kept
 from orchestrator.engine.recovery import LEASE
 from orchestrator.store.engine.database import Store, Transaction
 from orchestrator.store.jobs.reception import NewJob
@@ -26,6 +27,10 @@ LANE = LaneKey("global/contoso/app")
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ALICE = WorkerId("worker@alice")
 BOB = WorkerId("worker@bob")
+
+
+async def nothing_to_settle(entry: Entry, kept: Kept) -> None:
+    """For a recorder whose writes have no consequences."""
 
 
 def a_target(line: int = 2, **facts: object) -> Target:

@@ -184,31 +184,22 @@ class DirectGraph:
         self._world, self._life = world, life
         self._idle_connections = 0
 
+    @property
+    def caller(self) -> DirectGraph:
+        return self
+
     async def ready(self) -> Outcome | None:
         return None
 
-    async def trigger(self, call: Call, may_leave: MayLeave) -> Outcome | None:
+    async def trigger(self, calls: Sequence[Call], may_leave: MayLeave) -> list[Outcome] | EnvelopesRefused | None:
         if not await self._connected(may_leave):
             return None
         self._world.note_departure(self._life)
         await asyncio.sleep(self._world.chance.uniform(0.002, _TRAVEL))
         if self._life.is_dead:
             raise asyncio.CancelledError
-        outcome = await self._answered(call, None)
-        self._idle_connections += 1
-        self._world.note_heard(self._life, [outcome])
-        return outcome
-
-    async def trigger_together(
-        self, calls: Sequence[Call], may_leave: MayLeave
-    ) -> list[Outcome] | EnvelopesRefused | None:
-        if not await self._connected(may_leave):
-            return None
-        self._world.note_departure(self._life)
-        await asyncio.sleep(self._world.chance.uniform(0.002, _TRAVEL))
-        if self._life.is_dead:
-            raise asyncio.CancelledError
-        outcomes = await asyncio.gather(*(self._answered(call, "envelope") for call in calls))
+        envelope = "envelope" if len(calls) > 1 else None
+        outcomes = await asyncio.gather(*(self._answered(call, envelope) for call in calls))
         self._idle_connections += 1
         self._world.note_heard(self._life, outcomes)
         return outcomes

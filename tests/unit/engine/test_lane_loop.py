@@ -37,16 +37,17 @@ from orchestrator.domain.outcome import (
 )
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import Target, TargetStatus
-from orchestrator.engine.active_job import ActiveJob
+from orchestrator.engine.active_job import ActiveJob, ActiveJobs
 from orchestrator.engine.lane_loop import LaneLoop
 from orchestrator.engine.leased_batch import LeasedBatch
 from orchestrator.engine.ports import Lane, Ports
-from orchestrator.engine.recorder import Entry, Recorder, Written
+from orchestrator.engine.recorder import Entry, Kept, Recorder
 from orchestrator.engine.stop import StopSignal
+from orchestrator.telemetry.metering import Metering
 from orchestrator.throttle import gcra as pacing
 from orchestrator.throttle.gcra import PERMIT_LIFE, TRAVEL_SPREAD, Pace, Permits, Refusal
 from tests.support.arrivals import most_in_any_window
-from tests.support.builders import LANE, a_claim, a_target
+from tests.support.builders import LANE, a_claim, a_target, nothing_to_settle
 from tests.support.clock import ManualClock, settle
 
 LIMIT = WriteLimit(20, timedelta(seconds=2))
@@ -81,24 +82,15 @@ class Graph:
             await self.clock.sleep(self.refused_after)
         return self.unready
 
-    async def trigger(self, call: Call, may_leave: MayLeave) -> Outcome | None:
+    async def trigger(self, calls: Sequence[Call], may_leave: MayLeave) -> list[Outcome] | EnvelopesRefused | None:
         await self.clock.sleep(self.connects_in)
         if not may_leave():
             return None
-        self._note(call)
-        await self.clock.sleep(self.latency)
-        return self.answer(call)
-
-    async def trigger_together(
-        self, calls: Sequence[Call], may_leave: MayLeave
-    ) -> list[Outcome] | EnvelopesRefused | None:
-        await self.clock.sleep(self.connects_in)
-        if not may_leave():
-            return None
-        self.envelopes.append(len(calls))
-        if self.envelopes_refused:
-            await self.clock.sleep(self.latency)
-            return EnvelopesRefused(GraphError("NotImplemented", "no envelopes here", 501))
+        if len(calls) > 1:
+            self.envelopes.append(len(calls))
+            if self.envelopes_refused:
+                await self.clock.sleep(self.latency)
+                return EnvelopesRefused(GraphError("NotImplemented", "no envelopes here", 501))
         for call in calls:
             self._note(call)
         await self.clock.sleep(self.latency)
@@ -173,7 +165,7 @@ class Work:
         room = self.job.run_ahead.room(len(self.held.in_flight), most)
         return (self.held, self.held.take(room)) if room else None
 
-    async def write(self, entry: Entry) -> Written:
+    async def write(self, entry: Entry) -> Kept:
         self.halts.update({job: halt.bar for job, halt in entry.halts.items()})
         self.recorded.update({change.line: change for change in entry.targets})
         self.calls += entry.calls.get(LANE, LaneCalls())
@@ -183,7 +175,7 @@ class Work:
         here = {target.line for target in self.held._prefetched} if self.held else set()
         for line in self.out.keys() - here.union(*(batch.in_flight for batch in entry.batches)):
             self._comes_back(self.out.pop(line))
-        return Written({batch.key for batch in entry.batches})
+        return {batch.key for batch in entry.batches}
 
     def _comes_back(self, target: Target) -> None:
         change = self.recorded.get(target.line)
@@ -232,7 +224,7 @@ class Stage:
         self.work = Work(clock, {target.line: target for target in self.targets}, action=action)
         self.stop = StopSignal()
         self.served = 0
-        self.recorder = Recorder(self._write, clock)
+        self.recorder = Recorder(self._write, clock, ActiveJobs(), nothing_to_settle)
         ports = Ports(
             prefetch=self.work.ready,
             draw=self.work.draw,
@@ -244,11 +236,12 @@ class Stage:
             chance=Random(1),
             utc=clock.now,
             preparing=preparing or asyncio.Semaphore(1),
+            metrics=Metering().metrics,
         )
         batching = batching or (Batching.ON if envelopes else Batching.OFF)
         self.run = LaneLoop(Lane(LANE, limit, self.graph, batching, at_once=64), ports, self.stop)
 
-    async def _write(self, entry: Entry) -> Written:
+    async def _write(self, entry: Entry) -> Kept:
         self.served += sum(entry.served.values())
         written = await self.work.write(entry)
         if self.crowd is not None:
@@ -838,7 +831,7 @@ async def test_an_envelope_that_answers_for_too_few_is_uncertain_for_all(clock: 
         assert may_leave()
         return [Accepted("request") for _ in calls[1:]]
 
-    stage.graph.trigger_together = too_few  # type: ignore[method-assign] # the one thing that differs here
+    stage.graph.trigger = too_few  # type: ignore[method-assign] # the one thing that differs here
     await stage.for_seconds(5)
 
     assert stage.work.statuses == {TargetStatus.UNCERTAIN: 20}

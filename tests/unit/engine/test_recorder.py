@@ -12,10 +12,10 @@ from orchestrator.domain.job import Tally
 from orchestrator.domain.outcome import Bar, GraphError
 from orchestrator.domain.retry import Halt, Settle
 from orchestrator.domain.target import TargetStatus
-from orchestrator.engine.active_job import ActiveJob
+from orchestrator.engine.active_job import ActiveJob, ActiveJobs
 from orchestrator.engine.leased_batch import LeasedBatch
-from orchestrator.engine.recorder import GATHER, GATHER_INTENTS, Entry, Recorder, Written
-from tests.support.builders import NOW, a_claim, a_held_batch, a_target
+from orchestrator.engine.recorder import GATHER, GATHER_INTENTS, Entry, Kept, Recorder
+from tests.support.builders import NOW, a_claim, a_held_batch, a_target, nothing_to_settle
 from tests.support.clock import ManualClock, settle
 
 JOB = JobNumber(1)
@@ -31,13 +31,13 @@ class Book:
     taken_over: set[BatchKey] = field(default_factory=set)
     hangs: bool = False
 
-    async def write(self, entry: Entry) -> Written:
+    async def write(self, entry: Entry) -> Kept:
         if self.hangs:
             await asyncio.Event().wait()
         if self.troubles:
             raise self.troubles.pop(0)
         self.entries.append(entry)
-        return Written({batch.key for batch in entry.batches} - self.taken_over)
+        return {batch.key for batch in entry.batches} - self.taken_over
 
     @property
     def lines(self) -> list[int]:
@@ -51,7 +51,7 @@ def book() -> Book:
 
 @pytest.fixture
 async def recorder(book: Book, clock: ManualClock) -> AsyncIterator[Recorder]:
-    recorder = Recorder(book.write, clock)
+    recorder = Recorder(book.write, clock, ActiveJobs(), nothing_to_settle)
     running = asyncio.create_task(recorder.run())
     await settle()
     yield recorder
@@ -171,7 +171,7 @@ async def test_a_careful_write_is_careful_again_after_an_outage(
 ) -> None:
     held, outages, write = a_held_batch(), [StoreUnavailable("away")] * 6, book.write
 
-    async def refuse(entry: Entry) -> Written:
+    async def refuse(entry: Entry) -> Kept:
         if not entry.careful:
             raise ValueError("a row that no table takes")
         if outages:
@@ -193,7 +193,7 @@ async def test_one_batch_that_cannot_be_written_takes_no_other_with_it(
     poisoned = batches[2]
     write = book.write
 
-    async def refuse(entry: Entry) -> Written:
+    async def refuse(entry: Entry) -> Kept:
         if poisoned.claim.key in {batch.key for batch in entry.batches}:
             raise ValueError("a row that no table takes")
         return await write(entry)
@@ -251,7 +251,7 @@ async def test_a_halt_that_comes_of_a_batch_that_was_taken_over_is_written_at_on
 
 
 async def test_closing_writes_what_is_left_and_ends(book: Book, clock: ManualClock) -> None:
-    recorder = Recorder(book.write, clock)
+    recorder = Recorder(book.write, clock, ActiveJobs(), nothing_to_settle)
     running = asyncio.create_task(recorder.run())
     accept(a_held_batch(), 2, recorder)
 
@@ -281,14 +281,14 @@ async def test_whoever_changes_held_batches_otherwise_waits_for_one_write_and_no
     written: list[Entry] = []
     held = a_held_batch(a_claim(500))
 
-    async def write(entry: Entry) -> Written:
+    async def write(entry: Entry) -> Kept:
         written.append(entry)
         # Another answer lands during every write.
         accept(held, 1 + len(written), busy)
         await clock.sleep(0.01)
-        return Written({batch.key for batch in entry.batches})
+        return {batch.key for batch in entry.batches}
 
-    busy = Recorder(write, clock)
+    busy = Recorder(write, clock, ActiveJobs(), nothing_to_settle)
     accept(held, 400, busy)
     running = asyncio.create_task(busy.run())
     await clock.run_for(seconds=1)
