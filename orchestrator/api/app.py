@@ -40,7 +40,7 @@ something else has changed it since.
 def add_api(web: FastAPI, settings: Settings) -> None:
     """Give the web process its API."""
     web.router.routes.extend(_routes(settings.max_bytes))
-    for path in ("/api/{rest:path}", "/metrics"):
+    for path in ("/api/{rest:path}", "/metrics", "/openapi.json"):
         web.router.routes.append(Route(path, _Nowhere(), include_in_schema=False))
     explain_problems(web)
     web.add_middleware(PlainRefusals)

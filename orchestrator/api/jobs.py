@@ -13,7 +13,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from orchestrator.api.access import Admin, Operator, Viewer, WhileAdmitted
 from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.idempotency import IdempotencyKey
-from orchestrator.api.paging import Cursor, Limit, Words, cursor_after, read_cursor, several
+from orchestrator.api.paging import Cursor, Limit, Words, any_case, cursor_after, read_cursor, several
 from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.requests import PriorityRequest, ResumeRequest, RetryRequest, Why, WhyRemoved
 from orchestrator.domain.action import Action
@@ -53,7 +53,7 @@ _Reason = Annotated[Why, Body()]
 def _filter(
     *,
     status: Annotated[list[Standing], Words, several(_JOB_STATUSES, "Only jobs that stand so.")] = [],  # noqa: B006 - FastAPI copies it
-    action: Annotated[Action | None, Query(description="Only jobs of this action.")] = None,
+    action: Annotated[Action | None, any_case(Action), Query(description="Only jobs of this action.")] = None,
     tenant: Annotated[Text | None, Query(description="Only jobs of this tenant.")] = None,
     submitted_by: Annotated[
         Text | None, Query(alias="submittedBy", description="Only jobs of this person or key.")

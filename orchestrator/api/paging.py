@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -33,6 +34,12 @@ def _or_usual(given: Any) -> Any:
 
 
 Words = BeforeValidator(_words)
+
+
+def any_case(kind: type[StrEnum]) -> BeforeValidator:
+    """A query parameter that takes the names of an enumeration in any letter case, as the command line does."""
+    spelled = {each.value.casefold(): each.value for each in kind}
+    return BeforeValidator(lambda given: spelled.get(str(given).casefold(), given))
 
 
 def several(words: Iterable[str], description: str) -> Any:

@@ -232,4 +232,4 @@ async def _explain_cut_off(_: Request, __: ClientDisconnect) -> Response:
 
 def _is_ours(route: BaseRoute) -> bool:
     """Whether it is a route of the API, and not what stands for all that is none."""
-    return getattr(route, "include_in_schema", True) and not isinstance(route, Mount)
+    return getattr(route, "methods", METHODS) is not None and not isinstance(route, Mount)

@@ -59,15 +59,17 @@ def _click_option(option: DeclaredOption) -> Decorator[Any]:
     is_required = option.default is REQUIRED and not facts.has_usual
     default = None if option.default in {REQUIRED, None} else option.written(option.default)
     default = default.value if isinstance(default, Enum) else default
+    # To click a default that is given is a value, None too: a required option with one would never be missed.
+    usual = {} if is_required else {"default": default}
     return click.option(
         flag,
         option.name,
         type=_type_of(option),
         metavar=facts.metavar or _METAVARS.get(option.kind),
-        default=default,
         required=is_required,
         show_default=bool(default) and bool(option.default),
         help=facts.help,
+        **usual,
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from orchestrator.domain.spans import written_span
 from orchestrator.settings.places import Given, Place
 from orchestrator.settings.tree import BY_DEFAULT, Shown
 from orchestrator.settings.values import without_password
@@ -45,6 +47,12 @@ def _text(value: object) -> str:
             return "true" if value else "false"
         case Path():
             return str(value)
+        case timedelta():
+            return written_span(value)
+        case (str(host), int(port)):
+            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        case tuple():
+            return ", ".join(map(str, value))
         case frozenset():
             return ", ".join(sorted(map(str, value)))
     return without_password(str(value))

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from orchestrator.domain.errors import ScheduleInvalid
 from orchestrator.domain.lane import Cloud, WriteLimit, parse_write_limit
+from orchestrator.domain.spans import parse_span
 from orchestrator.settings.places import Given
 
 if TYPE_CHECKING:
@@ -34,11 +35,14 @@ def integer(low: int, high: int) -> Callable[[Given], int]:
 
 
 def span_of_time(given: Given) -> timedelta:
-    """A span such as `7d`, `12h`, `30m` or `90s`, above zero."""
-    found = re.fullmatch(r"(\d{1,6})\s*([dhms])", given.text.strip().casefold())
-    if found is None or not int(found[1]):
+    """A span such as `7d`, `12h` or `1d12h`, above zero."""
+    try:
+        span = parse_span(given.text)
+    except ScheduleInvalid:
+        span = timedelta()
+    if not span:
         raise given.refused(f"is {given.text!r}; write a number with d, h, m or s, such as 7d")
-    return timedelta(seconds=int(found[1]) * {"d": 86_400, "h": 3_600, "m": 60, "s": 1}[found[2]])
+    return span
 
 
 def one_of(*words: T) -> Callable[[Given], T]:

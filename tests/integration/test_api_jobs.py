@@ -346,7 +346,7 @@ async def test_jobs_are_found_by_what_is_known_of_them(idle: Service) -> None:
         assert await found(status="paused") == [two]
         assert await found(status="queued,paused") == [two, one]
         assert await found(status="") == [two, one]
-        assert await found(action="quickScan") == [two]
+        assert await found(action="quickScan") == await found(action="QUICKSCAN") == [two]
         assert await found(search="ring") == [one]
         assert await found(search="100%") == [one]
         assert await found(search="%") == [one]

@@ -111,9 +111,12 @@ async def test_head_is_get_without_its_body(service: Service, client: httpx.Asyn
 async def test_head_of_what_has_no_get_says_what_there_is(client: httpx.AsyncClient) -> None:
     head = await client.head("/api/jobs/x/pause")
     posted = await client.put("/api/jobs")
+    described = await client.options("/openapi.json")
 
     assert (head.status_code, head.headers["Allow"]) == (405, "POST")
     assert posted.headers["Allow"] == "GET, HEAD, POST"
+    assert (described.status_code, described.headers["Allow"]) == (405, "GET, HEAD")
+    assert described.headers["Content-Type"] == "application/problem+json"
 
 
 async def test_a_link_that_was_only_looked_at_is_not_used_up(sqlite_url: str) -> None:

@@ -95,6 +95,14 @@ def test_a_command_that_is_none_is_bad_usage() -> None:
     assert "No such command 'fly'" in result.output
 
 
+@pytest.mark.parametrize("command", [["run", "x.csv"], ["submit", "x.csv"], ["schedule", "add", "nightly"]])
+def test_an_action_that_is_not_named_is_missed(command: list[str]) -> None:
+    result = CliRunner().invoke(muster, command)
+
+    assert result.exit_code == 2
+    assert "Missing option '--action'" in result.output
+
+
 def test_an_action_is_taken_in_any_letter_case_and_refused_as_graph_spells_them() -> None:
     result = CliRunner().invoke(muster, ["run", "x.csv", "--action", "Explode"])
 

@@ -71,6 +71,22 @@ def test_each_setting_names_where_it_comes_from(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "given", "value"),
+    [
+        ("MUSTER_INVENTORY_MAX_AGE", None, "7d"),
+        ("MUSTER_INVENTORY_MAX_AGE", "36h", "1d12h"),
+        ("MUSTER_TRUSTED_PROXIES", None, "127.0.0.1, ::1"),
+        ("MUSTER_METRICS_ADDRESS", "[::1]:9100", "[::1]:9100"),
+        ("MUSTER_METRICS_ADDRESS", "127.0.0.1:9100", "127.0.0.1:9100"),
+    ],
+)
+def test_a_value_is_shown_as_it_is_written(name: str, given: str | None, value: str) -> None:
+    shown = {each.name: each.value for each in load_settings({name: given} if given else {}).shown}
+
+    assert shown[name] == value
+
+
+@pytest.mark.parametrize(
     ("url", "shown"),
     [
         ("redis://broker.example/0", "redis://broker.example/0"),
