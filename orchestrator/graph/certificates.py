@@ -68,11 +68,6 @@ class KeyFiles:
             return self._parsed[digest]
 
 
-def read_key_pair(path: Path, password: str | None) -> KeyPair:
-    """The key of the file and the certificate that belongs to it; SignInRefused says what is wrong with the file."""
-    return _parse(path, _content_of(path), password)
-
-
 def _content_of(path: Path) -> bytes:
     try:
         return path.read_bytes()

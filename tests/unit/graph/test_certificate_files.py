@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from orchestrator.domain.errors import SignInRefused
-from orchestrator.graph.certificates import KeyFiles, read_key_pair
+from orchestrator.graph.certificates import KeyFiles
 from tests.support.certificates import Key, a_certificate, a_key
 
 
@@ -43,7 +43,7 @@ def file(tmp_path: Path) -> Path:
 def test_a_pem_file_gives_its_key_and_the_certificate_that_belongs_to_it(file: Path, password: str | None) -> None:
     file.write_bytes(as_pem(KEY, CHAIN, CERTIFICATE, password=password))
 
-    pair = read_key_pair(file, password)
+    pair = KeyFiles().read(file, password)
 
     assert pair.certificate == CERTIFICATE
     assert as_pem(pair.key) == as_pem(KEY)
@@ -53,7 +53,7 @@ def test_a_pem_file_gives_its_key_and_the_certificate_that_belongs_to_it(file: P
 def test_a_pfx_file_gives_the_same(file: Path, password: str | None) -> None:
     file.write_bytes(pkcs12.serialize_key_and_certificates(b"muster", KEY, CERTIFICATE, [CHAIN], protection(password)))
 
-    pair = read_key_pair(file, password)
+    pair = KeyFiles().read(file, password)
 
     assert pair.certificate == CERTIFICATE
     assert as_pem(pair.key) == as_pem(KEY)
@@ -84,20 +84,20 @@ def test_a_file_that_will_not_do_is_refused_with_the_reason(
     file.write_bytes(content)
 
     with pytest.raises(SignInRefused, match=said) as refused:
-        read_key_pair(file, password)
+        KeyFiles().read(file, password)
 
     assert str(file) in str(refused.value)
 
 
 def test_a_file_that_is_not_there_is_refused(file: Path) -> None:
     with pytest.raises(SignInRefused, match="cannot be read"):
-        read_key_pair(file, None)
+        KeyFiles().read(file, None)
 
 
 def test_a_key_is_never_shown(file: Path) -> None:
     file.write_bytes(as_pem(KEY, CERTIFICATE))
 
-    assert "PRIVATE" not in repr(read_key_pair(file, None))
+    assert "PRIVATE" not in repr(KeyFiles().read(file, None))
 
 
 def test_a_key_is_parsed_once_for_all_and_again_when_its_file_changes(file: Path, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_an_assertion_is_signed_for_one_token_endpoint_and_names_its_certificate
     file.write_bytes(as_pem(KEY, CERTIFICATE))
     endpoint = "https://login.example/tenant/oauth2/v2.0/token"
 
-    text = read_key_pair(file, None).assertion("app", endpoint)
+    text = KeyFiles().read(file, None).assertion("app", endpoint)
 
     claims = jwt.decode(text, KEY.public_key(), algorithms=["PS256"], audience=endpoint, issuer="app")
     assert claims["sub"] == "app"
