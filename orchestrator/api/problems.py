@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.api.access import NotSignedIn
-from orchestrator.domain.access import Actor
+from orchestrator.domain.access import Actor, Role
 from orchestrator.domain.errors import (
     AmbiguousJob,
     CannotContinue,
@@ -196,11 +196,20 @@ async def _explain_sign_in(_: Request, __: NotSignedIn) -> Response:
 
 
 async def _explain_request(_: Request, problem: RequestValidationError) -> Response:
-    faults = [
-        {"field": ".".join(str(part) for part in each["loc"][1:]) or str(each["loc"][0]), "reason": each["msg"]}
-        for each in problem.errors()
-    ]
+    faults = [_fault(each) for each in problem.errors()]
     return answer(422, "The request does not fit; `errors` says where. GET /openapi.json has what fits.", faults)
+
+
+def _fault(error: Mapping[str, Any]) -> dict[str, str]:
+    """The field that does not fit, and why; a body whose role chooses its form is told about as one form."""
+    inner = [str(part) for part in error["loc"][1:]]
+    if error["type"] == "union_tag_not_found":
+        return {"field": "role", "reason": "Field required"}
+    if error["type"] == "union_tag_invalid":
+        roles = ", ".join(Role)
+        return {"field": "role", "reason": f"{error['ctx']['tag']!r} is none of {roles}."}
+    field = ".".join(inner[1:] if inner and inner[0] in set(Role) else inner)
+    return {"field": field or str(error["loc"][0]), "reason": error["msg"]}
 
 
 async def _explain_http(request: Request, problem: HTTPException) -> Response:

@@ -119,6 +119,22 @@ async def test_head_of_what_has_no_get_says_what_there_is(client: httpx.AsyncCli
     assert described.headers["Content-Type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ({"role": "boss"}, {"field": "role", "reason": "'boss' is none of viewer, operator, admin."}),
+        ({"name": "reporting"}, {"field": "role", "reason": "Field required"}),
+        ({"role": "viewer", "x": 1}, {"field": "x", "reason": "Extra inputs are not permitted"}),
+    ],
+)
+async def test_a_key_that_does_not_fit_is_told_by_its_fields(
+    client: httpx.AsyncClient, body: dict[str, object], fault: dict[str, str]
+) -> None:
+    refused = await client.post("/api/keys", json=body)
+
+    assert (refused.status_code, refused.json()["errors"]) == (422, [fault])
+
+
 async def test_a_link_that_was_only_looked_at_is_not_used_up(sqlite_url: str) -> None:
     async with (
         a_service(some_settings(sqlite_url)) as service,
