@@ -9,11 +9,11 @@ from orchestrator.domain.access import Actor
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.recurrence import Cron
 from orchestrator.inventory.refresh_inventory import refresh_inventory
+from orchestrator.store.work.workers import CLOCKS
 from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)
 
-_CLOCKS = frozenset({"clock", "serve"})
 _RETRY_AFTER = 900.0
 """Seconds after which a refresh that failed is tried again."""
 
@@ -26,7 +26,7 @@ class InventoryRefresher:
 
     async def __call__(self, app: App) -> None:
         """Refresh what is due; a refresh that fails leaves the inventory before in force and is tried again later."""
-        if app.kind not in _CLOCKS:
+        if app.kind not in CLOCKS:
             return
         for name, tenant in app.tenants.items():
             failed_at = self._failed_at.get(name)

@@ -132,6 +132,13 @@ class SavedLists(Repository):
         """The list of this name as it was last imported; UnknownList where there is none, or RowUnreadable."""
         return (await self.versions(name, limit=1))[0]
 
+    async def find_newest(self, name: str) -> ListVersion | None:
+        """Returns the same, or None where there is no such list."""
+        try:
+            return await self.newest(name)
+        except UnknownList:
+            return None
+
     async def version(self, name: str, version: int) -> ListVersion:
         """One version of the list of this name; UnknownList where there is none."""
         query = _COMPLETE.where(SavedListRow.name == name, ListVersionRow.version == version)

@@ -12,6 +12,12 @@ from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.rows.operations import WorkerRow
 
+CLOCKS = frozenset({"clock", "serve"})
+"""The kinds of processes that fire schedules, send notices and refresh inventories."""
+
+CALLERS = frozenset({"worker", "serve"})
+"""The kinds of standing processes that take any job."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSeen:

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orchestrator.domain.access import Grant, Scope, scope_of
-from orchestrator.domain.errors import NotPermitted, UnknownList
-from orchestrator.domain.job import Job
+from orchestrator.domain.access import Actor, Grant, Scope, scope_of
+from orchestrator.domain.errors import NotPermitted
+from orchestrator.domain.job import Job, Tally
 from orchestrator.domain.schedule import Schedule, ScheduleStatus
 from orchestrator.store.engine.database import Transaction
 
 
-async def scope_of_job(tx: Transaction, job: Job) -> Scope:
-    """The job's action and tenant, and all its devices."""
-    return scope_of(job.action, job.tenant, (await tx.jobs.tallies([job.number]))[job.number].total)
+async def job_to_change(tx: Transaction, wanted: str, by: Actor) -> tuple[Job, Tally]:
+    """Returns the job of this id or unambiguous prefix, and its counts; NotPermitted where it is beyond the grant."""
+    job = await tx.jobs.find(wanted)
+    tally = (await tx.jobs.tallies([job.number]))[job.number]
+    by.grant.refuse_change(scope_of(job.action, job.tenant, tally.total))
+    return job, tally
+
+
+async def schedule_to_change(tx: Transaction, name: str, by: Actor) -> Schedule:
+    """Returns the schedule of this name; NotPermitted where the actor may not change it."""
+    schedule = await tx.schedules.by_name(name)
+    by.grant.refuse_change(await scope_of_schedule(tx, schedule))
+    return schedule
 
 
 async def scope_of_schedule(tx: Transaction, schedule: Schedule) -> Scope:
     """The schedule's action and tenant, and the devices of its list; of a list that is gone none."""
-    try:
-        devices = (await tx.lists.newest(schedule.order.list_name)).devices
-    except UnknownList:
-        devices = 0
-    return scope_of(schedule.order.action, schedule.order.tenant, devices)
+    version = await tx.lists.find_newest(schedule.order.list_name)
+    return scope_of(schedule.order.action, schedule.order.tenant, 0 if version is None else version.devices)
 
 
 async def scope_of_schedules(tx: Transaction, schedules: Iterable[Schedule]) -> Scope:
@@ -39,11 +46,8 @@ async def refuse_list_change(tx: Transaction, grant: Grant, name: str, *, device
 
     A list has no action and no tenant of its own: those of the schedules that would call its devices count.
     """
-    try:
-        stored = (await tx.lists.newest(name)).devices
-    except UnknownList:
-        stored = 0
-    grant.refuse_change(Scope(devices=max(stored, devices)))
+    stored = await tx.lists.find_newest(name)
+    grant.refuse_change(Scope(devices=devices if stored is None else max(stored.devices, devices)))
     for schedule in await tx.schedules.of_list(name):
         if schedule.status is not ScheduleStatus.ENDED:
             try:

@@ -9,7 +9,7 @@ from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.telemetry.logger import get_logger
-from orchestrator.usecases.access.scopes import scope_of_job
+from orchestrator.usecases.access.scopes import job_to_change
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
 
 log = get_logger(__name__)
@@ -26,10 +26,9 @@ async def cancel_job(
     """
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
-        job = await tx.jobs.find(wanted)
-        by.grant.refuse_change(await scope_of_job(tx, job))
+        job, tally = await job_to_change(tx, wanted, by)
         if job.status is not JobStatus.CANCELLED:
-            refuse_outdated(shown, job_facts(job, (await tx.jobs.tallies([job.number]))[job.number]))
+            refuse_outdated(shown, job_facts(job, tally))
             frm = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.STOPPED)
             if not await tx.jobs.move(job.number, JobStatus.CANCELLED, frm=frm, reason=reason, now=await tx.now()):
                 raise IllegalMove(job.status, JobStatus.CANCELLED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.app import App
-from orchestrator.domain.errors import UnknownList, UnknownSchedule
+from orchestrator.domain.errors import UnknownSchedule
 from orchestrator.domain.job import Job
 from orchestrator.domain.selection import Selection, selection_of
 
@@ -24,10 +24,7 @@ async def find_source(app: App, job: Job) -> Selection | None:
         # A selection has no columns of its own (intake/selection.py), and a long label was cut.
         if job.input_columns or not label or len(label) >= _CUT:
             return None
-        try:
-            return Selection(list_name=(await tx.lists.newest(label)).name)
-        except UnknownList:
-            return selection_of(label)
+        return selection_of(label) if await tx.lists.find_newest(label) is None else Selection(list_name=label)
 
 
 _CUT = 200

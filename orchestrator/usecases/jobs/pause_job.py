@@ -8,7 +8,7 @@ from orchestrator.domain.confirmation import Facts, job_facts, refuse_outdated
 from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import JobStatus
 from orchestrator.telemetry.logger import get_logger
-from orchestrator.usecases.access.scopes import scope_of_job
+from orchestrator.usecases.access.scopes import job_to_change
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
 
 log = get_logger(__name__)
@@ -20,10 +20,9 @@ async def pause_job(
     """Pause the job; pausing a paused one changes nothing, IllegalMove where there is nothing to pause."""
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
-        job = await tx.jobs.find(wanted)
-        by.grant.refuse_change(await scope_of_job(tx, job))
+        job, tally = await job_to_change(tx, wanted, by)
         if job.status is not JobStatus.PAUSED:
-            refuse_outdated(shown, job_facts(job, (await tx.jobs.tallies([job.number]))[job.number]))
+            refuse_outdated(shown, job_facts(job, tally))
             frm = (JobStatus.QUEUED, JobStatus.RUNNING)
             if not await tx.jobs.move(job.number, JobStatus.PAUSED, frm=frm, reason=reason, now=await tx.now()):
                 raise IllegalMove(job.status, JobStatus.PAUSED)

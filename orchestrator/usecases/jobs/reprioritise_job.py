@@ -7,7 +7,7 @@ from orchestrator.domain.access import Actor
 from orchestrator.domain.confirmation import Facts, priority_facts, refuse_outdated
 from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import Priority
-from orchestrator.usecases.access.scopes import scope_of_job
+from orchestrator.usecases.access.scopes import job_to_change
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
 
 
@@ -16,9 +16,7 @@ async def reprioritise_job(
 ) -> JobView:
     """Give the job another priority; it counts from the next claim. IllegalMove where the job has ended."""
     async with app.store.transaction() as tx:
-        job = await tx.jobs.find(wanted)
-        by.grant.refuse_change(await scope_of_job(tx, job))
-        tally = (await tx.jobs.tallies([job.number]))[job.number]
+        job, tally = await job_to_change(tx, wanted, by)
         if job.status.is_final:
             raise IllegalMove(job.status, f"one of {priority} priority")
         if job.priority is not priority:

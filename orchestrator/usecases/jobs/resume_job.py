@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.app import App
-from orchestrator.domain.access import Actor, scope_of
+from orchestrator.domain.access import Actor
 from orchestrator.domain.confirmation import Confirm, Facts, job_facts, refuse_outdated
 from orchestrator.domain.errors import IllegalMove, WrongStatus
 from orchestrator.domain.ids import LaneKey
@@ -12,6 +12,7 @@ from orchestrator.engine.circuit_breaker import begin_anew
 from orchestrator.engine.publish_waiting import publish_job
 from orchestrator.store.engine.database import Transaction
 from orchestrator.telemetry.logger import get_logger
+from orchestrator.usecases.access.scopes import job_to_change
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
 from orchestrator.usecases.jobs.job_lane import lane_to_move_to, move_to_lane
 
@@ -40,9 +41,7 @@ async def resume_job(
     """
     lane = await lane_to_move_to(app, wanted, by=by, rebind=rebind)
     async with app.store.transaction() as tx:
-        job = await tx.jobs.find(wanted)
-        tally = (await tx.jobs.tallies([job.number]))[job.number]
-        by.grant.refuse_change(scope_of(job.action, job.tenant, tally.total))
+        job, tally = await job_to_change(tx, wanted, by)
         is_resting = job.status not in {JobStatus.QUEUED, JobStatus.RUNNING}
         moves = lane not in {None, job.lane}
         if is_resting:

@@ -11,9 +11,8 @@ from orchestrator.app import App
 from orchestrator.domain.access import Actor, Role
 from orchestrator.domain.confirmation import Facts, newest_version_facts, refuse_outdated
 from orchestrator.domain.device import Via
-from orchestrator.domain.errors import RequestRejected, UnknownList
+from orchestrator.domain.errors import RequestRejected
 from orchestrator.intake.device_list import IntakeOptions
-from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.saved_lists import ListVersion
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.scopes import refuse_list_change
@@ -70,7 +69,8 @@ async def import_list(
     ):
         version = received.version
         await tx.lists.hold(name)
-        refuse_outdated(shown, newest_version_facts(name, await _newest_version(tx, name)))
+        before = await tx.lists.find_newest(name)
+        refuse_outdated(shown, newest_version_facts(name, None if before is None else before.version))
         await refuse_list_change(tx, by.grant, name, devices=version.devices)
         await received.publish(tx)
         facts = {
@@ -102,10 +102,3 @@ def refuse_bad_name(name: str, what: str) -> None:
         raise RequestRejected(
             f"{name!r} is no name for {what}; it takes letters, digits, '.', '_' and '-', 64 of them at most."
         )
-
-
-async def _newest_version(tx: Transaction, name: str) -> int | None:
-    try:
-        return (await tx.lists.newest(name)).version
-    except UnknownList:
-        return None

@@ -11,7 +11,6 @@ from typing import BinaryIO
 from orchestrator.app import App
 from orchestrator.domain.access import Actor
 from orchestrator.domain.device import Via
-from orchestrator.domain.errors import UnknownList
 from orchestrator.domain.ids import ListNumber
 from orchestrator.domain.job import Intake
 from orchestrator.domain.tenant import Tenant
@@ -112,9 +111,8 @@ async def _store(app: App, number: ListNumber, version: int, pages: AsyncGenerat
 async def _devices_of_newest(app: App, name: str) -> set[str]:
     keys: set[str] = set()
     async with app.store.reading() as tx:
-        try:
-            newest = await tx.lists.newest(name)
-        except UnknownList:
+        newest = await tx.lists.find_newest(name)
+        if newest is None:
             return keys
         place = -1
         while (page := await tx.lists.page_after(newest.list_number, newest.version, place)) is not None:

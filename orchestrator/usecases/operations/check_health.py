@@ -11,6 +11,7 @@ from orchestrator.app import App
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.spans import span
 from orchestrator.queueing.batch_queue import NoQueue
+from orchestrator.store.work.workers import CALLERS
 from orchestrator.usecases.operations.emergency_stop import stops_in_force
 from orchestrator.usecases.operations.live_processes import who_works
 
@@ -84,7 +85,7 @@ async def _broker(app: App) -> Check:
 
 async def _workers(app: App) -> Check:
     try:
-        working = [worker for worker in await who_works(app) if worker.kind in {"worker", "serve"}]
+        working = [worker for worker in await who_works(app) if worker.kind in CALLERS]
         waits = None if working else await _waits(app)
     except MusterError as problem:
         return Check("workers", ok=False, detail=str(problem))

@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 
 from orchestrator.app import App
-from orchestrator.store.work.workers import WorkerSeen
+from orchestrator.store.work.workers import CALLERS, CLOCKS, WorkerSeen
 
 SILENT_AFTER = timedelta(seconds=15)
 
 
 async def somebody_works(app: App) -> bool:
     """Whether a standing process takes the jobs of this database."""
-    return any(worker.kind in {"serve", "worker"} for worker in await who_works(app))
+    return any(worker.kind in CALLERS for worker in await who_works(app))
 
 
 async def somebody_keeps_time(app: App) -> bool:
     """Whether a clock is up that fires schedules."""
-    return any(worker.kind in {"serve", "clock"} for worker in await who_works(app))
+    return any(worker.kind in CLOCKS for worker in await who_works(app))
 
 
 async def who_works(app: App) -> list[WorkerSeen]:

@@ -7,10 +7,9 @@ from datetime import datetime
 from orchestrator.app import App
 from orchestrator.domain.attention import AttentionItem, AttentionKind
 from orchestrator.domain.notice_words import EVENT_OF_ATTENTION, notice_of_attention
+from orchestrator.store.work.workers import CLOCKS
 from orchestrator.usecases.operations.list_attention import list_attention
 from orchestrator.usecases.operations.write_notices import tell
-
-_CLOCKS = frozenset({"clock", "serve"})
 
 
 class AttentionTeller:
@@ -24,7 +23,7 @@ class AttentionTeller:
 
     async def __call__(self, app: App) -> None:
         """One look; nothing is looked up where nobody would be told."""
-        if app.kind not in _CLOCKS or not app.messenger.channels:
+        if app.kind not in CLOCKS or not app.messenger.channels:
             return
         items = [item for item in await list_attention(app) if item.kind in EVENT_OF_ATTENTION]
         due = [item for item in items if item.kind is not AttentionKind.NO_WORKER or _mark(item) in self._seen]

@@ -11,10 +11,9 @@ from orchestrator.domain.notice_words import notice_of_inventory
 from orchestrator.domain.spans import span
 from orchestrator.domain.tenant import Tenant
 from orchestrator.store.jobs.inventory import Inventory
+from orchestrator.store.work.workers import CLOCKS
 from orchestrator.usecases.operations.check_inventory import early
 from orchestrator.usecases.operations.write_notices import tell
-
-_CLOCKS = frozenset({"clock", "serve"})
 
 
 async def tell_of_inventories(app: App) -> None:
@@ -22,7 +21,7 @@ async def tell_of_inventories(app: App) -> None:
 
     Nobody who has no channel is told, so nothing is looked up then.
     """
-    if app.kind not in _CLOCKS or not app.messenger.channels:
+    if app.kind not in CLOCKS or not app.messenger.channels:
         return
     notices: list[Notice] = []
     async with app.store.reading() as tx:

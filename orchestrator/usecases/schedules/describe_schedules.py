@@ -13,7 +13,7 @@ from orchestrator.app import App
 from orchestrator.domain.blackout import Blackout, blackout_at
 from orchestrator.domain.confirmation import Facts, schedule_facts
 from orchestrator.domain.due import window_of
-from orchestrator.domain.errors import RequestRejected, UnknownList
+from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.inventory import InventoryTooOld, NoInventory
 from orchestrator.domain.recurrence import Occurrence, Recurrence, daylight_mark, first_occurrences
 from orchestrator.domain.schedule import Order, Schedule, ScheduleStatus, lacks_list_words
@@ -76,7 +76,7 @@ async def describe_schedule(app: App, name: str, *, count: int = NEXT_SHOWN) -> 
 
 async def facts_shown(tx: Transaction, schedule: Schedule) -> Facts:
     """Returns the facts of a schedule that a page shows before a person changes it."""
-    return _facts(schedule, await _newest(tx, schedule))
+    return _facts(schedule, await tx.lists.find_newest(schedule.order.list_name))
 
 
 def facts_of_view(view: ScheduleView) -> Facts:
@@ -140,7 +140,7 @@ async def preview_schedule(
     async with app.store.reading() as tx:
         schedule = await tx.schedules.by_name(name)
         blackouts = await tx.schedules.blackouts(schedule)
-        version = await _newest(tx, schedule)
+        version = await tx.lists.find_newest(schedule.order.list_name)
         now = await tx.now()
     forecast = _forecast(app, await outlook_of(app, _tenants_of(app, [schedule])), schedule, version)
     begin = after or now
@@ -185,7 +185,7 @@ async def _seen(tx: Transaction, schedule: Schedule) -> _Seen:
     history = await tx.occurrences.history(schedule.number, limit=1)
     return _Seen(
         schedule,
-        await _newest(tx, schedule),
+        await tx.lists.find_newest(schedule.order.list_name),
         tuple(await tx.schedules.blackouts(schedule)),
         history[0] if history else None,
         {} if schedule.order.source is None else await tx.inventories.read_times(),
@@ -227,13 +227,6 @@ def _facts(schedule: Schedule, version: ListVersion | None) -> Facts:
     if version is None:
         return schedule_facts(schedule, None, None)
     return schedule_facts(schedule, version.version, version.devices)
-
-
-async def _newest(tx: Transaction, schedule: Schedule) -> ListVersion | None:
-    try:
-        return await tx.lists.newest(schedule.order.list_name)
-    except UnknownList:
-        return None
 
 
 def _tenants_of(app: App, schedules: Sequence[Schedule]) -> list[Tenant]:

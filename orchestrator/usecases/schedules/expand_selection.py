@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor
-from orchestrator.domain.errors import GraphUnreachable, UnknownList
+from orchestrator.domain.errors import GraphUnreachable
 from orchestrator.domain.schedule import Order
 from orchestrator.domain.selection import Selection, changes_words, own_list, refuse_collapsed
 from orchestrator.intake.device_list import IntakeOptions
@@ -82,17 +82,12 @@ async def expanded(
             ) as received,
         ):
             deadline.reschedule(None)
-            yield ExpandedSelection(received, source.label, tuple(notes), await _devices_before(app, name))
+            async with app.store.reading() as tx:
+                before = await tx.lists.find_newest(name)
+            devices = 0 if before is None else before.devices
+            yield ExpandedSelection(received, source.label, tuple(notes), devices)
     except TimeoutError:
         raise GraphUnreachable(f"The selection ({source.label}) could not be expanded in time.") from None
-
-
-async def _devices_before(app: App, name: str) -> int:
-    async with app.store.reading() as tx:
-        try:
-            return (await tx.lists.newest(name)).devices
-        except UnknownList:
-            return 0
 
 
 def refuse_if_collapsed(expansion: ExpandedSelection, schedule: str) -> None:

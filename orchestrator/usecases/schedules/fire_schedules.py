@@ -21,6 +21,7 @@ from orchestrator.domain.schedule import OccurrenceStatus, Schedule, ScheduleSta
 from orchestrator.domain.selection import EmptySelection, SelectionCollapsed
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.schedules.occurrences import Held, OccurrenceFacts
+from orchestrator.store.work.workers import CLOCKS
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.revoke_key import refusal_of_creator
 from orchestrator.usecases.operations.emergency_stop import halted_by
@@ -33,8 +34,6 @@ log = get_logger(__name__)
 
 _SCHEDULES_A_LOOK = 100
 _EXPANDED_AGAIN = timedelta(minutes=1)
-_CLOCKS = frozenset({"clock", "serve"})
-"""Kinds of processes that fire schedules."""
 
 
 async def fire_schedules(app: App, expansions: Expansions | None = None) -> int:
@@ -219,7 +218,7 @@ async def _refuse_without_creator(tx: Transaction, schedule: Schedule, *, now: d
 
 async def _clock_since(app: App, tx: Transaction, due_at: datetime) -> datetime | None:
     """When the longest running of the clocks began that were heard of since then; this process is one of them."""
-    heard_of = [each.started_at for each in await tx.workers.seen_since(due_at) if each.kind in _CLOCKS]
+    heard_of = [each.started_at for each in await tx.workers.seen_since(due_at) if each.kind in CLOCKS]
     return min([*heard_of, app.started_at], default=None)
 
 

@@ -8,7 +8,7 @@ from orchestrator.domain.confirmation import Facts, refuse_outdated
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.schedule import ScheduleStatus
 from orchestrator.telemetry.logger import get_logger
-from orchestrator.usecases.access.scopes import scope_of_schedule
+from orchestrator.usecases.access.scopes import schedule_to_change
 from orchestrator.usecases.schedules.describe_schedules import ScheduleView, describe_schedule, facts_shown
 
 log = get_logger(__name__)
@@ -20,8 +20,7 @@ async def pause_schedule(
     """Let no further occurrence become a job; a job that runs goes on."""
     by.grant.refuse_below(Role.OPERATOR)
     async with app.store.transaction() as tx:
-        schedule = await tx.schedules.by_name(name)
-        by.grant.refuse_change(await scope_of_schedule(tx, schedule))
+        schedule = await schedule_to_change(tx, name, by)
         if schedule.status is ScheduleStatus.ENDED:
             raise RequestRejected(f"Schedule {name!r} has ended: there is nothing to pause.")
         if schedule.status is not ScheduleStatus.PAUSED:

@@ -9,7 +9,7 @@ from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.schedule import ScheduleStatus
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.revoke_key import refusal_of_creator
-from orchestrator.usecases.access.scopes import scope_of_schedule
+from orchestrator.usecases.access.scopes import schedule_to_change
 from orchestrator.usecases.schedules.describe_schedules import ScheduleView, describe_schedule, facts_shown
 from orchestrator.usecases.schedules.judge_schedule import refuse_bad_schedule
 from orchestrator.usecases.schedules.skip_occurrences import skip_passed
@@ -25,8 +25,7 @@ async def resume_schedule(
     What a schedule refers to is looked at again: one that is still bad stays as it is, and says why.
     """
     async with app.store.transaction() as tx:
-        schedule = await tx.schedules.by_name(name)
-        by.grant.refuse_change(await scope_of_schedule(tx, schedule))
+        schedule = await schedule_to_change(tx, name, by)
         if schedule.status is ScheduleStatus.ENDED:
             raise RequestRejected(f"Schedule {name!r} has ended. Add another for another time.")
         if schedule.status is not ScheduleStatus.ACTIVE:

@@ -13,7 +13,7 @@ from orchestrator.domain.job import Job
 from orchestrator.domain.schedule import OccurrenceStatus, Overlap, Schedule, ScheduleStatus
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.schedules.occurrences import OccurrenceFacts
-from orchestrator.usecases.access.scopes import scope_of_schedule
+from orchestrator.usecases.access.scopes import schedule_to_change
 from orchestrator.usecases.jobs.idempotency import Idempotency, KeyTaken, job_of_key
 from orchestrator.usecases.operations.emergency_stop import halted_by
 from orchestrator.usecases.schedules.describe_schedules import facts_shown
@@ -42,8 +42,7 @@ async def run_schedule(
     """
     idempotency = None if idempotency_key is None else Idempotency(by, idempotency_key, ["run", name, reason])
     async with app.store.reading() as tx:
-        schedule = await tx.schedules.by_name(name)
-        by.grant.refuse_change(await scope_of_schedule(tx, schedule))
+        schedule = await schedule_to_change(tx, name, by)
         # Before a group is read for nothing; it is looked at again below.
         done = await job_of_key(tx, idempotency)
     if done is not None:
@@ -77,8 +76,7 @@ class _Wish:
 async def _run(app: App, name: str, wish: _Wish, expansion: ExpandedSelection | None) -> Job:
     by, idempotency = wish.by, wish.idempotency
     async with app.store.transaction() as tx:
-        schedule = await tx.schedules.by_name(name)
-        by.grant.refuse_change(await scope_of_schedule(tx, schedule))
+        schedule = await schedule_to_change(tx, name, by)
         if (halted := await halted_by(app, tx, schedule.order.tenant)) is not None:
             raise EmergencyStopped(f"{halted} Schedules start nothing until it is lifted.")
         version = await tx.lists.newest(schedule.order.list_name) if expansion is None else expansion.version
