@@ -17,7 +17,7 @@ from urllib.request import urlopen
 from orchestrator.bootstrap import open_app
 from orchestrator.settings import load_settings
 from orchestrator.store.engine.schema import upgrade
-from orchestrator.usecases.operations.live_processes import who_works
+from orchestrator.usecases.operations.live_processes import live_processes
 from tests.support.checkout import ROOT
 from tests.support.services import kept
 
@@ -123,7 +123,7 @@ def ask_simulator(url: str, what: str) -> dict[str, Any]:
 async def _until_ready(count: int, given: Environment) -> None:
     deadline = time.monotonic() + 60
     async with open_app(load_settings(given), kind="ask") as app:
-        while len([each for each in await who_works(app) if each.kind == "worker"]) < count:
+        while len([each for each in await live_processes(app) if each.kind == "worker"]) < count:
             if time.monotonic() > deadline:
                 raise TimeoutError("the workers did not start")
             await asyncio.sleep(0.2)

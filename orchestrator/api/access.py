@@ -1,4 +1,4 @@
-"""Who is asking, and may they: a key in `Authorization: Bearer …`, and the role that a route takes."""
+"""Authenticate a request by its key (`Authorization: Bearer …`), and check the role that a route takes."""
 
 from __future__ import annotations
 

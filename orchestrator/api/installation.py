@@ -10,7 +10,7 @@ from orchestrator.api.access import Viewer
 from orchestrator.api.etags import TaggedRoute
 from orchestrator.api.problems import problem_responses
 from orchestrator.http.web_context import Parts, TheApp
-from orchestrator.usecases.operations.live_processes import who_works
+from orchestrator.usecases.operations.live_processes import live_processes
 from orchestrator.usecases.operations.try_channel import list_notices
 from orchestrator.usecases.schedules.change_blackouts import list_blackouts
 from orchestrator.views.blackouts import ListedBlackout, listed_blackout_object
@@ -32,7 +32,7 @@ def installation_routes() -> APIRouter:
     @routes.get("/workers")
     async def workers(app: TheApp, _: Viewer) -> Items[WorkerFacts]:
         """The processes that work on this database now."""
-        return {"items": [*map(worker_object, await who_works(app))]}
+        return {"items": [*map(worker_object, await live_processes(app))]}
 
     @routes.get("/notifications")
     async def notifications(

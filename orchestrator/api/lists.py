@@ -46,7 +46,7 @@ def list_routes(max_bytes: int) -> APIRouter:
         max_body_size=max_bytes + FIELDS_ROOM,
     )
     async def keep(request: Request, response: Response, by: Operator, parts: Parts) -> ImportedList:
-        """Keep a checked device list under a name; imported again, it gets a new version."""
+        """Store a checked device list under a name; a list of the same name gets a new version."""
         async with list_received(request, parts.settings) as upload:
             imported = await import_list(
                 parts.app,

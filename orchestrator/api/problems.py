@@ -104,7 +104,7 @@ class PlainRefusals:
 
 
 class FieldProblem(BaseModel):
-    """One thing that is wrong: a bad line of the device list, or a field of the request."""
+    """One error: a bad line of the device list, or a field of the request."""
 
     line: int | None = None
     field: str | None = None

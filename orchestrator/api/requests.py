@@ -15,7 +15,7 @@ from orchestrator.http.json_model import JsonModel, Text
 
 
 class Why(JsonModel):
-    """Why somebody does it; the audit log keeps it."""
+    """The reason of a change; the audit log keeps it."""
 
     reason: Text | None = None
 

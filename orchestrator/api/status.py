@@ -1,4 +1,4 @@
-"""Is everything fine, over HTTP; and knowing of what is not."""
+"""The status of the installation over HTTP, and the acknowledgement of attention items."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orchestrator.views.status import AttentionFacts, StatusFacts, attention_obj
 
 
 class Acknowledgement(JsonModel):
-    """Why somebody who knows of an item wants to see it no more."""
+    """The reason of a person who acknowledges an item."""
 
     reason: Text = Field(description="The audit log keeps it.")
 

@@ -26,7 +26,7 @@ from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
 from orchestrator.usecases.jobs.job_lane import rebind_hint
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.write_report import report_text
-from orchestrator.usecases.operations.live_processes import somebody_works
+from orchestrator.usecases.operations.live_processes import has_worker
 from orchestrator.usecases.operations.send_notices import tell_now
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ async def follow(app: App, interrupt: Interrupt, job: Job, ending: Ending, *, pa
 
 async def follow_started(app: App, interrupt: Interrupt, job: Job, ending: Ending) -> int:
     """Watch a job that was started here for others to do; NobodyWorking where there are none."""
-    if not await somebody_works(app):
+    if not await has_worker(app):
         raise NobodyWorking(
             f"Job {job.id} is stored, and nobody is working: start `muster serve`, or with a broker `muster worker`. "
             f"`muster job watch {job.id}` follows it."

@@ -23,7 +23,7 @@ from orchestrator.usecases.jobs.describe_jobs import describe_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry, retry_job
 from orchestrator.usecases.operations.check_way import check_way_to_resume, check_way_to_retry, check_way_to_run
-from orchestrator.usecases.operations.live_processes import somebody_works
+from orchestrator.usecases.operations.live_processes import has_worker
 from orchestrator.usecases.schedules.run_schedule import run_schedule
 
 
@@ -120,7 +120,7 @@ def launch_schedule(
 
 async def _calls_here(app: App, settings: Settings) -> bool:
     """Whether this process will call the devices: the way is only worth a look where the calls leave."""
-    return settings.is_embedded and not await somebody_works(app)
+    return settings.is_embedded and not await has_worker(app)
 
 
 async def _what_else(app: App, wanted: str, refusal: IllegalMove) -> RequestRejected:

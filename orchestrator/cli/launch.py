@@ -28,7 +28,7 @@ from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs, un
 from orchestrator.usecases.jobs.submit_job import NotConfirmed, preview_job, submit_job
 from orchestrator.usecases.operations.check_tenant import RELAY
 from orchestrator.usecases.operations.check_way import check_way
-from orchestrator.usecases.operations.live_processes import somebody_works
+from orchestrator.usecases.operations.live_processes import has_worker
 
 Work = Callable[[App, Interrupt], Awaitable[int]]
 
@@ -86,7 +86,7 @@ def launch_submit(invocation: Invocation, submission: Submission, *, waits: bool
 
                 several = Several(app, interrupt, settings, invocation.output, calls_here=False, waits=waits)
                 code = await several.launch(parts)
-                if not (waits or await somebody_works(app)):
+                if not (waits or await has_worker(app)):
                     _say_nobody_works(None, settings)
                 return code
             job = await receive(app, interrupt, settings, parts[0])
@@ -100,7 +100,7 @@ def launch_submit(invocation: Invocation, submission: Submission, *, waits: bool
             click.echo(job.id)
         else:
             show_job(await describe_job(app, job.id), invocation.output)
-        if not await somebody_works(app):
+        if not await has_worker(app):
             _say_nobody_works(job, settings)
         return exits.DONE
 

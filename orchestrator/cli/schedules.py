@@ -48,13 +48,13 @@ def add(invocation: Invocation, /, **options: Any) -> None:
     A saved list is submitted as it was last imported; a --group, conditions (--where) and devices are expanded anew for
     each run. A run whose selection is empty, or shrank by more than half, waits for a person.
     """
-    from orchestrator.usecases.operations.live_processes import somebody_keeps_time
+    from orchestrator.usecases.operations.live_processes import has_clock
     from orchestrator.usecases.schedules.add_schedule import add_schedule
 
     new = new_schedule(invocation.settings(), options)
 
     async def ask(app: App) -> tuple[ScheduleView, bool]:
-        return await add_schedule(app, new, by=actor()), await somebody_keeps_time(app)
+        return await add_schedule(app, new, by=actor()), await has_clock(app)
 
     view, is_kept = invocation.ask(ask)
     if invocation.output is Format.TABLE:
@@ -202,7 +202,7 @@ def pause(invocation: Invocation, name: str, *, reason: str | None) -> None:
 @output_option
 @pass_invocation
 def resume(invocation: Invocation, name: str, *, reason: str | None) -> None:
-    """Let a schedule go on that was paused, or set aside and mended."""
+    """Resume a schedule that was paused or set aside."""
     from orchestrator.usecases.schedules.resume_schedule import resume_schedule
 
     _say_moved(invocation, invocation.ask(lambda app: resume_schedule(app, name, by=actor(), reason=reason)))

@@ -75,7 +75,7 @@ class Submission:
         return assembled(JobRequest, values, by=actor(), idempotency_key=self.idempotency_key)
 
     def intake(self, settings: Settings) -> IntakeOptions:
-        """How the list is read."""
+        """Returns the options by which the list is read."""
         from orchestrator.settings.tenant_rows import intake_options, tenant_rows
 
         return intake_options(

@@ -1,4 +1,4 @@
-"""Who asks, from where, and what is allowed to them."""
+"""Actors, their origin, and their grants."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ SIGN_IN_FAILED = "sign-in.failed"
 CHANGE_REFUSED = "change.refused"
 
 APP_ROLES = {Role.VIEWER: "Muster.Viewer", Role.OPERATOR: "Muster.Operator", Role.ADMIN: "Muster.Admin"}
-"""What the app roles are called that an app registration gives to people."""
+"""The names of the app roles that an app registration gives to people."""
 
 _ORDER = {role: place for place, role in enumerate(Role)}
 _DESCRIPTIONS = {

@@ -51,7 +51,7 @@ class ErrorGroup:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCount:
-    """How many targets are in an error group, and one request to quote to Microsoft."""
+    """The number of targets of an error group, and one request id to quote to Microsoft."""
 
     count: int
     example_request_id: str | None = None

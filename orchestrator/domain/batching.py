@@ -33,7 +33,7 @@ class Batching(StrEnum):
 
 
 def most_together(limit: WriteLimit | None) -> int:
-    """How many calls leave together at most in a lane with this limit."""
+    """Returns how many calls may leave together at most in a lane with this limit."""
     return ENVELOPE if limit is None else max(1, min(ENVELOPE, limit.calls // _COSTLY))
 
 

@@ -21,11 +21,11 @@ class Blackout:
     number: int | None = None
 
     def span(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
-        """Its beginning and its end as times."""
+        """Returns its beginning and its end as times with a zone."""
         return _instant(self.starts, zone), _instant(self.ends, zone)
 
     def covers(self, instant: datetime, zone: ZoneInfo) -> bool:
-        """Whether the time lies in it."""
+        """Returns whether the time lies within the blackout."""
         starts, ends = self.span(zone)
         return starts <= instant < ends
 

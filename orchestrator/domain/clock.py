@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where time comes from, and how it is waited for."""
+    """The source of the time and of waiting; tests use one that they move by hand."""
 
     def now(self) -> datetime:
         """The UTC time of this machine: for people, never for leases or limits that machines share."""

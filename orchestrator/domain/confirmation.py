@@ -1,4 +1,4 @@
-"""What somebody confirms before a change is made: the number of devices, and the state that they were shown; pure."""
+"""Confirmations before a change: the number of devices, and the state that a page showed; pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a job came to where it is: its events with their times, and the spans without calls; pure."""
+"""The course of a job: its events with their times, and the spans without calls; pure."""
 
 from __future__ import annotations
 

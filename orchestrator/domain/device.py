@@ -1,4 +1,4 @@
-"""What identifies one device, for each of the seven ways to address it."""
+"""The ids of a device, for each way in which Graph addresses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of an occurrence that is due: the written rules, as one pure decision."""
+"""Decide whether a due occurrence starts, waits or is skipped; pure."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def decide(
 
 
 def missed_words(due_at: datetime, clock_since: datetime | None) -> str:
-    """Why nobody noticed in time that something was due."""
+    """Returns why no clock noticed a due occurrence in time, in words."""
     if clock_since is not None and clock_since <= due_at:
         return "a clock was running and was late (busy, asleep with its machine, or without the database)"
     return "no clock was running when it was due"

@@ -18,11 +18,11 @@ class QueuePlace:
     weight: int
 
     def after(self, calls: int) -> QueuePlace:
-        """Its place after so many more."""
+        """Returns the virtual time after so many more calls."""
         return replace(self, virtual_time=self.virtual_time + calls / self.weight)
 
     def not_before(self, start: float) -> QueuePlace:
-        """Its place if it starts there: what it could not use before is not made up for."""
+        """Returns the virtual time if it starts there: unused share from before is not made up for."""
         return replace(self, virtual_time=max(self.virtual_time, start))
 
 

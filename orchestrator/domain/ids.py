@@ -8,10 +8,10 @@ import uuid
 from typing import NamedTuple, NewType
 
 JobId = NewType("JobId", str)
-"""What people and URLs call a job; random, so that a short prefix tells two apart."""
+"""The id of a job for people and URLs; random, so that a short prefix distinguishes two."""
 
 JobNumber = NewType("JobNumber", int)
-"""What the tables call a job; grows with the order of submission."""
+"""The key of a job in the tables; it grows with the order of submission."""
 
 WorkerId = NewType("WorkerId", str)
 """One running process, never reused: a restarted worker is another holder of leases."""
@@ -20,10 +20,10 @@ LaneKey = NewType("LaneKey", str)
 """cloud, tenant id and app id: what Graph counts one write quota for."""
 
 ScheduleNumber = NewType("ScheduleNumber", int)
-"""What the tables call a schedule; its name may be given again once it is removed."""
+"""The key of a schedule in the tables; the name of a removed schedule may be used again."""
 
 ListNumber = NewType("ListNumber", int)
-"""What the tables call a saved list."""
+"""The key of a saved list in the tables."""
 
 
 InventoryNumber = NewType("InventoryNumber", int)

@@ -1,4 +1,4 @@
-"""What is known of a tenant's devices, and which device a name, a serial number or another id stands for; pure."""
+"""The inventory of a tenant's devices, and the match of a name, a serial number or another id to a device; pure."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Priority(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many targets stand where; the six add up to `total`."""
+    """The number of targets by status; the six add up to `total`."""
 
     waiting: int = 0
     sending: int = 0

@@ -1,4 +1,4 @@
-"""What Graph counts one write quota for, and how large that quota is."""
+"""Lanes, for each of which Graph counts one write quota, and the size of that quota."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of the devices of each night: outcomes summed from noon to noon of the reader's clock; pure."""
+"""The outcomes of each night, summed from noon to noon of the reader's clock; pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def morning_of(at: datetime, zone: ZoneInfo) -> date:
 
 
 def begin_of_nights(now: datetime, zone: ZoneInfo, *, count: int = NIGHTS_SHOWN) -> datetime:
-    """When the oldest of the last nights began."""
+    """Returns the beginning of the oldest night that is shown."""
     noon = datetime.combine(morning_of(now, zone) - timedelta(days=count), datetime.min.time()).replace(hour=_NOON)
     return instant_at(noon, zone)
 

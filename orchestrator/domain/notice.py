@@ -1,4 +1,4 @@
-"""Notices to people, their events, and the channels that they go through; pure."""
+"""Notices to people, their events, and the channels that carry them; pure."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class Channel:
     events: frozenset[Event]
     is_general: bool = True
 
-    def hears(self, event: Event, named: Sequence[str]) -> bool:
+    def accepts(self, event: Event, named: Sequence[str]) -> bool:
         """Whether this event goes there; `named` are the channels of its schedule."""
         return event in self.events and (self.is_general or self.name in named)
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing to tell; the same `key` is the same thing, however often it is told. `facts` are for programs."""
+    """One notice; two with the same `key` are the same one, which is sent once. `facts` are for programs."""
 
     key: str
     event: Event
@@ -68,13 +68,13 @@ class Notice:
 
     @property
     def text(self) -> str:
-        """The whole of it as plain text."""
+        """Returns the whole notice as plain text."""
         return "\n".join([self.title, *self.lines])
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The other side took it."""
+    """The channel took the notice."""
 
 
 @dataclass(frozen=True, slots=True)

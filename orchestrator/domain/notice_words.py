@@ -1,4 +1,4 @@
-"""What is told to people when a job has ended, a run was missed or something needs attention; pure."""
+"""The texts of notices: a job has ended, a run was missed, or something needs attention; pure."""
 
 from __future__ import annotations
 

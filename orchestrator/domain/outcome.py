@@ -1,4 +1,4 @@
-"""What one attempt told us: a closed set that every caller handles."""
+"""The outcomes of one attempt: a closed set that every caller handles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to do after an outcome, and when: the one place where anything is repeated."""
+"""Decide after an outcome whether and when to try again: the only place that repeats calls."""
 
 from __future__ import annotations
 

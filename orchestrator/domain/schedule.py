@@ -1,4 +1,4 @@
-"""When jobs are submitted by themselves, of which list, and by which rules."""
+"""Schedules: recurrence, devices, and rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be otherwise with a schedule, as somebody wrote it, and the schedule that comes of it; pure."""
+"""A change of a schedule as a person wrote it, and the changed schedule; pure."""
 
 from __future__ import annotations
 

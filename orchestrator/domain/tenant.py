@@ -28,7 +28,7 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """Whom we call Graph as, where, and how often we may; how to sign in is not part of it."""
+    """A tenant of the settings: the app, the cloud and the write limit; the way to sign in is not part of it."""
 
     name: str
     cloud: Cloud

@@ -1,4 +1,4 @@
-"""How values look outside."""
+"""Models of JSON bodies: names in camel case, and texts without NUL."""
 
 from __future__ import annotations
 

@@ -33,8 +33,6 @@ class _Limits(TypedDict):
     max_part_size: int
 
 
-"""What the rows of a list hold."""
-
 FIELDS_ROOM = 1024 * 1024
 """Bytes that an upload may have besides its file."""
 
@@ -98,7 +96,7 @@ class Upload:
         return assembled(JobRequest, values, by=by, idempotency_key=idempotency_key)
 
     def options(self, settings: Settings) -> IntakeOptions:
-        """How the list is read."""
+        """Returns the options by which the list is read."""
         tenants = tenant_rows(settings, self.form.job.tenant or settings.usual_tenant)
         return intake_options(settings, self.form.written, tenants=tenants)
 

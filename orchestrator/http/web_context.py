@@ -1,4 +1,4 @@
-"""What API and pages are given alike: the application, and what belongs to the web process alone."""
+"""The context of a request, for the API and the pages: the application, and the parts of the web process."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from orchestrator.intake.id_signs import (
 from orchestrator.intake.noise import bare, folded, shown
 
 BARE_COLUMN = "id"
-"""What the only column of a file without a header is called in its report."""
+"""The name of the only column of a file without a header, in its report."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class CsvFile:
 
     @property
     def bytes_read(self) -> int:
-        """How many bytes came so far."""
+        """Returns the number of bytes that were read so far."""
         return self._bytes.count
 
     def rows(self) -> Iterator[CsvRow]:

@@ -1,4 +1,4 @@
-"""How a file separates its cells."""
+"""The dialect of a CSV file: how its cells are separated."""
 
 from __future__ import annotations
 

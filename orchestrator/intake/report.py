@@ -1,4 +1,4 @@
-"""What came of reading a device list."""
+"""The report about a device list that was read."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from orchestrator.usecases.access.check_keys import check_keys
 from orchestrator.usecases.operations.check_health import Check, check_health, check_stops
 from orchestrator.usecases.operations.check_inventory import check_inventories
 from orchestrator.usecases.operations.check_surroundings import check_surroundings
-from orchestrator.usecases.operations.live_processes import who_works
+from orchestrator.usecases.operations.live_processes import live_processes
 from orchestrator.usecases.schedules.check_schedules import check_schedules
 from orchestrator.web.pages import Pages, is_fragment
 from orchestrator.web.session import Viewer
@@ -39,7 +39,7 @@ def health_page(pages: Pages) -> APIRouter:
             "health_facts.html" if is_fragment(request) else "health.html",
             checks=checks,
             verdict=_verdict(checks),
-            workers=await who_works(parts.app) if is_up else [],
+            workers=await live_processes(parts.app) if is_up else [],
             app=parts.app,
             driver=parts.driver,
             python=platform.python_version(),

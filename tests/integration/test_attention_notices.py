@@ -14,8 +14,8 @@ from orchestrator.domain.attention import CredentialFacts
 from orchestrator.domain.notice import Channel, ChannelKind, Event
 from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls
-from orchestrator.usecases.operations.tell_of_attention import AttentionTeller
 from orchestrator.usecases.operations.try_channel import list_notices
+from orchestrator.usecases.operations.write_attention_notices import AttentionNotices
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, submitted
 from tests.support.clock import ManualClock
@@ -40,7 +40,7 @@ async def told(app: App) -> list[tuple[str, Event]]:
 async def test_an_emergency_stop_is_told_once_to_whoever_hears_of_it_and_the_next_one_again(
     app: App, clock: ManualClock
 ) -> None:
-    tellers = AttentionTeller(), AttentionTeller()
+    tellers = AttentionNotices(), AttentionNotices()
     await stop_calls(app, tenant=None, reason="INC-1", by=SOMEBODY)
     for teller in (*tellers, *tellers):
         await teller(app)
@@ -55,7 +55,7 @@ async def test_an_emergency_stop_is_told_once_to_whoever_hears_of_it_and_the_nex
 
 
 async def test_a_missing_worker_is_told_once_at_the_second_look(app: App, clock: ManualClock) -> None:
-    teller = AttentionTeller()
+    teller = AttentionNotices()
     await submitted(app, 3)
     clock.advance(minutes=1)
     await teller(app)
@@ -71,7 +71,7 @@ async def test_a_secret_that_ends_is_told_once_a_fortnight_before_and_once_when_
 ) -> None:
     ends = CredentialFacts("default", "client secret", clock.now() + timedelta(days=20))
     known = replace(app, credential_ends=lambda: [ends])
-    teller, counts = AttentionTeller(), []
+    teller, counts = AttentionNotices(), []
     for days in (0, 7, 1, 9, 2):
         clock.advance(days=days)
         await teller(known)
@@ -86,7 +86,7 @@ async def test_an_inventory_above_its_age_is_told_once_and_anew_after_the_next_o
     app: App, clock: ManualClock
 ) -> None:
     rows = f"Device ID,Device name,Managed by,OS\n{device_ids(1)[0]},BER-1,Co-managed,Windows\n"
-    teller, counts = AttentionTeller(), []
+    teller, counts = AttentionNotices(), []
     for _ in range(2):
         source = InventorySource(io.BytesIO(rows.encode()), "devices.csv")
         await import_inventory(app, "default", [source], by=SOMEBODY, reason=None, max_bytes=1_000_000)

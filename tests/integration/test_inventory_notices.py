@@ -12,8 +12,8 @@ from orchestrator.app import App, Messenger
 from orchestrator.domain.notice import Channel, ChannelKind, Event
 from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.inventory.refresh_inventory import accept_inventory
-from orchestrator.usecases.operations.tell_of_inventories import tell_of_inventories
 from orchestrator.usecases.operations.try_channel import list_notices
+from orchestrator.usecases.operations.write_inventory_notices import write_inventory_notices
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids
 from tests.support.clock import ManualClock
@@ -39,11 +39,11 @@ async def test_an_inventory_is_told_of_once_two_days_before_it_is_too_old(app: A
     await import_inventory(app, "default", [source], by=SOMEBODY, reason=None, max_bytes=1_000_000)
 
     clock.advance(days=5)
-    await tell_of_inventories(app)
+    await write_inventory_notices(app)
     before = await titles(app)
     clock.advance(minutes=5)
     for _ in range(2):
-        await tell_of_inventories(app)
+        await write_inventory_notices(app)
 
     assert (before, await titles(app)) == ([], ["Inventory of default: will soon be too old"])
 
@@ -57,7 +57,7 @@ async def test_an_inventory_that_waits_to_be_accepted_is_told_of_once(app: App) 
     await rig.refresh()
 
     for _ in range(2):
-        await tell_of_inventories(app)
+        await write_inventory_notices(app)
     told = await titles(app)
     accepted = await accept_inventory(app, "default", by=SOMEBODY, reason=None)
 

@@ -36,7 +36,7 @@ from orchestrator.store.jobs.notices import NoticeFacts
 from orchestrator.usecases.lists.describe_lists import remove_list
 from orchestrator.usecases.operations.send_notices import send_notices
 from orchestrator.usecases.operations.try_channel import list_notices, try_channels
-from orchestrator.usecases.operations.write_notices import tell_of_ends
+from orchestrator.usecases.operations.write_notices import write_end_notices
 from orchestrator.usecases.schedules.fire_schedules import fire_schedules
 from tests.support import hooks
 from tests.support.apps import an_app, driven, submitted
@@ -95,7 +95,7 @@ async def test_the_end_of_a_job_is_told_once_signed_and_with_its_counts(
         graph.refuse([(await _devices(app, job.id))[0]], status=404)
         await driven(app, job)
         for _ in range(3):
-            await tell_of_ends(app)
+            await write_end_notices(app)
             await send_notices(app)
 
     (told,) = hook.told
@@ -215,7 +215,7 @@ async def test_a_channel_that_hangs_holds_up_no_other_and_touches_no_job(
         app = telling(app, a_notifier(clock, addresses), a_channel(name="slow"), a_channel(name="ops"))
         job = await submitted(app, 5)
         view = await driven(app, job)
-        await tell_of_ends(app)
+        await write_end_notices(app)
         sending = asyncio.create_task(send_notices(app))
         async with asyncio.timeout(PATIENCE / 2):
             while not (well.told and hanging.told):  # noqa: ASYNC110 - the hook tells nobody

@@ -26,7 +26,7 @@ from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.lists.describe_lists import describe_list, list_lists
 from orchestrator.usecases.operations.describe_lanes import list_lanes
 from orchestrator.usecases.operations.measure import measure
-from orchestrator.usecases.operations.write_notices import tell_of_ends
+from orchestrator.usecases.operations.write_notices import write_end_notices
 from orchestrator.usecases.schedules.change_blackouts import list_blackouts
 from orchestrator.usecases.schedules.describe_schedules import list_schedules
 from orchestrator.usecases.schedules.fire_schedules import fire_schedules
@@ -80,7 +80,7 @@ async def goes_on(app: App, job: Job) -> None:
     await measure(app)
     await list_lanes(app)
     await recover_stalled(app)
-    await tell_of_ends(app)
+    await write_end_notices(app)
     async with app.store.transaction() as tx:
         now = await tx.now()
         assert job.number in {each.place.job for each in await tx.fair_queue.due(worker=ALICE, now=now)}

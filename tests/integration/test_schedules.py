@@ -34,7 +34,7 @@ from orchestrator.usecases.jobs.cancel_job import cancel_job
 from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.lists.describe_lists import list_lists, remove_list
-from orchestrator.usecases.operations.write_notices import tell_of_ends
+from orchestrator.usecases.operations.write_notices import write_end_notices
 from orchestrator.usecases.schedules.change_blackouts import add_blackouts
 from orchestrator.usecases.schedules.check_schedules import check_schedules
 from orchestrator.usecases.schedules.describe_schedules import (
@@ -591,7 +591,7 @@ async def test_at_the_end_of_its_window_a_job_stops_and_what_is_left_comes_first
     clock.advance(minutes=1)
     await close_windows(app)
     stopped = await job_of(app, job.id)
-    told = await tell_of_ends(app)
+    told = await write_end_notices(app)
     night(clock)
     await fire_schedules(app)
     second = await job_of(app, (await history_of(app))[1].job)

@@ -1,4 +1,4 @@
-"""Do keys expire soon, and did the upgrade give any of them an end?"""
+"""Check whether keys expire soon, or have an end that the upgrade gave them."""
 
 from __future__ import annotations
 

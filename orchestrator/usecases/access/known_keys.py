@@ -19,7 +19,7 @@ _PATIENCE = 20.0
 
 
 class KnownKeys:
-    """Tells a key that was valid a moment ago from one that never was: the latter is refused, whatever is away."""
+    """Distinguishes keys that were valid a moment ago from unknown ones, which are refused while the database is away."""
 
     def __init__(self, app: App) -> None:
         self._app = app

@@ -36,7 +36,7 @@ class Provider(Protocol):
         ...
 
     async def finish(self, remembered: str, answer: Mapping[str, str]) -> Identified:
-        """Who came back; SignInRefused or SignInUnreachable where nobody did."""
+        """Returns the person who signed in; SignInRefused or SignInUnreachable where nobody did."""
         ...
 
     async def renew(self, refresh_token: str) -> Identified:

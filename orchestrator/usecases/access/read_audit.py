@@ -1,4 +1,4 @@
-"""Who did what, when and why."""
+"""Read the audit log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ async def read_audit(
     subject: str | None = None,
     text: str | None = None,
 ) -> list[AuditEntry]:
-    """The newest deeds first; `before` is the number of the last one seen."""
+    """Returns audit entries, the newest first; `before` is the number of the last entry of the page before."""
     by.grant.refuse_below(Role.ADMIN)
     async with app.store.reading() as tx:
         return await tx.audit.newest(limit, before=before, who=who, what=what, subject=subject, text=text)

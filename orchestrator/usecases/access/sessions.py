@@ -1,4 +1,4 @@
-"""Who is signed in to the dashboard: shown, and ended by an admin."""
+"""List the sessions of the dashboard, and end them as an admin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stop a job for good without losing what is known."""
+"""Cancel a job; its outcomes stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The read side: how jobs stand, and every target of them."""
+"""Reads of jobs and of their targets."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class JobView:
 
 
 async def describe_job(app: App, wanted: str) -> JobView:
-    """How one job stands, its error groups included."""
+    """Returns one job with its error groups."""
     async with app.store.reading() as tx:
         job = await tx.jobs.find(wanted)
         tally = (await tx.jobs.tallies([job.number]))[job.number]
@@ -151,7 +151,7 @@ def timeless(view: JobView) -> JobView:
 
 
 async def standings_of(app: App, ids: Collection[JobId]) -> dict[JobId, JobView]:
-    """How these jobs stand, without their error groups; a job that was removed is left out."""
+    """Returns these jobs without their error groups; a removed job is left out."""
     async with app.store.reading() as tx:
         seen = await _seen(tx, await tx.jobs.by_ids(ids))
     return {view.job.id: view for view in _views(app, seen)}

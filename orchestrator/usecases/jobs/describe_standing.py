@@ -1,4 +1,4 @@
-"""How a job stands with its course and its events: what the live part of its page shows, from one look."""
+"""Describe a job with its course and its events from one read, for the live part of its page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the devices of an old job came from, so that a new one can be filled in with the same."""
+"""Find the source of an old job's devices, so that a form can offer the same source again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Say beforehand when a job will be done."""
+"""Forecast the end of a job."""
 
 from __future__ import annotations
 

@@ -73,5 +73,5 @@ async def odd_rows(
 
 
 def verdict_of(row: InputRow) -> str:
-    """good, duplicate or rejected."""
+    """Returns the verdict in words: good, duplicate or rejected."""
     return "good" if row.verdict is None else RowVerdict(row.verdict).value

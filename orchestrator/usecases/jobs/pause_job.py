@@ -1,4 +1,4 @@
-"""Let no new call of a job leave; it goes on when resumed."""
+"""Pause a job: no new call leaves until it is resumed."""
 
 from __future__ import annotations
 

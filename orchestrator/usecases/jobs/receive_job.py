@@ -45,7 +45,7 @@ class JobReception:
         self._name_at = name_column(columns)
 
     async def add(self, rows: Sequence[InputRow], *, is_last: bool = False) -> None:
-        """Keep some rows and the batches that they fill; the last ones fill a shorter batch."""
+        """Stores some rows and the batches that they fill; the last rows may fill a shorter batch."""
         targets, payload = await asyncio.to_thread(self._prepared, rows) if rows else ([], b"")
         self._rest += targets
         ready = len(self._rest) if is_last else len(self._rest) // BATCH_SIZE * BATCH_SIZE

@@ -1,4 +1,4 @@
-"""Re-weigh a job among the jobs of its lane, at once."""
+"""Change the priority of a job among the jobs of its lane."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new job from the targets of an old one that did not work out."""
+"""Submit a new job from the targets of an old job that failed, or that were not called."""
 
 from __future__ import annotations
 

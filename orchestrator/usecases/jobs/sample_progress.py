@@ -72,7 +72,7 @@ def _is_unreachable(wait: LaneWait) -> bool:
 
 
 class Sampler:
-    """Looks again and again; a look that fails leaves a gap in a line."""
+    """Samples until the process stops; a read that fails leaves a gap in the line of the chart."""
 
     def __init__(self, app: App) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""One look for everybody who watches the same thing: fifty open pages cost the database what one does."""
+"""Share one read among all readers of the same value: fifty open pages cost the database as much as one."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Watch:
 
 
 class _Topic(Generic[T]):
-    """One thing that is watched: the last value of it, and who waits for the next."""
+    """One watched value: its last state, and the readers that wait for the next one."""
 
     def __init__(self, look: Callable[[], Awaitable[T]], alike: Callable[[T, T], bool], app: App) -> None:
         self._look, self._alike, self._app = look, alike, app

@@ -1,4 +1,4 @@
-"""Keep a checked device list under a name; imported again it gets a new version."""
+"""Store a checked device list under a name; a list of the same name gets a new version."""
 
 from __future__ import annotations
 

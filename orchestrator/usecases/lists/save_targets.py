@@ -35,7 +35,7 @@ class TargetChoice:
 
 
 async def count_targets(app: App, job_id: str, choice: TargetChoice) -> int:
-    """How many devices of the job are meant."""
+    """Returns how many devices of the job fit the choice."""
     return sum([len(page) async for page in _pages(app, job_id, choice)])
 
 

@@ -1,4 +1,4 @@
-"""Can we reach everything we need? One line a check, and how to mend it."""
+"""Check the database, the broker and the workers: one line for each, and how to mend it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from orchestrator.domain.spans import span
 from orchestrator.queueing.batch_queue import NoQueue
 from orchestrator.store.work.workers import CALLERS
 from orchestrator.usecases.operations.emergency_stop import stops_in_force
-from orchestrator.usecases.operations.live_processes import who_works
+from orchestrator.usecases.operations.live_processes import live_processes
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was tried; `is_needed` ones must be well for anything to work."""
+    """The result of one check; jobs cannot run where one that `is_needed` is not well."""
 
     name: str
     ok: bool
@@ -85,7 +85,7 @@ async def _broker(app: App) -> Check:
 
 async def _workers(app: App) -> Check:
     try:
-        working = [worker for worker in await who_works(app) if worker.kind in CALLERS]
+        working = [worker for worker in await live_processes(app) if worker.kind in CALLERS]
         waits = None if working else await _waits(app)
     except MusterError as problem:
         return Check("workers", ok=False, detail=str(problem))

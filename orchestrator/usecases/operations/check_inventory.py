@@ -1,4 +1,4 @@
-"""How old the inventory of each tenant is, and whether a new one waits to be accepted."""
+"""Check the age of each tenant's inventory, and whether a new one waits to be accepted."""
 
 from __future__ import annotations
 

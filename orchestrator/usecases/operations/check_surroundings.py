@@ -1,4 +1,4 @@
-"""What the work rests on beside the database: Graph, rate limits, credentials, disk, copies of the file, the clock."""
+"""Checks beside the database: Graph, rate limits, credentials, disk, copies of the database file, and the clock."""
 
 from __future__ import annotations
 
@@ -98,14 +98,14 @@ def check_disk(folders: Sequence[Path]) -> Check:
 
 
 def judge_copy(copied_at: datetime | None, now: datetime) -> Check:
-    """How old the copy is that Muster made of its file; it makes one before each upgrade alone."""
+    """Returns the age of the newest copy of the database file; Muster copies it before each upgrade alone."""
     made = "none yet" if copied_at is None else f"the last one is {span((now - copied_at).total_seconds())} old"
     detail = f"Muster copies its file before an upgrade: {made}. Daily backups are yours to set up"
     return Check("copies of the database", ok=True, detail=detail, is_needed=False)
 
 
 def judge_clock(apart: float) -> Check:
-    """How far the clock of this machine and that of the database are apart."""
+    """Returns whether the clocks of this machine and of the database agree; `apart` is in seconds."""
     is_ok = abs(apart) <= _MOST_APART
     detail = "this machine and the database agree" if is_ok else f"this machine differs by {abs(apart):.0f} s"
     mend = "Let both take their time from one source (NTP)."

@@ -1,4 +1,4 @@
-"""Sign in and read the token, before anybody calls a device."""
+"""Sign in and read the token, before any device is called."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class WayCheck:
 
 
 async def check_way_of(app: App, name: str) -> WayCheck:
-    """Go the way of a call of a tenant, to no device."""
+    """Returns whether a call of the tenant would reach Graph; calls no device."""
     tenant = app.tenant(name)
     try:
         connection = await app.connect(tenant)

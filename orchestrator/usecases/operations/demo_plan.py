@@ -19,7 +19,7 @@ PER_SECOND = 10.0
 
 
 class Course(StrEnum):
-    """How a past run went."""
+    """The outcome of a past run of the demo."""
 
     USUAL = "usual"
     OUTAGE = "outage"
@@ -124,7 +124,7 @@ def devices_of(tenant: str, site: str) -> list[DemoDevice]:
 
 
 def course_of(schedule: str, days_ago: int) -> Course:
-    """How the run of so many days ago went."""
+    """Returns the outcome of the demo's run of so many days ago."""
     if schedule == "nightly-policy":
         return {9: Course.OUTAGE, 5: Course.LOST, 3: Course.MISSED, 24: Course.OUTAGE}.get(days_ago, Course.USUAL)
     if schedule == "kiosk-scan":

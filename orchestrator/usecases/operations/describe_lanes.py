@@ -1,4 +1,4 @@
-"""How lanes stand: what their limit leaves, what was learned of it, and who waits."""
+"""Describe lanes: the rest of their limit, the learned share of it, and the jobs that wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is everything fine, what runs and why it waits, and what is next: what the overview and `muster status` show."""
+"""Describe the installation for the overview and `muster status`: attention items, running jobs and next runs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class StatusView:
 
 
 async def describe_status(app: App) -> StatusView:
-    """How the installation stands; a number of statements that does not grow with its jobs."""
+    """Returns the status of the installation; the number of statements does not grow with its jobs."""
     return (await describe_status_and_lanes(app))[0]
 
 

@@ -1,4 +1,4 @@
-"""What a clock does: fire schedules, tell of ends, recover what stalled, publish what waits, keep to the retention."""
+"""The work of a clock: fire schedules, write and send notices, recover stalled jobs, wake workers, remove old jobs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from orchestrator.store.work.workers import WorkerSeen
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.operations.prune import prune
 from orchestrator.usecases.operations.send_notices import send_notices
-from orchestrator.usecases.operations.tell_of_attention import AttentionTeller
-from orchestrator.usecases.operations.tell_of_inventories import tell_of_inventories
-from orchestrator.usecases.operations.write_notices import tell_of_ends
+from orchestrator.usecases.operations.write_attention_notices import AttentionNotices
+from orchestrator.usecases.operations.write_inventory_notices import write_inventory_notices
+from orchestrator.usecases.operations.write_notices import write_end_notices
 from orchestrator.usecases.schedules.expansions import Expansions
 from orchestrator.usecases.schedules.fire_schedules import fire_schedules
 
@@ -47,7 +47,7 @@ _LOOKING = 20.0
 
 
 async def keep_time(app: App, stop: StopSignal) -> None:
-    """Tick until told to stop; an error of one tick is the next one's to mend."""
+    """Runs the clock until it is told to stop; after an error the next tick tries again."""
     log.info("clock.ready", worker=app.worker)
     async with ticking(app):
         await stop.wait()
@@ -55,30 +55,30 @@ async def keep_time(app: App, stop: StopSignal) -> None:
 
 @asynccontextmanager
 async def ticking(app: App) -> AsyncIterator[None]:
-    """A clock inside this process for as long as the block lasts. Each of its hands goes by itself."""
+    """Runs a clock inside this process for as long as the block lasts; each of its tasks repeats by itself."""
     expansions = Expansions()
 
     async def fire(app: App) -> None:
         await fire_schedules(app, expansions)
 
-    hands = [
+    tasks = [
         asyncio.create_task(_repeatedly(app, every, patience, work), name=name)
         for name, every, patience, work in (
             ("tick", _TICK, _TICK_PATIENCE, tick),
             ("firing", _FIRING, _FIRING_PATIENCE, fire),
             ("telling", _TELLING, _TELLING_PATIENCE, _tell),
             ("inventories", _REFRESHING, _REFRESHING_PATIENCE, InventoryRefresher()),
-            ("inventory notices", _REFRESHING, _TELLING_PATIENCE, tell_of_inventories),
-            ("attention notices", _LOOKING, _TELLING_PATIENCE, AttentionTeller()),
+            ("inventory notices", _REFRESHING, _TELLING_PATIENCE, write_inventory_notices),
+            ("attention notices", _LOOKING, _TELLING_PATIENCE, AttentionNotices()),
             ("pruning", _PRUNING, _PRUNING_PATIENCE, _prune),
         )
     ]
     try:
         yield
     finally:
-        for hand in hands:
-            hand.cancel()
-        await asyncio.gather(*hands, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await expansions.close()
 
 
@@ -92,7 +92,7 @@ async def tick(app: App) -> None:
 
 
 async def _tell(app: App) -> None:
-    while await tell_of_ends(app):
+    while await write_end_notices(app):
         continue
     await send_notices(app)
 

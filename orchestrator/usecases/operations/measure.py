@@ -15,7 +15,7 @@ from orchestrator.usecases.operations.check_health import check_health
 from orchestrator.usecases.operations.check_inventory import inventory_ages
 from orchestrator.usecases.operations.describe_lanes import list_lanes
 from orchestrator.usecases.operations.list_attention import list_attention
-from orchestrator.usecases.operations.live_processes import who_works
+from orchestrator.usecases.operations.live_processes import live_processes
 
 _KINDS = ("serve", "worker", "clock", "run")
 
@@ -41,7 +41,7 @@ async def _look(app: App) -> None:
         metrics.emergency_stops,
         {name: float(stop_of(stops, name, tenant.lane) is not None) for name, tenant in app.tenants.items()},
     )
-    working = Counter(worker.kind for worker in await who_works(app))
+    working = Counter(worker.kind for worker in await live_processes(app))
     shown = (status for status in JobStatus if status in _STORED)
     metrics.replace(metrics.jobs, {status.value: figures.jobs.get(status, 0) for status in shown})
     tally = figures.open_targets

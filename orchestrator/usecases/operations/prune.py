@@ -86,4 +86,4 @@ _AUDIT_PIECE = 10_000
 _CLOCK = "clock"
 
 _KEPT_MINUTES = timedelta(days=8)
-"""How long it is kept what a lane did in each minute: a week to look back on."""
+"""How long the calls of each lane are kept for each minute: a week."""

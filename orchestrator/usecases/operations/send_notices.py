@@ -10,7 +10,7 @@ from orchestrator.domain.errors import TryLater
 from orchestrator.domain.notice import Delivered, Delivery, NoticeStatus, Undelivered, retry_wait
 from orchestrator.store.jobs.notices import NoticeFacts, NoticeOutcome
 from orchestrator.telemetry.logger import get_logger
-from orchestrator.usecases.operations.write_notices import tell_of_ends
+from orchestrator.usecases.operations.write_notices import write_end_notices
 
 log = get_logger(__name__)
 
@@ -31,12 +31,12 @@ async def send_notices(app: App) -> int:
 
 
 async def tell_now(app: App) -> None:
-    """Tell of what ended in this process, one attempt a channel: no clock may be up that would."""
+    """Sends the notices of jobs that ended in this process, one attempt for each channel, since no clock may run."""
     if not app.messenger.channels:
         return
     try:
         async with asyncio.timeout(PATIENCE + 5):
-            await tell_of_ends(app)
+            await write_end_notices(app)
             await send_notices(app)
     except (TryLater, TimeoutError) as problem:
         log.warning("notices.waiting", reason=str(problem))

@@ -1,4 +1,4 @@
-"""What emergency stops hold up: jobs with devices that wait, and schedules that start nothing."""
+"""The effects of emergency stops: jobs whose devices wait, and schedules that start nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_NAMED = 20
 
 
 async def effects_of(app: App, stops: Sequence[EmergencyStop]) -> list[StopEffect]:
-    """What each of these stops holds up at present."""
+    """Returns the present effect of each of these stops."""
     if not stops:
         return []
     running, _ = await list_running(app, limit=_MOST_RUNNING)

@@ -1,4 +1,4 @@
-"""Send a test through a channel, now, and say what came of it."""
+"""Send a test through a channel now, and return its result; list the newest notices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Tried:
 
 
 async def try_channels(app: App, names: tuple[str, ...], *, by: Actor) -> list[Tried]:
-    """A test to these channels, to all of them if none is named."""
+    """Returns the results of a test to these channels, to all of them if none is named."""
     channels = app.messenger.channels
     if not channels:
         raise RequestRejected(
@@ -36,7 +36,7 @@ async def try_channels(app: App, names: tuple[str, ...], *, by: Actor) -> list[T
 
 
 async def list_notices(app: App, *, limit: int) -> list[NoticeFacts]:
-    """The newest notices, and what came of them."""
+    """Returns the newest notices with their deliveries."""
     async with app.store.reading() as tx:
         return await tx.notices.newest(limit=limit)
 

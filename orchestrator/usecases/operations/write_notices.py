@@ -1,4 +1,4 @@
-"""Write down what is to be told to whom: in the transaction that makes it true, or right after; never sent here."""
+"""Write notices into the outbox, in the transaction that makes them true or right after; `send_notices` sends them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _JOBS_A_PAGE = 50
 _STALE = timedelta(days=1)
 
 
-async def tell(app: App, tx: Transaction, notice: Notice, named: Sequence[str]) -> None:
-    """A notice for every channel that hears of it; `named` are those of its schedule."""
+async def write_notice(app: App, tx: Transaction, notice: Notice, named: Sequence[str]) -> None:
+    """Writes the notice for every channel that accepts it; `named` are the channels of its schedule."""
     now = await tx.now()
     for channel in app.messenger.channels.values():
-        if channel.hears(notice.event, named):
+        if channel.accepts(notice.event, named):
             await tx.notices.add(channel.name, notice, now=now)
 
 
-async def tell_of_ends(app: App) -> int:
-    """Write the notices of jobs that have come to an end since; how many jobs that were.
+async def write_end_notices(app: App) -> int:
+    """Writes the notices of jobs that have ended since; returns how many jobs that were.
 
     The end itself left the mark that is looked for here, in its own transaction: none is lost with a process.
     """
@@ -52,7 +52,7 @@ async def tell_of_ends(app: App) -> int:
             errors = await tx.jobs.errors(job.number)
             devices = await _devices_of(tx, job, tallies[job.number])
             notice = notice_of_job(job, tallies[job.number], errors, key=key, link=_link(app, job), devices=devices)
-            await tell(app, tx, notice, await _named(tx, job))
+            await write_notice(app, tx, notice, await _named(tx, job))
         await tx.job_ends.clear_notice_pending([job.number for job in jobs])
     return len(jobs)
 

@@ -29,7 +29,7 @@ class BlackoutView:
 async def add_blackouts(
     app: App, blackouts: Sequence[Blackout], *, schedule: str | None, tenant: str | None, by: Actor
 ) -> None:
-    """Add them; without a schedule and a tenant they hold for everybody."""
+    """Adds the blackouts; without a schedule and a tenant they hold for all schedules."""
     by.grant.refuse_below(Role.OPERATOR)
     if schedule is not None and tenant is not None:
         raise RequestRejected("A blackout is of a schedule or of a tenant. Give one of --schedule and --tenant.")

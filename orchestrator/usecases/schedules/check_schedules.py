@@ -1,4 +1,4 @@
-"""Are schedules well, does anybody keep time for them, and is what they tell taken?"""
+"""Checks of schedules: none is set aside, a clock runs, their lists exist, and channels take the notices."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from orchestrator.app import App
 from orchestrator.domain.notice import NoticeStatus
 from orchestrator.domain.schedule import ScheduleStatus
 from orchestrator.usecases.operations.check_health import Check
-from orchestrator.usecases.operations.live_processes import somebody_keeps_time
+from orchestrator.usecases.operations.live_processes import has_clock
 
 _RECENTLY = timedelta(days=1)
 
@@ -23,7 +23,7 @@ async def check_schedules(app: App) -> list[Check]:
     checks = []
     if ScheduleStatus.ACTIVE in statuses.values():
         mend = "Start `muster serve`, or with a broker `muster clock`: without one no schedule fires."
-        up = await somebody_keeps_time(app)
+        up = await has_clock(app)
         detail = "somebody keeps time" if up else "nobody keeps time"
         checks.append(Check("clock", ok=up, detail=detail, mend=mend, is_needed=False))
     if statuses:

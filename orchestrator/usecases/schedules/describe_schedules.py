@@ -1,4 +1,4 @@
-"""The read side of schedules: how they stand, what they will do, and what became of every moment."""
+"""Reads of schedules: their status, their next occurrences, and the results of past ones."""
 
 from __future__ import annotations
 

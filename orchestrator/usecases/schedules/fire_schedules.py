@@ -1,4 +1,4 @@
-"""Turn every moment that is due into a job, once, or say why not; any number of clocks may do it at once."""
+"""Start one job for each due occurrence, or record why none starts; any number of clocks may do this at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from orchestrator.store.work.workers import CLOCKS
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.revoke_key import refusal_of_creator
 from orchestrator.usecases.operations.emergency_stop import halted_by
-from orchestrator.usecases.operations.write_notices import tell
+from orchestrator.usecases.operations.write_notices import write_notice
 from orchestrator.usecases.schedules.expansions import Expansions
 from orchestrator.usecases.schedules.past_runs import last_job
 from orchestrator.usecases.schedules.start_occurrence import MAKING, ByHand, Making, OccurrenceLost, start_occurrence
@@ -288,7 +288,9 @@ async def _tell_if_missed(app: App, tx: Transaction, schedule: Schedule, at: dat
 async def _tell_missed(app: App, tx: Transaction, schedule: Schedule, at: datetime, words: str) -> None:
     key = f"missed/{schedule.number}/{_occurrence(at)}"
     facts = {"occurrence": _occurrence(at)}
-    await tell(app, tx, notice_of_schedule(schedule.name, Event.MISSED, words, key=key, facts=facts), schedule.channels)
+    await write_notice(
+        app, tx, notice_of_schedule(schedule.name, Event.MISSED, words, key=key, facts=facts), schedule.channels
+    )
 
 
 async def _try_again_soon(app: App, making: Making, reason: str) -> None:
@@ -327,7 +329,7 @@ async def _set_aside(
             await tx.occurrences.add([OccurrenceFacts(number, occurrence, status, reason, now)])
         key = f"set-aside/{number}/{now.timestamp():.0f}"
         facts = {"occurrence": None if occurrence is None else _occurrence(occurrence)}
-        await tell(app, tx, notice_of_schedule(name, Event.SET_ASIDE, reason, key=key, facts=facts), channels)
+        await write_notice(app, tx, notice_of_schedule(name, Event.SET_ASIDE, reason, key=key, facts=facts), channels)
     log.error("schedule.set_aside", schedule=name, reason=reason)
 
 

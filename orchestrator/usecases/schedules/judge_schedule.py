@@ -1,4 +1,4 @@
-"""Is there everything that a schedule refers to, and can its rules be kept? Said now, and not at night."""
+"""Refuse a schedule that refers to something missing, or whose rules cannot be kept, before its first run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Let a schedule make no further job for now."""
+"""Pause a schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Let a schedule go on that was paused, or set aside and mended."""
+"""Resume a schedule that was paused or set aside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Occurrences that have come become nothing, because a person paused or changed the schedule meanwhile."""
+"""Record occurrences as skipped that were due while a person had paused, or before they changed, the schedule."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class OccurrenceLost(MusterError):
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """Who wants a job of a schedule outside its recurrence, and why; `version` is that of the list agreed to.
+    """A request of a person for a job of a schedule outside its recurrence; `version` is the list that they agreed to.
 
     `expansion` is what its selection came to, where it has one: it was agreed to as well.
     """

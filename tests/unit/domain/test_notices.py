@@ -85,7 +85,7 @@ def test_a_channel_hears_of_what_it_wants_and_of_schedules_that_name_it(
 ) -> None:
     channel = Channel("team", ChannelKind.TEAMS, frozenset({Event.FINISHED}), is_general=kind == "general")
 
-    assert channel.hears(event, named) is (heard == "heard")
+    assert channel.accepts(event, named) is (heard == "heard")
 
 
 def test_a_notice_is_tried_for_most_of_a_day_and_then_given_up() -> None:

@@ -13,10 +13,10 @@ from orchestrator.domain.tenant import Tenant
 from orchestrator.store.jobs.inventory import Inventory
 from orchestrator.store.work.workers import CLOCKS
 from orchestrator.usecases.operations.check_inventory import early
-from orchestrator.usecases.operations.write_notices import tell
+from orchestrator.usecases.operations.write_notices import write_notice
 
 
-async def tell_of_inventories(app: App) -> None:
+async def write_inventory_notices(app: App) -> None:
     """Write the notices that are due; each is written once, whatever the number of clocks.
 
     Nobody who has no channel is told, so nothing is looked up then.
@@ -38,7 +38,7 @@ async def tell_of_inventories(app: App) -> None:
     if notices:
         async with app.store.transaction() as tx:
             for notice in notices:
-                await tell(app, tx, notice, ())
+                await write_notice(app, tx, notice, ())
 
 
 def _of_age(tenant: Tenant, age: timedelta, read_at: datetime, max_age: timedelta) -> Notice | None:

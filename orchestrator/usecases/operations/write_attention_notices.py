@@ -1,4 +1,4 @@
-"""Notices of what needs attention and is no end of a job and no run of a schedule: these have notices of their own."""
+"""Write notices of attention items, except ends of jobs and runs of schedules, which have notices of their own."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from orchestrator.domain.attention import AttentionItem, AttentionKind
 from orchestrator.domain.notice_words import EVENT_OF_ATTENTION, notice_of_attention
 from orchestrator.store.work.workers import CLOCKS
 from orchestrator.usecases.operations.list_attention import list_attention
-from orchestrator.usecases.operations.write_notices import tell
+from orchestrator.usecases.operations.write_notices import write_notice
 
 
-class AttentionTeller:
+class AttentionNotices:
     """Writes one notice for each new item, whatever the number of clocks; an item that began anew is a new one.
 
     A missing worker is told at the second look that finds none: a restart is no news.
@@ -22,7 +22,7 @@ class AttentionTeller:
         self._seen: frozenset[tuple[str, datetime]] = frozenset()
 
     async def __call__(self, app: App) -> None:
-        """One look; nothing is looked up where nobody would be told."""
+        """Reads the items once, and writes notices of the new ones; reads nothing where there is no channel."""
         if app.kind not in CLOCKS or not app.messenger.channels:
             return
         items = [item for item in await list_attention(app) if item.kind in EVENT_OF_ATTENTION]
@@ -31,7 +31,7 @@ class AttentionTeller:
         if due:
             async with app.store.transaction() as tx:
                 for item in due:
-                    await tell(app, tx, notice_of_attention(item, link=app.messenger.public_url), ())
+                    await write_notice(app, tx, notice_of_attention(item, link=app.messenger.public_url), ())
 
 
 def _mark(item: AttentionItem) -> tuple[str, datetime]:
