@@ -19,7 +19,7 @@ _PATIENCE = 20.0
 
 
 class KnownKeys:
-    """Distinguishes keys that were valid a moment ago from unknown ones, which are refused while the database is away."""
+    """Distinguishes keys that were valid a moment ago from unknown ones, which are refused also without a database."""
 
     def __init__(self, app: App) -> None:
         self._app = app
