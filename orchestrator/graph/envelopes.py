@@ -25,7 +25,7 @@ class Part(NamedTuple):
 def read_parts(
     count: int, status: int, headers: Mapping[str, str], body: bytes, now: datetime, *, is_complete: bool
 ) -> list[Part] | EnvelopesRefused:
-    """What became of each of `count` calls: of a single one from its reply, of several from their envelope.
+    """Returns the outcome of each of `count` calls: of a single one from its reply, of several from their envelope.
 
     `is_complete` says whether the whole body was read.
     """

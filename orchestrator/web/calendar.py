@@ -55,7 +55,7 @@ Weeks = list[list[Day]]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a calendar shows: from which Monday, by whose clock, and what is today there."""
+    """The span of a calendar: its first Monday, the zone of its clock, and the present day there."""
 
     begin: date
     zone: ZoneInfo
@@ -69,7 +69,7 @@ class Frame:
 
     @property
     def last(self) -> date:
-        """Its last day."""
+        """Returns the last day of the span."""
         return self.end - timedelta(days=1)
 
     @property

@@ -24,7 +24,7 @@ _Word = Annotated[str, Query(max_length=200)]
 
 @dataclass(frozen=True, slots=True)
 class TargetsAsked:
-    """What of the table is asked for: `page` counts from 1 in a job that can be sorted, `after` is a line in others."""
+    """The wanted part of the table: `page` counts from 1 in a job that can be sorted, `after` is a line in others."""
 
     status: str = ""
     error: str = ""
@@ -66,7 +66,7 @@ AskedTargets = Annotated[TargetsAsked, Depends(_asked)]
 
 
 async def targets_facts(parts: WebContext, visitor: Visitor, view: JobView, asked: TargetsAsked) -> dict[str, Any]:
-    """What the table shows; three statements or four, however many targets there are."""
+    """Returns the facts of the table, in three or four statements, however many targets there are."""
     wanted = asked.filters
     sortable = view.tally.total <= SORTED_UP_TO
     is_first = asked.page == 1 and asked.after == 0
@@ -130,7 +130,7 @@ def _filter_of(asked: TargetsAsked) -> tuple[tuple[TargetStatus, ...], str | Non
 
 
 def _retried(status: str) -> str:
-    """What of the devices that are shown a retry takes: where any status is, all that has ended without success."""
+    """Returns the statuses that a retry of the shown devices takes: without a filter, every end but success."""
     if not status:
         return ",".join(RETRIABLE[:3])
     return status if set(status.split(",")) <= {*RETRIABLE} else ""

@@ -51,7 +51,7 @@ def tenant_pages(pages: Pages) -> APIRouter:
 
     @routes.get("/{name}/check")
     async def look_again(request: Request, parts: Parts, _: Viewer, name: str) -> Response:
-        # Whoever signed in again after the press of the button comes here.
+        # A sign-in that interrupted the press of the button leads here.
         parts.app.tenant(name)
         return await show(request, parts, {})
 

@@ -151,7 +151,7 @@ class Occurrences(Repository):
         return None if job is None else JobId(job)
 
     async def selection_of(self, job: JobId, schedule: str, *, submitted_at: datetime) -> SelectionChange | None:
-        """What the schedule's selection came to for this job; None for a job of a saved list, or where it is gone."""
+        """Returns the selection of the schedule for this job; None for a saved list, or where the version is gone."""
         version, near = ListVersionRow, timedelta(hours=1)
         query = (
             select(version.version, version.devices, version.added, version.removed, OccurrenceRow.reason)

@@ -134,7 +134,7 @@ class _Silent:
 def _silent_batch(row: BatchRow, action: str) -> _Silent:
     lines = kept_lines(row.in_flight)
     if len(lines) != row.sending:
-        # Nobody can tell which lines were on their way.
+        # The lines that were on their way are unknown.
         lines = []
     kills = row.crash_count >= POISONED_AFTER and len(lines) == 1
     return _Silent(row, lines, kills, is_uncertain=kills or action not in _REPEATABLE)
