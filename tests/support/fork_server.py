@@ -35,7 +35,21 @@ from tests.support.checkout import ROOT
 from tests.support.waiting import PATIENCE
 
 CAN_FORK = sys.platform == "linux"
-_IMPORTED_LATE = ("aiosqlite", "asyncpg", "celery.bin.worker", "celery.worker", "kombu.transport.redis")
+_IMPORTED_LATE = (
+    "aiosqlite",
+    "asyncpg",
+    "celery.app.backends",
+    "celery.app.control",
+    "celery.apps.worker",
+    "celery.backends.base",
+    "celery.bin.celery",
+    "celery.worker.autoscale",
+    "celery.worker.consumer",
+    "celery.worker.pidbox",
+    "celery.worker.strategy",
+    "encodings.utf_8_sig",
+    "kombu.transport.redis",
+)
 _MOST = 1 << 17
 
 
@@ -265,6 +279,11 @@ def _import_everything() -> None:
                 importlib.import_module(module.name)
     for other in _IMPORTED_LATE:
         importlib.import_module(other)
+    from orchestrator.asgi import make_app  # noqa: PLC0415 - importing it is what this server is for
+    from orchestrator.settings import Settings  # noqa: PLC0415
+
+    # The routes of the API and of the pages are made once in a process, which takes most of a second.
+    make_app(Settings(database_url="sqlite://"))
 
 
 def main(descriptor: int) -> NoReturn:
