@@ -51,9 +51,9 @@ def schedule_words(view: ScheduleView) -> dict[str, object]:
         "status": schedule.status.value,
         "why": schedule.reason or view.problem,
         "recurrence": recurrence_words(schedule.recurrence),
-        "asks": f"{order.action}, via {order.via}, tenant {order.tenant}, priority {order.priority}",
+        "action": f"{order.action}, via {order.via}, tenant {order.tenant}, priority {order.priority}",
         **_devices_words(order, version),
-        "takes": forecast,
+        "duration": forecast,
         "daylight saving": _daylight_words(schedule.recurrence),
         "missed": f"runs if at most {span(rules.start_within.total_seconds())} late, else recorded as missed",
         "overlap": _OVERLAP[rules.overlap],
@@ -64,7 +64,7 @@ def schedule_words(view: ScheduleView) -> dict[str, object]:
         "canaries": order.canary or None,
         **_other_options(schedule),
         "brake": f"stops when more than {order.brake.share} % of at least {order.brake.sample:,} devices fail",
-        "made": f"{rfc3339(schedule.created_at)} by {schedule.created_by}",
+        "created": f"{rfc3339(schedule.created_at)} by {schedule.created_by}",
         "last": None if view.last is None else _last_words(view.last),
     }
 
@@ -125,7 +125,7 @@ def _some(words: list[str]) -> list[str] | None:
 
 
 _OVERLAP = {
-    Overlap.SKIP: "skip: while the last job has not ended, an occurrence is passed over",
-    Overlap.QUEUE: "queue: one occurrence waits for the last job to end",
+    Overlap.SKIP: "skip: no run starts while the last job has not ended",
+    Overlap.QUEUE: "queue: one run waits for the last job to end",
     Overlap.CANCEL: "cancel: the last job is cancelled to make room",
 }

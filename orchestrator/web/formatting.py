@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from markupsafe import Markup
 
 from orchestrator.domain.figures import plural, rfc3339
 from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.spans import span
 
 PARTS = ("accepted", "uncertain", "failed", "cancelled", "sending", "waiting")
 """The statuses of targets in the order in which a bar shows them."""
 
+_SEAM = re.compile(r"[._]|(?<=[a-z])(?=[A-Z])")
+
 
 def number(value: int) -> str:
     """Formats a number with thousands separators: 1,000,000."""
     return f"{value:,}"
+
+
+def as_limit(limit: WriteLimit | None) -> str:
+    """A write limit: 200 in 20 s."""
+    return "none" if limit is None else f"{limit.calls:,} in {span(limit.window.total_seconds())}"
+
+
+def in_words(name: str) -> str:
+    """A name of the audit log as words: `job.submitted` as Job submitted, `expiresAt` as Expires at."""
+    words = _SEAM.sub(" ", name).lower()
+    return words[:1].upper() + words[1:]
 
 
 def percent(part: int, total: int) -> str:
@@ -34,9 +49,8 @@ def time_tag(value: datetime | None) -> Markup:
     if value is None:
         return Markup('<span class="quiet">never</span>')
     utc = value.astimezone(UTC)
-    return Markup('<time datetime="{}" title="{} UTC">{} UTC</time>').format(
-        rfc3339(utc), f"{utc:%Y-%m-%d %H:%M:%S}", f"{utc:%Y-%m-%d %H:%M}"
-    )
+    seconds = f"{utc:%Y-%m-%d %H:%M:%S}"
+    return Markup(f'<time datetime="{rfc3339(utc)}" title="{seconds} UTC">{seconds[:-3]} UTC</time>')  # noqa: S704 - digits alone
 
 
 def city(zone: str) -> str:

@@ -40,7 +40,7 @@ from orchestrator.telemetry.logger import get_logger
 from orchestrator.web.addresses import query
 from orchestrator.web.page_words import field_words, in_page_words
 from orchestrator.web.pages import Pages, go_to, is_fragment
-from orchestrator.web.session import SignInFirst, Visitor
+from orchestrator.web.session import SignInFirst, Visitor, visitor_of
 from orchestrator.web.shown import SHOWN_FIELD, fields_sent, shown_text
 from orchestrator.web.typed import TYPED_FIELD, TYPED_FOR_FIELD, Untyped
 
@@ -122,6 +122,8 @@ class _Problems:
         status = problem.status_code if isinstance(problem, HTTPException) else HTTPStatus.UNPROCESSABLE_ENTITY
         if status == HTTPStatus.NOT_FOUND:
             nowhere = "The address may be mistyped, or the page has moved."
+            # No route asked who it is, and a page without its menu leads nowhere.
+            request.state.visitor = await visitor_of(request, request.app.state.served)
             return self._say(request, status, "There is no such page", nowhere)
         said = problem.detail if isinstance(problem, HTTPException) else _what_is_wrong(problem)
         return self._say(request, status, "That did not work", said)
@@ -192,9 +194,9 @@ _CONFIRMATIONS = frozenset({SHOWN_FIELD, TYPED_FIELD, TYPED_FOR_FIELD, "lists"})
 _USED = "This form was sent before, filled in otherwise. Load the page again to send another one."
 _TITLES = {
     HTTPStatus.FORBIDDEN: "You may not do this",
-    HTTPStatus.NOT_FOUND: "There is no such thing",
-    HTTPStatus.CONFLICT: "Not now",
-    HTTPStatus.SERVICE_UNAVAILABLE: "Something that is needed is away",
+    HTTPStatus.NOT_FOUND: "Not found",
+    HTTPStatus.CONFLICT: "Not possible now",
+    HTTPStatus.SERVICE_UNAVAILABLE: "A service that Muster needs does not answer",
 }
 _STATUSES: tuple[tuple[type[MusterError], HTTPStatus], ...] = (
     (NotPermitted, HTTPStatus.FORBIDDEN),

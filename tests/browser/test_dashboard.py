@@ -201,7 +201,7 @@ def test_only_those_come_in_who_may_and_see_what_is_theirs(browser: Browser, ins
     browser.heading("Sign in")
 
     assert "New job" not in seen
-    assert "Keys" not in seen
+    assert "Access keys" not in seen
     assert all("status of 40" in each for each in browser.complaints())
 
 

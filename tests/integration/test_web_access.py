@@ -36,11 +36,13 @@ from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
 from orchestrator.usecases.jobs.resume_job import resume_job
+from orchestrator.usecases.jobs.retry_job import retry_job
 from orchestrator.usecases.lists.describe_lists import describe_list
 from orchestrator.usecases.schedules.change_blackouts import list_blackouts
 from orchestrator.usecases.schedules.change_schedule import change_schedule
 from orchestrator.usecases.schedules.describe_schedules import describe_schedule, list_schedules
 from orchestrator.usecases.schedules.pause_schedule import pause_schedule
+from orchestrator.usecases.schedules.run_schedule import run_schedule
 from orchestrator.web.app import make_web
 from orchestrator.web.schedule_fields import fields_of
 from tests.support.actors import SOMEBODY
@@ -1178,3 +1180,45 @@ async def test_the_devices_of_a_job_are_sorted_paged_selected_and_retried(servic
     assert new.tally.total == 1
     assert [line.split(",")[0] for line in report.text.splitlines()[1:]] == [str(lines[7]), str(lines[101])]
     assert "Retried" in again.text
+
+
+async def test_an_address_without_a_page_leads_on_whoever_asks_for_it(service: Service) -> None:
+    async with a_visitor(service, Role.VIEWER) as client, a_visitor(service, None) as stranger:
+        nowhere = await client.get("/nothing-here")
+        no_schedule = await client.get("/schedules/nothing")
+        outside = await stranger.get("/nothing-here")
+
+    assert [each.status_code for each in (nowhere, no_schedule, outside)] == [404, 404, 404]
+    assert 'aria-label="Main"' in nowhere.text
+    assert '<a href="/schedules">All schedules</a>' in no_schedule.text
+    assert 'aria-label="Main"' not in outside.text
+    assert '<a href="/sign-in">Sign in</a>' in outside.text
+
+
+async def test_a_device_and_the_first_page_name_jobs_by_file_and_schedule(service: Service) -> None:
+    app = service.served.app
+    by_hand = await submitted(app, 3)
+    await a_list(app, 3)
+    view = await a_schedule(app)
+    scheduled = await run_schedule(app, view.schedule.name, by=SOMEBODY)
+    await pause_job(app, by_hand.id, by=SOMEBODY)
+    async with a_visitor(service, Role.VIEWER) as client:
+        device = (await client.get(f"/devices/{device_ids(3)[0]}")).text
+        first = (await client.get("/")).text
+
+    assert f'<a href="/jobs/{by_hand.id}">devices.csv</a>' in device
+    assert f'<a href="/jobs/{scheduled.id}">' in device
+    assert '<a href="/schedules/nightly">Schedule</a>' in device
+    assert "devices.csv is paused with 3 devices left" in first
+
+
+async def test_a_finished_job_is_listed_anew_once_it_is_retried(service: Service) -> None:
+    app = service.served.app
+    job = await submitted(app, 3)
+    await cancel_job(app, job.id, by=SOMEBODY)
+    async with a_visitor(service, Role.VIEWER) as client:
+        before = (await client.get("/jobs")).text
+        await retry_job(app, job.id, statuses=[TargetStatus.CANCELLED], by=SOMEBODY)
+        after = (await client.get("/jobs")).text
+
+    assert ['class="tag">retried' in page for page in (before, after)] == [False, True]

@@ -20,10 +20,11 @@ _KEY_LENGTH = 12
 
 @dataclass(frozen=True, slots=True)
 class DeviceCall:
-    """One job's target on a device, and how it stands; times are UTC."""
+    """One job's target on a device, and how it stands; times are UTC. `job_name` is its name, else its file's."""
 
     job: str
     job_name: str | None
+    schedule: str | None
     action: str
     tenant: str
     submitted_by: str
@@ -93,13 +94,14 @@ class TargetLookup(Repository):
         found: dict[tuple[int, int], DeviceCall] = {}
         for query in queries:
             newest = query.order_by(TargetRow.job_number.desc()).limit(limit)
-            for row, job, job_name, action, tenant, submitted_by, submitted_at in await self._rows_with(newest):
+            for row, job, job_name, schedule, action, tenant, by, submitted_at in await self._rows_with(newest):
                 found[row.job_number, row.line] = DeviceCall(
                     job=job,
                     job_name=job_name,
+                    schedule=schedule,
                     action=action,
                     tenant=tenant,
-                    submitted_by=submitted_by,
+                    submitted_by=by,
                     status=row.status,
                     at=row.finished_at or row.first_attempt_at or submitted_at,
                     attempts=row.attempts,
@@ -128,11 +130,12 @@ class TargetLookup(Repository):
         return func.substr(TargetRow.device, -_KEY_LENGTH)
 
 
-def _calls() -> Select[TargetRow, str, str | None, str, str, str, datetime]:
+def _calls() -> Select[TargetRow, str, str | None, str | None, str, str, str, datetime]:
     return (
         select(
             TargetRow,
-            *(JobRow.id, JobRow.name, JobRow.action, JobRow.tenant, JobRow.submitted_by, JobRow.submitted_at),
+            *(JobRow.id, func.coalesce(JobRow.name, JobRow.file_name), JobRow.schedule, JobRow.action, JobRow.tenant),
+            *(JobRow.submitted_by, JobRow.submitted_at),
         )
         .join_from(TargetRow, JobRow, JobRow.number == TargetRow.job_number)
         .where(JobRow.status != JobStatus.RECEIVING)

@@ -49,7 +49,7 @@ async def check_surroundings(app: App) -> list[Check]:
 def judge_graph(reported: Sequence[LaneWait]) -> Check:
     """Whether a process reports that it does not reach Graph, or cannot sign in."""
     away = [wait.message for wait in reported if wait.kind in _AWAY]
-    detail = "; ".join(dict.fromkeys(away)) or "no process reports that it is away"
+    detail = "; ".join(dict.fromkeys(away)) or "every process reaches it"
     return Check("Graph", ok=not away, detail=detail, mend="Jobs wait and go on by themselves.", is_needed=False)
 
 

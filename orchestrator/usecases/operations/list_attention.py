@@ -161,7 +161,7 @@ def _job(job: Job, tally: Tally, since: datetime, **facts: object) -> JobFacts:
     return JobFacts(
         job.number,
         job.id,
-        job.name,
+        job.name or job.intake.file_name,
         job.tenant,
         job.schedule,
         job.status,

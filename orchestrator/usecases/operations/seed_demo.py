@@ -240,19 +240,22 @@ async def _paused(app: App, clock: PastClock) -> None:
         app, _Wanted(CONTOSO, Action.FULL_SCAN, "HAM", "Full scan after incident 2291", "INC-2291", by=_HELPDESK)
     )
     ends = [Ending(TargetStatus.ACCEPTED)] * 14
-    events = [(clock.at + timedelta(seconds=3), EventKind.PAUSED)]
-    await _end(
-        app, job, ends, JobStatus.PAUSED, reason="paused by helpdesk@contoso.example: wait for the night", events=events
-    )
+    at, why = clock.at + timedelta(seconds=3), "wait for the night"
+    reason = f"paused by {_HELPDESK.name}: {why}"
+    await _end(app, job, ends, JobStatus.PAUSED, reason=reason, events=[(at, EventKind.PAUSED)])
+    async with app.store.transaction() as tx:
+        await tx.audit.write(_HELPDESK, "job.paused", job.id, reason=why, now=at)
 
 
 async def _cancelled(app: App, clock: PastClock) -> None:
-    del clock
     job, devices = await _submit(
         app, _Wanted(CONTOSO, Action.FULL_SCAN, "BER", "Full scan, all laptops", "started by mistake")
     )
     ends = [Ending(TargetStatus.ACCEPTED)] * 14 + [Ending(TargetStatus.CANCELLED, 0, None)] * (len(devices) - 14)
-    await _end(app, job, ends, JobStatus.CANCELLED, reason="cancelled by admin@contoso.example: started by mistake")
+    why = "started by mistake"
+    await _end(app, job, ends, JobStatus.CANCELLED, reason=f"cancelled by {_ADMIN.name}: {why}")
+    async with app.store.transaction() as tx:
+        await tx.audit.write(_ADMIN, "job.cancelled", job.id, reason=why, now=clock.at + timedelta(seconds=3))
 
 
 async def _pilot(app: App, clock: PastClock) -> None:

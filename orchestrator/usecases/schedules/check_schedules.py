@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from orchestrator.app import App
+from orchestrator.domain.figures import plural
 from orchestrator.domain.notice import NoticeStatus
 from orchestrator.domain.schedule import ScheduleStatus
 from orchestrator.usecases.operations.check_health import Check
@@ -24,11 +25,11 @@ async def check_schedules(app: App) -> list[Check]:
     if ScheduleStatus.ACTIVE in statuses.values():
         mend = "Start `muster serve`, or with a broker `muster clock`: without one no schedule fires."
         up = await has_clock(app)
-        detail = "somebody keeps time" if up else "nobody keeps time"
+        detail = "a process starts the runs" if up else "no process starts the runs"
         checks.append(Check("clock", ok=up, detail=detail, mend=mend, is_needed=False))
     if statuses:
         bad = sorted(name for name, status in statuses.items() if status is ScheduleStatus.SET_ASIDE)
-        detail = f"set aside: {', '.join(bad)}" if bad else f"{len(statuses)} there, none set aside"
+        detail = f"set aside: {', '.join(bad)}" if bad else f"{plural(len(statuses), 'schedule')}, none set aside"
         mend = "`muster schedule show NAME` says why; then `muster schedule resume NAME`."
         checks.append(Check("schedules", ok=not bad, detail=detail, mend=mend, is_needed=False))
     if without_list:

@@ -11,7 +11,7 @@ NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 
 def a_call(status: str, hours_ago: float) -> DeviceCall:
     at = NOW - timedelta(hours=hours_ago)
-    return DeviceCall("job", None, "quickScan", "default", "admin", status, at, 1, 204, None, None, None)
+    return DeviceCall("job", None, None, "quickScan", "default", "admin", status, at, 1, 204, None, None, None)
 
 
 def test_the_story_of_a_device_begins_with_how_the_last_action_went() -> None:

@@ -5,7 +5,18 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from orchestrator.domain.job import JobStatus, Tally
-from orchestrator.web.formatting import bar, headline, left, per_second, percent, standing, time_tag
+from orchestrator.domain.lane import WriteLimit
+from orchestrator.web.formatting import (
+    as_limit,
+    bar,
+    headline,
+    in_words,
+    left,
+    per_second,
+    percent,
+    standing,
+    time_tag,
+)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +75,11 @@ def test_figures_are_said_in_words() -> None:
     assert left(now + timedelta(minutes=5), now) == "5 min 00 s"
     assert left(None, now) is None
     assert (per_second(9.96), per_second(None)) == ("10.0 a second", "no limit")
+    assert as_limit(WriteLimit(200, timedelta(seconds=20))) == "200 in 20 s"
+    assert as_limit(None) == "none"
+
+
+def test_names_of_the_audit_log_are_shown_as_words() -> None:
+    names = ("job.submitted", "sign-in.failed", "expiresAt")
+
+    assert [in_words(name) for name in names] == ["Job submitted", "Sign-in failed", "Expires at"]
