@@ -110,7 +110,7 @@ class Matched(NamedTuple):
     @property
     def matched_by(self) -> str:
         """The value of the report's column `matchedBy`."""
-        return f"{self.by}+newest" if self.is_newest else str(self.by)
+        return f"{self.by}+newest" if self.is_newest else self.by.value
 
 
 @dataclass(frozen=True, slots=True)

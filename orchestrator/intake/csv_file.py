@@ -191,11 +191,13 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else self._next_line()
+        line = self._again.popleft() if self._again else self._text.readline(LONGEST_ROW)
         self.is_at_end = not line
         if not line:
             raise StopIteration
-        if not self.held and (quoted := before_quote(line)) is not line:
+        if len(line) == LONGEST_ROW:
+            line = self._without_rest(line)
+        if line[0] > _LAST_ASCII and not self.held and (quoted := before_quote(line)) is not line:
             # A quote behind them would not open a cell, and the row would be cut at the wrong places.
             line, self.has_marks = quoted, True
         self.held.append(line)
@@ -205,12 +207,12 @@ class _Lines:
             raise _RowTooLong
         return line
 
-    def _next_line(self) -> str:
-        """The next line; of one that is too long only the start, as if it ended there."""
-        line = rest = self._text.readline(LONGEST_ROW)
+    def _without_rest(self, start: str) -> str:
+        """The start of a line that is too long, as if it ended there; what is left of it is read past."""
+        rest = start
         while len(rest) == LONGEST_ROW and not rest.endswith(("\r", "\n")):
             rest = self._text.readline(LONGEST_ROW)
-        return line if rest is line else line + "\n"
+        return start if rest is start else start + "\n"
 
 
 class _RowTooLong(Exception):
@@ -239,6 +241,7 @@ def _reason(error: Exception) -> str:
 
 
 _HEAD = 64 * 1024
+_LAST_ASCII = "\x7f"
 _READ_AT_ONCE = 256 * 1024
 _NOT_CLOSED = "has a quote that is not closed"
 _ROW_TOO_LONG = f"has more than {LONGEST_ROW:,} characters"

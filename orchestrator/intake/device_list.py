@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import BinaryIO
@@ -115,9 +115,10 @@ class DeviceList:
         """Why its ids are refused unless the inventory knows every one of them; None where they are accepted."""
         return self.id_columns.doubt
 
-    def named(self, row: InputRow) -> tuple[Named, ...]:
+    @property
+    def named(self) -> Callable[[InputRow], tuple[Named, ...]]:
         """Returns the identifiers in a row, the most exact kind first; empty where the row has a verdict already."""
-        return () if row.verdict is not None else self._validation.named(row)
+        return self._validation.named
 
     def settle(self, row: InputRow, match: Match, reason: str = "") -> InputRow:
         """A row with the device that it was matched to, or rejected for this reason; rows in the order of the file."""

@@ -75,7 +75,7 @@ def parse_time(text: str) -> datetime | None:
     The admin center and the export API write ISO dates; PowerShell's `Export-Csv` writes the culture of its machine.
     """
     text = text.strip()
-    if text.startswith("0001-01-01"):
+    if not text or text.startswith("0001-01-01"):
         return None
     if _ISO.fullmatch(text):
         with suppress(ValueError):
@@ -150,7 +150,8 @@ class _Columns:
 
     def _text(self, cells: Sequence[str], field: str) -> str | None:
         for place in self.places.get(field, ()):
-            if place < len(cells) and (text := bare(cells[place])):
+            text = cells[place] if place < len(cells) else ""
+            if text := text.strip() if text.isascii() else bare(text):
                 return text[:_LONGEST]
         return None
 

@@ -118,13 +118,13 @@ class Validation:
         return self._good(good, compact)
 
     def named(self, row: InputRow) -> tuple[Named, ...]:
-        """Returns the identifiers in a row that `judge` left open, the most exact kind first."""
+        """Returns the identifiers in a row, the most exact kind first; empty where the row has a verdict already."""
         cells = row.cells
-        found = []
-        for by, place in self._named:
-            if place < len(cells) and bare(cells[place]):
-                found.append(Named(by, cells[place]))
-        return tuple(found)
+        if row.verdict is not None:
+            return ()
+        return tuple(
+            [Named(by, cells[place]) for by, place in self._named if place < len(cells) and bare(cells[place])]
+        )
 
     def settle(self, row: InputRow, match: Match, reason: str) -> InputRow:
         """A row that `judge` left open, with the device that it was matched to, or rejected for this reason."""
@@ -141,23 +141,23 @@ class Validation:
         return self._reject_bad(row.line, row.cells, reason, candidates)
 
     def _settle_matched(self, row: InputRow, match: Matched) -> InputRow:
-        device, matched_by = Device((match.device.id,)), match.matched_by
+        known, by, is_newest = match
+        device, matched_by = Device((known.id,)), match.matched_by if is_newest else by.value
         compact = _compact(device)
         if (first := self._first_lines.get(compact)) is not None:
             return self._duplicate(row.line, row.cells, device, first)
         self.matched[matched_by] += 1
-        return self._good(InputRow(row.line, row.cells, None, None, device, matched_by, match.device.name), compact)
+        return self._good(InputRow(row.line, row.cells, None, None, device, matched_by, known.name), compact)
 
     def _to_match(self, row: CsvRow, cells: tuple[str, ...]) -> InputRow | None:
         if self._noise(row.cells) is not None:
             return self._noise_or_bad(row, cells, "")
         if len(row.cells) > self.layout.width:
             self.ignored.add(Noise.SURPLUS, row.line)
-        open_row = InputRow(row.line, cells)
-        if not self.named(open_row):
+        if not any(place < len(cells) and bare(cells[place]) for _, place in self._named):
             columns = ", ".join(column.name for column in self.layout.named)
             return self._reject_bad(row.line, cells, f"names no device: {columns} is empty")
-        return open_row
+        return InputRow(row.line, cells)
 
     def _good(self, row: InputRow, compact: bytes | str) -> InputRow:
         # A rejected row is never called, so it is not what a later row could be a duplicate of.

@@ -52,7 +52,7 @@ class Matcher:
     async def _found(self, tx: Transaction, by: Identifier, keys: list[str]) -> dict[str, Match]:
         """The match of each key that the inventory has."""
         single, others = await tx.inventory_devices.matching_in_brief(self._inventory.number, by, keys)
-        found: dict[str, Match] = {key: Matched(device, by) for key, device in single.items()}
+        found: dict[str, Match] = {**single}
         for key, devices in (await tx.inventory_devices.matching(self._inventory.number, by, others)).items():
             found[key] = self._choose(by, devices)
         return found
@@ -110,11 +110,16 @@ def _deciding_keys(
     rows: Iterable[Sequence[Named]],
 ) -> tuple[list[tuple[Identifier, str | None]], dict[Identifier, list[str]]]:
     """Returns the deciding key of each row, and all keys of each kind, sorted so that an index is read page by page."""
-    chosen = [_deciding(row) for row in rows]
+    chosen: list[tuple[Identifier, str | None]] = []
     keys: defaultdict[Identifier, set[str]] = defaultdict(set)
-    for by, key in chosen:
-        if key is not None:
-            keys[by].add(key)
+    for row in rows:
+        for by, text in row:
+            if (key := compare_key(by, text)) is not None:
+                chosen.append((by, key))
+                keys[by].add(key)
+                break
+        else:
+            chosen.append((row[0].by if row else Identifier.NAME, None))
     return chosen, {by: sorted(wanted) for by, wanted in keys.items()}
 
 
@@ -127,13 +132,6 @@ def _matches(
         Unknown(by, is_placeholder=_holds_placeholder(row)) if key is None else found[by].get(key) or Unknown(by)
         for row, (by, key) in zip(rows, chosen, strict=True)
     ]
-
-
-def _deciding(row: Sequence[Named]) -> tuple[Identifier, str | None]:
-    for by, text in row:
-        if (key := compare_key(by, text)) is not None:
-            return by, key
-    return (row[0].by if row else Identifier.NAME), None
 
 
 def _holds_placeholder(row: Iterable[Named]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
@@ -29,7 +30,7 @@ async def add(connection: AsyncConnection, table: type[Base], columns: Columns, 
     # Many rows in one statement take half the time of JSON or of a statement a row. A table with several indexes is the
     # exception: SQLite copies each page that a statement of several rows changes, in case that it has to be undone.
     times = [place for place, kind in enumerate(columns.values()) if isinstance(kind, UtcDateTime)]
-    cells = [_as_text(row, times) for row in rows]
+    cells = await asyncio.to_thread(_as_texts, rows, times) if times else [*map(tuple, rows)]
     if len(columns) > _FEW:
         await connection.exec_driver_sql(_insert(table, tuple(columns), 1), cells)
         return
@@ -45,13 +46,16 @@ def _insert(table: type[Base], names: tuple[str, ...], rows: int) -> str:
     return f"INSERT INTO {table.__tablename__} ({stored}) VALUES {', '.join([row] * rows)}"  # noqa: S608 - names of ours
 
 
-def _as_text(row: Sequence[Any], times: Sequence[int]) -> tuple[Any, ...]:
-    if not times:
-        return tuple(row)
-    cells = list(row)
-    for place in times:
-        cells[place] = None if cells[place] is None else to_text(cells[place])
-    return tuple(cells)
+def _as_texts(rows: Sequence[Sequence[Any]], times: Sequence[int]) -> list[tuple[Any, ...]]:
+    """The rows with the times at these places as text."""
+    changed: list[tuple[Any, ...]] = []
+    for row in rows:
+        cells = list(row)
+        for place in times:
+            if cells[place] is not None:
+                cells[place] = to_text(cells[place])
+        changed.append(tuple(cells))
+    return changed
 
 
 _AT_ONCE = 1_000

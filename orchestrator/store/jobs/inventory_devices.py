@@ -31,6 +31,7 @@ from orchestrator.domain.ids import InventoryNumber
 from orchestrator.domain.inventory import (
     Identifier,
     InventoryDevice,
+    Matched,
     compare_key,
 )
 from orchestrator.store.engine import json_rows, new_rows
@@ -96,7 +97,7 @@ class InventoryDevices(Repository):
             .outerjoin(InventoryDeviceRow, and_(InventoryDeviceRow.inventory == number, column == given.c.key))
         )
         found: dict[str, list[InventoryDevice]] = {}
-        for key, *values in await self._connection.execute(query, json_rows.texts_payload(keys)):
+        for key, *values in (await self._connection.execute(query, json_rows.texts_payload(keys))).all():
             if values[0] is not None:
                 found.setdefault(key, []).append(InventoryDevice(*values))
         for devices in found.values():
@@ -106,14 +107,14 @@ class InventoryDevices(Repository):
 
     async def matching_in_brief(
         self, number: InventoryNumber, by: Identifier, keys: Collection[str]
-    ) -> tuple[dict[str, InventoryDevice], set[str]]:
+    ) -> tuple[dict[str, Matched], set[str]]:
         """By key, the one device that has it and can take an action, as id and name; and the keys of any others.
 
         They come as one JSON text: SQLite's driver gives up Python's lock for each row that it fetches.
         """
         query = _brief_query(self._connection.dialect.name, by)
         answer = await self._connection.execute(query, {**json_rows.texts_payload(keys), "inventory": number})
-        return await asyncio.to_thread(_in_brief, answer.scalar_one())
+        return await asyncio.to_thread(_in_brief, answer.scalar_one(), by)
 
     async def of_users(self, number: InventoryNumber, users: Collection[str]) -> list[InventoryDevice]:
         """The devices of these users, by the users' object ids, in the order of the devices' ids."""
@@ -163,8 +164,8 @@ def _brief_query(dialect: str, by: Identifier) -> Select[Any]:
     return select(cast(as_one(facts), Text)).select_from(given).outerjoin(InventoryDeviceRow, is_found)
 
 
-def _in_brief(answer: str) -> tuple[dict[str, InventoryDevice], set[str]]:
-    found: dict[str, InventoryDevice] = {}
+def _in_brief(answer: str, by: Identifier) -> tuple[dict[str, Matched], set[str]]:
+    found: dict[str, Matched] = {}
     others: set[str] = set()
     for key, device, name, objection in json.loads(answer):
         if device is None:
@@ -172,7 +173,7 @@ def _in_brief(answer: str) -> tuple[dict[str, InventoryDevice], set[str]]:
         if objection is not None or key in found:
             others.add(key)
         else:
-            found[key] = InventoryDevice(device, name)
+            found[key] = Matched(InventoryDevice(device, name), by)
     for key in others:
         found.pop(key, None)
     return found, others

@@ -98,14 +98,15 @@ class _Rows:
         return await asyncio.to_thread(self._settle, page, places, matches, self._app.clock.now())
 
     def _open_rows(self, page: Page) -> list[tuple[int, tuple[Named, ...]]]:
-        return [(place, named) for place, row in enumerate(page.rows) if (named := self._devices.named(row))]
+        named_in = self._devices.named
+        return [(place, named) for place, row in enumerate(page.rows) if (named := named_in(row))]
 
     def _settle(self, page: Page, places: Sequence[int], matches: Sequence[Match], now: datetime) -> Page:
         assert self._matcher is not None  # noqa: S101 - settled() has looked
-        done = [*page.rows]
+        done, settle = [*page.rows], self._devices.settle
         for place, match in zip(places, matches, strict=True):
             reason = "" if isinstance(match, Matched) else self._matcher.reason(match, now=now)
-            done[place] = self._devices.settle(done[place], match, reason)
+            done[place] = settle(done[place], match, reason)
         return Page(done)
 
     async def _as_known_ids(
