@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from zoneinfo import ZoneInfo
 
 from orchestrator.domain.schedule import OccurrenceStatus
 from orchestrator.usecases.schedules.describe_schedules import OccurrenceView
@@ -45,10 +46,10 @@ def _planned_kind(run: OccurrenceView) -> str:
     return "marked" if run.marks else PLANNED
 
 
-def strip(runs: Sequence[PastRun]) -> list[tuple[str, str]]:
-    """The last runs of one schedule, the oldest first, as (kind, words)."""
+def strip(runs: Sequence[PastRun], zone: ZoneInfo) -> list[tuple[str, str]]:
+    """The last runs of one schedule, the oldest first, as (kind, words); times are the reader's."""
     return [
-        (kind, f"{run.occurrence.at:%Y-%m-%d %H:%M} UTC: {words}")
+        (kind, f"{run.occurrence.at.astimezone(zone):%Y-%m-%d %H:%M}: {words}")
         for run in reversed(runs[:STRIP])
         for kind, words in [ended(run)]
     ]

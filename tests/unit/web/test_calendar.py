@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from orchestrator.domain.blackout import parse_blackout
+from orchestrator.domain.ids import ScheduleNumber
+from orchestrator.domain.schedule import OccurrenceStatus
+from orchestrator.store.schedules.occurrences import OccurrenceFacts
+from orchestrator.usecases.schedules.past_runs import PastRun
 from orchestrator.web.calendar import CalendarRun, Frame, frame_of, weeks_of
+from orchestrator.web.calendar_runs import strip
 
 FRAME = Frame(date(2026, 3, 2), ZoneInfo("UTC"), today=date(2026, 3, 11))
 
@@ -74,3 +79,16 @@ def test_what_cannot_be_told_is_not_shown_as_nothing() -> None:
 
     assert weeks[1][1].entries == []
     assert weeks[1][2].entries is None
+
+
+def test_the_strip_of_last_runs_has_their_times_by_the_reader_s_clock_the_oldest_first() -> None:
+    at = datetime(2026, 3, 4, 20, tzinfo=UTC)
+    newest, oldest = (
+        PastRun(OccurrenceFacts(ScheduleNumber(1), when, OccurrenceStatus.MISSED, "no clock ran", when), job=None)
+        for when in (at + timedelta(days=1), at)
+    )
+
+    assert [words for _, words in strip([newest, oldest], ZoneInfo("Asia/Tokyo"))] == [
+        "2026-03-05 05:00: Missed: no clock ran",
+        "2026-03-06 05:00: Missed: no clock ran",
+    ]
