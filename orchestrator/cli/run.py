@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,9 +10,12 @@ import click
 from orchestrator.cli.invocation import Invocation, output_option, pass_invocation
 from orchestrator.cli.submission import Submission, submission_options
 
+_REPORT = click.Path(path_type=Path)
+
 
 @click.command()
 @submission_options
+@click.option("--report", type=_REPORT, help="Where the report goes (- is standard output); muster-<job id>.csv else.")
 @output_option
 @pass_invocation
 def run(invocation: Invocation, /, **options: Any) -> int:
@@ -24,6 +28,11 @@ def run(invocation: Invocation, /, **options: Any) -> int:
 @click.command()
 @submission_options
 @click.option("--wait", is_flag=True, help="Follow the job to its end, as run does.")
+@click.option(
+    "--report",
+    type=_REPORT,
+    help="With --wait: where the report goes (- is standard output); without it none is written.",
+)
 @output_option
 @pass_invocation
 def submit(invocation: Invocation, /, *, wait: bool, **options: Any) -> int:

@@ -208,11 +208,6 @@ submission_options = with_options(
     *MATCH_OPTIONS,
     click.option("--yes", "-y", is_flag=True, help="Ask no question, however many devices there are."),
     click.option("--dry-run", is_flag=True, help="Read the list, say what would be called, and store nothing."),
-    click.option(
-        "--report",
-        type=click.Path(path_type=Path),
-        help="Where the report goes (- is standard output); muster-<job id>.csv else.",
-    ),
     click.option("--idempotency-key", metavar="KEY", help="Submitted again with the same key, it is the same job."),
 )
 """The file and every option that `run` and `submit` share."""

@@ -114,6 +114,15 @@ async def test_a_second_upgrade_has_nothing_to_do(empty_url: str) -> None:
     assert await upgrade(empty_url) is False
 
 
+async def test_a_current_file_is_found_so_while_another_process_writes(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "muster.db")
+    await upgrade(url)
+
+    with closing(sqlite3.connect(tmp_path / "muster.db", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert await upgrade(url) is False
+
+
 async def test_a_database_that_is_ahead_is_refused_and_left_alone(empty_url: str) -> None:
     await upgrade(empty_url)
     await execute(empty_url, "UPDATE alembic_version SET version_num = '9999'")

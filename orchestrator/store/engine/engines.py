@@ -107,8 +107,7 @@ def prepare_sqlite(connection: Any, _record: Any) -> None:
     # WAL lets readers and the writer live together on one file; FULL keeps a commit through a power cut. SQLite's own
     # cache of 2 MiB is read anew again and again where ids are looked up in, or added to, an index of half a million.
     cache = f"cache_size=-{_CACHE_KIB}"
-    patience = f"busy_timeout={_PATIENCE * 1000}"
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", cache, patience):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", cache):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

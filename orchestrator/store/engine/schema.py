@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.domain.errors import SchemaTooNew
 from orchestrator.store.engine.engines import driver_url, make_engine
-from orchestrator.store.engine.sqlite_file import copy_beside, make_private
+from orchestrator.store.engine.sqlite_file import copy_beside, kept_revision, make_private
 from orchestrator.store.engine.troubles import StatementFailed, unavailable
 
 if TYPE_CHECKING:
@@ -27,18 +27,22 @@ async def upgrade(url: str, *, to: str = "head") -> bool:
     """Bring the database to this release's schema; True if anything had to be done.
 
     A SQLite file is made where there is none, and an older one is copied beside itself first. Any number of processes
-    may ask at once. SchemaTooNew where the database is ahead of this program.
+    may ask at once, and none waits for a writer where the schema is current. SchemaTooNew where the database is ahead
+    of this program.
     """
     parsed = driver_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
-        make_private(Path(parsed.database))
+        make_private(file := Path(parsed.database))
+        if to == "head" and kept_revision(file) == HEAD:
+            return False
     engine = make_engine(url, pool_size=1)
     try:
         async with engine.begin() as connection:
-            if parsed.get_backend_name() == "postgresql":
+            there = await connection.run_sync(_revision)
+            if parsed.get_backend_name() == "postgresql" and (to != "head" or there != HEAD):
                 # Several processes of a new release start at once; one migrates, the others find it done.
                 await connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-            there = await connection.run_sync(_revision)
+                there = await connection.run_sync(_revision)
             if to == "head" and there == HEAD:
                 return False
             if to == "head" and there is not None and there > HEAD:

@@ -45,6 +45,14 @@ def copy_beside(file: Path, revision: str) -> None:
         source.backup(target)
 
 
+def kept_revision(file: Path) -> str | None:
+    """The schema revision that a file says it has; None where a plain look does not tell, whatever the cause."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(file, timeout=0)) as connection:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return None if row is None else str(row[0])
+    return None
+
+
 def last_copy_at(file: Path) -> datetime | None:
     """When the newest copy was made that stands beside the database; None where there is none."""
     times = [each.stat().st_mtime for each in _copies_of(file.resolve())]
