@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from orchestrator.domain.batch import ErrorGroup
 from orchestrator.domain.batching import Batching
-from orchestrator.domain.caller import Caller
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import GraphUnreachable, UnknownTenant
 from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
@@ -22,11 +21,12 @@ from orchestrator.domain.waiting import KnownWaits
 from orchestrator.queueing.batch_queue import BatchQueue
 from orchestrator.store.engine.database import Store
 from orchestrator.telemetry.metering import Metering
-from orchestrator.throttle.protocol import Throttle
 
 if TYPE_CHECKING:
     from orchestrator.domain.attention import CredentialFacts
+    from orchestrator.domain.caller import Caller
     from orchestrator.telemetry.metrics import Metrics
+    from orchestrator.throttle.protocol import Throttle
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,6 @@ from orchestrator.graph.credentials import (
     kept_in,
 )
 from orchestrator.settings import Settings, TenantSettings
-from orchestrator.throttle.protocol import Throttle
 
 if TYPE_CHECKING:
     from orchestrator.domain.attention import CredentialFacts
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from orchestrator.graph.certificates import KeyFiles
     from orchestrator.graph.sign_in_threads import SignInThreads
     from orchestrator.graph.transport import Http
+    from orchestrator.throttle.protocol import Throttle
 
 Prompt = Callable[[str], None]
 

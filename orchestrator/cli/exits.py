@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import click
 
@@ -17,7 +17,9 @@ from orchestrator.domain.errors import (
     TryLater,
 )
 from orchestrator.domain.job import JobStatus, Tally
-from orchestrator.domain.line_problem import LineProblem
+
+if TYPE_CHECKING:
+    from orchestrator.domain.line_problem import LineProblem
 
 DONE = 0
 SOME_FAILED = 1

@@ -24,9 +24,8 @@ from orchestrator.domain.errors import IntakeFailed
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job
 from orchestrator.settings import Settings
-from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs, unfinished_jobs
+from orchestrator.usecases.jobs.describe_jobs import describe_job, is_first_job, unfinished_jobs
 from orchestrator.usecases.jobs.submit_job import NotConfirmed, preview_job, submit_job
-from orchestrator.usecases.operations.check_tenant import RELAY
 from orchestrator.usecases.operations.check_way import check_way
 from orchestrator.usecases.operations.live_processes import has_worker
 
@@ -203,7 +202,9 @@ async def _say_submitted(app: App, job: Job, *, calls_here: bool) -> None:
 
 async def _say_relay(app: App) -> None:
     """Prints, with the first job of an installation, that 204 means relayed and not completed."""
-    if len(await list_jobs(app, limit=2)) == 1:
+    if await is_first_job(app):
+        from orchestrator.usecases.operations.check_tenant import RELAY
+
         click.echo(f"Good to know: {RELAY}", err=True)
 
 

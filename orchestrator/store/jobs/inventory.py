@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     ColumnElement,
@@ -22,11 +23,12 @@ from orchestrator.domain.inventory import (
     InventorySummary,
     summarise,
 )
-from orchestrator.domain.inventory_changes import InventoryChanges
 from orchestrator.store.engine.kept_json import kept_object
 from orchestrator.store.engine.repository import Repository
-from orchestrator.store.jobs.inventory_comparison import changes_of, compared
 from orchestrator.store.rows.inventory import InventoryDeviceRow, InventoryRow
+
+if TYPE_CHECKING:
+    from orchestrator.domain.inventory_changes import InventoryChanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,9 @@ class Inventories(Repository):
 
     async def compare(self, number: InventoryNumber, tenant: str) -> tuple[int, InventoryChanges]:
         """The devices of the inventory in force, as a count, and what a new inventory would change of them."""
+        # With ids alone, and without an inventory, a list needs neither this nor what it compares.
+        from orchestrator.store.jobs.inventory_comparison import compared  # noqa: PLC0415
+
         return await compared(self._connection, number, await self.current_number(tenant))
 
     async def publish(
@@ -221,6 +226,8 @@ _KINDS = ("by_management_agent", "by_os")
 
 
 def _inventory(row: InventoryRow, summary: InventorySummary) -> Inventory:
+    from orchestrator.store.jobs.inventory_comparison import changes_of  # noqa: PLC0415 - as above
+
     return Inventory(
         number=InventoryNumber(row.number),
         tenant=row.tenant,

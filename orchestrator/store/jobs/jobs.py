@@ -29,7 +29,6 @@ from orchestrator.domain.target import TargetStatus
 from orchestrator.store.engine.kept_json import kept_list, kept_member, readable
 from orchestrator.store.engine.plain_text import storable
 from orchestrator.store.engine.repository import Repository
-from orchestrator.store.jobs.job_events import add_event
 from orchestrator.store.jobs.job_locks import lock_jobs
 from orchestrator.store.rows.jobs import BatchRow, JobRow
 from orchestrator.telemetry.logger import get_logger
@@ -147,6 +146,8 @@ class Jobs(Repository):
             update(JobRow).where(JobRow.number == number, JobRow.status.in_(frm), *is_complete).values(values)
         )
         if moved.rowcount and (kind := event or _EVENTS.get(wanted)) is not None:
+            from orchestrator.store.jobs.job_events import add_event  # noqa: PLC0415 - a look maps no marks
+
             await add_event(self._connection, number, kind, now=now)
         return moved.rowcount == 1
 

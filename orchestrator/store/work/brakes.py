@@ -17,7 +17,6 @@ from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store.engine.kept_json import kept_canaries
 from orchestrator.store.engine.repository import Repository
-from orchestrator.store.jobs.job_events import add_event
 from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
 
 _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
@@ -142,6 +141,8 @@ class Brakes(Repository):
 
     async def mark_outage(self, number: JobNumber, *, is_out: bool, now: datetime) -> None:
         """Mark in the chart of the job that an outage of Graph began, or was over."""
+        from orchestrator.store.jobs.job_events import add_event  # noqa: PLC0415 - a look maps no marks
+
         kind = EventKind.OUTAGE if is_out else EventKind.OUTAGE_OVER
         await add_event(self._connection, number, kind, now=now)
 

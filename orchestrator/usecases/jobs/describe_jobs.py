@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from orchestrator.app import App
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
@@ -13,7 +14,6 @@ from orchestrator.domain.ids import JobId, JobNumber
 from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
 from orchestrator.domain.job_filter import EVERY_JOB, JobFilter
 from orchestrator.domain.outcome import GraphError
-from orchestrator.domain.selection import SelectionChange
 from orchestrator.domain.target import TargetFacts, TargetOrder, TargetStatus
 from orchestrator.domain.waiting import WaitingFor
 from orchestrator.graph.error_catalogue import meaning
@@ -21,6 +21,9 @@ from orchestrator.store.engine.database import Transaction
 from orchestrator.usecases.jobs.device_names import search_of, with_names
 from orchestrator.usecases.jobs.explain_waiting import explain
 from orchestrator.usecases.jobs.forecast_job import LanesSeen, finish_time, lane_paces, lanes_seen
+
+if TYPE_CHECKING:
+    from orchestrator.domain.selection import SelectionChange
 
 SORTED_UP_TO = 20_000
 """Targets of a job that can be sorted, since that reads all of them; of a larger job they come in the input's order."""
@@ -131,6 +134,12 @@ async def list_jobs(app: App, *, limit: int, before: int | None = None, wanted: 
         seen = await _seen(tx, await tx.jobs.by_numbers(numbers))
         retries = await tx.jobs.retried_by([job.id for job in seen[0]])
     return [replace(view, retried_by=retries.get(view.job.id, ())) for view in _views(app, seen)]
+
+
+async def is_first_job(app: App) -> bool:
+    """Whether the database holds one job, and no more."""
+    async with app.store.reading() as tx:
+        return len(await tx.job_search.newest(EVERY_JOB, limit=2)) == 1
 
 
 async def list_running(app: App, *, limit: int) -> tuple[list[JobView], LanesSeen]:
