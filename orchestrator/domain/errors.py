@@ -311,6 +311,10 @@ class ReadFailed(TryLater):
     """Graph did not answer a read, however often it was repeated."""
 
 
+class ExportHangs(ReadFailed):
+    """Graph's export jobs of a report stayed in progress until the time for them was over."""
+
+
 class NobodyWorking(TryLater):
     """The job is stored, and no process is there to run it."""
 

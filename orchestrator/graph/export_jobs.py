@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 import httpx
 
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.errors import ReadFailed
+from orchestrator.domain.errors import ExportHangs, ReadFailed
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.graph.reads import GraphReader, Pace, Question, json_question
 from orchestrator.graph.transport import Http, error_of_failed_look
@@ -37,7 +37,8 @@ class ExportJobs:
     async def fetch(self, report: str, columns: Sequence[str], into: BinaryIO, *, most: int) -> None:
         """Write the report's zip file, of at most `most` bytes, into a file.
 
-        ReadRefused where Graph does not know the report or may not show it, ReadFailed where no job completes.
+        ReadRefused where Graph does not know the report or may not show it, ReadFailed where no job
+        completes (ExportHangs: in time).
         """
         await self._download(await self._completed(report, columns), into, most)
 
@@ -67,7 +68,8 @@ class ExportJobs:
                 if status in {"failed", "unknown", "completed"}:
                     log.warning("export.failed", report=report, status=status, jobs=begun)
                     running.remove(job)
-        raise ReadFailed(f"The export job of the report {report} did not complete; {begun} were begun.")
+        failed = ExportHangs if running else ReadFailed
+        raise failed(f"The export job of the report {report} did not complete; {begun} were begun.")
 
     async def _begin(self, report: str, columns: Sequence[str]) -> str:
         payload = {"reportName": report, "format": "csv", "select": list(columns)}

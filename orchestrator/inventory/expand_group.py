@@ -94,7 +94,7 @@ async def find_group(reader: Reader, text: str) -> Group:
         wanted = f"/v1.0/groups?$filter=displayName%20eq%20'{name}'&{_SELECT}"
         found = [_group(each) async for page in reader.pages(wanted) for each in page["value"]]
     except ReadRefused as refused:
-        if refused.status == _NOT_FOUND:
+        if refused.status == _NOT_FOUND and _GUID.fullmatch(text):
             raise UnknownGroup(f"The tenant has no group of the object id {text}.") from refused
         _refuse_permission(refused)
     # Graph's own filter is not trusted: only a group of exactly this name counts.

@@ -12,7 +12,14 @@ from typing import NoReturn
 from orchestrator.app import App, Reads
 from orchestrator.domain.access import Actor, Scope
 from orchestrator.domain.confirmation import Facts, inventory_facts, refuse_outdated
-from orchestrator.domain.errors import IntakeFailed, PermissionMissing, ReadFailed, ReadRefused, RequestRejected
+from orchestrator.domain.errors import (
+    ExportHangs,
+    IntakeFailed,
+    PermissionMissing,
+    ReadFailed,
+    ReadRefused,
+    RequestRejected,
+)
 from orchestrator.domain.figures import plural
 from orchestrator.domain.ids import InventoryNumber
 from orchestrator.domain.inventory import InventoryDevice, has_collapsed
@@ -145,31 +152,36 @@ async def _read(reading: _Reading, route: Route, say: Callable[[str], None]) -> 
         kept = await _keep_tenant_attached(reading)
         reading.notes.append(
             "Devices that ConfigMgr alone manages could not be read, since their report was not to be had: "
-            f"{problem} {plural(kept, 'such device')} of the inventory before {'was' if kept == 1 else 'were'} kept."
+            f"{_sentence(problem)} {plural(kept, 'such device')} of the inventory before "
+            f"{'was' if kept == 1 else 'were'} kept."
         )
 
 
 async def _add_first_report(reading: _Reading, say: Callable[[str], None], *, is_needed: bool) -> bool:
-    """Read the devices from the first report that is to be had; whether there was one with devices in it."""
+    """Read the devices from the first report that is to be had; whether there was one with devices in it.
+
+    Where the app may not export, or a job hangs, the next report would fare the same: the list takes its place.
+    """
+    problems: list[ReadRefused | ReadFailed | IntakeFailed] = []
     for report in _REPORTS:
         say(f"Waiting for the report {report} …")
         try:
             if await _add_report(reading, report, _COLUMNS):
                 return True
-            problem: Exception = ReadFailed(f"The report {report} has no device.")
-        except ReadRefused as refused:
-            if refused.status == _FORBIDDEN and is_needed:
-                _refuse_permission(reading.tenant, refused)
-            problem = refused
-            if refused.status in _NO_SUCH_REPORT:
-                log.info("inventory.no_report", report=report, reason=str(refused))
-                continue
-        except (ReadFailed, IntakeFailed) as failed:
-            problem = failed
-        break
+            problems.append(ReadFailed(f"The report {report} has no device."))
+        except (ReadRefused, ReadFailed, IntakeFailed) as failed:
+            problems.append(failed)
+            if isinstance(failed, ReadRefused) and failed.status == _FORBIDDEN:
+                if is_needed:
+                    _refuse_permission(reading.tenant, failed)
+                break
+            if isinstance(failed, ExportHangs):
+                break
+        log.info("inventory.no_report", report=report, reason=str(problems[-1]))
     if is_needed:
-        raise problem
-    reading.notes.append(f"The devices were listed one page at a time, since no report was to be had: {problem}")
+        raise problems[-1]
+    said = " ".join(map(_sentence, problems))
+    reading.notes.append(f"The devices were listed one page at a time, since no report was to be had: {said}")
     return False
 
 
@@ -196,16 +208,19 @@ async def _add_list(reading: _Reading, say: Callable[[str], None]) -> None:
     Graph pages by name, its `@odata.count` is the size of the page, and its filters return wrong devices.
     """
     say("Listing the managed devices …")
+    path = f"{_BETA_LIST},{SELECTED_IN_BETA}"
     try:
-        first = await _list_once(reading, f"{_BETA_LIST},{SELECTED_IN_BETA}")
-        path = f"{_BETA_LIST},{SELECTED_IN_BETA}"
+        try:
+            first = await _list_once(reading, path)
+        except ReadRefused as refused:
+            if refused.status not in _NO_SUCH_LIST:
+                raise
+            path = _LIST
+            first = await _list_once(reading, path)
+        say(f"{plural(len(first), 'device')} listed; listing them again to find what was renamed meanwhile …")
+        second = await _list_once(reading, path)
     except ReadRefused as refused:
-        if refused.status not in _NO_SUCH_REPORT:
-            _refuse_permission(reading.tenant, refused)
-        path = _LIST
-        first = await _list_once(reading, path)
-    say(f"{plural(len(first), 'device')} listed; listing them again to find what was renamed meanwhile …")
-    second = await _list_once(reading, path)
+        _refuse_permission(reading.tenant, refused)
     differing = len(first ^ second)
     if differing:
         reading.notes.append(
@@ -269,6 +284,10 @@ async def _publish(reading: _Reading, by: Actor, reason: str | None) -> tuple[In
     return inventory, before
 
 
+def _sentence(problem: Exception) -> str:
+    return f"{str(problem).rstrip('.')}."
+
+
 def _refuse_permission(tenant: Tenant, refused: ReadRefused) -> NoReturn:
     if refused.status != _FORBIDDEN:
         raise refused
@@ -291,6 +310,6 @@ _CONFIGMGR_ALONE = "configurationManagerClient"
 _TOP = f"/deviceManagement/managedDevices?$top=1000&$select={','.join(SELECTED)}"
 _LIST, _BETA_LIST = f"/v1.0{_TOP}", f"/beta{_TOP}"
 _FORBIDDEN = 403
-_NO_SUCH_REPORT = frozenset({400, 404, 405, 501})
+_NO_SUCH_LIST = frozenset({400, 404, 405, 501})
 _MOST_PACKED = 512 * 1024**2
 _PAGE = 5_000

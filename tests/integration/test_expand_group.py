@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from orchestrator.app import App
-from orchestrator.domain.errors import PermissionMissing, RequestRejected
+from orchestrator.domain.errors import PermissionMissing, ReadRefused, RequestRejected
 from orchestrator.domain.selection import Selection
-from orchestrator.inventory.expand_group import AmbiguousGroup, UnknownGroup
+from orchestrator.inventory.expand_group import AmbiguousGroup, UnknownGroup, find_group
 from orchestrator.inventory.select_devices import selected
 from orchestrator.simulator.directory import Group, Member
 from tests.support.apps import an_app, device_ids
@@ -128,3 +128,22 @@ async def test_a_missing_permission_is_named(app: App, roles: tuple[str, ...], m
 
     with pytest.raises(PermissionMissing, match=missing):
         await chosen(rig, "Laptops")
+
+
+class WithoutGroups:
+    """Answers every read with 404, as an address that is no Graph does."""
+
+    async def get(self, path: str, *, headers: object = None) -> Any:
+        """Refuse."""
+        raise ReadRefused(f"No resource at {path}: {headers}.", status=404, code="ResourceNotFound")
+
+    async def pages(self, path: str, *, headers: object = None) -> AsyncIterator[Any]:
+        """Refuse."""
+        yield await self.get(path, headers=headers)
+
+
+async def test_an_unknown_address_of_a_lookup_by_name_is_no_unknown_group() -> None:
+    with pytest.raises(ReadRefused, match="No resource"):
+        await find_group(WithoutGroups(), "Kiosk")
+    with pytest.raises(UnknownGroup, match=GROUP):
+        await find_group(WithoutGroups(), GROUP)

@@ -97,6 +97,42 @@ async def test_reports_that_never_come_leave_the_list(rig: Rig) -> None:
 
     assert refreshed.inventory.summary.devices == 21
     assert "DevicesWithInventory" in refreshed.notes[0]
+    assert "report Devices " not in refreshed.notes[0]
+
+
+async def test_a_second_report_takes_the_place_of_one_that_fails(rig: Rig) -> None:
+    rig.graph.directory.add_fleet(20)
+    rig.graph.reads.exports.failing = 3
+
+    refreshed = await rig.refresh()
+
+    assert (refreshed.inventory.summary.devices, refreshed.notes) == (20, ())
+    assert (rig.graph.reads.exports.begun, rig.graph.reads.total) == (5, 0)
+
+
+async def test_a_second_report_takes_the_place_of_an_empty_one(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.graph.directory.add_fleet(20)
+    exports = rig.graph.reads.exports
+    devices_in = exports._devices
+    monkeypatch.setattr(
+        exports, "_devices", lambda report: [] if report == "DevicesWithInventory" else devices_in(report)
+    )
+
+    refreshed = await rig.refresh()
+
+    assert (refreshed.inventory.summary.devices, refreshed.notes) == (20, ())
+    assert (exports.begun, rig.graph.reads.total) == (3, 0)
+
+
+async def test_the_list_takes_the_place_of_two_reports_that_fail(rig: Rig) -> None:
+    rig.graph.directory.add_fleet(20)
+    rig.graph.reads.exports.failing = 6
+
+    refreshed = await rig.refresh()
+
+    assert refreshed.inventory.summary.devices == 20
+    assert "report DevicesWithInventory did not" in refreshed.notes[0]
+    assert "report Devices did not" in refreshed.notes[0]
 
 
 async def test_a_listing_survives_a_timeout_and_renames_in_its_middle(rig: Rig) -> None:
