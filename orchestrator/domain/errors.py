@@ -11,7 +11,7 @@ MusterError
 │   └── IntakeFailed       (with every bad line)
 ├── TryLater               somebody else is unwell                  exit code 4
 │   └── StoreUnavailable, QueueUnavailable, SignInUnreachable, GraphUnreachable, SchemaTooNew, NobodyWorking,
-│       TenantChanged, ReadFailed
+│       TenantChanged, ReadFailed (ExportHangs)
 └── CannotContinue         nothing like this will work              exit code 3
     └── SignInRefused (TokenUnusable: exit code 2), PermissionMissing, ReadRefused
 """

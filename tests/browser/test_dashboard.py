@@ -446,7 +446,7 @@ def test_a_schedule_is_changed_where_it_stands_with_its_next_runs_shown_as_they_
     assert "open: calls start until the job is done" in facts
     assert "queue: one run waits" in facts
     admin.open("/audit")
-    admin.sees("schedule.changed")
+    admin.sees("Schedule changed")
     admin.sees("CHG-4712")
 
 
