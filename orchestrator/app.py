@@ -59,7 +59,7 @@ class Connection(Protocol):
 
     @property
     def caller(self) -> Caller:
-        """Makes the calls."""
+        """Returns the client that makes the calls of this tenant."""
         ...
 
     async def check_way(self) -> WayView:

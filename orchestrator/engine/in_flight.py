@@ -61,8 +61,8 @@ class InFlightCalls:
             # Waiting for a token comes before the last look at whether the calls may leave.
             unready = await self._unready(held, group)
             left_at, sent_at = ports.clock.monotonic(), ports.utc()
-            # What cannot even leave needs no permit that still lives: it is to be known however long that took to find
-            # out. Calls prepared before a job began to fail wait for its breaker like calls drawn after that.
+            # Without a token no call leaves, and the recorder learns that even where the permits have run out since.
+            # Calls prepared before a job began to fail wait for its breaker like calls drawn after that.
             alive = [pair for pair in group if unready is not None or left_at <= pair[1].latest]
             leaving = alive[: self._room(held, len(alive))]
             if len(leaving) < len(group):
