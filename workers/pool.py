@@ -58,15 +58,15 @@ class BatchPool(BasePool):
             apply_target(target, args, kwargs, callback, accept_callback)
             return
         job, batch = request["args"]
-        PREFETCH.note_taken(task_id)
+        PREFETCH.mark_taken(task_id)
         began = monotonic()
 
         def started() -> None:
-            PREFETCH.note_decided(task_id)
+            PREFETCH.mark_decided(task_id)
             self._report(partial(accept_callback, getpid(), monotonic()))
 
         def ended(ending: str) -> None:
-            PREFETCH.note_decided(task_id)
+            PREFETCH.mark_decided(task_id)
             # A task that went well, in the form of Celery's own tracer: not failed, its result, its seconds.
             self._report(partial(callback, (0, ending, monotonic() - began)))
 

@@ -37,11 +37,11 @@ class Prefetch:
         """Messages were published to the own queue."""
         self._own_until = time.monotonic() + _READ_FOR
 
-    def note_taken(self, message: Hashable) -> None:
+    def mark_taken(self, message: Hashable) -> None:
         """A message was taken from a queue."""
         self._undecided.add(message)
 
-    def note_decided(self, message: Hashable) -> None:
+    def mark_decided(self, message: Hashable) -> None:
         """Its batch is held here, or the message is over."""
         self._undecided.discard(message)
 

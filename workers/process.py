@@ -171,7 +171,7 @@ def _ending_of(done: Future[str]) -> str:
 async def _publish_unnamed(app: App, driver: Driver) -> None:
     while True:
         await app.clock.sleep(_PUBLISHING)
-        if unnamed := driver.messages.take_unnamed():
+        if unnamed := driver.messages.pop_unnamed():
             await app.queue.publish_to(PREFETCH.own_queue, unnamed)
             PREFETCH.expect_own()
 

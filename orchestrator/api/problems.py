@@ -42,7 +42,7 @@ from orchestrator.domain.errors import (
 )
 from orchestrator.domain.inventory import NoInventory
 from orchestrator.domain.line_problem import MOST_PROBLEMS
-from orchestrator.http.faults import FaultsAnswered, told_over_http
+from orchestrator.http.faults import FaultsAnswered, message_for_caller
 from orchestrator.http.web_context import record_refused_change
 from orchestrator.inventory.device_history import AmbiguousDevice, UnknownDevice
 from orchestrator.telemetry.logger import get_logger
@@ -185,7 +185,7 @@ async def _explain_ours(request: Request, problem: MusterError) -> Response:
     status = status_of(problem)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request.failed", status=status, reason=str(problem))
-    said = told_over_http(problem)
+    said = message_for_caller(problem)
     if isinstance(problem, ListNeeded):
         said = said.replace("--force", "`?force=true`")
     return answer(status, said + more, faults)

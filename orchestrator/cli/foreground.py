@@ -27,7 +27,7 @@ from orchestrator.usecases.jobs.job_lane import rebind_hint
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.write_report import report_text
 from orchestrator.usecases.operations.live_processes import has_worker
-from orchestrator.usecases.operations.send_notices import tell_now
+from orchestrator.usecases.operations.send_notices import send_notices_now
 
 if TYPE_CHECKING:
     from orchestrator.app import App
@@ -67,7 +67,7 @@ async def work_through(app: App, interrupt: Interrupt, job: Job, ending: Ending)
         finally:
             await _end(showing, pausing)
     code = await conclude(app, job, ending, interrupted=interrupt.is_raised)
-    await tell_now(app)
+    await send_notices_now(app)
     return code
 
 

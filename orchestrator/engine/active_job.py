@@ -136,9 +136,9 @@ class ActiveJobs:
         """The batches of all jobs that this process holds."""
         return [batch for job in self._jobs.values() for batch in job.leased]
 
-    def take_news(self) -> dict[JobNumber, News]:
+    def pop_news(self) -> dict[JobNumber, News]:
         """Takes what was found of Graph and is not written yet, by job."""
-        return {job.number: job.outage.take_news() for job in self._jobs.values() if job.outage.has_news}
+        return {job.number: job.outage.pop_news() for job in self._jobs.values() if job.outage.has_news}
 
     def put_back(self, news: dict[JobNumber, News]) -> None:
         """Keeps news that could not be written; news since then are later."""

@@ -107,7 +107,7 @@ class BatchMessages:
         """The batches that messages name which wait for their turn."""
         return [batch for batch, message in self._messages.items() if message.is_waiting]
 
-    def note_due(self, asked_at: float, due: Iterable[Due], waiting: Collection[NamedBatch]) -> None:
+    def update_due(self, asked_at: float, due: Iterable[Due], waiting: Collection[NamedBatch]) -> None:
         """Ends the messages about jobs of which nothing is due, and about batches that do not wait for a worker.
 
         `due` and `waiting` are the database's answers to a question of that time: messages that came later go on.
@@ -117,7 +117,7 @@ class BatchMessages:
             if message.arrived_at < asked_at and (batch[0] not in self._due or batch not in waiting):
                 message.decide(is_held=batch in self._held_since)
 
-    def note_held(self, batch: NamedBatch) -> None:
+    def mark_held(self, batch: NamedBatch) -> None:
         """Starts the message about this batch, which is held from now on, and ends those about others of its lane."""
         self._held_since[batch] = self._now()
         chosen = self._due.get(batch[0])
@@ -127,14 +127,14 @@ class BatchMessages:
             elif chosen is not None and (other := self._due.get(named[0])) is not None and other.lane == chosen.lane:
                 message.decide(is_held=named in self._held_since)
 
-    def note_released(self, batch: NamedBatch) -> None:
+    def mark_released(self, batch: NamedBatch) -> None:
         """The batch was settled, released or lost."""
         self._held_since.pop(batch, None)
         self._published_at.pop(batch, None)
         if (message := self._messages.get(batch)) is not None:
             message.released.set()
 
-    def take_unnamed(self) -> list[NamedBatch]:
+    def pop_unnamed(self) -> list[NamedBatch]:
         """Held batches that no message names: each is to be published now, to this worker alone."""
         now = self._now()
         unnamed = (

@@ -90,7 +90,7 @@ async def judge_canaries(app: App) -> None:
 
 async def begin_anew(tx: Transaction, job: JobNumber) -> None:
     """A person lets the job go on: what went wrong before is looked at no more."""
-    await tx.brakes.look_from(job, await _all_that_ended(tx, job))
+    await tx.brakes.judge_from(job, await _all_that_ended(tx, job))
     await tx.brakes.set_outage(job, None, reason=None)
 
 
@@ -165,7 +165,7 @@ async def _fault_of_canaries(tx: Transaction, job: JobNumber, brake: BrakeState)
         return None
     now = await tx.now()
     await tx.brakes.release_canaries(job, now=now)
-    await tx.brakes.look_from(job, await _all_that_ended(tx, job))
+    await tx.brakes.judge_from(job, await _all_that_ended(tx, job))
     log.info("job.canaries_ended", job=job, canaries=window.ended, errors=window.errors)
     if window.is_bad(brake.options.share):
         return canary_reason(window, brake.options)
@@ -178,7 +178,7 @@ async def _fault_of_all(tx: Transaction, job: JobNumber, brake: BrakeState) -> s
     if isinstance(verdict, Braked):
         return brake_reason(verdict.window, brake.options)
     if verdict.since != brake.since:
-        await tx.brakes.look_from(job, verdict.since)
+        await tx.brakes.judge_from(job, verdict.since)
     return None
 
 

@@ -16,7 +16,7 @@ from orchestrator.engine.batch_messages import BatchMessages, Due
 from orchestrator.engine.circuit_breaker import CircuitBreaker
 from orchestrator.engine.claims import Claims
 from orchestrator.engine.job_news import JobNewsWriter
-from orchestrator.engine.job_watch import look_at_jobs
+from orchestrator.engine.job_watch import refresh_jobs
 from orchestrator.engine.lane_admission import admit_lane
 from orchestrator.engine.lane_loop import LaneLoop
 from orchestrator.engine.leased_batch import LeasedBatch
@@ -118,8 +118,8 @@ class Driver:
             "recorder": self._recorder.run(),
             "beat": repeatedly(app.clock, _BEAT, self._beat),
             "sweep": repeatedly(app.clock, _SWEEP, self._sweep),
-            "job_watch": repeatedly(app.clock, _WATCH, self._look_at_jobs),
-            "cooldowns": repeatedly(app.clock, _WATCH, self._look_at_lanes),
+            "job_watch": repeatedly(app.clock, _WATCH, self._refresh_jobs),
+            "cooldowns": repeatedly(app.clock, _WATCH, self._refresh_lanes),
             "waits": repeatedly(app.clock, _WATCH, self._reporter.report),
             "looking": self._looking(),
         }
@@ -190,7 +190,7 @@ class Driver:
             waiting = await tx.waiting_batches.among(named, now=now) if named else set()
         if self._serves is not None:
             due = [each for each in due if self._serves(each)]
-        self.messages.note_due(asked_at, (Due(each.id, each.place.job, each.lane) for each in due), waiting)
+        self.messages.update_due(asked_at, (Due(each.id, each.place.job, each.lane) for each in due), waiting)
         for lane, tenant in self._claims.set_due(due).items():
             if lane not in self._running and not self._stop.is_requested:
                 task = asyncio.create_task(self._run_lane(lane, tenant), name=f"lane {lane}")
@@ -263,14 +263,14 @@ class Driver:
         if entry.unjudged or entry.answered or any(batch.released for batch in entry.batches):
             self._woken.set()
 
-    async def _look_at_jobs(self) -> None:
-        await look_at_jobs(self._app, self.jobs)
+    async def _refresh_jobs(self) -> None:
+        await refresh_jobs(self._app, self.jobs)
         self._release_forbidden()
         if any(job.outage.has_news for job in self.jobs):
             # Of a job without leased batches nothing else may ever be written.
             self._recorder.nudge()
 
-    async def _look_at_lanes(self) -> None:
+    async def _refresh_lanes(self) -> None:
         """See what was closed by refusals that others heard: a group's permits may be granted a second ahead."""
         if not self._running and not any(run.in_flight for run in self._runs.values()):
             return
@@ -279,7 +279,7 @@ class Driver:
             closed = await tx.lanes.closed(now=now)
         for lane, until in closed.items():
             if until > self._closed.get(lane, 0.0) and lane in self._runs:
-                self._runs[lane].note_closed(until - now)
+                self._runs[lane].close_for(until - now)
         self._closed = closed
 
     def _release_forbidden(self) -> None:

@@ -37,7 +37,7 @@ class FirstAnswers:
         """Whether a target with this outcome waits for the verdict before it fails."""
         return self._verdict is FirstVerdict.OPEN and is_unexplained(outcome)
 
-    def keep_back(self, target: Target, step: Settle, sent_at: datetime) -> None:
+    def hold_back(self, target: Target, step: Settle, sent_at: datetime) -> None:
         """Remember how the target ends if the answer concerns it alone."""
         self._kept_back.append(KeptBack(target, step, sent_at))
 

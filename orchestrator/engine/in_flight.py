@@ -243,7 +243,7 @@ class InFlightCalls:
             first.add(outcome)
             if isinstance(step, Settle) and step.error is not None and first.keeps_back(outcome):
                 # Recorded as waiting until the verdict: after a crash it is called again, which a refusal allows.
-                first.keep_back(target, step, sent_at)
+                first.hold_back(target, step, sent_at)
                 return Again(0.0, step.error, charged=False)
         if isinstance(step, Settle) and not held.is_lost:
             count_settled(held, step)

@@ -9,7 +9,7 @@ from orchestrator.engine.active_job import ActiveJobs
 _RUNNING = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
-async def look_at_jobs(app: App, jobs: ActiveJobs) -> None:
+async def refresh_jobs(app: App, jobs: ActiveJobs) -> None:
     """Sets which leased jobs rest and which find Graph out, and drops the jobs that this process is done with.
 
     A call leaves only within a second after this look (`Leases.allows`).

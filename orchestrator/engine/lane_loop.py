@@ -68,17 +68,17 @@ class LaneLoop:
 
     async def _run(self) -> None:
         if self._lane.limit is not None:
-            await self._keep_calling()
+            await self._call_while_due()
             return
         # Where nothing paces them, one block of calls is prepared while others are written down and leave.
         try:
             async with asyncio.TaskGroup() as running:
                 for _ in range(_BLOCKS):
-                    running.create_task(self._keep_calling())
+                    running.create_task(self._call_while_due())
         except* MusterError as problems:
             raise problems.exceptions[0] from problems
 
-    async def _keep_calling(self) -> None:
+    async def _call_while_due(self) -> None:
         while not self._stop.is_requested:
             await self._under_way.until_below(self._most_under_way)
             await self._cooldown.share_again()
@@ -105,7 +105,7 @@ class LaneLoop:
                 while self._ports.clock.monotonic() < permits.ask_again_at and not self._stop.is_requested:
                     await sleep_until(self._ports, permits.ask_again_at)
 
-    def note_closed(self, left: float) -> None:
+    def close_for(self, left: float) -> None:
         """Another process was refused; `left` seconds of the cooldown are left, and permits from before are void.
 
         Whoever keeps the pace says with the next question for how long.

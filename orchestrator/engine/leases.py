@@ -76,7 +76,7 @@ class Leases:
                 # The batch was recovered and claimed again by this process: calls under the old token must not leave.
                 batch.lose()
             batch = job.batches[claim.key] = LeasedBatch(claim, job, self.now)
-            self._messages.note_held((claim.job, claim.key.batch))
+            self._messages.mark_held((claim.job, claim.key.batch))
         batch.valid_until = _valid_until(asked_at)
         return batch
 
@@ -108,7 +108,7 @@ class Leases:
     def _drop(self, batch: LeasedBatch) -> None:
         batch.lose()
         del batch.job.batches[batch.claim.key]
-        self._messages.note_released((batch.claim.job, batch.claim.key.batch))
+        self._messages.mark_released((batch.claim.job, batch.claim.key.batch))
 
 
 def _valid_until(asked_at: float) -> float:

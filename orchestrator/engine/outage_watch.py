@@ -156,7 +156,7 @@ class OutageWatch:
             self._out_since = None
             self._tell(News(Over()))
 
-    def take_news(self) -> News:
+    def pop_news(self) -> News:
         """Takes what is to be written."""
         news, self._news = self._news or News(), None
         return news

@@ -39,7 +39,7 @@ async def record_outcomes(app: App, entry: Entry) -> Kept:
                 await tx.targets.change(targets)
         if entry.calls:
             await tx.lanes.count_calls(entry.calls, now=now)
-    app.metrics.note_written(change.status for change in entry.targets if change.key in kept)
+    app.metrics.count_written(change.status for change in entry.targets if change.key in kept)
     app.metrics.late.inc(sum(calls.late for calls in entry.calls.values()))
     if len(kept) < len(entry.batches):
         log.warning("batch.taken_over", batches=len(entry.batches) - len(kept))

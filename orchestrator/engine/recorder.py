@@ -273,7 +273,7 @@ class Recorder:
             served=served,
             calls=calls,
             careful=is_careful,
-            news=self._jobs.take_news(),
+            news=self._jobs.pop_news(),
             unjudged=self._jobs.unjudged(),
         )
         return _Taken(entry, landed, intents, answered)

@@ -86,7 +86,7 @@ class SignIn:
         under_way = self._fetching
         if under_way is None or under_way.task.done() or claims not in {None, under_way.claims}:
             under_way = self._fetching = _Fetching(asyncio.create_task(self._issue(claims)), claims)
-            under_way.task.add_done_callback(_look_at)
+            under_way.task.add_done_callback(_read_result)
         return under_way.task
 
     async def _issue(self, claims: str | None) -> _Held:
@@ -129,7 +129,7 @@ def _held(issued: IssuedToken, asked_at: float) -> _Held:
     return _Held(issued.text, asked_at + min(early, issued.refresh_in or early), asked_at + life)
 
 
-def _look_at(task: asyncio.Task[_Held]) -> None:
+def _read_result(task: asyncio.Task[_Held]) -> None:
     # A refresh ahead of time may have no waiter; an exception that nobody read would be reported as a leak.
     if not task.cancelled():
         task.exception()

@@ -19,7 +19,7 @@ from orchestrator.graph.certificates import KeyFiles, KeyPair
 from orchestrator.graph.credentials import ClientCertificate, ClientSecret
 from orchestrator.graph.issuers import IssuedToken, checked
 from orchestrator.graph.peer import issuer_of
-from orchestrator.graph.proxies import REFUSED_HINT, UNREACHABLE_HINT, proxy_for, said_by_proxy
+from orchestrator.graph.proxies import REFUSED_HINT, UNREACHABLE_HINT, describe_proxy_answer, proxy_for
 from orchestrator.graph.refusals import refusal_in
 from orchestrator.graph.sessions import AuthoritySession
 
@@ -164,7 +164,7 @@ def asking(authority: str, session: requests.Session) -> Iterator[None]:
     except requests.exceptions.SSLError as problem:
         raise SignInUnreachable(_untrusted(authority, problem)) from problem
     except requests.exceptions.ProxyError as problem:
-        raise SignInUnreachable(_kept_away_by_proxy(authority, problem)) from problem
+        raise SignInUnreachable(_refused_by_proxy(authority, problem)) from problem
     except (requests.RequestException, MsalError, RuntimeError) as problem:
         said = _stranger(session) or f"{authority} cannot be reached or is unwell: {_short(problem)}"
         raise SignInUnreachable(said) from problem
@@ -194,10 +194,10 @@ def _untrusted(authority: str, problem: requests.exceptions.SSLError) -> str:
     )
 
 
-def _kept_away_by_proxy(authority: str, problem: requests.exceptions.ProxyError) -> str:
+def _refused_by_proxy(authority: str, problem: requests.exceptions.ProxyError) -> str:
     proxy = without_sign_in(proxy_for(authority) or "")
     answered = _TUNNEL.search(str(problem))
-    said = "the proxy cannot be reached" if answered is None else said_by_proxy(int(answered["status"]))
+    said = "the proxy cannot be reached" if answered is None else describe_proxy_answer(int(answered["status"]))
     hint = UNREACHABLE_HINT if answered is None else REFUSED_HINT
     return f"{authority} cannot be reached through the proxy {proxy}: {said}. {hint}"
 

@@ -57,7 +57,7 @@ def is_stranger_on_the_way(status: int, headers: Mapping[str, str], body: object
     if is_cloud or status in _NEVER_GRAPHS or 300 <= status < 400:
         return True
     if status in _NO_SUCH_QUESTION:
-        return _OF_A_LIBRARY.search(_said_in(body)) is None
+        return _OF_A_LIBRARY.search(_message_in(body)) is None
     return not _says_nothing(body) and not _is_collection(body)
 
 
@@ -83,11 +83,11 @@ def describe_answer(status: int, headers: Mapping[str, str], body: object) -> st
         return f"HTTP {status} and sends the call to {host}{_titled(body)}"
     if is_page(body):
         return f"HTTP {status} with a web page{_titled(body)}"
-    text = one_line(_said_in(body), _LONGEST_TEXT)
+    text = one_line(_message_in(body), _LONGEST_TEXT)
     return f"HTTP {status}: {text}" if text else f"HTTP {status} without a word of Graph's"
 
 
-def _said_in(body: object) -> str:
+def _message_in(body: object) -> str:
     """The title of a page, a text, or the message in the JSON of a gateway; empty where there is none."""
     if isinstance(body, str):
         return title_of(body) if is_page(body) else body

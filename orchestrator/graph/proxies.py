@@ -13,7 +13,7 @@ REFUSED_HINT = "HTTPS_PROXY takes a sign-in too: http://USER:PASSWORD@HOST:PORT.
 UNREACHABLE_HINT = "Check HTTPS_PROXY; NO_PROXY names the hosts that need no proxy."
 
 
-def said_by_proxy(status: int) -> str:
+def describe_proxy_answer(status: int) -> str:
     """The answer of a proxy to CONNECT, described as the end of a sentence."""
     if status == 407:
         return "the proxy wants a sign-in (HTTP 407)"

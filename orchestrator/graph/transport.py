@@ -18,7 +18,7 @@ from httpx_aiohttp import AiohttpTransport
 from orchestrator.domain.call import MayLeave
 from orchestrator.domain.outcome import Deferred, GraphError, Outcome, Uncertain
 from orchestrator.domain.proxy import without_sign_in
-from orchestrator.graph.proxies import proxy_for, said_by_proxy, sign_in_at
+from orchestrator.graph.proxies import describe_proxy_answer, proxy_for, sign_in_at
 
 TLS_FAILED = "TlsFailed"
 """The code of a connection whose certificate is not trusted."""
@@ -178,7 +178,7 @@ def _why_not_connected(failure: BaseException, code: str, said: str) -> tuple[st
         if isinstance(cause, ssl.SSLError | aiohttp.ClientConnectorSSLError | aiohttp.ClientConnectorCertificateError):
             return TLS_FAILED, "no trusted connection could be made"
         if isinstance(cause, aiohttp.ClientHttpProxyError):
-            return "ProxyRefused", said_by_proxy(cause.status)
+            return "ProxyRefused", describe_proxy_answer(cause.status)
         if isinstance(cause, aiohttp.ClientProxyConnectionError):
             return "ProxyUnreachable", "the proxy cannot be reached"
         if isinstance(cause, socket.gaierror):

@@ -14,7 +14,7 @@ from orchestrator.telemetry.logger import get_logger
 log = get_logger(__name__)
 
 
-def told_over_http(problem: Exception) -> str:
+def message_for_caller(problem: Exception) -> str:
     """Returns the text of a problem for the caller.
 
     Of a database or a broker that is away no more than that: the caller may be a stranger, since who it is cannot be

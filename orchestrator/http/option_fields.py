@@ -41,7 +41,7 @@ def _field(option: DeclaredOption, text: Any, *, changes: bool, is_form: bool) -
         kind: Any = Annotated[int, Field(ge=facts.at_least, le=facts.at_most)]
     else:
         kind = option.kind if option.kind is bool or issubclass(option.kind, Enum) else text
-    kind = Annotated[kind, WrapValidator(_said_in_one_way(option, skips_empty=is_form))]
+    kind = Annotated[kind, WrapValidator(_parser_of(option, skips_empty=is_form))]
     is_bare = changes or ((option.is_optional or facts.has_usual) and not is_form)
     if is_bare:
         default: Any = None
@@ -52,7 +52,7 @@ def _field(option: DeclaredOption, text: Any, *, changes: bool, is_form: bool) -
     return kind | None if is_bare else kind, Field(default=default, description=facts.help)
 
 
-def _said_in_one_way(option: DeclaredOption, *, skips_empty: bool) -> Callable[..., Any]:
+def _parser_of(option: DeclaredOption, *, skips_empty: bool) -> Callable[..., Any]:
     """The check of a value, which says the sentence that every edge says."""
 
     def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:

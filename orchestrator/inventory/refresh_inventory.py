@@ -149,7 +149,7 @@ async def _read(reading: _Reading, route: Route, say: Callable[[str], None]) -> 
     try:
         await _add_report(reading, _TENANT_ATTACHED, _TENANT_ATTACHED_COLUMNS)
     except (ReadRefused, ReadFailed, IntakeFailed) as problem:
-        kept = await _keep_tenant_attached(reading)
+        kept = await _copy_tenant_attached(reading)
         reading.notes.append(
             "Devices that ConfigMgr alone manages could not be read, since their report was not to be had: "
             f"{_sentence(problem)} {plural(kept, 'such device')} of the inventory before "
@@ -246,7 +246,7 @@ async def _add_unknown(reading: _Reading, devices: Iterable[InventoryDevice]) ->
     return len(new)
 
 
-async def _keep_tenant_attached(reading: _Reading) -> int:
+async def _copy_tenant_attached(reading: _Reading) -> int:
     """Take over the devices of the inventory in force that ConfigMgr alone manages: no listing shows them."""
     app, kept, last = reading.app, 0, ""
     async with app.store.reading() as tx:

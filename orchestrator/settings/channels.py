@@ -23,7 +23,7 @@ CHANNEL = ("kind", "url", "secret", "to", "on", "general")
 _TOLD: frozenset[Event] = frozenset(event for event in Event if event is not Event.TEST)
 
 
-def take_channels(
+def read_channels(
     reading: Reading, tables: Mapping[str, Mapping[str, Any]], file: Path | None
 ) -> dict[str, ChannelSettings]:
     """Every channel by its name; the general ones are called as their kind."""
@@ -41,7 +41,7 @@ def take_channels(
     return found
 
 
-def take_smtp(reading: Reading, channels: Mapping[str, ChannelSettings]) -> SmtpSettings | None:
+def read_smtp(reading: Reading, channels: Mapping[str, ChannelSettings]) -> SmtpSettings | None:
     """The way to send e-mail; SettingsInvalid where a channel needs it and it is not set."""
     given = _hidden(reading, "smtp_url")
     sender = reading.take("smtp_from", address, None)

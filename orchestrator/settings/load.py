@@ -14,12 +14,12 @@ import platformdirs
 
 from orchestrator.domain.errors import SettingsInvalid
 from orchestrator.settings import values
-from orchestrator.settings.channels import channel_tables, take_channels, take_smtp
-from orchestrator.settings.people import take_people
+from orchestrator.settings.channels import channel_tables, read_channels, read_smtp
+from orchestrator.settings.people import read_people
 from orchestrator.settings.places import PREFIX, Environment, Given, Place, Table, read_settings_file, settings_file
 from orchestrator.settings.proxies import GRAPH_ANYWHERE, check_proxies
 from orchestrator.settings.reading import Reading
-from orchestrator.settings.sign_in import WAYS, take_way
+from orchestrator.settings.sign_in import WAYS, read_way
 from orchestrator.settings.tree import DEFAULT_TENANT, Settings, Shown, TenantSettings
 from orchestrator.settings.unknown_names import unknown_entries, unknown_variables
 
@@ -36,9 +36,9 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
     reading = Reading(general, PREFIX)
     tenants, shown_tenants = _tenants(general, tables, shared, file)
     check_proxies(variables, _addresses(tenants.values()))
-    people = take_people(reading)
-    channels = take_channels(reading, channel_tables(entries, file), file)
-    smtp = take_smtp(reading, channels)
+    people = read_people(reading)
+    channels = read_channels(reading, channel_tables(entries, file), file)
+    smtp = read_smtp(reading, channels)
     settings = Settings(
         database_url=reading.take("database_url", values.database_url, _embedded_database()),
         broker_url=reading.take("broker_url", values.broker_url, None, nothing="none: embedded"),
@@ -146,7 +146,7 @@ def _tenant(name: str, reading: Reading, anywhere: list[Place]) -> TenantSetting
     client_id = reading.take("client_id", values.directory_name, None)
     own_refresh = reading.take("inventory_refresh", values.inventory_refresh, None, nothing="by hand")
     secret_expires = reading.take("client_secret_expires", values.day, None, nothing="not known")
-    way = take_way(reading)
+    way = read_way(reading)
     # Where and how fast is the same for every tenant that does not say otherwise; who is not.
     reading.places = anywhere
     return TenantSettings(

@@ -21,7 +21,7 @@ class People(NamedTuple):
     public_url: str | None
 
 
-def take_people(reading: Reading) -> People:
+def read_people(reading: Reading) -> People:
     """Who may sign in and how; SettingsInvalid names what is missing where only a part is given."""
     address = reading.take("public_url", public_url, None, nothing="")
     tenant_id = reading.take("sign_in_tenant_id", values.directory_name, None)

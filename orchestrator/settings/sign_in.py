@@ -31,7 +31,7 @@ class Way(TypedDict, total=False):
     access_token_file: Path
 
 
-def take_way(reading: Reading) -> Way:
+def read_way(reading: Reading) -> Way:
     """How to sign in by the strongest place that says so; SettingsInvalid names two ways where two are given.
 
     Together they are one setting: a token in the environment takes the place of a secret in the file.

@@ -99,9 +99,9 @@ class SimulatedGraph(FaultInjector):
         version, _, below = path[1:].partition("/")
         try:
             if version in _VERSIONS and not below.strip("/") and scope["method"] == "GET":
-                await self._take_look(caller)
+                await self._answer_service_document(caller)
             elif version in _VERSIONS:
-                await (self._take_envelope if below in _BATCH else self._take_call)(version, below, caller)
+                await (self._answer_envelope if below in _BATCH else self._answer_call)(version, below, caller)
             elif version == "_simulator":
                 await self._control.answer(below, caller)
             elif version == DOWNLOADS:
@@ -109,14 +109,14 @@ class SimulatedGraph(FaultInjector):
                 status, body = self.reads.exports.download(below, query, caller.header(b"authorization"))
                 await respond(caller, status, [(b"content-type", b"application/zip")], body)
             elif not await self.entra.answer(path, caller):
-                await self._take_call(version, below, caller)
+                await self._answer_call(version, below, caller)
         except TooLong:
             too_long = {"error": {"code": "RequestEntityTooLarge", "message": "The request is too long."}}
             await respond_json(caller, 413, too_long)
         except CallerLeft:
             return
 
-    async def _take_look(self, caller: Caller) -> None:
+    async def _answer_service_document(self, caller: Caller) -> None:
         """The service document, which Graph shows without a token; it is no call, and stands in no ledger."""
         client_request_id = caller.header(b"client-request-id")
         call = Call(
@@ -128,7 +128,7 @@ class SimulatedGraph(FaultInjector):
             replace(reply, delay=delay), request_id=call.request_id, client_request_id=client_request_id, to=caller
         )
 
-    async def _take_call(self, version: str, below: str, caller: Caller) -> None:
+    async def _answer_call(self, version: str, below: str, caller: Caller) -> None:
         body = await read_body(caller)
         client_request_id = caller.header(b"client-request-id")
         if await self._answer_read(version, below, body, caller):
@@ -175,7 +175,7 @@ class SimulatedGraph(FaultInjector):
         await self._responder.deliver(reply, request_id=call.request_id, client_request_id=client_request_id, to=caller)
         return True
 
-    async def _take_envelope(self, version: str, _: str, caller: Caller) -> None:
+    async def _answer_envelope(self, version: str, _: str, caller: Caller) -> None:
         body = await read_body(caller)
         envelope = Envelope(self._handler.next_id(), self._world.clock())
         self.tenant.add_envelope(envelope)

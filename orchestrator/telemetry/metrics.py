@@ -71,7 +71,7 @@ class Metrics:
         )
         self.up = Gauge("muster_ready", "Whether a thing that is needed can be reached.", ["check"], registry=own)
 
-    def note_written(self, statuses: Iterable[TargetStatus]) -> None:
+    def count_written(self, statuses: Iterable[TargetStatus]) -> None:
         """Counts the recorded statuses of targets."""
         for status, count in Counted(statuses).items():
             if status.is_final:

@@ -17,7 +17,7 @@ from orchestrator.usecases.access.keys import OVERLAP, create_key, describe_key,
 from orchestrator.usecases.access.read_audit import read_audit
 from orchestrator.usecases.access.revoke_key import revoke_key
 from orchestrator.usecases.access.sessions import end_sessions, list_sessions
-from orchestrator.usecases.access.show_key_once import shown_later, take_new_keys
+from orchestrator.usecases.access.show_key_once import pop_new_keys, shown_later
 from orchestrator.web.addresses import query
 from orchestrator.web.move_forms import said
 from orchestrator.web.once import Once, new_once
@@ -41,7 +41,7 @@ def access_routes(pages: Pages) -> APIRouter:
 def _add_keys(routes: APIRouter, pages: Pages) -> None:
     @routes.get("/keys")
     async def keys(request: Request, app: TheApp, visitor: Admin) -> Response:
-        made = await take_new_keys(app, session=visitor.secret)
+        made = await pop_new_keys(app, session=visitor.secret)
         found, now = await list_keys(app)
         shown = {key.id: shown_text(key_facts(key, key.status(now))) for key in found}
         facts: dict[str, Any] = {"roles": [*Role], "actions": [*Action], "tenants": [*app.tenants], "shown": shown}

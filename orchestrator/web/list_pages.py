@@ -90,7 +90,7 @@ def _add_changes(routes: APIRouter, max_bytes: int) -> None:
             )
         answer = RedirectResponse(f"/lists/{upload.name}", 303)
         if imported.ignored:
-            _tell_once(request, answer, f"/lists/{upload.name}", "; ".join(imported.ignored))
+            _set_message_cookie(request, answer, f"/lists/{upload.name}", "; ".join(imported.ignored))
         return answer
 
     @routes.post("/{name}/remove")
@@ -113,7 +113,7 @@ def _shown_of(upload: ListUpload) -> Facts | None:
     return None if shown is None else {**newest_version_facts(upload.name, None), **facts_in(shown)}
 
 
-def _tell_once(request: Request, answer: Response, path: str, ignored: str) -> None:
+def _set_message_cookie(request: Request, answer: Response, path: str, ignored: str) -> None:
     """Lets the page that the answer leads to say what was ignored: only this import knows it, nothing stores it."""
     answer.set_cookie(
         _IGNORED,

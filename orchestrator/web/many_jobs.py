@@ -27,7 +27,7 @@ from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry, retry_job
 from orchestrator.usecases.jobs.write_report import report_text
 from orchestrator.web.addresses import query
-from orchestrator.web.many_results import RESULTS_PATH, Result, keep_results, results_kept
+from orchestrator.web.many_results import RESULTS_PATH, Result, results_kept, store_results
 from orchestrator.web.move_forms import said
 from orchestrator.web.once import new_once
 from orchestrator.web.pages import Pages
@@ -124,7 +124,7 @@ def _add_form(routes: APIRouter) -> None:
 
         results = [await _result(view, one, _DONE[do]) for view in views]
         answer = RedirectResponse(f"{RESULTS_PATH}{query(do=do)}", 303)
-        keep_results(answer, request, results)
+        store_results(answer, request, results)
         return answer
 
 

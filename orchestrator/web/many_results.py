@@ -31,7 +31,7 @@ class Result:
     is_done: bool
 
 
-def keep_results(answer: Response, request: Request, results: Sequence[Result]) -> None:
+def store_results(answer: Response, request: Request, results: Sequence[Result]) -> None:
     """Let the page that the answer leads to show the results, also when it is loaded again."""
     answer.set_cookie(
         _COOKIE,

@@ -33,7 +33,7 @@ from orchestrator.domain.errors import (
     WrongStatus,
 )
 from orchestrator.domain.line_problem import LineProblem
-from orchestrator.http.faults import FaultsAnswered, told_over_http
+from orchestrator.http.faults import FaultsAnswered, message_for_caller
 from orchestrator.http.uploads import is_upload
 from orchestrator.http.web_context import record_refused_change
 from orchestrator.telemetry.logger import get_logger
@@ -177,7 +177,7 @@ async def _sign_in_first(request: Request, _: Exception) -> Response:
 def _told(problem: Exception, status: int) -> str:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request.failed", status=status, reason=str(problem))
-    return _USED if isinstance(problem, IdempotencyConflict) else in_page_words(told_over_http(problem))
+    return _USED if isinstance(problem, IdempotencyConflict) else in_page_words(message_for_caller(problem))
 
 
 def _what_is_wrong(problem: Exception) -> str:

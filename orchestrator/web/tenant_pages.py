@@ -50,7 +50,7 @@ def tenant_pages(pages: Pages) -> APIRouter:
         return await show(request, parts, {})
 
     @routes.get("/{name}/check")
-    async def look_again(request: Request, parts: Parts, _: Viewer, name: str) -> Response:
+    async def check_again(request: Request, parts: Parts, _: Viewer, name: str) -> Response:
         # A sign-in that interrupted the press of the button leads here.
         parts.app.tenant(name)
         return await show(request, parts, {})

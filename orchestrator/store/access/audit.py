@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator.domain.access import COMMAND_LINE, Actor, AuditEntry, Refusal
-from orchestrator.store.engine.kept_json import kept_object
 from orchestrator.store.engine.repository import Repository
+from orchestrator.store.engine.stored_json import stored_object
 from orchestrator.store.rows.audit import AuditEntryRow, RefusalRow
 
 TOLD_ALONE = 10
@@ -172,7 +172,7 @@ def _with(fact: str, value: str) -> ColumnElement[bool]:
 
 
 def _audit_entry(row: AuditEntryRow) -> AuditEntry:
-    facts = kept_object(row.facts, "deeds.facts") or {}
+    facts = stored_object(row.facts, "deeds.facts") or {}
     # A release that knew no mark wrote these words in place of an address.
     is_command_line = row.origin == COMMAND_LINE if row.is_command_line is None else row.is_command_line
     return AuditEntry(

@@ -8,8 +8,8 @@ from sqlalchemy import delete, insert, select, update
 
 from orchestrator.domain.errors import UnknownKey
 from orchestrator.domain.keys import KEY_LIFETIME, ApiKey
-from orchestrator.store.engine.kept_json import readable
 from orchestrator.store.engine.repository import Repository
+from orchestrator.store.engine.stored_json import readable
 from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.rows.access import KeyRow, NewKeyRow
 from orchestrator.store.work.grants import grant_columns, grant_of
@@ -77,7 +77,7 @@ class Keys(Repository):
         )
         return revoked.rowcount == 1
 
-    async def keep_to_show(
+    async def store_for_display(
         self, key_id: str, session_hash: str, nonce: str, *, expires_at: datetime, now: datetime
     ) -> None:
         """Keep what the text of a new key follows from, until its session takes it; forget what nobody took in time."""
@@ -91,7 +91,7 @@ class Keys(Repository):
         query = select(NewKeyRow.key_id).where(NewKeyRow.session_hash == session_hash).limit(1)
         return (await self._connection.execute(query)).first() is not None
 
-    async def take_to_show(self, session_hash: str, *, now: datetime) -> list[tuple[str, str]]:
+    async def pop_for_display(self, session_hash: str, *, now: datetime) -> list[tuple[str, str]]:
         """Remove what was kept for this session; answers with (key id, nonce) of what is not too old to be shown."""
         taken = await self._connection.execute(
             delete(NewKeyRow)

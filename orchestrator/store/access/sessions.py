@@ -9,8 +9,8 @@ from sqlalchemy import Select, delete, insert, or_, select, update
 from orchestrator.domain.access import Grant
 from orchestrator.domain.errors import RowUnreadable
 from orchestrator.domain.sessions import Session, Way
-from orchestrator.store.engine.kept_json import kept_member, readable
 from orchestrator.store.engine.repository import Repository
+from orchestrator.store.engine.stored_json import readable, stored_member
 from orchestrator.store.rows.access import KeyRow, SessionRow, SignInRow
 from orchestrator.store.work.grants import grant_columns, grant_of
 
@@ -106,7 +106,7 @@ class Sessions(Repository):
             )
         )
 
-    async def put_off_check(self, secret_hash: str, *, until: datetime) -> None:
+    async def postpone_check(self, secret_hash: str, *, until: datetime) -> None:
         """Records that the directory could not be asked, and when it is asked again."""
         await self._connection.execute(
             update(SessionRow)
@@ -124,7 +124,7 @@ class Sessions(Repository):
             insert(SignInRow).values(state_hash=state_hash, flow=flow, expires_at=expires_at)
         )
 
-    async def take_sign_in(self, state_hash: str, *, now: datetime) -> str | None:
+    async def pop_sign_in(self, state_hash: str, *, now: datetime) -> str | None:
         """Removes and returns the flow of a sign-in that came back; None where it is too late, or was taken before."""
         taken = (
             delete(SignInRow).where(SignInRow.state_hash == state_hash).returning(SignInRow.flow, SignInRow.expires_at)
@@ -155,7 +155,7 @@ def _session_and_token(row: SessionRow) -> tuple[Session, str | None]:
 
 
 def _session(row: SessionRow) -> Session:
-    way = kept_member(Way, row.way, "sessions.way")
+    way = stored_member(Way, row.way, "sessions.way")
     if way is None:
         raise RowUnreadable("a session")
     return Session(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.target import TargetStatus
-from orchestrator.store.engine.kept_json import kept_list
+from orchestrator.store.engine.stored_json import stored_list
 
 
 def pack_errors(errors: Mapping[ErrorGroup, ErrorCount]) -> str | None:
@@ -30,7 +30,7 @@ def unpack_errors(text: str | None) -> dict[ErrorGroup, ErrorCount]:
     try:
         return {
             ErrorGroup(TargetStatus(status), http_status, code): ErrorCount(int(count), example)
-            for status, http_status, code, count, example in kept_list(text, "batches.errors") or ()
+            for status, http_status, code, count, example in stored_list(text, "batches.errors") or ()
         }
     except (ValueError, TypeError):
         # Counted anew from the next error on; the outcomes themselves stand in the targets.

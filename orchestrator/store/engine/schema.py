@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.domain.errors import SchemaTooNew
 from orchestrator.store.engine.engines import driver_url, make_engine
-from orchestrator.store.engine.sqlite_file import copy_beside, kept_revision, make_private
+from orchestrator.store.engine.sqlite_file import copy_beside, make_private, stored_revision
 from orchestrator.store.engine.troubles import StatementFailed, unavailable
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ async def upgrade(url: str, *, to: str = "head") -> bool:
     parsed = driver_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
         make_private(file := Path(parsed.database))
-        if to == "head" and kept_revision(file) == HEAD:
+        if to == "head" and stored_revision(file) == HEAD:
             return False
     engine = make_engine(url, pool_size=1)
     try:

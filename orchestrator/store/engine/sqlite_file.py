@@ -45,7 +45,7 @@ def copy_beside(file: Path, revision: str) -> None:
         source.backup(target)
 
 
-def kept_revision(file: Path) -> str | None:
+def stored_revision(file: Path) -> str | None:
     """The schema revision that a file says it has; None where a plain look does not tell, whatever the cause."""
     with suppress(sqlite3.Error), closing(sqlite3.connect(file, timeout=0)) as connection:
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()

@@ -23,8 +23,8 @@ from orchestrator.domain.inventory import (
     InventorySummary,
     summarise,
 )
-from orchestrator.store.engine.kept_json import kept_object
 from orchestrator.store.engine.repository import Repository
+from orchestrator.store.engine.stored_json import stored_object
 from orchestrator.store.rows.inventory import InventoryDeviceRow, InventoryRow
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class Inventories(Repository):
 
 def _summary(text: str | None) -> InventorySummary | None:
     """The figures as they were kept; None where they cannot be read, and are to be counted anew."""
-    figures = kept_object(text, "inventories.figures") or {}
+    figures = stored_object(text, "inventories.figures") or {}
     counts, kinds = [figures.get(name) for name in _COUNTS], [figures.get(name) for name in _KINDS]
     if not all(isinstance(count, int) for count in counts) or not all(isinstance(kind, dict) for kind in kinds):
         return None
@@ -236,6 +236,6 @@ def _inventory(row: InventoryRow, summary: InventorySummary) -> Inventory:
         read_by=row.read_by,
         read_at=row.read_at,
         summary=summary,
-        changes=changes_of(kept_object(row.changes, "inventories.changes") or {}),
+        changes=changes_of(stored_object(row.changes, "inventories.changes") or {}),
         is_pending=row.status == "pending",
     )

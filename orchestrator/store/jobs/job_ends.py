@@ -19,8 +19,8 @@ from sqlalchemy import (
 from orchestrator.domain.course import EventKind
 from orchestrator.domain.ids import JobId, JobNumber
 from orchestrator.domain.job import Job, JobStatus
-from orchestrator.store.engine.kept_json import readable
 from orchestrator.store.engine.repository import Repository
+from orchestrator.store.engine.stored_json import readable
 from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.jobs.job_events import add_event
 from orchestrator.store.jobs.jobs import job_from

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.course import EventKind
 from orchestrator.domain.ids import JobNumber
-from orchestrator.store.engine.kept_json import kept_member
+from orchestrator.store.engine.stored_json import stored_member
 from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.rows.charts import JobEventRow
 
@@ -52,5 +52,5 @@ async def unreachable_jobs(connection: AsyncConnection, numbers: Collection[JobN
 async def events_of(connection: AsyncConnection, number: JobNumber) -> list[JobEvent]:
     """The marks of a job, in order."""
     query = select(JobEventRow.at, JobEventRow.kind).where(JobEventRow.job_number == number).order_by(JobEventRow.at)
-    rows = [(at, kept_member(EventKind, kind, "job_events.kind")) for at, kind in await connection.execute(query)]
+    rows = [(at, stored_member(EventKind, kind, "job_events.kind")) for at, kind in await connection.execute(query)]
     return [JobEvent(at, kind) for at, kind in rows if kind is not None]

@@ -26,9 +26,9 @@ from orchestrator.domain.errors import AmbiguousJob, RowUnreadable, UnknownJob
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
 from orchestrator.domain.target import TargetStatus
-from orchestrator.store.engine.kept_json import kept_list, kept_member, readable
 from orchestrator.store.engine.plain_text import storable
 from orchestrator.store.engine.repository import Repository
+from orchestrator.store.engine.stored_json import readable, stored_list, stored_member
 from orchestrator.store.jobs.job_locks import lock_jobs
 from orchestrator.store.rows.jobs import BatchRow, JobRow
 from orchestrator.telemetry.logger import get_logger
@@ -234,7 +234,7 @@ _TARGET_STATUSES = frozenset(TargetStatus)
 
 def job_from(row: JobRow) -> Job:
     """Returns the job of a row; RowUnreadable where this release does not know its action or its way."""
-    action, via = kept_member(Action, row.action, "jobs.action"), kept_member(Via, row.via, "jobs.via")
+    action, via = stored_member(Action, row.action, "jobs.action"), stored_member(Via, row.via, "jobs.via")
     if action is None or via is None:
         raise RowUnreadable(f"job {row.id}")
     return Job(
@@ -249,7 +249,7 @@ def job_from(row: JobRow) -> Job:
         status=JobStatus(row.status),
         reason=row.reason,
         intake=Intake(row.intake_rows, row.duplicates, row.rejected, row.sha256, row.file_name),
-        input_columns=tuple(map(str, kept_list(row.input_columns, "jobs.input_columns") or ())),
+        input_columns=tuple(map(str, stored_list(row.input_columns, "jobs.input_columns") or ())),
         submitted_by=row.submitted_by,
         submit_reason=row.submit_reason,
         submitted_at=row.submitted_at,

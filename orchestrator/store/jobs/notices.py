@@ -10,8 +10,8 @@ from sqlalchemy import delete, select, update
 
 from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.notice import Event, Notice, NoticeStatus
-from orchestrator.store.engine.kept_json import kept_member, kept_object
 from orchestrator.store.engine.repository import Repository
+from orchestrator.store.engine.stored_json import stored_member, stored_object
 from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.rows.notices import NoticeRow
 
@@ -115,7 +115,7 @@ class NoticeOutcome:
 
 
 def _facts(row: NoticeRow) -> NoticeFacts:
-    payload = kept_object(row.payload, "notices.payload") or {}
+    payload = stored_object(row.payload, "notices.payload") or {}
     lines, facts = payload.get("lines"), payload.get("facts")
     return NoticeFacts(
         number=row.number,
@@ -123,7 +123,7 @@ def _facts(row: NoticeRow) -> NoticeFacts:
         # A message that lost its text or its kind is sent all the same: it would keep all others from being sent.
         notice=Notice(
             key=row.key,
-            event=kept_member(Event, row.event, "notices.event") or Event.FAILURES,
+            event=stored_member(Event, row.event, "notices.event") or Event.FAILURES,
             subject=row.subject,
             title=str(payload.get("title") or row.subject),
             lines=tuple(map(str, lines)) if isinstance(lines, list) else (),

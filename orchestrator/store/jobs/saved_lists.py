@@ -14,8 +14,8 @@ from orchestrator.domain.errors import RowUnreadable, UnknownList
 from orchestrator.domain.ids import ListNumber
 from orchestrator.domain.job import Intake
 from orchestrator.domain.selection import is_own_list
-from orchestrator.store.engine.kept_json import kept_list, kept_member, readable
 from orchestrator.store.engine.repository import Repository
+from orchestrator.store.engine.stored_json import readable, stored_list, stored_member
 from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.rows.lists import ListPageRow, ListVersionRow, SavedListRow
 
@@ -190,7 +190,7 @@ class SavedLists(Repository):
 
 
 def _version(row: ListVersionRow, name: str) -> ListVersion:
-    via, columns = kept_member(Via, row.via, "list_versions.via"), kept_list(row.columns, "list_versions.columns")
+    via, columns = stored_member(Via, row.via, "list_versions.via"), stored_list(row.columns, "list_versions.columns")
     # Without its columns nobody can tell which cell is the id; a selection has none, since Muster wrote it itself.
     if via is None or (not columns and not is_own_list(name)):
         raise RowUnreadable(f"list {name!r}")

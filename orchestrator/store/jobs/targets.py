@@ -25,9 +25,9 @@ from orchestrator.domain.ids import JobId, JobNumber, client_request_id
 from orchestrator.domain.target import LOST_CALL, TargetFacts, TargetOrder, TargetSearch, TargetStatus
 from orchestrator.store.engine import array_rows, json_rows
 from orchestrator.store.engine.errors_text import pack_errors, unpack_errors
-from orchestrator.store.engine.kept_json import kept_lines
 from orchestrator.store.engine.plain_text import storable
 from orchestrator.store.engine.repository import Repository
+from orchestrator.store.engine.stored_json import stored_lines
 from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.jobs.target_filters import IS_PERMANENT, fitting, known_as
 from orchestrator.store.rows.jobs import BatchRow, TargetRow
@@ -72,7 +72,7 @@ class Targets(Repository):
             some = _neighbours(batches[position : position + together])
             position += len(some)
             together = min(2 * together, _MOST_TOGETHER)
-            flying = {line for batch in some for line in kept_lines(batch.in_flight)}
+            flying = {line for batch in some for line in stored_lines(batch.in_flight)}
             query = (
                 select(TargetRow)
                 .where(
@@ -107,7 +107,7 @@ class Targets(Repository):
         What is on its way is looked for as waiting.
         """
         inflight = select(BatchRow.in_flight).where(BatchRow.job_number == number, BatchRow.in_flight.is_not(None))
-        flying = {line for text in (await self._connection.execute(inflight)).scalars() for line in kept_lines(text)}
+        flying = {line for text in (await self._connection.execute(inflight)).scalars() for line in stored_lines(text)}
         query = (
             select(TargetRow)
             .where(TargetRow.job_number == number, *fitting(statuses, code, search))
@@ -169,7 +169,7 @@ class Targets(Repository):
             BatchRow.first_line <= last,
             BatchRow.last_line >= first,
         )
-        flying = {line for text in (await self._connection.execute(inflight)).scalars() for line in kept_lines(text)}
+        flying = {line for text in (await self._connection.execute(inflight)).scalars() for line in stored_lines(text)}
         query = (
             select(TargetRow)
             .where(TargetRow.job_number == number, TargetRow.line.between(first, last))

@@ -22,8 +22,8 @@ from orchestrator.domain.errors import (
 from orchestrator.domain.ids import ScheduleNumber
 from orchestrator.domain.recurrence import Recurrence
 from orchestrator.domain.schedule import Order, Rules, Schedule, ScheduleStatus
-from orchestrator.store.engine.kept_json import readable
 from orchestrator.store.engine.repository import Repository
+from orchestrator.store.engine.stored_json import readable
 from orchestrator.store.rows.lists import SavedListRow
 from orchestrator.store.rows.schedules import BlackoutRow, ScheduleRow
 from orchestrator.store.schedules.schedule_text import pack_definition, unpack_definition
@@ -136,11 +136,11 @@ class Schedules(Repository):
             update(ScheduleRow).where(ScheduleRow.number == number).values(status=status, reason=reason)
         )
 
-    async def put_creator(self, number: ScheduleNumber, creator: str) -> None:
+    async def set_creator(self, number: ScheduleNumber, creator: str) -> None:
         """Let the schedule call devices in the right of another caller from now on."""
         await self._connection.execute(update(ScheduleRow).where(ScheduleRow.number == number).values(creator=creator))
 
-    async def put_reason(self, number: ScheduleNumber, reason: str | None) -> None:
+    async def set_reason(self, number: ScheduleNumber, reason: str | None) -> None:
         """Say otherwise, or nothing, about why the schedule stands as it does."""
         await self._connection.execute(update(ScheduleRow).where(ScheduleRow.number == number).values(reason=reason))
 

@@ -30,8 +30,8 @@ from orchestrator.domain.ids import BatchKey, JobId, JobNumber, WorkerId
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store.engine.errors_text import unpack_errors
-from orchestrator.store.engine.kept_json import kept_canaries
 from orchestrator.store.engine.repository import Repository
+from orchestrator.store.engine.stored_json import stored_canaries
 from orchestrator.store.engine.times import first_of
 from orchestrator.store.jobs.job_locks import lock_jobs
 from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
@@ -89,8 +89,8 @@ class BatchClaims(Repository):
             # Its due time was too early, or canaries go first and none of them waits in it: it would be found again
             # and again. Not for longer than a lease: another process may have released the canaries just now.
             if job.canaries is not None and rest_due_at is None:
-                lines = kept_canaries(job.canaries) or ()
-                await Brakes(self._connection).put_off_others(number, lines, until=now + lease)
+                lines = stored_canaries(job.canaries) or ()
+                await Brakes(self._connection).postpone_others(number, lines, until=now + lease)
                 return None
             moved = {**_key(batch), "due_at": rest_due_at or now + lease}
             await self._connection.execute(_move_batch(), moved)
@@ -207,7 +207,7 @@ class BatchClaims(Repository):
         }
         if canaries is not None:
             # No call leaves while the canaries are unknown; the breaker stops such a job.
-            lines = kept_canaries(canaries) or ()
+            lines = stored_canaries(canaries) or ()
             given["canaries"] = [line for line in lines if batch.first_line <= line <= batch.last_line]
         kind = {"any_flying": bool(flying), "any_canaries": canaries is not None}
         rows = (await self._connection.execute(_due_query(**kind), given)).all()

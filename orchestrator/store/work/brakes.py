@@ -15,8 +15,8 @@ from orchestrator.domain.course import EventKind
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.domain.target import TargetStatus
-from orchestrator.store.engine.kept_json import kept_canaries
 from orchestrator.store.engine.repository import Repository
+from orchestrator.store.engine.stored_json import stored_canaries
 from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
 
 _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
@@ -70,7 +70,7 @@ class Brakes(Repository):
         )
         return int((await self._connection.execute(query)).scalar_one())
 
-    async def look_from(self, number: JobNumber, since: OutcomeWindow) -> None:
+    async def judge_from(self, number: JobNumber, since: OutcomeWindow) -> None:
         """Sets where judgement begins: targets before are judged no more."""
         await self._set(number, brake_ended=since.ended, brake_errors=since.errors)
 
@@ -84,9 +84,9 @@ class Brakes(Repository):
         chosen = select(ranked.c.line).where(ranked.c.rank.in_(ranks)).order_by(ranked.c.line)
         lines = list((await self._connection.execute(chosen)).scalars())
         await self._set(number, canaries=json.dumps(lines))
-        await self.put_off_others(number, lines, until=until)
+        await self.postpone_others(number, lines, until=until)
 
-    async def put_off_others(self, number: JobNumber, canaries: Collection[int], *, until: datetime) -> None:
+    async def postpone_others(self, number: JobNumber, canaries: Collection[int], *, until: datetime) -> None:
         """Makes the free batches in which no canary waits due at that time.
 
         All of them at once: claims take the first batch that is due, and a thousand of these would hide the canaries.
@@ -179,7 +179,7 @@ class Brakes(Repository):
 
 
 def _state(row: JobRow) -> BrakeState:
-    canaries = kept_canaries(row.canaries)
+    canaries = stored_canaries(row.canaries)
     return BrakeState(
         BrakeOptions(row.brake_share, row.brake_sample),
         OutcomeWindow(row.brake_ended, row.brake_errors),

@@ -28,8 +28,8 @@ from orchestrator.domain.fair_queue import QueuePlace
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import JobStatus, Priority
 from orchestrator.store.engine import json_rows
-from orchestrator.store.engine.kept_json import kept_canaries
 from orchestrator.store.engine.repository import Repository
+from orchestrator.store.engine.stored_json import stored_canaries
 from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.jobs.jobs import priority_of
 from orchestrator.store.rows.jobs import BatchRow, JobRow
@@ -136,7 +136,7 @@ class FairQueue(Repository):
                 not_after=row.not_after,
                 probe_at=row.probe_at,
                 outage_since=row.outage_since,
-                canaries=len(kept_canaries(row.canaries) or ()),
+                canaries=len(stored_canaries(row.canaries) or ()),
                 touched_at=row.touched_at,
                 next_due_at=None if held else due_at,
             )

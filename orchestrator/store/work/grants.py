@@ -7,7 +7,7 @@ import json
 from orchestrator.domain.access import Grant, Role
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RowUnreadable
-from orchestrator.store.engine.kept_json import kept_list, kept_member
+from orchestrator.store.engine.stored_json import stored_list, stored_member
 from orchestrator.store.rows.access import KeyRow, SessionRow
 
 
@@ -23,13 +23,13 @@ def grant_of(row: KeyRow | SessionRow) -> Grant:
 
     A limit that cannot be read allows nothing.
     """
-    role = kept_member(Role, row.role, "keys.role")
+    role = stored_member(Role, row.role, "keys.role")
     if role is None:
         raise RowUnreadable("a key or a session")
     ceiling = row.ceiling if isinstance(row.ceiling, int | None) else 0
-    allowed = kept_list(row.actions, "keys.actions") or ()
+    allowed = stored_list(row.actions, "keys.actions") or ()
     actions = None if row.actions is None else frozenset(Action(each) for each in allowed if each in _ACTIONS)
-    tenants = None if row.tenants is None else frozenset(map(str, kept_list(row.tenants, "keys.tenants") or ()))
+    tenants = None if row.tenants is None else frozenset(map(str, stored_list(row.tenants, "keys.tenants") or ()))
     return Grant(role, ceiling, actions, tenants)
 
 

@@ -9,8 +9,8 @@ from sqlalchemy import delete, insert, select
 
 from orchestrator.domain.ids import LaneKey, WorkerId
 from orchestrator.domain.waiting import LaneWait, WaitKind
-from orchestrator.store.engine.kept_json import kept_member
 from orchestrator.store.engine.repository import Repository
+from orchestrator.store.engine.stored_json import stored_member
 from orchestrator.store.rows.operations import LaneWaitRow
 
 
@@ -46,7 +46,7 @@ class LaneWaits(Repository):
         )
         found: dict[LaneKey, dict[WorkerId, LaneWait]] = {}
         for row in await self._rows(query):
-            kind = kept_member(WaitKind, row.kind, "lane_waits.kind")
+            kind = stored_member(WaitKind, row.kind, "lane_waits.kind")
             if kind is None:
                 continue
             wait = LaneWait(kind, row.message, row.until)

@@ -15,8 +15,8 @@ from orchestrator.domain.device import Device
 from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.store.engine import json_rows
-from orchestrator.store.engine.kept_json import kept_lines
 from orchestrator.store.engine.repository import Repository
+from orchestrator.store.engine.stored_json import stored_lines
 from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.rows.jobs import BatchRow, TargetRow
 
@@ -86,7 +86,7 @@ class ManyClaims(Repository):
             taken.append(Taken(row, row.holder == worker, found[number][:allowed], rest_due_at))
         kept = [each for each in taken if each.targets or each.is_more]
         await self._hold(kept, worker=worker, until=now + lease, now=now)
-        await self._put_off([each for each in taken if not each.targets and not each.is_more], now + lease)
+        await self._postpone([each for each in taken if not each.targets and not each.is_more], now + lease)
         return kept
 
     async def _due(
@@ -158,7 +158,7 @@ class ManyClaims(Repository):
             ),
         )
 
-    async def _put_off(self, taken: Sequence[Taken], latest: datetime) -> None:
+    async def _postpone(self, taken: Sequence[Taken], latest: datetime) -> None:
         # Their due time was too early; where it belongs they will not be found again and again.
         for each in taken:
             await self._connection.execute(
@@ -176,7 +176,7 @@ def flying_of(batch: BatchRow, held: Lines) -> set[int]:
     known = held.get(BatchKey(JobNumber(batch.job_number), batch.batch))
     if known is not None:
         return set(known)
-    return set(kept_lines(batch.in_flight))
+    return set(stored_lines(batch.in_flight))
 
 
 def _first_takable(

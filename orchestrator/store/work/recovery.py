@@ -16,8 +16,8 @@ from orchestrator.domain.ids import BatchKey, JobNumber
 from orchestrator.domain.target import LOST_CALL, TargetStatus
 from orchestrator.store.engine import json_rows
 from orchestrator.store.engine.errors_text import pack_errors, unpack_errors
-from orchestrator.store.engine.kept_json import kept_lines
 from orchestrator.store.engine.repository import Repository
+from orchestrator.store.engine.stored_json import stored_lines
 from orchestrator.store.engine.times import first_of
 from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
 from orchestrator.store.work.batches import TOKEN_COLUMNS, with_token
@@ -132,7 +132,7 @@ class _Silent:
 
 
 def _silent_batch(row: BatchRow, action: str) -> _Silent:
-    lines = kept_lines(row.in_flight)
+    lines = stored_lines(row.in_flight)
     if len(lines) != row.sending:
         # The lines that were on their way are unknown.
         lines = []

@@ -58,7 +58,7 @@ class Workers(Repository):
         """The process ends knowingly."""
         await self._connection.execute(delete(WorkerRow).where(WorkerRow.id == worker))
 
-    async def seen_since(self, instant: datetime) -> list[WorkerSeen]:
+    async def active_since(self, instant: datetime) -> list[WorkerSeen]:
         """The processes heard of since then."""
         query = select(WorkerRow).where(WorkerRow.seen_at >= instant).order_by(WorkerRow.started_at)
         return [

@@ -225,7 +225,7 @@ async def _add(
         return NewKey(there, key_text(key_id, secret))
     if isinstance(source, ShownLater):
         until = now + SHOWN_WITHIN
-        await tx.keys.keep_to_show(key.id, source.session_hash, source.nonce, expires_at=until, now=now)
+        await tx.keys.store_for_display(key.id, source.session_hash, source.nonce, expires_at=until, now=now)
     await tx.audit.write(by, "key.created", key.id, reason=reason, facts=_facts(key), now=now)
     log.info("key.created", key=key.id, role=grant.role, by=by.name)
     return NewKey(key, key_text(key_id, secret))

@@ -62,7 +62,7 @@ async def finish_person_sign_in(
 ) -> Entered:
     """Who came back and where they wanted to go; SignInRefused, or NotPermitted where they have no role here."""
     async with app.store.transaction() as tx:
-        taken = await tx.sessions.take_sign_in(_hash(answer.get("state", "")), now=await tx.now())
+        taken = await tx.sessions.pop_sign_in(_hash(answer.get("state", "")), now=await tx.now())
     if taken is None:
         raise SignInRefused("This sign-in took too long, or was finished before. Begin again.")
     flow, to = _remembered(taken)

@@ -23,14 +23,14 @@ def shown_later(session: str, *, once: str | None = None) -> ShownLater:
     return ShownLater(hash_of_session(session), nonce, _derived(session, nonce), key_id)
 
 
-async def take_new_keys(app: App, *, session: str) -> list[NewKey]:
+async def pop_new_keys(app: App, *, session: str) -> list[NewKey]:
     """The keys that were made in this session and not shown yet; the next call does not return them again."""
     session_hash = hash_of_session(session)
     async with app.store.reading() as tx:
         if not await tx.keys.any_to_show(session_hash):
             return []
     async with app.store.transaction() as tx:
-        taken = await tx.keys.take_to_show(session_hash, now=await tx.now())
+        taken = await tx.keys.pop_for_display(session_hash, now=await tx.now())
         return [
             NewKey(await tx.keys.find(key_id), key_text(key_id, _derived(session, nonce))) for key_id, nonce in taken
         ]

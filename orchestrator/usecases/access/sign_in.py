@@ -117,7 +117,7 @@ async def _check(app: App, session: Session, secret: str, token: str | None, dir
         return None
     except (MusterError, TimeoutError) as problem:
         log.warning("session.unchecked", who=session.name, reason=str(problem) or "no answer in time")
-        return await _put_off(app, secret_hash, session)
+        return await _postpone(app, secret_hash, session)
     async with app.store.transaction() as tx:
         now = await tx.now()
         sealed = seal(renewed.refresh_token or token or "", secret)
@@ -147,10 +147,10 @@ async def _renewed(provider: Provider | None, token: str | None, session: Sessio
     return renewed
 
 
-async def _put_off(app: App, secret_hash: str, session: Session) -> Session | None:
+async def _postpone(app: App, secret_hash: str, session: Session) -> Session | None:
     async with app.store.transaction() as tx:
         now = await tx.now()
-        await tx.sessions.put_off_check(secret_hash, until=now + _ASKED_AGAIN)
+        await tx.sessions.postpone_check(secret_hash, until=now + _ASKED_AGAIN)
     if session.is_out_of_grace(now):
         await _end(app, secret_hash, session, "Entra ID could not be asked about the role for an hour")
         return None

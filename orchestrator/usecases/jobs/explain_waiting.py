@@ -70,7 +70,7 @@ async def surroundings_of(tx: Transaction, lanes: Collection[LaneKey]) -> Surrou
     """The processes heard of in the last seconds, and what keeps them from calling in these lanes."""
     now = await tx.now()
     since = now - SILENT_AFTER
-    workers = await tx.workers.seen_since(since)
+    workers = await tx.workers.active_since(since)
     reports = await tx.lane_waits.reported_since(since, lanes)
     return Surroundings(workers, reports, now, await tx.emergency_stops.in_force())
 

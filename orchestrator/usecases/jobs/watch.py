@@ -116,7 +116,7 @@ class _Topic(Generic[T]):
         """Counts one more watcher."""
         self._watchers += 1
         if self._looking is None:
-            self._looking = asyncio.create_task(self._keep_looking(), name="watch")
+            self._looking = asyncio.create_task(self._watch(), name="watch")
 
     def leave(self) -> bool:
         """One less; True where nobody is left."""
@@ -137,7 +137,7 @@ class _Topic(Generic[T]):
                     wait.cancel()
         return None if self.version <= seen else self._value
 
-    async def _keep_looking(self) -> None:
+    async def _watch(self) -> None:
         while True:
             try:
                 value = await self._look()

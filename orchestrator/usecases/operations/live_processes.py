@@ -23,4 +23,4 @@ async def has_clock(app: App) -> bool:
 async def live_processes(app: App) -> list[WorkerSeen]:
     """Returns the processes that reported within the last 15 seconds."""
     async with app.store.reading() as tx:
-        return await tx.workers.seen_since(await tx.now() - SILENT_AFTER)
+        return await tx.workers.active_since(await tx.now() - SILENT_AFTER)

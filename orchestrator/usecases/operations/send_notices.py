@@ -30,7 +30,7 @@ async def send_notices(app: App) -> int:
     return sum(counts)
 
 
-async def tell_now(app: App) -> None:
+async def send_notices_now(app: App) -> None:
     """Sends the notices of jobs that ended in this process, one attempt for each channel, since no clock may run."""
     if not app.messenger.channels:
         return

@@ -164,7 +164,7 @@ async def _work_out_next(app: App, tx: Transaction, schedule: Schedule, *, now: 
     # A second ago: an occurrence that is due right now keeps its own row.
     at = now.replace(microsecond=0) - timedelta(seconds=1)
     await tx.occurrences.add([OccurrenceFacts(schedule.number, at, OccurrenceStatus.MISSED, words, now)])
-    await _tell_missed(app, tx, schedule, at, f"{words}.")
+    await _notify_missed(app, tx, schedule, at, f"{words}.")
     return first
 
 
@@ -199,7 +199,7 @@ async def _decide_again(app: App, number: ScheduleNumber, at: datetime) -> Makin
                 if occurrence.reason and occurrence.status is OccurrenceStatus.STARTING:
                     reason = f"{reason}; {occurrence.reason}"
                 if await tx.occurrences.settle(number, at, status, reason, now=now):
-                    await _tell_if_missed(app, tx, schedule, at, decision)
+                    await _notify_if_missed(app, tx, schedule, at, decision)
                 return None
             case Start(window, cancels):
                 if not await tx.occurrences.lease(number, at, app.worker, lease_until=now + MAKING, now=now):
@@ -218,7 +218,7 @@ async def _refuse_without_creator(tx: Transaction, schedule: Schedule, *, now: d
 
 async def _clock_since(app: App, tx: Transaction, due_at: datetime) -> datetime | None:
     """When the longest running of the clocks began that were heard of since then; this process is one of them."""
-    heard_of = [each.started_at for each in await tx.workers.seen_since(due_at) if each.kind in CLOCKS]
+    heard_of = [each.started_at for each in await tx.workers.active_since(due_at) if each.kind in CLOCKS]
     return min([*heard_of, app.started_at], default=None)
 
 
@@ -257,7 +257,7 @@ async def _skip_older(
         words = missed[-1].reason or ""
         if count > 1:
             words = f"{count:,} runs, the last of them due at {_occurrence(missed[-1].at)}: {words}"
-        await _tell_missed(app, tx, schedule, missed[-1].at, words)
+        await _notify_missed(app, tx, schedule, missed[-1].at, words)
 
 
 async def _write(
@@ -267,7 +267,7 @@ async def _write(
         case Skip(status, reason):
             if await tx.occurrences.add([OccurrenceFacts(schedule.number, at, status, reason, now)]):
                 log.warning("occurrence.skipped", schedule=schedule.name, occurrence=at, status=status, reason=reason)
-                await _tell_if_missed(app, tx, schedule, at, decision)
+                await _notify_if_missed(app, tx, schedule, at, decision)
             return None
         case Wait(reason):
             await tx.occurrences.add([OccurrenceFacts(schedule.number, at, OccurrenceStatus.QUEUED, reason, now)])
@@ -279,13 +279,13 @@ async def _write(
             return Making(schedule, at, window, cancels, app.worker)
 
 
-async def _tell_if_missed(app: App, tx: Transaction, schedule: Schedule, at: datetime, passed: Skip) -> None:
+async def _notify_if_missed(app: App, tx: Transaction, schedule: Schedule, at: datetime, passed: Skip) -> None:
     # A blackout was wanted; all else that did not run was not.
     if passed.status is not OccurrenceStatus.BLACKOUT:
-        await _tell_missed(app, tx, schedule, at, f"The run of {_occurrence(at)} did not start: {passed.reason}.")
+        await _notify_missed(app, tx, schedule, at, f"The run of {_occurrence(at)} did not start: {passed.reason}.")
 
 
-async def _tell_missed(app: App, tx: Transaction, schedule: Schedule, at: datetime, words: str) -> None:
+async def _notify_missed(app: App, tx: Transaction, schedule: Schedule, at: datetime, words: str) -> None:
     key = f"missed/{schedule.number}/{_occurrence(at)}"
     facts = {"occurrence": _occurrence(at)}
     await write_notice(
@@ -307,7 +307,7 @@ async def _fail(app: App, making: Making, reason: str) -> None:
     async with app.store.transaction() as tx:
         if await tx.occurrences.settle(schedule.number, at, OccurrenceStatus.FAILED, reason, now=await tx.now()):
             words = f"The run of {_occurrence(at)} did not start: {reason}"
-            await _tell_missed(app, tx, schedule, at, words)
+            await _notify_missed(app, tx, schedule, at, words)
     log.warning("occurrence.failed", schedule=schedule.name, occurrence=at, reason=reason)
 
 

@@ -38,7 +38,7 @@ class World:
 
     def sees_due(self, *jobs: Due) -> None:
         self.now += 1
-        self.messages.note_due(self.now, jobs, self.messages.undecided)
+        self.messages.update_due(self.now, jobs, self.messages.undecided)
 
 
 @pytest.fixture
@@ -52,41 +52,41 @@ async def test_a_message_lasts_as_long_as_its_batch_is_held(world: World) -> Non
     assert world.look_count == 1
     assert world.messages.wanted([ONE.number]) == [BatchKey(ONE.number, 7)]
 
-    world.messages.note_held((ONE.id, 7))
+    world.messages.mark_held((ONE.id, 7))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert world.started == [(ONE.id, 7)]
     assert not task.done()
     assert world.messages.wanted([ONE.number]) == []
 
-    world.messages.note_released((ONE.id, 7))
+    world.messages.mark_released((ONE.id, 7))
     assert await task is Ending.RELEASED
 
 
 async def test_a_message_about_a_batch_that_is_held_already_runs_at_once(world: World) -> None:
-    world.messages.note_held((ONE.id, 7))
+    world.messages.mark_held((ONE.id, 7))
     task = await world.arrives(ONE, 7)
 
     assert world.started == [(ONE.id, 7)]
     assert world.look_count == 0
-    world.messages.note_released((ONE.id, 7))
+    world.messages.mark_released((ONE.id, 7))
     assert await task is Ending.RELEASED
 
 
 async def test_a_doubled_message_ends_at_once_and_the_first_goes_on(world: World) -> None:
-    world.messages.note_held((ONE.id, 7))
+    world.messages.mark_held((ONE.id, 7))
     first = await world.arrives(ONE, 7)
 
     assert await (await world.arrives(ONE, 7)) is Ending.DOUBLED
     assert not first.done()
-    world.messages.note_released((ONE.id, 7))
+    world.messages.mark_released((ONE.id, 7))
     await first
 
 
 async def test_a_message_about_a_job_of_which_nothing_is_due_ends_with_the_next_look(world: World) -> None:
     task = await world.arrives(ONE, 7)
     # The database was asked before the message came: it may name what was committed since.
-    world.messages.note_due(world.now, [OTHER], [])
+    world.messages.update_due(world.now, [OTHER], [])
     await asyncio.sleep(0)
     assert not task.done()
 
@@ -99,7 +99,7 @@ async def test_where_the_fair_queue_chose_another_job_of_the_lane_the_message_en
     passed_over, elsewhere = await world.arrives(ONE, 7), await world.arrives(ELSEWHERE, 7)
     world.sees_due(ONE, OTHER, ELSEWHERE)
 
-    world.messages.note_held((OTHER.id, 0))
+    world.messages.mark_held((OTHER.id, 0))
 
     assert await passed_over is Ending.NOT_HELD
     assert not elsewhere.done()
@@ -112,7 +112,7 @@ async def test_where_another_worker_holds_the_batch_the_message_ends(world: Worl
     await asyncio.sleep(0)
     assert not task.done()
 
-    world.messages.note_due(world.now + 1, [ONE], waiting=[])
+    world.messages.update_due(world.now + 1, [ONE], waiting=[])
 
     assert await task is Ending.NOT_HELD
     assert world.started == []
@@ -122,7 +122,7 @@ async def test_where_the_driver_chose_another_batch_of_the_job_the_message_ends(
     task = await world.arrives(ONE, 7)
     world.sees_due(ONE)
 
-    world.messages.note_held((ONE.id, 8))
+    world.messages.mark_held((ONE.id, 8))
 
     assert await task is Ending.NOT_HELD
     assert world.started == []
@@ -137,30 +137,30 @@ async def test_a_message_whose_turn_does_not_come_ends(world: World, monkeypatch
 
 
 async def test_a_held_batch_that_no_message_names_is_published_once_until_that_counts_as_lost(world: World) -> None:
-    world.messages.note_held((ONE.id, 0))
-    world.messages.note_held((ONE.id, 1))
+    world.messages.mark_held((ONE.id, 0))
+    world.messages.mark_held((ONE.id, 1))
     named = await world.arrives(ONE, 1)
-    assert world.messages.take_unnamed() == []
+    assert world.messages.pop_unnamed() == []
 
     world.now += 1
-    assert world.messages.take_unnamed() == [(ONE.id, 0)]
-    assert world.messages.take_unnamed() == []
+    assert world.messages.pop_unnamed() == [(ONE.id, 0)]
+    assert world.messages.pop_unnamed() == []
     world.now += 10
-    assert world.messages.take_unnamed() == [(ONE.id, 0)]
+    assert world.messages.pop_unnamed() == [(ONE.id, 0)]
 
-    world.messages.note_released((ONE.id, 0))
+    world.messages.mark_released((ONE.id, 0))
     world.now += 10
-    assert world.messages.take_unnamed() == []
+    assert world.messages.pop_unnamed() == []
     assert world.messages.held == 1
     named.cancel()
 
 
 async def test_a_thousand_batches_are_named_little_by_little(world: World) -> None:
     for number in range(1000):
-        world.messages.note_held((ONE.id, number))
+        world.messages.mark_held((ONE.id, number))
     world.now += 1
     taken: list[NamedBatch] = []
-    while more := world.messages.take_unnamed():
+    while more := world.messages.pop_unnamed():
         assert len(more) <= 50
         taken += more
     assert taken == [(ONE.id, number) for number in range(1000)]

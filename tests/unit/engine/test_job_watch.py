@@ -15,7 +15,7 @@ from orchestrator.domain.outcome import Bar, GraphError
 from orchestrator.domain.retry import Halt
 from orchestrator.engine.active_job import ActiveJobs
 from orchestrator.engine.batch_messages import BatchMessages
-from orchestrator.engine.job_watch import look_at_jobs
+from orchestrator.engine.job_watch import refresh_jobs
 from orchestrator.engine.leases import Leases
 from orchestrator.engine.recorder import Entry
 from tests.support.builders import a_claim
@@ -44,7 +44,7 @@ async def test_an_answer_from_before_a_halt_was_written_does_not_let_the_job_go_
     jobs = ActiveJobs()
     leases = Leases(app, jobs, BatchMessages(clock.monotonic, lambda: None))
     held = leases.add(a_claim(), asked_at=clock.monotonic())
-    looking = asyncio.create_task(look_at_jobs(app, jobs))
+    looking = asyncio.create_task(refresh_jobs(app, jobs))
     await settle()
 
     held.job.is_halted = True

@@ -745,7 +745,7 @@ async def test_a_lane_that_closes_while_it_stands_in_line_asks_for_nothing_until
     await preparing.acquire()
     async with stage.running():
         await clock.run_for(seconds=1.0)
-        stage.run.note_closed(1.0)
+        stage.run.close_for(1.0)
         preparing.release()
         await clock.run_for(seconds=0.9)
         assert stage.throttle.pace == untouched

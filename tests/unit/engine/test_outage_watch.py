@@ -48,7 +48,7 @@ def test_so_many_devices_in_a_row_are_an_outage_and_what_they_paid_is_given_back
     assert not was_out
     assert last == [True]
     assert watch.is_out
-    assert watch.take_news() == News(Found(0.0, UNWELL.error), tuple(range(2, OUTAGE_AFTER + 1)))
+    assert watch.pop_news() == News(Found(0.0, UNWELL.error), tuple(range(2, OUTAGE_AFTER + 1)))
     assert not watch.has_news
 
 
@@ -86,7 +86,7 @@ def test_a_probe_that_a_proxy_answers_leaves_the_outage_as_it_was(watch: OutageW
     add(watch, 7, page, is_probe=True)
 
     assert watch.is_out
-    assert watch.take_news() == News(StillOut(0.0, page.error))
+    assert watch.pop_news() == News(StillOut(0.0, page.error))
 
 
 def test_a_429_between_neither_ends_a_row_nor_lengthens_it(watch: OutageWatch) -> None:
@@ -102,7 +102,7 @@ def test_a_429_between_neither_ends_a_row_nor_lengthens_it(watch: OutageWatch) -
 
 def test_what_was_on_its_way_when_it_began_pays_nothing_and_is_no_probe(watch: OutageWatch) -> None:
     fail(watch, OUTAGE_AFTER)
-    watch.take_news()
+    watch.pop_news()
 
     free = [add(watch, line, SILENT) for line in range(100, 110)]
 
@@ -114,11 +114,11 @@ def test_a_probe_that_fails_is_news_and_one_that_is_answered_ends_it(watch: Outa
     watch.set_out(is_out=True, now=1.0)
     wait = Deferred(GraphError("ServiceUnavailable", "", 503), timedelta(seconds=30))
     failed = add(watch, 2, wait, is_probe=True)
-    news = watch.take_news()
+    news = watch.pop_news()
     answered = add(watch, 3, GONE, is_probe=True)
 
     assert (failed, news) == (True, News(StillOut(30.0, wait.error)))
-    assert (answered, watch.take_news()) == (False, News(Over()))
+    assert (answered, watch.pop_news()) == (False, News(Over()))
     assert not watch.is_out
 
 
@@ -128,7 +128,7 @@ def test_a_word_to_a_call_that_left_before_it_was_found_does_not_end_it(watch: O
     add(watch, 99, Accepted(), left_at=5.0)
 
     assert watch.is_out
-    assert isinstance(watch.take_news().change, Found)
+    assert isinstance(watch.pop_news().change, Found)
 
 
 def test_late_answers_from_before_it_began_do_not_hide_it(watch: OutageWatch) -> None:
@@ -137,7 +137,7 @@ def test_late_answers_from_before_it_began_do_not_hide_it(watch: OutageWatch) ->
         add(watch, line - 18, Accepted())
 
     assert watch.is_out
-    assert len(watch.take_news().forgiven) == OUTAGE_AFTER - 1
+    assert len(watch.pop_news().forgiven) == OUTAGE_AFTER - 1
 
 
 def test_what_left_before_a_later_word_is_a_device_that_is_unwell(watch: OutageWatch) -> None:
@@ -153,7 +153,7 @@ def test_what_left_a_moment_before_the_last_word_is_given_back_too(watch: Outage
     add(watch, 4, Accepted(), left_at=20.0)
     fail(watch, OUTAGE_AFTER, first=21)
 
-    forgiven = watch.take_news().forgiven
+    forgiven = watch.pop_news().forgiven
     assert 2 in forgiven
     assert 3 not in forgiven
 
@@ -165,7 +165,7 @@ def test_what_others_found_gives_back_what_was_met_here(watch: OutageWatch) -> N
     watch.set_out(is_out=True, now=10.0)
 
     assert is_suspect
-    assert watch.take_news() == News(None, (2, 3, 4))
+    assert watch.pop_news() == News(None, (2, 3, 4))
 
 
 def test_what_was_met_long_ago_is_forgotten(watch: OutageWatch) -> None:
@@ -182,14 +182,14 @@ def test_a_late_answer_ends_it_too(watch: OutageWatch) -> None:
 
     add(watch, 99, Accepted())
 
-    assert watch.take_news().change == Over()
+    assert watch.pop_news().change == Over()
 
 
 def test_a_claim_tells_that_others_found_graph_back_but_does_not_undo_what_is_unwritten(watch: OutageWatch) -> None:
     fail(watch, OUTAGE_AFTER)
     watch.set_out(is_out=False, now=99.0)
     still = watch.is_out
-    watch.take_news()
+    watch.pop_news()
     watch.set_out(is_out=False, now=99.0)
 
     assert still
@@ -198,12 +198,12 @@ def test_a_claim_tells_that_others_found_graph_back_but_does_not_undo_what_is_un
 
 def test_news_that_could_not_be_written_waits_behind_newer_news(watch: OutageWatch) -> None:
     fail(watch, OUTAGE_AFTER)
-    unwritten = watch.take_news()
+    unwritten = watch.pop_news()
     add(watch, 99, Accepted())
 
     watch.put_back(unwritten)
 
-    assert watch.take_news() == News(Over(), unwritten.forgiven)
+    assert watch.pop_news() == News(Over(), unwritten.forgiven)
 
 
 def test_what_others_found_is_seen_in_the_database_unless_news_of_ours_is_unwritten(watch: OutageWatch) -> None:

@@ -21,16 +21,16 @@ def test_one_message_is_taken_at_a_time_until_its_batch_is_held_or_it_is_over(ow
     queues = OpenQueues([QUEUE, own.own_queue])
     assert queues.consume(2) == [own.own_queue, QUEUE]
 
-    own.note_taken("a message")
+    own.mark_taken("a message")
     assert queues.consume(2) == []
 
-    own.note_decided("a message")
+    own.mark_decided("a message")
     assert queues.consume(2) == [own.own_queue, QUEUE]
 
 
 def test_what_the_driver_chose_is_read_even_while_a_message_waits_for_its_turn(own: Prefetch) -> None:
     queues = OpenQueues([QUEUE, own.own_queue])
-    own.note_taken("a message")
+    own.mark_taken("a message")
 
     own.expect_own()
 

@@ -17,33 +17,33 @@ _Row = TypeVar("_Row")
 _Read = TypeVar("_Read")
 
 
-def kept_list(text: str | None, column: str) -> list[Any] | None:
+def stored_list(text: str | None, column: str) -> list[Any] | None:
     """The list in a column, empty where there is none; None where the text is no list."""
     value = _kept(text, list, column)
     return value if isinstance(value, list) else None
 
 
-def kept_lines(text: str | None) -> list[int]:
+def stored_lines(text: str | None) -> list[int]:
     """The lines in `batches.in_flight`; none where the text is no list of lines."""
-    lines = kept_list(text, "batches.in_flight") or []
+    lines = stored_list(text, "batches.in_flight") or []
     return lines if all(isinstance(line, int) for line in lines) else []
 
 
-def kept_object(text: str | None, column: str) -> dict[str, Any] | None:
+def stored_object(text: str | None, column: str) -> dict[str, Any] | None:
     """The object in a column, empty where there is none; None where the text is no object."""
     value = _kept(text, dict, column)
     return value if isinstance(value, dict) else None
 
 
-def kept_canaries(text: str | None) -> tuple[int, ...] | None:
+def stored_canaries(text: str | None) -> tuple[int, ...] | None:
     """The lines in `jobs.canaries`, none where none go first; None where the text is no list of any line."""
     if text is None:
         return ()
-    lines = kept_list(text, "jobs.canaries") or []
+    lines = stored_list(text, "jobs.canaries") or []
     return tuple(lines) if lines and all(type(line) is int for line in lines) else None
 
 
-def kept_member(kind: type[_Member], text: object, column: str) -> _Member | None:
+def stored_member(kind: type[_Member], text: object, column: str) -> _Member | None:
     """The member of an enumeration in a column; None where there is none of this name."""
     try:
         return kind(str(text))
