@@ -52,7 +52,7 @@ async def _holder(
     if held is None:
         await record_failed_sign_in(request, parts, failed_key_words(text))
         raise NotSignedIn
-    await parts.known_keys.learn(text)
+    await parts.known_keys.reload_for(text)
     bind_contextvars(who=held.name)
     # For whoever writes down that the request was refused.
     request.state.actor = held

@@ -42,12 +42,12 @@ def health_routes() -> APIRouter:
         checks = await parts.health.checks()
         is_ready = all(check.ok for check in checks if check.is_needed)
         response.status_code = 200 if is_ready else 503
-        return Ready(ready=is_ready, checks={check.name: _said(check, to_holder=has_key) for check in checks})
+        return Ready(ready=is_ready, checks={check.name: _detail(check, to_holder=has_key) for check in checks})
 
     return routes
 
 
-def _said(check: Check, *, to_holder: bool) -> str:
+def _detail(check: Check, *, to_holder: bool) -> str:
     # Addresses of a database and a broker are nobody else's business.
     if to_holder:
         return check.detail

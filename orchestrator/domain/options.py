@@ -117,7 +117,7 @@ class DeclaredOption:
             case _:
                 return value
 
-    def said(self, value: Any) -> str:
+    def describe(self, value: Any) -> str:
         """Returns the value in words; empty where there is none."""
         match value:
             case bool():

@@ -140,10 +140,10 @@ class ActiveJobs:
         """Takes what was found of Graph and is not written yet, by job."""
         return {job.number: job.outage.pop_news() for job in self._jobs.values() if job.outage.has_news}
 
-    def put_back(self, news: dict[JobNumber, News]) -> None:
+    def restore_news(self, news: dict[JobNumber, News]) -> None:
         """Keeps news that could not be written; news since then are later."""
         for number, each in news.items():
-            self.open(number).outage.put_back(each)
+            self.open(number).outage.restore_news(each)
 
     def unjudged(self) -> dict[JobNumber, int]:
         """How many targets of each failing job have ended without a judgement."""

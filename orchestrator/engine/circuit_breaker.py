@@ -152,7 +152,7 @@ class CircuitBreaker:
                     if each.forgiven:
                         await tx.brakes.forgive(job, each.forgiven)
         except TryLater:
-            self._jobs.put_back(news)
+            self._jobs.restore_news(news)
             raise
 
 

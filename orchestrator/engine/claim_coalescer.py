@@ -19,9 +19,9 @@ class ClaimCoalescer:
 
     async def claim(self, job: JobNumber) -> Claim | None:
         """A claim on something of the job, None where there is none; raises what the claim of all raised."""
-        return await asyncio.shield(self.ask(job))
+        return await asyncio.shield(self.request(job))
 
-    def ask(self, job: JobNumber) -> asyncio.Future[Claim | None]:
+    def request(self, job: JobNumber) -> asyncio.Future[Claim | None]:
         """Asks for a claim without waiting; returns the future of the answer."""
         if job not in self._wanted:
             self._wanted[job] = asyncio.get_running_loop().create_future()

@@ -109,7 +109,7 @@ class Claims:
             if batch is None:
                 return None
             if room := job.run_ahead.room(job.under_way, most):
-                targets = batch.take(room)
+                targets = batch.draw(room)
                 queue.charge(number, len(targets))
                 self._claim_ahead(job)
                 return batch, targets
@@ -135,7 +135,7 @@ class Claims:
         if job.prefetched < _LOW and not job.asked_ahead and job.is_answered:
             # Once, until something was found: near its end there is no more of a job.
             job.asked_ahead = True
-            self._coalescer_for(job).ask(job.number)
+            self._coalescer_for(job).request(job.number)
 
     async def _claim(self, job: ActiveJob) -> bool:
         claim = await self._coalescer_for(job).claim(job.number)

@@ -164,7 +164,7 @@ class Driver:
             self.look_count += 1
             began = self._app.clock.monotonic()
             try:
-                await self._look()
+                await self._find_due()
                 self._looked_at = self._app.clock.monotonic()
             except TryLater as problem:
                 log.warning("driver.waiting", reason=str(problem))
@@ -181,7 +181,7 @@ class Driver:
             # jobs), most of the time is for what it found.
             await self._app.clock.sleep(min(max(0.02, 3 * took), _LOOK))
 
-    async def _look(self) -> None:
+    async def _find_due(self) -> None:
         asked_at = self._app.clock.monotonic()
         async with self._app.store.reading() as tx:
             now = await tx.now()

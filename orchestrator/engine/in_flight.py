@@ -71,7 +71,7 @@ class InFlightCalls:
                 return
             targets = [target for target, _ in leaving]
             if unready is not None:
-                await self._take_in(held, targets, [unready] * len(targets), sent_at, left_at)
+                await self._apply(held, targets, [unready] * len(targets), sent_at, left_at)
                 return
             outcomes = await self._call(held, targets, min(permit.latest for _, permit in leaving))
             if outcomes is None:
@@ -82,7 +82,7 @@ class InFlightCalls:
             if len(accepted) == len(outcomes):
                 self._accept(held, targets, accepted, sent_at, left_at)
             else:
-                await self._take_in(held, targets, outcomes, sent_at, left_at)
+                await self._apply(held, targets, outcomes, sent_at, left_at)
         finally:
             self._slots.release()
 
@@ -177,7 +177,7 @@ class InFlightCalls:
         self._ports.recorder.add_calls(self._lane.key, LaneCalls(calls, throttled, late))
         self._widen(calls)
 
-    async def _take_in(
+    async def _apply(
         self,
         held: LeasedBatch,
         targets: Sequence[Target],
@@ -210,7 +210,7 @@ class InFlightCalls:
         sent_at: datetime,
         left_at: float,
     ) -> None:
-        """Does the work of `_take_in` at once for a request of which all was accepted: nearly every request."""
+        """Does the work of `_apply` at once for a request of which all was accepted: nearly every request."""
         ports, job = self._ports, held.job
         self._cooldown.mark_answered()
         job.outage.add_answer(left_at=left_at, is_probe=held.claim.is_probe)

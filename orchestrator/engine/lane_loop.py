@@ -128,7 +128,7 @@ class LaneLoop:
         if self._stop.is_requested or not self._cooldown.is_open:
             return None
         lane, asked_at = self._lane, self._ports.clock.monotonic()
-        permits = await self._ports.throttle.take(lane.key, self._want, lane.limit, self._together, self._lead)
+        permits = await self._ports.throttle.acquire(lane.key, self._want, lane.limit, self._together, self._lead)
         self._cooldown.close_until(permits.closed_until)
         return permits if not permits.each or await self._use(permits, asked_at) else None
 

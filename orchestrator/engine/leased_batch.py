@@ -74,7 +74,7 @@ class LeasedBatch:
         self._prefetched.extend(claim.targets)
         self._due_at = _earliest(claim.rest_due_at, self._due_since_claim)
 
-    def take(self, most: int) -> list[Target]:
+    def draw(self, most: int) -> list[Target]:
         """Up to so many from the reserve: on their way from here on."""
         taken = [self._prefetched.popleft() for _ in range(min(most, len(self._prefetched)))]
         self._in_flight.update(target.line for target in taken)

@@ -124,7 +124,7 @@ class OutageWatch:
         if is_cut_off(outcome):
             # The lane waits for the way to Graph; a probe that did not arrive is tried again as one that failed.
             if is_probe and self.is_out:
-                self._tell(News(StillOut(_wait(outcome), outcome.error)))
+                self._add_news(News(StillOut(_wait(outcome), outcome.error)))
             return self._is_cut_off_again(target.line, left_at)
         if not is_unwell(outcome):
             if is_word(outcome):
@@ -132,7 +132,7 @@ class OutageWatch:
             return False
         if self.is_out:
             if is_probe:
-                self._tell(News(StillOut(_wait(outcome), outcome.error)))
+                self._add_news(News(StillOut(_wait(outcome), outcome.error)))
             return True
         is_fresh = target.attempts == 0 and left_at > self._answered_left_at
         if not is_fresh or self._fresh_failures + 1 < OUTAGE_AFTER:
@@ -140,7 +140,7 @@ class OutageWatch:
             return False
         self._out_since = now
         longest = max(_wait(outcome), *(each.wait for each in self._failures))
-        self._tell(News(Found(longest, outcome.error)))
+        self._add_news(News(Found(longest, outcome.error)))
         self._forgive()
         return True
 
@@ -154,18 +154,18 @@ class OutageWatch:
             self._forget(left_at - TRAVEL_SPREAD)
         if self._out_since is not None and (is_probe or left_at > self._out_since):
             self._out_since = None
-            self._tell(News(Over()))
+            self._add_news(News(Over()))
 
     def pop_news(self) -> News:
         """Takes what is to be written."""
         news, self._news = self._news or News(), None
         return news
 
-    def put_back(self, news: News) -> None:
+    def restore_news(self, news: News) -> None:
         """Keeps news that could not be written; news since then are later."""
         later, self._news = self._news, news
         if later is not None:
-            self._tell(later)
+            self._add_news(later)
 
     def _is_cut_off_again(self, line: int, left_at: float) -> bool:
         """Takes in that a device's call did not reach Graph; False where others did since that last befell the device.
@@ -189,10 +189,10 @@ class OutageWatch:
 
     def _forgive(self) -> None:
         if self._failures:
-            self._tell(News(forgiven=tuple(each.line for each in self._failures)))
+            self._add_news(News(forgiven=tuple(each.line for each in self._failures)))
             self._failures.clear()
 
-    def _tell(self, news: News) -> None:
+    def _add_news(self, news: News) -> None:
         self._news = (self._news or News()).then(news)
 
 

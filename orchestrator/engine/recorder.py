@@ -200,7 +200,7 @@ class Recorder:
     async def _write_until_written(self) -> None:
         pause, broken = 0.2, 0
         while True:
-            entry, landed, intents, answered = self._take()
+            entry, landed, intents, answered = self._collect()
             try:
                 kept = await self._write(entry)
                 await self._settle(entry, kept)
@@ -248,7 +248,7 @@ class Recorder:
         if self._urgent.is_set() and not self._closed:
             await self._clock.sleep(GATHER_INTENTS)
 
-    def _take(self) -> _Taken:
+    def _collect(self) -> _Collected:
         self._something.clear()
         self._urgent.clear()
         self._nudged = False
@@ -276,7 +276,7 @@ class Recorder:
             news=self._jobs.pop_news(),
             unjudged=self._jobs.unjudged(),
         )
-        return _Taken(entry, landed, intents, answered)
+        return _Collected(entry, landed, intents, answered)
 
     def _leave_all_but_one(self, landed: _Landed, intents: list[_Intent]) -> list[_Intent]:
         """Take all batches but the first, and the intents of them, out of what is written now; they follow at once."""
@@ -308,7 +308,7 @@ class Recorder:
         # Its lease runs out, and whoever recovers it counts its calls as unheard.
         for held, _ in landed.values():
             held.lose()
-        self._jobs.put_back(entry.news)
+        self._jobs.restore_news(entry.news)
 
     def _put_back(self, entry: Entry, landed: _Landed, answered: dict[JobNumber, ActiveJob]) -> None:
         # Snapshots are taken anew: what lands while we wait belongs to the next write of the same batch.
@@ -317,7 +317,7 @@ class Recorder:
             self.replace_changes(held, changes)
         # Written like any other now, it would fail by the same fault again, and be given up in the end.
         self._alone += entry.careful
-        self._jobs.put_back(entry.news)
+        self._jobs.restore_news(entry.news)
         self._answered = answered | self._answered
         self._halts = {**entry.halts, **self._halts}
         for lane, calls in entry.calls.items():
@@ -335,7 +335,7 @@ def _is_all_accepted(changes: Iterable[TargetChange]) -> bool:
     return all(change.status is TargetStatus.ACCEPTED for change in changes)
 
 
-class _Taken(NamedTuple):
+class _Collected(NamedTuple):
     """An entry, and the parts of it that are told what came of it."""
 
     entry: Entry

@@ -59,11 +59,11 @@ class WaitReporter:
         """No tenant of the settings leads to the lane, where the job says that this one does."""
         said = tenant_problem(tenant_name, lane, self._app.tenants.get(tenant_name))
         if said is not None:
-            self._note(lane, LaneWait(WaitKind.TENANT_CHANGED, said))
+            self._set_wait(lane, LaneWait(WaitKind.TENANT_CHANGED, said))
 
     def report_problem(self, lane: LaneKey, problem: MusterError) -> None:
         """The lane could not be opened, or broke off; it is tried again."""
-        self._note(lane, LaneWait(_kind_of(problem), str(problem)))
+        self._set_wait(lane, LaneWait(_kind_of(problem), str(problem)))
 
     async def report(self) -> None:
         """Looks at every lane; writes to the database only what changed, or what would soon be too old."""
@@ -90,7 +90,7 @@ class WaitReporter:
             found = {**dict.fromkeys(self._runs, slow), **found}
         return found
 
-    def _note(self, lane: LaneKey, wait: LaneWait) -> None:
+    def _set_wait(self, lane: LaneKey, wait: LaneWait) -> None:
         self._noted[lane] = _Noted(wait, self._app.clock.monotonic())
 
 

@@ -73,13 +73,13 @@ class ExportJobs:
 
     async def _begin(self, report: str, columns: Sequence[str]) -> str:
         payload = {"reportName": report, "format": "csv", "select": list(columns)}
-        job = await self._reader.ask(json_question(_PATH, payload), pace=self._pace)
+        job = await self._reader.fetch(json_question(_PATH, payload), pace=self._pace)
         if not isinstance(job, dict) or not isinstance(job.get("id"), str) or not job["id"]:
             raise ReadFailed(f"Graph took the export job of the report {report} and named no id for it.")
         return str(job["id"])
 
     async def _poll(self, job: str) -> tuple[str, str | None]:
-        answer = await self._reader.ask(Question(f"{_PATH}('{quote(job, safe='_-')}')"), pace=self._pace)
+        answer = await self._reader.fetch(Question(f"{_PATH}('{quote(job, safe='_-')}')"), pace=self._pace)
         facts = answer if isinstance(answer, dict) else {}
         url = facts.get("url")
         return str(facts.get("status") or "unknown"), url if isinstance(url, str) and url else None

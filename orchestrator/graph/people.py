@@ -71,7 +71,7 @@ class PeopleSignIn:
         granted = await self._run(partial(self._finish, flow), answer)
         claims = granted.get("id_token_claims")
         if not isinstance(claims, Mapping):
-            raise SignInRefused(f"Entra did not sign you in. It said: {_said(granted)}")
+            raise SignInRefused(f"Entra did not sign you in. It said: {_error_line(granted)}")
         nonce = hashlib.sha256(str(flow["nonce"]).encode()).hexdigest()
         if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
             raise SignInRefused(_NO_ANSWER)
@@ -93,8 +93,12 @@ class PeopleSignIn:
         if isinstance(claims, Mapping):
             self._check(claims)
             return Identified(_person(claims), _token(granted))
-        refusal = f"Entra lets this person in no more. It said: {_said(granted)}"
-        raise SignInRefused(refusal) if granted.get("error") in _ABOUT_THE_PERSON else SignInUnreachable(_said(granted))
+        refusal = f"Entra lets this person in no more. It said: {_error_line(granted)}"
+        raise (
+            SignInRefused(refusal)
+            if granted.get("error") in _ABOUT_THE_PERSON
+            else SignInUnreachable(_error_line(granted))
+        )
 
     def _begin(self, again: bool) -> dict[str, Any]:  # noqa: FBT001 - a thread is given it by place
         asked = {"prompt": "login", "max_age": 0} if again else {"prompt": "select_account"}
@@ -180,7 +184,7 @@ def _token(granted: Mapping[str, Any]) -> str | None:
     return token if isinstance(token, str) else None
 
 
-def _said(granted: Mapping[str, Any]) -> str:
+def _error_line(granted: Mapping[str, Any]) -> str:
     lines = str(granted.get("error_description") or granted.get("error") or "nothing").splitlines()
     return lines[0] if lines else "nothing"
 

@@ -65,7 +65,7 @@ class GraphReader:
 
     async def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> Any:
         """The JSON value at a path below the root."""
-        return await self.ask(Question(path, headers=headers))
+        return await self.fetch(Question(path, headers=headers))
 
     async def pages(self, path: str, *, headers: Mapping[str, str] | None = None) -> AsyncIterator[Mapping[str, Any]]:
         """The pages of a collection, each as Graph sent it; a page that fails is asked for again, not the whole.
@@ -74,7 +74,7 @@ class GraphReader:
         """
         address, seen = path, set[str]()
         while True:
-            page = await self.ask(Question(address, headers=headers))
+            page = await self.fetch(Question(address, headers=headers))
             if not isinstance(page, dict) or not isinstance(page.get("value"), list):
                 raise ReadFailed("Graph answered a list without a `value`: it cannot be read.")
             yield page
@@ -86,7 +86,7 @@ class GraphReader:
             seen.add(link)
             address = link
 
-    async def ask(self, question: Question, *, pace: Pace | None = None) -> Any:
+    async def fetch(self, question: Question, *, pace: Pace | None = None) -> Any:
         """The JSON value that a question is answered with, repeated until it is; `pace` holds beside the reads' own."""
         url = self._url(question.address)
         ends_at = self._clock.monotonic() + _LONGEST_PATIENCE

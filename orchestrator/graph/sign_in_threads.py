@@ -44,9 +44,9 @@ class SignInThreads:
             try:
                 value = function(argument)
             except BaseException as problem:  # noqa: BLE001 - whatever it is, whoever waits for it hears of it
-                _tell(loop, partial(_fail, done, problem))
+                _post(loop, partial(_fail, done, problem))
             else:
-                _tell(loop, partial(_succeed, done, value))
+                _post(loop, partial(_succeed, done, value))
 
         self._add(work)
         return await done
@@ -68,7 +68,7 @@ class SignInThreads:
                 self._busy -= 1
 
 
-def _tell(loop: asyncio.AbstractEventLoop, settle: Callable[[], None]) -> None:
+def _post(loop: asyncio.AbstractEventLoop, settle: Callable[[], None]) -> None:
     # The loop may be closed by now: then nobody waits any more.
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(settle)

@@ -47,14 +47,14 @@ class Observed:
                     # Before the answer leaves: the page that it leads to must show the change.
                     parts.watch.forget_reads()
                 if parts is not None and began is not None:
-                    _note(parts, scope, message["status"], parts.app.clock.monotonic() - began)
+                    _measure(parts, scope, message["status"], parts.app.clock.monotonic() - began)
             await send(message)
 
         with bound_contextvars(request_id=request_id):
             await self._app(scope, receive, send_observed)
 
 
-def _note(parts: WebContext, scope: Scope, status: int, seconds: float) -> None:
+def _measure(parts: WebContext, scope: Scope, status: int, seconds: float) -> None:
     if "fault" in scope:
         status = HTTPStatus.INTERNAL_SERVER_ERROR
     method = scope["method"] if scope["method"] in _METHODS else "other"

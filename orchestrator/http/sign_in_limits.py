@@ -20,7 +20,7 @@ class OneTimeLink:
         """Makes another token, good for one sign-in; the one before opens nothing any more."""
         self.token, self._is_used = secrets.token_urlsafe(32), False
 
-    def take(self, token: str) -> bool:
+    def redeem(self, token: str) -> bool:
         """Whether this is the token, and nobody came with it before."""
         fits = not self._is_used and hmac.compare_digest(self.token.encode(), token.encode())
         self._is_used = self._is_used or fits
@@ -45,7 +45,7 @@ class Attempts:
             return 0.0
         return failed[0] + self.WITHIN - self._clock.monotonic()
 
-    def note(self, origin: str) -> None:
+    def count(self, origin: str) -> None:
         """Counts a refused sign-in from this address."""
         failed = self._recent(origin)
         failed.append(self._clock.monotonic())

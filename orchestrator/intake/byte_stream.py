@@ -26,7 +26,7 @@ class ByteStream(io.RawIOBase):
 
     def peek(self, size: int) -> bytes:
         """The first bytes, as many as asked for unless the stream ends; they will be read again."""
-        while len(self._ahead) < size and (piece := self._take(size - len(self._ahead))):
+        while len(self._ahead) < size and (piece := self._read(size - len(self._ahead))):
             self._ahead += piece
         return self._ahead
 
@@ -37,12 +37,12 @@ class ByteStream(io.RawIOBase):
     def readinto(self, buffer: object, /) -> int:
         """The next bytes into the buffer; 0 at the end."""
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # typeshed's Buffer is not in Python 3.11
-        piece = self._ahead[: len(view)] if self._ahead else self._take(len(view))
+        piece = self._ahead[: len(view)] if self._ahead else self._read(len(view))
         self._ahead = self._ahead[len(piece) :]
         view[: len(piece)] = piece
         return len(piece)
 
-    def _take(self, size: int) -> bytes:
+    def _read(self, size: int) -> bytes:
         piece = self._source.read(size)
         self.count += len(piece)
         if self.count > self._max_bytes:

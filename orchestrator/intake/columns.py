@@ -82,7 +82,7 @@ def find_id_columns(
     if len(via.columns) > 1:
         return _find_all(header, names, via, column)
     if column is not None:
-        return _take(header, [_find_named(header, names, column)])
+        return _columns_at(header, [_find_named(header, names, column)])
     refuse_group_template(header)
     around = Surroundings(header, object_type, with_guids)
     for alias in ALIASES:
@@ -94,8 +94,8 @@ def find_id_columns(
             except IntakeFailed as refusal:
                 if not has_inventory:
                     raise
-                return replace(_take(header, [place]), doubt=str(refusal))
-            return _take(header, [place])
+                return replace(_columns_at(header, [place]), doubt=str(refusal))
+            return _columns_at(header, [place])
     refuse_other_ids(around)
     wanted = ", ".join(f"`{alias}`" for alias in ALIASES)
     raise IntakeFailed(
@@ -148,7 +148,7 @@ def _find_all(header: Sequence[str], names: list[str], via: Via, column: str | N
             f"{'is' if len(missing) == 1 else 'are'} missing. There {_there_are(header)}."
         )
     wanted = [[place for place, name in enumerate(names) if name == folded(each)] for each in via.columns]
-    return _take(header, [_only(header, places, may_be_named=False) for places in wanted])
+    return _columns_at(header, [_only(header, places, may_be_named=False) for places in wanted])
 
 
 def _find_named(header: Sequence[str], names: list[str], column: str) -> int:
@@ -175,7 +175,7 @@ def _only(header: Sequence[str], places: list[int], *, may_be_named: bool = True
     return places[0]
 
 
-def _take(header: Sequence[str], places: list[int]) -> IdColumns:
+def _columns_at(header: Sequence[str], places: list[int]) -> IdColumns:
     return IdColumns(tuple(places), tuple(header[place] for place in places))
 
 

@@ -178,7 +178,7 @@ class DeviceList:
 
     def _of_tenant(self, row: CsvRow) -> CsvRow | None:
         tenants = self._options.tenants
-        return row if tenants is None or self._tenant_place is None else tenants.taken(row, self._tenant_place)
+        return row if tenants is None or self._tenant_place is None else tenants.select(row, self._tenant_place)
 
     def _is_wanted(self, row: CsvRow, via: Via) -> bool:
         place = 1 + len(via.columns)

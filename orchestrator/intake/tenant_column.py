@@ -41,7 +41,7 @@ class TenantRows:
         owner = self.owner_of(cells, place)
         return None if owner == self.tenant else self._problem(cells[place] if place < len(cells) else "", owner)
 
-    def taken(self, row: CsvRow, place: int) -> CsvRow | None:
+    def select(self, row: CsvRow, place: int) -> CsvRow | None:
         """The row, with its problem where it is bad; None where it belongs to another job."""
         cell = row.cells[place] if place < len(row.cells) else ""
         if row.problem is not None:

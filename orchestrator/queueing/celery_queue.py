@@ -79,7 +79,7 @@ class CeleryQueue:
         """Raises QueueUnavailable where the broker does not answer."""
         try:
             async with asyncio.timeout(self._patience * 2):
-                await self._in_thread(self._look)
+                await self._in_thread(self._connect)
         except (OperationalError, OSError, TimeoutError) as problem:
             raise QueueUnavailable(
                 "The broker does not answer. Check MUSTER_BROKER_URL and that Redis is up; `muster doctor` tries it."
@@ -136,7 +136,7 @@ class CeleryQueue:
         for named in batches:
             self._celery.send_task(RUN_BATCH, named, queue=queue, headers=headers, producer=producer)  # type: ignore[arg-type] # a Queue is taken too
 
-    def _look(self) -> None:
+    def _connect(self) -> None:
         with self._celery.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=int(self._patience))
 

@@ -27,7 +27,7 @@ def read_channels(
     reading: Reading, tables: Mapping[str, Mapping[str, Any]], file: Path | None
 ) -> dict[str, ChannelSettings]:
     """Every channel by its name; the general ones are called as their kind."""
-    on = reading.take("notify_on", events, _TOLD, nothing="")
+    on = reading.read("notify_on", events, _TOLD, nothing="")
     found: dict[str, ChannelSettings] = {}
     for name in GENERAL_CHANNELS:
         kind = ChannelKind(name.removeprefix("notify_"))
@@ -44,7 +44,7 @@ def read_channels(
 def read_smtp(reading: Reading, channels: Mapping[str, ChannelSettings]) -> SmtpSettings | None:
     """The way to send e-mail; SettingsInvalid where a channel needs it and it is not set."""
     given = _hidden(reading, "smtp_url")
-    sender = reading.take("smtp_from", address, None)
+    sender = reading.read("smtp_from", address, None)
     needed = next((each for each in channels.values() if each.kind is ChannelKind.EMAIL), None)
     if given is None or sender is None:
         if needed is not None:

@@ -40,33 +40,33 @@ def load_settings(variables: Mapping[str, str], config_path: Path | None = None)
     channels = read_channels(reading, channel_tables(entries, file), file)
     smtp = read_smtp(reading, channels)
     settings = Settings(
-        database_url=reading.take("database_url", values.database_url, _embedded_database()),
-        broker_url=reading.take("broker_url", values.broker_url, None, nothing="none: embedded"),
-        queue_per=reading.take("queue_per", values.one_of("nothing", "tenant", "priority"), _DEFAULTS.queue_per),
-        task_events=reading.take("task_events", values.switch, _DEFAULTS.task_events),
+        database_url=reading.read("database_url", values.database_url, _embedded_database()),
+        broker_url=reading.read("broker_url", values.broker_url, None, nothing="none: embedded"),
+        queue_per=reading.read("queue_per", values.one_of("nothing", "tenant", "priority"), _DEFAULTS.queue_per),
+        task_events=reading.read("task_events", values.switch, _DEFAULTS.task_events),
         tenants=MappingProxyType(tenants),
         default_tenant=_default_tenant(reading, tenants),
         ca_bundle=_ca_bundle(reading, variables),
-        batching=reading.take("batching", values.one_of("auto", "on", "off"), _DEFAULTS.batching),
-        attempts=reading.take("attempts", values.integer(1, 100), _DEFAULTS.attempts),
-        inventory_max_age=reading.take("inventory_max_age", values.span_of_time, _DEFAULTS.inventory_max_age),
-        keep_days=reading.take("keep_days", values.integer(1, 36_500), _DEFAULTS.keep_days),
-        key_max_days=reading.take("key_max_days", values.integer(1, 36_500), _DEFAULTS.key_max_days),
-        max_rows=reading.take("max_rows", values.integer(1, 10**9), _DEFAULTS.max_rows),
-        max_columns=reading.take("max_columns", values.integer(1, 100_000), _DEFAULTS.max_columns),
-        max_bytes=reading.take("max_bytes", values.integer(1, 10**15), _DEFAULTS.max_bytes),
-        header_timeout=reading.take("header_timeout", values.integer(1, 3_600), _DEFAULTS.header_timeout),
-        body_timeout=reading.take("body_timeout", values.integer(1, 86_400), _DEFAULTS.body_timeout),
-        max_connections=reading.take("max_connections", values.integer(1, 100_000), _DEFAULTS.max_connections),
-        confirm_above=reading.take("confirm_above", values.integer(0, 10**9), _DEFAULTS.confirm_above),
+        batching=reading.read("batching", values.one_of("auto", "on", "off"), _DEFAULTS.batching),
+        attempts=reading.read("attempts", values.integer(1, 100), _DEFAULTS.attempts),
+        inventory_max_age=reading.read("inventory_max_age", values.span_of_time, _DEFAULTS.inventory_max_age),
+        keep_days=reading.read("keep_days", values.integer(1, 36_500), _DEFAULTS.keep_days),
+        key_max_days=reading.read("key_max_days", values.integer(1, 36_500), _DEFAULTS.key_max_days),
+        max_rows=reading.read("max_rows", values.integer(1, 10**9), _DEFAULTS.max_rows),
+        max_columns=reading.read("max_columns", values.integer(1, 100_000), _DEFAULTS.max_columns),
+        max_bytes=reading.read("max_bytes", values.integer(1, 10**15), _DEFAULTS.max_bytes),
+        header_timeout=reading.read("header_timeout", values.integer(1, 3_600), _DEFAULTS.header_timeout),
+        body_timeout=reading.read("body_timeout", values.integer(1, 86_400), _DEFAULTS.body_timeout),
+        max_connections=reading.read("max_connections", values.integer(1, 100_000), _DEFAULTS.max_connections),
+        confirm_above=reading.read("confirm_above", values.integer(0, 10**9), _DEFAULTS.confirm_above),
         people=people.settings,
         public_url=people.public_url,
-        trusted_proxies=reading.take("trusted_proxies", values.networks, _DEFAULTS.trusted_proxies),
-        metrics_address=reading.take("metrics_address", values.address, None, nothing="none"),
+        trusted_proxies=reading.read("trusted_proxies", values.networks, _DEFAULTS.trusted_proxies),
+        metrics_address=reading.read("metrics_address", values.address, None, nothing="none"),
         channels=MappingProxyType(channels),
         smtp=smtp,
-        log_level=reading.take("log_level", values.log_level, _DEFAULTS.log_level),
-        log_format=reading.take("log_format", values.one_of("text", "json"), _DEFAULTS.log_format),
+        log_level=reading.read("log_level", values.log_level, _DEFAULTS.log_level),
+        log_format=reading.read("log_format", values.one_of("text", "json"), _DEFAULTS.log_format),
         config_file=file,
         shown=(*reading.shown, *shown_tenants),
     )
@@ -130,7 +130,7 @@ def _default_tenant(reading: Reading, tenants: Mapping[str, TenantSettings]) -> 
             raise given.refused(f"is {name!r}; there is no such tenant in the settings")
         return name
 
-    return reading.take("default_tenant", known, None)
+    return reading.read("default_tenant", known, None)
 
 
 def _addresses(tenants: Iterable[TenantSettings]) -> set[str]:
@@ -142,10 +142,10 @@ def _addresses(tenants: Iterable[TenantSettings]) -> set[str]:
 
 
 def _tenant(name: str, reading: Reading, anywhere: list[Place]) -> TenantSettings:
-    tenant_id = reading.take("tenant_id", values.directory_name, None)
-    client_id = reading.take("client_id", values.directory_name, None)
-    own_refresh = reading.take("inventory_refresh", values.inventory_refresh, None, nothing="by hand")
-    secret_expires = reading.take("client_secret_expires", values.day, None, nothing="not known")
+    tenant_id = reading.read("tenant_id", values.directory_name, None)
+    client_id = reading.read("client_id", values.directory_name, None)
+    own_refresh = reading.read("inventory_refresh", values.inventory_refresh, None, nothing="by hand")
+    secret_expires = reading.read("client_secret_expires", values.day, None, nothing="not known")
     way = read_way(reading)
     # Where and how fast is the same for every tenant that does not say otherwise; who is not.
     reading.places = anywhere
@@ -153,10 +153,10 @@ def _tenant(name: str, reading: Reading, anywhere: list[Place]) -> TenantSetting
         name=name,
         tenant_id=tenant_id,
         client_id=client_id,
-        cloud=reading.take("cloud", values.cloud, _NOBODY.cloud),
-        graph_url=reading.take("graph_url", values.graph_url, None, nothing="by cloud"),
-        authority=reading.take("authority", values.authority, None, nothing="by cloud"),
-        write_limit=reading.take("write_limit", values.write_limit, _NOBODY.write_limit, nothing="none"),
+        cloud=reading.read("cloud", values.cloud, _NOBODY.cloud),
+        graph_url=reading.read("graph_url", values.graph_url, None, nothing="by cloud"),
+        authority=reading.read("authority", values.authority, None, nothing="by cloud"),
+        write_limit=reading.read("write_limit", values.write_limit, _NOBODY.write_limit, nothing="none"),
         inventory_refresh=own_refresh,
         client_secret_expires=secret_expires,
         **way,
@@ -177,7 +177,7 @@ def _tenant_tables(entries: Mapping[str, Any], file: Path | None) -> Mapping[str
 
 def _ca_bundle(reading: Reading, variables: Mapping[str, str]) -> Path | None:
     """Ours, else what other programs on the machine were told."""
-    own = reading.take("ca_bundle", values.path, None, nothing="the system's trust")
+    own = reading.read("ca_bundle", values.path, None, nothing="the system's trust")
     if own is not None:
         return own
     for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):

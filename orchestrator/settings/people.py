@@ -23,14 +23,14 @@ class People(NamedTuple):
 
 def read_people(reading: Reading) -> People:
     """Who may sign in and how; SettingsInvalid names what is missing where only a part is given."""
-    address = reading.take("public_url", public_url, None, nothing="")
-    tenant_id = reading.take("sign_in_tenant_id", values.directory_name, None)
-    client_id = reading.take("sign_in_client_id", values.directory_name, None)
+    address = reading.read("public_url", public_url, None, nothing="")
+    tenant_id = reading.read("sign_in_tenant_id", values.directory_name, None)
+    client_id = reading.read("sign_in_client_id", values.directory_name, None)
     secret = _secret(reading)
-    authority = reading.take("sign_in_authority", values.authority, None, nothing="by cloud")
-    ceiling = reading.take("operator_ceiling", values.integer(1, 10**9), None, nothing="none")
-    actions = reading.take("operator_actions", action_names, None, nothing="all")
-    tenants = reading.take("operator_tenants", tenant_names, None, nothing="all")
+    authority = reading.read("sign_in_authority", values.authority, None, nothing="by cloud")
+    ceiling = reading.read("operator_ceiling", values.integer(1, 10**9), None, nothing="none")
+    actions = reading.read("operator_actions", action_names, None, nothing="all")
+    tenants = reading.read("operator_tenants", tenant_names, None, nothing="all")
     given = {
         "MUSTER_SIGN_IN_TENANT_ID": tenant_id,
         "MUSTER_SIGN_IN_CLIENT_ID": client_id,

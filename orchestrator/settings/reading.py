@@ -25,7 +25,7 @@ class Reading:
         """Every name that was looked up."""
         self._label = label
 
-    def take(self, name: str, parse: Callable[[Given], T], default: T, *, nothing: str = "") -> T:
+    def read(self, name: str, parse: Callable[[Given], T], default: T, *, nothing: str = "") -> T:
         """The value from the strongest place that gives it; `nothing` is how None is shown."""
         given = next((found for place in self.places if (found := place.find(name)) is not None), None)
         if given is None:

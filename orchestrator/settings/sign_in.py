@@ -42,7 +42,7 @@ def read_way(reading: Reading) -> Way:
             first, second = ways[0].source, ways[1].source
             raise SettingsInvalid(f"{first} and {second} are two ways to sign in. Keep one.")
         for way in ways:
-            return _taken(reading, place, way)
+            return _read_from(reading, place, way)
     reading.shown.append(Shown("sign-in", "none", BY_DEFAULT))
     return {}
 
@@ -61,7 +61,7 @@ def _is_meant(name: str, given: Given) -> bool:
     return True
 
 
-def _taken(reading: Reading, place: Place, given: Given) -> Way:
+def _read_from(reading: Reading, place: Place, given: Given) -> Way:
     name = next(name for name in WAYS if place.find(name) == given)
     match name:
         case "managed_identity":

@@ -30,7 +30,7 @@ def unknown_variables(variables: Mapping[str, str], read: Iterable[str]) -> list
     """Returns a sentence for each variable with our prefix that is no setting; `read` are the general names."""
     known = ["MUSTER_CONFIG", *(PREFIX + name.upper() for name in _with_files(_all_of(read)))]
     return [
-        _note(name, known, "the environment")
+        _warning(name, known, "the environment")
         for name in sorted(variables)
         if name.startswith(PREFIX) and not name.startswith(_NOT_OURS) and name not in known
     ]
@@ -41,16 +41,16 @@ def unknown_entries(
 ) -> list[str]:
     """Returns a sentence for each entry of the settings file that is no setting; `read` are the general names."""
     general = [*_with_files(_all_of(read)), "tenants", "tenant_defaults", "notify"]
-    notes = [_note(name, general, str(file)) for name in entries if name not in general]
+    notes = [_warning(name, general, str(file)) for name in entries if name not in general]
     own = _with_files(TENANT)
     for tenant, table in tenants.items():
-        notes += [_note(name, own, f"[tenants.{tenant}] in {file}") for name in table if name not in own]
+        notes += [_warning(name, own, f"[tenants.{tenant}] in {file}") for name in table if name not in own]
     where = f"[tenant_defaults] in {file}"
-    notes += [_note(name, own, where) for name in entries.get("tenant_defaults", {}) if name not in own]
+    notes += [_warning(name, own, where) for name in entries.get("tenant_defaults", {}) if name not in own]
     of_channel = _with_files(CHANNEL)
     for channel, table in entries.get("notify", {}).items():
         where = f"[notify.{channel}] in {file}"
-        notes += [_note(name, of_channel, where) for name in table if name not in of_channel]
+        notes += [_warning(name, of_channel, where) for name in table if name not in of_channel]
     return notes
 
 
@@ -62,7 +62,7 @@ def _with_files(names: Iterable[str]) -> list[str]:
     return [form for name in names for form in (name, f"{name}_file" if name.islower() else f"{name}_FILE")]
 
 
-def _note(name: str, known: list[str], where: str) -> str:
+def _warning(name: str, known: list[str], where: str) -> str:
     # Without the prefix that all variables share, or every name would be near every other.
     bare = {each.removeprefix(PREFIX): each for each in known}
     near = get_close_matches(name.removeprefix(PREFIX), bare, n=1, cutoff=0.6)

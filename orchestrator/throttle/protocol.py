@@ -12,7 +12,7 @@ from orchestrator.throttle.gcra import LEAD, Permits, Refusal
 class Throttle(Protocol):
     """One pace for all processes that share a lane."""
 
-    async def take(
+    async def acquire(
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = LEAD
     ) -> Permits:
         """Up to `want` permits, in groups of `together`, the first in `lead` seconds; worthless after their life."""

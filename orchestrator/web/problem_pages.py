@@ -77,9 +77,9 @@ class _Problems:
         if isinstance(problem, NotPermitted) and visitor is not None:
             await record_refused_change(request, request.app.state.served, visitor.actor, problem)
         status = next((each for kind, each in _STATUSES if isinstance(problem, kind)), HTTPStatus.UNPROCESSABLE_ENTITY)
-        said = _told(problem, status)
+        said = _message(problem, status)
         lines = problem.problems if isinstance(problem, IntakeFailed) else ()
-        return self._say(request, status, _TITLES.get(status, "That did not work"), said, lines=lines)
+        return self._page_of(request, status, _TITLES.get(status, "That did not work"), said, lines=lines)
 
     async def outdated(self, request: Request, problem: ConfirmationOutdated) -> Response:
         """The page for a confirmation of something that changed meanwhile; shows the present state."""
@@ -124,20 +124,20 @@ class _Problems:
             nowhere = "The address may be mistyped, or the page has moved."
             # No route asked who it is, and a page without its menu leads nowhere.
             request.state.visitor = await visitor_of(request, request.app.state.served)
-            return self._say(request, status, "There is no such page", nowhere)
+            return self._page_of(request, status, "There is no such page", nowhere)
         said = problem.detail if isinstance(problem, HTTPException) else _what_is_wrong(problem)
-        return self._say(request, status, "That did not work", said)
+        return self._page_of(request, status, "That did not work", said)
 
     async def cut_off(self, request: Request, _: Exception) -> Response:
         """The browser went away in the middle of an upload."""
         said = "The upload was cut off; nothing was stored."
-        return self._say(request, HTTPStatus.BAD_REQUEST, "That did not work", said)
+        return self._page_of(request, HTTPStatus.BAD_REQUEST, "That did not work", said)
 
     def broken(self, request: Request, where: str) -> Response:
         """A fault of Muster itself."""
-        return self._say(request, HTTPStatus.INTERNAL_SERVER_ERROR, "This is a fault of Muster", where)
+        return self._page_of(request, HTTPStatus.INTERNAL_SERVER_ERROR, "This is a fault of Muster", where)
 
-    def _say(
+    def _page_of(
         self, request: Request, status: int, title: str, detail: str, *, lines: Sequence[LineProblem] = ()
     ) -> Response:
         template = "notice.html" if is_fragment(request) else "problem.html"
@@ -174,7 +174,7 @@ async def _sign_in_first(request: Request, _: Exception) -> Response:
     return RedirectResponse(where, HTTPStatus.SEE_OTHER)
 
 
-def _told(problem: Exception, status: int) -> str:
+def _message(problem: Exception, status: int) -> str:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request.failed", status=status, reason=str(problem))
     return _USED if isinstance(problem, IdempotencyConflict) else in_page_words(message_for_caller(problem))

@@ -159,7 +159,7 @@ class ChangedFields(NewFields):
 def refuse_if_changed(schedule: Schedule, was: ScheduleFields) -> None:
     """WrongStatus where the schedule is not as the form was filled with it; names each field that differs."""
     then, now = was.model_dump(mode="json"), fields_of(schedule).model_dump(mode="json")
-    different = [f"{_LABELS.get(name, name)} was {_said(then[name])} and is {_said(now[name])}" for name in now]
+    different = [f"{_LABELS.get(name, name)} was {_shown(then[name])} and is {_shown(now[name])}" for name in now]
     told = [words for name, words in zip(now, different, strict=True) if then[name] != now[name]]
     if told:
         raise WrongStatus(
@@ -238,7 +238,7 @@ def _written(recurrence: Recurrence) -> tuple[Kind, str]:
             return "at", recurrence.wall.isoformat(timespec="minutes")
 
 
-def _said(value: object) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return "none" if value in (None, "") else str(value)

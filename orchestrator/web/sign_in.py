@@ -42,10 +42,10 @@ def sign_in_routes(pages: Pages) -> APIRouter:
         origin = origin_of(request)
         if (wait := parts.attempts.wait_for(origin)) > 0:
             return door(pages, request, parts, to="/", problem=too_many(wait), status=429)
-        if parts.link is None or not parts.link.take(token):
+        if parts.link is None or not parts.link.redeem(token):
             if not is_foreign(request):
                 # Any site can send a visitor's browser here: what it tries must not make their office wait.
-                parts.attempts.note(origin)
+                parts.attempts.count(origin)
                 await record_failed_sign_in(request, parts, "A one-time link was wrong or used before.")
             return RedirectResponse("/sign-in?said=used", _SEE_OTHER)
         return await begin(request, parts, Actor(_owner(), origin_of(request)), way=Way.LINK, to="/")

@@ -52,7 +52,7 @@ class _Worker:
 
     def accept(self, held: LeasedBatch, most: int) -> None:
         """Calls of the batch that were taken are accepted, or of its reserve where none were."""
-        for target in held.take(most):
+        for target in held.draw(most):
             self.answer(held, target.line)
 
     def answer(self, held: LeasedBatch, line: int) -> None:
@@ -81,7 +81,7 @@ async def test_outcomes_of_a_term_that_ran_out_while_the_database_was_away_are_n
         writing = asyncio.create_task(worker.recorder.run())
         old = await worker.claim(job)
         assert old is not None
-        sent = old.take(10)
+        sent = old.draw(10)
         assert await worker.intend(old, 10)
 
         worker.is_cut_off = True
@@ -92,7 +92,7 @@ async def test_outcomes_of_a_term_that_ran_out_while_the_database_was_away_are_n
         new = await worker.claim(job)
         assert new is not None
         assert old.is_lost
-        taken = new.take(5)
+        taken = new.draw(5)
         worker.is_cut_off = False
         assert await worker.intend(new, 5)
 

@@ -268,7 +268,7 @@ class FarSighted(RowThrottle):
 
     grants = True
 
-    async def take(self, *_question: object, **_more: object) -> Permits:
+    async def acquire(self, *_question: object, **_more: object) -> Permits:
         now = self._clock.monotonic()
         each = (Permit(now + slot * 0.05, now + slot * 0.05 + 1.0) for slot in range(100 if self.grants else 0))
         return Permits(tuple(each), now + 1.0)

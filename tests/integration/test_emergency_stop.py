@@ -127,7 +127,7 @@ async def test_no_batch_of_a_covered_job_can_be_claimed(
     job = await submitted(idle, 3)
     async with idle.store.transaction() as tx:
         now = await tx.now()
-        await tx.emergency_stops.put(EmergencyStop(tenant, "x", "somebody", now, lanes))
+        await tx.emergency_stops.add(EmergencyStop(tenant, "x", "somebody", now, lanes))
 
     async with idle.store.transaction() as tx:
         due = await tx.fair_queue.due(worker=idle.worker, now=now)

@@ -58,7 +58,7 @@ async def looked(backend: RowThrottle) -> PaceRead:
 async def take(backend: RowThrottle, want: int, limit: WriteLimit | None = LIMIT) -> Permits:
     """Permits as a lane takes them: a question whose row another process changed meanwhile is asked again."""
     while True:
-        permits = await backend.take(LANE, want, limit)
+        permits = await backend.acquire(LANE, want, limit)
         wait = permits.ask_again_at - SystemClock().monotonic()
         if permits.each or wait > HORIZON / 5:
             return permits
@@ -67,7 +67,7 @@ async def take(backend: RowThrottle, want: int, limit: WriteLimit | None = LIMIT
 
 async def opened_lane(backend: RowThrottle) -> None:
     """The first question in a lane grants nothing, since its past is unknown; then it rests."""
-    await backend.take(LANE, 1, LIMIT)
+    await backend.acquire(LANE, 1, LIMIT)
     # The database's clock counts, and nobody can turn it on.
     await asyncio.sleep(HORIZON)
 
@@ -81,7 +81,7 @@ async def let_pass(backend: RowThrottle, seconds: float) -> None:
 
 
 async def test_a_lane_that_was_never_seen_may_just_have_been_used_up(backends: list[RowThrottle]) -> None:
-    first = await backends[0].take(LANE, 100, LIMIT)
+    first = await backends[0].acquire(LANE, 100, LIMIT)
 
     assert first.each == ()
 
@@ -113,7 +113,7 @@ async def test_a_slow_disk_takes_nothing_of_a_permit_s_life(database_url: str, c
 
         event.listen(Engine, "commit", commit_slowly)
         try:
-            granted = await backend.take(LANE, 3, LIMIT)
+            granted = await backend.acquire(LANE, 3, LIMIT)
         finally:
             event.remove(Engine, "commit", commit_slowly)
 
@@ -173,7 +173,7 @@ async def test_four_processes_share_one_pace(database_url: str, *, is_put_back: 
         takers = [RowThrottle(store, SystemClock(), Random(1)) for store in stores]
         for number in range(60):
             granted = await asyncio.gather(
-                *(each.take(LANE, chance.randint(1, 9), limit, lead=LONGEST_LEAD) for each in takers)
+                *(each.acquire(LANE, chance.randint(1, 9), limit, lead=LONGEST_LEAD) for each in takers)
             )
             # All four are on one machine, whose monotonic clock is one.
             departures += [permit.latest - PERMIT_LIFE for permits in granted for permit in permits.each]
@@ -199,8 +199,8 @@ async def test_questions_that_wait_for_a_round_go_with_the_next_and_one_that_is_
 
     monkeypatch.setattr(backend, "_grant", counted)
     lanes = [LaneKey(f"global/tenant {number}/app") for number in range(150)]
-    tasks = [asyncio.create_task(backend.take(lane, number, None)) for number, lane in enumerate(lanes)]
-    gone = asyncio.create_task(backend.take(LANE, 5, None))
+    tasks = [asyncio.create_task(backend.acquire(lane, number, None)) for number, lane in enumerate(lanes)]
+    gone = asyncio.create_task(backend.acquire(LANE, 5, None))
     await asyncio.sleep(0)
     gone.cancel()
 
@@ -224,8 +224,8 @@ async def test_a_round_that_is_cancelled_is_asked_again_by_the_next_that_waits(
         return []
 
     monkeypatch.setattr(backend, "_grant", hang)
-    first = asyncio.create_task(backend.take(LANE, 1, None))
-    second = asyncio.create_task(backend.take(LANE, 2, None))
+    first = asyncio.create_task(backend.acquire(LANE, 1, None))
+    second = asyncio.create_task(backend.acquire(LANE, 2, None))
     await began.wait()
     first.cancel()
 
@@ -245,7 +245,7 @@ async def test_all_who_wait_are_told_that_the_database_cannot_be_reached(
     monkeypatch.setattr(backend, "_grant", fail)
 
     lanes = [LaneKey(f"global/tenant {number}/app") for number in range(150)]
-    problems = await asyncio.gather(*(backend.take(lane, 1, None) for lane in lanes), return_exceptions=True)
+    problems = await asyncio.gather(*(backend.acquire(lane, 1, None) for lane in lanes), return_exceptions=True)
 
     assert {type(problem) for problem in problems} == {StoreUnavailable}
     assert rounds == [1]
@@ -263,11 +263,11 @@ async def test_a_lane_without_a_limit_is_not_read_for_every_call_and_its_own_ref
         return await grant_round(asked)
 
     monkeypatch.setattr(backend, "_grant", counted)
-    first, second = await backend.take(LANE, 2, None), await backend.take(LANE, 3, None)
+    first, second = await backend.acquire(LANE, 2, None), await backend.acquire(LANE, 3, None)
     clock.advance(seconds=0.3)
-    later = await backend.take(LANE, 4, None)
+    later = await backend.acquire(LANE, 4, None)
     await backend.close(LANE, Refusal(30.0), None)
-    closed = await backend.take(LANE, 5, None)
+    closed = await backend.acquire(LANE, 5, None)
 
     assert [len(permits.each) for permits in (first, second, later, closed)] == [2, 3, 4, 0]
     assert rounds == [1, 1, 1]
@@ -283,7 +283,7 @@ async def test_permits_do_not_wait_for_transactions_that_hold_every_connection(
             await opened.enter_async_context(store.transaction())
 
         async with asyncio.timeout(PATIENCE):
-            permits = await RowThrottle(store, clock, Random(1)).take(LANE, 3, None)
+            permits = await RowThrottle(store, clock, Random(1)).acquire(LANE, 3, None)
 
     assert len(permits.each) == 3
 
@@ -293,12 +293,12 @@ async def test_a_lane_whose_row_is_locked_holds_up_no_other(postgresql_url: str,
     async with open_store(postgresql_url, SystemClock()) as store:
         backend = RowThrottle(store, clock, Random(1))
         for lane in (LANE, other):
-            await backend.take(lane, 1, LIMIT)
+            await backend.acquire(lane, 1, LIMIT)
         await asyncio.sleep(HORIZON + interval(LIMIT))
         async with store.transaction() as tx:
             await tx.lanes.lock(LANE)
             async with asyncio.timeout(PATIENCE):
-                locked, free = await asyncio.gather(backend.take(LANE, 1, LIMIT), backend.take(other, 1, LIMIT))
+                locked, free = await asyncio.gather(backend.acquire(LANE, 1, LIMIT), backend.acquire(other, 1, LIMIT))
 
     assert (len(locked.each), len(free.each)) == (0, 1)
     assert locked.ask_again_at <= clock.monotonic() + 0.1
@@ -324,7 +324,7 @@ async def test_a_row_that_cannot_be_right_closes_the_lane_for_one_window_and_bre
         seen = await looked(backend)
         async with backend._store.reading() as tx:
             closed = await tx.lanes.closed(now=seen.now)
-        permits = await backend.take(LANE, 100, LIMIT)
+        permits = await backend.acquire(LANE, 100, LIMIT)
         after = (await looked(backend)).pace
 
         assert (column, value, seen.pace.closed_until) == (column, value, 0.0)
@@ -333,7 +333,7 @@ async def test_a_row_that_cannot_be_right_closes_the_lane_for_one_window_and_bre
         assert after.closed_for == pytest.approx(window)
 
     await let_pass(backend, window + 0.5)
-    assert (await backend.take(LANE, 100, LIMIT)).each
+    assert (await backend.acquire(LANE, 100, LIMIT)).each
 
 
 @pytest.mark.parametrize("poison", ["closed_until = 1e300", "share = -7"])
@@ -354,11 +354,11 @@ async def test_a_refusal_in_a_lane_whose_row_cannot_be_right_closes_it_for_one_w
 async def test_a_row_that_was_put_back_grants_nothing_twice(backends: list[RowThrottle]) -> None:
     backend = backends[0]
     await opened_lane(backend)
-    assert (await backend.take(LANE, 100, LIMIT)).each
+    assert (await backend.acquire(LANE, 100, LIMIT)).each
     async with backend._store.transaction() as tx:
         await tx.connection.execute(text("UPDATE lanes SET last_departure = last_departure - 5"))
 
-    again = await backend.take(LANE, 100, LIMIT)
+    again = await backend.acquire(LANE, 100, LIMIT)
 
     assert again.each == ()
     assert again.closed_until > 0
@@ -370,8 +370,10 @@ async def test_a_closed_lane_is_closed_for_everybody_and_no_other_lane_is(backen
 
     before = SystemClock().monotonic()
     await one.close(LANE, Refusal(30.0), LIMIT)
-    permits = await asyncio.gather(one.take(LANE, 5, LIMIT), other.take(LANE, 5, LIMIT), third.take(LANE, 5, None))
-    elsewhere = await other.take(LaneKey("global/other/app"), 5, None)
+    permits = await asyncio.gather(
+        one.acquire(LANE, 5, LIMIT), other.acquire(LANE, 5, LIMIT), third.acquire(LANE, 5, None)
+    )
+    elsewhere = await other.acquire(LaneKey("global/other/app"), 5, None)
 
     now = SystemClock().monotonic()
     assert [each.each for each in permits] == [(), (), ()]
@@ -384,6 +386,6 @@ async def test_a_shorter_closure_does_not_open_what_a_longer_one_closed(backends
     await backends[0].close(LANE, Refusal(30.0), LIMIT)
     await backends[1].close(LANE, Refusal(1.0), LIMIT)
 
-    permits = await backends[2].take(LANE, 5, LIMIT)
+    permits = await backends[2].acquire(LANE, 5, LIMIT)
 
     assert permits.closed_until > before + 29.9

@@ -67,7 +67,7 @@ def a_held_batch(claim: Claim | None = None, now: datetime = NOW) -> LeasedBatch
     """A batch of which everything that was claimed is on its way."""
     claim = claim or a_claim()
     held = LeasedBatch(claim, ActiveJob(claim.key.job), lambda: now)
-    held.take(held.prefetched)
+    held.draw(held.prefetched)
     return held
 
 
@@ -130,7 +130,7 @@ class StoreWorker:
         for place in sorted(due, key=lambda place: (place.virtual_time, place.job)):
             held = await self.hold(place.job, now=now)
             if held is not None:
-                return await self._intend(held, held.take(want))
+                return await self._intend(held, held.draw(want))
         return None
 
     async def hold(self, job: JobNumber, *, now: datetime = NOW) -> LeasedBatch | None:

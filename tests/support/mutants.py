@@ -112,7 +112,7 @@ MUTANTS = (
     Mutant(_OUTAGE, "self._fresh_failures + 1 < OUTAGE_AFTER", "self._fresh_failures < OUTAGE_AFTER"),
     Mutant(_OUTAGE, "later.change or self.change", "self.change or later.change"),
     Mutant(_RECORDER, "if change.line not in lines]", "]"),
-    Mutant(_RECORDER, "not intent.held.is_lost and intent.held.claim.key in written.kept", "not intent.held.is_lost"),
+    Mutant(_RECORDER, "not intent.held.is_lost and intent.held.claim.key in kept", "not intent.held.is_lost"),
     Mutant(_RECORDER, "if not each[0].is_lost}", "}"),
     Mutant(_RECORDER, "= self._landed, landed", "= self._landed, {}"),
     Mutant(_AHEAD, "most - under_way - self.unjudged", "most - under_way"),

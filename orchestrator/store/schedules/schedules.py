@@ -130,7 +130,7 @@ class Schedules(Repository):
             )
         )
 
-    async def put(self, number: ScheduleNumber, status: ScheduleStatus, reason: str | None) -> None:
+    async def set_status(self, number: ScheduleNumber, status: ScheduleStatus, reason: str | None) -> None:
         """Give the schedule another status."""
         await self._connection.execute(
             update(ScheduleRow).where(ScheduleRow.number == number).values(status=status, reason=reason)

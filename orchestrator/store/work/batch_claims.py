@@ -141,7 +141,7 @@ class BatchClaims(Repository):
         most = {number: BATCH_SIZE if job.answered else FIRST_CALLS for number, job in jobs.items()}
         taken = []
         if most:
-            taken = await many.take(most, worker=worker, lease=lease, now=now, held=held, wanted=wanted)
+            taken = await many.hold(most, worker=worker, lease=lease, now=now, held=held, wanted=wanted)
         await self._begin([number for number, job in jobs.items() if job.status == JobStatus.QUEUED], now)
         for each in taken:
             number, targets = JobNumber(each.batch.job_number), each.targets

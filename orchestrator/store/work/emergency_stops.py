@@ -23,7 +23,7 @@ class EmergencyStops(Repository):
         rows = await self._rows(_in_force())
         return [EmergencyStop(row.tenant, row.reason, row.stopped_by, row.stopped_at, row.lanes) for row in rows]
 
-    async def put(self, stop: EmergencyStop) -> None:
+    async def add(self, stop: EmergencyStop) -> None:
         """Puts the stop in force; one of the same scope that is in force already stays as it is."""
         new = insert_into(self._connection, EmergencyStopRow).values(
             scope=_scope(stop.tenant),

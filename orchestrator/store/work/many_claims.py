@@ -52,7 +52,7 @@ class ManyClaims(Repository):
         holding = select(BatchRow.job_number).where(BatchRow.job_number.in_(numbers), BatchRow.holder.is_not(None))
         return set(numbers) - {JobNumber(number) for number in (await self._connection.execute(holding)).scalars()}
 
-    async def take(
+    async def hold(
         self,
         most: Mapping[JobNumber, int],
         *,

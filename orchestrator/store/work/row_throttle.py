@@ -60,7 +60,7 @@ class RowThrottle:
         # Lanes without a limit, on our monotonic clock.
         self._open_until: dict[LaneKey, float] = {}
 
-    async def take(
+    async def acquire(
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = pacing.LEAD
     ) -> Permits:
         """Up to `want` permits; recorded as they are granted, and worthless after their life. StoreUnavailable."""

@@ -32,7 +32,7 @@ class KnownKeys:
             return False
         return opens(self._keys[parts[0]], parts[1], self._app.clock.now())
 
-    async def learn(self, text: str) -> None:
+    async def reload_for(self, text: str) -> None:
         """Reads the keys again where this one, which opens something, was made since they were read."""
         parts = key_parts(text)
         if parts is not None and parts[0] not in self._keys:

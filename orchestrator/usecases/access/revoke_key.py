@@ -107,7 +107,7 @@ async def _pause(tx: Transaction, created: Creations, *, by: Actor, words: str, 
         except ScheduleUnreadable:
             continue  # it makes no job
         if schedule.status is ScheduleStatus.ACTIVE:
-            await tx.schedules.put(schedule.number, ScheduleStatus.PAUSED, f"paused by {by.name}: {words}")
+            await tx.schedules.set_status(schedule.number, ScheduleStatus.PAUSED, f"paused by {by.name}: {words}")
             await tx.audit.write(by, "schedule.paused", name, reason=words, now=now)
     for job_id in created.jobs:
         job = await tx.jobs.find(job_id)

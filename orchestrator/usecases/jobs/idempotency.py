@@ -26,7 +26,7 @@ class Idempotency:
     request: Sequence[object]
 
     @property
-    def kept(self) -> tuple[str, str]:
+    def columns(self) -> tuple[str, str]:
         """Returns the two columns of the job: the key with its owner, and the digest of the request."""
         return _hash_of([self.by.caller, self.key]), _hash_of(self.request)
 
@@ -35,7 +35,7 @@ async def job_of_key(tx: Transaction, idempotency: Idempotency | None) -> Job | 
     """The job that this request made before; IdempotencyConflict where its key came with another request."""
     if idempotency is None:
         return None
-    key, request = idempotency.kept
+    key, request = idempotency.columns
     found = await tx.jobs.by_idempotency_key(key)
     if found is None:
         return None

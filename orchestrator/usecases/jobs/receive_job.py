@@ -140,7 +140,7 @@ async def publish_reception(
         if canary:
             ranks = canary_ranks(reception.total, canary)
             await tx.brakes.choose_canaries(job.number, ranks, until=now + FIRST_LOOK_WITHIN)
-        kept = None if idempotency is None else idempotency.kept
+        kept = None if idempotency is None else idempotency.columns
         if not await tx.reception.publish(reception.number, intake, total=reception.total, idempotency=kept, now=now):
             raise KeyTaken
         await tx.target_lookup.enqueue(reception.number)

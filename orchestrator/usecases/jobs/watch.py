@@ -147,10 +147,10 @@ class _Topic(Generic[T]):
             except Exception:
                 log.exception("watch.broke")
             else:
-                self._take(value)
+                self._publish(value)
             await self._app.clock.sleep(EVERY)
 
-    def _take(self, value: T) -> None:
+    def _publish(self, value: T) -> None:
         if self._value is not None and self._alike(self._value, value):
             return
         self._value = value

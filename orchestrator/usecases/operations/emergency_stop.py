@@ -35,7 +35,7 @@ async def stop_calls(app: App, *, tenant: str | None, reason: str, by: Actor) ->
         before = next((stop for stop in await tx.emergency_stops.in_force() if stop.tenant == tenant), None)
         stop = before or EmergencyStop(tenant, reason, by.name, now, lanes)
         if before is None:
-            await tx.emergency_stops.put(stop)
+            await tx.emergency_stops.add(stop)
         facts = {"tenant": tenant, "wasInForce": before is not None}
         await tx.audit.write(by, "emergency_stop.set", tenant, reason=reason, facts=facts, now=now)
     log.warning("emergency_stop.set", tenant=tenant, by=by.name, reason=reason)

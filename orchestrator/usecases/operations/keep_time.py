@@ -66,7 +66,7 @@ async def ticking(app: App) -> AsyncIterator[None]:
         for name, every, patience, work in (
             ("tick", _TICK, _TICK_PATIENCE, tick),
             ("firing", _FIRING, _FIRING_PATIENCE, fire),
-            ("telling", _TELLING, _TELLING_PATIENCE, _tell),
+            ("telling", _TELLING, _TELLING_PATIENCE, _send_notices),
             ("inventories", _REFRESHING, _REFRESHING_PATIENCE, InventoryRefresher()),
             ("inventory notices", _REFRESHING, _TELLING_PATIENCE, write_inventory_notices),
             ("attention notices", _LOOKING, _TELLING_PATIENCE, AttentionNotices()),
@@ -91,7 +91,7 @@ async def tick(app: App) -> None:
     await publish_waiting(app)
 
 
-async def _tell(app: App) -> None:
+async def _send_notices(app: App) -> None:
     while await write_end_notices(app):
         continue
     await send_notices(app)

@@ -27,11 +27,11 @@ async def measure(app: App) -> bytes:
     metrics.replace(metrics.up, {check.name: float(check.ok) for check in checks})
     # Where it cannot be reached the gauges keep what was last seen; `muster_ready` says that they are old.
     with suppress(MusterError):
-        await _look(app)
+        await _read_gauges(app)
     return metrics.text()
 
 
-async def _look(app: App) -> None:
+async def _read_gauges(app: App) -> None:
     metrics = app.metrics
     async with app.store.reading() as tx:
         now = await tx.now()

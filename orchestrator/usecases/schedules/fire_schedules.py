@@ -322,7 +322,7 @@ async def _set_aside(
     async with app.store.transaction() as tx:
         now = await tx.now()
         # First, and without reading it: it may be the definition that cannot be read.
-        await tx.schedules.put(number, ScheduleStatus.SET_ASIDE, reason)
+        await tx.schedules.set_status(number, ScheduleStatus.SET_ASIDE, reason)
         name, next_at, channels = await tx.schedules.headline(number)
         occurrence = at or next_at
         if occurrence is not None and not await tx.occurrences.settle(number, occurrence, status, reason, now=now):

@@ -26,7 +26,7 @@ async def pause_schedule(
         if schedule.status is not ScheduleStatus.PAUSED:
             refuse_outdated(shown, await facts_shown(tx, schedule))
             words = f"paused by {by.name}" if reason is None else f"paused by {by.name}: {reason}"
-            await tx.schedules.put(schedule.number, ScheduleStatus.PAUSED, words)
+            await tx.schedules.set_status(schedule.number, ScheduleStatus.PAUSED, words)
             await tx.audit.write(by, "schedule.paused", name, reason=reason, now=await tx.now())
     log.info("schedule.paused", schedule=name, by=by.name, reason=reason)
     return await describe_schedule(app, name)

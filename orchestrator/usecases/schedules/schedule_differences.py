@@ -17,7 +17,7 @@ def differences(before: Schedule, after: Schedule) -> dict[str, str]:
 def options_in_words(schedule: Schedule) -> list[tuple[DeclaredOption, str]]:
     """Returns each declared option with its value in words."""
     values = {**values_of(schedule.order), **values_of(schedule.rules)}
-    return [(each, each.said(values[each.name])) for each in SCHEDULE_OPTIONS]
+    return [(each, each.describe(values[each.name])) for each in SCHEDULE_OPTIONS]
 
 
 def _options(schedule: Schedule) -> dict[str, str]:

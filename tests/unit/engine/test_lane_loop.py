@@ -110,7 +110,7 @@ class Throttle:
     cooldown: list[float | None] = field(default_factory=list)
     late: float = 0.0
 
-    async def take(
+    async def acquire(
         self, lane: LaneKey, want: int, limit: WriteLimit | None, together: int = 1, lead: float = pacing.LEAD
     ) -> Permits:
         assert lane == LANE
@@ -163,7 +163,7 @@ class Work:
         if self.held is None or not self.held.prefetched or self.forbidden:
             return None
         room = self.job.run_ahead.room(len(self.held.in_flight), most)
-        return (self.held, self.held.take(room)) if room else None
+        return (self.held, self.held.draw(room)) if room else None
 
     async def write(self, entry: Entry) -> Kept:
         self.halts.update({job: halt.bar for job, halt in entry.halts.items()})

@@ -67,7 +67,7 @@ def test_what_is_held_is_not_on_its_way_before_it_is_taken() -> None:
     held = LeasedBatch(a_claim(3, waiting=5), JOB, lambda: NOW)
 
     untouched = held.snapshot()
-    taken = held.take(2)
+    taken = held.draw(2)
 
     assert (untouched.tally, untouched.in_flight, untouched.released) == (Tally(waiting=8), (), False)
     assert [target.line for target in taken] == [2, 3]
@@ -77,11 +77,11 @@ def test_what_is_held_is_not_on_its_way_before_it_is_taken() -> None:
 
 def test_what_never_left_is_taken_again_first() -> None:
     held = LeasedBatch(a_claim(4), JOB, lambda: NOW)
-    taken = held.take(2)
+    taken = held.draw(2)
 
     held.give_back(taken)
 
-    assert [target.line for target in held.take(4)] == [2, 3, 4, 5]
+    assert [target.line for target in held.draw(4)] == [2, 3, 4, 5]
 
 
 def test_what_has_become_due_joins_the_reserve() -> None:
@@ -91,7 +91,7 @@ def test_what_has_become_due_joins_the_reserve() -> None:
     had_more = held.has_more(NOW)
     held.begin_extension()
     held.extend(a_claim([a_target(9), a_target(10)], rest_due_at=later))
-    held.take(1)
+    held.draw(1)
 
     stands = held.snapshot()
     assert had_more

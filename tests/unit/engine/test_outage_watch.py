@@ -201,7 +201,7 @@ def test_news_that_could_not_be_written_waits_behind_newer_news(watch: OutageWat
     unwritten = watch.pop_news()
     add(watch, 99, Accepted())
 
-    watch.put_back(unwritten)
+    watch.restore_news(unwritten)
 
     assert watch.pop_news() == News(Over(), unwritten.forgiven)
 

@@ -7,14 +7,14 @@ from tests.support.clock import ManualClock
 def test_a_link_is_taken_once_and_a_wrong_token_does_not_use_it_up() -> None:
     link = OneTimeLink()
 
-    assert [link.take("wrong"), link.take(link.token), link.take(link.token)] == [False, True, False]
+    assert [link.redeem("wrong"), link.redeem(link.token), link.redeem(link.token)] == [False, True, False]
 
 
 def test_after_too_many_failures_an_origin_waits_and_others_do_not(clock: ManualClock) -> None:
     attempts = Attempts(clock)
     for _ in range(Attempts.MOST):
         assert attempts.wait_for("10.0.0.1") == 0
-        attempts.note("10.0.0.1")
+        attempts.count("10.0.0.1")
         clock.advance(seconds=1)
 
     waits = attempts.wait_for("10.0.0.1")
@@ -29,6 +29,6 @@ def test_many_origins_are_not_remembered_for_ever(clock: ManualClock) -> None:
     attempts = Attempts(clock)
 
     for number in range(Attempts._MOST_ORIGINS + 5):
-        attempts.note(str(number))
+        attempts.count(str(number))
 
     assert len(attempts._failed) == Attempts._MOST_ORIGINS
