@@ -93,12 +93,10 @@ class PeopleSignIn:
         if isinstance(claims, Mapping):
             self._check(claims)
             return Identified(_person(claims), _token(granted))
-        refusal = f"Entra lets this person in no more. It said: {_error_line(granted)}"
-        raise (
-            SignInRefused(refusal)
-            if granted.get("error") in _ABOUT_THE_PERSON
-            else SignInUnreachable(_error_line(granted))
-        )
+        line = _error_line(granted)
+        if granted.get("error") in _ABOUT_THE_PERSON:
+            raise SignInRefused(f"Entra lets this person in no more. It said: {line}")
+        raise SignInUnreachable(line)
 
     def _begin(self, again: bool) -> dict[str, Any]:  # noqa: FBT001 - a thread is given it by place
         asked = {"prompt": "login", "max_age": 0} if again else {"prompt": "select_account"}
