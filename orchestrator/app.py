@@ -143,10 +143,10 @@ class App:
     read: Callable[[Tenant], Awaitable[Reads]] = _no_reads
     examples: dict[tuple[JobNumber, ErrorGroup], TargetFacts] = field(default_factory=dict)
     comparisons: dict[tuple[JobNumber, JobNumber], Any] = field(default_factory=dict)
-    """What changed between two runs that have ended (usecases/jobs/compare_runs.py): it never changes again."""
+    """The differences between two runs that have ended (usecases/jobs/compare_runs.py): it never changes again."""
     credential_ends: Callable[[], Sequence[CredentialFacts]] = tuple
     leases: list[Callable[[], Mapping[BatchKey, int]]] = field(default_factory=list)
-    """What each driver of this process holds: batches with their fencing tokens."""
+    """The batches that each driver of this process holds, with their fencing tokens."""
 
     @property
     def metrics(self) -> Metrics:

@@ -45,7 +45,7 @@ _SHOW_METRICS = frozenset({"worker", "clock"})
 
 def start_logs(settings: Settings) -> None:
     """Logs as this process was told to write them."""
-    from orchestrator.telemetry.logs import set_up_logs  # noqa: PLC0415 - as with whatever only a service loads
+    from orchestrator.telemetry.logs import set_up_logs  # noqa: PLC0415 - only a service loads it
 
     set_up_logs(as_json=settings.log_format == "json", level=settings.log_level)
 

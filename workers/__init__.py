@@ -8,7 +8,7 @@ __all__ = ["app", "run_clock", "run_worker"]
 
 
 def __getattr__(name: str) -> Any:
-    # Celery looks here for `app`; nothing is loaded for whoever wants only the name of this package.
+    # Celery looks here for `app`; an import of the package alone loads nothing else.
     if name in {"app", "celery"}:
         from workers.celery_app import celery  # noqa: PLC0415
 

@@ -48,7 +48,7 @@ class ClockScheduler(Scheduler):
     def _run(self) -> None:
         try:
             asyncio.run(self._keep_time())
-        except BaseException as problem:  # noqa: BLE001 - told to whoever ticks
+        except BaseException as problem:  # noqa: BLE001 - raised again in the thread that ticks
             self._problem = problem
 
     async def _keep_time(self) -> None:

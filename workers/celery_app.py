@@ -66,7 +66,7 @@ def _configuration() -> dict[str, Any]:
         # One message at a time, until its batch is held here or the message ends (workers/prefetch.py): a busy worker
         # hoards none that an idle one could answer, and the queue's length is what waits for a worker.
         "worker_prefetch_multiplier": 1,
-        # A batch takes as long as its lane needs for 500 calls. What ends a stuck one is its lease, in the database.
+        # A batch takes as long as its lane needs for 500 calls. A stuck one is ended by its lease, in the database.
         "task_time_limit": None,
         "task_soft_time_limit": None,
         # Beat is one of any number of clocks, and keeps no timetable of its own.

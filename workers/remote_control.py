@@ -12,7 +12,7 @@ OBEYED = frozenset(
         *("clock", "enable_events", "disable_events", "heartbeat", "shutdown"),
     }
 )
-"""What shows what a worker does, and what ends it well.
+"""The commands that show the work of a worker, and those that end it well.
 
 Off are the commands
 - that would do what Muster does in its own way: `revoke` and `terminate` (a job is cancelled with `muster job cancel`),

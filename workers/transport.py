@@ -1,4 +1,4 @@
-"""Celery's way to Redis, made to outlive whatever stands there under the names that it reads."""
+"""Celery's Redis transport, which survives values of a wrong type under the keys that it reads."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ async def watched(clock: Clock) -> AsyncIterator[None]:
 
 
 def _end() -> None:
-    # Not through logging: whoever holds its lock may be what stands still.
+    # Not through logging: the thread that stands still may hold its lock.
     sys.stderr.write("muster: this process has taken no step for a minute and ends; its work is taken up by others.\n")
     sys.stderr.flush()
     os._exit(70)

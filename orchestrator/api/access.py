@@ -54,7 +54,7 @@ async def _holder(
         raise NotSignedIn
     await parts.known_keys.reload_for(text)
     bind_contextvars(who=held.name)
-    # For whoever writes down that the request was refused.
+    # For the audit entry of a refused request.
     request.state.actor = held
     return held
 
@@ -90,6 +90,6 @@ Viewer = Annotated[Actor, Depends(_with(Role.VIEWER))]
 Operator = Annotated[Actor, Depends(_with(Role.OPERATOR))]
 Admin = Annotated[Actor, Depends(_with(Role.ADMIN))]
 HasKey = Annotated[bool, Depends(_has_key)]
-"""For what anybody may ask, and only whoever may see jobs is told whole."""
+"""For routes without a key; a key that may see jobs gets the full answer."""
 
 WhileAdmitted = Annotated[Admission, Depends(_admission)]

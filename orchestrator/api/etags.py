@@ -1,4 +1,4 @@
-"""Answers that name their content: whoever has it need not get it again, and changes nothing unseen."""
+"""ETags: a client does not get the same content twice, and changes nothing that it has not seen."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class Live(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether everything that is needed can be reached, and what cannot; what was found is for whoever sends a key."""
+    """Whether everything that is needed can be reached, and which part cannot; with a key, the findings."""
 
     ready: bool
     checks: dict[str, str]

@@ -61,7 +61,7 @@ def key_routes() -> APIRouter:
         wanted: KeyRequest,
         idempotency_key: IdempotencyKey = None,
     ) -> NewKeyFacts:
-        """Make a key; its text is shown this once, and to whoever sends the same request again."""
+        """Make a key; its text is shown this once, and again where the same request is repeated."""
         made = await create_key(
             app,
             wanted.grant,

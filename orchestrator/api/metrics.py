@@ -12,7 +12,7 @@ from orchestrator.usecases.operations.measure import measure
 
 
 def metric_routes() -> APIRouter:
-    """/metrics, for whoever has a key of a viewer."""
+    """/metrics; needs the key of a viewer."""
     routes = APIRouter(tags=["health"])
 
     @routes.get(

@@ -1,4 +1,4 @@
-"""What a problem is to whoever called us: one table of exit codes, and one clear line."""
+"""The exit code of each problem, and its one clear line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seeing one job through to its end, whoever does the work, and what is said and written then."""
+"""Follows one job to its end, in this process or in workers; then prints the summary and writes the report."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ async def follow_started(app: App, interrupt: Interrupt, job: Job, ending: Endin
 async def conclude(app: App, job: Job, ending: Ending, *, interrupted: bool) -> int:
     """Write the report of the job, then say how the job stands; the exit code.
 
-    The report comes first: whoever reads the output may leave, and printing may fail.
+    The report comes first: the reader of the output may close the pipe, and printing may fail.
     """
     view = await describe_job(app, job.id)
     code = exits.code_of_job(view.status, view.tally, interrupted=interrupted)

@@ -1,4 +1,4 @@
-"""What holds for the whole of one command: which settings, which output, how much is said."""
+"""The state of one command: its settings, its output format, how much it prints."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ reason_option = click.option("--reason", metavar="TEXT", help="Why; it is kept."
 
 
 def actor() -> Actor:
-    """Who asks: whoever can reach the database may do everything, and it is written down."""
+    """The actor of the command line: it may do everything, since it can reach the database, and is audited."""
     from orchestrator.domain.access import on_command_line
     from orchestrator.settings.account import account_at_machine
 

@@ -131,7 +131,7 @@ def _origin(preview: Preview) -> str:
 
 
 def finish_line(done_at: datetime | None, now: datetime, *, calls_here: bool) -> str | None:
-    """When a job will be done, on the wall clock of whoever reads it; None where nothing paces it.
+    """When a job will be done, on the reader's wall clock; None where no limit paces it.
 
     Unless this process calls by itself (`calls_here`), a worker may be missing.
     """

@@ -56,7 +56,7 @@ def self_test() -> list[Check]:
 def _tried(title: str, trial: Callable[[], str]) -> Check:
     try:
         return Check(title, ok=True, detail=trial())
-    except Exception as problem:  # noqa: BLE001 - whatever breaks on this machine is the answer
+    except Exception as problem:  # noqa: BLE001 - any error on this machine is the result of the check
         return Check(title, ok=False, detail=f"{type(problem).__name__}: {problem}", mend=_MEND.get(title))
 
 

@@ -79,7 +79,7 @@ def simulator(*, arguments: tuple[str, ...]) -> int:
 
 
 def refuse_open_door(settings: Settings, host: str) -> None:
-    """RequestRejected where an embedded service would let others in: it knows nobody but whoever reads its terminal."""
+    """RequestRejected where an embedded service would let others in: it knows only the reader of its terminal."""
     from orchestrator.settings.values import is_loopback
 
     if settings.is_embedded and not is_loopback(host) and settings.people is None:

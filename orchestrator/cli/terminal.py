@@ -1,6 +1,6 @@
 """Standard output and standard error: closed pipes, control characters and colour are decided here, and only here.
 
-While a command runs, `sys.stdout` and `sys.stderr` show control characters as symbols, whoever writes: `click.echo`,
+While a command runs, `sys.stdout` and `sys.stderr` show control characters as symbols, for every writer: `click.echo`,
 a log, a traceback. What Muster styles itself (`say`, rich) bypasses that through `unfiltered`, with its data made safe
 piece by piece.
 """

@@ -19,7 +19,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
     def includes(self, other: Role) -> bool:
-        """Whether whoever has this role may also do what takes the other."""
+        """Whether this role may do all that the other may."""
         return _ORDER[self] >= _ORDER[other]
 
     @property
@@ -106,7 +106,7 @@ class Grant:
 
 
 FREE = Grant(Role.ADMIN)
-"""Whoever can write to the database anyway: the command line, a clock."""
+"""Actors that can write to the database anyway: the command line, a clock."""
 
 
 FRESH_SIGN_IN = timedelta(minutes=10)
@@ -114,7 +114,7 @@ FRESH_SIGN_IN = timedelta(minutes=10)
 
 
 COMMAND_LINE = "command line"
-"""What stands in place of an address where somebody asks who can reach the database itself."""
+"""The address of an actor who reaches the database without the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class Actor:
 
     @property
     def caller(self) -> str:
-        """Whom nobody else is taken for; keys may share a name, and the command line is one, whoever types there."""
+        """A name that no other actor has; keys may share names, and all users of the command line are one actor."""
         if self.is_command_line:
             return COMMAND_LINE
         return f"person {self.person_id or self.name}" if self.key_id is None else caller_of_key(self.key_id)

@@ -64,7 +64,7 @@ class ErrorCount:
 class Claim:
     """Targets of one batch that one worker holds now, and may call once it has written down that it is about to.
 
-    Every later write carries `term`: whoever slept past the lease changes nothing. `tally` and `errors` are the
+    Every later write carries `term`: a process that slept past the lease changes nothing. `tally` and `errors` are the
     batch's at the time of the claim. `rest_due_at` is when what else waits in the batch is due, None if nothing does.
     A probe asks whether Graph is back after an outage: while it is out nothing else of the job is called.
     No call of it starts after `not_after`, the end of its job's window. `judges_first` says that its answers are

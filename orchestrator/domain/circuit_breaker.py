@@ -30,7 +30,7 @@ DOUBTFUL_PATIENCE = timedelta(hours=1)
 """The same where Graph answers 500 and never accepted a device of the job: what is asked may be what it cannot do."""
 
 NEVER_STOPS = 100
-"""The share of true errors, in percent, that lets a job go on whatever the answers are."""
+"""The share of true errors, in percent, that never stops a job."""
 
 CAUTIOUS = 20
 """Calls of a job that one process lets run ahead of the brake while the job's latest devices fare badly."""

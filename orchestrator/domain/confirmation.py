@@ -24,7 +24,7 @@ Confirm = Callable[[Action, int], None]
 """
 
 Facts = Mapping[str, str | int]
-"""What a page showed of the thing that is about to be changed, by the words that it used."""
+"""The values that a page showed of the thing that is about to be changed, in the words of the page."""
 
 COSTLY_ABOVE = 10
 """Devices that a costly action may be asked of without a question: hours of disk and processor on each."""
@@ -135,4 +135,4 @@ _PHASES = {
     JobStatus.PAUSING: "paused",
     JobStatus.CANCELLING: "cancelled",
 }
-"""A job that moves from one of these statuses to the other by itself is the same thing to whoever steers it."""
+"""A job that moves from one of these statuses to the other by itself is the same thing to the person who steers it."""

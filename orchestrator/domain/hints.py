@@ -12,7 +12,7 @@ _COMMAND = re.compile(r"`(?:muster )?job (resume|retry|errors|pause|cancel)(?P<r
 def with_job_id(text: str, job: JobId) -> str:
     """The text with every command on a job whole, ready to be typed: "`job retry`" becomes "`muster job retry ID`".
 
-    A command that names a job already stays as it is. What is stored of a job does not name it.
+    A command that names a job already stays as it is. Stored texts of a job do not name it.
     """
 
     def with_id(match: re.Match[str]) -> str:

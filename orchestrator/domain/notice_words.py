@@ -84,7 +84,7 @@ def notice_of_schedule(schedule: str, event: Event, words: str, *, key: str, fac
 
 
 def notice_of_inventory(tenant: str, what: str, words: str, *, key: str) -> Notice:
-    """An inventory that somebody has to look at, told to whoever hears of runs that did not start."""
+    """A notice about an inventory that needs a person, for the channels that get notices of runs that did not start."""
     title = f"Inventory of {tenant}: {what}"
     lines = (words, f"muster inventory show --tenant {tenant}")
     return Notice(key, Event.MISSED, tenant, title, lines, {"tenant": tenant, "reason": words})

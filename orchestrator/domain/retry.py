@@ -117,7 +117,7 @@ class RetryPolicy:
     ) -> NextStep:
         if asked >= self.attempts and age >= self.throttled:
             return Settle(no, outcome.error)
-        # Longer each time, whatever was named: each 429 closes the lane for all, and others deserve to be the probe.
+        # Longer each time, also than the named wait: each 429 closes the lane for all, and others may be the probe.
         wait = max(self._wait(asked, None, jitter), self._wait(asked, _seconds(outcome.retry_after), jitter))
         return Again(wait, outcome.error, charged=False)
 

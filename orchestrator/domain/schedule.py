@@ -126,7 +126,7 @@ class Order(JobSpec):
     """The request of each run: the options of `submit` that are not about its file.
 
     With a `source` the list is the schedule's own, and each run gives it a version of what the source has then:
-    at most `ceiling` devices, the limit of whoever wrote it down, None for no limit.
+    at most `ceiling` devices, the limit of its creator, None for no limit.
     """
 
     name: Annotated[
@@ -186,7 +186,7 @@ class Schedule:
         return self.next_at is not None and self.next_at < self.created_at
 
     def jitter_at(self, occurrence: datetime) -> timedelta:
-        """How much later than its occurrence a job starts: spread by chance, and the same for whoever asks."""
+        """How much later than its occurrence a job starts: spread by chance, and the same in every process."""
         if not self.rules.jitter:
             return timedelta(0)
         seed = hashlib.sha256(f"{self.name}/{occurrence.timestamp()}".encode()).digest()

@@ -124,7 +124,7 @@ def waiting_for(job: JobSituation) -> WaitingFor | None:
 
 
 def _stopped_from_outside(job: JobSituation) -> WaitingFor | None:
-    """Causes that let no call leave, whatever Graph would answer."""
+    """Causes that let no call leave."""
     if job.halted is not None:
         return WaitingFor(WaitKind.HALTED, job.halted)
     if job.tenant_problem is not None:

@@ -1,4 +1,4 @@
-"""What one worker process knows of a job while it works on it: one object, from its first claim to its last outcome."""
+"""The knowledge of one worker process about a job that it works on: one object, from first claim to last outcome."""
 
 from __future__ import annotations
 

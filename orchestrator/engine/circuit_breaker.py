@@ -81,7 +81,7 @@ async def that_go_on(app: App, jobs: Sequence[JobNumber]) -> dict[JobNumber, Bra
 
 
 async def judge_canaries(app: App) -> None:
-    """Look at canaries that have all ended: whoever should have looked may have died."""
+    """Judge canaries that have all ended: the process that should have judged them may have died."""
     async with app.store.reading() as tx:
         jobs = await tx.brakes.with_canaries(limit=_JOBS_A_PAGE)
     for job in jobs:

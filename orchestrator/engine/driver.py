@@ -106,7 +106,7 @@ class Driver:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it looked for work lately; a process that does not is no use, whatever its port says."""
+        """Whether it looked for work lately; a process that does not is dead, also where its port answers."""
         return self._app.clock.monotonic() - self._looked_at < _DEAD_AFTER
 
     def start(self) -> None:
@@ -143,7 +143,7 @@ class Driver:
         await asyncio.gather(*(run.drain(patience) for run in self._runs.values()))
         self._release(self.jobs.leased())
         self._recorder.close()
-        # The database may be away for good; what is not written by then is handed back by whoever recovers.
+        # The database may be away for good; recovery elsewhere returns the targets that are not written by then.
         await asyncio.wait(
             [self._loops["recorder"]], timeout=max(self._patience / 5, until - self._app.clock.monotonic())
         )

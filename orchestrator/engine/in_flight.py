@@ -25,7 +25,7 @@ from orchestrator.throttle.travel_time import Travel
 log = get_logger(__name__)
 
 Group = list[tuple[Target, Permit]]
-"""What travels in one request."""
+"""The targets of one request."""
 
 
 class InFlightCalls:
@@ -48,7 +48,7 @@ class InFlightCalls:
     async def make(self, held: LeasedBatch, group: Group) -> None:
         """Makes the calls of a group at their departure, and takes in their outcomes.
 
-        Whatever breaks, none of the targets stays on its way. Those whose calls may not leave wait as if never taken.
+        No error leaves a target on its way. Targets whose calls may not leave wait as if they had never been taken.
         """
         ports = self._ports
         try:
@@ -150,7 +150,7 @@ class InFlightCalls:
                     may_leave=lambda: self._ports.clock.monotonic() <= latest and self._may_leave(held),
                 )
         except asyncio.CancelledError:
-            # We end before the answer came. What we know is recorded: that it was sent.
+            # The process ends before the answer came: the call is recorded as sent.
             lost = Uncertain(GraphError("Interrupted", "sent, and the answer was not waited for"))
         except Exception as problem:
             log.exception("call.broke", job=job, lines=[target.line for target in targets])
@@ -268,7 +268,7 @@ def requests_at_once(quickest: float) -> int:
 
 
 async def sleep_until(ports: Ports, instant: float) -> None:
-    """Until that time of the monotonic clock, or a little less: whoever waits looks again."""
+    """Until that time of the monotonic clock, or a little less: the waiting task looks again."""
     wait = instant - ports.clock.monotonic()
     if wait > 0:
         await ports.clock.sleep(min(max(wait, _TICK), _LONGEST_NAP))

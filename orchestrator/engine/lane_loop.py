@@ -108,7 +108,7 @@ class LaneLoop:
     def close_for(self, left: float) -> None:
         """Another process was refused; `left` seconds of the cooldown are left, and permits from before are void.
 
-        Whoever keeps the pace says with the next question for how long.
+        The throttle's next answer says for how long.
         """
         self._cooldown.close_until(self._ports.clock.monotonic() + min(left, _LONGEST_OUTSTANDING))
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class LeasedBatch:
     """A batch under one fencing token; only its holder changes it, so its tally is computed here and written whole.
 
-    Its targets are first in reserve: held, and nothing says yet that they may have been called. What is taken from
-    the reserve is on its way, and must be written down as that before its call leaves. No call of it leaves from the
-    monotonic time `valid_until` on: its lease ends soon after.
+    Its targets are prefetched first: held, and not recorded as called. A drawn target is on its way, and must be
+    recorded as that before its call leaves. No call leaves from the monotonic time `valid_until` on: the lease ends
+    soon after.
     """
 
     def __init__(self, claim: Claim, job: ActiveJob, now: Callable[[], datetime]) -> None:
@@ -212,7 +212,7 @@ class LeasedBatch:
         self._add_due_time(not_before)
 
     def _add_due_time(self, instant: datetime) -> None:
-        """Something of it is to be called from then on, whatever an answer to a question asked before says."""
+        """Targets of it are due from then on, also where an answer to an earlier question says otherwise."""
         self._due_at = _earliest(self._due_at, instant)
         self._due_since_claim = _earliest(self._due_since_claim, instant)
 

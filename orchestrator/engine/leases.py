@@ -62,7 +62,7 @@ class Leases:
         """
         job = self._jobs.open(claim.key.job)
         if not job.leased:
-            # The claim found the job running, whatever it was before.
+            # The claim found the job running, also where an earlier look saw another status.
             job.is_resting = job.is_halted = False
         job.seen_at = max(job.seen_at, asked_at)
         job.outage.set_out(is_out=claim.is_probe, now=self._app.clock.monotonic())

@@ -57,7 +57,7 @@ class News:
     forgiven: tuple[int, ...] = ()
 
     def then(self, later: News) -> News:
-        """Returns both as one change; forgiven lines stay forgiven whatever came afterwards."""
+        """Returns both as one change; forgiven lines stay forgiven."""
         return News(later.change or self.change, self.forgiven + later.forgiven)
 
 

@@ -1,4 +1,4 @@
-"""What the engine needs of the world, each as narrow as its caller."""
+"""The ports of the engine: protocols, each as narrow as its caller."""
 
 from __future__ import annotations
 

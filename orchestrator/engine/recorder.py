@@ -158,7 +158,7 @@ class Recorder:
         await self.flush()
 
     def quiet(self) -> asyncio.Lock:
-        """To be held by whoever changes held batches in the database otherwise: nothing is written meanwhile."""
+        """The lock for other changes of held batches in the database: nothing is written while it is held."""
         return self._writing
 
     def close(self) -> None:
@@ -176,7 +176,7 @@ class Recorder:
                     await self._write_down()
 
     async def flush_in_quiet(self, batches: AbstractSet[BatchKey]) -> None:
-        """Write until the database knows every outcome in these batches, for whoever has it quiet."""
+        """Write until the database knows every outcome in these batches; the caller holds `quiet`."""
         while any(changes and held.claim.key in batches for held, changes in self._landed.values()):
             await self._write_down()
 
@@ -305,7 +305,7 @@ class Recorder:
         return {key: each for key, each in landed.items() if key not in later}, later
 
     def _give_up(self, entry: Entry, landed: _Landed) -> None:
-        # Its lease runs out, and whoever recovers it counts its calls as unheard.
+        # The lease runs out, and recovery counts the calls as calls without an answer.
         for held, _ in landed.values():
             held.lose()
         self._jobs.restore_news(entry.news)

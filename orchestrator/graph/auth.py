@@ -69,7 +69,7 @@ class SignIn:
         return held.text
 
     async def renew(self, refused: str, *, claims: str | None = None) -> str:
-        """Another token than the one that Graph refused; whoever comes late gets what came for the first."""
+        """Another token than the one that Graph refused; later callers get the token that the first one fetched."""
         if self._held is not None and self._held.text != refused:
             return self._held.text
         self._held = None

@@ -1,4 +1,4 @@
-"""What became of each call of a request, read from the answer to the whole; pure."""
+"""The outcome of each call of a request, read from the answer to the request; pure."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _answers(body: object) -> dict[str, list[dict[str, object]]] | None:
 
 def _part(answers: list[dict[str, object]], envelope: Mapping[str, str], now: datetime) -> Part:
     if len(answers) != 1 or (status := _status(answers[0].get("status"))) is None:
-        # Missing, answered twice or without a status: whatever it was, it was no promise that nothing happened.
+        # Missing, answered twice or without a status: no such answer says that the call did not happen.
         error = GraphError(
             "PartUnanswered", "the answer to the envelope has no clear part for it", 200, _id_of(envelope)
         )

@@ -1,4 +1,4 @@
-"""What an error means and what to do about it, in one sentence each, for people; pure."""
+"""The meaning of each error and what to do about it, in one sentence each, for people; pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fetches a token, and the one that needs nobody for it."""
+"""The protocol of token issuers, and the issuer of a given token."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class GivenToken:
     def __init__(self, token: Secret) -> None:
         self._token = token
 
-    def issue(self, claims: str | None) -> IssuedToken:  # noqa: ARG002 - whoever fetches the token would need them
+    def issue(self, claims: str | None) -> IssuedToken:  # noqa: ARG002 - issuers that fetch a token need them
         """The token as it is now."""
         return IssuedToken(checked(self._token()))
 

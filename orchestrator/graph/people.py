@@ -122,7 +122,7 @@ class PeopleSignIn:
         try:
             secret = self._secret()
         except SignInRefused as problem:
-            # Said to whoever stands at the door: where it is kept is for the log.
+            # Shown before anybody has signed in: where the secret is stored is for the log alone.
             log.error("people.no_secret", reason=str(problem))  # noqa: TRY400 - nothing of ours broke
             raise SignInRefused("The secret that people are signed in with cannot be read; the log says why.") from None
         # A new one each time: nobody's tokens stay in a cache, and a secret that was renewed counts from now on.

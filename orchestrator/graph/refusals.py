@@ -1,4 +1,4 @@
-"""What a sign-in that failed says to the person who can mend it; pure."""
+"""Sentences about a failed sign-in for the person who can mend it; pure."""
 
 from __future__ import annotations
 

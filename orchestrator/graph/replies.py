@@ -1,4 +1,4 @@
-"""What an error body says, whatever it is made of: code, message, request id and waits; pure.
+"""Reads code, message, request id and waits from the body of an error, of any form; pure.
 
 Graph wraps the errors of Intune, and Intune writes JSON into the message of its own, up to three times over.
 """

@@ -1,4 +1,4 @@
-"""What is sent to Graph for a call, and for an envelope of calls; pure."""
+"""The request to Graph for a call, and for an envelope of calls; pure."""
 
 from __future__ import annotations
 

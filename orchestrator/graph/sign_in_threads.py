@@ -43,7 +43,7 @@ class SignInThreads:
         def work() -> None:
             try:
                 value = function(argument)
-            except BaseException as problem:  # noqa: BLE001 - whatever it is, whoever waits for it hears of it
+            except BaseException as problem:  # noqa: BLE001 - any error is raised again in the task that waits
                 _post(loop, partial(_fail, done, problem))
             else:
                 _post(loop, partial(_succeed, done, value))

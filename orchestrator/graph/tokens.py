@@ -1,4 +1,4 @@
-"""What a token says about itself, unverified: Graph is the judge, this only saves a wasted job; pure."""
+"""Reads the claims of a token without verifying them: Graph decides, this only saves a wasted job; pure."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class FaultsAnswered:
             await self._app(scope, receive, send_noting)
         except Exception:
             log.exception("request.broke", method=scope["method"], path=scope["path"])
-            # A part of a page says what is wrong with a status of its own; whoever counts counts a fault.
+            # A part of a page has a status of its own for the browser; metrics count it as a fault.
             scope["fault"] = True
             if not has_begun:
                 request = Request(scope, receive)

@@ -29,7 +29,7 @@ class HeadsAnswered:
             if message["type"] != "http.response.start":
                 return
             has_begun = True
-            # For whoever counts the answer by its route.
+            # For the metrics, which count answers by route.
             scope.update({name: inner[name] for name in ("route", "fault") if name in inner})
             await send(message)
             await send({"type": "http.response.body"})

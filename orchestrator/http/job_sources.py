@@ -53,7 +53,7 @@ class JobForm(SubmissionForm):
 
 @dataclass(frozen=True, slots=True)
 class JobSource:
-    """The list of a job, whatever it was made from; `notes` are sentences about what was left out of it."""
+    """The list of a job, from any source; `notes` are sentences about the rows that were left out."""
 
     stream: BinaryIO
     file_name: str | None

@@ -22,7 +22,7 @@ Plain = AfterValidator(_plain)
 """Refuses control characters, and makes line breaks and tabs blanks."""
 
 Text = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$"), Plain]
-"""What a person writes; PostgreSQL keeps no NUL."""
+"""Text that a person writes; PostgreSQL stores no NUL."""
 
 
 class JsonModel(BaseModel):

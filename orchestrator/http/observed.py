@@ -58,7 +58,7 @@ def _measure(parts: WebContext, scope: Scope, status: int, seconds: float) -> No
     if "fault" in scope:
         status = HTTPStatus.INTERNAL_SERVER_ERROR
     method = scope["method"] if scope["method"] in _METHODS else "other"
-    # The template and never the path: what is in a path is chosen by whoever asks.
+    # The template and never the path: clients choose what a path holds.
     route = getattr(scope.get("route"), "path", "none")
     parts.app.metrics.http.labels(method, route, str(int(status))).observe(seconds)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -10,7 +10,7 @@ from orchestrator.domain.clock import Clock
 
 
 class OneTimeLink:
-    """A token that opens the dashboard once: whoever reads the terminal owns the machine."""
+    """A token that opens the dashboard once: a person who reads the terminal owns the machine."""
 
     def __init__(self) -> None:
         self.token = secrets.token_urlsafe(32)

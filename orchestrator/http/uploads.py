@@ -107,7 +107,7 @@ async def file_and_texts(request: Request) -> AsyncIterator[tuple[BinaryIO, str 
 
     Asked for inside the route and not as its parameter: a parameter is read before anybody looks at the key.
     """
-    # A form that is no multipart would be read into memory, whatever its size.
+    # A form that is no multipart would be read into memory, of any size.
     if not is_upload(request):
         raise RequestValidationError([missing_field("file", _THE_FILE)])
     async with request.form(**LIMITS) as form:

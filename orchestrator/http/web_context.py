@@ -33,7 +33,7 @@ class WebContext:
     """One web process; `driver` is there where it also works, `link` where it is one person's own.
 
     `sampler` shows by its looks that the process goes on. `attempts` counts one-time links that were wrong, by address.
-    `announce` shows the link to whoever started the process.
+    `announce` shows the link on the terminal that started the process.
     """
 
     app: App

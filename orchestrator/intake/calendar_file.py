@@ -49,7 +49,7 @@ def read_calendar(content: bytes, *, now: datetime, name: str) -> list[Blackout]
         calendar = Calendar.from_ical(text)
         events = recurring_ical_events.of(calendar).between(now - timedelta(days=1), now + HORIZON)
     except Exception as problem:
-        # The library raises whatever its parts raise: for us each of them says that the file is no calendar.
+        # The library raises any error of its parts: each of them means that the file is no calendar.
         raise ScheduleInvalid(f"{name} is no iCalendar file that can be read: {problem}.") from problem
     if len(events) > MOST_EVENTS:
         raise ScheduleInvalid(f"{name} has more than {MOST_EVENTS:,} events in the next five years.")

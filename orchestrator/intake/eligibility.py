@@ -55,7 +55,7 @@ _OTHER_SYSTEMS = (
     *("ios", "ipados", "iphone", "ipad", "macos", "tvos", "visionos", "watchos"),
     *("android", "linux", "ubuntu", "chromeos", "windowsphone", "windowsmobile", "windows10mobile"),
 )
-# managementAgentType and its numbers; whatever is not listed, `unknown` among it, is no reason to leave a device out.
+# managementAgentType and its numbers; an unlisted one, such as `unknown`, leaves no device out.
 # https://learn.microsoft.com/graph/api/resources/intune-devices-managementagenttype?view=graph-rest-beta
 _WITH_CLIENT = frozenset(
     {"8", "10", "11", "configurationmanagerclient", "configurationmanagerclientmdm", "configurationmanagerclientmdmeas"}

@@ -32,7 +32,7 @@ def detect_encoding(head: bytes) -> str:
 
 
 def _two_byte_encoding(start: bytes) -> str | None:
-    # Every second byte of ASCII in UTF-16 is 0, and names of columns and ids are ASCII, whatever the other cells are.
+    # Every second byte of ASCII in UTF-16 is 0, and names of columns and ids are ASCII.
     even = start[: len(start) // 2 * 2]
     fewer, more = sorted((even[::2].count(0), even[1::2].count(0)))
     if more * 8 >= len(even) > 0 and fewer * 10 <= more:

@@ -84,7 +84,7 @@ def verdicts_header(columns: Sequence[str]) -> str:
 
 
 def verdicts_rows(rows: Iterable[InputRow]) -> str:
-    """Rows with their verdicts, for whoever mends the list."""
+    """Rows with their verdicts, for the person who mends the list."""
     return _as_csv(defused([str(row.line), row.verdict or "good", row.message or "", *row.cells]) for row in rows)
 
 

@@ -58,7 +58,7 @@ class Matcher:
         return found
 
     def _choose(self, by: Identifier, candidates: list[InventoryDevice]) -> Match:
-        # An id names its device whatever manages it, as in a list of ids that needs no inventory.
+        # An id names its device under any management agent, as in a list of ids that needs no inventory.
         if by is Identifier.ID and candidates:
             return Matched(candidates[0], by)
         return choose(by, candidates, prefer_newest=self._prefer_newest)

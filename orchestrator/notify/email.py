@@ -32,7 +32,7 @@ class MailServer:
 
 
 def mail_of(notice: Notice, server: MailServer, recipients: Sequence[str], *, timestamp: float) -> EmailMessage:
-    """The message; its id is the notice's, so that one sent twice is one to whoever looks."""
+    """The message; its id is the notice's, so that mail programs show one that was sent twice once."""
     message = EmailMessage()
     message["Subject"] = " ".join(notice.title.split())
     message["From"] = server.sender

@@ -1,4 +1,4 @@
-"""One POST to a channel's address, whatever stands there: bounded in time and size, and never redirected."""
+"""One POST to a channel's address: bounded in time and size, and never redirected."""
 
 from __future__ import annotations
 

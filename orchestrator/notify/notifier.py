@@ -1,4 +1,4 @@
-"""Brings a notice to a channel, by whatever way that channel has."""
+"""Sends a notice to a channel, by the way that the channel is set to."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class CeleryQueue:
         try:
             async with asyncio.timeout(self._patience * 2):
                 return await self._in_thread(work)
-        except Exception as problem:  # noqa: BLE001 - whatever Redis holds: what was committed is found by looking
+        except Exception as problem:  # noqa: BLE001 - Redis may hold anything; workers find the committed batches by their looks
             log.warning("queue.unpublished", reason=type(problem).__name__)
             return None
         finally:

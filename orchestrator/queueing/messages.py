@@ -24,7 +24,7 @@ ARGUMENTS: dict[str, tuple[type, ...]] = {RUN_BATCH: (str, int), WORK: ()}
 """The arguments of each message by their types; a message with others is dropped (message_form.py)."""
 
 RouteBy = Literal["nothing", "tenant", "priority"]
-"""What has queues of its own: nothing (one queue), each tenant, or each priority."""
+"""Which jobs share a queue: all (one queue), those of a tenant, or those of a priority."""
 
 
 def queue_name(route_by: RouteBy, tenant: str, priority: Priority) -> str:

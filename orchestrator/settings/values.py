@@ -1,4 +1,4 @@
-"""What each kind of setting takes: text to value, or the error that says what it takes; pure."""
+"""Parsers of settings: text to value, or the error that says what the setting takes; pure."""
 
 from __future__ import annotations
 

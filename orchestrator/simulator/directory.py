@@ -1,4 +1,4 @@
-"""What the simulated tenant holds: managed devices, Entra groups and their members."""
+"""The directory of the simulated tenant: managed devices, Entra groups and their members."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class FaultInjector:
     def outage(
         self, *, seconds: float, status: int = 503, starts_in: float = 0.0, retry_after: str | None = None
     ) -> None:
-        """Answer every call and envelope with that error for a while, whatever a device has of its own.
+        """Answer every call and envelope with that error for a while, before any fault of a single device.
 
         Status 0 closes every connection.
         """

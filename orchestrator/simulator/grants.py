@@ -1,4 +1,4 @@
-"""What the token endpoint grants: to apps, to people at a device code, and to refresh tokens."""
+"""The grants of the token endpoint: to apps, to people at a device code, and to refresh tokens."""
 
 from __future__ import annotations
 

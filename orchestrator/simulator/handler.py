@@ -1,4 +1,4 @@
-"""Answers one call for one device: token, path, quota, body, device, and whatever fault was scripted for it."""
+"""Answers one call for one device: token, path, quota, body, device, and the fault that is scripted for it."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Rule:
 
 
 class FaultScript:
-    """The rules in force. The same seed chooses the same devices, in whatever order they arrive."""
+    """The rules in force. The same seed chooses the same devices, in any order of arrival."""
 
     def __init__(self, seed: int, clock: Callable[[], float]) -> None:
         self._seed, self._clock = seed, clock

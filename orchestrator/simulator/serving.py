@@ -142,7 +142,7 @@ def _server(app: Application, tls: Tls | None, ready: Callable[[], None], *, own
         server_header=False,
         date_header=False,
         access_log=False,
-        log_config=None,  # uvicorn would set up logging for whoever runs us
+        log_config=None,  # uvicorn would set up logging for the whole process
         log_level="warning",
         backlog=4096,
         # A caller must never find a connection closed that it was about to use: faults close, the server does not.

@@ -1,4 +1,4 @@
-"""What the ledger adds up to, and the ledger itself as JSON and CSV; pure."""
+"""The sums of the ledger, and the ledger itself as JSON and CSV; pure."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Call:
 
 @dataclass(slots=True)
 class Envelope:
-    """One `$batch` request, whatever became of its parts."""
+    """One `$batch` request; its parts are recorded as calls."""
 
     id: str
     arrived: float

@@ -1,4 +1,4 @@
-"""Traces for whoever collects them; without an endpoint nothing is made and nothing is sent."""
+"""Traces for a collector (OTLP); without an endpoint none is made or sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 TRACE_HEADERS = ("traceparent", "tracestate")
-"""What travels with a message: https://www.w3.org/TR/trace-context/"""
+"""The trace headers of a message: https://www.w3.org/TR/trace-context/"""
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 

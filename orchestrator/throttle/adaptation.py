@@ -1,4 +1,4 @@
-"""What refusals teach about a lane: the share of its limit that is left to us; pure.
+"""The share of a lane's limit that is left to us, learned from refusals; pure.
 
 Others may use the tenant's quota too, and nobody tells how much. So a refusal cuts the share, to what went through in
 the last window; the lane holds that for a while, then tries a little more, and if nobody refuses soon all of it. A
@@ -31,13 +31,13 @@ FORGET = 6.0
 """Windows after a refusal after which nothing is held against the lane any more."""
 
 KEPT = 0.99
-"""What is kept of what went through: beside a limit that others share, calls arrive a little unevenly."""
+"""Factor on the rate that went through: beside a limit that others share, calls arrive a little unevenly."""
 
 CUT = 0.95
-"""What is left of a share that was refused while it was held."""
+"""Factor on a share that was refused while it was held."""
 
 FIRST_CUT = 0.5
-"""What is left at least of the whole at a refusal that may have been an accident."""
+"""Lower bound of the factor at a refusal that may have been an accident."""
 
 NEARLY = 0.99
 """What is left of a whole that was in use: a cut never goes below what went through without a refusal."""

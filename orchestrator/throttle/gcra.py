@@ -57,11 +57,11 @@ LONGEST_GUESS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Where a lane stands, in seconds on the clock of whoever keeps it.
+    """Where a lane stands, in seconds on the clock of its backend.
 
     `last_departure` is the latest slot that was granted; it may lie ahead, by `reach` when it was granted. `closed_for`
     is how long the lane was closed when it was closed last, `refusals` how often that happened in a row, `together` how
-    many calls the last group held. The pace says nothing about the limit, so that whoever asks next may have another.
+    many calls the last group held. The pace does not hold the limit, so that the next question may bring another.
     """
 
     last_departure: float

@@ -12,7 +12,7 @@ FAR = 86_400.0
 """Seconds ahead of the clock beyond which no time can be right; a clock that was set back by less is made up for."""
 
 TIMES = ("last_departure", "closed_until", "held_since", "counted_from")
-"""Times on the clock of whoever keeps the lane: from 0 until FAR ahead of that clock."""
+"""Times on the clock of the lane's backend: from 0 until FAR ahead of that clock."""
 
 _LONGEST = 3_601.0
 _MANY = 1e9

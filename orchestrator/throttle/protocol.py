@@ -1,4 +1,4 @@
-"""What the engine needs of a throttle."""
+"""The protocol of a throttle."""
 
 from __future__ import annotations
 

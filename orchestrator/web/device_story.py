@@ -1,4 +1,4 @@
-"""What the page of one device says of its history: a sentence, and a cell for each of the last days; pure."""
+"""The history of one device on its page: a sentence, and a cell for each of the last days; pure."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class SentJob:
     async def opened(
         self, parts: WebContext, visitor: Visitor, *, idempotency_key: str | None = None
     ) -> AsyncIterator[JobSource]:
-        """The devices as a list, whatever they come from, with the decisions about its bad rows."""
+        """The devices as a list, from any source, with the decisions about its bad rows."""
         key = idempotency_key
         self.upload.stream.seek(0)
         async with opened_source(parts, visitor.actor, self.upload, self.form, idempotency_key=key) as source:

@@ -1,4 +1,4 @@
-"""What happened to a job, in one numbered line of events: who did what, and what Graph and the brake did; pure."""
+"""The events of a job in one numbered line: of people, of Graph and of the circuit breaker; pure."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ from orchestrator.web.shown import SHOWN_FIELD, facts_in, shown_text
 from orchestrator.web.typed import TYPED_FIELD, is_typed
 
 _JUDGED_LAST = {"HX-Retarget": "#verdict"}
-"""What was refused is judged anew, and the verdict of before must not stand beside that."""
+"""A refused list is judged anew, and the earlier verdict must not stand beside the new one."""
 
 _MENDED_AT_ONCE = 50
 """Bad rows that a verdict lets a person decide about; a list with more of them is better mended as a file."""

@@ -1,4 +1,4 @@
-"""What a page says when something went wrong, whether all of it or a part of it was asked for."""
+"""Pages and fragments for a request that failed."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class _Problems:
     async def outdated(self, request: Request, problem: ConfirmationOutdated) -> Response:
         """The page for a confirmation of something that changed meanwhile; shows the present state."""
         if is_fragment(request) or is_upload(request):
-            # A page cannot send a file again; whoever looks again chooses it again.
+            # A page cannot send a file again; the person chooses it again.
             return await self.ours(request, problem)
         return self._pages.show(
             request,

@@ -16,7 +16,7 @@ class SharedFragments:
         self._made: OrderedDict[Hashable, tuple[object, asyncio.Future[str]]] = OrderedDict()
 
     async def text(self, key: Hashable, shown: object, make: Callable[[], Awaitable[str]]) -> str:
-        """The fragment that shows this very value, made by whoever comes first."""
+        """The fragment that shows this very value, made by the first caller."""
         held = self._made.get(key)
         if held is None or held[0] is not shown or (held[1].done() and held[1].exception() is not None):
             held = (shown, asyncio.ensure_future(make()))

@@ -1,4 +1,4 @@
-"""What a page showed of a thing, carried by each form that changes the thing, and compared when the form comes back."""
+"""The values that a page showed of a thing, carried by each form that changes it and compared on its return."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def _shown_if_any(request: Request) -> Facts | None:
 
 
 Shown = Annotated[Facts, Depends(_shown)]
-"""What the form says that its page showed; none at all is refused by whatever compares it."""
+"""The values that the page of the form showed; a comparison refuses a form without any."""
 
 ShownIfAny = Annotated[Facts | None, Depends(_shown_if_any)]
 """The same for a change that calls no device and can be taken back: a form that says nothing is taken too."""

@@ -135,7 +135,7 @@ def too_many(wait: float) -> str:
 
 
 def inside(to: str) -> str:
-    """Where to go afterwards: never to another site, whatever the address said."""
+    """Where to go afterwards: never to another site."""
     is_ours = (
         to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable() and not to.startswith("/sign")
     )

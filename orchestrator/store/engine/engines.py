@@ -90,7 +90,7 @@ def _mark_used(_connection: Any, record: ConnectionPoolEntry) -> None:
 
 def _ping_after_a_pause(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
     # The pool's own way asks before each transaction, which is one in six questions of a worker. What was in use just
-    # now is taken to live; where it does not, whoever asks is told so and asks again, as if it died under a question.
+    # now is taken to live; where it does not, the caller gets an error and asks again, as if it died during a question.
     if time.monotonic() - record.info.get("used_at", -math.inf) < _FRESH:
         return
     try:
@@ -114,6 +114,6 @@ def prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def begin_sqlite(connection: Any) -> None:
     """Begins a transaction as the reader or the writer that it is."""
-    # A write transaction that begins as a reader fails with SQLITE_BUSY at its first write, whatever the timeout.
+    # A write transaction that begins as a reader fails with SQLITE_BUSY at its first write, under any timeout.
     write = connection.get_execution_options().get("muster_write", True)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -46,7 +46,7 @@ def copy_beside(file: Path, revision: str) -> None:
 
 
 def stored_revision(file: Path) -> str | None:
-    """The schema revision that a file says it has; None where a plain look does not tell, whatever the cause."""
+    """The schema revision that a file says it has; None where it cannot be read, for any cause."""
     with suppress(sqlite3.Error), closing(sqlite3.connect(file, timeout=0)) as connection:
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         return None if row is None else str(row[0])

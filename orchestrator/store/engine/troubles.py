@@ -1,4 +1,4 @@
-"""What a database raises, sorted: an outage, a conflict with somebody else, a fault; and how it is told."""
+"""The errors of a database, sorted: an outage, a conflict with another transaction, a fault; and their sentences."""
 
 from __future__ import annotations
 

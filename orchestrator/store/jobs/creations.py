@@ -1,4 +1,4 @@
-"""What a caller created and is still in force: keys, schedules and unfinished jobs."""
+"""Keys, schedules and unfinished jobs that a caller created and that are still in force."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Creations(Repository):
     async def of(self, callers: Sequence[str], *, now: datetime) -> Created:
         """The valid keys, the schedules that have not ended, and the unfinished jobs of these callers.
 
-        A job of one of these schedules counts, whoever started it.
+        A job of one of these schedules counts, also where another person started it.
         """
         valid = (KeyRow.revoked_at.is_(None), or_(KeyRow.expires_at.is_(None), KeyRow.expires_at > now))
         keys = select(KeyRow.id).where(KeyRow.creator.in_(callers), *valid).order_by(KeyRow.id)

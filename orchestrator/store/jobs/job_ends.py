@@ -106,7 +106,7 @@ class JobEnds(Repository):
         return settled.rowcount == 1
 
     async def unsettled(self, *, limit: int) -> list[JobNumber]:
-        """Jobs that are running although nothing of them waits or moves: whoever should settle them died."""
+        """Jobs that are running although nothing of them waits or moves: the process that should settle them died."""
         found = await self._connection.execute(_UNSETTLED, {"most": limit})
         return [JobNumber(number) for number in found.scalars()]
 

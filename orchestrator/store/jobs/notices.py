@@ -1,4 +1,4 @@
-"""Messages to channels: written with what they tell of, claimed by whoever sends them, kept with what came of it."""
+"""Notices to channels: written in the transaction of their event, claimed by their sender, stored with their result."""
 
 from __future__ import annotations
 

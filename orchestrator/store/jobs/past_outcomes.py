@@ -1,4 +1,4 @@
-"""What became of the devices of past jobs, summed for each job; and the runs that were missed."""
+"""The outcomes of past jobs, summed for each job; and the runs that were missed."""
 
 from __future__ import annotations
 

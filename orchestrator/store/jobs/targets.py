@@ -104,7 +104,7 @@ class Targets(Repository):
     ) -> list[TargetFacts]:
         """Targets in this order, after the first `offset`; it reads every target of the job, so the job is small.
 
-        What is on its way is looked for as waiting.
+        Targets on their way are looked for as waiting.
         """
         inflight = select(BatchRow.in_flight).where(BatchRow.job_number == number, BatchRow.in_flight.is_not(None))
         flying = {line for text in (await self._connection.execute(inflight)).scalars() for line in stored_lines(text)}

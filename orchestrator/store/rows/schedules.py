@@ -36,7 +36,7 @@ class ScheduleRow(Base):
 class OccurrenceRow(Base):
     """One occurrence of a schedule. The key makes one job at most of each occurrence.
 
-    Whoever makes the job holds the row meanwhile; `more` counts further times that the row stands for.
+    The process that makes the job holds the row meanwhile; `more` counts further times that the row stands for.
     """
 
     __tablename__ = "moments"

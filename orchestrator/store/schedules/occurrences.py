@@ -1,4 +1,4 @@
-"""What became of the moments of schedules: one row each, whose key makes each one job at most."""
+"""The occurrences of schedules: one row each, whose key makes each one job at most."""
 
 from __future__ import annotations
 

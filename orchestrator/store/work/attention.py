@@ -23,7 +23,7 @@ from orchestrator.store.rows.schedules import OccurrenceRow, ScheduleRow
 from orchestrator.store.work.claimable import is_callable
 
 MOST_JOBS = 100
-"""Jobs of one kind that are looked at, the newest; whoever has more of them needs no further one to be worried."""
+"""Jobs of one kind that are looked at, the newest: more of them change nothing for the reader."""
 
 
 @dataclass(frozen=True, slots=True)

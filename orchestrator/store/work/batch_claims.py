@@ -57,13 +57,13 @@ class BatchClaims(Repository):
         most: int = BATCH_SIZE,
         wanted: int | None = None,
     ) -> Claim | None:
-        """Hold a batch of the job, and take its due targets into reserve; none of them may be called yet.
+        """Leases a batch of the job, and prefetches its due targets; none of them may be called yet.
 
         Of a batch that the worker holds (`held`, with the lines that it has) it may take what has become due
         since; the term stays. It must not do so while it writes how its batches stand, or the one would undo the other.
-        What a claim held of which it never heard is not its to go on with. Of several free batches it is the first, or
-        the one that is `wanted`. None means that nothing of the job can be
-        held now, or that somebody else was quicker.
+        A claim that crashed before its commit was acknowledged owns no targets. Of several free batches the first is
+        leased, or the one that is `wanted`. Returns None where no batch of the job can be
+        leased now, or another process was quicker.
         """
         found = await self._jobs([number], worker=worker, now=now)
         if not found:
@@ -172,7 +172,7 @@ class BatchClaims(Repository):
         return await self._rows_with(_jobs_query(lock=lock), {"numbers": list(numbers), **asked(worker, now)})
 
     async def _is_held(self, number: JobNumber) -> bool:
-        # Asked after the lock: whoever had it before us may just have taken the first calls.
+        # Asked after the lock: its last holder may just have taken the first calls.
         query = select(exists().where(BatchRow.job_number == number, BatchRow.holder.is_not(None)))
         return bool((await self._connection.execute(query)).scalar_one())
 

@@ -40,7 +40,7 @@ class Batches(Repository):
     ) -> set[BatchKey]:
         """The worker lives: what it knows it holds, each in its term, stays its own until then; answers with that.
 
-        What it holds without knowing (a claim whose commit it never heard of) runs out, and is recovered.
+        A claim whose commit was never acknowledged is not extended; it runs out, and is recovered.
         """
         rows = (
             {"job_number": key.job, "batch": key.batch, "fencing_token": fencing_token} for key, fencing_token in held
@@ -52,7 +52,7 @@ class Batches(Repository):
     async def change(self, changes: Sequence[BatchChange]) -> set[BatchKey]:
         """Write how held batches stand; answers with those that are still held in the term of the change.
 
-        What belongs to any other batch must not be written: another worker has it now.
+        Outcomes of any other batch must not be written: another worker has it now.
         """
         rows = (_change_row(change) for change in changes)
         kept = await self._connection.execute(_change(self._connection.dialect.name), json_rows.payload(rows))

@@ -59,7 +59,7 @@ class Brakes(Repository):
         return {JobNumber(row.number): _state(row) for row in rows}
 
     async def of(self, number: JobNumber) -> BrakeState:
-        """The brake of a job, whatever its status."""
+        """The brake of a job in any status."""
         [row] = await self._rows(select(JobRow).where(JobRow.number == number))
         return _state(row)
 

@@ -1,4 +1,4 @@
-"""What workers report of lanes in which they cannot call."""
+"""The reports of workers about lanes in which they cannot call."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.rows.jobs import BatchRow, TargetRow
 
 Lines = Mapping[BatchKey, Collection[int]]
-"""What a worker holds already, with the lines that it has of each batch."""
+"""The batches that a worker holds already, with the lines that it has of each."""
 
 NOTHING: Lines = MappingProxyType({})
 
@@ -171,7 +171,7 @@ class ManyClaims(Repository):
 def flying_of(batch: BatchRow, held: Lines) -> set[int]:
     """Lines of a batch that are not to be given out: held already, or on their way by what the database knows.
 
-    Whoever holds it knows better than the database, which hears of what was withdrawn with the next write.
+    The holder knows more than the database, to which withdrawn targets are written with the next entry.
     """
     known = held.get(BatchKey(JobNumber(batch.job_number), batch.batch))
     if known is not None:

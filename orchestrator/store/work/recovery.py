@@ -42,7 +42,7 @@ class Recovery(Repository):
 
         None that is `held` under the fencing token given with it.
 
-        What was on its way may have happened: an action that may be repeated waits again, marked; any other is
+        A call that was on its way may have happened: an action that may be repeated waits again, marked; any other is
         uncertain, and a person decides. So is a target that was alone on its way when its worker died again and again.
         """
         rows = ({"job_number": key.job, "batch": key.batch, "fencing_token": token} for key, token in held)

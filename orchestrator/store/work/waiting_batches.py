@@ -1,4 +1,4 @@
-"""Batches that wait for a worker, for whoever publishes messages about them."""
+"""Batches that wait for a worker, for the publisher of their messages."""
 
 from __future__ import annotations
 

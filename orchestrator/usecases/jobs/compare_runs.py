@@ -1,4 +1,4 @@
-"""What changed between a run of a schedule and the run before it: which devices failed in both, newly, or no more."""
+"""Compares a run of a schedule with the run before it: the devices that failed in both, newly, or no more."""
 
 from __future__ import annotations
 

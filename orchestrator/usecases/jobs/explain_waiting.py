@@ -31,7 +31,7 @@ from orchestrator.usecases.operations.live_processes import SILENT_AFTER
 _WORKING = frozenset({"serve", "worker"})
 
 _FIRST_BEAT = timedelta(seconds=5)
-"""Within which whoever begins to work on a job reports itself; before it, nobody says that nobody works."""
+"""Time in which a process that begins to work on a job reports itself; earlier, "no worker" would be a false alarm."""
 
 
 @dataclass(frozen=True, slots=True)

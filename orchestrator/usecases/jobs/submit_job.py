@@ -81,7 +81,7 @@ async def submit_job(
     confirm: Callable[[Preview], bool] | None = None,
     check_way: Callable[[], Awaitable[object]] | None = None,
 ) -> Job:
-    """Store the job for whoever works; IntakeFailed with every bad line, NotConfirmed, IdempotencyConflict.
+    """Store the job for the workers; IntakeFailed with every bad line, NotConfirmed, IdempotencyConflict.
 
     `on_rows` hears how many rows were read so far; `confirm` is asked once everything is read, before it is published.
     `check_way` comes before it and may raise: where nothing could be called, nothing is asked and nothing is stored.

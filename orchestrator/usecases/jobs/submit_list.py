@@ -50,7 +50,7 @@ async def submit_list(
     *,
     together_with: Callable[[Transaction, Job], Awaitable[None]] | None = None,
 ) -> Job:
-    """Store the job for whoever works; ScheduleInvalid where the list does not fit the order, KeyTaken.
+    """Store the job for the workers; ScheduleInvalid where the list does not fit the order, KeyTaken.
 
     Its lines are those of the list, or, where a rest comes first, counted in the order in which they are called.
     """

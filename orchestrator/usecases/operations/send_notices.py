@@ -15,7 +15,7 @@ from orchestrator.usecases.operations.write_notices import write_end_notices
 log = get_logger(__name__)
 
 PATIENCE = 20.0
-"""Seconds that one delivery may take, whatever the other side does."""
+"""Seconds that one delivery may take; it is broken off after them."""
 
 _CLAIM = timedelta(seconds=60)
 _AT_ONCE = 8
@@ -58,7 +58,7 @@ async def _send_while_due(app: App) -> int:
 
 
 async def deliver(app: App, facts: NoticeFacts) -> Delivery:
-    """One attempt; whatever goes wrong is an answer."""
+    """Makes one attempt; every failure is returned as an answer."""
     channel = app.messenger.channels.get(facts.channel)
     if channel is None or app.messenger.deliver is None:
         return Undelivered(f"channel {facts.channel!r} is not in the settings of this process")

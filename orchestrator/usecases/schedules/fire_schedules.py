@@ -204,7 +204,7 @@ async def _decide_again(app: App, number: ScheduleNumber, at: datetime) -> Makin
             case Start(window, cancels):
                 if not await tx.occurrences.lease(number, at, app.worker, lease_until=now + MAKING, now=now):
                     return None
-                # By hand there is no window: a person wants it now. What they may was looked at when they asked.
+                # A run by hand has no window: a person wants it now. Their rights were checked when they asked.
                 by_hand = None if occurrence.by is None else ByHand(Actor(occurrence.by, "clock"))
                 return Making(schedule, at, None if by_hand else window, cancels, app.worker, by_hand)
 

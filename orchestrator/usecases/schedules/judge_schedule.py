@@ -37,7 +37,7 @@ async def refuse_bad_schedule(
     for channel in schedule.channels:
         if channel not in app.messenger.channels:
             raise UnknownChannel(channel, tuple(app.messenger.channels))
-    # A version that is published meanwhile is judged by whoever imports it.
+    # The import of a version that is published meanwhile judges it.
     await tx.lists.hold(order.list_name)
     version = await tx.lists.newest(order.list_name)
     if version.via is not order.via:

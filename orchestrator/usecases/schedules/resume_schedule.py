@@ -22,7 +22,7 @@ async def resume_schedule(
 ) -> ScheduleView:
     """Let a paused schedule, or one that was set aside, go on; occurrences that have passed are not made up for.
 
-    What a schedule refers to is looked at again: one that is still bad stays as it is, and says why.
+    Checks the list and the options again: a schedule that is still bad stays as it is, and the error says why.
     """
     async with app.store.transaction() as tx:
         schedule = await schedule_to_change(tx, name, by)

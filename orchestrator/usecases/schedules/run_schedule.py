@@ -34,7 +34,7 @@ async def run_schedule(
     shown: Facts | None = None,
     accept: bool = False,
 ) -> Job:
-    """The job, without a window, whatever the schedule's status; StillRunning where the last one has not ended.
+    """Returns the new job, which has no window, in any status of the schedule; StillRunning while the last job runs.
 
     With a key that was used for the same request before, the answer is that job. ConfirmationOutdated where the
     schedule or its list is not as it was `shown`. `accept` runs a selection that shrank by more than half, and lets a

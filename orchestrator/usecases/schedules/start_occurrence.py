@@ -91,7 +91,7 @@ async def start_occurrence(app: App, making: Making) -> Job:
 
 
 def refuse_above_ceiling(order: Order, expansion: ExpandedSelection) -> None:
-    """ScheduleInvalid where a selection has grown beyond what whoever wrote the schedule may ask in one job."""
+    """ScheduleInvalid where a selection has grown beyond what the creator of the schedule may call in one job."""
     if order.ceiling is not None and expansion.version.devices > order.ceiling:
         raise ScheduleInvalid(
             f"The selection ({expansion.label}) has {expansion.version.devices:,} devices by now, and whoever wrote "
