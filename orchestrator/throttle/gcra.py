@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from orchestrator.domain.batching import most_together
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.throttle import adaptation as learning
 from orchestrator.throttle.adaptation import Learned
@@ -132,13 +131,6 @@ def interval(limit: WriteLimit, together: int = 1) -> float:
 def unknown_past(now: float) -> Pace:
     """The pace of a lane of which nothing is known: somebody may just have been granted all there was."""
     return Pace(last_departure=now + HORIZON)
-
-
-def forgotten_past(now: float, limit: WriteLimit | None) -> Pace:
-    """Returns the past of a lane that was busy just now: its last group may be as large and as far ahead as any."""
-    together = most_together(limit)
-    early = (together - 1) * interval(limit, together) if limit else 0.0
-    return Pace(last_departure=now + LONGEST_REACH + early, reach=LONGEST_REACH + early)
 
 
 def lost_past(now: float, limit: WriteLimit | None) -> Pace:

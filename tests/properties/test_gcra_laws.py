@@ -11,7 +11,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.domain.batching import most_together
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, WriteLimit
 from orchestrator.throttle.adaptation import LEAST, Learned
 from orchestrator.throttle.gcra import (
@@ -24,9 +23,9 @@ from orchestrator.throttle.gcra import (
     Permit,
     Refusal,
     close,
-    forgotten_past,
     grant,
     localise,
+    lost_past,
     unknown_past,
 )
 from tests.support.arrivals import most_in_any_window
@@ -63,8 +62,8 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
-class LoseState:
-    pass
+class SpoilPace:
+    """The stored pace cannot be right, as the backend found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class PutClockBack:
     seconds: float
 
 
-Event = Saturate | Wait | Close | LoseState | PutClockBack
+Event = Saturate | Wait | Close | SpoilPace | PutClockBack
 
 share = st.sampled_from([0.0, 1.0]) | st.floats(0, 1)
 events = st.lists(
@@ -89,7 +88,7 @@ events = st.lists(
     )
     | st.builds(Wait, st.floats(0, 3))
     | st.builds(Close, st.none() | st.floats(0, 10), st.floats(0, 1), st.sampled_from([0.0, 0.2, 3.0]))
-    | st.builds(LoseState)
+    | st.builds(SpoilPace)
     | st.builds(PutClockBack, st.floats(0, 5)),
     min_size=1,
     max_size=25,
@@ -101,19 +100,18 @@ limits = st.builds(
 
 @dataclass(slots=True)
 class Lane:
-    """One keeper, its takers and the road to the other side, on true time."""
+    """One backend, the processes that ask it, and the way to Graph, on true time."""
 
     limit: WriteLimit
     pace: Pace
     true_time: float = 0.0
     clock_behind: float = 0.0
-    forgets: bool = False
     closed_until: float = -math.inf
     arrivals: list[float] = field(default_factory=list)
     granted_in_closure: list[float] = field(default_factory=list)
 
     @property
-    def keeper_time(self) -> float:
+    def backend_time(self) -> float:
         return self.true_time - self.clock_behind
 
     def face(self, event: Event) -> None:
@@ -123,11 +121,11 @@ class Lane:
             case Wait(seconds):
                 self.true_time += seconds
             case Close(wait, jitter, ago):
-                self.pace = close(self.pace, self.keeper_time, Refusal(wait, ago), self.limit, jitter)
-                self.closed_until = self.true_time + self.pace.closed_until - self.keeper_time
-            case LoseState():
-                self.pace = forgotten_past(self.keeper_time, self.limit)
-                self.closed_until = -math.inf
+                self.pace = close(self.pace, self.backend_time, Refusal(wait, ago), self.limit, jitter)
+                self.closed_until = self.true_time + self.pace.closed_until - self.backend_time
+            case SpoilPace():
+                self.pace = lost_past(self.backend_time, self.limit)
+                self.closed_until = self.true_time + self.pace.closed_until - self.backend_time
             case PutClockBack(seconds):
                 self.clock_behind += seconds
 
@@ -137,8 +135,8 @@ class Lane:
         while self.true_time < end:
             asked_at = self.true_time + offset
             self.true_time += event.round_trip / 2
-            granted_at = self.keeper_time
-            together = min(event.together, most_together(self.limit) if self.forgets else self.limit.calls)
+            granted_at = self.backend_time
+            together = min(event.together, self.limit.calls)
             self.pace, granted = grant(self.pace, granted_at, event.want, self.limit, together, lead=event.lead)
             self.granted_in_closure += [
                 at for at in granted.departures if at + self.clock_behind < self.closed_until - 1e-6
@@ -159,11 +157,10 @@ class Lane:
 
 @settings(max_examples=500)
 @given(limits, events)
-@example(WriteLimit(10, timedelta(seconds=4)), [LoseState(), Wait(0.16), Saturate(0.05, 0, 1, 0, 0, 0)] * 25)
+@example(WriteLimit(10, timedelta(seconds=4)), [SpoilPace(), Wait(0.16), Saturate(0.05, 0, 1, 0, 0, 0)] * 25)
 @example(WriteLimit(1, timedelta(seconds=4)), [Saturate(4, 0, 1, 1, 1, 0), Saturate(4, 1, 1, 0, 0, 0)] * 3)
 def test_no_window_ever_holds_more_than_the_limit(limit: WriteLimit, script: list[Event]) -> None:
-    # A keeper that forgets takes the last group to be the largest that anybody chooses.
-    lane = Lane(limit, unknown_past(0.0), forgets=any(isinstance(event, LoseState) for event in script))
+    lane = Lane(limit, unknown_past(0.0))
 
     for event in script:
         lane.face(event)

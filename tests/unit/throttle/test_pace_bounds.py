@@ -17,9 +17,9 @@ from orchestrator.throttle.gcra import (
     Pace,
     Refusal,
     close,
-    forgotten_past,
     grant,
     is_believable,
+    lost_past,
     unknown_past,
 )
 from orchestrator.throttle.pace_bounds import FAR, LEAST_AND_MOST, TIMES
@@ -60,7 +60,7 @@ def test_one_value_that_cannot_be_right_closes_the_lane_for_a_window(field: str,
     [
         Pace(0.0),
         unknown_past(NOW),
-        forgotten_past(NOW, GRAPH_WRITE_LIMIT),
+        lost_past(NOW, GRAPH_WRITE_LIMIT),
         close(unknown_past(NOW), NOW, Refusal(10 * LONGEST_COOLDOWN), GRAPH_WRITE_LIMIT, 1.0),
         close(unknown_past(NOW), NOW, Refusal(None), None, 1.0),
         # The clock was put back by hours, and what was learned is an old story.
