@@ -7,6 +7,7 @@ this process holds lasts as long as it is held; any other ends without having ch
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -62,20 +63,27 @@ class _Message:
             self.decided.set_result(is_held)
 
 
+@dataclass(slots=True)
+class _HeldBatch:
+    """A batch that this process holds: since when, and when it was last published, on the monotonic clock."""
+
+    since: float
+    published_at: float = -math.inf
+
+
 class BatchMessages:
     """Messages and held batches of one process; everything here happens on its event loop."""
 
     def __init__(self, now: Callable[[], float], wake: Callable[[], None]) -> None:
         self._now, self._wake = now, wake
         self._messages: dict[NamedBatch, _Message] = {}
-        self._held_since: dict[NamedBatch, float] = {}
-        self._published_at: dict[NamedBatch, float] = {}
+        self._held: dict[NamedBatch, _HeldBatch] = {}
         self._due: dict[JobId, Due] = {}
 
     @property
     def held(self) -> int:
         """The batches that this process holds."""
-        return len(self._held_since)
+        return len(self._held)
 
     async def run(self, batch: NamedBatch, started: Callable[[], None]) -> Ending:
         """Waits until the batch is held here, calls `started`, and returns when it is settled or released.
@@ -86,10 +94,10 @@ class BatchMessages:
             return Ending.DOUBLED
         message = self._messages[batch] = _Message(self._now())
         try:
-            if batch not in self._held_since and not await self._becomes_held(message):
+            if batch not in self._held and not await self._becomes_held(message):
                 return Ending.NOT_HELD
             started()
-            if batch in self._held_since:
+            if batch in self._held:
                 await message.released.wait()
             return Ending.RELEASED
         finally:
@@ -115,22 +123,21 @@ class BatchMessages:
         self._due = {each.id: each for each in due}
         for batch, message in self._messages.items():
             if message.arrived_at < asked_at and (batch[0] not in self._due or batch not in waiting):
-                message.decide(is_held=batch in self._held_since)
+                message.decide(is_held=batch in self._held)
 
     def mark_held(self, batch: NamedBatch) -> None:
         """Starts the message about this batch, which is held from now on, and ends those about others of its lane."""
-        self._held_since[batch] = self._now()
+        self._held[batch] = _HeldBatch(self._now())
         chosen = self._due.get(batch[0])
         for named, message in self._messages.items():
             if named == batch:
                 message.decide(is_held=True)
             elif chosen is not None and (other := self._due.get(named[0])) is not None and other.lane == chosen.lane:
-                message.decide(is_held=named in self._held_since)
+                message.decide(is_held=named in self._held)
 
     def mark_released(self, batch: NamedBatch) -> None:
         """The batch was settled, released or lost."""
-        self._held_since.pop(batch, None)
-        self._published_at.pop(batch, None)
+        self._held.pop(batch, None)
         if (message := self._messages.get(batch)) is not None:
             message.released.set()
 
@@ -138,15 +145,16 @@ class BatchMessages:
         """Held batches that no message names: each is to be published now, to this worker alone."""
         now = self._now()
         unnamed = (
-            batch
-            for batch, since in self._held_since.items()
-            if now - since >= _UNNAMED_FOR
+            (batch, held)
+            for batch, held in self._held.items()
+            if now - held.since >= _UNNAMED_FOR
             and batch not in self._messages
-            and now - self._published_at.get(batch, -_PUBLISHED_FOR) >= _PUBLISHED_FOR
+            and now - held.published_at >= _PUBLISHED_FOR
         )
         taken = list(islice(unnamed, _MOST_AT_ONCE))
-        self._published_at.update(dict.fromkeys(taken, now))
-        return taken
+        for _, held in taken:
+            held.published_at = now
+        return [batch for batch, _ in taken]
 
     async def _becomes_held(self, message: _Message) -> bool:
         self._wake()
