@@ -33,6 +33,21 @@ data.items.add(new File([text], name, {type: "text/csv"}));
 for (const kind of ["dragenter", "dragover", "drop"])
   zone.dispatchEvent(new DragEvent(kind, {bubbles: true, cancelable: true, dataTransfer: data}));
 """
+# An update that was asked for first and is answered last; between them somebody chooses a status.
+_OVERTAKE = """
+const send = XMLHttpRequest.prototype.send;
+XMLHttpRequest.prototype.send = function (...given) {
+  XMLHttpRequest.prototype.send = send;
+  const answered = this.onload;
+  this.onload = () => setTimeout(() => { answered(); window.isLate = true; }, 1000);
+  this.addEventListener("abort", () => { window.isLate = true; });
+  send.apply(this, given);
+};
+htmx.trigger("#live", "htmx:sseClose");
+const status = document.getElementById("target-status");
+status.value = "failed";
+status.dispatchEvent(new Event("change", {bubbles: true}));
+"""
 
 _ORDER = ("--list", "fleet", "--action", "refreshUserPolicy")
 
@@ -158,6 +173,18 @@ def test_devices_are_searched_and_filtered(admin: Browser) -> None:
     admin.waits_for(lambda: len(admin.driver.find_elements(By.CSS_SELECTOR, "tr.job")) == 1, "one job")
 
     admin.waits_for(lambda: "search=searched" in admin.driver.current_url, "an address that can be passed on")
+
+
+@pytest.mark.usefixtures("slow_graph")
+def test_a_filter_stands_though_an_update_of_all_devices_was_on_its_way(admin: Browser) -> None:
+    submit(admin, "overtaken", a_list(100, 130))
+    admin.element("//*[@data-follows]/following-sibling::form")
+    admin.run(_OVERTAKE)
+    admin.waits_for(lambda: admin.run("return window.isLate"), "the end of the update that was asked for first")
+    admin.sees("No device fits")
+    admin.press(lambda: admin.button("Cancel"))
+    admin.press(lambda: admin.button("Cancel the job"))
+    admin.waits_for(lambda: "Cancelled" in admin.element("//span[contains(@class, 'badge')]").text, "cancelled")
 
 
 @pytest.mark.usefixtures("slow_graph")
