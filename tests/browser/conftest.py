@@ -111,10 +111,17 @@ def browser(_open_browser: Browser, installation: Installation) -> Iterator[Brow
     assert _open_browser.complaints() == []
 
 
+@pytest.fixture(scope="module")
+def _session_of_admin(_open_browser: Browser, installation: Installation) -> dict[str, str]:
+    _open_browser.base = installation.url
+    _open_browser.sign_in(installation.key("admin"))
+    return _open_browser.cookies()
+
+
 @pytest.fixture
-def admin(browser: Browser, installation: Installation) -> Browser:
-    """The browser of an admin."""
-    browser.sign_in(installation.key("admin"))
+def admin(browser: Browser, _session_of_admin: dict[str, str]) -> Browser:
+    """The browser of an admin, who signed in once for all tests."""
+    browser.enter(_session_of_admin)
     return browser
 
 

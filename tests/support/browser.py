@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,12 +15,13 @@ from selenium.common.exceptions import (
     NoSuchElementException,
     StaleElementReferenceException,
     TimeoutException,
+    WebDriverException,
 )
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.support.costs import counted_while_it_runs
 from tests.support.waiting import PATIENCE
 
 T = TypeVar("T")
@@ -37,7 +39,18 @@ _QUIET = (
     "--disable-component-update",
     "--disable-sync",
     "--lang=en-GB",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    # An icon that turns is painted sixty times a second, without a graphics card.
+    "--force-prefers-reduced-motion",
 )
+# A change may come just before this begins to watch, or be none of the document, such as a typed text: not for ever.
+_NEXT_CHANGE = """
+const done = arguments[0];
+const watcher = new MutationObserver(end);
+const timer = setTimeout(end, 250);
+function end() { watcher.disconnect(); clearTimeout(timer); done(); }
+watcher.observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
+"""
 
 
 def why_not() -> str | None:
@@ -57,12 +70,11 @@ def open_browser(profile: Path, *, downloads: Path) -> Iterator[Browser]:
     for each in (*_QUIET, f"--user-data-dir={profile}"):
         options.add_argument(each)
     options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    try:
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = Service(shutil.which("chromedriver"))
+    driver = webdriver.Chrome(options=options, service=service)
+    with counted_while_it_runs(service.process.pid, driver.quit):
         yield Browser(driver)
-    finally:
-        driver.quit()
 
 
 class Browser:
@@ -91,6 +103,16 @@ class Browser:
         self.driver.find_element(By.ID, "key").send_keys(key)
         self.button("Sign in").click()
         self.heading("Running now")
+
+    def enter(self, cookies: dict[str, str]) -> None:
+        """With these cookies alone, as somebody who signed in before."""
+        self.driver.delete_all_cookies()
+        given = [{"name": name, "value": value, "url": self.base} for name, value in cookies.items()]
+        self.driver.execute_cdp_cmd("Network.setCookies", {"cookies": given})
+
+    def cookies(self) -> dict[str, str]:
+        """Those of the page, by name."""
+        return {each["name"]: each["value"] for each in self.driver.get_cookies()}
 
     def element(self, xpath: str) -> WebElement:
         """The one that can be seen."""
@@ -166,13 +188,9 @@ class Browser:
 
         A request that a newer one took the place of, or the next page, is no complaint.
         """
-        messages = [each["message"] for each in self.log("browser") if each["level"] in {"SEVERE", "WARNING"}]
+        written: list[dict[str, Any]] = self.driver.get_log("browser")  # type: ignore[no-untyped-call] # selenium's one without types
+        messages = [each["message"] for each in written if each["level"] in {"SEVERE", "WARNING"}]
         return [each for each in messages if not any(sign in each for sign in _GIVEN_UP)]
-
-    def log(self, kind: str) -> list[dict[str, Any]]:
-        """What the browser wrote down since it was asked last."""
-        entries: list[dict[str, Any]] = self.driver.get_log(kind)  # type: ignore[no-untyped-call] # selenium's one without types
-        return entries
 
     def run(self, script: str, *arguments: Any) -> Any:
         """What a script on the page answers."""
@@ -183,12 +201,16 @@ class Browser:
 
     def _until(self, what: Callable[[], T], named: str) -> T:
         passing = (NoSuchElementException, StaleElementReferenceException, StopIteration, ValueError)
-        waiting = WebDriverWait(self.driver, PATIENCE, poll_frequency=0.1, ignored_exceptions=passing)
-        try:
-            return waiting.until(lambda _: what())
-        except TimeoutException:
-            said = f"{self.driver.current_url} says instead: …{self.text()[-600:]}"
-            raise TimeoutException(f"not seen: {named}; {said}") from None
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            with suppress(*passing):
+                if seen := what():
+                    return seen
+            # The page that was to change may be gone; where the browser is, the next look says so.
+            with suppress(WebDriverException):
+                self.driver.execute_async_script(_NEXT_CHANGE)
+        said = f"{self.driver.current_url} says instead: …{self.text()[-600:]}"
+        raise TimeoutException(f"not seen: {named}; {said}")
 
 
 def _program() -> str | None:

@@ -1,17 +1,17 @@
 """A pytest plugin: the processor time of every test, its child processes included, and the most expensive ones.
 
-A server or a browser that many tests share is known to have cost something when it ends: that is a line of its own, or
-the test that happens to be the last would be charged for it.
+A server that many tests share is known to have cost something when it ends: that is a line of its own, or the test that
+happens to be the last would be charged for it. What a browser has used is read while it runs, where `/proc` says so.
 """
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -88,7 +88,7 @@ class Costs:
         described = (ROOT / _PAGE).read_text(encoding="utf-8")
         terminalreporter.section("processor time, child processes included")
         terminalreporter.write_line(f"{sum(folders.values()) + self._shared:8.1f} s  all tests")
-        terminalreporter.write_line(f"{self._shared:8.1f} s  servers and the browser, which tests share")
+        terminalreporter.write_line(f"{self._shared:8.1f} s  servers and what else tests share")
         for folder, seconds in _most(folders):
             terminalreporter.write_line(f"{seconds:8.1f} s  {folder}")
         for function, seconds in _most(functions)[: config.getoption("--costs")]:
@@ -115,8 +115,49 @@ def charged_to_all() -> Iterator[None]:
         _Shared.seconds += processor_seconds() - before
 
 
+@contextmanager
+def counted_while_it_runs(process: int, end: Callable[[], object]) -> Iterator[None]:
+    """What this process and its descendants use counts at once, and not again when `end` has ended them at the end."""
+    _Running.seconds[process] = 0.0
+    try:
+        yield
+    finally:
+        processor_seconds()
+        reaped = _reaped()
+        end()
+        _Running.ended += max(0.0, _Running.seconds.pop(process) - (_reaped() - reaped))
+
+
 def processor_seconds() -> float:
-    """Seconds of processor time that this process and its ended child processes have used."""
+    """Seconds of processor time that this process, its ended child processes and what is counted already have used."""
+    for process, before in _Running.seconds.items():
+        _Running.seconds[process] = max(before, _used_by(process))
+    own = os.times()
+    return own.user + own.system + _reaped() + sum(_Running.seconds.values()) + _Running.ended
+
+
+class _Running:
+    seconds: ClassVar[dict[int, float]] = {}
+    ended = 0.0
+
+
+def _reaped() -> float:
     spent = os.times()
-    of_this = spent.user + spent.system + spent.children_user + spent.children_system
-    return of_this + ForkServer.processor_seconds
+    return spent.children_user + spent.children_system + ForkServer.processor_seconds
+
+
+def _used_by(process: int) -> float:
+    """Of a process, its descendants and those of them that ended; 0 where there is no `/proc`."""
+    children: dict[int, list[int]] = defaultdict(list)
+    ticks: dict[int, int] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # man 5 proc: after the name in brackets come the state, the parent, …, and four counts of processor time.
+            fields = file.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            number = int(file.parent.name)
+            children[int(fields[1])].append(number)
+            ticks[number] = sum(map(int, fields[11:15]))
+    found = [process]
+    for each in found:
+        found += children[each]
+    return sum(ticks.get(each, 0) for each in found) / os.sysconf("SC_CLK_TCK") if ticks else 0.0
