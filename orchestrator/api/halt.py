@@ -7,6 +7,7 @@ from pydantic import Field
 
 from orchestrator.api.access import Operator, Viewer
 from orchestrator.api.etags import TaggedRoute
+from orchestrator.api.idempotency import IdempotencyKey, sent_with
 from orchestrator.api.problems import problem_responses
 from orchestrator.app import App
 from orchestrator.http.json_model import JsonModel, Text
@@ -34,10 +35,13 @@ def halt_routes() -> APIRouter:
         return await _facts(app)
 
     @routes.post("", responses=problem_responses(404))
-    async def change_emergency_stop(app: TheApp, by: Operator, change: HaltChange) -> HaltFacts:
+    async def change_emergency_stop(
+        app: TheApp, by: Operator, change: HaltChange, key: IdempotencyKey = None
+    ) -> HaltFacts:
         """Stop every call of one tenant or of all within a second, or lift the stop; answers with what is in force."""
         if change.lift:
-            await lift_stop(app, tenant=change.tenant, reason=change.reason, by=by)
+            again = sent_with(key, by, "halt", change)
+            await lift_stop(app, tenant=change.tenant, reason=change.reason, by=by, idempotency=again)
         else:
             await stop_calls(app, tenant=change.tenant, reason=change.reason, by=by)
         return await _facts(app)

@@ -1,10 +1,14 @@
-"""`Idempotency-Key`: a request for a job or an API key that comes again makes no second one."""
+"""`Idempotency-Key`: a request that comes again makes nothing new."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import Header
+from pydantic import BaseModel
+
+from orchestrator.domain.access import Actor
+from orchestrator.usecases.jobs.idempotency import Idempotency
 
 IdempotencyKey = Annotated[
     str | None,
@@ -19,3 +23,10 @@ IdempotencyKey = Annotated[
         ),
     ),
 ]
+
+
+def sent_with(key: str | None, by: Actor, *request: str | BaseModel | None) -> Idempotency | None:
+    """The request as it is known again: by its key, by who sent it, and by every part of it; None without a key."""
+    if key is None:
+        return None
+    return Idempotency(by, key, [each.model_dump_json() if isinstance(each, BaseModel) else each for each in request])

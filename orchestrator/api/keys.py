@@ -12,7 +12,7 @@ from fastapi import APIRouter, Body, Query, Request, Response
 
 from orchestrator.api.access import Admin
 from orchestrator.api.etags import TaggedRoute
-from orchestrator.api.idempotency import IdempotencyKey
+from orchestrator.api.idempotency import IdempotencyKey, sent_with
 from orchestrator.api.paging import Cursor, Limit, cursor_after, read_cursor
 from orchestrator.api.problems import problem_responses
 from orchestrator.api.requests import KeyRequest, RevokeRequest, RotateRequest
@@ -89,9 +89,19 @@ def _add_ends(routes: APIRouter) -> None:
         "/keys/{key_id}/rotate", tags=["keys"], status_code=201, responses=problem_responses(400, 404, 409, 413)
     )
     async def rotate(
-        app: TheApp, by: Admin, response: Response, key_id: str, wanted: Annotated[RotateRequest, Body()] = _AS_USUAL
+        app: TheApp,
+        by: Admin,
+        request: Request,
+        response: Response,
+        *,
+        key_id: str,
+        wanted: Annotated[RotateRequest, Body()] = _AS_USUAL,
+        idempotency_key: IdempotencyKey = None,
     ) -> NewKeyFacts:
-        """Make a key that takes the place of this one, which stays valid for the overlap; it is shown this once."""
+        """Make a key that takes the place of this one, which stays valid for the overlap.
+
+        Its text is shown this once, and to whoever sends the same request again.
+        """
         made = await rotate_key(
             app,
             key_id,
@@ -99,6 +109,8 @@ def _add_ends(routes: APIRouter) -> None:
             lifetime=_days(wanted.expires_in_days),
             by=by,
             reason=wanted.reason,
+            source=None if idempotency_key is None else _sent_again(request, f"{idempotency_key} for {key_id}"),
+            idempotency=sent_with(idempotency_key, by, "rotate", key_id, wanted),
         )
         return _shown_once(made, response)
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from orchestrator.api.access import Operator, Viewer
 from orchestrator.api.etags import TaggedRoute, Unchanged
+from orchestrator.api.idempotency import IdempotencyKey, sent_with
 from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.requests import WhyRemoved
 from orchestrator.http.list_download import Version, list_download
@@ -45,7 +46,9 @@ def list_routes(max_bytes: int) -> APIRouter:
         openapi_extra=list_schema(),
         max_body_size=max_bytes + FIELDS_ROOM,
     )
-    async def keep(request: Request, response: Response, by: Operator, parts: Parts) -> ImportedList:
+    async def keep(
+        request: Request, response: Response, by: Operator, parts: Parts, key: IdempotencyKey = None
+    ) -> ImportedList:
         """Store a checked device list under a name; a list of the same name gets a new version."""
         async with list_received(request, parts.settings) as upload:
             imported = await import_list(
@@ -58,6 +61,7 @@ def list_routes(max_bytes: int) -> APIRouter:
                 by=by,
                 tenant=upload.tenant,
                 reason=upload.reason,
+                idempotency=sent_with(key, by, "list", upload.form, upload.tenant),
             )
         response.headers["Location"] = f"/api/lists/{imported.version.name}"
         return imported_object(imported)

@@ -24,9 +24,9 @@ def read_cursor(cursor: str) -> int | None:
 
 
 def _words(given: Any) -> Any:
-    """`?status=failed,uncertain` is `?status=failed&status=uncertain`, and `?status=` asks for nothing."""
+    """`?status=failed,uncertain` is `?status=failed&status=uncertain`, in any case; `?status=` asks for nothing."""
     texts = given if isinstance(given, list) else [given]
-    return [word for text in texts for word in str(text).split(",") if word]
+    return [word.casefold() for text in texts for word in str(text).split(",") if word]
 
 
 def _or_usual(given: Any) -> Any:

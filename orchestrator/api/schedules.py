@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Query, Response
 
 from orchestrator.api.access import Operator, Viewer
 from orchestrator.api.etags import TaggedRoute, Unchanged
-from orchestrator.api.idempotency import IdempotencyKey
+from orchestrator.api.idempotency import IdempotencyKey, sent_with
 from orchestrator.api.paging import Limit
 from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.requests import Why, WhyRemoved
@@ -105,10 +105,12 @@ def _add_reading(routes: APIRouter) -> None:
 
 def _add_moves(routes: APIRouter) -> None:
     @routes.post("", status_code=201, responses={**problem_responses(400, 404, 409, 413), **created()})
-    async def add(parts: Parts, by: Operator, response: Response, wanted: ScheduleRequest) -> ScheduleFacts:
+    async def add(
+        parts: Parts, by: Operator, response: Response, wanted: ScheduleRequest, key: IdempotencyKey = None
+    ) -> ScheduleFacts:
         """Submit a saved list, a group, conditions or devices again and again by itself."""
         new = schedule_of(wanted.model_dump(), parts.settings, now=parts.app.clock.now())
-        added = await add_schedule(parts.app, new, by=by)
+        added = await add_schedule(parts.app, new, by=by, idempotency=sent_with(key, by, "schedule", wanted))
         response.headers["Location"] = f"/api/schedules/{added.schedule.name}"
         return schedule_object(added)
 

@@ -24,22 +24,23 @@ def audit(
     from orchestrator.cli.output import show_rows
     from orchestrator.domain.figures import local
     from orchestrator.usecases.access.read_audit import read_audit
-    from orchestrator.views.access import audit_entry_object
+    from orchestrator.views.access import AuditEntryFacts, audit_entry_object
 
     audit_entries = invocation.ask(
         lambda app: read_audit(app, by=actor(), limit=limit, who=who, what=what, subject=subject, text=text)
     )
     if invocation.output is not Format.TABLE:
-        show_rows([*map(audit_entry_object, audit_entries)], invocation.output)
+        rows = [*map(audit_entry_object, audit_entries)]
+        show_rows(rows, invocation.output, names=AuditEntryFacts.__annotations__)
     elif not audit_entries:
         click.echo("None match." if any((who, what, subject, text)) else "The audit log is empty.", err=True)
     else:
         columns = ("at", "who", "from", "what", "subject", "reason", "facts")
-        rows = [
+        lines = [
             {**audit_entry_object(entry), "at": local(entry.at), "facts": _said(entry.facts)} for entry in audit_entries
         ]
         rank = ("at", "what", "subject", "who", "reason", "facts", "from")
-        show_rows(rows, Format.TABLE, columns=columns, rank=rank)
+        show_rows(lines, Format.TABLE, columns=columns, rank=rank)
 
 
 def _said(facts: Mapping[str, object]) -> str:

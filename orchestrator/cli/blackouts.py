@@ -49,13 +49,14 @@ def list_(invocation: Invocation) -> None:
     """Every blackout, and for whom it holds."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.schedules.change_blackouts import list_blackouts
-    from orchestrator.views.blackouts import listed_blackout_object
+    from orchestrator.views.blackouts import ListedBlackout, listed_blackout_object
 
     rows = [*map(listed_blackout_object, invocation.ask(list_blackouts))]
     if invocation.output is Format.TABLE and not rows:
         click.echo("No blackouts.", err=True)
         return
-    show_rows(rows, invocation.output, columns=("number", "from", "to", "for", "reason"))
+    columns = ("number", "from", "to", "for", "reason")
+    show_rows(rows, invocation.output, columns=columns, names=ListedBlackout.__annotations__)
 
 
 @click.command()

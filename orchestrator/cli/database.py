@@ -36,10 +36,12 @@ def upgrade(invocation: Invocation) -> None:
 
 
 @db.command()
+@output_option
 @pass_invocation
 def check(invocation: Invocation) -> int:
     """Does the schema of the database fit this release?"""
     from orchestrator.cli import bridge
+    from orchestrator.cli.output import show_facts
     from orchestrator.store.engine.schema import HEAD, revision
 
     url = invocation.settings().database_url
@@ -48,6 +50,8 @@ def check(invocation: Invocation) -> int:
         return await revision(url)
 
     there = bridge.run(work)
+    if invocation.output is not Format.TABLE:
+        show_facts({"schema": there, "wanted": HEAD, "fits": there == HEAD}, invocation.output)
     if there == HEAD:
         click.echo(f"The database is at schema {HEAD}, as this release wants it.", err=True)
         return exits.DONE
@@ -111,7 +115,7 @@ def _show_prunable(invocation: Invocation, days: int) -> None:
         {"id": job.id, "endedAt": rfc3339(job.ended_at), "devices": job.devices, "name": job.name or ""} for job in jobs
     ]
     if rows or invocation.output is not Format.TABLE:
-        show_rows(rows, invocation.output)
+        show_rows(rows, invocation.output, names=("id", "endedAt", "devices", "name"))
     click.echo(
         f"Dry run: {plural(len(jobs), 'job')} that ended more than {plural(days, 'day')} ago would be removed.",
         err=True,

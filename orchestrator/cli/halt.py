@@ -67,11 +67,12 @@ async def _change(app: App, tenant: str | None, reason: str, *, lift: bool) -> N
 
 def _show(stops: list[tuple[EmergencyStop, StopEffect]], output: Format, *, is_asked: bool) -> None:
     from orchestrator.cli.output import show_rows
-    from orchestrator.views.emergency_stops import stop_object
+    from orchestrator.views.emergency_stops import StopFacts, stop_object
 
     if stops or output is not Format.TABLE:
         facts = [stop_object(*each) for each in stops]
         named = [{**each, "tenant": each["tenant"] or "(all)"} for each in facts]
-        show_rows(named if output is Format.TABLE else facts, output, columns=_COLUMNS)
+        rows = named if output is Format.TABLE else facts
+        show_rows(rows, output, columns=_COLUMNS, names=StopFacts.__annotations__)
     elif is_asked:
         click.echo("No emergency stop is in force.")

@@ -200,7 +200,7 @@ def search(invocation: Invocation, text: str, *, tenant: str | None, limit: int)
     from orchestrator.cli.output import show_rows
     from orchestrator.cli.submission import chosen_tenant
     from orchestrator.inventory.contents import search_inventory
-    from orchestrator.views.inventory import device_object
+    from orchestrator.views.inventory import DeviceFacts, device_object
 
     name = chosen_tenant(invocation.settings(), tenant)
     found = invocation.ask(lambda app: search_inventory(app, name, text, limit=limit))
@@ -208,7 +208,8 @@ def search(invocation: Invocation, text: str, *, tenant: str | None, limit: int)
         click.echo(f"No device of tenant {name} fits {text!r}.", err=True)
         return
     columns = ("name", "serialNumber", "id", "managementAgent", "os", "userPrincipalName", "lastContactAt")
-    show_rows([device_object(device) for device in found], invocation.output, columns=columns)
+    rows = [device_object(device) for device in found]
+    show_rows(rows, invocation.output, columns=columns, names=DeviceFacts.__annotations__)
     if invocation.output is Format.TABLE and len(found) == limit:
         click.echo(f"These are the first {limit:,}; --limit shows more.", err=True)
 

@@ -46,9 +46,9 @@ def show_job(view: JobView, output: Format, *, is_quiet: bool = False, err: bool
 def show_jobs(views: Sequence[JobView], output: Format) -> None:
     """Several jobs on stdout for a program."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.views.jobs import job_object, job_row
+    from orchestrator.views.jobs import JOB_ROW, job_object, job_row
 
-    show_rows([job_object(view) if output.is_nested else job_row(view) for view in views], output)
+    show_rows([job_object(view) if output.is_nested else job_row(view) for view in views], output, names=JOB_ROW)
 
 
 def say_summary(view: JobView, *, err: bool = False) -> None:

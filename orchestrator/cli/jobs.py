@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from orchestrator.app import App
     from orchestrator.usecases.jobs.describe_jobs import JobView
-    from orchestrator.views.jobs import TargetView
 
 _STATUSES = tuple(status.value for status in TargetStatus)
 _TARGET_COLUMNS = ("line", "deviceName", "device", "status", "httpStatus", "errorCode", "errorMessage", "attempts")
@@ -119,7 +118,7 @@ def errors(invocation: Invocation, wanted: str) -> None:
     from orchestrator.cli.job_text import say_errors, say_no_errors
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.jobs.describe_jobs import describe_job
-    from orchestrator.views.jobs import error_object
+    from orchestrator.views.jobs import ErrorFacts, error_object
 
     view = invocation.ask(lambda app: describe_job(app, wanted))
     if invocation.output is Format.TABLE:
@@ -128,7 +127,7 @@ def errors(invocation: Invocation, wanted: str) -> None:
             say_no_errors(view)
         return
     rows = [{"status": error.status.value, **error_object(error, view.job.id)} for error in view.errors]
-    show_rows(rows, invocation.output)
+    show_rows(rows, invocation.output, names=("status", *ErrorFacts.__annotations__))
 
 
 @click.command()
@@ -154,7 +153,7 @@ def targets(
     from orchestrator.cli.output import show_rows, stream_rows
     from orchestrator.cli.terminal import has_reader
     from orchestrator.usecases.jobs.describe_jobs import list_targets
-    from orchestrator.views.jobs import target_object
+    from orchestrator.views.jobs import TargetView, target_object
 
     statuses = tuple(TargetStatus(word) for word in words_of(status, _STATUSES))
     most = limit or (100 if invocation.output is Format.TABLE else 10**9)
@@ -171,7 +170,7 @@ def targets(
             last, left = page[-1].line, left - len(page)
 
     if invocation.output is not Format.TABLE:
-        with stream_rows(invocation.output) as add:
+        with stream_rows(invocation.output, names=TargetView.__annotations__) as add:
             invocation.ask(lambda app: pages(app, add))
         return
     found: list[TargetView] = []

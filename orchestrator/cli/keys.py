@@ -104,13 +104,14 @@ def list_(invocation: Invocation) -> None:
     """Every key there is or was, the newest first."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.access.keys import list_keys
-    from orchestrator.views.access import key_object
+    from orchestrator.views.access import KeyFacts, key_object
 
     keys, now = invocation.ask(list_keys)
     if not keys and invocation.output is Format.TABLE:
         click.echo("No keys yet. `muster key create --role viewer` makes one.", err=True)
         return
-    show_rows([key_object(each, now) for each in keys], invocation.output, columns=_COLUMNS)
+    rows = [key_object(each, now) for each in keys]
+    show_rows(rows, invocation.output, columns=_COLUMNS, names=KeyFacts.__annotations__)
     given = [each for each in keys if each.end_by_upgrade and each.is_valid(now)]
     if given and invocation.output is Format.TABLE:
         names = ", ".join(f"{each.name} ({each.id})" for each in given)

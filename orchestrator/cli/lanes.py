@@ -28,17 +28,17 @@ def list_(invocation: Invocation) -> None:
     """Every lane that a tenant in the settings leads to."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.operations.describe_lanes import list_lanes
-    from orchestrator.views.lanes import lane_object
+    from orchestrator.views.lanes import LaneFacts, lane_object
 
     views = invocation.ask(list_lanes)
     if not views and invocation.output is Format.TABLE:
         click.echo("No tenant is set up, so there is no lane. See `muster tenant list`.", err=True)
         return
-    if invocation.output.is_nested:
-        show_rows([lane_object(view) for view in views], invocation.output)
+    if invocation.output is not Format.TABLE:
+        show_rows([lane_object(view) for view in views], invocation.output, names=LaneFacts.__annotations__)
         return
     rank = ("tenants", "limit", "closed until", "waiting", "a second", "in use", "last hour", "learned", "lane")
-    show_rows([_row(view) for view in views], invocation.output, rank=rank)
+    show_rows([_row(view) for view in views], Format.TABLE, rank=rank)
 
 
 @lane.command()

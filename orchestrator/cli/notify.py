@@ -14,13 +14,13 @@ from orchestrator.cli.invocation import Format, Invocation, actor, output_option
 def list_(invocation: Invocation) -> None:
     """The channels in the settings, and what each hears of."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.views.notifications import channel_object
+    from orchestrator.views.notifications import ChannelFacts, channel_object
 
     rows = [*map(channel_object, invocation.settings().channels.values())]
     if invocation.output is Format.TABLE and not rows:
         click.echo("No channel is set up: see MUSTER_NOTIFY_WEBHOOK, _TEAMS, _SLACK and _EMAIL.", err=True)
         return
-    show_rows(rows, invocation.output)
+    show_rows(rows, invocation.output, names=ChannelFacts.__annotations__)
 
 
 @click.command()
@@ -31,10 +31,10 @@ def test(invocation: Invocation, names: tuple[str, ...]) -> int:
     """Send a test to each CHANNEL, to all of them if none is named; exits with 4 where one did not take it."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.operations.try_channel import try_channels
-    from orchestrator.views.notifications import channel_test_object
+    from orchestrator.views.notifications import ChannelTestFacts, channel_test_object
 
     tried = invocation.ask(lambda app: try_channels(app, names, by=actor()))
-    show_rows([*map(channel_test_object, tried)], invocation.output)
+    show_rows([*map(channel_test_object, tried)], invocation.output, names=ChannelTestFacts.__annotations__)
     return exits.UNAVAILABLE if any(each.problem is not None for each in tried) else exits.DONE
 
 
@@ -46,10 +46,10 @@ def log(invocation: Invocation, *, limit: int) -> None:
     """The newest notices, whether they were taken, and if not, why and when they are tried again."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.operations.try_channel import list_notices
-    from orchestrator.views.notifications import notice_object
+    from orchestrator.views.notifications import NoticeLogEntry, notice_object
 
     rows = [*map(notice_object, invocation.ask(lambda app: list_notices(app, limit=limit)))]
     if invocation.output is Format.TABLE and not rows:
         click.echo("Nothing was told to anybody yet.", err=True)
         return
-    show_rows(rows, invocation.output)
+    show_rows(rows, invocation.output, names=NoticeLogEntry.__annotations__)

@@ -7,7 +7,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -32,14 +32,18 @@ def show_rows(
     columns: Sequence[str] | None = None,
     rank: Sequence[str] | None = None,
     folds: Collection[str] = FREE_TEXT,
+    names: Iterable[str] = (),
     is_strict: bool = True,
 ) -> None:
-    """A list of things; `columns` are those of a table for people, all of the first row's otherwise."""
+    """A list of things; `columns` are those of a table for people, all of the first row's otherwise.
+
+    `names` are the fields of a row: CSV and TSV have them as their header also where there is no row.
+    """
     match output:
         case Format.JSON | Format.YAML:
             write(as_nested(chosen(rows, is_strict=is_strict), output))
         case Format.CSV | Format.TSV:
-            write(as_flat(chosen(rows, is_strict=is_strict), output))
+            write(as_flat(chosen(rows, is_strict=is_strict), output, names=names))
         case Format.TABLE:
             show_table(rows, columns or (list(rows[0]) if rows else []), rank=rank, folds=folds)
 
@@ -178,12 +182,15 @@ def as_nested(value: object, output: Format) -> str:
     return escaped_json(json.dumps(value, indent=2, ensure_ascii=is_ascii)) + "\n"
 
 
-def as_flat(rows: Sequence[Row], output: Format, *, with_header: bool = True) -> str:
-    """CSV, or TSV without any quotes; what is no plain value is JSON in its cell."""
+def as_flat(rows: Sequence[Row], output: Format, *, with_header: bool = True, names: Iterable[str] = ()) -> str:
+    """CSV, or TSV without any quotes; what is no plain value is JSON in its cell.
+
+    Without a row the header is what --fields names, else `names`.
+    """
     text = io.StringIO(newline="")
-    if not rows:
+    names = list(rows[0]) if rows else list(FIELDS.get() or names)
+    if not names:
         return ""
-    names = list(rows[0])
     if output is Format.TSV:
         lines = [[_on_one_line(defuse(name)) for name in names]] if with_header else []
         lines += [[_on_one_line(_plain(row.get(name))) for name in names] for row in rows]
@@ -197,25 +204,29 @@ def as_flat(rows: Sequence[Row], output: Format, *, with_header: bool = True) ->
 
 
 @contextmanager
-def stream_rows(output: Format) -> Iterator[Callable[[Sequence[Row]], None]]:
-    """A long list, page by page, as one document."""
+def stream_rows(output: Format, *, names: Iterable[str] = ()) -> Iterator[Callable[[Sequence[Row]], None]]:
+    """A long list, page by page, as one document; `names` as for `show_rows`."""
     count = 0
 
     def add(page: Sequence[Row]) -> None:
         nonlocal count
         rows = chosen(page)
+        if not page:
+            return
         if output.is_flat:
             write(as_flat(rows, output, with_header=not count))
-        elif page and output is Format.YAML:
+        elif output is Format.YAML:
             write(as_nested(rows, output))
-        elif page:
+        else:
             is_ascii = not sys.stdout.isatty()
             each = ",\n".join(escaped_json(json.dumps(row, ensure_ascii=is_ascii)) for row in rows)
             write((",\n" if count else "[\n") + each)
         count += len(page)
 
     yield add
-    if output is Format.JSON:
+    if output.is_flat and not count:
+        write(as_flat([], output, names=names))
+    elif output is Format.JSON:
         write("\n]\n" if count else "[]\n")
     elif output is Format.YAML and not count:
         write("[]\n")

@@ -82,14 +82,15 @@ def list_(invocation: Invocation) -> None:
     """Every saved list as it was last imported."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.lists.describe_lists import list_lists
-    from orchestrator.views.lists import list_object
+    from orchestrator.views.lists import ListFacts, list_object
 
     versions = invocation.ask(list_lists)
     if invocation.output is Format.TABLE and not versions:
         click.echo("No lists yet. `muster list import NAME FILE` keeps one.", err=True)
         return
     columns = ("name", "version", "devices", "added", "removed", "importedAt", "fileName")
-    show_rows([list_object(version) for version in versions], invocation.output, columns=columns)
+    rows = [list_object(version) for version in versions]
+    show_rows(rows, invocation.output, columns=columns, names=ListFacts.__annotations__)
 
 
 @click.command()

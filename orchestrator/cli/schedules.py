@@ -84,11 +84,12 @@ def list_(invocation: Invocation) -> None:
     views, unreadable = invocation.ask(ask)
     for problem in unreadable:
         click.echo(f"muster: note: {problem}", err=True)
-    if invocation.output.is_nested:
-        from orchestrator.views.schedules import schedule_object
+    if invocation.output is not Format.TABLE:
+        from orchestrator.views.schedules import ScheduleFacts, schedule_object
 
-        show_rows([schedule_object(view) for view in views], invocation.output)
-    elif views or invocation.output.is_flat:
+        rows = [schedule_object(view) for view in views]
+        show_rows(rows, invocation.output, names=ScheduleFacts.__annotations__)
+    elif views:
         from orchestrator.views.schedule_words import schedule_row
 
         show_rows([schedule_row(view) for view in views], invocation.output, rank=_LIST_RANK)
@@ -159,7 +160,7 @@ def preview(
         preview_recurrence,
         preview_schedule,
     )
-    from orchestrator.views.schedules import occurrence_object
+    from orchestrator.views.schedules import NextOccurrence, occurrence_object
 
     if (name is None) == (cron is None and every is None and at is None):
         raise RequestRejected("Give the name of a schedule, or one of --cron, --every and --at.")
@@ -180,7 +181,7 @@ def preview(
     if invocation.output is Format.TABLE and not rows:
         click.echo("There is no further run.", err=True)
         return
-    show_rows(rows, invocation.output)
+    show_rows(rows, invocation.output, names=NextOccurrence.__annotations__)
 
 
 @click.command()
@@ -245,7 +246,7 @@ def history(invocation: Invocation, name: str, *, limit: int) -> None:
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.jobs.describe_jobs import standings_of
     from orchestrator.usecases.schedules.describe_schedules import schedule_history
-    from orchestrator.views.schedules import history_object
+    from orchestrator.views.schedules import PastOccurrence, history_object
 
     async def ask(app: App) -> list[dict[str, object]]:
         schedule, occurrences = await schedule_history(app, name, limit=limit)
@@ -259,11 +260,12 @@ def history(invocation: Invocation, name: str, *, limit: int) -> None:
 
     rows = invocation.ask(ask)
     if invocation.output is Format.TABLE and not rows:
-        click.echo("Nothing yet: no run of this schedule was due.", err=True)
+        click.echo("Nothing yet: no run of this schedule was due, and nobody ran it.", err=True)
         return
     columns = ("local", "status", "job", "jobStatus", "accepted", "failed", "uncertain", "listVersion", "reason")
     rank = ("local", "status", "job", "jobStatus", "reason", "failed", "uncertain", "accepted", "listVersion")
-    show_rows(rows, invocation.output, columns=columns, rank=rank)
+    names = (*PastOccurrence.__annotations__, *_ended(None))
+    show_rows(rows, invocation.output, columns=columns, rank=rank, names=names)
 
 
 def _ended(view: JobView | None) -> dict[str, object]:
@@ -283,19 +285,16 @@ def _ended(view: JobView | None) -> dict[str, object]:
 
 def _show(invocation: Invocation, view: ScheduleView) -> None:
     from orchestrator.cli.output import show_facts, show_rows
-    from orchestrator.views.schedule_words import schedule_row, schedule_words
+    from orchestrator.views.schedule_words import schedule_words
     from orchestrator.views.schedules import occurrence_object, schedule_object
 
-    match invocation.output:
-        case Format.JSON | Format.YAML:
-            show_facts(schedule_object(view), invocation.output)
-        case Format.CSV | Format.TSV:
-            show_rows([schedule_row(view)], invocation.output)
-        case Format.TABLE:
-            show_facts(schedule_words(view), Format.TABLE)
-            if view.upcoming:
-                click.echo("")
-                show_rows([occurrence_object(each) for each in view.upcoming], Format.TABLE)
+    if invocation.output is not Format.TABLE:
+        show_facts(schedule_object(view), invocation.output)
+        return
+    show_facts(schedule_words(view), Format.TABLE)
+    if view.upcoming:
+        click.echo("")
+        show_rows([occurrence_object(each) for each in view.upcoming], Format.TABLE)
 
 
 def _say_moved(invocation: Invocation, view: ScheduleView) -> None:

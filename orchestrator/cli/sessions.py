@@ -24,13 +24,14 @@ def list_(invocation: Invocation, *, person: str | None) -> None:
     """Every session that opens something, the newest first."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.access.sessions import list_sessions
-    from orchestrator.views.access import session_object
+    from orchestrator.views.access import SessionFacts, session_object
 
     found = invocation.ask(lambda app: list_sessions(app, by=actor(), person=person))
     if not found and invocation.output is Format.TABLE:
         click.echo("Nobody is signed in.", err=True)
         return
-    show_rows([session_object(each) for each in found], invocation.output, columns=_COLUMNS)
+    rows = [session_object(each) for each in found]
+    show_rows(rows, invocation.output, columns=_COLUMNS, names=SessionFacts.__annotations__)
 
 
 @session.command()
@@ -44,13 +45,14 @@ def end(invocation: Invocation, wanted: str | None, *, person: str | None, is_al
     """End one session, all sessions of a person, or all; each stops at its next request."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.access.sessions import end_sessions
-    from orchestrator.views.access import session_object
+    from orchestrator.views.access import SessionFacts, session_object
 
     if sum((wanted is not None, person is not None, is_all)) != 1:
         raise click.UsageError("Give the id of a session, --person NAME, or --all.")
     found = invocation.ask(lambda app: end_sessions(app, session_id=wanted, person=person, by=actor(), reason=reason))
     if invocation.output is not Format.TABLE:
-        show_rows([session_object(each) for each in found], invocation.output)
+        rows = [session_object(each) for each in found]
+        show_rows(rows, invocation.output, names=SessionFacts.__annotations__)
         return
     if not found:
         click.echo("Nobody was signed in.", err=True)

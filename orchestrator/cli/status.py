@@ -60,14 +60,14 @@ def _show(view: StatusView, output: Format) -> None:
         _say_next(view.upcoming)
         return
     from orchestrator.cli.output import show_facts, show_rows
-    from orchestrator.views.status import status_object
+    from orchestrator.views.status import AttentionFacts, status_object
 
     facts = status_object(view)
     if output.is_nested:
         show_facts(facts, output)
     else:
         # One table alone: what a monitoring system counts.
-        show_rows(facts["attention"], output)
+        show_rows(facts["attention"], output, names=AttentionFacts.__annotations__)
 
 
 def _say_attention(items: tuple[AttentionItem, ...]) -> None:
@@ -117,7 +117,7 @@ def _say_next(schedules: tuple[ScheduleView, ...]) -> None:
             "schedule": view.schedule.name,
             "at": local(view.upcoming[0].at),
             "action": view.schedule.order.action.value,
-            "list": view.schedule.order.list_name,
+            "list": view.schedule.order.devices_of,
             "tenant": view.schedule.order.tenant,
             "marks": "; ".join(view.upcoming[0].marks),
         }

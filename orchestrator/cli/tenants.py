@@ -29,13 +29,13 @@ def tenant() -> None:
 def list_(invocation: Invocation) -> None:
     """The tenants in the settings; the default one is meant where a command names none."""
     from orchestrator.cli.output import show_rows
-    from orchestrator.views.tenants import tenant_objects
+    from orchestrator.views.tenants import TenantFacts, tenant_objects
 
     rows = tenant_objects(invocation.settings())
     if not rows and invocation.output is Format.TABLE:
         click.echo("No tenant is set up. `muster tenant add NAME …` adds one to the settings file.", err=True)
         return
-    show_rows(rows, invocation.output)
+    show_rows(rows, invocation.output, names=TenantFacts.__annotations__)
 
 
 @tenant.command()

@@ -110,8 +110,7 @@ def refuse_collapsed(label: str, *, before: int, devices: int, schedule: str) ->
         raise SelectionCollapsed(
             f"The selection ({label}) has {plural(devices, 'device')}, and {before:,} when it was last expanded: it "
             "shrank by more than half, so a person has to decide. If this is right, "
-            f"`muster schedule run {schedule} --accept` runs it as it is now; if not, mend the group or the inventory "
-            f"and say `muster schedule resume {schedule}`."
+            f"`muster schedule run {schedule} --accept` runs it as it is now; if not, mend the group or the inventory."
         )
 
 

@@ -43,6 +43,7 @@ class ListUpload:
     tenant: str | None
     reason: str | None
     besides: Mapping[str, str]
+    form: ListForm
 
 
 @asynccontextmanager
@@ -56,7 +57,8 @@ async def list_received(
         # A list of ids needs no tenant, and an installation that only keeps lists may have none.
         tenant = form.tenant or (settings.usual_tenant if settings.tenants else None)
         others = {name: texts[name] for name in besides if name in texts}
-        yield ListUpload(form.name, form.model_dump()["via"], stream, file_name, options, tenant, form.reason, others)
+        via = form.model_dump()["via"]
+        yield ListUpload(form.name, via, stream, file_name, options, tenant, form.reason, others, form)
 
 
 def list_schema() -> dict[str, Any]:

@@ -48,7 +48,7 @@ class ByteStream(io.RawIOBase):
         if self.count > self._max_bytes:
             raise IntakeFailed(
                 f"The file is larger than {self._max_bytes:,} bytes, the most that is taken. "
-                "Split it, leave out columns that are not needed, or raise the limit in the settings."
+                "Split it, leave out columns that are not needed, or raise MUSTER_MAX_BYTES."
             )
         self._hash.update(piece)
         return piece

@@ -159,7 +159,7 @@ class DeviceList:
             if count > self._options.max_rows:
                 raise IntakeFailed(
                     f"The file has more than {self._options.max_rows:,} rows, the most that is taken. "
-                    "Split it, or raise the limit in the settings."
+                    "Split it, or raise MUSTER_MAX_ROWS."
                 )
             row = self._of_tenant(each)
             if row is None:

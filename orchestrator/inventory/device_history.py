@@ -38,7 +38,7 @@ class UnknownDevice(RequestRejected):
             f"The inventory of tenant {tenant!r} has no such name, serial number or id."
             if has_inventory
             else f"Tenant {tenant!r} has no inventory, so only managed device ids of earlier jobs are known. "
-            "`muster inventory import FILE` makes one."
+            "`muster inventory refresh` or `muster inventory import FILE` makes one."
         )
         super().__init__(f"No device is known by {text!r}. {hint}")
 

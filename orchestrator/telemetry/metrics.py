@@ -53,6 +53,9 @@ class Metrics:
         self.inventory_age = Gauge(
             "muster_inventory_age_seconds", "Age of a tenant's inventory of devices.", ["tenant"], registry=own
         )
+        self.inventory_max_age = Gauge(
+            "muster_inventory_max_age_seconds", "Age up to which names are matched by an inventory.", registry=own
+        )
         self.workers = Gauge("muster_workers", "Processes heard of in the last seconds.", ["kind"], registry=own)
         self.lane_limit = Gauge(
             "muster_lane_limit_per_second", "Calls a second that a tenant's lane allows.", ["tenant"], registry=own

@@ -257,3 +257,12 @@ def _selection_object(change: SelectionChange) -> SelectionFacts:
 
 
 _NESTED = {"counts", "intake", "errors", "brake", "selection", "waitingFor", "retriedBy"}
+JOB_ROW = (
+    *(name for name in JobFacts.__annotations__ if name not in _NESTED),
+    *Counts.__annotations__,
+    *IntakeFacts.__annotations__,
+    "retriedBy",
+    "selection",
+    "waitingFor",
+)
+"""The fields of a job without nesting, in their order."""

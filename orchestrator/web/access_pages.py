@@ -105,7 +105,7 @@ def _add_key(routes: APIRouter, pages: Pages) -> None:
             lifetime=_days(days),
             by=visitor.actor,
             reason=said(reason),
-            shown_later=shown_later(visitor.secret),
+            source=shown_later(visitor.secret),
             shown=shown,
         )
         return RedirectResponse("/keys", 303)

@@ -344,7 +344,7 @@ async def test_jobs_are_found_by_what_is_known_of_them(idle: Service) -> None:
             return [job["id"] for job in (await client.get("/api/jobs", params=params)).json()["items"]]
 
         assert await found(status="paused") == [two]
-        assert await found(status="queued,paused") == [two, one]
+        assert await found(status="QUEUED,Paused") == [two, one]
         assert await found(status="") == [two, one]
         assert await found(action="quickScan") == await found(action="QUICKSCAN") == [two]
         assert await found(search="ring") == [one]
@@ -367,7 +367,7 @@ async def test_targets_are_paged_filtered_and_searched(service: Service, graph: 
             answer: dict[str, object] = (await client.get(f"/api/jobs/{job}/targets", params=params)).json()
             return answer
 
-        failed = await page(status="failed", limit="3")
+        failed = await page(status="Failed", limit="3")
         rest = await page(status="failed", limit="3", cursor=str(failed["nextCursor"]))
         coded = await page(error="resourcenotfound")
         searched = await page(search=devices[9][3:20].upper())

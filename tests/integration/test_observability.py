@@ -79,6 +79,7 @@ async def test_figures_say_what_came_of_jobs_and_how_lanes_stand(service: Servic
     assert figures['muster_workers{kind="serve"}'] == 1
     assert figures['muster_lane_limit_per_second{tenant="default"}'] == 2000
     assert figures["muster_queue_age_seconds"] == 0
+    assert figures["muster_inventory_max_age_seconds"] == 7 * 86_400
     assert figures['muster_graph_seconds_count{outcome="refused"}'] == 30
     assert figures['muster_http_seconds_count{method="POST",route="/api/jobs",status="201"}'] == 1
 

@@ -14,6 +14,7 @@ import pytest
 from orchestrator.app import App, Reads
 from orchestrator.domain.access import Actor, Grant, Role
 from orchestrator.domain.action import Action
+from orchestrator.domain.attention import AttentionKind
 from orchestrator.domain.conditions import parse_condition
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import GraphUnreachable, UnknownList
@@ -27,6 +28,7 @@ from orchestrator.simulator.directory import Group, Member
 from orchestrator.store.schedules.schedule_text import pack_definition, unpack_definition
 from orchestrator.usecases.jobs.describe_jobs import describe_job
 from orchestrator.usecases.lists.describe_lists import describe_list, list_lists
+from orchestrator.usecases.operations.list_attention import list_attention
 from orchestrator.usecases.schedules.add_schedule import NewSchedule, add_schedule
 from orchestrator.usecases.schedules.change_schedule import change_schedule
 from orchestrator.usecases.schedules.describe_schedules import describe_schedule
@@ -130,7 +132,23 @@ async def test_a_run_whose_selection_shrank_by_more_than_half_waits_until_it_is_
     assert "muster schedule run nightly --accept" in (set_aside.reason or "")
     assert sorted(target.device for target in await targets_of(app, job)) == sorted(IDS[:2])
     assert (await describe_schedule(app, "nightly")).schedule.status is ScheduleStatus.ACTIVE
-    assert await statuses_of(app) == [OccurrenceStatus.SKIPPED, OccurrenceStatus.STARTED]
+    assert await statuses_of(app) == [OccurrenceStatus.SKIPPED, OccurrenceStatus.FAILED, OccurrenceStatus.STARTED]
+
+
+async def test_a_run_by_hand_that_is_refused_is_in_the_history_and_needs_attention(app: App) -> None:
+    await an_inventory(app, [0, 1, 2, 3, 4])
+    await a_schedule(app)
+    await an_inventory(app, [0, 1])
+
+    with pytest.raises(SelectionCollapsed) as refused:
+        await run_schedule(app, "nightly", by=SOMEBODY)
+
+    (run,) = await history_of(app)
+    (item,) = await list_attention(app)
+    assert (run.status, run.reason, run.by) == (OccurrenceStatus.FAILED, str(refused.value), SOMEBODY.name)
+    assert (item.kind, item.subject) == (AttentionKind.RUN_MISSED, "nightly")
+    assert "muster schedule run nightly --accept" in item.sentence
+    assert "schedule resume" not in item.sentence
 
 
 async def test_a_selection_of_no_device_is_refused_at_first_and_waits_for_a_person_later(

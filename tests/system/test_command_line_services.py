@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.simulator.app import SimulatedGraph
+from orchestrator.store.engine.schema import HEAD
 from tests.support.apps import device_ids, devices_csv
 from tests.support.command_line import CommandLine
 from tests.support.services import free_port
@@ -73,14 +74,48 @@ def test_the_schema_is_checked_without_making_a_database_and_upgraded_once(new_m
     before = muster.run("db", "check")
     made = list(muster.folder.glob("*.db"))
     upgraded, again, after = (muster.run("db", command) for command in ("upgrade", "upgrade", "check"))
+    facts = muster.run("db", "check", "-o", "json")
     unreachable = muster.run("db", "check", MUSTER_DATABASE_URL="postgresql://m:hunter2@127.0.0.1:1/m")
 
     assert (before.code, made) == (4, [])
     assert (upgraded.code, again.code, after.code) == (0, 0, 0)
     assert "already" in again.err
+    assert facts.json == {"schema": HEAD, "wanted": HEAD, "fits": True}
     assert unreachable.code == 4
     assert unreachable.err.startswith("muster: The database cannot be used: ")
     assert "postgresql://m:***@127.0.0.1:1/m" in unreachable.err
+
+
+@pytest.mark.parametrize(
+    ("command", "fields"),
+    [
+        ("job list", "id,name,action"),
+        ("schedule list", "name,status,reason,cron"),
+        ("schedule blackout list", "from,to,reason"),
+        ("list list", "name,version,via"),
+        ("key list", "id,name,role"),
+        ("session list", "id,name,role"),
+        ("notify list", "channel,kind"),
+        ("notify log", "channel,event"),
+        ("audit --who nobody", "at,who"),
+        ("halt --show", "tenant,reason"),
+        ("status", "id,kind,severity"),
+        ("db prune --dry-run", "id,endedAt,devices,name"),
+    ],
+)
+def test_a_list_of_nothing_has_a_header_all_the_same(muster: CommandLine, command: str, fields: str) -> None:
+    ended = muster.run(*command.split(), "-o", "csv")
+
+    (header,) = ended.out.splitlines()
+    assert set(fields.split(",")) <= set(header.split(","))
+
+
+def test_every_format_of_the_lanes_but_the_table_has_data(muster: CommandLine) -> None:
+    (row,) = muster.run("lane", "list", "-o", "csv").rows
+    (facts,) = muster.run("lane", "list", "-o", "json").json
+
+    assert row.keys() == facts.keys()
+    assert (row["limit"], row["learnedShare"], row["closedUntil"]) == ("", str(facts["learnedShare"]), "")
 
 
 def test_doctor_says_what_is_missing_and_how_to_mend_it(muster: CommandLine) -> None:

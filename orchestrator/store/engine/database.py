@@ -22,6 +22,7 @@ from orchestrator.telemetry.logger import get_logger
 if TYPE_CHECKING:
     from orchestrator.store.access.audit import Audit
     from orchestrator.store.access.keys import Keys
+    from orchestrator.store.access.sent_requests import SentRequests
     from orchestrator.store.access.sessions import Sessions
     from orchestrator.store.jobs.creations import Creations
     from orchestrator.store.jobs.inputs import Inputs
@@ -83,6 +84,7 @@ _REPOSITORIES = {
     "creations": "orchestrator.store.jobs.creations:Creations",
     "attention": "orchestrator.store.work.attention:Attention",
     "audit": "orchestrator.store.access.audit:Audit",
+    "sent_requests": "orchestrator.store.access.sent_requests:SentRequests",
     "sessions": "orchestrator.store.access.sessions:Sessions",
     "past_jobs": "orchestrator.store.jobs.past_jobs:PastJobs",
     "past_outcomes": "orchestrator.store.jobs.past_outcomes:PastOutcomes",
@@ -123,6 +125,7 @@ class Transaction:
     creations: Creations
     attention: Attention
     audit: Audit
+    sent_requests: SentRequests
     sessions: Sessions
     past_jobs: PastJobs
     past_outcomes: PastOutcomes

@@ -1,4 +1,4 @@
-"""The tables of the running installation: workers, waits, emergency stops, acknowledgements."""
+"""The tables of the running installation: workers, waits, emergency stops, acknowledgements, sent requests."""
 
 from __future__ import annotations
 
@@ -65,3 +65,15 @@ class AcknowledgementRow(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     by: Mapped[str] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(Text)
+
+
+class SentRequestRow(Base):
+    """A request that came with an idempotency key and made no job: the hashes of both, and the name of its result."""
+
+    __tablename__ = "sent_requests"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    request: Mapped[str] = mapped_column(String(64))
+    result: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)

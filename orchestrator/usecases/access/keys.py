@@ -19,6 +19,7 @@ from orchestrator.domain.keys import ApiKey, Creations, end_of_key
 from orchestrator.store.engine.database import Transaction
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.revoke_key import creations_of
+from orchestrator.usecases.jobs.idempotency import Idempotency, result_before
 
 log = get_logger(__name__)
 
@@ -117,18 +118,21 @@ async def rotate_key(
     lifetime: timedelta | None = None,
     by: Actor,
     reason: str | None = None,
-    shown_later: ShownLater | None = None,
+    source: ShownLater | SentAgain | None = None,
     shown: Facts | None = None,
+    idempotency: Idempotency | None = None,
 ) -> NewKey:
     """Make a key that takes the place of another: the same name, limits and, without `lifetime`, the same lifetime.
 
     The old key opens the API until the overlap is over, or until its own end where that comes first. What the old key
     created belongs to the new one. WrongStatus where the old key opens nothing any more or was rotated before; else as
-    `create_key`.
+    `create_key`. With the `idempotency` of the same request before, the answer is the key that it made.
     """
     by.grant.refuse_below(Role.ADMIN)
     async with app.store.transaction() as tx:
         now = await tx.now()
+        if isinstance(source, SentAgain) and await result_before(tx, idempotency, source.key_id) is not None:
+            return NewKey(await tx.keys.find(source.key_id), key_text(source.key_id, source.secret))
         by.refuse_stale_sign_in(now)
         old = await tx.keys.find(wanted)
         refuse_outdated(shown, key_facts(old, old.status(now)))
@@ -138,7 +142,7 @@ async def rotate_key(
         if lifetime is None and by.key_id is None and not old.end_by_upgrade:
             lifetime = min(old.expires_at - old.created_at, app.longest_key)
         made = await _add(
-            app, tx, old.grant, name=old.name, lifetime=lifetime, by=by, reason=reason, now=now, source=shown_later
+            app, tx, old.grant, name=old.name, lifetime=lifetime, by=by, reason=reason, now=now, source=source
         )
         ends_at = min(old.expires_at, now + overlap)
         await tx.keys.replace(old.id, by=made.key.id, ends_at=ends_at)

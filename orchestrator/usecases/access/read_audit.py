@@ -17,7 +17,12 @@ async def read_audit(
     subject: str | None = None,
     text: str | None = None,
 ) -> list[AuditEntry]:
-    """Returns audit entries, the newest first; `before` is the number of the last entry of the page before."""
+    """Returns audit entries, the newest first; `before` is the number of the last entry of the page before.
+
+    `what` is a kind in any letter case, as actions and statuses are taken.
+    """
     by.grant.refuse_below(Role.ADMIN)
     async with app.store.reading() as tx:
-        return await tx.audit.newest(limit, before=before, who=who, what=what, subject=subject, text=text)
+        return await tx.audit.newest(
+            limit, before=before, who=who, what=what and what.casefold(), subject=subject, text=text
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from orchestrator.app import App
@@ -16,6 +16,7 @@ from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.store.jobs.saved_lists import ListVersion
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.scopes import refuse_list_change
+from orchestrator.usecases.jobs.idempotency import Idempotency, result_before
 from orchestrator.usecases.lists.receive_version import receiving_version
 
 log = get_logger(__name__)
@@ -51,12 +52,14 @@ async def import_list(
     tenant: str | None = None,
     reason: str | None = None,
     shown: Facts | None = None,
+    idempotency: Idempotency | None = None,
 ) -> Imported:
     """Store the list whole or not at all; IntakeFailed with every bad line.
 
     Names are matched against the inventory of `tenant` now; the list keeps the devices and their names.
     ConfirmationOutdated where a page showed another version than the newest one. NotPermitted where the actor might not
-    submit it themselves, as the schedules that refer to it will.
+    submit it themselves, as the schedules that refer to it will. With the key of the same request and the same file
+    before, the answer is that version; IdempotencyConflict for another one.
     """
     by.grant.refuse_below(Role.OPERATOR)
     refuse_bad_name(name, "a list")
@@ -68,7 +71,13 @@ async def import_list(
         app.store.transaction() as tx,
     ):
         version = received.version
+        report = received.report
         await tx.lists.hold(name)
+        if idempotency is not None:
+            asked = replace(idempotency, request=[*idempotency.request, version.intake.sha256])
+            if (done := await result_before(tx, asked, str(version.version))) is not None:
+                await tx.lists.forget(version.list_number, version.version)
+                return Imported(await tx.lists.version(name, int(done)), (), (), report.ignored, report.matched)
         before = await tx.lists.find_newest(name)
         refuse_outdated(shown, newest_version_facts(name, None if before is None else before.version))
         await refuse_list_change(tx, by.grant, name, devices=version.devices)
@@ -91,8 +100,8 @@ async def import_list(
         version,
         tuple(sorted(received.added)[:MOST_NAMED]),
         tuple(sorted(received.removed)[:MOST_NAMED]),
-        received.report.ignored,
-        received.report.matched,
+        report.ignored,
+        report.matched,
     )
 
 

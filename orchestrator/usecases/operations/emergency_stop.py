@@ -13,6 +13,7 @@ from orchestrator.domain.plain_text import plain_text
 from orchestrator.engine.publish_waiting import publish_waiting
 from orchestrator.store.engine.database import Transaction
 from orchestrator.telemetry.logger import get_logger
+from orchestrator.usecases.jobs.idempotency import Idempotency, result_before
 
 log = get_logger(__name__)
 
@@ -43,16 +44,25 @@ async def stop_calls(app: App, *, tenant: str | None, reason: str, by: Actor) ->
 
 
 async def lift_stop(
-    app: App, *, tenant: str | None, reason: str, by: Actor, shown: Facts | None = None
+    app: App,
+    *,
+    tenant: str | None,
+    reason: str,
+    by: Actor,
+    shown: Facts | None = None,
+    idempotency: Idempotency | None = None,
 ) -> list[EmergencyStop]:
     """Lifts the stop of one tenant, or without a tenant every stop; answers with those that were lifted.
 
     Admins may do this; NotPermitted for others, RequestRejected without a reason or where no such stop is in force,
-    ConfirmationOutdated where other stops are in force than those that were shown.
+    ConfirmationOutdated where other stops are in force than those that were shown. With the key of the same request
+    before, nothing is lifted.
     """
     by.grant.refuse_below(Role.ADMIN)
     reason = _checked(reason, "Say why: lifting an emergency stop needs a reason.")
     async with app.store.transaction() as tx:
+        if await result_before(tx, idempotency, tenant or "") is not None:
+            return []
         stops = await tx.emergency_stops.in_force()
         lifted = stops_to_lift(stops, tenant)
         if not lifted:

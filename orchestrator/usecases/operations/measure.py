@@ -51,6 +51,7 @@ async def _read_gauges(app: App) -> None:
     kinds = Counter(item.kind for item in await list_attention(app))
     metrics.replace(metrics.attention_items, {kind.value: kinds[kind] for kind in AttentionKind})
     metrics.replace(metrics.inventory_age, await inventory_ages(app))
+    metrics.inventory_max_age.set(app.inventory_max_age.total_seconds())
     views = await list_lanes(app)
     metrics.replace(metrics.lane_rate, {name: view.per_second or 0.0 for view in views for name in view.tenants})
     metrics.replace(metrics.lane_share, {name: view.learned_share for view in views for name in view.tenants})

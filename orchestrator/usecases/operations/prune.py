@@ -80,6 +80,7 @@ async def _forget_history(app: App, keep_days: int) -> None:
         await tx.occurrences.forget(before=before)
         await tx.notices.forget(before=before)
         await tx.attention.forget(before=before)
+        await tx.sent_requests.forget(before=before)
 
 
 _AUDIT_PIECE = 10_000

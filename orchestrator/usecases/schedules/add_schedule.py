@@ -17,6 +17,7 @@ from orchestrator.domain.recurrence import Recurrence, first_occurrences, recurr
 from orchestrator.domain.schedule import Order, Rules
 from orchestrator.domain.selection import Selection, own_list
 from orchestrator.telemetry.logger import get_logger
+from orchestrator.usecases.jobs.idempotency import Idempotency, result_before, result_of_key
 from orchestrator.usecases.lists.import_list import refuse_bad_name
 from orchestrator.usecases.schedules.describe_schedules import ScheduleView, describe_schedule
 from orchestrator.usecases.schedules.expand_selection import ExpandedSelection, expanded
@@ -54,30 +55,41 @@ class NewSchedule:
 
 
 async def add_schedule(
-    app: App, new: NewSchedule, *, by: Actor, confirm: Confirm | None = None, shown_list: Facts | None = None
+    app: App,
+    new: NewSchedule,
+    *,
+    by: Actor,
+    confirm: Confirm | None = None,
+    shown_list: Facts | None = None,
+    idempotency: Idempotency | None = None,
 ) -> ScheduleView:
     """Store the schedule; what it lacks is said now and not at night.
 
     A selection is expanded now: EmptySelection, UnknownGroup, AmbiguousGroup, PermissionMissing, NoInventory.
+    With the key of the same request before, the answer is that schedule; IdempotencyConflict for another request.
     """
     by.grant.refuse_change(scope_of(new.order.action, new.order.tenant, 0))
     refuse_bad_name(new.name, "a schedule")
     if new.order.source is None:
-        await _add(app, new, by=by, confirm=confirm, shown_list=shown_list, expansion=None)
-    else:
-        await _refuse_taken(app, new.name)
+        await _add(app, new, by=by, confirm=confirm, shown_list=shown_list, expansion=None, idempotency=idempotency)
+    elif not await _is_added(app, new.name, idempotency):
         order = replace(new.order, list_name=own_list(new.name), ceiling=by.grant.ceiling)
         # Of an old inventory the schedule itself says that its runs will not start.
         source = replace(new.order.source, is_stale_ok=True)
         async with expanded(app, new.name, order, source, by=by) as expansion:
-            await _add(app, replace(new, order=order), by=by, confirm=confirm, expansion=expansion)
+            wanted = replace(new, order=order)
+            await _add(app, wanted, by=by, confirm=confirm, expansion=expansion, idempotency=idempotency)
     return await describe_schedule(app, new.name)
 
 
-async def _refuse_taken(app: App, name: str) -> None:
+async def _is_added(app: App, name: str, idempotency: Idempotency | None) -> bool:
+    """Whether this request made the schedule before; NameTaken where another one did."""
     async with app.store.reading() as tx:
+        if await result_of_key(tx, idempotency) is not None:
+            return True
         if name in await tx.schedules.statuses():
             raise NameTaken(f"There is a schedule {name!r} already. Remove it first, or take another name.")
+        return False
 
 
 async def _add(
@@ -88,8 +100,11 @@ async def _add(
     confirm: Confirm | None,
     shown_list: Facts | None = None,
     expansion: ExpandedSelection | None,
+    idempotency: Idempotency | None,
 ) -> None:
     async with app.store.transaction() as tx:
+        if await result_before(tx, idempotency, new.name) is not None:
+            return
         now = await tx.now()
         first = first_occurrences(new.recurrence, now, 1)
         if not first:

@@ -100,8 +100,8 @@ async def _cannot_start(
         await _set_aside(app, number, at, str(problem))
         return
     words = f"This run waits for a person. {problem}"
-    if making is not None and isinstance(problem, EmptySelection):
-        words += f" Once it has devices, `muster schedule resume {making.schedule.name}` lets the schedule go on."
+    if making is not None:
+        words += f" Once it is mended, `muster schedule resume {making.schedule.name}` lets the schedule go on."
     await _set_aside(app, number, at, words, status=OccurrenceStatus.SKIPPED)
 
 

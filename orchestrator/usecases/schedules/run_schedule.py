@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from orchestrator.app import App
 from orchestrator.domain.access import Actor
 from orchestrator.domain.confirmation import Confirm, Facts, refuse_outdated
-from orchestrator.domain.errors import EmergencyStopped, IdempotencyConflict, StillRunning
+from orchestrator.domain.errors import EmergencyStopped, IdempotencyConflict, MusterError, StillRunning
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job
 from orchestrator.domain.schedule import OccurrenceStatus, Overlap, Schedule, ScheduleStatus
+from orchestrator.domain.selection import EmptySelection, SelectionCollapsed
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.schedules.occurrences import OccurrenceFacts
 from orchestrator.usecases.access.scopes import schedule_to_change
@@ -38,7 +39,8 @@ async def run_schedule(
 
     With a key that was used for the same request before, the answer is that job. ConfirmationOutdated where the
     schedule or its list is not as it was `shown`. `accept` runs a selection that shrank by more than half, and lets a
-    schedule go on that waited for this; without it that is SelectionCollapsed. EmptySelection.
+    schedule go on that waited for this; without it that is SelectionCollapsed. EmptySelection. Both are recorded as a
+    run that failed.
     """
     idempotency = None if idempotency_key is None else Idempotency(by, idempotency_key, ["run", name, reason])
     async with app.store.reading() as tx:
@@ -51,14 +53,26 @@ async def run_schedule(
     source = schedule.order.source
     if source is None:
         return await _run(app, name, wish, None)
-    async with expanded(app, name, schedule.order, source, by=by) as expansion:
-        if not accept:
-            refuse_if_collapsed(expansion, name)
-        by.grant.refuse_devices(expansion.version.devices)
-        job = await _run(app, name, wish, expansion)
+    try:
+        async with expanded(app, name, schedule.order, source, by=by) as expansion:
+            if not accept:
+                refuse_if_collapsed(expansion, name)
+            by.grant.refuse_devices(expansion.version.devices)
+            job = await _run(app, name, wish, expansion)
+    except (EmptySelection, SelectionCollapsed) as problem:
+        await _record_refusal(app, schedule, problem, by=by)
+        raise
     if accept and schedule.status is ScheduleStatus.SET_ASIDE:
         await resume_schedule(app, name, by=by, reason=reason)
     return job
+
+
+async def _record_refusal(app: App, schedule: Schedule, problem: MusterError, *, by: Actor) -> None:
+    """Record the run that a person has to decide about; the schedule needs attention until its next run."""
+    async with app.store.transaction() as tx:
+        now = await tx.now()
+        failed = OccurrenceFacts(schedule.number, now, OccurrenceStatus.FAILED, str(problem), now, by=by.name)
+        await tx.occurrences.add([failed])
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,19 @@ def test_formulas_are_defused_in_cells_and_in_names_of_columns(
     assert capfd.readouterr().out.replace("\t", ",") == "line,'=HYPERLINK(1)\n2,a;'=1\n"
 
 
+@pytest.mark.parametrize(
+    ("output", "header"), [(Format.CSV, "id,count\n"), (Format.TSV, "id\tcount\n"), (Format.JSON, "[]\n")]
+)
+def test_a_list_of_nothing_has_a_header_all_the_same(
+    output: Format, header: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    show_rows([], output, names=("id", "count"))
+    with stream_rows(output, names=("id", "count")):
+        pass
+
+    assert capfd.readouterr().out == 2 * header
+
+
 @pytest.mark.parametrize("pages", [[], [[]], [ROWS], [ROWS[:1], ROWS[1:], []]])
 def test_a_long_list_is_one_array_or_one_csv_however_it_comes(
     pages: list[list[dict[str, object]]], capfd: pytest.CaptureFixture[str]

@@ -15,9 +15,13 @@ from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
 from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.domain.waiting import WaitingFor, WaitKind
 from orchestrator.usecases.jobs.describe_jobs import ErrorView, JobView
-from orchestrator.views.jobs import job_object, job_row, target_object, waiting_object
+from orchestrator.views.jobs import JOB_ROW, job_object, job_row, target_object, waiting_object
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+def test_the_fields_of_a_row_are_known_without_one() -> None:
+    assert tuple(job_row(_a_view())) == JOB_ROW
 
 
 def test_a_job_is_the_object_of_the_contract() -> None:
