@@ -28,7 +28,7 @@ from orchestrator.views.inventory import (
 )
 
 _NO_REASON = Why()
-TenantName = Annotated[str | None, Query(description="Whose devices; the usual tenant if not given.")]
+TenantName = Annotated[str | None, Query(description="Whose devices; without it, those of the default tenant.")]
 
 
 def inventory_routes() -> APIRouter:

@@ -62,7 +62,11 @@ def check(invocation: Invocation) -> int:
 
 
 @db.command()
-@click.option("--keep-days", type=click.IntRange(1, 36_500), help="Keep jobs that ended within so many days.")
+@click.option(
+    "--keep-days",
+    type=click.IntRange(1, 36_500),
+    help="Keep jobs that ended within so many days; without it, MUSTER_KEEP_DAYS.",
+)
 @click.option(
     "--audit-before",
     type=click.DateTime(["%Y-%m-%d"]),

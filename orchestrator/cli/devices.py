@@ -20,7 +20,7 @@ def device() -> None:
 
 @device.command()
 @click.argument("text", metavar="NAME|SERIAL|ID")
-@click.option("--tenant", metavar="NAME", help="Whose device; the usual tenant if not given.")
+@click.option("--tenant", metavar="NAME", help="Whose device; without it, that of the default tenant.")
 @click.option("--all", "show_all", is_flag=True, help="Show every device that is meant, where there are several.")
 @output_option
 @pass_invocation

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from orchestrator.inventory.refresh_inventory import RefreshedInventory
     from orchestrator.store.jobs.inventory import Inventory
 
-_tenant_option = click.option("--tenant", metavar="NAME", help="Whose devices; the usual tenant if not given.")
+_tenant_option = click.option(
+    "--tenant", metavar="NAME", help="Whose devices; without it, those of the default tenant."
+)
 
 
 @click.group()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.usecases.jobs.describe_jobs import JobView
 
 _STATUSES = tuple(status.value for status in TargetStatus)
+_ROW_STATUSES = (*_STATUSES, *(verdict.value for verdict in RowVerdict))
 _TARGET_COLUMNS = ("line", "deviceName", "device", "status", "httpStatus", "errorCode", "errorMessage", "attempts")
 _JOB_STATUSES = (*(status.value for status in JobStatus if status is not JobStatus.RECEIVING), WITH_FAILURES)
 _LIST_RANK = (
@@ -182,7 +183,7 @@ def targets(
 
 @click.command()
 @click.argument("wanted", metavar="ID")
-@click.option("--status", metavar="STATUS,…", help="Only rows that are failed, uncertain, rejected …")
+@click.option("--status", metavar="STATUS,…", help=f"Only rows that are {', '.join(_ROW_STATUSES)}.")
 @click.option("--report", "path", type=click.Path(path_type=Path), help="Write it there instead of to standard output.")
 @click.option("--file", "old_path", type=click.Path(path_type=Path), hidden=True)
 @pass_invocation
@@ -195,7 +196,7 @@ def report(
     from orchestrator.cli.terminal import has_reader
     from orchestrator.usecases.jobs.write_report import report_text
 
-    statuses = words_of(status, (*_STATUSES, *(verdict.value for verdict in RowVerdict)))
+    statuses = words_of(status, _ROW_STATUSES)
     path = path or old_path
     if path == STANDARD_OUTPUT:
         path = None

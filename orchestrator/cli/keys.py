@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.invocation import Format, Invocation, actor, output_option, pass_invocation, reason_option
+from orchestrator.cli.invocation import F, Format, Invocation, actor, output_option, pass_invocation, reason_option
 from orchestrator.cli.option_types import Spelled
 from orchestrator.domain.action import Action
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime, timedelta
 
     from orchestrator.app import App
@@ -32,11 +33,10 @@ _COLUMNS = (
     "actions",
 )
 
-expires_option = click.option(
-    "--expires",
-    metavar="SPAN|DATE",
-    help="When it expires: 30d, 12h, a number of days, or a date. 90 days without it; MUSTER_KEY_MAX_DAYS at most.",
-)
+
+def _expires_option(without: str) -> Callable[[F], F]:
+    words = f"When it expires: 30d, 12h, a number of days, or a date. {without}; MUSTER_KEY_MAX_DAYS at most."
+    return click.option("--expires", metavar="SPAN|DATE", help=words)
 
 
 @click.group()
@@ -47,7 +47,7 @@ def key() -> None:
 @key.command()
 @click.option("--role", required=True, type=Spelled(_ROLES), help="What its holder may do.")
 @click.option("--name", metavar="TEXT", help="Whose it is, or what for; the audit log will say so.")
-@expires_option
+@_expires_option("90 days without it")
 @click.option("--expires-in", "days", type=click.IntRange(1, 36_500), metavar="DAYS", help="The same, in days.")
 @click.option("--ceiling", type=click.IntRange(1), metavar="N", help="Devices in one job at most.")
 @click.option(
@@ -147,7 +147,7 @@ def show(invocation: Invocation, wanted: str) -> None:
     metavar="SPAN",
     help="How long the old key is valid beside the new one.",
 )
-@expires_option
+@_expires_option("Without it, as long as the old key from its creation to its end")
 @reason_option
 @output_option
 @pass_invocation

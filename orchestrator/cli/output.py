@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from types import NoneType
 from typing import Any
 
 import click
@@ -138,7 +139,7 @@ def _cells_of(text: str) -> int:
 
 
 def _is_numeric(rows: Sequence[Row], column: str) -> bool:
-    return all(isinstance(row.get(column), int | None) for row in rows)
+    return all(type(row.get(column)) in {int, NoneType} for row in rows)  # not bool, which is an int too
 
 
 def chosen(rows: Sequence[Row], *, is_strict: bool = True) -> list[Row]:
@@ -273,5 +274,5 @@ def _with_offset(found: re.Match[str]) -> str:
     return local(datetime.fromisoformat(text)) if text.endswith("Z") else text.replace("T", " ")
 
 
-_TIME = re.compile(r"(?<![^\s(])\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?(?=[,;:.)]?(\s|$))")
+_TIME = re.compile(r"(?<![^\s(])\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?(?=[,;:.)]*(\s|$))")
 """A time that is a word of its own: one in the name of a file stays as the file is called."""

@@ -65,7 +65,7 @@ async def write_report(pieces: AsyncIterator[str], path: Path, *, job: str) -> P
     except OSError as problem:
         raise TryLater(
             f"The report could not be written to {os.fspath(path)}: {problem.strerror or problem}. Nothing is lost: "
-            f"`muster job report {job} --file PATH` writes it whenever there is room."
+            f"`muster job report {job} --report PATH` writes it whenever there is room."
         ) from problem
 
 

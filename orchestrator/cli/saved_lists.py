@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="NAME")
 @click.argument("file", metavar="FILE", type=click.Path())
 @list_options
-@click.option("--tenant", metavar="NAME", help="Against whose inventory names are matched; the usual tenant's else.")
+@click.option(
+    "--tenant",
+    metavar="NAME",
+    help="Against whose inventory names are matched; without it, that of the default tenant.",
+)
 @match_options
 @reason_option
 @output_option

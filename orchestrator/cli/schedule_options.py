@@ -112,7 +112,9 @@ _OTHERS = (
         multiple=True,
         help="An iCalendar file whose events are blackouts.",
     ),
-    click.option("--yes", "-y", is_flag=True, expose_value=False, help="Nothing is asked; taken as submit takes it."),
+    click.option(
+        "--yes", "-y", is_flag=True, expose_value=False, help="Taken as by submit; this command asks nothing."
+    ),
 )
 
 _CHANGEABLE = (

@@ -29,6 +29,8 @@ from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.schedule import ScheduleStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.app import App
     from orchestrator.usecases.jobs.describe_jobs import JobView
     from orchestrator.usecases.schedules.describe_schedules import OccurrenceView, ScheduleView
@@ -181,7 +183,10 @@ def preview(
     if invocation.output is Format.TABLE and not rows:
         click.echo("There is no further run.", err=True)
         return
-    show_rows(rows, invocation.output, names=NextOccurrence.__annotations__)
+    if invocation.output is Format.TABLE:
+        _show_occurrences(views)
+    else:
+        show_rows(rows, invocation.output, names=NextOccurrence.__annotations__)
 
 
 @click.command()
@@ -284,9 +289,9 @@ def _ended(view: JobView | None) -> dict[str, object]:
 
 
 def _show(invocation: Invocation, view: ScheduleView) -> None:
-    from orchestrator.cli.output import show_facts, show_rows
+    from orchestrator.cli.output import show_facts
     from orchestrator.views.schedule_words import schedule_words
-    from orchestrator.views.schedules import occurrence_object, schedule_object
+    from orchestrator.views.schedules import schedule_object
 
     if invocation.output is not Format.TABLE:
         show_facts(schedule_object(view), invocation.output)
@@ -294,7 +299,15 @@ def _show(invocation: Invocation, view: ScheduleView) -> None:
     show_facts(schedule_words(view), Format.TABLE)
     if view.upcoming:
         click.echo("")
-        show_rows([occurrence_object(each) for each in view.upcoming], Format.TABLE)
+        _show_occurrences(view.upcoming)
+
+
+def _show_occurrences(views: Sequence[OccurrenceView]) -> None:
+    """A table of runs to come: the times of the schedule's zone and of UTC, not those of this machine."""
+    from orchestrator.cli.output import show_rows
+    from orchestrator.views.schedules import occurrence_object
+
+    show_rows([{**occurrence_object(each), "utc": each.at.isoformat()} for each in views], Format.TABLE)
 
 
 def _say_moved(invocation: Invocation, view: ScheduleView) -> None:

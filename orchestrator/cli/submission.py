@@ -162,8 +162,8 @@ def chosen_tenant(settings: Settings, named: str | None) -> str:
 _ASKED = [each for each in declared(JobSpec) if each.name != "tenant"]
 
 INTAKE_OPTIONS = (
-    click.option("--column", metavar="NAME", help="Which column holds the id."),
-    click.option("--skip-invalid", is_flag=True, help="Call the good rows although others are bad."),
+    click.option("--column", metavar="NAME", help="The column of the ids, or of the names that --match is about."),
+    click.option("--skip-invalid", is_flag=True, help="Take the good rows although others are bad."),
     click.option("--only-eligible", is_flag=True, help="Leave out rows that cannot take a ConfigMgr action."),
     click.option("--all", "take_all", is_flag=True, help="Of a report of ours, take every row."),
 )

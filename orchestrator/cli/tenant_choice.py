@@ -21,7 +21,7 @@ def tenants_options(command: F) -> F:
 
 
 TENANTS = click.option(
-    "--tenant", metavar="NAME,…", help="Which of the tenants in the settings; several with commas between."
+    "--tenant", metavar="NAME,…", help="Tenants in the settings, with commas between; without it, the default tenant."
 )
 ALL_TENANTS = click.option("--all-tenants", is_flag=True, help="Every tenant in the settings.")
 

@@ -104,30 +104,74 @@ def _milliseconds(text: str) -> tuple[float, float]:
     return float(low) / 1000, float(high or low) / 1000
 
 
+_EXAMPLES = """Examples:
+  muster simulator --port 8089 --fleet 5000
+  muster simulator --fail 404=5 --lose 1 --write-limit 50/20s"""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="muster simulator", description="A small Microsoft Graph on this machine that misbehaves on request."
+        prog="muster simulator",
+        description="A small Microsoft Graph on this machine that misbehaves on request.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8089, help="0 takes a free one; the first line on stdout names it")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=8089,
+        help="the port to listen on (default: 8089); 0 takes a free one, and the first line on stdout names it",
+    )
     parser.add_argument("--tls-cert", type=Path, help="serve over TLS with this PEM certificate")
     parser.add_argument("--tls-key", type=Path, help="its key, if it is not in the same file")
-    parser.add_argument("--write-limit", type=_limit, default=(200, 20.0), metavar="200/20s|none")
-    parser.add_argument("--window", choices=("fixed", "sliding", "bucket"), default="fixed")
-    parser.add_argument("--retry-after", choices=RETRY_AFTER_STYLES, default="integer", help="how a 429 names its wait")
-    parser.add_argument("--punish-early", action="store_true", help="who comes back too early waits anew")
-    parser.add_argument("--tenant-limit", type=int, metavar="N", help="a second limit that all apps share")
-    parser.add_argument("--noise", type=int, default=0, metavar="N", help="what other apps take of it in each window")
-    parser.add_argument("--latency", type=_milliseconds, default=(0.0, 0.0), metavar="50-150", help="milliseconds")
     parser.add_argument(
-        "--fail", type=_failure, action="append", default=[], metavar="STATUS=PERCENT", help="may be repeated"
+        "--write-limit",
+        type=_limit,
+        default=(200, 20.0),
+        metavar="200/20s|none",
+        help="writes in each window (default: 200/20s)",
+    )
+    parser.add_argument(
+        "--window",
+        choices=("fixed", "sliding", "bucket"),
+        default="fixed",
+        help="how they are counted (default: fixed)",
+    )
+    parser.add_argument(
+        "--retry-after",
+        choices=RETRY_AFTER_STYLES,
+        default="integer",
+        help="how a 429 names its wait (default: integer)",
+    )
+    parser.add_argument(
+        "--punish-early", action="store_true", help="a call before the end of its wait begins a new wait"
+    )
+    parser.add_argument("--tenant-limit", type=int, metavar="N", help="a second limit that all apps share")
+    parser.add_argument(
+        "--noise", type=int, default=0, metavar="N", help="calls of other apps in each window, out of the second limit"
+    )
+    parser.add_argument(
+        "--latency", type=_milliseconds, default=(0.0, 0.0), metavar="50-150", help="milliseconds until each answer"
+    )
+    parser.add_argument(
+        "--fail",
+        type=_failure,
+        action="append",
+        default=[],
+        metavar="STATUS=PERCENT",
+        help="answer so many calls with this status; may be repeated",
     )
     parser.add_argument("--lose", type=_share, default=0.0, metavar="PERCENT", help="replies lost after the effect")
-    parser.add_argument("--close", type=_share, default=0.0, metavar="PERCENT", help="connections closed before it")
+    parser.add_argument(
+        "--close", type=_share, default=0.0, metavar="PERCENT", help="connections closed before the effect"
+    )
     parser.add_argument(
         "--hang", type=_share, default=0.0, metavar="PERCENT", help="replies held back after the effect"
     )
-    parser.add_argument("--hang-seconds", type=float, default=60.0, metavar="SECONDS")
+    parser.add_argument(
+        "--hang-seconds", type=float, default=60.0, metavar="SECONDS", help="for how long (default: 60)"
+    )
     parser.add_argument("--no-batch", action="store_true", help="refuse $batch with 501")
     parser.add_argument("--seed", type=int, default=0, help="the same seed misbehaves the same way")
     parser.add_argument("--devices", type=_devices, metavar="FILE", help="the device ids that exist, one a line")
@@ -137,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--check-tokens", action="store_true", help="judge readable tokens by audience, expiry and role"
     )
-    parser.add_argument("--token-lifetime", type=int, metavar="SECONDS", help="of the tokens issued here")
+    parser.add_argument("--token-lifetime", type=int, metavar="SECONDS", help="how long its tokens are valid")
     parser.add_argument("--counts-only", action="store_true", help="keep sums instead of every call")
     return parser
 

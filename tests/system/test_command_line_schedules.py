@@ -29,6 +29,14 @@ def test_a_preview_needs_no_schedule_and_marks_the_night_without_an_hour(muster:
     ]
 
 
+def test_the_table_of_a_preview_has_utc_wherever_the_machine_is(muster: CommandLine) -> None:
+    ended = muster.run(
+        "schedule", "preview", *BERLIN, "--from", "2026-03-27T00:00Z", "--count", "1", TZ="America/New_York"
+    )
+
+    assert ended.out.splitlines()[1].split("  ") == ["2026-03-27 02:30:00+01:00", "2026-03-27 01:30:00+00:00"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

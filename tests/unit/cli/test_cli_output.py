@@ -36,12 +36,15 @@ def test_columns_stand_below_each_other_behind_wide_characters(capfd: pytest.Cap
 
 def test_every_time_in_a_table_is_local_with_its_offset(capfd: pytest.CaptureFixture[str]) -> None:
     at = datetime(2026, 11, 28, 17, tzinfo=UTC)
-    words = {"last": "started 2026-11-28T17:00:00Z, job a", "file": "b-2026-11-28T17:00:00Z.csv"}
+    words = {
+        "last": "started 2026-11-28T17:00:00Z, job a (2026-11-28T17:00:00Z);",
+        "file": "b-2026-11-28T17:00:00Z.csv",
+    }
 
     show_rows([words], Format.TABLE)
 
-    line = capfd.readouterr().out.splitlines()[1]
-    assert line == f"started {at.astimezone().isoformat(sep=' ')}, job a  b-2026-11-28T17:00:00Z.csv"
+    line, local = capfd.readouterr().out.splitlines()[1], at.astimezone().isoformat(sep=" ")
+    assert line == f"started {local}, job a ({local});  b-2026-11-28T17:00:00Z.csv"
 
 
 def test_numbers_stand_to_the_right(capfd: pytest.CaptureFixture[str]) -> None:
