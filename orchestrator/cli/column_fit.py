@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 FREE_TEXT = frozenset(
     {"reason", "detail", "errorMessage", "facts", "fileName", "hint", "marks", "mend", "problem", "title", "value"}
@@ -17,35 +18,56 @@ _ESSENTIAL = frozenset({"id", "status"})
 
 @dataclass(frozen=True, slots=True)
 class Fitting:
-    """The columns to show in their order, those left out, and how wide the table is at least."""
+    """The least width of each column to show, in their order; those left out; and how wide the table is at least."""
 
-    columns: tuple[str, ...]
+    least: Mapping[str, int]
     dropped: tuple[str, ...]
-    width: int
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns to show."""
+        return tuple(self.least)
+
+    @property
+    def width(self) -> int:
+        """The cells that the table takes at least."""
+        return _width(self.least)
 
 
 def fit_columns(
-    widths: Mapping[str, int], room: int, *, rank: Sequence[str], folds: Collection[str] = FREE_TEXT
+    widths: Mapping[str, int],
+    room: int,
+    *,
+    rank: Sequence[str],
+    folds: Collection[str] = FREE_TEXT,
+    words: Mapping[str, int] = MappingProxyType({}),
 ) -> Fitting:
     """The columns that fit into `room` cells, where `widths` has the width of each in the order of the table.
 
     Columns are taken in the order of `rank`, each that still fits: a narrow one may stay where a wide one before it is
     left out. The most important column, and any that is called `id` or `status`, always stay, even where they alone are
-    wider than the room.
+    wider than the room. A column of `folds` is as wide as its longest word (`words`), and narrower only where it would
+    be left out otherwise.
     """
     first, *others = sorted(widths, key=lambda column: _place(rank, column)) if widths else [""]
-    kept = {first, *_ESSENTIAL} & set(widths)
+    kept = {column: _least(widths, column, folds) for column in widths if column in {first, *_ESSENTIAL}}
     for column in others:
-        if _width(widths, kept | {column}, folds) <= room:
-            kept.add(column)
-    shown = tuple(column for column in widths if column in kept)
-    return Fitting(shown, tuple(column for column in widths if column not in kept), _width(widths, shown, folds))
+        narrowest = _least(widths, column, folds)
+        unbroken = min(widths[column], max(narrowest, words.get(column, 0)))
+        for least in (unbroken, narrowest):
+            if column not in kept and _width({**kept, column: least}) <= room:
+                kept[column] = least
+    shown = {column: kept[column] for column in widths if column in kept}
+    return Fitting(shown, tuple(column for column in widths if column not in kept))
 
 
-def _width(widths: Mapping[str, int], columns: Collection[str], folds: Collection[str]) -> int:
-    """The cells that these columns take at least."""
-    least = (min(widths[each], _NARROWEST_TEXT) if each in folds else widths[each] for each in columns)
-    return sum(least) + _GAP * (len(columns) - 1)
+def _least(widths: Mapping[str, int], column: str, folds: Collection[str]) -> int:
+    return min(widths[column], _NARROWEST_TEXT) if column in folds else widths[column]
+
+
+def _width(columns: Mapping[str, int]) -> int:
+    """The cells that columns of these widths take."""
+    return sum(columns.values()) + _GAP * (len(columns) - 1)
 
 
 def _place(rank: Sequence[str], column: str) -> int:

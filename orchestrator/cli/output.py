@@ -98,15 +98,20 @@ def _show_fitting_table(
         column: max(map(cell_len, (column, *(line[place] for line in cells)))) for place, column in enumerate(columns)
     }
     room = console(sys.stdout).width
-    fitting = fit_columns(widths, room, rank=rank, folds=folds)
+    words = {
+        column: max((cell_len(word) for line in cells for word in line[place].split()), default=0)
+        for place, column in enumerate(columns)
+        if column in folds
+    }
+    fitting = fit_columns(widths, room, rank=rank, folds=folds, words=words)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in fitting.columns:
+    for column, least in fitting.least.items():
         table.add_column(
             column,
             justify="right" if _is_numeric(rows, column) else "left",
             no_wrap=column not in folds,
             overflow="fold",
-            min_width=None if column in folds else widths[column],
+            min_width=least,
         )
     places = [place for place, column in enumerate(columns) if column in fitting.columns]
     for line in cells:

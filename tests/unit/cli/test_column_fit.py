@@ -38,6 +38,16 @@ def test_free_text_may_be_folded_and_everything_else_keeps_its_width() -> None:
     assert fitting.width == 36 + 2 + 20
 
 
+def test_free_text_is_folded_between_its_words_where_another_column_can_make_room() -> None:
+    widths, words = {"name": 28, "value": 80, "from": 19}, {"value": 36}
+
+    wide = fit_columns(widths, 80, rank=tuple(widths), words=words)
+    narrow = fit_columns(widths, 60, rank=tuple(widths), words=words)
+
+    assert (wide.least, wide.dropped) == ({"name": 28, "value": 36}, ("from",))
+    assert (narrow.least, narrow.dropped) == ({"name": 28, "value": 20}, ("from",))
+
+
 def test_ids_and_statuses_stay_even_where_they_are_wider_than_the_terminal() -> None:
     fitting = fit_columns(WIDTHS, 30, rank=("name", "action", "id", "status"))
 
