@@ -69,11 +69,12 @@ def say_summary(view: JobView, *, err: bool = False) -> None:
     say_errors(view.errors, job.id, err=err)
 
 
-def say_errors(errors: Sequence[ErrorView], job: JobId, *, err: bool = False) -> None:
-    """Each error group with its meaning, what to do, and a request to quote."""
-    for error in errors:
+def say_errors(errors: Sequence[ErrorView], job: JobId, *, err: bool = False, is_first: bool = False) -> None:
+    """Each error group with its meaning, what to do, and a request to quote; `is_first`: no blank line before it."""
+    for place, error in enumerate(errors):
         head = f"{error.count:,} {error.status}: {error.http_status or ''} {error.code}".replace("  ", " ")
-        click.echo("", err=err)
+        if place or not is_first:
+            click.echo("", err=err)
         say(Styled(head, bold=True), err=err)
         if error.example_message:
             say(f"  It said: {shown(error.example_message)}", err=err)

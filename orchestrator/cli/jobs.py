@@ -123,7 +123,7 @@ def errors(invocation: Invocation, wanted: str) -> None:
 
     view = invocation.ask(lambda app: describe_job(app, wanted))
     if invocation.output is Format.TABLE:
-        say_errors(view.errors, view.job.id)
+        say_errors(view.errors, view.job.id, is_first=True)
         if not view.errors:
             say_no_errors(view)
         return

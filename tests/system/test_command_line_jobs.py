@@ -61,6 +61,7 @@ def test_a_job_with_failures_exits_with_1_and_its_failures_can_be_retried(
 
     ended = muster.run("run", file, *ACTION, "-o", "json")
     errors = muster.run("job", "errors", "latest", "-o", "csv")
+    in_words = muster.run("job", "errors", "latest")
     failed = muster.run("job", "targets", "latest", "--status", "failed", "-o", "json")
     graph.behave()
     hopeless = muster.run("job", "retry", "latest")
@@ -72,6 +73,7 @@ def test_a_job_with_failures_exits_with_1_and_its_failures_can_be_retried(
     assert f"job retry {ended.json['id']} --status failed" in hopeless.err
     assert [(row["status"], row["httpStatus"], row["count"]) for row in errors.rows] == [("failed", "404", "4")]
     assert errors.rows[0]["hint"]
+    assert in_words.out.startswith("4 failed: 404 ")
     assert errors.rows[0]["exampleRequestId"]
     assert [row["device"] for row in failed.json] == devices[:4]
     assert retried.code == 0
