@@ -100,7 +100,7 @@ def _add_ends(routes: APIRouter) -> None:
     ) -> NewKeyFacts:
         """Make a key that takes the place of this one, which stays valid for the overlap.
 
-        Its text is shown this once, and to whoever sends the same request again.
+        Its text is shown this once, and again where the same request is repeated.
         """
         made = await rotate_key(
             app,

@@ -189,9 +189,9 @@ def as_nested(value: object, output: Format) -> str:
 
 
 def as_flat(rows: Sequence[Row], output: Format, *, with_header: bool = True, names: Iterable[str] = ()) -> str:
-    """CSV, or TSV without any quotes; what is no plain value is JSON in its cell.
+    """CSV, or TSV without any quotes; a value that is not plain is JSON in its cell.
 
-    Without a row the header is what --fields names, else `names`.
+    Without a row the header has the names of --fields, else `names`.
     """
     text = io.StringIO(newline="")
     names = list(rows[0]) if rows else list(FIELDS.get() or names)

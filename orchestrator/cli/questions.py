@@ -116,9 +116,7 @@ def notes_of(preview: Preview) -> list[str]:
         )
     if preview.unknown:
         are = "is" if preview.unknown == 1 else "are"
-        notes.append(
-            f"{plural(preview.unknown, 'id')} {are} not in the inventory and {are} called all the same."
-        )
+        notes.append(f"{plural(preview.unknown, 'id')} {are} not in the inventory and {are} called all the same.")
     return notes
 
 

@@ -46,7 +46,7 @@ async def job_of_key(tx: Transaction, idempotency: Idempotency | None) -> Job | 
 
 
 async def result_of_key(tx: Transaction, idempotency: Idempotency | None) -> str | None:
-    """The name of what this request made before, where that is no job; IdempotencyConflict as for a job."""
+    """The name of the thing that this request made before, other than a job; IdempotencyConflict as for a job."""
     if idempotency is None:
         return None
     key, request = idempotency.columns
