@@ -125,6 +125,7 @@ async def test_a_run_whose_selection_shrank_by_more_than_half_waits_until_it_is_
     clock.advance(minutes=5)
     with pytest.raises(SelectionCollapsed):
         await run_schedule(app, "nightly", by=SOMEBODY)
+    clock.advance(seconds=1)
     job = await run_schedule(app, "nightly", by=SOMEBODY, accept=True)
 
     assert (fired, set_aside.status) == (0, ScheduleStatus.SET_ASIDE)
