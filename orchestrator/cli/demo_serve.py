@@ -56,14 +56,15 @@ async def _fill(settings: Settings) -> None:
 def _simulated_graph() -> Any:
     graph = load("orchestrator.simulator.app:SimulatedGraph")(None, seed=20)
     graph.answer_within(0.05, 0.3)
-    devices = [
-        device.id for name in _TENANTS for device in load("orchestrator.usecases.operations.demo_plan:fleet")(name)
-    ]
-    chosen = Random(5).sample(devices, 24)  # noqa: S311 - the same devices fail in each demonstration
-    graph.refuse(chosen[:6], status=404)
-    graph.refuse(chosen[6:10], status=400)
-    graph.refuse(chosen[10:20], status=503, times=1)
-    graph.lose_reply(chosen[20:])
+    fleet = load("orchestrator.usecases.operations.demo_plan:fleet")
+    devices = [device for name in _TENANTS for device in fleet(name)]
+    for status in (400, 404):
+        graph.refuse(
+            [each.id for each in devices if each.refused and each.refused.http_status == status], status=status
+        )
+    chosen = Random(5).sample([each.id for each in devices if each.refused is None], 14)  # noqa: S311 - the same devices fail in each demonstration
+    graph.refuse(chosen[:10], status=503, times=1)
+    graph.lose_reply(chosen[10:])
     return graph
 
 

@@ -29,7 +29,8 @@ class IntakeOptions:
     `match` says by what rows name their devices, None leaves it to the header. `has_inventory` says whether there is
     an inventory to match against; `prefer_newest` and `stale_ok` how it is used. `is_selection` marks a list that
     Muster wrote itself. `tenants` says whose rows are taken of a list with a tenant column; None takes all rows.
-    `choices` are a person's decisions about bad rows by line: the id of the candidate that is meant, or LEFT_OUT.
+    `choices` are a person's decisions about bad rows by line: the id of the candidate that is meant, the name
+    to read in place of the one in the line, or LEFT_OUT.
     """
 
     column: str | None = None

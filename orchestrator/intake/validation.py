@@ -17,6 +17,7 @@ from orchestrator.domain.inventory import (
     Matched,
     Named,
     NotEligible,
+    compare_key,
 )
 from orchestrator.domain.line_problem import MOST_PROBLEMS, LineProblem
 from orchestrator.domain.target import RowVerdict
@@ -122,14 +123,26 @@ class Validation:
         cells = row.cells
         if row.verdict is not None:
             return ()
-        return tuple(
-            [Named(by, cells[place]) for by, place in self._named if place < len(cells) and bare(cells[place])]
-        )
+        given = [Named(by, cells[place]) for by, place in self._named if place < len(cells) and bare(cells[place])]
+        typed = self._typed(row.line)
+        return tuple(given) if typed is None else (Named(given[0].by if given else self._named[0][0], typed),)
+
+    def _typed(self, line: int) -> str | None:
+        """The name that a person typed in place of the one in this line; None where none was."""
+        choice = self.choices.get(line) if self.choices else None
+        if choice is None or choice == LEFT_OUT or compare_key(Identifier.ID, choice) is not None:
+            return None
+        return choice
 
     def settle(self, row: InputRow, match: Match, reason: str) -> InputRow:
         """A row that `judge` left open, with the device that it was matched to, or rejected for this reason."""
+        typed = self._typed(row.line)
         if isinstance(match, Matched):
+            if typed is not None:
+                self.mended.append(LineProblem(row.line, f"read as {typed!r}", row.cells))
             return self._settle_matched(row, match)
+        if typed is not None:
+            return self._reject_bad(row.line, row.cells, f"read as {typed!r}; {reason}")
         if isinstance(match, Ambiguous) and (chosen := match.chosen(self.choices.get(row.line))) is not None:
             self.mended.append(LineProblem(row.line, reason, row.cells, match.candidates))
             return self._settle_matched(row, chosen)
@@ -154,7 +167,8 @@ class Validation:
             return self._noise_or_bad(row, cells, "")
         if len(row.cells) > self.layout.width:
             self.ignored.add(Noise.SURPLUS, row.line)
-        if not any(place < len(cells) and bare(cells[place]) for _, place in self._named):
+        is_empty = not any(place < len(cells) and bare(cells[place]) for _, place in self._named)
+        if is_empty and self._typed(row.line) is None:
             columns = ", ".join(column.name for column in self.layout.named)
             return self._reject_bad(row.line, cells, f"names no device: {columns} is empty")
         return InputRow(row.line, cells)

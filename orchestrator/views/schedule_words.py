@@ -101,7 +101,7 @@ def _daylight_words(recurrence: Recurrence) -> str:
         if isinstance(recurrence, Cron) and recurrence.follows_steps:
             return "follows elapsed time: due in every hour that passes and matches, twice where it comes twice"
         return "follows elapsed time: nothing pauses for an hour and nothing doubles"
-    return "follows the wall clock: what does not exist runs right after the gap, what comes twice runs the first time"
+    return "follows the wall clock: a time that is skipped runs right after the gap, and one that comes twice runs once"
 
 
 def _window_words(schedule: Schedule) -> str:

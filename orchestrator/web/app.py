@@ -31,6 +31,7 @@ from orchestrator.web.problem_pages import explain_problems
 from orchestrator.web.result_lists import result_list_routes
 from orchestrator.web.saved_views import view_routes
 from orchestrator.web.schedule_pages import schedule_pages
+from orchestrator.web.search_page import search_page
 from orchestrator.web.sign_in import sign_in_routes
 from orchestrator.web.tenant_pages import tenant_pages
 
@@ -77,6 +78,7 @@ def _routes(max_bytes: int) -> tuple[Pages, list[BaseRoute]]:
         health_page(pages),
         halt_routes(pages),
         display_routes(pages),
+        search_page(pages),
     ):
         once.include_router(routes)
     return pages, once.routes

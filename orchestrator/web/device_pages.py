@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -12,7 +13,7 @@ from orchestrator.domain.confirmation import inventory_facts
 from orchestrator.domain.inventory import InventoryDevice, NoInventory
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, WebContext
 from orchestrator.inventory.contents import describe_inventory, search_inventory
-from orchestrator.inventory.device_history import describe_devices
+from orchestrator.inventory.device_history import DeviceHistory, UnknownDevice, describe_devices
 from orchestrator.inventory.refresh_inventory import accept_inventory
 from orchestrator.inventory.remove_inventory import tenant_id_of, unattached_inventories
 from orchestrator.store.jobs.inventory import Inventory
@@ -54,8 +55,7 @@ def _add_devices(routes: APIRouter, pages: Pages) -> None:
 
     @routes.get("/devices/{device}")
     async def device(request: Request, parts: Parts, _: Viewer, device: str, tenant: _Name = "") -> Response:
-        name = tenant if tenant in parts.app.tenants else parts.settings.usual_tenant
-        [history] = await describe_devices(parts.app, name, device, allow_several=False)
+        history = await _history(parts, device, tenant)
         now = parts.app.clock.now()
         return pages.show(
             request,
@@ -100,6 +100,17 @@ def _add_inventory(routes: APIRouter, pages: Pages) -> None:
     ) -> Response:
         await accept_inventory(parts.app, tenant, by=visitor.actor, reason=said(reason), shown=shown)
         return RedirectResponse("/inventory", 303)
+
+
+async def _history(parts: WebContext, device: str, tenant: str) -> DeviceHistory:
+    """The device in the tenant; where none is named, in the first tenant that knows it, the usual one before others."""
+    app, usual = parts.app, parts.settings.usual_tenant
+    others = sorted(app.tenants, key=lambda name: (name != usual, name))
+    names = [tenant] if tenant in app.tenants else others or [usual]
+    for name in names[:-1]:
+        with suppress(UnknownDevice):
+            return (await describe_devices(app, name, device, allow_several=False))[0]
+    return (await describe_devices(app, names[-1], device, allow_several=False))[0]
 
 
 async def _search(app: App, tenants: list[str], text: str) -> tuple[list[tuple[str, InventoryDevice]], list[str]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator.domain.action import parse_action
 from orchestrator.domain.job_filter import WITH_FAILURES
 from orchestrator.web.addresses import query
-from orchestrator.web.job_filters import PERIODS
+from orchestrator.web.job_filters import PERIODS, night_of
 
 _UNDER_WAY = "queued,running,pausing,cancelling"
 _NAMES = {
@@ -39,6 +39,8 @@ def chips_of(fields: Mapping[str, str], me: str, *, urgent: int, is_attention: b
 
 
 def _set(fields: Mapping[str, str], me: str) -> Iterator[Chip]:
+    if morning := night_of(fields["when"]):
+        yield Chip(f"Night to {morning.day} {morning:%b}", _where({**fields, "when": ""}), is_set=True)
     for name, label in _NAMES.items():
         value = fields[name]
         if not value or (name, value) in _offers(me):

@@ -23,6 +23,7 @@ FIELDS = ("status", "action", "tenant", "who", "schedule", "search", "when", "fr
 PERIODS = {"today": "Today", "night": "Last night", "week": "Last 7 days"}
 """Times that move with the clock: the days of the reader, and the night from noon to noon (domain/nights.py)."""
 
+_NIGHT = "night-"
 _NOON = time(12)
 _SHOWN_STATUSES = frozenset({*JobStatus} - {JobStatus.RECEIVING})
 
@@ -41,7 +42,7 @@ def asked_jobs(fields: Mapping[str, str], now: datetime, zone: ZoneInfo) -> Jobs
     statuses = tuple(_standings(text["status"]))
     action = parse_action(text["action"])
     first, last = _day(text["from"]), _day(text["to"])
-    when = text["when"] if text["when"] in PERIODS and not (first or last) else ""
+    when = text["when"] if (text["when"] in PERIODS or night_of(text["when"])) and not (first or last) else ""
     since, until = _period(when, now, zone) if when else (_begin(first, zone), _begin(_next(last), zone))
     kept = {
         **text,
@@ -64,10 +65,16 @@ def asked_jobs(fields: Mapping[str, str], now: datetime, zone: ZoneInfo) -> Jobs
     return JobsAsked(wanted, kept)
 
 
+def night_of(when: str) -> date | None:
+    """The morning on which the night that `when` names ends, as the bars of the overview name it."""
+    return _day(when.removeprefix(_NIGHT)) if when.startswith(_NIGHT) else None
+
+
 def _period(when: str, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime | None]:
     today = now.astimezone(zone).date()
-    if when == "night":
-        noons = (datetime.combine(today - timedelta(days=back), _NOON) for back in (1, 0))
+    morning = today if when == "night" else night_of(when)
+    if morning is not None:
+        noons = (datetime.combine(morning - timedelta(days=back), _NOON) for back in (1, 0))
         since, until = (instant_at(noon, zone) for noon in noons)
         return since, until
     days_back = 6 if when == "week" else 0

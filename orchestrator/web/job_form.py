@@ -23,6 +23,8 @@ from orchestrator.web.typed import TYPED_FIELD
 
 SOURCES = ("file", "list", "group", "where", "pasted")
 CHOICE = "choice-"
+INSTEAD = "instead-"
+"""Fields with a line: the candidate that is meant or LEFT_OUT, and the name to read in its place."""
 """What the name of a field begins with that decides about a bad row; the number of its line follows."""
 
 _CONDITION_FIELDS = ("where-field", "where-operator", "where-value")
@@ -91,7 +93,7 @@ async def job_received(request: Request, *, action_unless_chosen: Action | None 
         raise RequestValidationError([missing_field("file", "the form of a new job, as a multipart form")])
     async with file_and_fields(request, _CONDITION_FIELDS) as (file, texts):
         besides = {name: texts.pop(name) for name in _OURS if name in texts}
-        choices = {name: texts.pop(name) for name in list(texts) if name.startswith(CHOICE)}
+        choices = {name: texts.pop(name) for name in list(texts) if name.startswith((INSTEAD, CHOICE))}
         has_action = bool(str(texts.get("action", "")).strip())
         if not has_action and action_unless_chosen is not None:
             texts["action"] = action_unless_chosen.value
@@ -157,7 +159,9 @@ def _lines(pasted: str) -> list[str]:
 
 
 def _decisions(fields: Mapping[str, Any]) -> dict[int, str]:
-    named = ((name.removeprefix(CHOICE), str(value)) for name, value in fields.items())
+    # Sorted, a choice comes after a name: who leaves a row out means it, whatever stands in the field beside.
+    by_kind = sorted(fields.items(), key=lambda field: field[0].startswith(CHOICE))
+    named = ((name.rpartition("-")[2], str(value).strip()) for name, value in by_kind)
     return {int(line): value for line, value in named if value and line.isdecimal() and len(line) < _LONGEST_LINE}
 
 

@@ -69,7 +69,7 @@ async def _known(app: TheApp, _: Viewer, job_id: str) -> JobView:
 
 
 async def _overview(pages: Pages, visitor: Visitor, found: Overview, display: Display) -> str:
-    return _one_line(pages.text("overview_live.html", visitor=visitor, **overview_facts(found, display)))
+    return _one_line(pages.text("overview_live.html", visitor=visitor, is_live=True, **overview_facts(found, display)))
 
 
 async def _rows(pages: Pages, parts: WebContext, visitor: Visitor, views: list[JobView], display: Display) -> str:

@@ -32,7 +32,7 @@ from orchestrator.usecases.jobs.find_source import find_source
 from orchestrator.usecases.jobs.judge_list import Judgement, judge_list, odd_rows, verdict_of
 from orchestrator.usecases.jobs.submit_job import Preview, submit_job
 from orchestrator.usecases.lists.describe_lists import list_lists
-from orchestrator.web.job_form import CHOICE, SentJob, chosen_by_address, chosen_from, job_received
+from orchestrator.web.job_form import CHOICE, INSTEAD, SentJob, chosen_by_address, chosen_from, job_received
 from orchestrator.web.move_forms import said
 from orchestrator.web.once import ONCE_FIELD, new_once
 from orchestrator.web.pages import Pages, go_to, is_fragment
@@ -240,6 +240,8 @@ def _verdict_facts(
         "unshown": max(0, preview.bad - _MENDED_AT_ONCE),
         "choices": sent.choices,
         "choice_field": CHOICE,
+        "instead_field": INSTEAD,
+        "instead": {line: choice for line, choice in sent.choices.items() if choice != LEFT_OUT},
         "left_out_value": LEFT_OUT,
         "is_refused": is_refused,
         "over_ceiling": None if is_within else ceiling,

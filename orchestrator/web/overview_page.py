@@ -45,6 +45,7 @@ def overview_routes(pages: Pages) -> APIRouter:
             request,
             "attention.html",
             entry=found[0],
+            sentence=sentence_of(found[0]),
             place=place_of(found[0]),
             shown=shown_text(attention_facts(found[0])),
         )

@@ -98,6 +98,7 @@ class Pages:
         shared = {
             "visitor": visitor,
             "emergency_stops": stops,
+            "counts": getattr(request.state, "counts", None),
             "here": here,
             "display": display_of(request),
             "is_fragment": is_fragment(request),

@@ -133,6 +133,7 @@ def _add_reading(routes: APIRouter, pages: Pages) -> None:
             view=view,
             facts={key: value for key, value in schedule_words(view).items() if value is not None},
             history=[(each, history_object(each, described)) for each in past],
+            newest=before is None,
             older=past[-1].at if len(past) == _HISTORY else None,
             jobs=await standings_of(app, {each.job for each in past if each.job is not None}),
             versions=await _selections(app, described),

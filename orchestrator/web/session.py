@@ -15,7 +15,7 @@ from fastapi import Depends, Request, Response
 from structlog.contextvars import bind_contextvars
 
 from orchestrator.domain.access import FRESH_SIGN_IN, Actor, Role
-from orchestrator.domain.errors import NotPermitted
+from orchestrator.domain.errors import MusterError, NotPermitted
 from orchestrator.domain.sessions import LIFETIME, Session
 from orchestrator.http.uploads import is_upload, upload_field
 from orchestrator.http.web_context import MOST_OF_A_BODY, WebContext, origin_of, served
@@ -78,12 +78,22 @@ def _with(role: Role) -> Callable[[Request, WebContext], Awaitable[Visitor]]:
         # Before anything is refused: the page that says so is theirs too.
         request.state.visitor = visitor
         request.state.emergency_stops = await stops_in_force(parts.app)
+        if "text/html" in request.headers.get("accept", "") and "hx-request" not in request.headers:
+            request.state.counts = await _counts(parts)
         visitor.actor.grant.refuse_below(role)
         if request.method not in _SAFE:
             await refuse_foreign(request, visitor)
         return visitor
 
     return check
+
+
+async def _counts(parts: WebContext) -> tuple[int, int] | None:
+    """The counts beside the names of pages; None where they cannot be read, which must not cost the page."""
+    try:
+        return await parts.watch.overviews.counts()
+    except MusterError:
+        return None
 
 
 Viewer = Annotated[Visitor, Depends(_with(Role.VIEWER))]

@@ -174,3 +174,32 @@ async def test_bad_rows_are_decided_about_in_the_page(service: Service) -> None:
     assert f'value="{IDS[1]}" checked' in good
     assert "the set of decisions about bad rows was 2" in other
     assert [target["device"] for target in targets] == [IDS[1]]
+
+
+async def test_a_wrong_name_is_mended_in_the_page(service: Service) -> None:
+    named = "Device ID,Device name,Managed by\n" + "\n".join(
+        f"{each},PC-{place},Co-managed" for place, each in enumerate(IDS)
+    )
+    source = InventorySource(io.BytesIO(named.encode()), "devices.csv")
+    await import_inventory(service.served.app, "default", [source], by=SOMEBODY, reason=None, max_bytes=1_000_000)
+    listed = {"file": ("names.csv", b"Device name,Room\nPC-O,1\n,2\n")}
+    async with a_visitor(service, Role.OPERATOR) as visitor:
+        headers = {"X-CSRF-Token": await csrf_of(visitor), "HX-Request": "true"}
+
+        async def post(path: str, **data: str) -> str:
+            answer = await visitor.post(path, headers=headers, data={**ACTION, "source": "file", **data}, files=listed)
+            return answer.headers.get("HX-Redirect") or answer.text
+
+        bad = await post("/jobs/new/verdict")
+        wrong = await post("/jobs/new/verdict", **{"instead-2": "PC-00", "choice-3": "out"})
+        mended = {"instead-2": "pc-0", "instead-3": "PC-1"}
+        good = await post("/jobs/new/verdict", **mended)
+        job = await post("/jobs/new", **{**mended, **fields_on(good)})
+        async with service.client() as client:
+            targets = (await client.get(f"/api{job}/targets")).json()["items"]
+
+    assert 'name="instead-2"' in bad
+    assert "read as &#39;PC-00&#39;; unknown" in wrong
+    assert "Start job on 2 devices" in good
+    assert 'name="instead-2" value="pc-0"' in good
+    assert [target["device"] for target in targets] == [*IDS[:2]]

@@ -137,6 +137,7 @@ NEEDED = {
     "GET /inventory": Role.VIEWER,
     "POST /inventory/accept": Role.OPERATOR,
     "POST /inventory/refresh": Role.OPERATOR,
+    "GET /search": Role.VIEWER,
     "GET /display": Role.VIEWER,
     "POST /display": Role.VIEWER,
     "POST /halt": Role.OPERATOR,

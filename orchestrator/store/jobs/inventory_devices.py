@@ -150,6 +150,19 @@ class InventoryDevices(Repository):
         found = await self._connection.execute(query.order_by(InventoryDeviceRow.name_key).limit(limit))
         return [InventoryDevice(*row) for row in found]
 
+    async def beginning_with(self, number: InventoryNumber, text: str, *, limit: int) -> list[InventoryDevice]:
+        """Devices whose name or serial number begins with the text, at most so many of each; through their indexes."""
+        folded = text.strip().casefold()
+        found: dict[str, InventoryDevice] = {}
+        for column in (InventoryDeviceRow.name_key, InventoryDeviceRow.serial_key):
+            # U+FFFF sorts behind every other character, in the collations of PostgreSQL too (UTS 35, part 5).
+            is_near = and_(column >= folded, column < f"{folded}\uffff")
+            fits = column.startswith(folded, autoescape=True)
+            query = select(*_DEVICE).where(InventoryDeviceRow.inventory == number, is_near, fits)
+            for row in await self._connection.execute(query.order_by(column).limit(limit)):
+                found[row[0]] = InventoryDevice(*row)
+        return [*found.values()]
+
 
 @cache
 def _brief_query(dialect: str, by: Identifier) -> Select[Any]:

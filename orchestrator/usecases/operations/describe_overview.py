@@ -30,6 +30,7 @@ MOST_RUNS = 48
 """Runs of one schedule that are drawn; of one that runs more often only the first is."""
 
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
+_COUNTS_FOR = 30.0
 _PAST_FOR = timedelta(seconds=10)
 _PATIENCE = 5.0
 _PAST_AT_MOST = timedelta(minutes=1)
@@ -118,6 +119,11 @@ class Overviews:
         """The ids of the jobs that need attention, as they were at most a second ago."""
         items = (await self.status()).attention
         return frozenset(JobId(item.subject) for item in items if item.subject_kind is SubjectKind.JOB)
+
+    async def counts(self) -> tuple[int, int]:
+        """How many items need attention and how many jobs run, at most half a minute old: each page shows them."""
+        status = (await self._present.get("present", self._read, within=_COUNTS_FOR)).status
+        return len(status.attention), len(status.running)
 
     async def status(self) -> StatusView:
         """Returns the items that need attention, the running jobs and the next runs, at most a second old."""

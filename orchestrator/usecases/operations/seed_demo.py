@@ -17,6 +17,7 @@ from orchestrator.domain.course import EventKind
 from orchestrator.domain.device import Via
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import Job, JobStatus
+from orchestrator.domain.job_filter import JobFilter
 from orchestrator.domain.recurrence import first_occurrences, parse_cron
 from orchestrator.domain.schedule import OccurrenceStatus, Order, Rules, Schedule
 from orchestrator.domain.target import TargetStatus
@@ -24,6 +25,8 @@ from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.store.engine.database import Store
 from orchestrator.store.jobs.past_jobs import PastEnd, PastTarget
+from orchestrator.usecases.jobs.describe_jobs import list_jobs
+from orchestrator.usecases.jobs.retry_job import retry_job
 from orchestrator.usecases.jobs.submit_job import JobRequest, submit_job
 from orchestrator.usecases.jobs.submit_list import ListRequest, submit_list
 from orchestrator.usecases.lists.import_list import import_list
@@ -31,12 +34,15 @@ from orchestrator.usecases.operations.demo_plan import (
     CONTOSO,
     DAYS,
     FABRIKAM,
+    GONE,
     PER_SECOND,
     SCHEDULES,
+    UNAVAILABLE,
     Course,
     DemoDevice,
     DemoSchedule,
     Ending,
+    Sites,
     course_of,
     devices_of,
     endings,
@@ -61,7 +67,7 @@ class _Wanted:
 
     tenant: str
     action: Action
-    site: str
+    site: Sites
     name: str
     reason: str
     by: Actor = _ADMIN
@@ -95,8 +101,10 @@ async def seed_demo(app: App, past: Store, clock: PastClock) -> None:
     steps: list[tuple[datetime, Callable[[App, PastClock], Awaitable[None]]]]
     steps = [(now - before, make) for before, make in _MANUAL]
     for plan, schedule in zip(SCHEDULES, schedules, strict=True):
-        for at in _due(schedule, plan.days, now):
-            steps.append((at, partial(_run, plan=plan, schedule=schedule, days_ago=(now - at).days)))
+        due = _due(schedule, plan.days, now)
+        for at in due:
+            course = course_of(plan.name, (now - at).days, is_last=at == due[-1])
+            steps.append((at, partial(_run, plan=plan, schedule=schedule, course=course, days_ago=(now - at).days)))
     for at, make in sorted(steps, key=lambda step: step[0]):
         clock.at = at
         await make(then, clock)
@@ -123,16 +131,7 @@ async def _inventories(app: App, clock: PastClock, now: datetime) -> None:
 
 async def _schedule(app: App, clock: PastClock, at: datetime, plan: DemoSchedule) -> Schedule:
     clock.at = at
-    content = BytesIO(list_csv(devices_of(plan.tenant, plan.site)))
-    await import_list(
-        app,
-        plan.list_name,
-        content,
-        via=Via.MANAGED_DEVICES,
-        file_name=f"{plan.list_name}.csv",
-        options=_OPTIONS,
-        by=_ADMIN,
-    )
+    await _list(app, plan, devices_of(plan.tenant, plan.site)[: plan.listed_first])
     new = NewSchedule(
         name=plan.name,
         recurrence=parse_cron(plan.cron, plan.timezone, now=at),
@@ -144,13 +143,30 @@ async def _schedule(app: App, clock: PastClock, at: datetime, plan: DemoSchedule
     return (await add_schedule(app, new, by=_ADMIN)).schedule
 
 
+async def _list(app: App, plan: DemoSchedule, devices: Sequence[DemoDevice]) -> None:
+    file = f"{plan.list_name}.csv"
+    content = BytesIO(list_csv(devices))
+    await import_list(
+        app, plan.list_name, content, via=Via.MANAGED_DEVICES, file_name=file, options=_OPTIONS, by=_ADMIN
+    )
+
+
+async def _grown_list(app: App, clock: PastClock) -> None:
+    del clock
+    for plan in SCHEDULES:
+        if plan.listed_first is not None:
+            await _list(app, plan, devices_of(plan.tenant, plan.site))
+
+
 def _due(schedule: Schedule, days: int, now: datetime) -> list[datetime]:
     occurrences = first_occurrences(schedule.recurrence, now - timedelta(days=days), 6 * DAYS)
     return [instant.at for instant in occurrences if instant.at < now - timedelta(minutes=5)]
 
 
-async def _run(app: App, clock: PastClock, *, plan: DemoSchedule, schedule: Schedule, days_ago: int) -> None:
-    at, course = clock.at, course_of(plan.name, days_ago)
+async def _run(
+    app: App, clock: PastClock, *, plan: DemoSchedule, schedule: Schedule, course: Course, days_ago: int
+) -> None:
+    at = clock.at
     if course is Course.MISSED:
         async with app.store.transaction() as tx:
             await tx.past_jobs.occurrence(schedule.number, at, OccurrenceStatus.MISSED, job=None, reason=_WHY_MISSED)
@@ -166,7 +182,8 @@ async def _run(app: App, clock: PastClock, *, plan: DemoSchedule, schedule: Sche
             (at + timedelta(seconds=0.35 * seconds), EventKind.OUTAGE),
             (at + timedelta(seconds=0.75 * seconds), EventKind.OUTAGE_OVER),
         )
-    await _end(app, job, list(endings(course, version.devices, chance)), JobStatus.FINISHED, events=events)
+    ends = list(endings(course, devices_of(plan.tenant, plan.site), days_ago, chance))
+    await _end(app, job, ends, JobStatus.FINISHED, events=events)
     async with app.store.transaction() as tx:
         await tx.past_jobs.occurrence(schedule.number, at, OccurrenceStatus.STARTED, job=job.id, reason=None)
 
@@ -218,11 +235,11 @@ async def _submit(app: App, wanted: _Wanted) -> tuple[Job, list[DemoDevice]]:
 
 
 async def _stopped(app: App, clock: PastClock) -> None:
-    job, _ = await _submit(app, _Wanted(CONTOSO, Action.APP_EVALUATION, "MUC", "App evaluation, ring 2", "CHG-4711"))
-    failed = Ending(TargetStatus.FAILED, 6, 503, "ServiceUnavailable", "Service is temporarily unavailable.")
-    ends = [failed if place % 3 == 1 else Ending(TargetStatus.ACCEPTED) for place in range(120)]
+    job, _ = await _submit(app, _Wanted(CONTOSO, Action.APP_EVALUATION, "PAR", "App evaluation, ring 2", "CHG-4711"))
+    ends = [Ending(TargetStatus.ACCEPTED)] * 520
+    ends += [UNAVAILABLE if place % 3 == 1 else Ending(TargetStatus.ACCEPTED) for place in range(120)]
     reason = "The brake stopped it: 40 of the latest 120 devices ended with an error, and 25 % is the limit."
-    at = clock.at + timedelta(seconds=13)
+    at = clock.at + timedelta(seconds=1 + len(ends) / PER_SECOND)
     await _end(app, job, ends, JobStatus.STOPPED, reason=reason, events=[(at, EventKind.BRAKED)])
 
 
@@ -231,44 +248,60 @@ async def _all_failed(app: App, clock: PastClock) -> None:
     job, devices = await _submit(
         app, _Wanted(FABRIKAM, Action.WAKE_UP_CLIENT, "KIO", "Wake kiosks for maintenance", "CHG-4702", by=_HELPDESK)
     )
-    failed = Ending(TargetStatus.FAILED, 1, 404, "ResourceNotFound", "Resource not found.")
-    await _end(app, job, [failed] * len(devices), JobStatus.FINISHED)
+    await _end(app, job, [GONE] * len(devices), JobStatus.FINISHED)
 
 
 async def _paused(app: App, clock: PastClock) -> None:
     job, _ = await _submit(
-        app, _Wanted(CONTOSO, Action.FULL_SCAN, "HAM", "Full scan after incident 2291", "INC-2291", by=_HELPDESK)
+        app, _Wanted(CONTOSO, Action.FULL_SCAN, "PAR", "Full scan after incident 2291", "INC-2291", by=_HELPDESK)
     )
-    ends = [Ending(TargetStatus.ACCEPTED)] * 14
-    at, why = clock.at + timedelta(seconds=3), "wait for the night"
+    ends = [Ending(TargetStatus.ACCEPTED)] * 1_130
+    at, why = clock.at + timedelta(seconds=1 + len(ends) / PER_SECOND), "wait for the night"
     reason = f"paused by {_HELPDESK.name}: {why}"
     await _end(app, job, ends, JobStatus.PAUSED, reason=reason, events=[(at, EventKind.PAUSED)])
-    async with app.store.transaction() as tx:
-        await tx.audit.write(_HELPDESK, "job.paused", job.id, reason=why, now=at)
+    await _moved(app, job, _HELPDESK, what="job.paused", why=why, at=at)
 
 
 async def _cancelled(app: App, clock: PastClock) -> None:
     job, devices = await _submit(
-        app, _Wanted(CONTOSO, Action.FULL_SCAN, "BER", "Full scan, all laptops", "started by mistake")
+        app, _Wanted(CONTOSO, Action.FULL_SCAN, ("BER", "MUC", "HAM"), "Full scan, all laptops", "CHG-4705")
     )
-    ends = [Ending(TargetStatus.ACCEPTED)] * 14 + [Ending(TargetStatus.CANCELLED, 0, None)] * (len(devices) - 14)
+    called = 214
+    ends = list(endings(Course.USUAL, devices[:called], 2, Random(2)))  # noqa: S311 - likewise
+    ends += [Ending(TargetStatus.CANCELLED, 0, None)] * (len(devices) - called)
     why = "started by mistake"
     await _end(app, job, ends, JobStatus.CANCELLED, reason=f"cancelled by {_ADMIN.name}: {why}")
+    at = clock.at + timedelta(seconds=1 + called / PER_SECOND)
+    await _moved(app, job, _ADMIN, what="job.cancelled", why=why, at=at)
+
+
+async def _retried(app: App, clock: PastClock) -> None:
+    del clock
+    nights = await list_jobs(app, wanted=JobFilter(schedule="nightly-policy"), limit=3)
+    worst = max(nights, key=lambda view: view.tally.failed).job
+    retry = await retry_job(app, worst.id, by=_ADMIN, reason="INC-2254 is over")
+    await _end(app, retry, [Ending(TargetStatus.ACCEPTED)] * retry.intake.rows, JobStatus.FINISHED)
+
+
+async def _moved(app: App, job: Job, by: Actor, *, what: str, why: str, at: datetime) -> None:
     async with app.store.transaction() as tx:
-        await tx.audit.write(_ADMIN, "job.cancelled", job.id, reason=why, now=clock.at + timedelta(seconds=3))
+        await tx.audit.write(by, what, job.id, reason=why, now=at)
 
 
-async def _pilot(app: App, clock: PastClock) -> None:
+async def _pilot(app: App, clock: PastClock, *, days_ago: int) -> None:
     job, devices = await _submit(
         app, _Wanted(CONTOSO, Action.REFRESH_USER_POLICY, "HAM", "User policy, Hamburg", "CHG-4698", by=_HELPDESK)
     )
-    await _end(app, job, list(endings(Course.USUAL, len(devices), Random(clock.at.day))), JobStatus.FINISHED)  # noqa: S311 - likewise
+    ends = list(endings(Course.USUAL, devices, days_ago, Random(clock.at.day)))  # noqa: S311 - likewise
+    await _end(app, job, ends, JobStatus.FINISHED)
 
 
 _MANUAL: tuple[tuple[timedelta, Callable[[App, PastClock], Awaitable[None]]], ...] = (
-    (timedelta(days=8, hours=3), _pilot),
+    (timedelta(days=20), _grown_list),
+    (timedelta(days=8, hours=22), _retried),
+    (timedelta(days=8, hours=3), partial(_pilot, days_ago=8)),
     (timedelta(days=2, hours=5), _cancelled),
-    (timedelta(days=1, hours=4), _pilot),
+    (timedelta(days=1, hours=4), partial(_pilot, days_ago=1)),
     (timedelta(hours=3), _all_failed),
     (timedelta(hours=1, minutes=20), _paused),
     (timedelta(minutes=12), _stopped),

@@ -39,8 +39,16 @@
   }
   setInterval(showClock, 10000);
 
-  // "/" focuses the search.
+  // "/" focuses the search; the arrows go through its results.
   document.addEventListener("keydown", (event) => {
+    const search = event.target.closest("form.find");
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (search && step) {
+      const places = [...search.querySelectorAll("input, .offers a")];
+      const next = places[places.indexOf(event.target) + step];
+      if (next) { event.preventDefault(); next.focus(); }
+      return;
+    }
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog[open]")) return;
     const find = document.querySelector("[data-find]");
     if (find) { event.preventDefault(); find.focus(); }

@@ -21,6 +21,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ({}, None, None),
         ({"when": "today"}, "2026-11-27T23:00", None),
         ({"when": "night"}, "2026-11-27T11:00", "2026-11-28T11:00"),
+        ({"when": "night-2026-11-25"}, "2026-11-24T11:00", "2026-11-25T11:00"),
+        ({"when": "night-nonsense"}, None, None),
         ({"when": "week"}, "2026-11-21T23:00", None),
         ({"from": "2026-11-03"}, "2026-11-02T23:00", None),
         ({"to": "2026-11-03"}, None, "2026-11-03T23:00"),

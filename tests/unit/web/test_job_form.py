@@ -53,10 +53,13 @@ def test_decisions_name_lines_and_what_is_none_is_dropped() -> None:
         "choice-7": "out",
         "choice-x": "out",
         "choice-9": "",
+        "instead-7": "BER-1",
+        "instead-8": " BER-2 ",
+        "instead-9": "",
         "choice-" + "9" * 40: "out",
     }
 
-    assert _decisions(fields) == {118: "some-id", 7: "out"}
+    assert _decisions(fields) == {118: "some-id", 7: "out", 8: "BER-2"}
 
 
 @pytest.mark.parametrize(
