@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from orchestrator.domain.action import parse_action
@@ -12,6 +13,7 @@ from orchestrator.store.jobs.target_lookup import DeviceCall
 
 DAYS = 90
 _WORST = ("failed", "uncertain", "cancelled", "sending", "waiting", "accepted")
+_UNWELL = ("failed", "uncertain")
 _SAID = {
     "accepted": "was accepted",
     "failed": "failed",
@@ -32,13 +34,16 @@ class DayCell:
 
 
 def sentence(calls: Sequence[DeviceCall]) -> tuple[str, str]:
-    """How the last action went, and the one before it."""
+    """How the last action went, and the ones before it: how many in a row went the same way, where that was not well."""
     if not calls:
         return "Nothing was asked of this device yet.", ""
     last, *others = calls
     said = f"The last action, {call_words(last).lower()}, {_SAID.get(last.status, last.status)}."
     if not others:
         return said, ""
+    alike = sum(1 for _ in takewhile(lambda call: call.status == last.status, others))
+    if last.status in _UNWELL and alike > 1:
+        return said, f"So did the {alike} before it." if last.status == "failed" else f"So are the {alike} before it."
     return said, f"The one before it {_SAID.get(others[0].status, others[0].status)}."
 
 

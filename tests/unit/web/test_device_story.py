@@ -20,6 +20,8 @@ def test_the_story_of_a_device_begins_with_how_the_last_action_went() -> None:
         "The last action, quick scan, failed.",
         "The one before it was accepted.",
     )
+    calls = [*(a_call("failed", hours) for hours in (1, 2, 3)), a_call("accepted", 4)]
+    assert sentence(calls)[1] == "So did the 2 before it."
 
 
 def test_each_day_shows_its_worst_outcome_by_the_readers_clock() -> None:
