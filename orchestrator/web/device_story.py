@@ -34,7 +34,7 @@ class DayCell:
 
 
 def sentence(calls: Sequence[DeviceCall]) -> tuple[str, str]:
-    """How the last action went, and the ones before it: how many in a row went the same way, where that was not well."""
+    """How the last action went, and the one before it, or how many before it failed as well."""
     if not calls:
         return "Nothing was asked of this device yet.", ""
     last, *others = calls
