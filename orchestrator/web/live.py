@@ -17,7 +17,7 @@ from orchestrator.web.display import Display, display_of
 from orchestrator.web.job_filters import Asked
 from orchestrator.web.job_pages import JOBS_SHOWN, job_rows_facts, standing_facts
 from orchestrator.web.overview_page import overview_facts
-from orchestrator.web.pages import Pages
+from orchestrator.web.pages import Pages, one_line
 from orchestrator.web.session import Viewer, Visitor, visitor_of
 from orchestrator.web.shared import SharedFragments
 
@@ -69,18 +69,18 @@ async def _known(app: TheApp, _: Viewer, job_id: str) -> JobView:
 
 
 async def _overview(pages: Pages, visitor: Visitor, found: Overview, display: Display) -> str:
-    return _one_line(pages.text("overview_live.html", visitor=visitor, is_live=True, **overview_facts(found, display)))
+    return one_line(pages.text("overview_live.html", visitor=visitor, is_live=True, **overview_facts(found, display)))
 
 
 async def _rows(pages: Pages, parts: WebContext, visitor: Visitor, views: list[JobView], display: Display) -> str:
     urgent = await parts.watch.overviews.urgent_jobs()
     facts = job_rows_facts(parts, views, urgent, display)
-    return _one_line(pages.text("jobs_rows.html", visitor=visitor, live_urgent=len(urgent), **facts))
+    return one_line(pages.text("jobs_rows.html", visitor=visitor, live_urgent=len(urgent), **facts))
 
 
 async def _standing(pages: Pages, parts: WebContext, visitor: Visitor, view: JobView, display: Display) -> str:
     facts = standing_facts(parts.app, await standing_of(parts.app, view), display)
-    return _one_line(pages.text("job_standing.html", visitor=visitor, **facts))
+    return one_line(pages.text("job_standing.html", visitor=visitor, **facts))
 
 
 def _admitted(request: Request, parts: WebContext, values: AsyncIterator[T]) -> AsyncIterator[T]:
@@ -88,7 +88,3 @@ def _admitted(request: Request, parts: WebContext, values: AsyncIterator[T]) -> 
         return await visitor_of(request, parts) is not None
 
     return while_admitted(values, is_signed_in, parts.app.clock)
-
-
-def _one_line(html: str) -> str:
-    return " ".join(html.split())

@@ -58,6 +58,7 @@ class Pages:
             as_shown=shown_text,
             as_limit=formatting.as_limit,
             in_words=formatting.in_words,
+            one_line=one_line,
         )
         self._templates.globals.update(
             plural=plural,
@@ -105,6 +106,11 @@ class Pages:
         }
         text = self.text(template, **shared, **facts)
         return HTMLResponse(text, status, {"Cache-Control": "no-store"})
+
+
+def one_line(html: str) -> Markup:
+    """Returns HTML in one line, as an event of a stream has it and the first page is lighter."""
+    return Markup(" ".join(html.split()))  # noqa: S704 - it was HTML before
 
 
 def _without_controls(output: object) -> object:
