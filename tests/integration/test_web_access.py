@@ -199,8 +199,10 @@ async def test_the_first_page_says_what_needs_a_person_until_somebody_acknowledg
         asked = await client.get(f"/attention?item=jobWaits:{job}")
         form = form_on(asked.text, "/attention")
         nameless = await client.post("/attention", data={**form, "reason": ""})
+        before = await client.get("/lists", headers={"Accept": "text/html"})
         done = await client.post("/attention", data={**form, "reason": "known"})
         after = await client.get(done.headers["location"])
+        elsewhere = await client.get("/lists", headers={"Accept": "text/html"})
 
     assert "Nothing is urgent," in first.text
     assert "&lt;b&gt;ring 2&lt;/b&gt; is paused with 3 devices left." in first.text
@@ -208,6 +210,9 @@ async def test_the_first_page_says_what_needs_a_person_until_somebody_acknowledg
     assert asked.status_code == 200
     assert nameless.status_code == 422
     assert "Everything is fine." in after.text
+    assert "1<span" in before.text.partition('id="count-attention">')[2][:6]
+    assert " needs attention</span>" in before.text
+    assert " needs attention</span>" not in elsewhere.text
 
 
 async def test_several_jobs_are_steered_after_one_page_that_says_what_happens_to_each(service: Service) -> None:

@@ -123,6 +123,8 @@ def test_the_remedy_of_failures_that_nothing_mends_is_to_look_at_them() -> None:
     ("facts", "expected"),
     [
         ({"last_status": OccurrenceStatus.MISSED, "last_at": NOW - HOUR}, Severity.WARNING),
+        # The list was empty, or its devices had shrunk by more than half.
+        ({"last_status": OccurrenceStatus.FAILED, "last_at": NOW - HOUR}, Severity.WARNING),
         ({"last_status": OccurrenceStatus.STARTED, "last_at": NOW - HOUR}, None),
         ({"due_at": NOW - 2 * HOUR}, Severity.CRITICAL),
         ({"due_at": NOW - HOUR}, None),
