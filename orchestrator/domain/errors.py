@@ -96,8 +96,9 @@ class UnknownAttentionItem(RequestRejected):
     """No item that needs attention has this id, or this subject alone."""
 
     def __init__(self, wanted: str, there: tuple[str, ...]) -> None:
-        known = _some(wanted, there) or "nothing does"
-        super().__init__(f"{wanted!r} names no single item that needs attention (these do: {known}).")
+        known = _some(wanted, there)
+        others = f"These need attention: {known}." if known else "Nothing needs attention."
+        super().__init__(f"{wanted!r} names no single item that needs attention; its cause may be gone. {others}")
         self.wanted, self.there = wanted, there
 
 

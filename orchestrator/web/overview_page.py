@@ -8,7 +8,6 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.confirmation import attention_facts
-from orchestrator.domain.errors import UnknownAttentionItem
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts
 from orchestrator.usecases.operations.describe_overview import Overview
 from orchestrator.usecases.operations.list_attention import acknowledge, list_attention
@@ -40,7 +39,8 @@ def overview_routes(pages: Pages) -> APIRouter:
     ) -> Response:
         found = [each for each in await list_attention(parts.app) if each.id == item]
         if not found:
-            raise UnknownAttentionItem(item, ())
+            # Its cause is gone, or somebody acknowledged it meanwhile: the overview shows that.
+            return RedirectResponse("/", 303)
         return pages.show(
             request,
             "attention.html",
