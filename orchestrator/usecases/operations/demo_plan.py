@@ -137,7 +137,7 @@ def fleet(tenant: str) -> list[DemoDevice]:
     chance = Random(tenant)  # noqa: S311 - invented devices
     people = [f"{first}.{last}" for first in _FIRST_NAMES.split() for last in _LAST_NAMES.split()]
     chance.shuffle(people)
-    found = []
+    found: list[DemoDevice] = []
     for site, count in _SITES[tenant]:
         kind = {"SRV": "SV", "KIO": "KI"}.get(site, "LT")
         for number in range(1, count + 1):
