@@ -131,9 +131,7 @@ def asset(name: str) -> str:
 @lru_cache
 def icon(name: str) -> Markup:
     """One icon of the sprite; the word beside it says what it means."""
-    return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>').format(
-        asset("icons.svg"), name
-    )
+    return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>').format(asset("icons.svg"), name)
 
 
 def go_to(request: Request, where: str) -> Response:
