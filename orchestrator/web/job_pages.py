@@ -52,6 +52,10 @@ from orchestrator.web.target_table import BAD, RETRIABLE, AskedTargets, targets_
 
 JOBS_SHOWN = 50
 
+_URGENT_FOR = 5.0
+"""Seconds that a page may show which jobs need attention: a third of its processor time went into looking anew each
+second. Its stream corrects it, and a change by this process counts at once."""
+
 _SHORT = 300.0
 """Seconds: times of a shorter chart name their second."""
 
@@ -76,7 +80,7 @@ def _add_list(routes: APIRouter, pages: Pages) -> None:
         before: Before = None,
         attention: bool = False,
     ) -> Response:
-        urgent = await parts.watch.overviews.urgent_jobs()
+        urgent = await parts.watch.overviews.urgent_jobs(within=_URGENT_FOR)
         if attention:
             views = sorted((await standings_of(parts.app, urgent)).values(), key=lambda view: -view.job.number)
         else:

@@ -115,9 +115,9 @@ class Overviews:
         self._past: _Past | None = None
         self._renewal: asyncio.Task[None] | None = None
 
-    async def urgent_jobs(self) -> frozenset[JobId]:
-        """The ids of the jobs that need attention, as they were at most a second ago."""
-        items = (await self.status()).attention
+    async def urgent_jobs(self, *, within: float = RECENT) -> frozenset[JobId]:
+        """The ids of the jobs that need attention, as they were at most `within` seconds ago."""
+        items = (await self._present.get("present", self._read, within=within)).status.attention
         return frozenset(JobId(item.subject) for item in items if item.subject_kind is SubjectKind.JOB)
 
     async def counts(self) -> tuple[int, int]:
