@@ -46,16 +46,24 @@ class TaggedRoute(APIRoute):
         return tagged
 
 
-async def _refuse_stale(request: Request) -> None:
+class Stale(HTTPException):
+    """412: the resource is not the one that `If-Match` names."""
+
+    def __init__(self) -> None:
+        super().__init__(412, "It has changed since you looked. Get it again, and decide anew.")
+
+
+async def refuse_stale(request: Request) -> None:
+    """Stale where the request has an `If-Match`, and a GET of its address is answered with another tag."""
     seen = request.headers.get("if-match")
     if seen is None:
         return
     tag = await _tag_of(request)
     if tag is not None and not _knows(seen, tag):
-        raise HTTPException(412, "It has changed since you looked. Get it again, and decide anew.")
+        raise Stale
 
 
-Unchanged = Annotated[None, Depends(_refuse_stale)]
+Unchanged = Annotated[None, Depends(refuse_stale)]
 """With `If-Match`, 412 where a GET of the same address is answered with another tag by now; what cannot be seen is
 refused by the change. It stands behind what looks at who asks."""
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 
 from orchestrator.api.access import Operator, Viewer
-from orchestrator.api.etags import TaggedRoute, Unchanged
+from orchestrator.api.etags import Stale, TaggedRoute, refuse_stale
 from orchestrator.api.idempotency import IdempotencyKey, sent_with
 from orchestrator.api.paging import Limit
 from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.requests import Why, WhyRemoved
 from orchestrator.api.schedule_requests import RecurrenceRequest, ScheduleChangeRequest, ScheduleRequest
+from orchestrator.domain.errors import ScheduleUnreadable, UnknownSchedule
 from orchestrator.domain.recurrence import recurrence_of
+from orchestrator.domain.schedule import Schedule
 from orchestrator.http.schedule_form import change_of, schedule_of
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
 from orchestrator.usecases.jobs.describe_jobs import describe_job
@@ -46,6 +49,31 @@ _Accept = Annotated[
     bool, Query(description="Run a selection that shrank by more than half, and let the schedule go on.")
 ]
 _NO_REASON = Why()
+
+
+async def _refuse_other(request: Request, app: TheApp, name: str) -> Callable[[Schedule], None] | None:
+    """With `If-Match`: the comparison that the change makes in its transaction; Stale where the tag differs already.
+
+    The schedule is read before its tag is compared, so that the tag is never older than the schedule.
+    """
+    if "if-match" not in request.headers:
+        return None
+    try:
+        seen = (await describe_schedule(app, name)).schedule
+    except (UnknownSchedule, ScheduleUnreadable):
+        # The change says so itself; one that cannot be read may be removed.
+        return None
+    await refuse_stale(request)
+
+    def refuse(now: Schedule) -> None:
+        if now != seen:
+            raise Stale
+
+    return refuse
+
+
+_Unchanged = Annotated[Callable[[Schedule], None] | None, Depends(_refuse_other)]
+"""To be given to the change as `refuse_if_outdated`: of two changes with one ETag only the first counts."""
 _MOVING: dict[str, Any] = {"responses": problem_responses(400, 404, 409, 413)}
 
 
@@ -116,11 +144,11 @@ def _add_moves(routes: APIRouter) -> None:
 
     @routes.patch("/{name}", **_MOVING)
     async def change(
-        app: TheApp, by: Operator, _: Unchanged, name: str, wanted: ScheduleChangeRequest
+        app: TheApp, by: Operator, unchanged: _Unchanged, name: str, wanted: ScheduleChangeRequest
     ) -> ScheduleFacts:
         """Change what is named, and leave all else of it as it is; a job that runs goes on as it was submitted."""
         change = change_of(wanted.model_dump(exclude_unset=True))
-        return schedule_object((await change_schedule(app, name, change, by=by)).view)
+        return schedule_object((await change_schedule(app, name, change, by=by, refuse_if_outdated=unchanged)).view)
 
     @routes.post("/{name}/pause", **_MOVING)
     async def pause_the_schedule(
@@ -153,6 +181,6 @@ def _add_moves(routes: APIRouter) -> None:
         return job_object(await describe_job(app, job.id))
 
     @routes.delete("/{name}", status_code=204, responses=problem_responses(404))
-    async def remove(app: TheApp, by: Operator, _: Unchanged, name: str, reason: WhyRemoved = None) -> None:
+    async def remove(app: TheApp, by: Operator, unchanged: _Unchanged, name: str, reason: WhyRemoved = None) -> None:
         """Remove the schedule and its history; its jobs stay."""
-        await remove_schedule(app, name, by=by, reason=reason or None)
+        await remove_schedule(app, name, by=by, reason=reason or None, refuse_if_outdated=unchanged)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 
 import httpx
 import pytest
 
 from orchestrator.domain.access import Role
+from orchestrator.store.engine.database import Transaction
 from tests.support.apps import submitted
 from tests.support.schedules import a_list, a_schedule
 from tests.support.waiting import PATIENCE
@@ -44,6 +47,31 @@ async def test_a_change_counts_only_for_what_was_seen(client: httpx.AsyncClient)
     assert second.headers["Content-Type"] == "application/problem+json"
     assert "changed since you looked" in second.json()["detail"]
     assert stands["priority"] == "high"
+
+
+@pytest.mark.parametrize("other", ["PATCH", "DELETE"])
+async def test_of_two_changes_in_the_same_moment_one_counts(
+    service: Service, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    store = service.served.app.store
+    begin, waiting = store.transaction, asyncio.Semaphore(0)
+
+    def begin_later() -> AbstractAsyncContextManager[Transaction]:
+        waiting.release()
+        return begin()
+
+    condition = {"If-Match": (await client.get(NIGHTLY)).headers["ETag"]}
+    monkeypatch.setattr(store, "transaction", begin_later)
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks, begin():
+        # Both have compared the tag when they wait for the transaction of their change.
+        one = tasks.create_task(client.patch(NIGHTLY, json={"priority": "high"}, headers=condition))
+        await waiting.acquire()
+        body = {"json": {"priority": "low"}} if other == "PATCH" else {}
+        two = tasks.create_task(client.request(other, NIGHTLY, headers=condition, **body))
+        await waiting.acquire()
+
+    assert [one.result().status_code, two.result().status_code] == [200, 412]
+    assert (await client.get(NIGHTLY)).json()["priority"] == "high"
 
 
 async def test_a_change_without_a_condition_or_of_whatever_there_is_counts(client: httpx.AsyncClient) -> None:
