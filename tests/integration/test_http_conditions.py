@@ -66,8 +66,8 @@ async def test_of_two_changes_in_the_same_moment_one_counts(
         # Both have compared the tag when they wait for the transaction of their change.
         one = tasks.create_task(client.patch(NIGHTLY, json={"priority": "high"}, headers=condition))
         await waiting.acquire()
-        body = {"json": {"priority": "low"}} if other == "PATCH" else {}
-        two = tasks.create_task(client.request(other, NIGHTLY, headers=condition, **body))
+        wish = {"priority": "low"} if other == "PATCH" else None
+        two = tasks.create_task(client.request(other, NIGHTLY, json=wish, headers=condition))
         await waiting.acquire()
 
     assert [one.result().status_code, two.result().status_code] == [200, 412]
