@@ -224,6 +224,8 @@ def standing_facts(app: App, standing: JobStanding, display: Display) -> dict[st
     usual, mendable = _usual_retry(tally, permanent)
     chart = draw(course.samples, spans=course.spans, is_at_rest=course.is_at_rest)
     now = app.clock.now()
+    at_rest = chart.ends_at if chart is not None and course.is_at_rest else now
+    seen_until = view.job.finished_at or at_rest
 
     def clock_at(at: datetime) -> str:
         is_short = chart is not None and (chart.ends_at - chart.begins_at).total_seconds() < _SHORT
@@ -239,7 +241,8 @@ def standing_facts(app: App, standing: JobStanding, display: Display) -> dict[st
         "clock_at": clock_at,
         "chart": chart,
         "now": now,
-        "sparks": _failure_bars(standing, now),
+        "sparks": _failure_bars(standing, seen_until),
+        "seen_until": None if seen_until == now else seen_until,
         "retriable": {status: getattr(tally, status) for status in RETRIABLE},
         "can": _can(view),
         "band_words": _BAND_WORDS,
@@ -252,11 +255,11 @@ def standing_facts(app: App, standing: JobStanding, display: Display) -> dict[st
     }
 
 
-def _failure_bars(standing: JobStanding, now: datetime) -> Mapping[ErrorGroup, list[Bar]]:
+def _failure_bars(standing: JobStanding, until: datetime) -> Mapping[ErrorGroup, list[Bar]]:
     job = standing.view.job
     if not standing.failures or job.started_at is None:
         return {}
-    return sparklines(standing.failures, job.started_at, job.finished_at or now)
+    return sparklines(standing.failures, job.started_at, until)
 
 
 def _can(view: JobView) -> dict[str, bool]:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from orchestrator.domain.attention import AttentionItem, AttentionKind, RemedyKind, Severity
 
 _JOB_WITH_NAME = re.compile(r"^Job [a-z0-9]+ \((?P<name>.+?)\)(?= )")
+_TIME_OF_RUN = re.compile(r" of \d{4}-\d\d-\d\d \d\d:\d\d UTC(?= did not start)")
 _END_OF_FACT = re.compile(r"[.:;] (?=.)")
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
@@ -29,7 +30,9 @@ def verdict(items: Sequence[AttentionItem]) -> tuple[str, str, str]:
 
 def sentence_of(item: AttentionItem) -> str:
     """Returns the sentence of an attention item, with the name of its job where there is one."""
-    return _JOB_WITH_NAME.sub(lambda found: found["name"], item.sentence, count=1)
+    named = _JOB_WITH_NAME.sub(lambda found: found["name"], item.sentence, count=1)
+    # Its time stands beside it by the reader's clock.
+    return _TIME_OF_RUN.sub("", named, count=1) if item.kind is AttentionKind.RUN_MISSED else named
 
 
 def title_and_detail(item: AttentionItem) -> tuple[str, str]:

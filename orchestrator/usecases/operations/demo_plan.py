@@ -112,15 +112,17 @@ SCHEDULES = (
 )
 
 _SITES = {
-    CONTOSO: (("BER", 220), ("MUC", 200), ("HAM", 90), ("SRV", 90), ("PAR", 2_400)),
-    FABRIKAM: (("NYC", 110), ("KIO", 60), ("SEA", 900)),
+    CONTOSO: (("BER", 220), ("MUC", 200), ("HAM", 90), ("SRV", 90), ("PAR", 900)),
+    FABRIKAM: (("NYC", 110), ("KIO", 60), ("SEA", 300)),
 }
 _FIRST_NAMES = (
-    "anna ben carla david elif frank greta hugo ines jonas karin leo maria nils olga paul rosa sven tina yusuf"
+    "anna ben carla david elif frank greta hugo ines jonas karin leo maria nils olga paul rosa sven tina yusuf "
+    "alma bruno clara dario emma felix gina hanna ivan julia klaus lena marco nora otis petra ralf sara timo vera"
 )
 _LAST_NAMES = (
     "adler berg conrad dietz engel fischer graf hahn iversen jansen keller lang meyer novak otto peters quint richter "
-    "santos thiel ullmann vogel weber xu yilmaz zander"
+    "santos thiel ullmann vogel weber xu yilmaz zander arnold brandt cordes diaz ebert fuchs grimm hoffmann ihle "
+    "jung kraus lorenz moser neumann"
 )
 _TOLD = "BER-LT-0412"
 """The device that the documents look up: it was accepted every night, and is refused since some days."""

@@ -220,6 +220,8 @@ async def _end(
         for place in range(0, called, int(5 * PER_SECOND)):
             accepted = sum(target.status is TargetStatus.ACCEPTED for target in targets[:place])
             samples.append((began + timedelta(seconds=place / PER_SECOND), accepted, place))
+        accepted = sum(target.status is TargetStatus.ACCEPTED for target in targets)
+        samples.append((ended, accepted, called))
         end = PastEnd(status, reason, began if called else None, ended, [*targets, *waiting], samples, events)
         await tx.past_jobs.end(job.number, end, per_second=PER_SECOND)
 
@@ -255,7 +257,7 @@ async def _paused(app: App, clock: PastClock) -> None:
     job, _ = await _submit(
         app, _Wanted(CONTOSO, Action.FULL_SCAN, "PAR", "Full scan after incident 2291", "INC-2291", by=_HELPDESK)
     )
-    ends = [Ending(TargetStatus.ACCEPTED)] * 1_130
+    ends = [Ending(TargetStatus.ACCEPTED)] * 512
     at, why = clock.at + timedelta(seconds=1 + len(ends) / PER_SECOND), "wait for the night"
     reason = f"paused by {_HELPDESK.name}: {why}"
     await _end(app, job, ends, JobStatus.PAUSED, reason=reason, events=[(at, EventKind.PAUSED)])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -24,6 +25,13 @@ def an_item(
         at,
         Remedy(remedy, "Resume the job", "x"),
     )
+
+
+def test_the_time_of_a_run_that_did_not_start_stands_beside_it_and_not_in_utc() -> None:
+    sentence = "The run of schedule nightly of 2026-12-01 01:00 UTC did not start: no clock was running."
+    missed = replace(an_item(sentence=sentence), kind=AttentionKind.RUN_MISSED)
+
+    assert title_and_detail(missed) == ("The run of schedule nightly did not start", "No clock was running.")
 
 
 @pytest.mark.parametrize(
