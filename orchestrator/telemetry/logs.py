@@ -88,10 +88,11 @@ _SHARED: list[Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
     structlog.processors.StackInfoRenderer(),
 ]
-# Each INFO line of the first three would be one line per call. The last two log tracebacks and whole pages of what is
-# raised as well, and reaches people as one sentence.
+# Each INFO line of the first three would be one line per call. aiosqlite has two DEBUG lines for each step of each
+# statement, thousands in a second. The last two log tracebacks and whole pages of what is raised as well, and reaches
+# people as one sentence.
 _LEAST = {
-    **dict.fromkeys(("httpx", "httpcore", "asyncio"), logging.WARNING),
+    **dict.fromkeys(("httpx", "httpcore", "asyncio", "aiosqlite"), logging.WARNING),
     **dict.fromkeys(("msal", "urllib3"), logging.CRITICAL),
 }
 _HIDDEN = "[hidden]"

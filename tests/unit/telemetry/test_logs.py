@@ -17,7 +17,8 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL2dyYXBoIn0.c2lnbmF0dXJl"
 def _logging_as_it_was() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in ("httpx", "httpcore", "msal", "urllib3", "asyncio")}
+    names = ("httpx", "httpcore", "msal", "urllib3", "asyncio", "aiosqlite")
+    levels = {name: logging.getLogger(name).level for name in names}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -64,11 +65,14 @@ def test_the_level_holds_for_us_and_for_libraries(capsys: pytest.CaptureFixture[
     assert [line["event"] for line in lines(capsys)] == ["shown", "shown too"]
 
 
-def test_the_lines_of_each_request_are_silent_at_every_level(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_lines_of_each_request_and_each_statement_are_silent_at_every_level(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     set_up_logs(as_json=True, level="debug")
 
     logging.getLogger("httpx").info("HTTP Request: POST")
     logging.getLogger("msal.application").debug("cache hit")
+    logging.getLogger("aiosqlite").debug("executing functools.partial(<built-in method cursor>)")
     logging.getLogger("httpx").warning("shown")
 
     assert [line["event"] for line in lines(capsys)] == ["shown"]
