@@ -70,9 +70,8 @@ def _once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def _short_tracebacks() -> None:
-    """As the product writes them; those of rich, with all variables, take seconds and outlive a lease."""
+def pytest_runtest_setup() -> None:
+    """Tracebacks as the product writes them; those of rich, with all variables, take seconds and outlive a lease."""
     if not structlog.is_configured():
         *before, _ = structlog.get_config()["processors"]
         renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)

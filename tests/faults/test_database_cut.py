@@ -16,10 +16,9 @@ from orchestrator.engine.stop import StopSignal
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.usecases.jobs.describe_jobs import describe_job
 from orchestrator.usecases.jobs.submit_job import JobRequest, submit_job
 from tests.support.actors import SOMEBODY
-from tests.support.apps import an_app, devices_csv
+from tests.support.apps import an_app, devices_csv, until_at_rest
 from tests.support.waiting import PATIENCE
 
 DEVICES = 700
@@ -31,6 +30,7 @@ async def _cut_again_and_again(server: str, database: str, graph: SimulatedGraph
         cut = 0
         while len(graph.tenant.effects) < DEVICES * 0.9:
             cut += await connection.fetchval(CUT, database)
+            # How often connections end is a part of the damage.
             await asyncio.sleep(0.15)
         return cut
 
@@ -66,8 +66,7 @@ async def test_a_database_that_goes_away_loses_no_device(
 
         cuts = await cut(postgres_url, postgresql_url.rsplit("/", 1)[1], graph)
         async with asyncio.timeout(PATIENCE), an_app(postgresql_url, url) as watching:
-            while not (view := await describe_job(watching, job.id)).status.is_at_rest:  # noqa: ASYNC110 - other apps
-                await asyncio.sleep(0.2)
+            view = await until_at_rest(watching, job.id)
 
     assert cuts > 1
     assert view.status is JobStatus.FINISHED

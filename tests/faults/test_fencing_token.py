@@ -63,6 +63,7 @@ class _Worker:
     async def pass_time(self, seconds: float) -> None:
         for _ in range(int(seconds / 0.05)):
             self.clock.advance(seconds=0.05)
+            # The recorder writes through a thread of the database's, which tells nobody when it is done.
             await asyncio.sleep(0.005)
 
     async def until(self, task: asyncio.Task[Any]) -> Any:

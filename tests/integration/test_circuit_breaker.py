@@ -17,7 +17,7 @@ from orchestrator.cli.progress import open_progress
 from orchestrator.domain.access import Actor
 from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.circuit_breaker import BrakeOptions
-from orchestrator.domain.job import Job, JobStatus
+from orchestrator.domain.job import JobStatus
 from orchestrator.domain.lane import WriteLimit
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import TargetStatus
@@ -28,12 +28,12 @@ from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
 from orchestrator.store.engine.errors_text import pack_errors
 from orchestrator.store.rows.jobs import BatchRow
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.jobs.describe_jobs import describe_job
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.retry_job import retry_job
 from orchestrator.usecases.jobs.sample_progress import course_of
-from tests.support.apps import an_app, device_ids, driven, report_of, submitted, targets_of
+from tests.support.apps import an_app, device_ids, driven, report_of, submitted, targets_of, until_at_rest
 from tests.support.stalls import Stalls
 from tests.support.truth import assert_the_report_is_true
 from tests.support.waiting import PATIENCE
@@ -59,13 +59,6 @@ async def two_apps(
         yield one, other
 
 
-async def at_rest(app: App, job: Job) -> JobView:
-    async with asyncio.timeout(PATIENCE):
-        while not (view := await describe_job(app, job.id)).status.is_at_rest or view.tally.sending:  # noqa: ASYNC110 - another app would set no event
-            await asyncio.sleep(0.05)
-    return view
-
-
 @pytest.mark.parametrize(("database_url", "limit"), [("postgresql", None)], indirect=["database_url"])
 async def test_errors_above_the_share_stop_the_job_for_all_workers_and_resumed_it_is_judged_anew(
     database_url: str, limit: WriteLimit | None
@@ -77,11 +70,11 @@ async def test_errors_above_the_share_stop_the_job_for_all_workers_and_resumed_i
     async with two_apps(database_url, graph, limit=limit) as apps:
         job = await submitted(apps[0], DEVICES, brake=BRAKE)
         async with open_driver(apps[0], stop), open_driver(apps[1], stop):
-            stopped = await at_rest(apps[0], job)
+            stopped = await until_at_rest(apps[0], job.id)
             called = graph.tenant.total
             graph.behave()
             await resume_job(apps[0], job.id, by=Actor("somebody", "tests"))
-            finished = await at_rest(apps[0], job)
+            finished = await until_at_rest(apps[0], job.id)
         report = await report_of(apps[0], job)
 
     assert stopped.status is JobStatus.STOPPED
@@ -113,7 +106,7 @@ async def test_canaries_go_first_spread_over_the_list_and_then_the_rest(postgres
     async with two_apps(postgresql_url, graph) as apps:
         job = await submitted(apps[0], 600, brake=BRAKE, canary=12)
         async with open_driver(apps[0], stop), open_driver(apps[1], stop):
-            view = await at_rest(apps[0], job)
+            view = await until_at_rest(apps[0], job.id)
         report = await report_of(apps[0], job)
         passed = (await course_of(apps[0], job.id)).canaries
 
@@ -237,14 +230,20 @@ async def test_an_outage_is_waited_out_with_one_device_at_a_time_and_uses_up_no_
     async with two_apps(database_url, graph, base=1.0, limit=limit) as apps:
         job = await submitted(apps[0], 600)
         async with open_driver(apps[0], stop), open_driver(apps[1], stop):
-            while graph.tenant.total < 200:  # noqa: ASYNC110 - the simulator tells nobody
-                await asyncio.sleep(0.01)
+            async with asyncio.timeout(PATIENCE):
+                while graph.tenant.total < 200:  # noqa: ASYNC110 - the simulator tells nobody
+                    await asyncio.sleep(0.01)
             over_at = time.monotonic() + seconds
-            graph.outage(seconds=seconds, status=status)
-            while (during := await describe_job(apps[0], job.id)).job.reason is None:  # noqa: ASYNC110 - as above
-                await asyncio.sleep(0.01)
+            graph.outage(seconds=PATIENCE, status=status)
+            async with asyncio.timeout(PATIENCE):
+                while (during := await describe_job(apps[0], job.id)).job.reason is None:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.02)
             noticed_at = time.monotonic() + stalls.allowance(0.5)
-            view = await at_rest(apps[0], job)
+            # How long it lasts is a part of the damage; on a busy machine it lasts until it was noticed.
+            await asyncio.sleep(max(0.0, over_at - time.monotonic()))
+            graph.behave()
+            over_at = time.monotonic()
+            view = await until_at_rest(apps[0], job.id)
         targets = await targets_of(apps[0], job)
         report = await report_of(apps[0], job)
         async with apps[0].store.reading() as tx:
@@ -288,11 +287,11 @@ async def test_while_graph_is_out_the_job_says_why_when_it_tries_again_and_a_per
                 while (during := await describe_job(app, job.id)).job.reason is None:  # noqa: ASYNC110 - as above
                     await asyncio.sleep(0.05)
             await pause_job(app, job.id, by=Actor("somebody", "tests"))
-            paused = await at_rest(app, job)
+            paused = await until_at_rest(app, job.id)
             called = graph.tenant.total
             graph.behave()
             await resume_job(app, job.id, by=Actor("somebody", "tests"))
-            finished = await at_rest(app, job)
+            finished = await until_at_rest(app, job.id)
 
     said = r"since [\d:]{8} UTC; the last was HTTP 500 .*0 so far, the next at [\d:]{8}.*the job stops.*cancel"
     assert re.search(said, during.job.reason or "")

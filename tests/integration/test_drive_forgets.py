@@ -14,9 +14,9 @@ from orchestrator.engine.stop import StopSignal
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
 from orchestrator.usecases.jobs.cancel_job import cancel_job
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.jobs.describe_jobs import describe_job
 from tests.support.actors import SOMEBODY
-from tests.support.apps import an_app, device_ids, submitted
+from tests.support.apps import an_app, device_ids, submitted, until_at_rest
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.enable_socket
@@ -29,9 +29,9 @@ async def test_nothing_is_kept_of_jobs_that_have_ended(sqlite_url: str) -> None:
         an_app(sqlite_url, url) as app,
         open_driver(app, StopSignal()) as driver,
     ):
-        finished = [await at_rest(app, await submitted(app, 60)) for _ in range(4)]
+        finished = [await until_at_rest(app, (await submitted(app, 60)).id) for _ in range(4)]
         graph.refuse(device_ids(60)[::2], 409)
-        braked = await at_rest(app, await submitted(app, 60, brake=BrakeOptions(share=25, sample=5)))
+        braked = await until_at_rest(app, (await submitted(app, 60, brake=BrakeOptions(share=25, sample=5))).id)
         graph.behave()
         graph.outage(seconds=60, status=503)
         out = await submitted(app, 60)
@@ -45,13 +45,6 @@ async def test_nothing_is_kept_of_jobs_that_have_ended(sqlite_url: str) -> None:
 
     assert {view.status for view in finished} == {JobStatus.FINISHED}
     assert braked.status is JobStatus.STOPPED
-
-
-async def at_rest(app: App, job: Job) -> JobView:
-    async with asyncio.timeout(PATIENCE):
-        while not (view := await describe_job(app, job.id)).status.is_at_rest:  # noqa: ASYNC110 - the database tells nobody
-            await asyncio.sleep(0.05)
-    return view
 
 
 async def until_out(app: App, job: Job) -> None:

@@ -28,11 +28,11 @@ from orchestrator.store.rows.jobs import BatchRow
 from orchestrator.store.work.row_throttle import RowThrottle
 from orchestrator.throttle.gcra import Permit, Permits, Refusal
 from orchestrator.usecases.jobs.cancel_job import cancel_job
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.jobs.describe_jobs import describe_job
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from tests.support.actors import SOMEBODY
-from tests.support.apps import an_app, driven, report_of, submitted
+from tests.support.apps import an_app, driven, report_of, submitted, until_at_rest
 from tests.support.stalls import Stalls
 from tests.support.truth import assert_the_report_is_true
 from tests.support.waiting import PATIENCE
@@ -63,14 +63,6 @@ async def until_called(graph: SimulatedGraph, calls: int) -> None:
     async with asyncio.timeout(PATIENCE):
         while graph.tenant.total < calls:  # noqa: ASYNC110 - the simulator tells nobody
             await asyncio.sleep(0.01)
-
-
-async def until_at_rest(app: App, job: str) -> JobView:
-    async with asyncio.timeout(PATIENCE):
-        while not (view := await describe_job(app, job)).status.is_at_rest:
-            assert view.tally.total == view.tally.waiting + view.tally.sending + view.tally.settled
-            await asyncio.sleep(0.05)
-    return view
 
 
 async def test_no_call_leaves_one_second_after_a_pause_and_resuming_calls_the_rest_once(

@@ -294,6 +294,7 @@ async def test_a_lane_whose_row_is_locked_holds_up_no_other(postgresql_url: str,
         backend = RowThrottle(store, clock, Random(1))
         for lane in (LANE, other):
             await backend.acquire(lane, 1, LIMIT)
+        # The database's own clock paces a lane: only time that passes there lets the next call leave.
         await asyncio.sleep(HORIZON + interval(LIMIT))
         async with store.transaction() as tx:
             await tx.lanes.lock(LANE)

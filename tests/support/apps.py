@@ -16,8 +16,8 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.circuit_breaker import BrakeOptions
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.ids import LaneKey, WorkerId
-from orchestrator.domain.job import Job
+from orchestrator.domain.ids import JobId, LaneKey, WorkerId
+from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
 from orchestrator.domain.lane import Cloud, WriteLimit
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.target import TargetFacts
@@ -36,7 +36,7 @@ from orchestrator.graph.transport import Http, open_http
 from orchestrator.graph.trust import trust_in
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.queueing.batch_queue import NoQueue
-from orchestrator.store.engine.database import open_store
+from orchestrator.store.engine.database import Store, open_store
 from orchestrator.store.work.row_throttle import RowThrottle
 from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_targets
 from orchestrator.usecases.jobs.submit_job import JobRequest, submit_job
@@ -159,6 +159,25 @@ async def driven(app: App, job: Job) -> JobView:
     async with asyncio.timeout(PATIENCE):
         await drive(app, StopSignal(), only=job, until_idle=True)
     return await describe_job(app, job.id)
+
+
+async def until_at_rest(app: App, job: JobId) -> JobView:
+    """The job once it is at rest and no call of it is on its way; the database is asked, as no event tells."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            status, tally = await standing(app.store, job)
+            if status.is_at_rest and not tally.sending:
+                return await describe_job(app, job)
+            await asyncio.sleep(0.1)
+
+
+async def standing(store: Store, job: JobId) -> tuple[JobStatus, Tally]:
+    """The shown status of the job and its counts, which add up; a description takes five times as many statements."""
+    async with store.reading() as tx:
+        found = await tx.jobs.find(job)
+        tally = (await tx.jobs.tallies([found.number]))[found.number]
+    assert tally.total == tally.waiting + tally.sending + tally.settled
+    return shown_status(found.status, tally), tally
 
 
 async def targets_of(app: App, job: Job) -> list[TargetFacts]:

@@ -1,22 +1,36 @@
-"""What a process of the product does once and a process of tests would do for each test: done once here too."""
+"""What a process of the product does once and a process of tests would do for each test: done once, or sooner."""
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn.server
 from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.util import LRUCache
 
 
 def do_once(patch: pytest.MonkeyPatch) -> None:
-    """Read the certificates of httpx and compile each SQL statement once, for all clients and all databases."""
+    """Read certificates and compile SQL statements once, for all clients and databases; end servers without a wait."""
     patch.setattr(httpx._transports.default, "create_ssl_context", cache(httpx.create_ssl_context))
     # Each engine sets its own cache, which is left out.
     shared = property(lambda engine: _Compiled(engine.dialect), lambda _engine, _cache: None)
     patch.setattr(Engine, "_compiled_cache", shared, raising=False)
+    patch.setattr(uvicorn.server, "asyncio", _Hasty())
+
+
+class _Hasty:
+    """asyncio for uvicorn's server, which looks every 0.1 s whether it is to end and then waits for 0.1 s."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    async def sleep(self, seconds: float) -> None:
+        """Hundreds of tests end a server each."""
+        await asyncio.sleep(min(seconds, 0.02))
 
 
 class _Compiled:

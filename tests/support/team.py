@@ -15,13 +15,13 @@ from typing import Any, Literal
 
 import asyncpg
 
-from orchestrator.domain.job import shown_status
+from orchestrator.domain.ids import JobId
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve_in_thread
 from orchestrator.store.engine.database import open_store
 from orchestrator.store.engine.engines import make_engine
-from tests.support.apps import device_ids, devices_csv
+from tests.support.apps import device_ids, devices_csv, standing
 from tests.support.command_line import CommandLine, Running
 from tests.support.fork_server import Forked
 from tests.support.guards import noted_by_guards, set_guards
@@ -137,16 +137,21 @@ class Team:
 
     def finish(self, job: TeamJob, *, patience: float = PATIENCE) -> dict[str, Any]:
         """The job once it is at rest."""
-        until(lambda: asyncio.run(self._is_at_rest(job)), self.last_words, patience=patience, pause=0.2)
+        asyncio.run(self._until_at_rest(job, patience))
         return self.show(job)
 
-    async def _is_at_rest(self, job: TeamJob) -> bool:
-        # Asked of the database: a command that asks keeps a processor busy for most of a second, and the workers wait.
-        async with open_store(self.database_url, SystemClock(), pool_size=1) as store, store.reading() as tx:
-            found = await tx.jobs.find(job.id)
-            tally = (await tx.jobs.tallies([found.number]))[found.number]
-        assert tally.total == len(job.devices)
-        return shown_status(found.status, tally).is_at_rest
+    async def _until_at_rest(self, job: TeamJob, patience: float) -> None:
+        # Asked of the database over one connection: a command that asks, or a connection for each look, takes as much
+        # processor time as the workers that are waited for.
+        deadline = time.monotonic() + patience
+        async with open_store(self.database_url, SystemClock(), pool_size=1) as store:
+            while True:
+                status, tally = await standing(store, JobId(job.id))
+                assert tally.total == len(job.devices)
+                if status.is_at_rest:
+                    return
+                assert time.monotonic() < deadline, f"not within {patience} seconds\n{self.last_words()}"
+                await asyncio.sleep(0.2)
 
     def rows(self, job: TeamJob) -> list[dict[str, str]]:
         """Its report."""

@@ -115,7 +115,7 @@ def test_a_service_is_a_clock_and_history_says_what_became_of_every_moment(
     added = muster.run("schedule", "add", "often", "--every", "2s", *ORDER, "-o", "json")
 
     with muster.started("serve", "--port", str(free_port())):
-        until(lambda: len(_started(muster)) >= 2)
+        until(lambda: len(_started(muster)) >= 2, pause=0.25)
         muster.run("schedule", "pause", "often")
         jobs = _started(muster)
         waited = [muster.run("job", "wait", job) for job in jobs]
@@ -156,7 +156,7 @@ def test_doctor_names_a_schedule_that_is_set_aside(muster: CommandLine) -> None:
     removed = muster.run("list", "remove", "fleet", "--force")
 
     with muster.started("serve", "--port", str(free_port())):
-        until(lambda: muster.run("schedule", "show", "often", "-o", "json").json["status"] == "set aside")
+        until(lambda: muster.run("schedule", "show", "often", "-o", "json").json["status"] == "set aside", pause=0.25)
         doctor = muster.run("doctor", "-o", "json").json
 
     checks = {check["name"]: check for check in doctor}
