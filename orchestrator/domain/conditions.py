@@ -20,10 +20,15 @@ class Condition:
     operator: str
     value: str
 
+    @property
+    def is_misread(self) -> bool:
+        """Whether an operator is meant that there is none of, such as `>=`, or a size is compared with a wildcard."""
+        return self.value[0] in "=!<>" or (self.operator in {"<", ">"} and "*" in self.value)
+
     def holds(self, device: InventoryDevice, now: datetime) -> bool:
-        """Whether the device fits; an empty field fits no condition, not even `!=`."""
+        """Whether the device fits; an empty field fits no condition, not even `!=`, and no device a misread one."""
         found = _FIELDS[self.field](device)
-        if found is None or found == "":
+        if found is None or found == "" or self.is_misread:
             return False
         if isinstance(found, datetime):
             return _compares(self.operator, *_sides(found, self.value, now))
@@ -35,6 +40,19 @@ class Condition:
 
 def parse_condition(text: str) -> Condition:
     """The condition that a person wrote; RequestRejected says what one looks like, and which fields there are."""
+    condition = read_condition(text)
+    if condition.is_misread:
+        raise RequestRejected(
+            f"{condition.text!r}: a value does not begin with = ! < or >, and has no * behind < or >. Operators are "
+            "= != < > alone; with = and !=, * stands for any letters."
+        )
+    if condition.field == LAST_CONTACT:
+        _refuse_bad_time(condition)
+    return condition
+
+
+def read_condition(text: str) -> Condition:
+    """The condition in a stored text; one from before misread conditions were refused is read, and never holds."""
     found = _CONDITION.fullmatch(text.strip())
     if found is None:
         raise RequestRejected(
@@ -48,10 +66,8 @@ def parse_condition(text: str) -> Condition:
     value = found["value"].strip()
     if not value:
         raise RequestRejected(f"{text!r} has no value: an empty value never matches.")
-    condition = Condition(text.strip(), field, found["operator"], value)
-    if field == LAST_CONTACT:
-        _refuse_bad_time(condition)
-    return condition
+    key = compare_key(_IDS[field], value) if field in _IDS else None
+    return Condition(text.strip(), field, found["operator"], key or value)
 
 
 def field_names() -> tuple[str, ...]:
@@ -124,6 +140,7 @@ _FIELDS: dict[str, Callable[[InventoryDevice], str | datetime | None]] = {
     "agent": lambda device: device.management_agent,
     LAST_CONTACT: lambda device: device.last_contact_at,
 }
+_IDS = {"id": Identifier.ID, "entra": Identifier.ENTRA, "configmgr": Identifier.CONFIGMGR}
 _OTHER_NAMES = {
     "devicename": "name",
     "serialnumber": "serial",

@@ -46,10 +46,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The members of a group and of the groups within it, each once; users by their object id."""
+    """The members of a group and of the groups within it, each once: Entra device ids and users' object ids.
 
-    entra_devices: tuple[str, ...]
-    users: tuple[str, ...]
+    A name is empty where Graph does not tell it.
+    """
+
+    entra_devices: dict[str, str]
+    users: dict[str, str]
     counted: int
 
 
@@ -69,12 +72,12 @@ async def devices_of_group(
     members = await members_of(reads.reader, group)
     _refuse_empty(group, members)
     say(_counted(group, members))
-    sieve = _Sieve(prefer_newest=prefer_newest)
-    for some in _pieces(members.entra_devices):
+    sieve = _Sieve(members, prefer_newest=prefer_newest)
+    for some in _pieces([*members.entra_devices]):
         async with app.store.reading() as tx:
             found = await tx.inventory_devices.matching(matcher.number, Identifier.ENTRA, some)
         yield sieve.of_members(some, found)
-    for some in _pieces(members.users):
+    for some in _pieces([*members.users]):
         async with app.store.reading() as tx:
             devices = await tx.inventory_devices.of_users(matcher.number, some)
         yield sieve.of_users(some, devices)
@@ -96,7 +99,7 @@ async def find_group(reader: Reader, text: str) -> Group:
     except ReadRefused as refused:
         if refused.status == _NOT_FOUND and _GUID.fullmatch(text):
             raise UnknownGroup(f"The tenant has no group of the object id {text}.") from refused
-        _refuse_permission(refused)
+        _refuse_permission(refused, "groups")
     # Graph's own filter is not trusted: only a group of exactly this name counts.
     named = [group for group in found if group.name.strip().casefold() == text.casefold()]
     if not named:
@@ -111,17 +114,19 @@ async def members_of(reader: Reader, group: Group) -> Members:
     base = f"/v1.0/groups/{group.id}/transitiveMembers/microsoft.graph"
     try:
         devices, counted = await _listed(reader, f"{base}.device?$count=true&$select=id,deviceId,displayName&$top=999")
-        users, more = await _listed(reader, f"{base}.user?$count=true&$select=id&$top=999")
+        users, more = await _listed(reader, f"{base}.user?$count=true&$select=id,userPrincipalName&$top=999")
     except ReadRefused as refused:
-        _refuse_permission(refused)
+        if refused.status == _NOT_FOUND:
+            raise UnknownGroup(f"Group {group.name!r} ({group.id}) was removed meanwhile.") from refused
+        _refuse_permission(refused, f"the members of group {group.name!r}")
     if any(device.get("deviceId") is None for device in devices):
         raise PermissionMissing(
             f"Graph shows the devices of group {group.name!r} without their ids: the app needs the permission "
             f"Device.Read.All besides GroupMember.Read.All. {_CONSENT}"
         )
     return Members(
-        tuple(dict.fromkeys(str(device["deviceId"]).lower() for device in devices)),
-        tuple(dict.fromkeys(str(user["id"]).lower() for user in users)),
+        {str(device["deviceId"]).lower(): str(device.get("displayName") or "") for device in devices},
+        {str(user["id"]).lower(): str(user.get("userPrincipalName") or "") for user in users},
         counted + more,
     )
 
@@ -143,13 +148,13 @@ async def _listed(reader: Reader, path: str) -> tuple[list[dict[str, Any]], int]
 class _Sieve:
     """Lets each device through once, and counts what was left out."""
 
-    def __init__(self, *, prefer_newest: bool) -> None:
-        self._prefer_newest = prefer_newest
+    def __init__(self, members: Members, *, prefer_newest: bool) -> None:
+        self._members, self._prefer_newest = members, prefer_newest
         self._given: set[str] = set()
         self._unknown: list[str] = []
         self._ineligible: list[str] = []
         self._ambiguous: list[str] = []
-        self._without_device = 0
+        self._without_device: list[str] = []
 
     def of_members(self, keys: Iterable[str], found: dict[str, list[InventoryDevice]]) -> list[InventoryDevice]:
         """The devices of members that are devices, by their Entra device ids."""
@@ -163,12 +168,14 @@ class _Sieve:
             elif key in found:
                 self._ineligible.append(found[key][0].name or key)
             else:
-                self._unknown.append(key)
+                name = self._members.entra_devices[key]
+                self._unknown.append(f"{name} ({key})" if name else key)
         return self._once(chosen)
 
     def of_users(self, users: Sequence[str], devices: Sequence[InventoryDevice]) -> list[InventoryDevice]:
         """All devices of members that are users."""
-        self._without_device += len(users) - len({device.user_id for device in devices})
+        found = {device.user_id for device in devices}
+        self._without_device += [self._members.users[user] or user for user in users if user not in found]
         self._ineligible += [device.name or device.id for device in devices if not device.is_eligible]
         return self._once([device for device in devices if device.is_eligible])
 
@@ -191,7 +198,10 @@ class _Sieve:
                 f"(--prefer newest takes the last in contact){_some(self._ambiguous)}"
             )
         if self._without_device:
-            said.append(f"Left out: {plural(self._without_device, 'user')} without a device in the inventory.")
+            said.append(
+                f"Left out: {plural(len(self._without_device), 'user')} without a device in the inventory"
+                f"{_some(self._without_device)}"
+            )
         return said
 
     def _once(self, devices: Iterable[InventoryDevice]) -> list[InventoryDevice]:
@@ -217,11 +227,11 @@ def _counted(group: Group, members: Members) -> str:
     return f"{said} Graph counts {members.counted:,} members, so its index is behind a recent change, or it hides some."
 
 
-def _refuse_permission(refused: ReadRefused) -> NoReturn:
+def _refuse_permission(refused: ReadRefused, wanted: str) -> NoReturn:
     if refused.status != _FORBIDDEN:
         raise refused
     raise PermissionMissing(
-        f"The app may not read groups: it needs the permissions GroupMember.Read.All and Device.Read.All. {_CONSENT} "
+        f"The app may not read {wanted}: it needs the permissions GroupMember.Read.All and Device.Read.All. {_CONSENT} "
         f"({refused})"
     ) from refused
 

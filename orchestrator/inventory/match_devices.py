@@ -100,10 +100,16 @@ async def open_matcher(
         now = await tx.now()
     if inventory is None:
         raise NoInventory(tenant_name)
-    age = now - inventory.read_at
-    if age > max_age and not is_stale_ok:
-        raise InventoryTooOld(tenant_name, age, max_age)
+    if not is_stale_ok:
+        refuse_old(inventory, tenant_name, now=now, max_age=max_age)
     return Matcher(app, inventory, prefer_newest=prefer_newest)
+
+
+def refuse_old(inventory: Inventory, tenant_name: str, *, now: datetime, max_age: timedelta) -> None:
+    """InventoryTooOld where the inventory is older than devices are matched by."""
+    age = now - inventory.read_at
+    if age > max_age:
+        raise InventoryTooOld(tenant_name, age, max_age)
 
 
 def _deciding_keys(

@@ -21,7 +21,7 @@ from orchestrator.intake.selection import SELECTION_COLUMNS
 from orchestrator.inventory.contents import find_devices
 from orchestrator.inventory.device_history import AmbiguousDevice, UnknownDevice
 from orchestrator.inventory.expand_group import devices_of_group
-from orchestrator.inventory.match_devices import open_matcher
+from orchestrator.inventory.match_devices import open_matcher, refuse_old
 from orchestrator.inventory.saved_list_tenants import devices_of_tenant
 
 
@@ -84,6 +84,8 @@ async def _rows(
 async def _one(app: App, tenant_name: str, text: str, selection: Selection) -> Matched:
     kinds = tuple(Identifier) if selection.match is None else (selection.match,)
     by, found, inventory = await find_devices(app, app.tenant(tenant_name), text, kinds=kinds)
+    if inventory is not None and not selection.is_stale_ok and not (found and by is Identifier.ID):
+        refuse_old(inventory, tenant_name, now=app.clock.now(), max_age=app.inventory_max_age)
     match = choose(by, found, prefer_newest=selection.prefer_newest)
     if isinstance(match, Matched):
         return match

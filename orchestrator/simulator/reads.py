@@ -186,6 +186,8 @@ def _member(member: Member, *, hides_ids: bool) -> dict[str, object]:
         # Without Device.Read.All members come with id and type only.
         shown["deviceId"] = None if hides_ids else member.device_id
         shown["displayName"] = None if hides_ids else member.name
+    else:
+        shown["userPrincipalName"] = member.name or None
     return shown
 
 

@@ -12,7 +12,7 @@ import pytest
 from orchestrator.app import App
 from orchestrator.domain.errors import PermissionMissing, ReadRefused, RequestRejected
 from orchestrator.domain.selection import Selection
-from orchestrator.inventory.expand_group import AmbiguousGroup, UnknownGroup, find_group
+from orchestrator.inventory.expand_group import AmbiguousGroup, UnknownGroup, find_group, members_of
 from orchestrator.inventory.select_devices import selected
 from orchestrator.simulator.directory import Group, Member
 from tests.support.apps import an_app, device_ids
@@ -59,7 +59,7 @@ async def chosen(rig: Rig, group: str) -> tuple[list[tuple[str, str]], list[str]
 async def test_members_of_nested_groups_and_devices_of_users_are_found_once(app: App, named: str) -> None:
     rig = await a_rig(app)
     fleet = fleet_of(rig)
-    user, nobody = Member("user", fleet[3]["userId"]), Member("user", device_ids(1, seed=5)[0])
+    user, nobody = Member("user", fleet[3]["userId"]), Member("user", device_ids(1, seed=5)[0], "ada@contoso.example")
     stranger = Member("device", "object", "PC-X", device_ids(1, seed=6)[0])
     rig.graph.directory.add_group(Group(INNER, "inner", [as_member(fleet[1]), as_member(fleet[3]), stranger]))
     members = [as_member(fleet[0]), as_member(fleet[9]), user, nobody, Member("group", INNER)]
@@ -70,9 +70,9 @@ async def test_members_of_nested_groups_and_devices_of_users_are_found_once(app:
     assert sorted(devices) == [("PC-000000", "group"), ("PC-000001", "group"), ("PC-000003", "group")]
     assert "5 devices, 2 users" in said[0]
     assert [sentence.partition(":")[0] for sentence in said[1:]] == ["Left out"] * 3
-    assert (stranger.device_id or "") in said[1]
+    assert f"PC-X ({stranger.device_id})" in said[1]
     assert "PC-000009" in said[2]
-    assert "1 user without" in said[3]
+    assert "1 user without a device in the inventory: ada@contoso.example" in said[3]
 
 
 async def test_a_group_is_read_a_page_at_a_time_and_nothing_more_for_each_device(app: App) -> None:
@@ -131,15 +131,44 @@ async def test_a_missing_permission_is_named(app: App, roles: tuple[str, ...], m
 
 
 class WithoutGroups:
-    """Answers every read with 404, as an address that is no Graph does."""
+    """Answers every read with one status: 404, as an address that is no Graph does."""
+
+    def __init__(self, status: int = 404) -> None:
+        self._status = status
 
     async def get(self, path: str, *, headers: object = None) -> Any:
         """Refuse."""
-        raise ReadRefused(f"No resource at {path}: {headers}.", status=404, code="ResourceNotFound")
+        raise ReadRefused(f"No resource at {path}: {headers}.", status=self._status, code="ResourceNotFound")
 
     async def pages(self, path: str, *, headers: object = None) -> AsyncIterator[Any]:
         """Refuse."""
         yield await self.get(path, headers=headers)
+
+
+class MembersRefused:
+    """Knows one group and answers every read of its members with one status."""
+
+    def __init__(self, status: int) -> None:
+        self._status = status
+
+    async def get(self, _: str, *, headers: object = None) -> Any:
+        """The group."""
+        return {"id": GROUP, "displayName": "Laptops", "headers": headers}
+
+    async def pages(self, path: str, *, headers: object = None) -> AsyncIterator[Any]:
+        """Refuse."""
+        yield await WithoutGroups(self._status).get(path, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "says"),
+    [(403, PermissionMissing, "members of group 'Laptops'.*Device.Read.All"), (404, UnknownGroup, "removed meanwhile")],
+)
+async def test_a_group_whose_members_are_refused_is_named(status: int, error: type[Exception], says: str) -> None:
+    reader = MembersRefused(status)
+
+    with pytest.raises(error, match=says):
+        await members_of(reader, await find_group(reader, GROUP))
 
 
 async def test_an_unknown_address_of_a_lookup_by_name_is_no_unknown_group() -> None:

@@ -137,6 +137,18 @@ async def test_an_old_inventory_matches_nothing_unless_told_to(app: App) -> None
     assert (preview.good, preview.matched) == (1, {"name": 1})
 
 
+async def test_a_device_is_not_chosen_by_its_name_from_an_old_inventory(app: App) -> None:
+    old = replace(app, inventory_max_age=timedelta(microseconds=1))
+
+    for named in (Selection(devices=("BER-1",)), Selection(devices=(IDS[0], "S1")), Selection(devices=("NONE",))):
+        with pytest.raises(InventoryTooOld):
+            await submitted_selection(old, named)
+    by_id = await submitted_selection(old, Selection(devices=(IDS[0],)))
+    told = await submitted_selection(old, Selection(devices=("BER-1",), is_stale_ok=True))
+
+    assert [await called(app, job) for job in (by_id, told)] == [[IDS[0]], [IDS[0]]]
+
+
 async def test_a_condition_selects_eligible_devices_of_the_inventory(app: App) -> None:
     job = await submitted_selection(app, Selection(conditions=(parse_condition("name=BER-*"),)))
 

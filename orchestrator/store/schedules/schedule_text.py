@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from orchestrator.domain.conditions import parse_condition
+from orchestrator.domain.conditions import read_condition
 from orchestrator.domain.inventory import Identifier
 from orchestrator.domain.options import assembled, packed, unpacked
 from orchestrator.domain.recurrence import Cron, Every, Once, Recurrence
@@ -62,7 +62,7 @@ def _pack_source(source: Selection) -> dict[str, Any]:
 def _unpack_source(packed: dict[str, Any]) -> Selection:
     return Selection(
         tuple(packed["devices"]),
-        tuple(map(parse_condition, packed["where"])),
+        tuple(map(read_condition, packed["where"])),
         group=packed["group"],
         match=Identifier(packed["match"]) if packed["match"] else None,
         prefer_newest=packed["preferNewest"],

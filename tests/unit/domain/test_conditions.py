@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestrator.domain.conditions import fits, parse_condition
+from orchestrator.domain.conditions import fits, parse_condition, read_condition
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.inventory import InventoryDevice
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 DEVICE = InventoryDevice(
-    "id",
+    "0a1b2c3d-0000-4000-8000-000000000412",
     "BER-LT-0412",
+    configmgr_id="8f000000-0000-4000-8000-000000000412",
     os="Windows",
     management_agent="configurationManagerClientMdm",
     last_contact_at=NOW - timedelta(days=10),
@@ -40,6 +41,9 @@ DEVICE = InventoryDevice(
         ("lastContact<2026-11-01", False),
         ("name<C", True),
         ("name=BER-LT-0412)", False),
+        ("id={0A1B2C3D-0000-4000-8000-000000000412}", True),
+        ("configmgr=GUID:8F000000-0000-4000-8000-000000000412", True),
+        ("configmgr=8f0*", True),
     ],
 )
 def test_a_condition_holds_for_a_device_or_not(text: str, *, holds: bool) -> None:
@@ -58,8 +62,17 @@ def test_all_conditions_must_hold() -> None:
         ("name=", "never matches"),
         ("last-contact=30d", "with < or >"),
         ("last-contact<soon", "is no time"),
+        ("name>=BER", "Operators are"),
+        ("last-contact<=30d", "Operators are"),
+        ("os==Windows", "Operators are"),
+        ("os<>Windows", "Operators are"),
+        ("name<BER*", "Operators are"),
     ],
 )
 def test_a_condition_that_cannot_be_read_says_what_one_looks_like(text: str, says: str) -> None:
     with pytest.raises(RequestRejected, match=says):
         parse_condition(text)
+
+
+def test_a_stored_condition_that_was_misread_holds_for_no_device() -> None:
+    assert not fits(DEVICE, [read_condition("name>=A")], NOW)
