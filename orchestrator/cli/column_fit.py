@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 FREE_TEXT = frozenset(
-    {"reason", "detail", "errorMessage", "facts", "fileName", "hint", "marks", "mend", "problem", "title", "value"}
+    {
+        *("reason", "detail", "deviceName", "errorMessage", "facts", "fileName", "hint", "marks", "mend", "problem"),
+        *("title", "value"),
+    }
 )
-"""Columns of sentences: they may be folded over several lines; in any other column a cell stays on one line."""
+"""Columns of sentences, and of names that others set, where one may be very long.
+
+They may be folded over several lines; in any other column a cell stays on one line.
+"""
 
 _NARROWEST_TEXT = 20
 _GAP = 2

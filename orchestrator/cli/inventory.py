@@ -211,7 +211,7 @@ def search(invocation: Invocation, text: str, *, tenant: str | None, limit: int)
         return
     columns = ("name", "serialNumber", "id", "managementAgent", "os", "userPrincipalName", "lastContactAt")
     rows = [device_object(device) for device in found]
-    show_rows(rows, invocation.output, columns=columns, names=DeviceFacts.__annotations__)
+    show_rows(rows, invocation.output, columns=columns, folds={"name"}, names=DeviceFacts.__annotations__)
     if invocation.output is Format.TABLE and len(found) == limit:
         click.echo(f"These are the first {limit:,}; --limit shows more.", err=True)
 

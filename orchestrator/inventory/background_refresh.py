@@ -38,15 +38,21 @@ class BackgroundRefreshes:
         self._failures: dict[str, tuple[str, datetime]] = {}
 
     async def begin(self, app: App, tenant_name: str, *, by: Actor, reason: str | None) -> None:
-        """Refresh the tenant's inventory in the background; RequestRejected where a refresh of it runs already."""
+        """Refresh the tenant's inventory in the background; RequestRejected where a refresh of it runs already.
+
+        Returns when `standing` tells of it, in any process.
+        """
         tenant = app.tenant(tenant_name)
         by.grant.refuse_change(Scope(tenants=frozenset({tenant.name})))
         if tenant_name in self._tasks or (await self.standing(app, tenant_name)).running is not None:
             raise RequestRejected(f"A refresh of the inventory of tenant {tenant_name!r} is running already.")
         self._failures.pop(tenant_name, None)
-        task = asyncio.create_task(self._refresh(app, tenant_name, by, reason), name=f"refresh {tenant_name}")
+        is_begun = asyncio.Event()
+        task = asyncio.create_task(self._refresh(app, tenant_name, by, reason, is_begun), name=f"refresh {tenant_name}")
         self._tasks[tenant_name] = task
         task.add_done_callback(lambda _: self._forget(tenant_name))
+        task.add_done_callback(lambda _: is_begun.set())
+        await is_begun.wait()
 
     async def standing(self, app: App, tenant_name: str) -> RefreshStanding:
         """Where the refresh of a tenant stands."""
@@ -66,9 +72,13 @@ class BackgroundRefreshes:
         """Wait until nothing runs here."""
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    async def _refresh(self, app: App, tenant_name: str, by: Actor, reason: str | None) -> None:
+    async def _refresh(
+        self, app: App, tenant_name: str, by: Actor, reason: str | None, is_begun: asyncio.Event
+    ) -> None:
         def say(step: str) -> None:
+            # The first step is said when the inventory that is read has its row.
             self._steps[tenant_name] = step
+            is_begun.set()
 
         try:
             await refresh_inventory(app, tenant_name, by=by, reason=reason, say=say)

@@ -86,11 +86,11 @@ async def refresh_inventory(
     """
     tenant = app.tenant(tenant_name)
     by.grant.refuse_change(Scope(tenants=frozenset({tenant.name})))
-    reads = await app.read(tenant)
     async with app.store.transaction() as tx:
         number = await tx.inventories.begin(tenant.directory, "refresh", file_name=None, by=by.name, now=await tx.now())
-    reading = _Reading(app, tenant, number, reads)
     try:
+        say("Signing in …")
+        reading = _Reading(app, tenant, number, await app.read(tenant))
         await _read(reading, route, say)
         inventory, before = await _publish(reading, by, reason)
     except BaseException:

@@ -13,10 +13,11 @@ from orchestrator.domain.confirmation import inventory_facts
 from orchestrator.domain.inventory import InventoryDevice, NoInventory
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, WebContext
 from orchestrator.inventory.contents import describe_inventory, search_inventory
-from orchestrator.inventory.device_history import DeviceHistory, UnknownDevice, describe_devices
+from orchestrator.inventory.device_history import AmbiguousDevice, DeviceHistory, UnknownDevice, describe_devices
 from orchestrator.inventory.refresh_inventory import accept_inventory
 from orchestrator.inventory.remove_inventory import tenant_id_of, unattached_inventories
 from orchestrator.store.jobs.inventory import Inventory
+from orchestrator.web.addresses import query
 from orchestrator.web.device_story import call_words, last_days, sentence
 from orchestrator.web.display import display_of
 from orchestrator.web.move_forms import said
@@ -55,7 +56,10 @@ def _add_devices(routes: APIRouter, pages: Pages) -> None:
 
     @routes.get("/devices/{device}")
     async def device(request: Request, parts: Parts, _: Viewer, device: str, tenant: _Name = "") -> Response:
-        history = await _history(parts, device, tenant)
+        try:
+            history = await _history(parts, device, tenant)
+        except AmbiguousDevice:
+            return RedirectResponse(f"/devices{query(search=device, tenant=tenant)}", 303)
         now = parts.app.clock.now()
         return pages.show(
             request,

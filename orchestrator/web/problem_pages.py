@@ -36,6 +36,7 @@ from orchestrator.domain.line_problem import LineProblem
 from orchestrator.http.faults import FaultsAnswered, message_for_caller
 from orchestrator.http.uploads import is_upload
 from orchestrator.http.web_context import record_refused_change
+from orchestrator.inventory.device_history import UnknownDevice
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.web.addresses import query
 from orchestrator.web.page_words import field_words, in_page_words
@@ -201,6 +202,7 @@ _TITLES = {
 _STATUSES: tuple[tuple[type[MusterError], HTTPStatus], ...] = (
     (NotPermitted, HTTPStatus.FORBIDDEN),
     (ConfirmationOutdated, HTTPStatus.CONFLICT),
+    (UnknownDevice, HTTPStatus.NOT_FOUND),
     (UnknownJob, HTTPStatus.NOT_FOUND),
     (UnknownKey, HTTPStatus.NOT_FOUND),
     (UnknownSession, HTTPStatus.NOT_FOUND),

@@ -71,12 +71,16 @@ async def test_a_failure_is_kept_until_the_next_one_begins(app: App) -> None:
     assert (standing.running, standing.failure) == (None, "Graph cannot be reached.")
 
 
-async def test_one_that_is_interrupted_leaves_nothing_that_seems_to_run(app: App) -> None:
+async def test_one_is_seen_from_its_beginning_and_leaves_nothing_that_seems_to_run_where_it_is_interrupted(
+    app: App,
+) -> None:
     async def never(_: object) -> Any:
         await asyncio.Event().wait()
 
     refreshes = BackgroundRefreshes()
     await refreshes.begin(replace(app, read=never), "default", by=SOMEBODY, reason=None)
+    begun = (await BackgroundRefreshes().standing(app, "default")).running
     await refreshes.close()
 
+    assert begun is not None
     assert (await refreshes.standing(app, "default")).running is None

@@ -1218,6 +1218,18 @@ async def test_a_device_and_the_first_page_name_jobs_by_file_and_schedule(servic
     assert "devices.csv is paused with 3 devices left" in first
 
 
+async def test_the_address_of_a_name_that_several_devices_have_leads_to_all_of_them(service: Service) -> None:
+    export = "".join(f"{each},{name}\n" for each, name in zip(device_ids(3), ("TWIN", "twin", "PC"), strict=True))
+    source = InventorySource(io.BytesIO(f"Device ID,Device name\n{export}".encode()), None)
+    await import_inventory(service.served.app, "default", [source], by=SOMEBODY, reason=None, max_bytes=1_000)
+    async with a_visitor(service, Role.VIEWER) as client:
+        of_one, several, nothing = [await client.get(f"/devices/{name}") for name in ("PC", "Twin", "NONE")]
+        listed = (await client.get(several.headers["location"])).text
+
+    assert [each.status_code for each in (of_one, several, nothing)] == [200, 303, 404]
+    assert [f"/devices/{each}" in listed for each in device_ids(3)] == [True, True, False]
+
+
 async def test_a_finished_job_is_listed_anew_once_it_is_retried(service: Service) -> None:
     app = service.served.app
     job = await submitted(app, 3)

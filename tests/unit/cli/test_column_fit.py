@@ -48,6 +48,12 @@ def test_free_text_is_folded_between_its_words_where_another_column_can_make_roo
     assert (narrow.least, narrow.dropped) == ({"name": 28, "value": 20}, ("from",))
 
 
+def test_one_very_long_name_leaves_the_names_of_all_devices_in_the_table() -> None:
+    fitting = fit_columns({"deviceName": 400, "device": 36, "status": 9}, 80, rank=("device", "status", "deviceName"))
+
+    assert fitting.columns == ("deviceName", "device", "status")
+
+
 def test_ids_and_statuses_stay_even_where_they_are_wider_than_the_terminal() -> None:
     fitting = fit_columns(WIDTHS, 30, rank=("name", "action", "id", "status"))
 
