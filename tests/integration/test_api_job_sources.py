@@ -198,6 +198,7 @@ async def test_a_wrong_name_is_mended_in_the_page(service: Service) -> None:
         async with service.client() as client:
             targets = (await client.get(f"/api{job}/targets")).json()["items"]
 
+    assert "<b>PC-O, 1</b> unknown" in bad
     assert 'name="instead-2"' in bad
     assert "read as &#39;PC-00&#39;; unknown" in wrong
     assert "Start job on 2 devices" in good
