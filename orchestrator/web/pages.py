@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
 from http import HTTPStatus
@@ -30,6 +32,7 @@ from orchestrator.web.shown import shown_text
 
 HERE = Path(__file__).parent
 
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 _ROWS_KEPT = 1_000
 _MOST = 10**18
 """As in the API; the databases' numbers end a little later."""
@@ -37,12 +40,20 @@ Before = Annotated[int | None, Query(ge=0, lt=_MOST)]
 After = Annotated[int, Query(ge=0, lt=_MOST)]
 
 
+class _WithoutIndents(FileSystemLoader):
+    """Reads templates without the indents of their lines, a tenth of the first page that no browser needs."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        text, path, is_current = super().get_source(environment, template)
+        return _INDENT.sub("", text), path, is_current
+
+
 class Pages:
     """The templates of the dashboard."""
 
     def __init__(self) -> None:
         self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
+            loader=_WithoutIndents(HERE / "templates"),
             autoescape=True,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -124,7 +135,7 @@ def _without_controls(output: object) -> object:
 @lru_cache
 def asset(name: str) -> str:
     """Where a file of ours is; its address changes with its content, so that it may be kept for ever."""
-    digest = sha256((HERE / "static" / name).read_bytes()).hexdigest()[:12]
+    digest = sha256((HERE / "static" / name).read_bytes()).hexdigest()[:8]
     return f"/static/{name}?{digest}"
 
 
