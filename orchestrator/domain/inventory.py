@@ -32,7 +32,7 @@ class InventoryTooOld(RequestRejected):
     def __init__(self, tenant: str, age: timedelta, max_age: timedelta) -> None:
         super().__init__(
             f"The inventory of tenant {tenant!r} is {span(age.total_seconds())} old, more than the "
-            f"{span(max_age.total_seconds())} of MUSTER_INVENTORY_MAX_AGE, so names are not matched against it. "
+            f"{span(max_age.total_seconds())} allowed (MUSTER_INVENTORY_MAX_AGE), so names are not matched against it. "
             "`muster inventory refresh` or `muster inventory import FILE` renews it; --stale-ok takes it as it is."
         )
 

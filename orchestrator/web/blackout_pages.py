@@ -22,6 +22,7 @@ from orchestrator.usecases.schedules.change_blackouts import (
 )
 from orchestrator.usecases.schedules.describe_schedules import list_schedules
 from orchestrator.web.display import display_of
+from orchestrator.web.formatting import time_tag
 from orchestrator.web.pages import Pages
 from orchestrator.web.schedule_fields import Written
 from orchestrator.web.session import Operator, Viewer
@@ -54,7 +55,10 @@ def blackout_pages(pages: Pages) -> APIRouter:
         return pages.show(
             request,
             "blackouts.html",
-            views=[(view, *_as_written(view.blackout), shown_text(blackout_facts(view.blackout))) for view in found],
+            views=[
+                (view, *_as_written(view.blackout), *as_read(view.blackout), shown_text(blackout_facts(view.blackout)))
+                for view in found
+            ],
             today=app.clock.now().astimezone(display_of(request).clock).date(),
             tenants=sorted(app.tenants),
             schedules=[view.schedule.name for view in await list_schedules(app)],
@@ -83,13 +87,34 @@ def blackout_pages(pages: Pages) -> APIRouter:
     return routes
 
 
+def as_read(blackout: Blackout) -> tuple[str, str]:
+    """Its bounds in a table: whole days as days, instants by the reader's clock, local times as they are."""
+    first, last = blackout.starts, _last_day(blackout)
+    if last is not None:
+        return _day(first), _day(last)
+    if first.tzinfo is not None:
+        return time_tag(first), time_tag(blackout.ends)
+    return f"{_day(first)}, {first:%H:%M}", f"{_day(blackout.ends)}, {blackout.ends:%H:%M}"
+
+
 def _as_written(blackout: Blackout) -> tuple[str, str]:
     """Its bounds as the form takes them: whole days as days, of which the last one counts."""
+    last = _last_day(blackout)
+    if last is not None:
+        return f"{blackout.starts:%Y-%m-%d}", f"{last:%Y-%m-%d}"
+    return blackout.starts.isoformat(timespec="minutes"), blackout.ends.isoformat(timespec="minutes")
+
+
+def _last_day(blackout: Blackout) -> datetime | None:
+    """The last day of a blackout of whole local days; None for any other."""
     starts, ends = blackout.starts, blackout.ends
     midnight = starts.replace(hour=0, minute=0, second=0, microsecond=0)
-    if starts == midnight and ends.time() == starts.time() and starts.tzinfo is None:
-        return f"{starts:%Y-%m-%d}", f"{ends - timedelta(days=1):%Y-%m-%d}"
-    return starts.isoformat(timespec="minutes"), ends.isoformat(timespec="minutes")
+    is_whole = starts == midnight and ends.time() == starts.time() and starts.tzinfo is None
+    return ends - timedelta(days=1) if is_whole else None
+
+
+def _day(at: datetime) -> str:
+    return f"{at.day} {at:%b %Y}"
 
 
 def _is_over(view: BlackoutView, now: datetime) -> bool:

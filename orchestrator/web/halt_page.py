@@ -14,7 +14,7 @@ from orchestrator.http.web_context import MOST_OF_A_BODY, Parts
 from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls, stops_in_force
 from orchestrator.usecases.operations.stop_effects import effects_of
 from orchestrator.web.pages import Pages
-from orchestrator.web.session import Admin, Operator, Viewer
+from orchestrator.web.session import CSRF_HEADER, Admin, Operator, Viewer
 from orchestrator.web.shown import Shown, shown_text
 
 _Reason = Annotated[str, Form(max_length=2000)]
@@ -36,8 +36,11 @@ def halt_routes(pages: Pages) -> APIRouter:
         return pages.show(request, "halt.html", stops=to_lift, tenants=sorted(parts.app.tenants))
 
     @routes.get("/banner")
-    async def banner(request: Request, _: Viewer) -> Response:
-        return pages.show(request, "halt_banner.html")
+    async def banner(request: Request, visitor: Viewer) -> Response:
+        """The banner, with a token for the forms of a page that was loaded in an earlier session."""
+        response = pages.show(request, "halt_banner.html")
+        response.headers[CSRF_HEADER] = visitor.csrf
+        return response
 
     @routes.post("")
     async def stop(

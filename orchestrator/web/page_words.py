@@ -11,12 +11,13 @@ from orchestrator.domain.schedule import SCHEDULE_OPTIONS
 
 
 def in_page_words(text: object) -> str:
-    """The text without backticks, names of options and commands that have a place on the pages."""
+    """The text without backticks and names of settings, options and commands that have words on the pages."""
     said = str(text)
     for pattern, words in _SENTENCES:
         said = pattern.sub(words, said)
     said = _COMMAND.sub(_place_of, said)
     said = _OPTION.sub(_field_of, said)
+    said = _SETTING.sub(lambda found: _SETTINGS.get(found[1], "the settings"), _BESIDE.sub("", said))
     return " ".join(said.replace("`", "").split())
 
 
@@ -72,6 +73,21 @@ _SENTENCES = tuple(_patterns())
 _COMMAND = re.compile(r"`(?P<command>(?:muster )?[a-z][a-z ]*[^`]*)`")
 _CAPITAL = re.compile(r"(?=[A-Z])")
 _OPTION = re.compile(r"(?<![\w-])--(?P<name>[a-z][a-z-]*)(?: (?P<value>[A-Z0-9][\w/.:-]*))?")
+_BESIDE = re.compile(r" \(MUSTER_[A-Z_]+\)")
+_SETTING = re.compile(r"MUSTER_([A-Z_]+)")
+_SETTINGS = {
+    "ACCESS_TOKEN": "the access token in the settings",
+    "AUTHORITY": "the sign-in authority in the settings",
+    "BATCHING": "the setting of batching",
+    "BROKER_URL": "the address of the broker in the settings",
+    "CA_BUNDLE": "the certificates in the settings",
+    "CLIENT_ID": "the app in the settings",
+    "CLOUD": "the cloud in the settings",
+    "DATABASE_URL": "the address of the database in the settings",
+    "GRAPH_URL": "the address of Graph in the settings",
+    "TENANT_ID": "the tenant ID in the settings",
+    "WRITE_LIMIT": "the write limit in the settings",
+}
 _PLACES = {
     "muster job list": "the page Jobs",
     "muster job show": "the page of the job",

@@ -166,7 +166,8 @@ async def _sign_in_again(request: Request, _: SignInTooOld) -> Response:
 
 async def _sign_in_first(request: Request, _: Exception) -> Response:
     there = _page_of(request)
-    where = f"/sign-in{query(to=there if there != '/' else None)}"
+    has_lost_form = request.method == "POST" and not is_fragment(request)
+    where = f"/sign-in{query(to=there if there != '/' else None, said='ended' if has_lost_form else None)}"
     if request.headers.get("accept") == "text/event-stream":
         # A browser would follow, find no events there, and never say so to the page.
         return Response("event: leave\ndata: leave\n\n", media_type="text/event-stream")

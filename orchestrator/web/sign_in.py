@@ -149,11 +149,12 @@ def _owner() -> str:
 
 _AGAIN = {
     Way.LINK: "Creating or changing a key takes a sign-in that is younger than ten minutes. The terminal in which "
-    "`muster serve` runs shows a new link now: open it. Or use `muster key create` there.",
+    "Muster runs shows a new link now: open it.",
     Way.KEY: "Creating or changing a key takes a sign-in that is younger than ten minutes. Give your key again.",
     Way.ENTRA: "Creating or changing a key takes a sign-in that is younger than ten minutes. Sign in again.",
 }
 _SAID = {
     "used": "This link was used before, or the service has started anew since. Its terminal has the latest one.",
     "out": "You are signed out.",
+    "ended": "Your session has ended, so nothing was done. Sign in, and fill the form in again.",
 }

@@ -177,6 +177,50 @@ def test_a_job_is_paused_resumed_weighed_and_cancelled(admin: Browser) -> None:
     assert admin.count("waiting") == 0
 
 
+@pytest.mark.usefixtures("slow_graph")
+def test_a_live_page_keeps_marked_text_and_the_place_of_the_keyboard(admin: Browser) -> None:
+    submit(admin, "looked-at", a_list(100, 350))
+    admin.run("window.heard = 0; document.addEventListener('htmx:sseBeforeMessage', () => { window.heard += 1; })")
+    admin.run("getSelection().selectAllChildren(document.querySelector('#standing h1'))")
+    admin.waits_for(lambda: admin.run("return window.heard") > 1, "two updates")
+    marked = admin.run("return getSelection().toString()")
+    admin.run(
+        "getSelection().removeAllRanges(); document.querySelector('#standing .crumb a').focus(); window.heard = 0"
+    )
+    admin.waits_for(lambda: admin.run("return window.heard") > 1, "two more")
+    place = admin.driver.switch_to.active_element.text
+    admin.press(lambda: admin.button("Pause"))
+    admin.run("window.heard = 0")
+    admin.waits_for(lambda: admin.run("return window.heard") > 0, "one below the dialog")
+    ActionChains(admin.driver).send_keys(Keys.ESCAPE).perform()
+
+    assert marked == "looked-at.csv"
+    assert place == "Jobs"
+    admin.waits_for(lambda: admin.driver.switch_to.active_element.text == "Pause", "the focus where it was")
+
+
+def test_a_form_outlives_the_session_in_which_it_was_filled_in(
+    admin: Browser, installation: Installation, tmp_path: Path
+) -> None:
+    listed = tmp_path / "kept.csv"
+    listed.write_text(a_list(0, 5))
+    admin.open("/lists")
+    admin.field("Name").send_keys("kept")
+    admin.driver.find_element(By.ID, "file").send_keys(str(listed))
+    admin.driver.delete_all_cookies()
+    admin.press(lambda: admin.button("Save list"))
+    admin.sees("You are signed out, so nothing was sent.")
+    here = admin.driver.current_window_handle
+    admin.driver.switch_to.new_window("tab")
+    admin.sign_in(installation.key("admin"))
+    admin.driver.close()
+    admin.driver.switch_to.window(here)
+    admin.press(lambda: admin.button("Save list"))
+    admin.heading("kept")
+
+    admin.sees("5 devices")
+
+
 def test_devices_are_searched_and_filtered(admin: Browser) -> None:
     submit(admin, "searched", a_list(0, 60))
     admin.sees("Finished")
@@ -213,12 +257,17 @@ def test_a_page_left_open_survives_a_restart_of_the_service(admin: Browser, inst
 
     installation.processes.close()
     admin.sees("The connection is lost.")
+    admin.press(lambda: admin.button("Priority"))
+    admin.element("//dialog[@open]//input[@name='reason']").send_keys("CHG-1")
+    admin.press(lambda: admin.element("//dialog[@open]//button[normalize-space()='Change']"))
+    admin.sees("Muster does not answer, so nothing was sent.")
     installation.processes = installation.serve()
     admin.waits_for(lambda: "The connection is lost." not in admin.text(), "the connection again")
     installation.muster.run("job", "cancel", job)
     admin.waits_for(lambda: "Cancelled" in admin.element("//span[contains(@class, 'badge')]").text, "cancelled")
 
     assert admin.driver.current_url.endswith(job)
+    assert admin.element("//dialog[@open]//input[@name='reason']").get_attribute("value") == "CHG-1"
     # While the service was away the browser said so, as it should.
     assert admin.complaints() != []
 

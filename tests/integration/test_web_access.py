@@ -357,14 +357,31 @@ async def test_whoever_is_signed_out_is_led_from_a_live_page_to_the_door_and_bac
         form = await nobody.post(
             "/schedules/nightly/pause", headers={"Referer": f"{service.url}/schedules/nightly?at=1"}
         )
+        door = await nobody.get(form.headers["location"])
 
     assert events.headers["content-type"].startswith("text/event-stream")
     assert "event: leave" in events.text
-    assert form.headers["location"] == "/sign-in?to=%2Fschedules%2Fnightly%3Fat%3D1"
+    assert form.headers["location"] == "/sign-in?to=%2Fschedules%2Fnightly%3Fat%3D1&said=ended"
+    assert "Your session has ended, so nothing was done." in door.text
     assert page.headers["location"] == "/sign-in?to=%2Fjobs%3Fsearch%3Dberlin"
     assert part.headers["hx-redirect"] == "/sign-in?to=%2Fjobs%2Fabc%3Fx%3D1"
     # Where it leads is looked at when somebody comes back with it: never to another site.
     assert elsewhere.headers["hx-redirect"] == "/sign-in?to=%2F%2Fevil.example"
+
+
+async def test_a_form_of_an_ended_session_is_sent_in_the_next_one_with_the_token_of_the_banner(
+    service: Service,
+) -> None:
+    async with a_visitor(service, Role.ADMIN) as client:
+        before = await csrf_of(client)
+    async with a_visitor(service, Role.ADMIN) as client:
+        banner = await client.get("/halt/banner", headers={"HX-Request": "true"})
+        sent = [
+            await client.post("/halt/lift", headers={"X-CSRF-Token": token})
+            for token in (before, banner.headers["x-csrf-token"])
+        ]
+
+    assert [answer.status_code for answer in sent] == [403, 422]
 
 
 async def test_a_stream_ends_soon_after_its_key_is_revoked(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

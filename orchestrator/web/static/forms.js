@@ -60,6 +60,8 @@
         if (opener.dataset.statuses) box.checked = opener.dataset.statuses.split(",").includes(box.value);
       }
       dialog.showModal();
+      // A live update may have replaced the button that the browser would return to.
+      dialog.addEventListener("close", () => { if (!opener.isConnected) document.getElementById(opener.id)?.focus(); }, { once: true });
       const judged = dialog.querySelector("form[data-judged]");
       if (judged) judge(judged, 0);
       return;
@@ -67,6 +69,87 @@
     if (event.target.closest("[data-closes]")) event.target.closest("dialog").close();
     const copier = event.target.closest("[data-copy]");
     if (copier) copy(copier);
+  });
+
+  // A form is sent once, and only while Muster answers and the session lives: else it stays, as it is filled in.
+  const underWay = new WeakMap();
+  document.addEventListener("submit", async (event) => {
+    const { target: form, submitter } = event;
+    // Requests of htmx and downloads do not leave the page.
+    if (event.defaultPrevented || form.method !== "post" || submitter?.hasAttribute("formaction")) return;
+    if (underWay.get(form) === "answered") {
+      underWay.set(form, "sent");
+      setTimeout(() => underWay.delete(form), 2000);
+      return;
+    }
+    event.preventDefault();
+    // A double click counts once: the browser would drop the first answer.
+    if (underWay.has(form)) return;
+    underWay.set(form, "asked");
+    const problem = await whyNot(form);
+    if (problem) {
+      underWay.delete(form);
+      tell(form, problem);
+    } else {
+      underWay.set(form, "answered");
+      form.requestSubmit(submitter);
+    }
+  });
+  const away = "Muster does not answer, so nothing was sent. Your entries stay here: press the button again when it is back.";
+  const ended = "You are signed out, so nothing was sent. Your entries stay here: sign in, then press the button again.";
+
+  async function whyNot(form) {
+    try {
+      const answer = await fetch("/halt/banner", { headers: { "HX-Request": "true" }, cache: "no-store", signal: AbortSignal.timeout(10000) });
+      if (answer.status >= 500) return away;
+      // The form of the sign-in needs no session.
+      if (form.elements.csrf && answer.headers.has("HX-Redirect")) return ended;
+      renew(answer.headers.get("X-CSRF-Token"));
+      return null;
+    } catch {
+      return away;
+    }
+  }
+
+  function tell(form, words) {
+    const note = form.querySelector(".unsent") || Object.assign(document.createElement("p"), { className: "notice bad unsent" });
+    note.setAttribute("role", "alert");
+    note.textContent = words;
+    if (words === ended) {
+      note.append(" ", Object.assign(document.createElement("a"), { href: "/sign-in", target: "_blank", textContent: "Sign in in another tab" }));
+    }
+    const moves = [...form.querySelectorAll(".moves")].pop();
+    if (!note.isConnected) { if (moves) moves.before(note); else form.append(note); }
+    note.scrollIntoView({ block: "center" });
+  }
+
+  // The session is back, or another one: the forms of this page may be sent in it.
+  function renew(token) {
+    if (!token) return;
+    document.body.setAttribute("hx-headers", JSON.stringify({ "X-CSRF-Token": token }));
+    for (const field of document.querySelectorAll("input[name=csrf]")) field.value = token;
+    for (const note of document.querySelectorAll(".unsent")) {
+      const form = note.closest("form");
+      note.remove();
+      if (form.matches("[data-judged]")) htmx.trigger(form, "judge");
+    }
+  }
+
+  // Nobody is led away from a form that they have begun to fill in.
+  let filled = null;
+  for (const kind of ["input", "change"]) {
+    document.addEventListener(kind, ({ target }) => { if (target.form?.method === "post") filled = target.form; });
+  }
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const { elt, requestConfig: asked, xhr } = event.detail;
+    if (!xhr.getResponseHeader("HX-Redirect")?.startsWith("/sign-in")) {
+      renew(xhr.getResponseHeader("X-CSRF-Token"));
+      return;
+    }
+    const form = asked.verb === "post" ? elt.closest("form") : filled;
+    if (!form?.isConnected) return;
+    event.preventDefault();
+    tell(form, ended);
   });
 
   // A confirmation holds for the judged form: a change removes the verdict, its button and the typed number, drops late
@@ -125,7 +208,7 @@
     // Emptied, so that choosing the same file again is a change.
     if (!isReadable) file.value = "";
     form.querySelector(form.dataset.judged).replaceChildren(Object.assign(document.createElement("p"), {
-      className: "notice bad", role: "alert", textContent: isReadable
+      className: `notice bad${isReadable && event.detail.requestConfig.path.endsWith("/verdict") ? " unsent" : ""}`, role: "alert", textContent: isReadable
         ? "Muster does not answer. If this was a submit, look first whether the job is listed; to look again, change anything here."
         : "Nothing was done: the file was changed or removed since it was chosen. Choose it again.",
     }));

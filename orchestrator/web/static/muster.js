@@ -24,7 +24,7 @@
     return days < 6 ? "week" : days < 300 ? "year" : "older";
   }
 
-  function localTimes(root) {
+  function settled(root) {
     const now = new Date();
     for (const each of root.querySelectorAll("time[datetime]:not([data-local])")) {
       const moment = new Date(each.dateTime);
@@ -54,34 +54,65 @@
     if (find) { event.preventDefault(); find.focus(); }
   });
 
-  function settled(root) {
-    localTimes(root);
-  }
-
   document.addEventListener("DOMContentLoaded", () => {
     settled(document);
     showClock();
   });
-  document.addEventListener("htmx:afterSettle", (event) => settled(event.target.isConnected ? event.target : document));
+  // At once, so that no reader sees UTC for a moment; and what came beside the part.
+  for (const kind of ["htmx:afterSwap", "htmx:afterSettle"]) {
+    document.addEventListener(kind, (event) => settled(event.target.isConnected ? event.target : document));
+  }
   document.addEventListener("htmx:sseMessage", () => settled(document));
 
-  // A double click counts once: the browser would drop the first answer.
-  let sent = { form: null, at: 0 };
-  document.addEventListener("submit", (event) => {
-    const form = event.target;
-    // Requests of htmx and downloads do not leave the page.
-    if (event.defaultPrevented || form.method !== "post" || event.submitter?.hasAttribute("formaction")) return;
-    if (sent.form === form && event.timeStamp - sent.at < 2000) event.preventDefault();
-    else sent = { form, at: event.timeStamp };
+  // A live part is replaced whole: marked text holds its replacement back until it is let go, and what is open in the
+  // part, and the keyboard's place in it, stay.
+  const isMarked = (part) => !getSelection().isCollapsed && getSelection().containsNode(part, true);
+  const late = new Map();
+  document.addEventListener("selectionchange", () => {
+    for (const [part, text] of late) {
+      if (isMarked(part)) continue;
+      late.delete(part);
+      remember(part);
+      htmx.swap(part, text, { swapStyle: "innerHTML", settleDelay: 0 });
+    }
   });
 
-  // Selected rows stay.
+  let place = null;
+  const alike = (part, at) => [...part.querySelectorAll(at.tagName)].filter((each) => each.getAttribute("href") === at.getAttribute("href"));
+  function remember(part) {
+    const at = document.activeElement;
+    const opened = [...part.querySelectorAll("details[open] > summary")].map((each) => each.textContent);
+    // htmx itself returns to an element with an id.
+    place = { part, opened, at: at.id || !part.contains(at) ? null : at };
+    place.nth = place.at && alike(part, at).indexOf(at);
+  }
+  function restore() {
+    if (!place) return;
+    const { part, opened, at, nth } = place;
+    const now = part.isConnected ? part : document.getElementById(part.id);
+    place = null;
+    if (!now) return;
+    for (const each of now.querySelectorAll("details > summary")) if (opened.includes(each.textContent)) each.parentElement.open = true;
+    if (at && !at.isConnected) alike(now, at)[nth]?.focus({ preventScroll: true });
+  }
+
   document.addEventListener("htmx:sseBeforeMessage", (event) => {
-    if (event.target.matches("[data-holds-selection]") && event.target.querySelector(".pick input:checked")) event.preventDefault();
-    // A swap would lose the marked text.
-    const marked = getSelection();
-    if (marked && !marked.isCollapsed && event.target.contains(marked.anchorNode)) event.preventDefault();
+    const part = event.target;
+    // Selected rows stay.
+    if (part.matches("[data-holds-selection]") && part.querySelector(".pick input:checked")) event.preventDefault();
+    else if (isMarked(part)) { event.preventDefault(); late.set(part, event.detail.data); }
+    else { late.delete(part); remember(part); }
   });
+  document.addEventListener("htmx:sseMessage", restore);
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { elt, requestConfig: asked, serverResponse, target } = event.detail;
+    // Asked for by a clock or a message, and not by a person.
+    if (asked.verb !== "get" || asked.triggeringEvent?.isTrusted) return;
+    if (!isMarked(target)) { remember(target); return; }
+    event.detail.shouldSwap = false;
+    if (elt.matches("[data-follows]")) late.set(target, serverResponse);
+  });
+  document.addEventListener("htmx:afterSwap", restore);
 
   // A browser has six connections to a host for all tabs: a hidden tab closes its stream, and a shown one reopens it.
   htmx.createEventSource = (url) => {

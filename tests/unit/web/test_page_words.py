@@ -11,7 +11,7 @@ def test_no_hint_names_an_option_or_a_command_in_backticks() -> None:
     said = [in_page_words(text) for table in tables for each in table.values() for text in each[:2]]
 
     assert len(said) > 50
-    assert [text for text in said if "`" in text or " --" in text or "(--" in text] == []
+    assert [text for text in said if "`" in text or " --" in text or "(--" in text or "MUSTER_" in text] == []
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,11 @@ def test_no_hint_names_an_option_or_a_command_in_backticks() -> None:
         ),
         ("say --via managedDevices", "say “Addressed via” managedDevices"),
         ("Then go on with `muster job resume abc`.", "Then resume the job."),
+        ("matched up to 7 d (MUSTER_INVENTORY_MAX_AGE), which", "matched up to 7 d, which"),
+        (
+            "Check MUSTER_CLOUD and MUSTER_GRAPH_URL.",
+            "Check the cloud in the settings and the address of Graph in the settings.",
+        ),
         ("A plain sentence - with a dash.", "A plain sentence - with a dash."),
     ],
 )
