@@ -5,13 +5,12 @@ from __future__ import annotations
 import gc
 import sys
 
-_OBJECTS_BETWEEN_COLLECTIONS = 100_000
-"""Loading modules makes objects and drops none: Python's own 700 cost a tenth of a short command."""
+from orchestrator.engine.garbage_collection import begin_loading
 
 
 def main() -> int:
     """Run the command line; the exit code is the contract's."""
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    begin_loading()
     from orchestrator.cli.main import run  # noqa: PLC0415 - nothing is imported before the command line needs it
 
     try:

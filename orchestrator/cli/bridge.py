@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar
 
+from orchestrator.engine.garbage_collection import end_loading
 from orchestrator.engine.stop import StopSignal
 
 T = TypeVar("T")
@@ -61,6 +62,7 @@ class _Interrupted(Exception):
 def run(work: Callable[[Interrupt], Coroutine[Any, Any, T]]) -> T:
     """Run the work to its end; KeyboardInterrupt where Ctrl-C cut it off. The second Ctrl-C leaves at once."""
     interrupt = Interrupt()
+    end_loading()
 
     async def inside() -> T:
         interrupt.begin()

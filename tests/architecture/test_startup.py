@@ -32,13 +32,17 @@ TABLES_OF_JOBS = {"mapping", "audit", "inputs", "inventory", "jobs", "lanes", "l
 """Modules of tables that these commands may map: SQLAlchemy takes about five milliseconds for each table."""
 
 _SCRIPT = """
-import json, sys
+import gc, json, sys
+from orchestrator.engine.garbage_collection import begin_loading
+begin_loading()
+before = gc.get_stats()
 from orchestrator.cli.main import run
-codes, loaded = {}, {}
+codes, loaded, collected = {}, {}, {}
 for line in json.loads(sys.argv[1]):
     codes[line] = run(line.split())
     loaded[line] = sorted(sys.modules)
-print(json.dumps({"codes": codes, "loaded": loaded}), file=sys.stderr)
+    collected[line] = gc.get_stats() != before
+print(json.dumps({"codes": codes, "loaded": loaded, "collected": collected}), file=sys.stderr)
 """
 _COMMANDS = (
     *("--help", "--version", "job list", "audit", "submit devices.csv --action fullScan", "job show latest"),
@@ -70,6 +74,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         )
         told = json.loads(done.stderr.splitlines()[-1])
         assert set(told["codes"].values()) == {0}, told["codes"]
+        assert not told["collected"][next(command for command in commands if not command.startswith("-"))]
         found |= {command: set(modules) for command, modules in told["loaded"].items()}
     return found
 
