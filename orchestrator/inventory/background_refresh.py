@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, Scope
 from orchestrator.domain.errors import MusterError, RequestRejected
-from orchestrator.inventory.refresh_inventory import refresh_inventory
+from orchestrator.inventory.refresh_inventory import INTERRUPTED_AFTER, refresh_inventory
 from orchestrator.store.jobs.inventory import Reception
 from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)
-
-_SILENT = timedelta(minutes=15)
-"""A refresh that wrote nothing for so long was interrupted; waiting for a report takes up to ten minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class BackgroundRefreshes:
         """Where the refresh of a tenant stands."""
         directory = app.tenant(tenant_name).directory
         async with app.store.reading() as tx:
-            running = await tx.inventories.receiving(directory, touched_since=await tx.now() - _SILENT)
+            running = await tx.inventories.receiving(directory, touched_since=await tx.now() - INTERRUPTED_AFTER)
         failure, failed_at = self._failures.get(tenant_name, (None, None))
         return RefreshStanding(running, self._steps.get(tenant_name), failure, failed_at)
 

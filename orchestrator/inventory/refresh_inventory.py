@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import NoReturn
 
@@ -35,6 +36,9 @@ log = get_logger(__name__)
 
 PERMISSION = "DeviceManagementManagedDevices.Read.All"
 """The permission to list devices and to export their reports. https://learn.microsoft.com/graph/permissions-reference"""
+
+INTERRUPTED_AFTER = timedelta(minutes=15)
+"""A refresh that wrote nothing for so long was interrupted; waiting for a report takes up to ten minutes."""
 
 
 class Route(StrEnum):

@@ -8,7 +8,7 @@ from orchestrator.app import App
 from orchestrator.domain.access import Actor
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.recurrence import Cron
-from orchestrator.inventory.refresh_inventory import refresh_inventory
+from orchestrator.inventory.refresh_inventory import INTERRUPTED_AFTER, refresh_inventory
 from orchestrator.store.work.workers import CLOCKS
 from orchestrator.telemetry.logger import get_logger
 
@@ -35,7 +35,8 @@ class InventoryRefresher:
             if tenant.inventory_refresh is None:
                 continue
             async with app.store.reading() as tx:
-                now, last = await tx.now(), await tx.inventories.last_read_at(tenant.directory)
+                now = await tx.now()
+                last = await tx.inventories.last_read_at(tenant.directory, touched_since=now - INTERRUPTED_AFTER)
             if not is_due(tenant.inventory_refresh, last or app.started_at, now):
                 continue
             try:

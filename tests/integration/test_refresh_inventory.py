@@ -6,18 +6,19 @@ import io
 import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
 
 from orchestrator.app import App
 from orchestrator.domain.errors import PermissionMissing, ReadFailed, RequestRejected
+from orchestrator.domain.ids import InventoryNumber
 from orchestrator.domain.inventory import NoInventory
 from orchestrator.domain.inventory_changes import InventoryChanges
 from orchestrator.domain.recurrence import Cron
 from orchestrator.graph.export_jobs import checked_address
-from orchestrator.inventory.contents import describe_inventory, search_inventory
+from orchestrator.inventory.contents import describe_inventory, forget_inventory, search_inventory
 from orchestrator.inventory.refresh_inventory import Route, accept_inventory
 from orchestrator.inventory.refresh_when_due import InventoryRefresher
 from tests.support.actors import SOMEBODY
@@ -257,3 +258,26 @@ async def test_an_inventory_is_refreshed_by_itself_once_it_is_due(rig: Rig) -> N
 
     current, _ = await describe_inventory(serving, "default")
     assert (current.summary.devices, current.read_by) == (3, "inventory_refresh")
+
+
+async def test_a_refresh_that_a_killed_process_had_begun_is_made_up_for(rig: Rig) -> None:
+    rig.graph.directory.add_fleet(3)
+    tenant = replace(rig.app.tenant("default"), inventory_refresh=Cron("0 0 29 2 *", "UTC"))
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    serving = replace(rig.app, kind="serve", tenants={"default": tenant}, started_at=long_ago)
+
+    async def begun(ago: timedelta) -> InventoryNumber:
+        async with rig.app.store.transaction() as tx:
+            at = await tx.now() - ago
+            return await tx.inventories.begin(tenant.directory, "refresh", file_name=None, by="clock", now=at)
+
+    await begun(timedelta(minutes=20))
+    running = await begun(timedelta(minutes=1))
+    await InventoryRefresher()(serving)
+    with pytest.raises(NoInventory):
+        await describe_inventory(serving, "default")
+    await forget_inventory(rig.app, running)
+    await InventoryRefresher()(serving)
+
+    current, _ = await describe_inventory(serving, "default")
+    assert current.summary.devices == 3

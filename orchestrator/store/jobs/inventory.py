@@ -153,10 +153,14 @@ class Inventories(Repository):
         counted = select(func.count()).where(InventoryDeviceRow.inventory == number)
         return Reception(read_at, read_by, (await self._connection.execute(counted)).scalar_one())
 
-    async def last_read_at(self, tenant: str) -> datetime | None:
-        """When the newest inventory was begun to be read, in force or not; interrupted ones do not count."""
+    async def last_read_at(self, tenant: str, *, touched_since: datetime) -> datetime | None:
+        """When the newest inventory was begun to be read, in force or not.
+
+        Interrupted ones do not count, among them those of a killed process, which nobody has touched since.
+        """
+        is_read = and_(InventoryRow.status == "receiving", InventoryRow.touched_at >= touched_since)
         query = select(func.max(InventoryRow.read_at)).where(
-            InventoryRow.tenant == tenant, InventoryRow.status.in_(("receiving", "pending", "current"))
+            InventoryRow.tenant == tenant, or_(is_read, InventoryRow.status.in_(("pending", "current")))
         )
         return (await self._connection.execute(query)).scalar()
 
