@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -46,6 +46,9 @@ class Identifier(StrEnum):
     ENTRA = "entra"
     CONFIGMGR = "configmgr"
 
+    # Asked for every row of a list; Enum's own is written in Python.
+    __hash__ = str.__hash__
+
     @property
     def label(self) -> str:
         """The identifier as a sentence names it: "serial number"."""
@@ -61,6 +64,10 @@ class Named(NamedTuple):
 
     by: Identifier
     text: str
+
+
+MatchKey = tuple[Identifier, str]
+"""A kind of identifier, and the form of one that is compared (`compare_key`)."""
 
 
 class InventoryDevice(NamedTuple):
@@ -149,6 +156,17 @@ class NotEligible:
 Match = Matched | Unknown | Ambiguous | NotEligible
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The matches of the keys of one kind of identifier; a key in neither is unknown.
+
+    `single` has id and name of the one device of a key: as good as all of a list, so no object is made for each.
+    """
+
+    single: Mapping[str, tuple[str, str | None]]
+    others: Mapping[str, Match]
+
+
 def compare_key(by: Identifier, text: str) -> str | None:
     """The form in which two spellings of one identifier are equal; None where the text identifies no device.
 
@@ -159,14 +177,20 @@ def compare_key(by: Identifier, text: str) -> str | None:
     if not text.isascii():
         # One name may be written in two ways: letter and accent as one character (Windows), or as two (macOS).
         key = normalize("NFC", normalize("NFC", key.strip(_INVISIBLE).strip()).casefold())
-    if by is Identifier.SERIAL:
+    if by is _SERIAL:
         return None if not key or is_placeholder(key) else key
-    if by is Identifier.NAME:
+    if by is _NAME:
         return key or None
-    if by is Identifier.CONFIGMGR:
+    if by is _CONFIGMGR:
         key = key.removeprefix("guid:").strip()
     key = key[1:-1] if key[:1] == "{" and key[-1:] == "}" else key
     return None if not _GUID.fullmatch(key) or key == _NIL else key
+
+
+def unidentified(row: Sequence[Named]) -> Unknown:
+    """The match of a row of which no cell can identify a device."""
+    by = row[0].by if row else Identifier.NAME
+    return Unknown(by, any(kind is Identifier.SERIAL and is_placeholder(text) for kind, text in row))
 
 
 def is_placeholder(serial_number: str) -> bool:
@@ -305,6 +329,8 @@ _LABELS = {
     Identifier.ENTRA: "Entra device id",
     Identifier.CONFIGMGR: "ConfigMgr id",
 }
+# Python 3.11 takes half of what a comparison of two names takes to find a member of an enumeration.
+_SERIAL, _NAME, _CONFIGMGR = Identifier.SERIAL, Identifier.NAME, Identifier.CONFIGMGR
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00a0"
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _NIL = "00000000-0000-0000-0000-000000000000"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import BinaryIO
 
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed
-from orchestrator.domain.inventory import Identifier, Match, Named
+from orchestrator.domain.inventory import Found, Identifier, Match, MatchKey
 from orchestrator.domain.line_problem import MOST_PROBLEMS
 from orchestrator.intake.columns import names_an_id
 from orchestrator.intake.csv_file import MOST_COLUMNS, CsvFile, CsvRow
@@ -116,14 +116,19 @@ class DeviceList:
         """Why its ids are refused unless the inventory knows every one of them; None where they are accepted."""
         return self.id_columns.doubt
 
-    @property
-    def named(self) -> Callable[[InputRow], tuple[Named, ...]]:
-        """Returns the identifiers in a row, the most exact kind first; empty where the row has a verdict already."""
-        return self._validation.named
+    def keys(self, page: Page) -> list[MatchKey | None]:
+        """For each row of the page the key by which it is matched; None where it has a verdict, or names no device."""
+        return self._validation.keys(page.rows)
 
-    def settle(self, row: InputRow, match: Match, reason: str = "") -> InputRow:
-        """A row with the device that it was matched to, or rejected for this reason; rows in the order of the file."""
-        return self._validation.settle(row, match, reason)
+    def settle(
+        self,
+        page: Page,
+        keys: Sequence[MatchKey | None],
+        found: Mapping[Identifier, Found],
+        reason: Callable[[Match], str],
+    ) -> Page:
+        """The page, each open row with the device of its key or rejected for its match's reason; pages in order."""
+        return Page(self._validation.settle(page.rows, keys, found, reason))
 
     def report(self) -> IntakeReport:
         """Returns the result of the intake; complete after the last page."""

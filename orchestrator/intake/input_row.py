@@ -27,8 +27,9 @@ class InputRow(NamedTuple):
 
 def name_of(row: InputRow, place: int | None) -> str | None:
     """The name of the row's device: the list's own, whose column is at `place`, else that of the inventory."""
-    listed = bare(row.cells[place]) if place is not None and place < len(row.cells) else ""
-    return (listed or row.name or "")[:_LONGEST_NAME] or None
+    name = bare(row.cells[place]) if place is not None and place < len(row.cells) else ""
+    name = name or row.name or ""
+    return name[:_LONGEST_NAME] or None
 
 
 _LONGEST_NAME = 256

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from orchestrator.domain.device import BadId, Device, Via, parse_id
 from orchestrator.domain.errors import IntakeFailed
 from orchestrator.domain.inventory import (
     LEFT_OUT,
     Ambiguous,
+    Found,
     Identifier,
     InventoryDevice,
     Match,
     Matched,
+    MatchKey,
     Named,
     NotEligible,
+    Unknown,
     compare_key,
+    unidentified,
 )
 from orchestrator.domain.line_problem import MOST_PROBLEMS, LineProblem
 from orchestrator.domain.target import RowVerdict
@@ -74,7 +79,7 @@ class Validation:
     problems: list[LineProblem] = field(default_factory=list)
     mended: list[LineProblem] = field(default_factory=list)
     ignored: Ignored = field(default_factory=Ignored)
-    matched: Counter[str] = field(default_factory=Counter)
+    matched: dict[str, int] = field(default_factory=partial(defaultdict, int))
     _first_lines: dict[bytes | str, int] = field(default_factory=dict)
     _ids: tuple[tuple[str, int, str], ...] = field(init=False)
     _named: tuple[tuple[Identifier, int], ...] = field(init=False)
@@ -118,14 +123,32 @@ class Validation:
             good = good._replace(matched_by=row.cells[2], name=row.cells[1] or None)
         return self._good(good, compact)
 
-    def named(self, row: InputRow) -> tuple[Named, ...]:
-        """Returns the identifiers in a row, the most exact kind first; empty where the row has a verdict already."""
+    def keys(self, rows: Iterable[InputRow]) -> list[MatchKey | None]:
+        """The key of each row that `judge` left open; None where it has a verdict, or no cell identifies a device.
+
+        The most exact kind decides: a row is never matched by its name because its Entra id is unknown, since the name
+        may have gone to another device.
+        """
+        return [None if row.verdict is not None else self._key(row) for row in rows]
+
+    def _key(self, row: InputRow) -> MatchKey | None:
+        if self.choices:
+            keys = ((by, compare_key(by, text)) for by, text in self._named_in(row))
+            return next(((by, key) for by, key in keys if key is not None), None)
+        # The same without an object for each cell.
         cells = row.cells
-        if row.verdict is not None:
-            return ()
+        for by, place in self._named:
+            text = cells[place] if place < len(cells) else ""
+            if (key := compare_key(by, text)) is not None and (text.isascii() or bare(text)):
+                return by, key
+        return None
+
+    def _named_in(self, row: InputRow) -> list[Named]:
+        """The identifiers in a row, the most exact kind first; a name that a person typed stands for all of them."""
+        cells = row.cells
         given = [Named(by, cells[place]) for by, place in self._named if place < len(cells) and bare(cells[place])]
         typed = self._typed(row.line)
-        return tuple(given) if typed is None else (Named(given[0].by if given else self._named[0][0], typed),)
+        return given if typed is None else [Named(given[0].by if given else self._named[0][0], typed)]
 
     def _typed(self, line: int) -> str | None:
         """The name that a person typed in place of the one in this line; None where none was."""
@@ -134,44 +157,71 @@ class Validation:
             return None
         return choice
 
-    def settle(self, row: InputRow, match: Match, reason: str) -> InputRow:
-        """A row that `judge` left open, with the device that it was matched to, or rejected for this reason."""
+    def settle(
+        self,
+        rows: Sequence[InputRow],
+        keys: Sequence[MatchKey | None],
+        found: Mapping[Identifier, Found],
+        reason: Callable[[Match], str],
+    ) -> list[InputRow]:
+        """The rows, those that were left open with the device of their key, or rejected for their match's reason."""
+        settled = [*rows]
+        kind: Identifier | None = None
+        for place, (row, key) in enumerate(zip(rows, keys, strict=True)):
+            if key is None:
+                if row.verdict is None:
+                    settled[place] = self._settle_row(row, unidentified(self._named_in(row)), reason)
+                continue
+            by, text = key
+            if by is not kind:
+                kind, single, others, matched_by = by, found[by].single, found[by].others, by.value
+            if (device := single.get(text)) is None:
+                settled[place] = self._settle_row(row, others.get(text) or Unknown(by), reason)
+            elif self.choices:
+                settled[place] = self._settle_row(row, Matched(InventoryDevice(*device), by), reason)
+            else:
+                settled[place] = self._settle_matched(row, *device, matched_by)
+        return settled
+
+    def _settle_row(self, row: InputRow, match: Match, reason: Callable[[Match], str]) -> InputRow:
         typed = self._typed(row.line)
         if isinstance(match, Matched):
             if typed is not None:
                 self.mended.append(LineProblem(row.line, f"read as {typed!r}", row.cells))
-            return self._settle_matched(row, match)
+            return self._settle_matched(row, match.device.id, match.device.name, match.matched_by)
+        why = reason(match)
         if typed is not None:
-            return self._reject_bad(row.line, row.cells, f"read as {typed!r}; {reason}")
+            return self._reject_bad(row.line, row.cells, f"read as {typed!r}; {why}")
         if isinstance(match, Ambiguous) and (chosen := match.chosen(self.choices.get(row.line))) is not None:
-            self.mended.append(LineProblem(row.line, reason, row.cells, match.candidates))
-            return self._settle_matched(row, chosen)
+            self.mended.append(LineProblem(row.line, why, row.cells, match.candidates))
+            return self._settle_matched(row, chosen.device.id, chosen.device.name, chosen.matched_by)
         if isinstance(match, NotEligible) and self.only_eligible:
             self.rejected += 1
             self.ineligible += 1
-            return InputRow(row.line, row.cells, RowVerdict.REJECTED, reason)
+            return InputRow(row.line, row.cells, RowVerdict.REJECTED, why)
         candidates = match.candidates if isinstance(match, Ambiguous | NotEligible) else ()
-        return self._reject_bad(row.line, row.cells, reason, candidates)
+        return self._reject_bad(row.line, row.cells, why, candidates)
 
-    def _settle_matched(self, row: InputRow, match: Matched) -> InputRow:
-        known, by, is_newest = match
-        device, matched_by = Device((known.id,)), match.matched_by if is_newest else by.value
-        compact = _compact(device)
-        if (first := self._first_lines.get(compact)) is not None:
-            return self._duplicate(row.line, row.cells, device, first)
+    def _settle_matched(self, row: InputRow, id_: str, name: str | None, matched_by: str) -> InputRow:
+        line, device = row.line, Device((id_,))
+        if (first := self._first_lines.setdefault(_compact_guid(id_), line)) != line:
+            return self._duplicate(line, row.cells, device, first)
         self.matched[matched_by] += 1
-        return self._good(InputRow(row.line, row.cells, None, None, device, matched_by, known.name), compact)
+        self.good += 1
+        return InputRow._make((line, row.cells, None, None, device, matched_by, name))
 
     def _to_match(self, row: CsvRow, cells: tuple[str, ...]) -> InputRow | None:
         if self._noise(row.cells) is not None:
             return self._noise_or_bad(row, cells, "")
         if len(row.cells) > self.layout.width:
             self.ignored.add(Noise.SURPLUS, row.line)
-        is_empty = not any(place < len(cells) and bare(cells[place]) for _, place in self._named)
-        if is_empty and self._typed(row.line) is None:
-            columns = ", ".join(column.name for column in self.layout.named)
-            return self._reject_bad(row.line, cells, f"names no device: {columns} is empty")
-        return InputRow(row.line, cells)
+        for _, place in self._named:
+            if place < len(cells) and bare(cells[place]):
+                return InputRow(row.line, cells)
+        if self._typed(row.line) is not None:
+            return InputRow(row.line, cells)
+        columns = ", ".join(column.name for column in self.layout.named)
+        return self._reject_bad(row.line, cells, f"names no device: {columns} is empty")
 
     def _good(self, row: InputRow, compact: bytes | str) -> InputRow:
         # A rejected row is never called, so it is not what a later row could be a duplicate of.
@@ -248,10 +298,12 @@ def read_device(cells: list[str], id_columns: tuple[tuple[str, int, str], ...]) 
 
 
 def _compact(device: Device) -> bytes | str:
+    return _compact_guid(device.ids[0]) if len(device.ids) == 1 else device.key
+
+
+def _compact_guid(guid: str) -> bytes:
     # A million devices are remembered at once: the bytes of a GUID take half the memory of its text.
-    if len(device.ids) == 1:
-        return bytes.fromhex(device.ids[0].replace("-", ""))
-    return device.key
+    return bytes.fromhex(guid.replace("-", ""))
 
 
 def _another_list(line: int) -> IntakeFailed:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from orchestrator.app import App
 from orchestrator.domain.inventory import (
     Ambiguous,
+    Found,
     Identifier,
     InventoryDevice,
     InventoryTooOld,
     Match,
     Matched,
-    Named,
+    MatchKey,
     NoInventory,
     NotEligible,
     Unknown,
     choose,
-    compare_key,
-    is_placeholder,
 )
 from orchestrator.domain.spans import span
 from orchestrator.store.engine.database import Transaction
@@ -35,27 +34,17 @@ class Matcher:
         self._app, self._inventory, self._prefer_newest = app, inventory, prefer_newest
         self.number = inventory.number
 
-    async def match(self, rows: Sequence[Sequence[Named]]) -> list[Match]:
-        """The device of each row, or the reason why there is none; a row lists its cells, the most exact kind first.
-
-        The first cell that can identify a device decides: a row is never matched by its name because its Entra id is
-        unknown, since the name may have gone to another device.
-        """
-        # In threads: ten thousand rows would keep the calls of a job in this process waiting for a tenth of a second.
-        chosen, wanted = await asyncio.to_thread(_deciding_keys, rows)
-        found: dict[Identifier, dict[str, Match]] = {}
+    async def match(self, keys: Iterable[MatchKey | None]) -> dict[Identifier, Found]:
+        """The matches of these keys by their kinds; one statement a kind, one more for keys that need a choice."""
+        # In a thread: ten thousand rows would keep the calls of a job in this process waiting.
+        wanted = await asyncio.to_thread(_by_kind, keys)
         async with self._app.store.reading() as tx:
-            for by, keys in wanted.items():
-                found[by] = await self._found(tx, by, keys)
-        return await asyncio.to_thread(_matches, rows, chosen, found)
+            return {by: await self._found(tx, by, some) for by, some in wanted.items()}
 
-    async def _found(self, tx: Transaction, by: Identifier, keys: list[str]) -> dict[str, Match]:
-        """The match of each key that the inventory has."""
+    async def _found(self, tx: Transaction, by: Identifier, keys: list[str]) -> Found:
         single, others = await tx.inventory_devices.matching_in_brief(self._inventory.number, by, keys)
-        found: dict[str, Match] = {**single}
-        for key, devices in (await tx.inventory_devices.matching(self._inventory.number, by, others)).items():
-            found[key] = self._choose(by, devices)
-        return found
+        devices = await tx.inventory_devices.matching(self._inventory.number, by, others)
+        return Found(single, {key: self._choose(by, candidates) for key, candidates in devices.items()})
 
     def _choose(self, by: Identifier, candidates: list[InventoryDevice]) -> Match:
         # An id names its device under any management agent, as in a list of ids that needs no inventory.
@@ -63,16 +52,10 @@ class Matcher:
             return Matched(candidates[0], by)
         return choose(by, candidates, prefer_newest=self._prefer_newest)
 
-    async def knows_all(self, by: Identifier, texts: Sequence[str]) -> bool:
-        """Whether the inventory has a device of each of these ids."""
-        keys = {compare_key(by, text) for text in texts}
-        if not keys or None in keys:
-            return False
+    async def knows_all(self, by: Identifier, keys: Collection[str]) -> bool:
+        """Whether the inventory has a device of each of these keys."""
         async with self._app.store.reading() as tx:
-            found = await tx.inventory_devices.matching(
-                self._inventory.number, by, sorted(key for key in keys if key is not None)
-            )
-        return len(found) == len(keys)
+            return len(await tx.inventory_devices.matching(self._inventory.number, by, sorted(keys))) == len(keys)
 
     def reason(self, match: Unknown | Ambiguous | NotEligible, *, now: datetime) -> str:
         """Why a row has no device, as a clause of a report or an error."""
@@ -112,36 +95,14 @@ def refuse_old(inventory: Inventory, tenant_name: str, *, now: datetime, max_age
         raise InventoryTooOld(tenant_name, age, max_age)
 
 
-def _deciding_keys(
-    rows: Iterable[Sequence[Named]],
-) -> tuple[list[tuple[Identifier, str | None]], dict[Identifier, list[str]]]:
-    """Returns the deciding key of each row, and all keys of each kind, sorted so that an index is read page by page."""
-    chosen: list[tuple[Identifier, str | None]] = []
-    keys: defaultdict[Identifier, set[str]] = defaultdict(set)
-    for row in rows:
-        for by, text in row:
-            if (key := compare_key(by, text)) is not None:
-                chosen.append((by, key))
-                keys[by].add(key)
-                break
-        else:
-            chosen.append((row[0].by if row else Identifier.NAME, None))
-    return chosen, {by: sorted(wanted) for by, wanted in keys.items()}
-
-
-def _matches(
-    rows: Sequence[Sequence[Named]],
-    chosen: Sequence[tuple[Identifier, str | None]],
-    found: Mapping[Identifier, Mapping[str, Match]],
-) -> list[Match]:
-    return [
-        Unknown(by, is_placeholder=_holds_placeholder(row)) if key is None else found[by].get(key) or Unknown(by)
-        for row, (by, key) in zip(rows, chosen, strict=True)
-    ]
-
-
-def _holds_placeholder(row: Iterable[Named]) -> bool:
-    return any(by is Identifier.SERIAL and text.strip() and is_placeholder(text) for by, text in row)
+def _by_kind(keys: Iterable[MatchKey | None]) -> dict[Identifier, list[str]]:
+    """Returns the keys of each kind once, sorted so that an index is read page by page."""
+    wanted: defaultdict[Identifier, set[str]] = defaultdict(set)
+    for each in keys:
+        if each is not None:
+            by, key = each
+            wanted[by].add(key)
+    return {by: sorted(some) for by, some in wanted.items()}
 
 
 def _described(device: InventoryDevice) -> str:

@@ -28,12 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
 from orchestrator.domain.ids import InventoryNumber
-from orchestrator.domain.inventory import (
-    Identifier,
-    InventoryDevice,
-    Matched,
-    compare_key,
-)
+from orchestrator.domain.inventory import Identifier, InventoryDevice, compare_key
 from orchestrator.store.engine import json_rows, new_rows
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.times import UtcDateTime
@@ -107,14 +102,14 @@ class InventoryDevices(Repository):
 
     async def matching_in_brief(
         self, number: InventoryNumber, by: Identifier, keys: Collection[str]
-    ) -> tuple[dict[str, Matched], set[str]]:
-        """By key, the one device that has it and can take an action, as id and name; and the keys of any others.
+    ) -> tuple[dict[str, tuple[str, str | None]], set[str]]:
+        """By key, id and name of the one device that has it and can take an action; and the keys of any others.
 
         They come as one JSON text: SQLite's driver gives up Python's lock for each row that it fetches.
         """
         query = _brief_query(self._connection.dialect.name, by)
         answer = await self._connection.execute(query, {**json_rows.texts_payload(keys), "inventory": number})
-        return await asyncio.to_thread(_in_brief, answer.scalar_one(), by)
+        return await asyncio.to_thread(_in_brief, answer.scalar_one())
 
     async def of_users(self, number: InventoryNumber, users: Collection[str]) -> list[InventoryDevice]:
         """The devices of these users, by the users' object ids, in the order of the devices' ids."""
@@ -177,8 +172,8 @@ def _brief_query(dialect: str, by: Identifier) -> Select[Any]:
     return select(cast(as_one(facts), Text)).select_from(given).outerjoin(InventoryDeviceRow, is_found)
 
 
-def _in_brief(answer: str, by: Identifier) -> tuple[dict[str, Matched], set[str]]:
-    found: dict[str, Matched] = {}
+def _in_brief(answer: str) -> tuple[dict[str, tuple[str, str | None]], set[str]]:
+    found: dict[str, tuple[str, str | None]] = {}
     others: set[str] = set()
     for key, device, name, objection in json.loads(answer):
         if device is None:
@@ -186,7 +181,7 @@ def _in_brief(answer: str, by: Identifier) -> tuple[dict[str, Matched], set[str]
         if objection is not None or key in found:
             others.add(key)
         else:
-            found[key] = Matched(InventoryDevice(device, name), by)
+            found[key] = device, name
     for key in others:
         found.pop(key, None)
     return found, others

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import datetime
+from functools import partial
 from typing import BinaryIO
 
 from orchestrator.app import App
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed
 from orchestrator.domain.ids import InventoryNumber
-from orchestrator.domain.inventory import Identifier, Match, Matched, Named
+from orchestrator.domain.inventory import Identifier, MatchKey
 from orchestrator.domain.tenant import Tenant
 from orchestrator.intake.device_list import DeviceList, IntakeOptions, Page, open_device_list
 from orchestrator.inventory.match_devices import Matcher, open_matcher
@@ -90,45 +90,32 @@ class _Rows:
         """The page with every row matched or rejected."""
         if self._matcher is None:
             return page
-        waiting = await asyncio.to_thread(self._open_rows, page)
+        keys = await asyncio.to_thread(self._devices.keys, page)
         if self._devices.doubt is not None:
-            waiting = await self._as_known_ids([place for place, _ in waiting], [named for _, named in waiting])
-        matches = await self._matcher.match([named for _, named in waiting])
-        places = [place for place, _ in waiting]
-        return await asyncio.to_thread(self._settle, page, places, matches, self._app.clock.now())
+            keys = await self._as_known_ids(page, keys)
+        found = await self._matcher.match(keys)
+        reason = partial(self._matcher.reason, now=self._app.clock.now())
+        return await asyncio.to_thread(self._devices.settle, page, keys, found, reason)
 
-    def _open_rows(self, page: Page) -> list[tuple[int, tuple[Named, ...]]]:
-        named_in = self._devices.named
-        return [(place, named) for place, row in enumerate(page.rows) if (named := named_in(row))]
-
-    def _settle(self, page: Page, places: Sequence[int], matches: Sequence[Match], now: datetime) -> Page:
-        assert self._matcher is not None  # noqa: S101 - settled() has looked
-        done, settle = [*page.rows], self._devices.settle
-        for place, match in zip(places, matches, strict=True):
-            reason = "" if isinstance(match, Matched) else self._matcher.reason(match, now=now)
-            done[place] = settle(done[place], match, reason)
-        return Page(done)
-
-    async def _as_known_ids(
-        self, places: Sequence[int], rows: Sequence[Sequence[Named]]
-    ) -> list[tuple[int, tuple[Named, ...]]]:
-        """The rows by the kind of id that the inventory knows all of them as: Intune's first, then Entra's.
+    async def _as_known_ids(self, page: Page, keys: Sequence[MatchKey | None]) -> list[MatchKey | None]:
+        """The keys by the kind of id that the inventory knows all of them as: Intune's first, then Entra's.
 
         IntakeFailed with the refusal of the list where it knows them as neither.
         """
-        assert self._matcher is not None  # noqa: S101 - settled() has looked
-        texts = [named[0].text for named in rows]
-        if self._ids_are is None:
-            for by in (Identifier.ID, Identifier.ENTRA):
-                if await self._matcher.knows_all(by, texts):
-                    self._ids_are = by
-                    break
-        elif self._ids_are is Identifier.ID and not await self._matcher.knows_all(Identifier.ID, texts):
-            self._ids_are = None
-        if self._ids_are is None:
+        if self._ids_are is not Identifier.ENTRA:
+            self._ids_are = await self._kind_of(page, keys)
+        if (by := self._ids_are) is None:
             raise IntakeFailed(f"{self._devices.doubt} The inventory does not know all of them either.")
-        by = self._ids_are
-        return [(place, (Named(by, text),)) for place, text in zip(places, texts, strict=True)]
+        return [key and (by, key[1]) for key in keys]
+
+    async def _kind_of(self, page: Page, keys: Sequence[MatchKey | None]) -> Identifier | None:
+        assert self._matcher is not None  # noqa: S101 - settled() has looked
+        ids = {key[1] for key in keys if key is not None}
+        are_all = all(key is not None or row.verdict is not None for row, key in zip(page.rows, keys, strict=True))
+        for by in (Identifier.ID, Identifier.ENTRA) if self._ids_are is None else (Identifier.ID,):
+            if ids and are_all and await self._matcher.knows_all(by, ids):
+                return by
+        return None
 
 
 async def _matcher(app: App, tenant: Tenant, options: IntakeOptions) -> Matcher:

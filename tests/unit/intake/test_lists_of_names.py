@@ -9,8 +9,19 @@ import pytest
 
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed
-from orchestrator.domain.inventory import Ambiguous, Identifier, InventoryDevice, Matched, Named, NotEligible, Unknown
+from orchestrator.domain.inventory import (
+    Ambiguous,
+    Found,
+    Identifier,
+    InventoryDevice,
+    Match,
+    Matched,
+    MatchKey,
+    NotEligible,
+    Unknown,
+)
 from orchestrator.intake.device_list import DeviceList, IntakeOptions, open_device_list
+from orchestrator.intake.input_row import InputRow
 
 GUID = "7e6ddce7-a7ac-4732-b6fa-dfa7e5c15b62"
 WITH_INVENTORY = IntakeOptions(has_inventory=True)
@@ -21,44 +32,54 @@ def opened(text: str, options: IntakeOptions = WITH_INVENTORY) -> DeviceList:
     return open_device_list(io.BytesIO(text.encode()), file_name=None, via=Via.MANAGED_DEVICES, options=options)
 
 
-def named(text: str, options: IntakeOptions = WITH_INVENTORY) -> list[tuple[Named, ...]]:
+def keys(text: str, options: IntakeOptions = WITH_INVENTORY) -> list[MatchKey | None]:
     devices = opened(text, options)
     assert devices.is_matched
-    return [devices.named(row) for page in devices.pages() for row in page.rows]
+    return [key for page in devices.pages() for key in devices.keys(page)]
+
+
+def settled(devices: DeviceList, found: Found) -> list[InputRow]:
+    [page] = devices.pages()
+    return devices.settle(
+        page, devices.keys(page), {Identifier.NAME: found}, lambda match: f"{type(match).__name__}!"
+    ).rows
 
 
 @pytest.mark.parametrize(
-    ("text", "first"),
+    ("text", "expected"),
     [
-        ("Device name\nPC-1\n", (Named(Identifier.NAME, "PC-1"),)),
-        ("ComputerName,Owner\nPC-1,x\n", (Named(Identifier.NAME, "PC-1"),)),
-        ("Name;Serial number\nPC-1;5CG1\n", (Named(Identifier.SERIAL, "5CG1"), Named(Identifier.NAME, "PC-1"))),
-        ("Name,SMSID\nPC-1,GUID:x\n", (Named(Identifier.CONFIGMGR, "GUID:x"), Named(Identifier.NAME, "PC-1"))),
-        (f"Azure AD Device ID\n{GUID}\n", (Named(Identifier.ENTRA, GUID),)),
-        (f"SMSID\nGUID:{GUID}\n", (Named(Identifier.CONFIGMGR, f"GUID:{GUID}"),)),
-        ("PC-1\nPC-2\n", (Named(Identifier.NAME, "PC-1"),)),
-        ("Computers\nPC-1\n", (Named(Identifier.NAME, "PC-1"),)),
-        ("Serials\n5CG1\n", (Named(Identifier.SERIAL, "5CG1"),)),
+        ("Device name\nPC-1\n", [(Identifier.NAME, "pc-1")]),
+        ("ComputerName,Owner\nPC-1,x\n", [(Identifier.NAME, "pc-1")]),
+        ("Name;Serial number\nPC-1;5CG1\nPC-2;\n", [(Identifier.SERIAL, "5cg1"), (Identifier.NAME, "pc-2")]),
+        (f"Name,SMSID\nPC-1,GUID:{GUID}\nPC-2,x\n", [(Identifier.CONFIGMGR, GUID), (Identifier.NAME, "pc-2")]),
+        (f"Azure AD Device ID\n{GUID}\nx\n", [(Identifier.ENTRA, GUID), None]),
+        (f"SMSID\nGUID:{GUID}\n", [(Identifier.CONFIGMGR, GUID)]),
+        ("PC-1\nPC-2\n", [(Identifier.NAME, "pc-1"), (Identifier.NAME, "pc-2")]),
+        ("Computers\nPC-1\n", [(Identifier.NAME, "pc-1")]),
+        ("Serials\n5CG1\nDefault string\n", [(Identifier.SERIAL, "5cg1"), None]),
+        ("Name,Serial number\n\u00ad,N/A\nPC-3,N/A\n", [None, (Identifier.NAME, "pc-3")]),
     ],
 )
-def test_the_headers_of_exports_say_what_the_rows_hold(text: str, first: tuple[Named, ...]) -> None:
-    assert named(text)[0] == first
+def test_the_headers_of_exports_say_what_the_rows_hold(text: str, expected: list[MatchKey | None]) -> None:
+    assert keys(text) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "options", "first"),
     [
-        ("5CG1\n5CG2\n", {"match": Identifier.SERIAL}, Named(Identifier.SERIAL, "5CG1")),
-        ("Computers\nPC-1\n", {"match": Identifier.NAME}, Named(Identifier.NAME, "PC-1")),
-        ("Tag,Label\n1,5CG1\n", {"match": Identifier.SERIAL, "column": "label"}, Named(Identifier.SERIAL, "5CG1")),
-        (f"Id,DeviceName\n{GUID},PC-1\n", {"match": Identifier.NAME}, Named(Identifier.NAME, "PC-1")),
-        (f"deviceId,displayName\n{GUID},x\n", {"match": Identifier.ENTRA, "column": "deviceId"}, None),
+        ("5CG1\n5CG2\n", {"match": Identifier.SERIAL}, (Identifier.SERIAL, "5cg1")),
+        ("Computers\nPC-1\n", {"match": Identifier.NAME}, (Identifier.NAME, "pc-1")),
+        ("Tag,Label\n1,5CG1\n", {"match": Identifier.SERIAL, "column": "label"}, (Identifier.SERIAL, "5cg1")),
+        (f"Id,DeviceName\n{GUID},PC-1\n", {"match": Identifier.NAME}, (Identifier.NAME, "pc-1")),
+        (
+            f"deviceId,displayName\n{GUID},x\n",
+            {"match": Identifier.ENTRA, "column": "deviceId"},
+            (Identifier.ENTRA, GUID),
+        ),
     ],
 )
-def test_match_and_column_overrule_the_header(text: str, options: dict[str, object], first: Named | None) -> None:
-    found = named(text, replace(WITH_INVENTORY, **options))  # type: ignore[arg-type] # fields of IntakeOptions
-
-    assert found[0] == ((first or Named(Identifier.ENTRA, GUID)),)
+def test_match_and_column_overrule_the_header(text: str, options: dict[str, object], first: MatchKey) -> None:
+    assert keys(text, replace(WITH_INVENTORY, **options))[0] == first  # type: ignore[arg-type] # fields of IntakeOptions
 
 
 def test_a_managed_device_id_beside_a_name_wins() -> None:
@@ -80,34 +101,57 @@ def test_without_an_inventory_the_refusal_names_the_commands_that_make_one(text:
 
 
 def test_a_row_becomes_one_device_or_a_reason_and_a_device_counts_once() -> None:
-    devices = opened("Device name\nPC-1\nPC-2\npc-1\nPHONE\n")
-    rows = [row for page in devices.pages() for row in page.rows]
-    phone = DEVICE._replace(objection="runs iOS")
+    devices = opened("Device name\nPC-1\nPC-2\npc-1\nPC-01\nPHONE\nTWIN\n")
+    phone, twin = DEVICE._replace(objection="runs iOS"), InventoryDevice(GUID.replace("7", "8"), "TWIN")
+    others: dict[str, Match] = {
+        "pc-2": Ambiguous(Identifier.NAME, (DEVICE, DEVICE)),
+        "pc-01": Matched(DEVICE, Identifier.NAME, is_newest=True),
+        "phone": NotEligible(Identifier.NAME, (phone,)),
+        "twin": Matched(twin, Identifier.NAME, is_newest=True),
+    }
 
-    settled = [
-        devices.settle(rows[0], Matched(DEVICE, Identifier.NAME)),
-        devices.settle(rows[1], Ambiguous(Identifier.NAME, (DEVICE, DEVICE)), "ambiguous: two"),
-        devices.settle(rows[2], Matched(DEVICE, Identifier.NAME, is_newest=True)),
-        devices.settle(rows[3], NotEligible(Identifier.NAME, (phone,)), "not eligible: it runs iOS"),
-    ]
+    rows = settled(devices, Found({"pc-1": (GUID, "PC-1")}, others))
 
-    assert [(row.verdict, row.message) for row in settled] == [
-        (None, None),
-        ("rejected", "ambiguous: two"),
-        ("duplicate", "same device as line 2"),
-        ("rejected", "not eligible: it runs iOS"),
+    assert [(row.verdict, row.message, row.matched_by, row.name) for row in rows] == [
+        (None, None, "name", "PC-1"),
+        ("rejected", "Ambiguous!", None, None),
+        ("duplicate", "same device as line 2", None, None),
+        ("duplicate", "same device as line 2", None, None),
+        ("rejected", "NotEligible!", None, None),
+        (None, None, "name+newest", "TWIN"),
     ]
+    assert [row.device and row.device.key for row in rows] == [GUID, None, GUID, GUID, None, twin.id]
     report = devices.report()
-    assert (report.good, report.bad, report.duplicates, report.matched) == (1, 2, 1, {"name": 1})
+    assert (report.good, report.bad, report.duplicates) == (2, 2, 2)
+    assert report.matched == {"name": 1, "name+newest": 1}
 
 
 def test_an_unknown_row_makes_the_list_bad() -> None:
     devices = opened("Device name\nPC-9\n")
-    [row] = [row for page in devices.pages() for row in page.rows]
 
-    devices.settle(row, Unknown(Identifier.NAME), "unknown: no device of this name")
+    settled(devices, Found({}, {}))
 
-    assert devices.report().problems[0].reason == "unknown: no device of this name"
+    assert devices.report().problems[0].reason == "Unknown!"
+
+
+@pytest.mark.parametrize(
+    ("text", "match"), [("x", Unknown(Identifier.ENTRA)), ("n/a", Unknown(Identifier.SERIAL, is_placeholder=True))]
+)
+def test_a_row_whose_cells_identify_no_device_is_unknown_by_the_kind_of_its_first_cell(
+    text: str, match: Unknown
+) -> None:
+    header = "Serial number" if match.is_placeholder else "Azure AD Device ID"
+    devices = opened(f"{header}\n{text}\n")
+    [page] = devices.pages()
+    seen: list[Match] = []
+
+    def reason(match: Match) -> str:
+        seen.append(match)
+        return ""
+
+    devices.settle(page, devices.keys(page), {}, reason)
+
+    assert seen == [match]
 
 
 def test_a_selection_says_by_what_each_device_was_found() -> None:
