@@ -45,7 +45,8 @@ def measure(folder: Path, rounds: int, size: tuple[int, int] = (TARGETS, STORED)
     given = parts.embedded(folder, "history.db")
     import_devices(given, export(folder / "all.csv", device_ids(DEVICES)))
     asyncio.run(_fill(given, targets))
-    slowest, (middle, answered) = asyncio.run(_looked_up(given, targets)), _answered(given, folder)
+    slowest, busiest = asyncio.run(_looked_up(given, targets))
+    middle, answered = _answered(given, folder)
     return Section(
         "Device history",
         f"SQLite; {DEVICES:,} devices, {targets:,} targets in jobs of {DEVICES:,}; the 99th percentile of {LOOKED_UP} "
@@ -53,6 +54,7 @@ def measure(folder: Path, rounds: int, size: tuple[int, int] = (TARGETS, STORED)
         "always does.",
         (
             Figure("device show: the question itself, 99th percentile", slowest, "ms"),
+            Figure("device show: its processor time, 99th percentile", busiest, "ms"),
             Figure("device show: GET /api/devices/ID, median", middle, "ms"),
             Figure("device show: GET /api/devices/ID, 99th percentile", answered, "ms"),
             Figure(_ALONE, stored / stores[_ALONE], "rows/s"),
@@ -112,21 +114,24 @@ async def _fill(given: parts.Environment, targets: int) -> None:
             values = ", ".join(f":{name}" for name in one)
             added = text(f"INSERT INTO jobs ({', '.join(map(str, one))}) VALUES ({values})")  # noqa: S608
             await tx.connection.execute(added, copies)
+            await tx.connection.execute(text(_DEVICES))
             for number in numbers:
                 await tx.connection.execute(text(_COPY), {"job": number})
-            await tx.connection.execute(text(_LOOKUP))
+            await tx.connection.execute(text(_LOOKUP), {"first": numbers[0]})
 
 
-async def _looked_up(given: parts.Environment, targets: int) -> float:
+async def _looked_up(given: parts.Environment, targets: int) -> tuple[float, float]:
+    """Milliseconds, and those of the processor: on a machine that others use, the first are theirs as well."""
     async with open_app(settings_of(given), kind="ask") as app:
-        taken = []
+        taken, busy = [], []
         for device in _some():
-            begun = time.perf_counter()
+            begun, worked = time.perf_counter(), time.process_time()
             [found] = await describe_devices(app, REQUEST.tenant, device, allow_several=False)
             taken.append((time.perf_counter() - begun) * 1000)
+            busy.append((time.process_time() - worked) * 1000)
             if len(found.calls) < targets // DEVICES:
                 raise RuntimeError("a device's calls are missing, so nothing was measured")
-    return sorted(taken)[len(taken) * 99 // 100]
+    return sorted(taken)[len(taken) * 99 // 100], sorted(busy)[len(busy) * 99 // 100]
 
 
 def _answered(given: parts.Environment, folder: Path) -> tuple[float, float]:
@@ -144,11 +149,15 @@ def _some() -> list[str]:
 _SWEEP = 2.0
 _ALONE = "a list stored, the lookup not filled"
 _BESIDE = "a list stored while the lookup is filled"
-_COPY = """
-INSERT INTO targets (job_number, line, device, status)
-SELECT :job, row_number() OVER (), id, 'accepted' FROM (SELECT id FROM inventory_devices ORDER BY id)
+_DEVICES = """
+CREATE TEMP TABLE one_job AS SELECT row_number() OVER () AS line, id AS device FROM inventory_devices ORDER BY id
 """
+_COPY = """
+INSERT INTO targets (job_number, line, device, status) SELECT :job, line, device, 'accepted' FROM one_job ORDER BY line
+"""
+# Every job has the same devices in the same lines, so a hundred thousand keys are sorted and not ten million.
 _LOOKUP = """
+WITH keys AS MATERIALIZED (SELECT substr(device, -12) AS key, line FROM one_job ORDER BY 1)
 INSERT OR IGNORE INTO target_lookup (key, job_number, line)
-SELECT substr(device, -12), job_number, line FROM targets ORDER BY 1
+SELECT keys.key, jobs.number, keys.line FROM keys CROSS JOIN jobs WHERE jobs.number >= :first
 """

@@ -138,9 +138,9 @@ class _Columns:
             id=given,
             name=self._text(cells, "name"),
             serial_number=self._text(cells, "serial_number"),
-            entra_device_id=self._guid(cells, "entra_device_id", Identifier.ENTRA),
-            configmgr_id=self._guid(cells, "configmgr_id", Identifier.CONFIGMGR),
-            user_id=self._guid(cells, "user_id", Identifier.ID),
+            entra_device_id=self._guid(cells, "entra_device_id"),
+            configmgr_id=self._guid(cells, "configmgr_id"),
+            user_id=self._guid(cells, "user_id"),
             user_principal_name=self._text(cells, "user_principal_name"),
             os=os,
             management_agent=agent,
@@ -150,14 +150,15 @@ class _Columns:
 
     def _text(self, cells: Sequence[str], field: str) -> str | None:
         for place in self.places.get(field, ()):
-            text = cells[place] if place < len(cells) else ""
-            if text := text.strip() if text.isascii() else bare(text):
-                return text[:_LONGEST]
+            if place < len(cells):
+                text = cells[place]
+                if text := text.strip() if text.isascii() else bare(text):
+                    return text[:_LONGEST]
         return None
 
-    def _guid(self, cells: Sequence[str], field: str, by: Identifier) -> str | None:
+    def _guid(self, cells: Sequence[str], field: str) -> str | None:
         for place in self.places.get(field, ()):
-            if place < len(cells) and (key := compare_key(by, cells[place])):
+            if place < len(cells) and (key := compare_key(_GUIDS[field], cells[place])):
                 return key
         return None
 
@@ -209,6 +210,7 @@ _ALIASES = {
     "management_agent": ("managementagent", "managementagents", "managedby"),
     "last_contact_at": ("lastcheck-in", "lastcheckin", "lastcontact", "lastsyncdatetime", "lastcontacted"),
 }
+_GUIDS = {"entra_device_id": Identifier.ENTRA, "configmgr_id": Identifier.CONFIGMGR, "user_id": Identifier.ID}
 _EXPORT = "Export Intune admin center > Devices > All devices, and give that file."
 _LONGEST = 400
 _MONTHS = 12
