@@ -126,6 +126,17 @@ def test_a_row_becomes_one_device_or_a_reason_and_a_device_counts_once() -> None
     assert report.matched == {"name": 1, "name+newest": 1}
 
 
+def test_a_typed_name_is_matched_in_place_of_the_one_in_its_line() -> None:
+    options = replace(WITH_INVENTORY, choices={2: "pc-1 ", 4: "PC-00"})
+    text = "Device name\nPC-0\nPC-2\nPC-3\n"
+
+    rows = settled(opened(text, options), Found({"pc-1": (GUID, "PC-1")}, {}))
+
+    assert keys(text, options) == [(Identifier.NAME, each) for each in ("pc-1", "pc-2", "pc-00")]
+    assert [row.device and row.device.key for row in rows] == [GUID, None, None]
+    assert [row.message for row in rows] == [None, "Unknown!", "read as 'PC-00'; Unknown!"]
+
+
 def test_an_unknown_row_makes_the_list_bad() -> None:
     devices = opened("Device name\nPC-9\n")
 
