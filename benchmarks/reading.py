@@ -78,7 +78,7 @@ def _pace_of_last_job(graph: str) -> float:
     """Devices a second from the first call to the last: starting a command takes longer beside others."""
     total = parts.ask_simulator(graph, "ledger?limit=0")["total"]
     calls = parts.ask_simulator(graph, f"ledger?offset={total - CALLED}&limit={CALLED}")["calls"]
-    arrivals = [call["arrived"] for call in calls]
+    arrivals: list[float] = [call["arrived"] for call in calls]
     return (CALLED - 1) / (max(arrivals) - min(arrivals))
 
 
