@@ -43,7 +43,11 @@ const send = XMLHttpRequest.prototype.send;
 XMLHttpRequest.prototype.send = function (...given) {
   XMLHttpRequest.prototype.send = send;
   const answered = this.onload;
-  this.onload = () => setTimeout(() => { answered(); window.isLate = true; }, 1000);
+  this.onload = () => setTimeout(() => {
+    answered();
+    window.rowsThen = document.querySelectorAll("#target-rows tbody tr").length;
+    window.isLate = true;
+  }, 1000);
   this.addEventListener("abort", () => { window.isLate = true; });
   send.apply(this, given);
 };
@@ -241,6 +245,8 @@ def test_a_filter_stands_though_an_update_of_all_devices_was_on_its_way(admin: B
     admin.element("//*[@data-follows]/following-sibling::form")
     admin.run(_OVERTAKE)
     admin.waits_for(lambda: admin.run("return window.isLate"), "the end of the update that was asked for first")
+    # The next update would hide that all devices were shown.
+    assert not admin.run("return window.rowsThen")
     admin.sees("No device fits")
     admin.press(lambda: admin.button("Cancel"))
     admin.press(lambda: admin.button("Cancel the job"))
