@@ -30,20 +30,12 @@ from orchestrator.store.engine.plain_text import storable
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.stored_json import readable, stored_list, stored_member
 from orchestrator.store.jobs.job_locks import lock_jobs
-from orchestrator.store.rows.jobs import BatchRow, JobRow
+from orchestrator.store.rows.jobs import TALLY, BatchRow, JobRow
 from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)
 
 _VISIBLE = JobRow.status != JobStatus.RECEIVING
-_TALLY = (
-    BatchRow.waiting,
-    BatchRow.sending,
-    BatchRow.accepted,
-    BatchRow.failed,
-    BatchRow.uncertain,
-    BatchRow.cancelled,
-)
 
 
 class Jobs(Repository):
@@ -297,7 +289,7 @@ _ERRORS = select(_EACH_ERRORS.c.job_number, func.aggregate_strings(_EACH_ERRORS.
     _EACH_ERRORS.c.job_number
 )
 _TALLIES = (
-    select(BatchRow.job_number, *(func.sum(column) for column in _TALLY))
+    select(BatchRow.job_number, *(func.sum(column) for column in TALLY))
     .where(BatchRow.job_number.in_(bindparam("numbers", expanding=True)))
     .group_by(BatchRow.job_number)
 )

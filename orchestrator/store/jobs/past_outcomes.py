@@ -9,17 +9,8 @@ from sqlalchemy import func, select
 from orchestrator.domain.job import Tally
 from orchestrator.domain.schedule import OccurrenceStatus
 from orchestrator.store.engine.repository import Repository
-from orchestrator.store.rows.jobs import BatchRow, JobRow
+from orchestrator.store.rows.jobs import TALLY, BatchRow, JobRow
 from orchestrator.store.rows.schedules import OccurrenceRow, ScheduleRow
-
-_PARTS = (
-    BatchRow.waiting,
-    BatchRow.sending,
-    BatchRow.accepted,
-    BatchRow.failed,
-    BatchRow.uncertain,
-    BatchRow.cancelled,
-)
 
 
 class PastOutcomes(Repository):
@@ -28,7 +19,7 @@ class PastOutcomes(Repository):
     async def since(self, begin: datetime) -> list[tuple[datetime, Tally]]:
         """When each job started that started at `begin` or later, and its tally."""
         query = (
-            select(JobRow.started_at, *(func.sum(part) for part in _PARTS))
+            select(JobRow.started_at, *(func.sum(part) for part in TALLY))
             .join(BatchRow, BatchRow.job_number == JobRow.number)
             .where(JobRow.started_at >= begin)
             .group_by(JobRow.number, JobRow.started_at)

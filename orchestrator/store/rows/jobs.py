@@ -166,3 +166,14 @@ class TargetRow(Base):
     request_id: Mapped[str | None] = mapped_column(Text)
     first_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+TALLY = (
+    BatchRow.waiting,
+    BatchRow.sending,
+    BatchRow.accepted,
+    BatchRow.failed,
+    BatchRow.uncertain,
+    BatchRow.cancelled,
+)
+"""The counts of a batch, in the order of the fields of `Tally`."""

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.store.engine.repository import Repository
-from orchestrator.store.rows.jobs import BatchRow, JobRow
+from orchestrator.store.rows.jobs import TALLY, BatchRow, JobRow
 
 _OPEN = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.STOPPED)
 _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
@@ -32,16 +32,8 @@ class Totals(Repository):
         by_status = select(JobRow.status, func.count()).where(JobRow.status != JobStatus.RECEIVING)
         counted = await self._connection.execute(by_status.group_by(JobRow.status))
         jobs = {JobStatus(status): count for status, count in counted}
-        columns = (
-            BatchRow.waiting,
-            BatchRow.sending,
-            BatchRow.accepted,
-            BatchRow.failed,
-            BatchRow.uncertain,
-            BatchRow.cancelled,
-        )
         tally = (
-            select(*(func.coalesce(func.sum(column), 0) for column in columns))
+            select(*(func.coalesce(func.sum(column), 0) for column in TALLY))
             .join(JobRow, JobRow.number == BatchRow.job_number)
             .where(JobRow.status.in_(_OPEN))
         )
