@@ -19,7 +19,7 @@ from orchestrator.bootstrap import open_app
 from orchestrator.domain.job import Job
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.settings import load_settings
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.jobs.submit_job import submit_job
 
 DEVICES = 1_000_000

@@ -8,15 +8,12 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from orchestrator.domain.batch import ErrorGroup
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import GraphUnreachable, UnknownTenant
 from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
-from orchestrator.domain.notice import Channel, Delivery, Notice
-from orchestrator.domain.retry import RetryPolicy
-from orchestrator.domain.target import TargetFacts
-from orchestrator.domain.tenant import Permission, Tenant
+from orchestrator.domain.retry_policy import RetryPolicy
+from orchestrator.domain.tenant import Tenant
 from orchestrator.domain.waiting import KnownWaits
 from orchestrator.queueing.batch_queue import BatchQueue
 from orchestrator.store.engine.database import Store
@@ -25,33 +22,12 @@ from orchestrator.telemetry.metering import Metering
 if TYPE_CHECKING:
     from orchestrator.domain.attention import CredentialFacts
     from orchestrator.domain.caller import Caller
+    from orchestrator.domain.error_groups import ErrorGroup
+    from orchestrator.domain.notice import Channel, Delivery, Notice
+    from orchestrator.domain.sign_in_facts import TokenView, WayView
+    from orchestrator.domain.target import TargetFacts
     from orchestrator.telemetry.metrics import Metrics
     from orchestrator.throttle.protocol import Throttle
-
-
-@dataclass(frozen=True, slots=True)
-class TokenView:
-    """The claims of a token; one that cannot be read leaves all but the first empty.
-
-    `misfit` is the API or the Entra tenant that the token is for instead, as the end of a sentence; None where it fits.
-    """
-
-    permission: Permission
-    kind: str | None = None
-    app: str | None = None
-    tenant: str | None = None
-    audience: str | None = None
-    misfit: str | None = None
-    permissions: tuple[str, ...] = ()
-    expires_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WayView:
-    """The way that calls go: the root of Graph, and the proxy between, without its password."""
-
-    root: str
-    proxy: str | None = None
 
 
 class Connection(Protocol):

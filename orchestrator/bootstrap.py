@@ -21,11 +21,9 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SchemaTooNew, StoreUnavailable
 from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.lane import Cloud, lane_key
-from orchestrator.domain.notice import Channel, Delivery, Notice
-from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.retry_policy import RetryPolicy
 from orchestrator.domain.tenant import Tenant
 from orchestrator.engine.system_clock import SystemClock
-from orchestrator.graph import tokens
 from orchestrator.graph.clouds import addresses_of
 from orchestrator.queueing.batch_queue import BatchQueue, NoQueue
 from orchestrator.settings import Settings, TenantSettings
@@ -36,6 +34,9 @@ from orchestrator.telemetry.metering import Metering
 from orchestrator.telemetry.traces import set_up_traces
 
 if TYPE_CHECKING:
+    from orchestrator.domain.notice import Channel, Delivery, Notice
+    from orchestrator.graph.secrets import Secret
+    from orchestrator.graph.tokens import TokenClaims
     from orchestrator.notify.notifier import Notifier
     from orchestrator.usecases.access.person_sign_in import Provider
 
@@ -105,7 +106,7 @@ def tenant_of(settings: TenantSettings) -> Tenant:
     root = settings.graph_url or addresses_of(settings.cloud).root
     # A token that somebody else fetched may itself say whose quota its calls count for.
     token = secret_of(settings.access_token, settings.access_token_file)
-    claims = tokens.read_claims(token()) if token is not None else None
+    claims = _claims_of(token) if token is not None else None
     tenant_id = settings.tenant_id or (claims.tenant_id if claims else None) or "unnamed"
     client_id = settings.client_id or (claims.client_id if claims else None) or "unnamed"
     cloud = settings.cloud.value if settings.graph_url is None else f"{settings.cloud}@{urlsplit(root).netloc}"
@@ -120,6 +121,12 @@ def tenant_of(settings: TenantSettings) -> Tenant:
         is_foreground_only=settings.device_code,
         inventory_refresh=settings.inventory_refresh,
     )
+
+
+def _claims_of(token: Secret) -> TokenClaims | None:
+    from orchestrator.graph.tokens import read_claims  # noqa: PLC0415 - few tenants have a token of somebody else
+
+    return read_claims(token())
 
 
 def people_of(settings: Settings, clock: Clock) -> Provider | None:
@@ -145,14 +152,18 @@ def people_of(settings: Settings, clock: Clock) -> Provider | None:
 
 
 def _messenger(settings: Settings, clock: Clock) -> Messenger:
-    channels = {
-        name: Channel(name, each.kind, each.events, each.is_general) for name, each in settings.channels.items()
-    }
+    channels = _channels(settings) if settings.channels else {}
 
     async def deliver(channel: Channel, notice: Notice) -> Delivery:
         return await _notifier(settings, clock).deliver(channel, notice)
 
     return Messenger(channels, deliver, settings.public_url)
+
+
+def _channels(settings: Settings) -> dict[str, Channel]:
+    from orchestrator.domain.notice import Channel  # noqa: PLC0415 - most commands tell nobody
+
+    return {name: Channel(name, each.kind, each.events, each.is_general) for name, each in settings.channels.items()}
 
 
 def _notifier(settings: Settings, clock: Clock) -> Notifier:

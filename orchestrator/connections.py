@@ -18,23 +18,14 @@ from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.secret import SecretText
 from orchestrator.domain.tenant import Tenant
 from orchestrator.graph.clouds import addresses_of
-from orchestrator.graph.credentials import (
-    AccessToken,
-    ClientCertificate,
-    ClientSecret,
-    Credential,
-    DeviceCode,
-    ManagedIdentity,
-    Secret,
-    fixed,
-    kept_in,
-)
+from orchestrator.graph.secrets import Secret, fixed, kept_in
 from orchestrator.settings import Settings, TenantSettings
 
 if TYPE_CHECKING:
     from orchestrator.domain.attention import CredentialFacts
     from orchestrator.graph.auth import SignIn
     from orchestrator.graph.certificates import KeyFiles
+    from orchestrator.graph.credentials import ClientCertificate, Credential
     from orchestrator.graph.sign_in_threads import SignInThreads
     from orchestrator.graph.transport import Http
     from orchestrator.throttle.protocol import Throttle
@@ -125,6 +116,7 @@ class Connections:
         """The one sign-in of a tenant, and the pool of connections that all tenants share."""
         from orchestrator.graph.auth import sign_in_with  # noqa: PLC0415
         from orchestrator.graph.certificates import KeyFiles  # noqa: PLC0415
+        from orchestrator.graph.credentials import ClientCertificate  # noqa: PLC0415
         from orchestrator.graph.sign_in_threads import SignInThreads  # noqa: PLC0415
         from orchestrator.graph.transport import open_http  # noqa: PLC0415
         from orchestrator.graph.trust import trust_in  # noqa: PLC0415
@@ -157,6 +149,14 @@ class Connections:
 
 
 def _credential(settings: TenantSettings, prompt: Prompt | None) -> Credential:
+    from orchestrator.graph.credentials import (  # noqa: PLC0415
+        AccessToken,
+        ClientCertificate,
+        ClientSecret,
+        DeviceCode,
+        ManagedIdentity,
+    )
+
     token = secret_of(settings.access_token, settings.access_token_file)
     if token is not None:
         return AccessToken(token)

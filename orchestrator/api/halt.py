@@ -12,8 +12,9 @@ from orchestrator.api.problems import problem_responses
 from orchestrator.app import App
 from orchestrator.http.json_model import JsonModel, Text
 from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
-from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls, stops_in_force
+from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls
 from orchestrator.usecases.operations.stop_effects import effects_of
+from orchestrator.usecases.operations.stops_in_force import stops_in_force
 from orchestrator.views.emergency_stops import HaltFacts, stop_object
 
 

@@ -30,7 +30,9 @@ from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
 from orchestrator.usecases.jobs.cancel_job import cancel_job
 from orchestrator.usecases.jobs.compare_runs import Comparison, related_runs
 from orchestrator.usecases.jobs.delete_job import delete_job
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_jobs, list_targets
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import JobView, list_jobs
+from orchestrator.usecases.jobs.list_targets import list_targets
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
 from orchestrator.usecases.jobs.resume_job import resume_job

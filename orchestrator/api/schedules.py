@@ -19,7 +19,7 @@ from orchestrator.domain.recurrence import recurrence_of
 from orchestrator.domain.schedule import Schedule
 from orchestrator.http.schedule_form import change_of, schedule_of
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.schedules.add_schedule import add_schedule
 from orchestrator.usecases.schedules.change_schedule import change_schedule
 from orchestrator.usecases.schedules.describe_schedules import (

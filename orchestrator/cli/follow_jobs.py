@@ -19,7 +19,8 @@ from orchestrator.cli.tenant_choice import worst
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job
 from orchestrator.domain.spans import span
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_running
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import JobView, list_running
 from orchestrator.usecases.operations.list_attention import MOST_RUNNING
 
 

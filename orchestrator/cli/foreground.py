@@ -22,7 +22,8 @@ from orchestrator.domain.waiting import WaitKind
 from orchestrator.engine.driver import PATIENCE, drive
 from orchestrator.engine.garbage_collection import tune_garbage_collection
 from orchestrator.telemetry.logger import get_logger
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import JobView
 from orchestrator.usecases.jobs.job_lane import rebind_hint
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.write_report import report_text

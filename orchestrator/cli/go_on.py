@@ -19,7 +19,7 @@ from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job
 from orchestrator.domain.target import TargetStatus
 from orchestrator.settings import Settings
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry, retry_job
 from orchestrator.usecases.operations.check_way import check_way_to_resume, check_way_to_retry, check_way_to_run

@@ -29,8 +29,8 @@ def halt(invocation: Invocation, *, tenant: str | None, reason: str | None, lift
 
     The stop survives restarts. Schedules start nothing, new jobs are stored and wait, and only --lift ends it.
     """
-    from orchestrator.usecases.operations.emergency_stop import stops_in_force
     from orchestrator.usecases.operations.stop_effects import effects_of
+    from orchestrator.usecases.operations.stops_in_force import stops_in_force
 
     if lift and show:
         raise RequestRejected("Give one of --lift and --show.")

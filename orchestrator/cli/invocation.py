@@ -156,7 +156,7 @@ async def say_stops(app: App) -> None:
     """On stderr: the emergency stops in force; nothing where the database does not tell."""
     from orchestrator.domain.errors import MusterError
     from orchestrator.domain.plain_text import shown
-    from orchestrator.usecases.operations.emergency_stop import stops_in_force
+    from orchestrator.usecases.operations.stops_in_force import stops_in_force
 
     try:
         stops = await stops_in_force(app)

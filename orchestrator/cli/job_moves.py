@@ -63,7 +63,7 @@ def delete(invocation: Invocation, wanted: str, *, reason: str | None, yes: bool
     """Remove a job at rest for good, with its input and its targets; its audit entries stay."""
     from orchestrator.domain.figures import plural
     from orchestrator.usecases.jobs.delete_job import delete_job
-    from orchestrator.usecases.jobs.describe_jobs import describe_job
+    from orchestrator.usecases.jobs.describe_job import describe_job
 
     view = invocation.ask(lambda app: describe_job(app, wanted))
     if not yes:

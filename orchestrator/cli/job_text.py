@@ -19,7 +19,8 @@ from orchestrator.domain.spans import span
 if TYPE_CHECKING:
     from orchestrator.domain.ids import JobId
     from orchestrator.domain.job import Job
-    from orchestrator.usecases.jobs.describe_jobs import BrakeView, ErrorView, JobView
+    from orchestrator.usecases.jobs.describe_job import BrakeView, ErrorView
+    from orchestrator.usecases.jobs.describe_jobs import JobView
 
 _COUNTS = (
     ("accepted", "green", "Graph took the request and will relay it"),

@@ -101,7 +101,7 @@ def show(invocation: Invocation, wanted: str) -> None:
     """How one job stands."""
     from orchestrator.cli.job_text import facts_of, show_job
     from orchestrator.cli.output import show_facts
-    from orchestrator.usecases.jobs.describe_jobs import describe_job
+    from orchestrator.usecases.jobs.describe_job import describe_job
 
     view = invocation.ask(lambda app: describe_job(app, wanted))
     show_job(view, invocation.output)
@@ -118,7 +118,7 @@ def errors(invocation: Invocation, wanted: str) -> None:
     """Show the errors of a job, grouped by cause, with their meaning, a remedy and a request id to quote."""
     from orchestrator.cli.job_text import say_errors, say_no_errors
     from orchestrator.cli.output import show_rows
-    from orchestrator.usecases.jobs.describe_jobs import describe_job
+    from orchestrator.usecases.jobs.describe_job import describe_job
     from orchestrator.views.jobs import ErrorFacts, error_object
 
     view = invocation.ask(lambda app: describe_job(app, wanted))
@@ -153,7 +153,7 @@ def targets(
     """Every device of a job, in the order of the input, and what became of it."""
     from orchestrator.cli.output import show_rows, stream_rows
     from orchestrator.cli.terminal import has_reader
-    from orchestrator.usecases.jobs.describe_jobs import list_targets
+    from orchestrator.usecases.jobs.list_targets import list_targets
     from orchestrator.views.jobs import TargetView, target_object
 
     statuses = tuple(TargetStatus(word) for word in words_of(status, _STATUSES))

@@ -24,7 +24,7 @@ from orchestrator.domain.errors import IntakeFailed
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job
 from orchestrator.settings import Settings
-from orchestrator.usecases.jobs.describe_jobs import describe_job, is_first_job, unfinished_jobs
+from orchestrator.usecases.jobs.describe_jobs import is_first_job, unfinished_jobs
 from orchestrator.usecases.jobs.submit_job import NotConfirmed, preview_job, submit_job
 from orchestrator.usecases.operations.check_way import check_way
 from orchestrator.usecases.operations.live_processes import has_worker
@@ -98,6 +98,8 @@ def launch_submit(invocation: Invocation, submission: Submission, *, waits: bool
         if invocation.output is Format.TABLE:
             click.echo(job.id)
         else:
+            from orchestrator.usecases.jobs.describe_job import describe_job
+
             show_job(await describe_job(app, job.id), invocation.output)
         if not await has_worker(app):
             _say_nobody_works(job, settings)
@@ -187,6 +189,8 @@ async def _preview(app: App, settings: Settings, submission: Submission, output:
 
 
 async def _say_submitted(app: App, job: Job, *, calls_here: bool) -> None:
+    from orchestrator.usecases.jobs.describe_job import describe_job
+
     named = f" ({job.name})" if job.name else ""
     click.echo(f"Job {job.id}{named} is submitted.", err=True)
     done_at = (await describe_job(app, job.id)).estimated_finish_at

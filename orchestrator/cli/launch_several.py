@@ -23,7 +23,7 @@ from orchestrator.domain.errors import IntakeFailed, MusterError
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import status_words
 from orchestrator.domain.line_problem import LineProblem
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.jobs.submit_job import NotConfirmed, preview_job
 from orchestrator.views.jobs import job_object
 from orchestrator.views.previews import preview_object

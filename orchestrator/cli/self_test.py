@@ -183,7 +183,7 @@ async def _run(settings: Settings, folder: Path, graph: Any) -> str:
     from orchestrator.engine.driver import drive
     from orchestrator.engine.stop import StopSignal
     from orchestrator.intake.device_list import IntakeOptions
-    from orchestrator.usecases.jobs.describe_jobs import describe_job
+    from orchestrator.usecases.jobs.describe_job import describe_job
     from orchestrator.usecases.jobs.submit_job import JobRequest, submit_job
     from orchestrator.usecases.jobs.write_report import report_text
 

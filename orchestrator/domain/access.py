@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -166,91 +165,6 @@ def key_of_caller(caller: str | None) -> str | None:
     kind, _, key_id = (caller or "").partition(" ")
     return key_id if kind == _KEY else None
 
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A person whom a directory knows, with the app roles that it gave them.
-
-    `id` is TENANT/OBJECT; `signed_in_at` is when the person last proved who they are, where the directory says so.
-    """
-
-    name: str
-    roles: frozenset[str]
-    id: str | None = None
-    signed_in_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Identified:
-    """A person whom a directory signed in, and the token with which it can be asked about them again."""
-
-    person: Person
-    refresh_token: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The limits of every operator who signs in through the directory."""
-
-    ceiling: int | None = None
-    actions: frozenset[Action] | None = None
-    tenants: frozenset[str] | None = None
-
-
-def grant_of_person(person: Person, limits: Limits) -> Grant:
-    """The role of a person by their greatest app role; NotPermitted where they have none of ours."""
-    for role in reversed([*Role]):
-        if APP_ROLES[role] in person.roles:
-            if role is Role.OPERATOR:
-                return Grant(role, limits.ceiling, limits.actions, limits.tenants)
-            return Grant(role)
-    raise NotPermitted(
-        f"{person.name} has no role here. An administrator of the directory can assign one of "
-        f"{', '.join(APP_ROLES.values())} to them in the app's users and groups."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """One change, as the audit log keeps it: who, from where, when, what, on what, and why."""
-
-    number: int
-    at: datetime
-    who: str
-    origin: str
-    what: str
-    subject: str | None
-    reason: str | None
-    facts: Mapping[str, object] = field(default_factory=dict)
-    is_command_line: bool = False
-
-    @property
-    def place(self) -> str:
-        """Where it was asked from, for people: an address, or the words for the command line."""
-        return COMMAND_LINE if self.is_command_line else self.origin
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A sign-in that failed, or a change that was refused; refusals of one kind are counted together."""
-
-    by: Actor
-    what: str
-    subject: str | None
-    reason: str
-
-    @property
-    def kind(self) -> str:
-        """Failed sign-ins from one address are of one kind, and refused changes of one caller."""
-        whose = self.by.origin if self.what == SIGN_IN_FAILED else self.by.caller
-        return f"{self.what} {whose}"[:300]
-
-
-SIGN_IN_FAILED = "sign-in.failed"
-CHANGE_REFUSED = "change.refused"
-
-APP_ROLES = {Role.VIEWER: "Muster.Viewer", Role.OPERATOR: "Muster.Operator", Role.ADMIN: "Muster.Admin"}
-"""The names of the app roles that an app registration gives to people."""
 
 _ORDER = {role: place for place, role in enumerate(Role)}
 _DESCRIPTIONS = {

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, TypeGuard
+from typing import TypeGuard
 
-from orchestrator.domain.batch import ErrorCount, ErrorGroup
+from orchestrator.domain.brake_options import BrakeOptions
+from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.job import Tally
-from orchestrator.domain.options import Option
 from orchestrator.domain.outcome import NOT_FROM_GRAPH, Barred, Deferred, GraphError, Outcome, Uncertain, is_cut_off
 from orchestrator.domain.target import LOST_CALL, TargetStatus
 
@@ -29,17 +29,11 @@ UNREACHABLE_PATIENCE = OUTAGE_PATIENCE
 DOUBTFUL_PATIENCE = timedelta(hours=1)
 """The same where Graph answers 500 and never accepted a device of the job: what is asked may be what it cannot do."""
 
-NEVER_STOPS = 100
-"""The share of true errors, in percent, that never stops a job."""
-
 CAUTIOUS = 20
 """Calls of a job that one process lets run ahead of the brake while the job's latest devices fare badly."""
 
 LATEST = 40
 """Devices that ended last in one process, by which it sees that."""
-
-MOST_CANARIES = 10_000
-"""Every claim reads their lines while they go."""
 
 LONGEST_PROBE_PAUSE = 60.0
 """Seconds between two probes at most: how much later than Graph a job may be back."""
@@ -56,34 +50,6 @@ class FailureClass(StrEnum):
 
     ERROR = "error"
     """A true error: enough of them stop the job."""
-
-
-@dataclass(frozen=True, slots=True)
-class BrakeOptions:
-    """The share of true errors, in percent, that stops a job, and how many devices must have ended before."""
-
-    share: Annotated[
-        int,
-        Option(
-            "Stop where more of the devices fail; gone and unsupported ones do not count. 100 never stops.",
-            label="Stop when more than this percentage fails",
-            metavar="PERCENT",
-            unit="%",
-            at_least=1,
-            at_most=NEVER_STOPS,
-            is_rare=True,
-        ),
-    ] = 25
-    sample: Annotated[
-        int,
-        Option(
-            "Devices that must have ended before that is judged.",
-            label="Judge that after this number of devices",
-            metavar="N",
-            at_least=1,
-            is_rare=True,
-        ),
-    ] = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +130,6 @@ def most_ahead(latest: OutcomeWindow, share: int) -> int | None:
     Where the latest devices would let the brake fall, if they were all it looked at, the next ones wait for its word.
     """
     return CAUTIOUS if latest.is_bad(share) else None
-
-
-def canary_ranks(total: int, wanted: int) -> tuple[int, ...]:
-    """The places of `wanted` canaries among `total` targets, spread evenly; places count from 0."""
-    count = min(wanted, total)
-    return tuple((2 * each + 1) * total // (2 * count) for each in range(count))
 
 
 def is_unwell(outcome: Outcome) -> TypeGuard[Deferred | Uncertain]:

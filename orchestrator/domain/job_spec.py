@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.circuit_breaker import MOST_CANARIES, BrakeOptions
+from orchestrator.domain.brake_options import MOST_CANARIES, BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import Priority
 from orchestrator.domain.options import Option

@@ -1,4 +1,4 @@
-"""Notices to people, their events, and the channels that carry them; pure."""
+"""Notices to people, and the channels that carry them; pure."""
 
 from __future__ import annotations
 
@@ -8,20 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-
-class Event(StrEnum):
-    """The events that a notice can be about."""
-
-    FINISHED = "finished"
-    FAILURES = "failures"
-    STOPPED = "stopped"
-    MISSED = "missed"
-    SET_ASIDE = "set-aside"
-    EMERGENCY_STOP = "emergency-stop"
-    NO_WORKER = "no-worker"
-    CREDENTIAL = "credential"
-    INVENTORY = "inventory"
-    TEST = "test"
+from orchestrator.domain.notice_kinds import ChannelKind, Event
 
 
 class NoticeStatus(StrEnum):
@@ -30,15 +17,6 @@ class NoticeStatus(StrEnum):
     WAITING = "waiting"
     SENT = "sent"
     FAILED = "failed"
-
-
-class ChannelKind(StrEnum):
-    """The ways to reach people."""
-
-    WEBHOOK = "webhook"
-    TEAMS = "teams"
-    SLACK = "slack"
-    EMAIL = "email"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.domain.attention import AttentionItem, AttentionKind
-from orchestrator.domain.batch import ErrorCount, ErrorGroup
+from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.job import Job, JobStatus, Tally
-from orchestrator.domain.notice import Event, Notice
+from orchestrator.domain.notice import Notice
+from orchestrator.domain.notice_kinds import Event
 from orchestrator.domain.plain_text import shown
 from orchestrator.domain.target import TargetFacts
 

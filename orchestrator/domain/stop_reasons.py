@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from orchestrator.domain.circuit_breaker import BrakeOptions, Outage, OutcomeWindow
+from orchestrator.domain.brake_options import BrakeOptions
+from orchestrator.domain.circuit_breaker import Outage, OutcomeWindow
 from orchestrator.domain.outcome import Bar, GraphError
 
 _MEND = {

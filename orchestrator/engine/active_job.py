@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.domain.batch import ErrorGroup, TargetChange
 from orchestrator.domain.circuit_breaker import FailureClass, failure_class
+from orchestrator.domain.claim import TargetChange
+from orchestrator.domain.error_groups import ErrorGroup
 from orchestrator.domain.ids import BatchKey, JobNumber
 from orchestrator.engine.outage_watch import News, OutageWatch
 from orchestrator.engine.run_ahead import RunAhead

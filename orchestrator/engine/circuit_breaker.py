@@ -83,7 +83,7 @@ async def that_go_on(app: App, jobs: Sequence[JobNumber]) -> dict[JobNumber, Bra
 async def judge_canaries(app: App) -> None:
     """Judge canaries that have all ended: the process that should have judged them may have died."""
     async with app.store.reading() as tx:
-        jobs = await tx.brakes.with_canaries(limit=_JOBS_A_PAGE)
+        jobs = await tx.canaries.jobs_with_some(limit=_JOBS_A_PAGE)
     for job in jobs:
         await judge_job(app, job)
 
@@ -150,7 +150,7 @@ class CircuitBreaker:
                     if each.change is not None:
                         await _write_outage(tx, job, each.change)
                     if each.forgiven:
-                        await tx.brakes.forgive(job, each.forgiven)
+                        await tx.targets.forgive(job, each.forgiven)
         except TryLater:
             self._jobs.restore_news(news)
             raise
@@ -158,13 +158,13 @@ class CircuitBreaker:
 
 async def _fault_of_canaries(tx: Transaction, job: JobNumber, brake: BrakeState) -> str | None:
     if brake.canaries_lost:
-        await tx.brakes.release_canaries(job, now=await tx.now())
+        await tx.canaries.release(job, now=await tx.now())
         return CANARIES_LOST
-    window = await tx.brakes.canary_window(job, brake.canaries)
+    window = await tx.canaries.window(job, brake.canaries)
     if window is None:
         return None
     now = await tx.now()
-    await tx.brakes.release_canaries(job, now=now)
+    await tx.canaries.release(job, now=now)
     await tx.brakes.judge_from(job, await _all_that_ended(tx, job))
     log.info("job.canaries_ended", job=job, canaries=window.ended, errors=window.errors)
     if window.is_bad(brake.options.share):

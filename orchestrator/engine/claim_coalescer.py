@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 
-from orchestrator.domain.batch import Claim
+from orchestrator.domain.claim import Claim
 from orchestrator.domain.ids import JobNumber
 
 

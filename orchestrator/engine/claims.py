@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from orchestrator.app import App
-from orchestrator.domain.batch import BATCH_SIZE, Claim
+from orchestrator.domain.batch import BATCH_SIZE
+from orchestrator.domain.claim import Claim
 from orchestrator.domain.fair_queue import FairQueue, QueuePlace
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.target import Target

@@ -10,7 +10,7 @@ from orchestrator.domain.call import Call, EnvelopesRefused
 from orchestrator.domain.ids import client_request_id
 from orchestrator.domain.lane import LaneCalls
 from orchestrator.domain.outcome import Accepted, Deferred, GraphError, Outcome, Uncertain
-from orchestrator.domain.retry import Again, Halt, NextStep, Settle
+from orchestrator.domain.retry import Again, Halt, NextStep, Settle, next_step
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.engine.cooldown import Cooldown, is_answer
 from orchestrator.engine.first_verdict import count_settled, end_first_answers
@@ -226,7 +226,8 @@ class InFlightCalls:
     def _step(
         self, held: LeasedBatch, target: Target, outcome: Outcome, *, sent_at: datetime, left_at: float, now: float
     ) -> NextStep:
-        step = self._ports.policy.next_step(
+        step = next_step(
+            self._ports.policy,
             outcome,
             used=target.attempts - target.uncharged + 1,
             repeatable=held.claim.action.is_repeatable,

@@ -21,7 +21,7 @@ async def refresh_jobs(app: App, jobs: ActiveJobs) -> None:
         numbers = [job.number for job in leased]
         async with app.store.reading() as tx:
             statuses = await tx.jobs.statuses(numbers) if leased else {}
-            stopped = await tx.emergency_stops.stopped_among(numbers) if leased else set()
+            stopped = await tx.fair_queue.stopped_among(numbers) if leased else set()
             out = await tx.brakes.out_for([job.number for job in suspects])
         for job in leased:
             job.is_resting = statuses.get(job.number) not in _RUNNING or job.number in stopped

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, assert_never
 
-from orchestrator.domain.batch import BatchChange, Claim, ErrorCount, ErrorGroup, TargetChange
+from orchestrator.domain.claim import BatchChange, Claim, TargetChange
+from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.job import Tally
 from orchestrator.domain.outcome import GraphError
 from orchestrator.domain.retry import Again, Halt, NextStep, Settle

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 from orchestrator.app import App
-from orchestrator.domain.batch import Claim
+from orchestrator.domain.claim import Claim
 from orchestrator.domain.ids import BatchKey
 from orchestrator.domain.job import WINDOW_MARGIN
 from orchestrator.engine.active_job import ActiveJobs

@@ -14,7 +14,7 @@ from orchestrator.domain.caller import Caller
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.retry_policy import RetryPolicy
 from orchestrator.domain.target import Target
 from orchestrator.throttle.protocol import Throttle
 

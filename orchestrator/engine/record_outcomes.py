@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from orchestrator.app import App
-from orchestrator.domain.batch import TargetChange
+from orchestrator.domain.claim import TargetChange
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.stop_reasons import reason_for
 from orchestrator.engine.recorder import Entry, Kept

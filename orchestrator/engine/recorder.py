@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from orchestrator.domain.batch import BatchChange, TargetChange
+from orchestrator.domain.claim import BatchChange, TargetChange
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import TryLater
 from orchestrator.domain.ids import BatchKey, JobNumber, LaneKey

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from orchestrator.domain.circuit_breaker import LATEST, BrakeOptions, OutcomeWindow, most_ahead
+from orchestrator.domain.brake_options import BrakeOptions
+from orchestrator.domain.circuit_breaker import LATEST, OutcomeWindow, most_ahead
 
 _GOOD_BEFORE = 8
 """Devices without an error that are taken to have come before the first one with an error."""

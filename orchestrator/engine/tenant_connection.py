@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.app import TokenView, WayView
 from orchestrator.domain.errors import GraphUnreachable
 from orchestrator.domain.outcome import NOT_FROM_GRAPH, GraphError
 from orchestrator.domain.proxy import without_sign_in
+from orchestrator.domain.sign_in_facts import TokenView, WayView
 from orchestrator.domain.tenant import Permission
 from orchestrator.graph import tokens
 from orchestrator.graph.auth import SignIn

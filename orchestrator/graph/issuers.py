@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from orchestrator.domain.errors import TokenUnusable
-from orchestrator.graph.credentials import Secret
+from orchestrator.graph.secrets import Secret
 from orchestrator.graph.tokens import plain_token
 
 

@@ -14,11 +14,11 @@ from typing import Any, cast
 
 import msal
 
-from orchestrator.domain.access import Identified, Person
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import SignInRefused, SignInUnreachable
-from orchestrator.graph.credentials import Secret
+from orchestrator.domain.people import Identified, Person
 from orchestrator.graph.msal_issuers import asking
+from orchestrator.graph.secrets import Secret
 from orchestrator.graph.sessions import authority_session
 from orchestrator.graph.sign_in_threads import SignInThreads
 from orchestrator.telemetry.logger import get_logger

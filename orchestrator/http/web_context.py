@@ -9,7 +9,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from orchestrator.app import App
-from orchestrator.domain.access import CHANGE_REFUSED, SIGN_IN_FAILED, Actor, Limits, Refusal
+from orchestrator.domain.access import Actor
+from orchestrator.domain.audit import CHANGE_REFUSED, SIGN_IN_FAILED, Refusal
+from orchestrator.domain.people import Limits
 from orchestrator.engine.driver import Driver
 from orchestrator.engine.stop import StopSignal
 from orchestrator.http.forwarded import address_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from orchestrator.domain.notice import Event, Notice
+from orchestrator.domain.notice import Notice
+from orchestrator.domain.notice_kinds import Event
 
 _COLOURS = {
     Event.FINISHED: "Good",

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.notice import Channel, ChannelKind, Delivery, Notice, Undelivered
+from orchestrator.domain.notice import Channel, Delivery, Notice, Undelivered
+from orchestrator.domain.notice_kinds import ChannelKind
 from orchestrator.notify.bodies import slack_body, teams_body, webhook_body
 from orchestrator.notify.email import MailServer, send_mail
 from orchestrator.notify.http_post import post

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from orchestrator.domain.errors import SettingsInvalid
-from orchestrator.domain.notice import ChannelKind, Event
+from orchestrator.domain.notice_kinds import ChannelKind, Event
 from orchestrator.domain.secret import SecretText
 from orchestrator.settings import values
 from orchestrator.settings.places import Given, Place, Table

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT, Cloud, WriteLimit
-from orchestrator.domain.notice import ChannelKind, Event
+from orchestrator.domain.notice_kinds import ChannelKind, Event
 from orchestrator.domain.secret import SecretText
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from typing_extensions import TypedDict
 
-from orchestrator.domain.access import AuditEntry, Role
+from orchestrator.domain.access import Role
 from orchestrator.domain.action import Action
+from orchestrator.domain.audit import AuditEntry
 from orchestrator.domain.figures import rfc3339
 from orchestrator.domain.keys import ApiKey, Creations
 from orchestrator.domain.sessions import Session, Way

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from orchestrator.domain.selection import SelectionChange
     from orchestrator.domain.target import TargetFacts
     from orchestrator.domain.waiting import WaitingFor
-    from orchestrator.usecases.jobs.describe_jobs import BrakeView, ErrorView, JobView
+    from orchestrator.usecases.jobs.describe_job import BrakeView, ErrorView
+    from orchestrator.usecases.jobs.describe_jobs import JobView
 
 
 class Counts(TypedDict):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 from typing_extensions import TypedDict
 
 from orchestrator.domain.figures import rfc3339
-from orchestrator.domain.notice import Channel, ChannelKind, Event, NoticeStatus
+from orchestrator.domain.notice import Channel, NoticeStatus
+from orchestrator.domain.notice_kinds import ChannelKind, Event
 from orchestrator.views.description import Description
 
 if TYPE_CHECKING:

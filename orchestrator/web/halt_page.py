@@ -11,8 +11,9 @@ from orchestrator.domain.confirmation import stop_facts
 from orchestrator.domain.emergency_stop import stops_to_lift
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts
-from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls, stops_in_force
+from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls
 from orchestrator.usecases.operations.stop_effects import effects_of
+from orchestrator.usecases.operations.stops_in_force import stops_in_force
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import CSRF_HEADER, Admin, Operator, Viewer
 from orchestrator.web.shown import Shown, shown_text

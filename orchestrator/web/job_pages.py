@@ -12,9 +12,9 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from orchestrator.app import App
 from orchestrator.domain.action import Action
-from orchestrator.domain.batch import ErrorGroup
 from orchestrator.domain.confirmation import priority_facts
 from orchestrator.domain.course import EventKind
+from orchestrator.domain.error_groups import ErrorGroup
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import JobStatus, Priority, Tally
@@ -23,12 +23,8 @@ from orchestrator.domain.target import RowVerdict, TargetFacts, TargetStatus
 from orchestrator.domain.zones import wall_at
 from orchestrator.http.web_context import Parts, TheApp, WebContext
 from orchestrator.usecases.jobs.compare_runs import related_runs
-from orchestrator.usecases.jobs.describe_jobs import (
-    JobView,
-    describe_job,
-    list_jobs,
-    standings_of,
-)
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import JobView, list_jobs, standings_of
 from orchestrator.usecases.jobs.describe_standing import JobStanding
 from orchestrator.usecases.jobs.retry_job import preview_retry_by_counts
 from orchestrator.usecases.jobs.write_report import report_text

@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from orchestrator.domain.access import AuditEntry
+from orchestrator.domain.audit import AuditEntry
 from orchestrator.domain.course import EventKind, Span
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.mending import may_mend
 from orchestrator.domain.spans import span
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store.jobs.samples import Sample
-from orchestrator.usecases.jobs.describe_jobs import ErrorView, JobView
+from orchestrator.usecases.jobs.describe_job import ErrorView
+from orchestrator.usecases.jobs.describe_jobs import JobView
 from orchestrator.usecases.jobs.sample_progress import Course
 from orchestrator.web.formatting import standing
 

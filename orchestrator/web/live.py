@@ -10,7 +10,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from orchestrator.http.admission import while_admitted
 from orchestrator.http.web_context import Parts, TheApp, WebContext
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import JobView
 from orchestrator.usecases.jobs.describe_standing import standing_of
 from orchestrator.usecases.operations.describe_overview import Overview
 from orchestrator.web.display import Display, display_of

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.circuit_breaker import BrakeOptions
+from orchestrator.domain.brake_options import BrakeOptions
 from orchestrator.domain.conditions import OPERATORS, field_names, parse_condition
 from orchestrator.domain.confirmation import Facts, asks_above, refuse_outdated
 from orchestrator.domain.device import Via
@@ -27,7 +27,8 @@ from orchestrator.domain.selection import Selection
 from orchestrator.http.job_sources import JobForm, JobSource
 from orchestrator.http.uploads import FIELDS_ROOM, SubmissionForm
 from orchestrator.http.web_context import Parts, WebContext
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import JobView
 from orchestrator.usecases.jobs.find_source import find_source
 from orchestrator.usecases.jobs.judge_list import Judgement, judge_list, odd_rows, verdict_of
 from orchestrator.usecases.jobs.submit_job import Preview, submit_job

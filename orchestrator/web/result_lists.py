@@ -12,7 +12,7 @@ from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.target import TargetStatus
 from orchestrator.http.full_ids import FullJobId
 from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.lists.describe_lists import list_lists
 from orchestrator.usecases.lists.save_targets import TargetChoice, count_targets, save_targets
 from orchestrator.web.move_forms import MOST_SELECTED, said

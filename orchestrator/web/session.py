@@ -20,7 +20,7 @@ from orchestrator.domain.sessions import LIFETIME, Session
 from orchestrator.http.uploads import is_upload, upload_field
 from orchestrator.http.web_context import MOST_OF_A_BODY, WebContext, origin_of, served
 from orchestrator.usecases.access.sign_in import session_of
-from orchestrator.usecases.operations.emergency_stop import stops_in_force
+from orchestrator.usecases.operations.stops_in_force import stops_in_force
 
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "x-csrf-token"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from orchestrator.domain.batch import ErrorGroup
+from orchestrator.domain.error_groups import ErrorGroup
 
 BUCKETS = 40
 HEIGHT = 20

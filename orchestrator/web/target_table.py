@@ -10,7 +10,8 @@ from fastapi import Depends, Query
 from orchestrator.domain.access import Role
 from orchestrator.domain.target import TargetOrder, TargetStatus
 from orchestrator.http.web_context import WebContext
-from orchestrator.usecases.jobs.describe_jobs import SORTED_UP_TO, JobView, list_targets, page_of_targets
+from orchestrator.usecases.jobs.describe_jobs import JobView
+from orchestrator.usecases.jobs.list_targets import SORTED_UP_TO, list_targets, page_of_targets
 from orchestrator.web.addresses import query
 from orchestrator.web.session import Visitor
 

@@ -17,7 +17,7 @@ from orchestrator.engine.leases import Leases
 from orchestrator.engine.record_outcomes import record_outcomes
 from orchestrator.engine.recorder import Entry, Kept, Recorder
 from orchestrator.engine.recovery import LEASE, recover_stalled
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from tests.support.apps import an_app, submitted, targets_of
 from tests.support.builders import nothing_to_settle
 from tests.support.clock import ManualClock

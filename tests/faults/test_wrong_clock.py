@@ -15,7 +15,7 @@ from orchestrator.engine.system_clock import SystemClock
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.jobs.submit_job import JobRequest, submit_job
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, devices_csv

@@ -15,7 +15,7 @@ from orchestrator.domain.job import JobStatus
 from orchestrator.domain.line_problem import MOST_PROBLEMS
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve_in_thread
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.views.jobs import job_object
 from tests.support.apps import device_ids, devices_csv, submitted
 from tests.support.schedules import a_list, a_schedule

@@ -11,7 +11,8 @@ import pytest
 
 from orchestrator.app import App, Messenger
 from orchestrator.domain.attention import CredentialFacts
-from orchestrator.domain.notice import Channel, ChannelKind, Event
+from orchestrator.domain.notice import Channel
+from orchestrator.domain.notice_kinds import ChannelKind, Event
 from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls
 from orchestrator.usecases.operations.try_channel import list_notices

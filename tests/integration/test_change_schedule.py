@@ -17,7 +17,7 @@ from orchestrator.domain.recurrence import Every, Once
 from orchestrator.domain.schedule import OccurrenceStatus, Overlap, Rules, ScheduleStatus
 from orchestrator.domain.schedule_change import ScheduleChange
 from orchestrator.usecases.access.read_audit import read_audit
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.schedules.change_schedule import change_schedule
 from orchestrator.usecases.schedules.describe_schedules import describe_schedule
 from orchestrator.usecases.schedules.fire_schedules import fire_schedules

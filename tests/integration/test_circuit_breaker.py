@@ -15,11 +15,11 @@ from sqlalchemy import update
 from orchestrator.app import App
 from orchestrator.cli.progress import open_progress
 from orchestrator.domain.access import Actor
-from orchestrator.domain.batch import ErrorCount, ErrorGroup
-from orchestrator.domain.circuit_breaker import BrakeOptions
+from orchestrator.domain.brake_options import BrakeOptions
+from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.retry_policy import RetryPolicy
 from orchestrator.domain.target import TargetStatus
 from orchestrator.engine.circuit_breaker import judge_canaries, that_go_on
 from orchestrator.engine.driver import open_driver
@@ -28,7 +28,7 @@ from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
 from orchestrator.store.engine.errors_text import pack_errors
 from orchestrator.store.rows.jobs import BatchRow
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.retry_job import retry_job

@@ -19,7 +19,7 @@ from orchestrator.engine.claims import Claims
 from orchestrator.engine.leases import Leases
 from orchestrator.engine.recorder import Entry, Kept, Recorder
 from orchestrator.store.engine.database import Store, Transaction, open_store
-from orchestrator.store.rows.jobs import TargetRow
+from orchestrator.store.rows.targets import TargetRow
 from orchestrator.store.work.fair_queue import DueJob
 from tests.support.builders import ALICE, LANE, a_job, nothing_to_settle
 from tests.support.clock import ManualClock

@@ -16,8 +16,9 @@ from orchestrator.domain.target import TargetOrder, TargetStatus
 from orchestrator.store.jobs.past_jobs import PastEnd, PastTarget
 from orchestrator.store.rows.jobs import JobRow
 from orchestrator.usecases.jobs.compare_runs import ComparedDevice, related_runs
-from orchestrator.usecases.jobs.describe_jobs import describe_job, page_of_targets
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.jobs.describe_standing import standing_of
+from orchestrator.usecases.jobs.list_targets import page_of_targets
 from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry, preview_retry_by_counts
 from orchestrator.web.display import Display
 from orchestrator.web.job_pages import standing_facts

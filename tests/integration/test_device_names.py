@@ -10,16 +10,18 @@ from sqlalchemy import update
 
 from orchestrator.app import App
 from orchestrator.domain.action import Action
-from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.device import Via
+from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.job import Job
 from orchestrator.domain.notice_words import notice_of_job
 from orchestrator.domain.target import TargetStatus
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.store.engine.errors_text import pack_errors
-from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
-from orchestrator.usecases.jobs.describe_jobs import describe_job, list_targets
+from orchestrator.store.rows.jobs import BatchRow, JobRow
+from orchestrator.store.rows.targets import TargetRow
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.list_targets import list_targets
 from orchestrator.usecases.jobs.retry_job import retry_job
 from orchestrator.usecases.jobs.submit_job import JobRequest, submit_job
 from tests.support.actors import SOMEBODY

@@ -7,14 +7,14 @@ import asyncio
 import pytest
 
 from orchestrator.app import App
-from orchestrator.domain.circuit_breaker import BrakeOptions
+from orchestrator.domain.brake_options import BrakeOptions
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.engine.driver import open_driver
 from orchestrator.engine.stop import StopSignal
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
 from orchestrator.usecases.jobs.cancel_job import cancel_job
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, submitted, until_at_rest
 from tests.support.waiting import PATIENCE

@@ -28,7 +28,7 @@ from orchestrator.store.rows.jobs import BatchRow
 from orchestrator.store.work.row_throttle import RowThrottle
 from orchestrator.throttle.gcra import Permit, Permits, Refusal
 from orchestrator.usecases.jobs.cancel_job import cancel_job
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from tests.support.actors import SOMEBODY

@@ -12,7 +12,7 @@ from orchestrator.app import App
 from orchestrator.domain.action import Action
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.job import JobStatus, Tally
-from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.retry_policy import RetryPolicy
 from orchestrator.domain.target import TargetStatus
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve

@@ -24,10 +24,12 @@ from orchestrator.engine.stop import StopSignal
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
 from orchestrator.usecases.access.read_audit import read_audit
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import JobView
 from orchestrator.usecases.operations.check_health import check_stops
-from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls, stops_in_force
+from orchestrator.usecases.operations.emergency_stop import lift_stop, stop_calls
 from orchestrator.usecases.operations.measure import measure
+from orchestrator.usecases.operations.stops_in_force import stops_in_force
 from orchestrator.usecases.schedules.fire_schedules import fire_schedules
 from orchestrator.usecases.schedules.run_schedule import run_schedule
 from tests.support.actors import SOMEBODY
@@ -125,7 +127,7 @@ async def test_no_batch_of_a_covered_job_can_be_claimed(
 
     async with idle.store.transaction() as tx:
         due = await tx.fair_queue.due(worker=idle.worker, now=now)
-        among = await tx.emergency_stops.stopped_among([job.number])
+        among = await tx.fair_queue.stopped_among([job.number])
         claim = await tx.batch_claims.claim(job.number, worker=idle.worker, lease=LEASE, now=now)
 
     assert (due == []) is is_stopped

@@ -13,7 +13,7 @@ from orchestrator.domain.job import Job
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT
 from orchestrator.store.rows.jobs import JobRow
 from orchestrator.throttle.gcra import interval
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.operations.describe_lanes import describe_lane
 from tests.support.apps import an_app, submitted
 from tests.support.clock import ManualClock

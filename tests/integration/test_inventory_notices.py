@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.app import App, Messenger
-from orchestrator.domain.notice import Channel, ChannelKind, Event
+from orchestrator.domain.notice import Channel
+from orchestrator.domain.notice_kinds import ChannelKind, Event
 from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.inventory.refresh_inventory import accept_inventory
 from orchestrator.usecases.operations.try_channel import list_notices

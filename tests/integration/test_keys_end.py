@@ -13,7 +13,7 @@ from orchestrator.domain.errors import NotPermitted, RequestRejected, WrongStatu
 from orchestrator.domain.schedule import ScheduleStatus
 from orchestrator.usecases.access.keys import NewKey, create_key, describe_key, holder_of, rotate_key
 from orchestrator.usecases.access.revoke_key import revoke_key
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.schedules.describe_schedules import describe_schedule
 from orchestrator.usecases.schedules.fire_schedules import fire_schedules
 from orchestrator.usecases.schedules.pause_schedule import pause_schedule

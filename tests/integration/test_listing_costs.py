@@ -13,7 +13,8 @@ from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.lane import GRAPH_WRITE_LIMIT
 from orchestrator.domain.zones import zone_of
 from orchestrator.throttle.gcra import Refusal
-from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import list_jobs
 from orchestrator.usecases.lists.describe_lists import list_lists
 from orchestrator.usecases.operations.describe_lanes import list_lanes
 from orchestrator.usecases.operations.describe_overview import Overviews

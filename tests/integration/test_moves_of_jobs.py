@@ -9,7 +9,7 @@ from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import JobStatus
 from orchestrator.store.rows.jobs import JobRow
 from orchestrator.usecases.jobs.cancel_job import cancel_job
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from tests.support.actors import SOMEBODY

@@ -15,16 +15,8 @@ import pytest
 from orchestrator.app import App, Messenger
 from orchestrator.domain.access import Actor
 from orchestrator.domain.job import JobStatus
-from orchestrator.domain.notice import (
-    Channel,
-    ChannelKind,
-    Delivered,
-    Delivery,
-    Event,
-    Notice,
-    NoticeStatus,
-    Undelivered,
-)
+from orchestrator.domain.notice import Channel, Delivered, Delivery, Notice, NoticeStatus, Undelivered
+from orchestrator.domain.notice_kinds import ChannelKind, Event
 from orchestrator.domain.recurrence import Every
 from orchestrator.notify import http_post
 from orchestrator.notify.email import MailServer

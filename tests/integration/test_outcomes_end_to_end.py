@@ -22,7 +22,8 @@ from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
 from orchestrator.usecases.jobs.cancel_job import cancel_job
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import JobView
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.retry_job import retry_job
 from orchestrator.usecases.jobs.submit_job import JobRequest, submit_job

@@ -7,12 +7,12 @@ from sqlalchemy import func, select
 
 from orchestrator.domain.access import Actor
 from orchestrator.domain.batching import Batching
-from orchestrator.domain.circuit_breaker import BrakeOptions
+from orchestrator.domain.brake_options import BrakeOptions
 from orchestrator.domain.job import JobStatus
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
-from orchestrator.store.rows.jobs import TargetRow
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.store.rows.targets import TargetRow
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from tests.support.apps import an_app, device_ids, driven, report_of, submitted
 from tests.support.truth import assert_the_report_is_true

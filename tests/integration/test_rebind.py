@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from orchestrator.app import App, TokenView
+from orchestrator.app import App
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import PermissionMissing, TenantChanged
 from orchestrator.domain.ids import LaneKey
 from orchestrator.domain.job import Job, JobStatus
+from orchestrator.domain.sign_in_facts import TokenView
 from orchestrator.domain.tenant import Permission
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.jobs.describe_standing import describe_standing
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.resume_job import resume_job

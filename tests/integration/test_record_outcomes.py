@@ -28,7 +28,7 @@ from orchestrator.engine.recovery import LEASE, recover_stalled
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
 from orchestrator.usecases.jobs.delete_job import delete_job
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.operations.keep_time import tick
 from tests.support.actors import SOMEBODY

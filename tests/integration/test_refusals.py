@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from orchestrator.app import App
-from orchestrator.domain.access import SIGN_IN_FAILED, Actor, AuditEntry, Grant, Refusal, Role
+from orchestrator.domain.access import Actor, Grant, Role
+from orchestrator.domain.audit import SIGN_IN_FAILED, AuditEntry, Refusal
 from orchestrator.domain.errors import StoreUnavailable
-from orchestrator.store.access import audit
+from orchestrator.store.access import refusals
 from orchestrator.usecases.access.keys import create_key
 from orchestrator.usecases.access.known_keys import KnownKeys
 from orchestrator.usecases.access.read_audit import read_audit
@@ -52,7 +53,7 @@ async def test_ten_of_a_kind_have_their_own_lines_and_one_line_counts_the_rest(d
         await refusals.close()
         told = await refusals_in(app)
         async with app.store.transaction() as tx:
-            await tx.audit.write_refusal(a_refusal("10.0.0.1"), times=5, now=await tx.now())
+            await tx.refusals.write(a_refusal("10.0.0.1"), times=5, now=await tx.now())
         later = await refusals_in(app)
 
     assert [audit_entry.origin for audit_entry in told] == ["10.0.0.1"] * 10 + ["10.0.0.2", "10.0.0.1"]
@@ -65,7 +66,7 @@ async def test_after_an_hour_a_kind_begins_anew(sqlite_url: str) -> None:
     async with an_app(sqlite_url, "http://127.0.0.1:9", clock=clock) as app:
         for _ in range(2):
             async with app.store.transaction() as tx:
-                await tx.audit.write_refusal(a_refusal("10.0.0.1"), times=30, now=await tx.now())
+                await tx.refusals.write(a_refusal("10.0.0.1"), times=30, now=await tx.now())
             clock.advance(hours=1)
         told = await refusals_in(app)
 
@@ -75,11 +76,11 @@ async def test_after_an_hour_a_kind_begins_anew(sqlite_url: str) -> None:
 async def test_many_addresses_do_not_make_the_log_grow_without_end(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "MOST_KINDS", 3)
+    monkeypatch.setattr(refusals, "MOST_KINDS", 3)
     async with an_app(sqlite_url, "http://127.0.0.1:9") as app:
         async with app.store.transaction() as tx:
             for number in range(100):
-                await tx.audit.write_refusal(a_refusal(f"10.0.0.{number}"), times=1, now=await tx.now())
+                await tx.refusals.write(a_refusal(f"10.0.0.{number}"), times=1, now=await tx.now())
         told = await refusals_in(app)
 
     assert len(told) == 3 + 10 + 1

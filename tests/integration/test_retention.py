@@ -15,9 +15,10 @@ from orchestrator.domain.errors import RequestRejected, UnknownJob
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.lane import LaneCalls
 from orchestrator.engine.recovery import recover_stalled
-from orchestrator.store.rows.jobs import JobRow, TargetRow
+from orchestrator.store.rows.jobs import JobRow
+from orchestrator.store.rows.targets import TargetRow
 from orchestrator.usecases.jobs.cancel_job import cancel_job
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.operations.keep_time import ticking
 from orchestrator.usecases.operations.prune import prune, prune_audit
 from tests.support.actors import SOMEBODY

@@ -10,8 +10,10 @@ from sqlalchemy import text
 
 from orchestrator.domain.access import Actor
 from orchestrator.domain.ids import WorkerId
-from orchestrator.domain.notice import Event, Notice
-from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
+from orchestrator.domain.notice import Notice
+from orchestrator.domain.notice_kinds import Event
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import list_jobs
 from orchestrator.usecases.operations.measure import measure
 from tests.support.apps import an_app, targets_of
 from tests.support.builders import NOW, StoreWorker, a_job

@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import text
 
 from orchestrator.app import App
-from orchestrator.domain.access import Actor, Grant, Identified, Limits, Role
+from orchestrator.domain.access import Actor, Grant, Role
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.errors import RowUnreadable, SignInRefused, UnknownKey
 from orchestrator.domain.job import Job, JobStatus
+from orchestrator.domain.people import Identified, Limits
 from orchestrator.domain.sessions import Way
 from orchestrator.engine.circuit_breaker import judge_canaries
 from orchestrator.engine.recovery import LEASE, recover_stalled
@@ -21,7 +22,8 @@ from orchestrator.usecases.access.keys import create_key, describe_key, holder_o
 from orchestrator.usecases.access.person_sign_in import finish_person_sign_in
 from orchestrator.usecases.access.sessions import list_sessions
 from orchestrator.usecases.access.sign_in import Directory, begin_session, session_of
-from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import list_jobs
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.lists.describe_lists import describe_list, list_lists
 from orchestrator.usecases.operations.describe_lanes import list_lanes

@@ -31,7 +31,8 @@ from orchestrator.domain.schedule import OccurrenceStatus, Overlap, Rules, Sched
 from orchestrator.domain.target import TargetStatus
 from orchestrator.engine.close_windows import close_windows
 from orchestrator.usecases.jobs.cancel_job import cancel_job
-from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import list_jobs
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.lists.describe_lists import list_lists, remove_list
 from orchestrator.usecases.operations.write_notices import write_end_notices

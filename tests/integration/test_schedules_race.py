@@ -20,7 +20,8 @@ from orchestrator.engine.stop import StopSignal
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.serving import serve
 from orchestrator.usecases.jobs.cancel_job import cancel_job
-from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import list_jobs
 from orchestrator.usecases.schedules.fire_schedules import fire_schedules
 from orchestrator.usecases.schedules.remove_schedule import remove_schedule
 from tests.support.actors import SOMEBODY

@@ -13,7 +13,8 @@ from orchestrator.domain.job_filter import JobFilter
 from orchestrator.usecases.access.read_audit import read_audit
 from orchestrator.usecases.jobs.cancel_job import cancel_job
 from orchestrator.usecases.jobs.delete_job import delete_job
-from orchestrator.usecases.jobs.describe_jobs import describe_job, list_jobs
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import list_jobs
 from orchestrator.usecases.operations.prune import jobs_to_prune
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, submitted

@@ -26,7 +26,7 @@ from orchestrator.domain.tenant import Tenant
 from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.simulator.directory import Group, Member
 from orchestrator.store.schedules.schedule_text import pack_definition, unpack_definition
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.lists.describe_lists import describe_list, list_lists
 from orchestrator.usecases.operations.list_attention import list_attention
 from orchestrator.usecases.schedules.add_schedule import NewSchedule, add_schedule

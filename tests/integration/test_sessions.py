@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from orchestrator.app import App
-from orchestrator.domain.access import Actor, Grant, Identified, Limits, Person, Role
+from orchestrator.domain.access import Actor, Grant, Role
 from orchestrator.domain.errors import NotPermitted, SignInRefused, SignInUnreachable, UnknownSession
+from orchestrator.domain.people import Identified, Limits, Person
 from orchestrator.domain.sessions import Session, Way
 from orchestrator.usecases.access.keys import create_key
 from orchestrator.usecases.access.read_audit import read_audit

@@ -28,9 +28,8 @@ from orchestrator.graph.credentials import (
     Credential,
     DeviceCode,
     ManagedIdentity,
-    fixed,
-    kept_in,
 )
+from orchestrator.graph.secrets import fixed, kept_in
 from orchestrator.graph.tokens import is_for, permission, read_claims
 from orchestrator.graph.trust import trust_in
 from orchestrator.simulator.app import SimulatedGraph

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from orchestrator.domain.batch import Claim
+from orchestrator.domain.brake_options import FIRST_LOOK_WITHIN
+from orchestrator.domain.claim import Claim
 from orchestrator.domain.job import Job
 from orchestrator.engine.recovery import LEASE
 from orchestrator.store.engine.database import Store, open_store
-from orchestrator.store.rows.jobs import BatchRow, TargetRow
-from orchestrator.store.work.brakes import FIRST_LOOK_WITHIN
+from orchestrator.store.rows.jobs import BatchRow
+from orchestrator.store.rows.targets import TargetRow
 from tests.support.builders import ALICE, NOW, a_job
 from tests.support.clock import ManualClock
 
@@ -35,7 +36,7 @@ async def a_job_with_a_canary(store: Store, batches: int) -> Job:
     """A job of batches of one target each, all of them due; the last one is the canary."""
     job = await a_job(store, batches, size=1)
     async with store.transaction() as tx:
-        await tx.brakes.choose_canaries(job.number, [batches - 1], until=NOW + FIRST_LOOK_WITHIN)
+        await tx.canaries.choose(job.number, [batches - 1], until=NOW + FIRST_LOOK_WITHIN)
         await tx.connection.execute(update(BatchRow).where(BatchRow.job_number == job.number).values(due_at=NOW))
     return job
 

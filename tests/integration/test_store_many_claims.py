@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 import pytest
 
-from orchestrator.domain.batch import POISONED_AFTER, Claim
+from orchestrator.domain.batch import POISONED_AFTER
+from orchestrator.domain.claim import Claim
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import Job, JobStatus

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Text, func, select
 from orchestrator.store.engine import new_rows
 from orchestrator.store.engine.database import Store, Transaction, open_store
 from orchestrator.store.engine.json_rows import Columns
-from orchestrator.store.rows.jobs import TargetRow
+from orchestrator.store.rows.targets import TargetRow
 from tests.support.clock import ManualClock
 
 pytestmark = pytest.mark.enable_socket

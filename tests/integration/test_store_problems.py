@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from orchestrator.domain.batch import TargetChange
+from orchestrator.domain.claim import TargetChange
 from orchestrator.domain.errors import RequestRejected, SettingsInvalid, StoreUnavailable
 from orchestrator.domain.ids import BatchKey
 from orchestrator.domain.job import JobStatus

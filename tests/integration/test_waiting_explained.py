@@ -17,7 +17,7 @@ from orchestrator.engine.driver import open_driver
 from orchestrator.engine.stop import StopSignal
 from orchestrator.store.work.workers import WorkerSeen
 from orchestrator.throttle.gcra import Refusal
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.jobs.forecast_job import forecast_new
 from orchestrator.usecases.operations.live_processes import SILENT_AFTER
 from tests.support.apps import an_app, submitted

@@ -11,7 +11,7 @@ import pytest
 from orchestrator.domain.access import Role
 from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.usecases.jobs.cancel_job import cancel_job
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from tests.support.actors import SOMEBODY
 from tests.support.apps import device_ids, devices_csv, submitted
 from tests.support.forms import sent_by

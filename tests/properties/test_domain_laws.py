@@ -9,7 +9,8 @@ from orchestrator.domain.batch import split
 from orchestrator.domain.device import BadId, Device, Via, parse_id
 from orchestrator.domain.job import Tally
 from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
-from orchestrator.domain.retry import Again, Halt, RetryPolicy, Settle
+from orchestrator.domain.retry import Again, Halt, Settle, next_step
+from orchestrator.domain.retry_policy import RetryPolicy
 from orchestrator.domain.target import TargetStatus
 
 columns = st.sampled_from(sorted({column for via in Via for column in via.columns}))
@@ -76,7 +77,7 @@ def test_whatever_graph_answers_a_target_ends_within_its_attempts_and_never_lies
     used, doubtful, unheard, may_have_happened = 0, False, False, False
     for answer in answers:
         used += 1
-        step = policy.next_step(answer, used=used, repeatable=repeatable, jitter=jitter, doubtful=doubtful)
+        step = next_step(policy, answer, used=used, repeatable=repeatable, jitter=jitter, doubtful=doubtful)
         unheard |= isinstance(answer, Uncertain)
         may_have_happened |= unheard or (isinstance(answer, Deferred) and answer.may_have_happened)
         match step:

@@ -14,12 +14,12 @@ from orchestrator.app import App, Connection, Reads
 from orchestrator.domain.access import Actor
 from orchestrator.domain.action import Action
 from orchestrator.domain.batching import Batching
-from orchestrator.domain.circuit_breaker import BrakeOptions
+from orchestrator.domain.brake_options import BrakeOptions
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.ids import JobId, LaneKey, WorkerId
 from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
 from orchestrator.domain.lane import Cloud, WriteLimit
-from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.retry_policy import RetryPolicy
 from orchestrator.domain.target import TargetFacts
 from orchestrator.domain.tenant import Tenant
 from orchestrator.engine.driver import drive
@@ -29,16 +29,19 @@ from orchestrator.engine.tenant_connection import TenantConnection
 from orchestrator.graph.auth import sign_in_with
 from orchestrator.graph.client import GraphClient
 from orchestrator.graph.clouds import addresses_of
-from orchestrator.graph.credentials import AccessToken, fixed
+from orchestrator.graph.credentials import AccessToken
 from orchestrator.graph.export_jobs import ExportJobs
 from orchestrator.graph.reads import GraphReader
+from orchestrator.graph.secrets import fixed
 from orchestrator.graph.transport import Http, open_http
 from orchestrator.graph.trust import trust_in
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.queueing.batch_queue import NoQueue
 from orchestrator.store.engine.database import Store, open_store
 from orchestrator.store.work.row_throttle import RowThrottle
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_targets
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import JobView
+from orchestrator.usecases.jobs.list_targets import list_targets
 from orchestrator.usecases.jobs.submit_job import JobRequest, submit_job
 from orchestrator.usecases.jobs.write_report import report_text
 from tests.support.actors import SOMEBODY

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.batch import Claim
+from orchestrator.domain.brake_options import BrakeOptions
+from orchestrator.domain.claim import Claim
 from orchestrator.domain.device import Device, Via
 from orchestrator.domain.ids import BatchKey, JobId, JobNumber, LaneKey, WorkerId
 from orchestrator.domain.job import Intake, Job, Tally
 from orchestrator.domain.outcome import Accepted, Outcome
-from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.retry import next_step
+from orchestrator.domain.retry_policy import RetryPolicy
 from orchestrator.domain.target import Target
 from orchestrator.engine.active_job import ActiveJob
 from orchestrator.engine.leased_batch import LeasedBatch
@@ -107,7 +109,9 @@ async def a_job(
         await tx.reception.add_batches(number, 0, batches, now=now)
         if published:
             await tx.fair_queue.rejoin(number, lane, now=now)
-            await tx.reception.publish(number, Intake(targets), total=targets, idempotency=None, now=now)
+            await tx.reception.publish(
+                number, Intake(targets), total=targets, brake=BrakeOptions(), idempotency=None, now=now
+            )
         if answered:
             await tx.fair_queue.mark_answered(number)
         return await tx.jobs.by_number(number)
@@ -176,7 +180,8 @@ class StoreWorker:
         taken, self.targets[key] = targets[:count], targets[len(targets) if count is None else count :]
         changes = []
         for target in taken:
-            step = (policy or RetryPolicy()).next_step(
+            step = next_step(
+                policy or RetryPolicy(),
                 outcome or Accepted("request"),
                 used=target.attempts - target.uncharged + 1,
                 repeatable=held.claim.action.is_repeatable,

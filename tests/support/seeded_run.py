@@ -21,7 +21,7 @@ import structlog
 from orchestrator.domain.access import Actor
 from orchestrator.domain.action import Action
 from orchestrator.domain.batching import Batching
-from orchestrator.domain.circuit_breaker import BrakeOptions
+from orchestrator.domain.brake_options import BrakeOptions
 from orchestrator.domain.device import Device
 from orchestrator.domain.errors import IllegalMove, StoreUnavailable
 from orchestrator.domain.ids import JobNumber
@@ -32,7 +32,7 @@ from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.pages import pack
 from orchestrator.simulator.throttling import Quota
 from orchestrator.usecases.jobs.cancel_job import cancel_job
-from orchestrator.usecases.jobs.describe_jobs import describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.receive_job import new_job, publish_reception, receiving
 from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job

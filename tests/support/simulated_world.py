@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.app import App, TokenView, WayView
+from orchestrator.app import App
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.clock import Clock
@@ -26,7 +26,8 @@ from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import LaneKey, WorkerId
 from orchestrator.domain.lane import Cloud, WriteLimit
 from orchestrator.domain.outcome import Deferred, Outcome
-from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.retry_policy import RetryPolicy
+from orchestrator.domain.sign_in_facts import TokenView, WayView
 from orchestrator.domain.tenant import Permission, Tenant
 from orchestrator.engine.driver import open_driver
 from orchestrator.engine.stop import StopSignal

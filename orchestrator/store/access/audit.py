@@ -1,28 +1,18 @@
-"""The audit log: lines are added and read; only the count on a line of many refusals changes."""
+"""The audit log: lines are added and read; refusals.py changes the count on a line of many refusals."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select
 
-from orchestrator.domain.access import COMMAND_LINE, Actor, AuditEntry, Refusal
+from orchestrator.domain.access import COMMAND_LINE, Actor
+from orchestrator.domain.audit import AuditEntry
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.stored_json import stored_object
-from orchestrator.store.rows.audit import AuditEntryRow, RefusalRow
-
-TOLD_ALONE = 10
-"""Refusals of one kind that have lines of their own within an hour."""
-
-GROUPED_FOR = timedelta(hours=1)
-
-MOST_KINDS = 200
-"""Kinds of refusals that are told apart within an hour: addresses are cheap, and the log must stay readable."""
-
-MANY = "many"
+from orchestrator.store.rows.audit import AuditEntryRow
 
 
 class Audit(Repository):
@@ -37,61 +27,11 @@ class Audit(Repository):
         now: datetime,
         reason: str | None = None,
         facts: Mapping[str, object] | None = None,
-    ) -> None:
-        """Records that somebody did it; with the id of a key, and the directory's ids of a person: names are shared."""
-        await self._insert(by, what, subject, now=now, reason=reason, facts=facts)
-
-    async def write_refusal(self, refusal: Refusal, *, times: int, now: datetime) -> None:
-        """Records that something was refused so many times.
-
-        The first ten of a kind within an hour have lines of their own; one line counts all further ones.
-        """
-        kind = await self._group_of(refusal, now=now)
-        [row] = await self._rows(select(RefusalRow).where(RefusalRow.kind == kind))
-        alone = max(0, min(times, TOLD_ALONE - row.times))
-        for _ in range(alone):
-            await self._insert(refusal.by, refusal.what, refusal.subject, now=now, reason=refusal.reason)
-        further, audit_entry = row.times + times - TOLD_ALONE, row.audit_entry
-        if further > 0:
-            facts = {"times": further, "since": f"{row.since:%Y-%m-%dT%H:%M:%SZ}"}
-            if audit_entry is None:
-                by = refusal.by if kind == refusal.kind else Actor(MANY, MANY)
-                audit_entry = await self._insert(by, refusal.what, None, now=now, reason=_FURTHER, facts=facts)
-            else:
-                await self._connection.execute(
-                    update(AuditEntryRow).where(AuditEntryRow.number == audit_entry).values(facts=json.dumps(facts))
-                )
-        await self._connection.execute(
-            update(RefusalRow).where(RefusalRow.kind == kind).values(times=row.times + times, audit_entry=audit_entry)
-        )
-
-    async def _group_of(self, refusal: Refusal, *, now: datetime) -> str:
-        """The group that counts the refusal, locked: its own, or where there are too many kinds, that of all others."""
-        await self._connection.execute(delete(RefusalRow).where(RefusalRow.since <= now - GROUPED_FOR))
-        for kind in (refusal.kind, f"{refusal.what} {MANY}"):
-            found = select(RefusalRow.kind).where(RefusalRow.kind == kind).with_for_update()
-            if (await self._connection.execute(found)).one_or_none() is not None:
-                return kind
-            kinds = (await self._connection.execute(select(func.count()).select_from(RefusalRow))).scalar_one()
-            if kinds < MOST_KINDS or kind != refusal.kind:
-                try:
-                    async with self._connection.begin_nested():
-                        await self._connection.execute(insert(RefusalRow).values(kind=kind, since=now, times=0))
-                except IntegrityError:
-                    await self._connection.execute(found)  # another process was faster
-                return kind
-        raise AssertionError("the group of all others can always be made")
-
-    async def _insert(
-        self,
-        by: Actor,
-        what: str,
-        subject: str | None,
-        *,
-        now: datetime,
-        reason: str | None = None,
-        facts: Mapping[str, object] | None = None,
     ) -> int:
+        """Records that somebody did it; with the id of a key, and the directory's ids of a person: names are shared.
+
+        Returns the number of the entry.
+        """
         told = dict(facts or {})
         if by.key_id is not None:
             told[_KEY] = by.key_id
@@ -164,7 +104,6 @@ class Audit(Repository):
 
 
 _KEY, _PERSON = "key", "person"
-_FURTHER = "Further refusals of this kind, counted together."
 
 
 def _with(fact: str, value: str) -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.upserts import insert_into
-from orchestrator.store.rows.operations import SentRequestRow
+from orchestrator.store.rows.sent_requests import SentRequestRow
 
 
 class SentRequests(Repository):

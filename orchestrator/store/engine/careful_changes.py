@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from orchestrator.domain.batch import TargetChange
+from orchestrator.domain.claim import TargetChange
 from orchestrator.store.engine.troubles import is_outage
 from orchestrator.store.jobs.targets import Targets
 from orchestrator.telemetry.logger import get_logger

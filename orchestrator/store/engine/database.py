@@ -22,6 +22,7 @@ from orchestrator.telemetry.logger import get_logger
 if TYPE_CHECKING:
     from orchestrator.store.access.audit import Audit
     from orchestrator.store.access.keys import Keys
+    from orchestrator.store.access.refusals import Refusals
     from orchestrator.store.access.sent_requests import SentRequests
     from orchestrator.store.access.sessions import Sessions
     from orchestrator.store.jobs.creations import Creations
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from orchestrator.store.work.batch_claims import BatchClaims
     from orchestrator.store.work.batches import Batches
     from orchestrator.store.work.brakes import Brakes
+    from orchestrator.store.work.canaries import Canaries
     from orchestrator.store.work.emergency_stops import EmergencyStops
     from orchestrator.store.work.fair_queue import FairQueue
     from orchestrator.store.work.lane_waits import LaneWaits
@@ -68,6 +70,7 @@ _REPOSITORIES = {
     "batches": "orchestrator.store.work.batches:Batches",
     "waiting_batches": "orchestrator.store.work.waiting_batches:WaitingBatches",
     "brakes": "orchestrator.store.work.brakes:Brakes",
+    "canaries": "orchestrator.store.work.canaries:Canaries",
     "targets": "orchestrator.store.jobs.targets:Targets",
     "target_lookup": "orchestrator.store.jobs.target_lookup:TargetLookup",
     "inputs": "orchestrator.store.jobs.inputs:Inputs",
@@ -84,6 +87,7 @@ _REPOSITORIES = {
     "creations": "orchestrator.store.jobs.creations:Creations",
     "attention": "orchestrator.store.work.attention:Attention",
     "audit": "orchestrator.store.access.audit:Audit",
+    "refusals": "orchestrator.store.access.refusals:Refusals",
     "sent_requests": "orchestrator.store.access.sent_requests:SentRequests",
     "sessions": "orchestrator.store.access.sessions:Sessions",
     "past_jobs": "orchestrator.store.jobs.past_jobs:PastJobs",
@@ -109,6 +113,7 @@ class Transaction:
     batches: Batches
     waiting_batches: WaitingBatches
     brakes: Brakes
+    canaries: Canaries
     targets: Targets
     target_lookup: TargetLookup
     inputs: Inputs
@@ -125,6 +130,7 @@ class Transaction:
     creations: Creations
     attention: Attention
     audit: Audit
+    refusals: Refusals
     sent_requests: SentRequests
     sessions: Sessions
     past_jobs: PastJobs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from orchestrator.domain.batch import ErrorCount, ErrorGroup
+from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store.engine.stored_json import stored_list
 

@@ -13,11 +13,13 @@ from sqlalchemy import Index, MetaData, text
 
 from orchestrator.store import rows
 from orchestrator.store.rows.audit import AuditEntryRow
-from orchestrator.store.rows.inventory import InventoryDeviceRow, InventoryRow
-from orchestrator.store.rows.jobs import MANY_FAILURES, BatchRow, JobRow, TargetRow
+from orchestrator.store.rows.inventory import InventoryRow
+from orchestrator.store.rows.inventory_devices import InventoryDeviceRow
+from orchestrator.store.rows.jobs import MANY_FAILURES, BatchRow, JobRow
 from orchestrator.store.rows.mapping import Base
 from orchestrator.store.rows.notices import NoticeRow
 from orchestrator.store.rows.schedules import OccurrenceRow, ScheduleRow
+from orchestrator.store.rows.targets import TargetRow
 
 
 def complete_metadata() -> MetaData:

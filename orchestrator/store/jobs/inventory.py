@@ -25,7 +25,7 @@ from orchestrator.domain.inventory import (
 )
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.stored_json import stored_object
-from orchestrator.store.rows.inventory import InventoryDeviceRow, InventoryRow
+from orchestrator.store.rows.inventory import InventoryRow
 
 if TYPE_CHECKING:
     from orchestrator.domain.inventory_changes import InventoryChanges
@@ -149,6 +149,8 @@ class Inventories(Repository):
         row = (await self._connection.execute(newest)).one_or_none()
         if row is None:
             return None
+        from orchestrator.store.rows.inventory_devices import InventoryDeviceRow  # noqa: PLC0415 - a look maps no devices
+
         number, read_at, read_by = row
         counted = select(func.count()).where(InventoryDeviceRow.inventory == number)
         return Reception(read_at, read_by, (await self._connection.execute(counted)).scalar_one())
@@ -176,6 +178,8 @@ class Inventories(Repository):
         number = (await self._connection.execute(select(InventoryRow.number).where(over).limit(1))).scalar()
         if number is None:
             return 0
+        from orchestrator.store.rows.inventory_devices import InventoryDeviceRow  # noqa: PLC0415 - as above
+
         some = select(InventoryDeviceRow.id).where(InventoryDeviceRow.inventory == number).limit(limit)
         removed = await self._connection.execute(
             delete(InventoryDeviceRow).where(
@@ -210,6 +214,8 @@ class Inventories(Repository):
         return _summary(row.figures) or await self._figures(InventoryNumber(row.number))
 
     async def _figures(self, number: InventoryNumber) -> InventorySummary:
+        from orchestrator.store.rows.inventory_devices import InventoryDeviceRow  # noqa: PLC0415 - as above
+
         is_eligible = InventoryDeviceRow.objection.is_(None)
         kinds = (InventoryDeviceRow.os, InventoryDeviceRow.management_agent, is_eligible)
         query = select(*kinds, func.count()).where(InventoryDeviceRow.inventory == number).group_by(*kinds)

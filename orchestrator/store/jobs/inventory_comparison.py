@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from orchestrator.domain.ids import InventoryNumber
 from orchestrator.domain.inventory_changes import MOST_NAMED, ChangedDevice, InventoryChanges
-from orchestrator.store.rows.inventory import InventoryDeviceRow
+from orchestrator.store.rows.inventory_devices import InventoryDeviceRow
 
 _Old, _New = aliased(InventoryDeviceRow), aliased(InventoryDeviceRow)
 

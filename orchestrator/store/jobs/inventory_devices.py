@@ -32,7 +32,8 @@ from orchestrator.domain.inventory import Identifier, InventoryDevice, compare_k
 from orchestrator.store.engine import json_rows, new_rows
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.times import UtcDateTime
-from orchestrator.store.rows.inventory import InventoryDeviceRow, InventoryRow
+from orchestrator.store.rows.inventory import InventoryRow
+from orchestrator.store.rows.inventory_devices import InventoryDeviceRow
 
 
 class InventoryDevices(Repository):

@@ -9,19 +9,12 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import (
-    Select,
-    Text,
-    bindparam,
-    func,
-    select,
-    update,
-)
+from sqlalchemy import Select, Text, bindparam, func, select, update
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.course import EventKind
 from orchestrator.domain.device import Via
+from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.errors import AmbiguousJob, RowUnreadable, UnknownJob
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 
 from orchestrator.domain.ids import WorkerId
-from orchestrator.domain.notice import Event, Notice, NoticeStatus
+from orchestrator.domain.notice import Notice, NoticeStatus
+from orchestrator.domain.notice_kinds import Event
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.stored_json import stored_member, stored_object
 from orchestrator.store.engine.upserts import insert_into

@@ -8,17 +8,19 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, insert, select, update
 
-from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.course import EventKind
+from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.schedule import OccurrenceStatus
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store.engine.errors_text import pack_errors
 from orchestrator.store.engine.repository import Repository
-from orchestrator.store.rows.charts import JobEventRow, SampleRow
-from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
+from orchestrator.store.rows.charts import JobEventRow
+from orchestrator.store.rows.jobs import BatchRow, JobRow
+from orchestrator.store.rows.samples import SampleRow
 from orchestrator.store.rows.schedules import OccurrenceRow
+from orchestrator.store.rows.targets import TargetRow
 
 _COUNTED = ("waiting", "accepted", "failed", "uncertain", "cancelled")
 

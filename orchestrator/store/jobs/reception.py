@@ -25,13 +25,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from orchestrator.domain.brake_options import BrakeOptions
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import Intake, JobStatus
 from orchestrator.store.engine import json_rows, new_rows
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.rows.inputs import InputPageRow
-from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
+from orchestrator.store.rows.jobs import BatchRow, JobRow
+from orchestrator.store.rows.targets import TargetRow
+from orchestrator.store.rows.unlisted_jobs import UnlistedJobRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ class Reception(Repository):
         intake: Intake,
         *,
         total: int,
+        brake: BrakeOptions,
         idempotency: tuple[str, str] | None,
         now: datetime,
     ) -> bool:
@@ -156,6 +160,8 @@ class Reception(Repository):
                 duplicates=intake.duplicates,
                 rejected=intake.rejected,
                 sha256=intake.sha256,
+                brake_share=brake.share,
+                brake_sample=brake.sample,
                 submitted_at=now,
                 touched_at=now,
                 idempotency_key=idempotency[0] if idempotency else None,
@@ -174,6 +180,10 @@ class Reception(Repository):
         """Whether the reception is still there, locked until the commit; one left alone too long is forgotten."""
         query = select(JobRow.number).where(JobRow.number == number, JobRow.status == JobStatus.RECEIVING)
         return (await self._connection.execute(query.with_for_update())).one_or_none() is not None
+
+    async def enqueue_for_lookup(self, number: JobNumber) -> None:
+        """Let the targets of a job be listed by the next calls of `TargetLookup.extend`."""
+        await self._connection.execute(insert(UnlistedJobRow).values(job_number=number))
 
     async def forget(self, number: JobNumber) -> bool:
         """Remove a piece of a job that nobody sees; True once nothing of it is left.

@@ -9,7 +9,7 @@ from sqlalchemy import Select, select
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store.engine.repository import Repository
-from orchestrator.store.rows.jobs import TargetRow
+from orchestrator.store.rows.targets import TargetRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from orchestrator.domain.job import Tally
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.upserts import insert_into
 from orchestrator.store.jobs.job_events import JobEvent, add_event, events_of, unreachable_jobs
-from orchestrator.store.rows.charts import SampleRow
+from orchestrator.store.rows.samples import SampleRow
 
 
 @dataclass(frozen=True, slots=True)

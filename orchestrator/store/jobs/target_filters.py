@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    and_,
-    func,
-    or_,
-    select,
-)
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from orchestrator.domain.mending import PERMANENT_STATUSES
 from orchestrator.domain.target import TargetSearch, TargetStatus
-from orchestrator.store.rows.inventory import InventoryDeviceRow
-from orchestrator.store.rows.jobs import TargetRow
+from orchestrator.store.rows.inventory_devices import InventoryDeviceRow
+from orchestrator.store.rows.targets import TargetRow
 
 
 def fitting(

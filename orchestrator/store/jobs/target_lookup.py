@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, literal, or_, select, update
 
-from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import JobStatus
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.upserts import insert_into
-from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
-from orchestrator.store.rows.lookups import TargetLookupRow, UnlistedJobRow
+from orchestrator.store.rows.jobs import BatchRow, JobRow
+from orchestrator.store.rows.lookups import TargetLookupRow
+from orchestrator.store.rows.targets import TargetRow
+from orchestrator.store.rows.unlisted_jobs import UnlistedJobRow
 
 _KEY_LENGTH = 12
 """Characters of an id that are its key: 48 bits of a managed device id, which no two devices of a fleet share."""
@@ -39,10 +40,6 @@ class DeviceCall:
 
 class TargetLookup(Repository):
     """SQL of the lookup; no method commits."""
-
-    async def enqueue(self, number: JobNumber) -> None:
-        """Let the targets of a job be listed by the next calls of `extend`."""
-        await self._connection.execute(insert(UnlistedJobRow).values(job_number=number))
 
     async def extend(self, *, batches: int) -> bool:
         """List the targets of some batches of the oldest job that is not listed yet; False where none is left."""

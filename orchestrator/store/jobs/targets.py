@@ -7,20 +7,10 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Integer,
-    Text,
-    Update,
-    case,
-    func,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import BigInteger, Boolean, Integer, Text, Update, case, func, or_, select, update
 
-from orchestrator.domain.batch import ErrorCount, ErrorGroup, TargetChange
+from orchestrator.domain.claim import TargetChange
+from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.ids import JobId, JobNumber, client_request_id
 from orchestrator.domain.target import LOST_CALL, TargetFacts, TargetOrder, TargetSearch, TargetStatus
 from orchestrator.store.engine import array_rows, json_rows
@@ -30,7 +20,8 @@ from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.stored_json import stored_lines
 from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.jobs.target_filters import IS_PERMANENT, fitting, known_as
-from orchestrator.store.rows.jobs import BatchRow, TargetRow
+from orchestrator.store.rows.jobs import BatchRow
+from orchestrator.store.rows.targets import TargetRow
 
 
 class _Slice(NamedTuple):
@@ -223,6 +214,19 @@ class Targets(Repository):
             json_rows.payload(_cancelled_row(*batch, doubts) for batch in taken),
         )
         return settled.rowcount
+
+    async def forgive(self, number: JobNumber, lines: Collection[int]) -> None:
+        """The last attempt of these uses up none of the attempts that the policy allows."""
+        await self._connection.execute(
+            update(TargetRow)
+            .where(
+                TargetRow.job_number == number,
+                TargetRow.line.in_(lines),
+                TargetRow.status == TargetStatus.WAITING,
+                TargetRow.uncharged < TargetRow.attempts,
+            )
+            .values(uncharged=TargetRow.uncharged + 1)
+        )
 
     async def _batches(self, number: JobNumber, after_line: int, statuses: Sequence[TargetStatus]) -> list[_Slice]:
         query = (

@@ -1,10 +1,10 @@
-"""The tables of the audit log."""
+"""The table of the audit log."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Identity, String, Text
+from sqlalchemy import Identity, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.store.engine.times import UtcDateTime
@@ -25,14 +25,3 @@ class AuditEntryRow(Base):
     reason: Mapped[str | None] = mapped_column(Text)
     facts: Mapped[str | None] = mapped_column(Text)
     is_command_line: Mapped[bool | None]
-
-
-class RefusalRow(Base):
-    """How often one kind of refusal happened since `since`; `deed` is the line that counts those after the tenth."""
-
-    __tablename__ = "refusals"
-
-    kind: Mapped[str] = mapped_column(String(300), primary_key=True)
-    since: Mapped[datetime] = mapped_column(UtcDateTime)
-    times: Mapped[int] = mapped_column(BigInteger)
-    audit_entry: Mapped[int | None] = mapped_column("deed", BigInteger, key="audit_entry")

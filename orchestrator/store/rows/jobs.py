@@ -1,4 +1,4 @@
-"""The tables of jobs: the job, its batches and its targets."""
+"""The tables of jobs: the job and its batches."""
 
 from __future__ import annotations
 
@@ -29,8 +29,6 @@ MANY_FAILURES = "status = 'finished' AND (failures IS NULL OR total < failures *
 The column stands left of the comparison: SQLite turns `failures * 20 > total` round before it compares a query with the
 condition of an index, and finds no index then.
 """
-
-_TARGET_STATUSES = "'waiting','accepted','failed','uncertain','cancelled'"
 
 
 class JobRow(Base):
@@ -133,39 +131,6 @@ class BatchRow(Base):
     fencing_token: Mapped[int] = mapped_column("term", BigInteger, server_default="0", key="fencing_token")
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     crash_count: Mapped[int] = mapped_column("deaths", Integer, server_default="0", key="crash_count")
-
-
-class TargetRow(Base):
-    """One device inside one job.
-
-    No index but the key: an outcome then rewrites the row in its own page, and a status is found through the tallies
-    of the batches. `sending` is never stored: it is what the batch's `in_flight` says.
-    """
-
-    __tablename__ = "targets"
-    __table_args__ = (
-        CheckConstraint(f"status IN ({_TARGET_STATUSES})", name="status"),
-        {"sqlite_with_rowid": False},
-    )
-
-    # No foreign key: its check for each row would double the time to receive a large job. Reception.forget cleans up.
-    job_number: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
-    line: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    device: Mapped[str] = mapped_column(Text)
-    # As the list has it. Where the list has none, readers look into the inventory.
-    name: Mapped[str | None] = mapped_column(Text)
-    status: Mapped[str] = mapped_column(String(12))
-    attempts: Mapped[int] = mapped_column(Integer, server_default="0")
-    uncharged: Mapped[int] = mapped_column(Integer, server_default="0")
-    doubtful: Mapped[bool] = mapped_column(Boolean, server_default=false())
-    maybe_repeated: Mapped[bool] = mapped_column(Boolean, server_default=false())
-    not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    http_status: Mapped[int | None] = mapped_column(Integer)
-    error_code: Mapped[str | None] = mapped_column(Text)
-    error_message: Mapped[str | None] = mapped_column(Text)
-    request_id: Mapped[str | None] = mapped_column(Text)
-    first_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 TALLY = (

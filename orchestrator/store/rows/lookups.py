@@ -1,11 +1,11 @@
-"""The tables of the lookup from a device to its targets."""
+"""The table of the lookup from a device to its targets."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, String
+from sqlalchemy import BigInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from orchestrator.store.rows.mapping import Base, BigKey
+from orchestrator.store.rows.mapping import Base
 
 
 class TargetLookupRow(Base):
@@ -21,14 +21,3 @@ class TargetLookupRow(Base):
     key: Mapped[str] = mapped_column(String(12), primary_key=True)
     job_number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     line: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-
-
-class UnlistedJobRow(Base):
-    """A job whose targets after `line` are not in `target_lookup` yet; a reader looks through those one by one."""
-
-    __tablename__ = "unlisted_jobs"
-
-    job_number: Mapped[int] = mapped_column(
-        BigKey, ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
-    )
-    line: Mapped[int] = mapped_column(BigInteger, server_default="0")

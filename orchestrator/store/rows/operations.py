@@ -1,4 +1,4 @@
-"""The tables of the running installation: workers, waits, emergency stops, acknowledgements, sent requests."""
+"""The tables of the running installation: workers and waits."""
 
 from __future__ import annotations
 
@@ -36,44 +36,3 @@ class LaneWaitRow(Base):
     message: Mapped[str] = mapped_column(Text)
     until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class EmergencyStopRow(Base):
-    """An emergency stop in force; `scope` is its tenant, or empty for all. It ends when its row is removed.
-
-    `lanes` is what the keys of all lanes of the same Entra tenant begin with.
-    """
-
-    __tablename__ = "emergency_stops"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    scope: Mapped[str] = mapped_column(String(200), primary_key=True)
-    tenant: Mapped[str | None] = mapped_column(String(200))
-    lanes: Mapped[str | None] = mapped_column(String(200))
-    reason: Mapped[str] = mapped_column(Text)
-    stopped_by: Mapped[str] = mapped_column(Text)
-    stopped_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class AcknowledgementRow(Base):
-    """A person acknowledged an item that needs attention (domain/attention.py), as it stood before `at`."""
-
-    __tablename__ = "acknowledgements"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    item: Mapped[str] = mapped_column(String(300), primary_key=True)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-    by: Mapped[str] = mapped_column(Text)
-    reason: Mapped[str] = mapped_column(Text)
-
-
-class SentRequestRow(Base):
-    """A request that came with an idempotency key and made no job: the hashes of both, and the name of its result."""
-
-    __tablename__ = "sent_requests"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    request: Mapped[str] = mapped_column(String(64))
-    result: Mapped[str] = mapped_column(Text)
-    made_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -15,10 +15,10 @@ from orchestrator.domain.job import JobStatus
 from orchestrator.domain.schedule import OccurrenceStatus
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.upserts import insert_into
+from orchestrator.store.rows.acknowledgements import AcknowledgementRow
 from orchestrator.store.rows.charts import JobEventRow
 from orchestrator.store.rows.jobs import MANY_FAILURES, JobRow
 from orchestrator.store.rows.lists import ListVersionRow, SavedListRow
-from orchestrator.store.rows.operations import AcknowledgementRow
 from orchestrator.store.rows.schedules import OccurrenceRow, ScheduleRow
 from orchestrator.store.work.claimable import is_callable
 

@@ -23,8 +23,9 @@ from sqlalchemy import (
 )
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.batch import BATCH_SIZE, POISONED_AFTER, Claim
-from orchestrator.domain.circuit_breaker import NEVER_STOPS
+from orchestrator.domain.batch import BATCH_SIZE, POISONED_AFTER
+from orchestrator.domain.brake_options import NEVER_STOPS
+from orchestrator.domain.claim import Claim
 from orchestrator.domain.device import Via
 from orchestrator.domain.ids import BatchKey, JobId, JobNumber, WorkerId
 from orchestrator.domain.job import JobStatus, Tally
@@ -34,8 +35,9 @@ from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.stored_json import stored_canaries
 from orchestrator.store.engine.times import first_of
 from orchestrator.store.jobs.job_locks import lock_jobs
-from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
-from orchestrator.store.work.brakes import Brakes
+from orchestrator.store.rows.jobs import BatchRow, JobRow
+from orchestrator.store.rows.targets import TargetRow
+from orchestrator.store.work.canaries import Canaries
 from orchestrator.store.work.claimable import DUE, NOW, OWN, asked, may_be_called
 from orchestrator.store.work.many_claims import NOTHING, TARGET, Lines, ManyClaims, TargetColumns, flying_of, target_of
 
@@ -90,7 +92,7 @@ class BatchClaims(Repository):
             # and again. Not for longer than a lease: another process may have released the canaries just now.
             if job.canaries is not None and rest_due_at is None:
                 lines = stored_canaries(job.canaries) or ()
-                await Brakes(self._connection).postpone_others(number, lines, until=now + lease)
+                await Canaries(self._connection).postpone_others(number, lines, until=now + lease)
                 return None
             moved = {**_key(batch), "due_at": rest_due_at or now + lease}
             await self._connection.execute(_move_batch(), moved)

@@ -8,21 +8,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    ColumnElement,
-    FromClause,
-    Integer,
-    Text,
-    and_,
-    bindparam,
-    case,
-    update,
-)
+from sqlalchemy import BigInteger, Boolean, ColumnElement, FromClause, Integer, Text, and_, bindparam, case, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from orchestrator.domain.batch import POISONED_AFTER, BatchChange
+from orchestrator.domain.batch import POISONED_AFTER
+from orchestrator.domain.claim import BatchChange
 from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
 from orchestrator.store.engine import json_rows
 from orchestrator.store.engine.errors_text import pack_errors

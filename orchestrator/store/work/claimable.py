@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, bindparam, exists, or_
+from sqlalchemy import ColumnElement, Text, and_, bindparam, exists, func, or_
 
 from orchestrator.domain.action import Action
 from orchestrator.domain.batch import POISONED_AFTER
@@ -13,8 +13,8 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.job import WINDOW_MARGIN, JobStatus
 from orchestrator.store.engine.times import UtcDateTime
+from orchestrator.store.rows.emergency_stops import EmergencyStopRow
 from orchestrator.store.rows.jobs import BatchRow, JobRow
-from orchestrator.store.work.emergency_stops import not_stopped
 
 NOW = bindparam("now", type_=UtcDateTime())
 WORKER = bindparam("worker", type_=Text())
@@ -43,6 +43,13 @@ def is_callable() -> ColumnElement[bool]:
     return and_(JobRow.action.in_(tuple(Action)), JobRow.via.in_(tuple(Via)))
 
 
+def is_stopped() -> ColumnElement[bool]:
+    """Jobs that an emergency stop covers."""
+    stop = EmergencyStopRow
+    in_lane = func.substr(JobRow.lane, 1, func.length(stop.lanes)) == stop.lanes
+    return exists().where(or_(stop.tenant.is_(None), stop.tenant == JobRow.tenant, in_lane)).correlate(JobRow)
+
+
 def may_be_called() -> ColumnElement[bool]:
     """Jobs of which the worker may call something now: by status, emergency stops, window and Graph's answers.
 
@@ -55,5 +62,5 @@ def may_be_called() -> ColumnElement[bool]:
         is_callable(),
         or_(and_(JobRow.answered, ~is_out), and_(or_(~is_out, JobRow.probe_at <= NOW), ~moving)),
         or_(JobRow.not_after.is_(None), JobRow.not_after > bindparam("closing", type_=UtcDateTime())),
-        not_stopped(),
+        ~is_stopped(),
     )

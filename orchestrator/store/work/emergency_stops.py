@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from functools import cache
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, or_, select
+from sqlalchemy import Select, delete, select
 
 from orchestrator.domain.emergency_stop import EmergencyStop
-from orchestrator.domain.ids import JobNumber
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.upserts import insert_into
-from orchestrator.store.rows.jobs import JobRow
-from orchestrator.store.rows.operations import EmergencyStopRow
+from orchestrator.store.rows.emergency_stops import EmergencyStopRow
 
 
 class EmergencyStops(Repository):
@@ -40,31 +37,10 @@ class EmergencyStops(Repository):
         query = delete(EmergencyStopRow).where(EmergencyStopRow.scope == _scope(tenant))
         return bool((await self._connection.execute(query)).rowcount)
 
-    async def stopped_among(self, jobs: Collection[JobNumber]) -> set[JobNumber]:
-        """The jobs among the given ones of which no call may leave."""
-        rows = await self._connection.execute(_stopped_among(), {"numbers": list(jobs)})
-        return {JobNumber(number) for (number,) in rows}
-
-
-def not_stopped() -> ColumnElement[bool]:
-    """Jobs that no emergency stop covers."""
-    return ~_covered()
-
-
-def _covered() -> ColumnElement[bool]:
-    stop = EmergencyStopRow
-    in_lane = func.substr(JobRow.lane, 1, func.length(stop.lanes)) == stop.lanes
-    return exists().where(or_(stop.tenant.is_(None), stop.tenant == JobRow.tenant, in_lane)).correlate(JobRow)
-
 
 @cache
 def _in_force() -> Select[EmergencyStopRow]:
     return select(EmergencyStopRow).order_by(EmergencyStopRow.scope)
-
-
-@cache
-def _stopped_among() -> Select[int]:
-    return select(JobRow.number).where(JobRow.number.in_(bindparam("numbers", expanding=True)), _covered())
 
 
 def _scope(tenant: str | None) -> str:

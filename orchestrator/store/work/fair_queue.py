@@ -33,7 +33,7 @@ from orchestrator.store.engine.stored_json import stored_canaries
 from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.jobs.jobs import priority_of
 from orchestrator.store.rows.jobs import BatchRow, JobRow
-from orchestrator.store.work.claimable import asked, is_callable, may_be_called, takable
+from orchestrator.store.work.claimable import asked, is_callable, is_stopped, may_be_called, takable
 
 NO_STARTS: Mapping[JobNumber, float] = MappingProxyType({})
 
@@ -143,6 +143,11 @@ class FairQueue(Repository):
             for row, calls, due_at, held in await self._rows_with(_waiting_in(), {"lanes": list(lanes)})
         ]
 
+    async def stopped_among(self, jobs: Collection[JobNumber]) -> set[JobNumber]:
+        """The jobs among the given ones of which no call may leave."""
+        rows = await self._connection.execute(_stopped_among(), {"numbers": list(jobs)})
+        return {JobNumber(number) for (number,) in rows}
+
     async def serve(
         self, calls: Mapping[JobNumber, int], starts: Mapping[JobNumber, float] = NO_STARTS
     ) -> list[QueuePlace]:
@@ -173,6 +178,11 @@ def _due(*, any_job: bool) -> Select[str, str, str, bool, int, float, str]:
         may_be_called(),
     )
     return query if any_job else query.where(JobRow.number == bindparam("only"))
+
+
+@cache
+def _stopped_among() -> Select[int]:
+    return select(JobRow.number).where(JobRow.number.in_(bindparam("numbers", expanding=True)), is_stopped())
 
 
 @cache

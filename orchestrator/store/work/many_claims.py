@@ -18,7 +18,8 @@ from orchestrator.store.engine import json_rows
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.stored_json import stored_lines
 from orchestrator.store.engine.times import UtcDateTime
-from orchestrator.store.rows.jobs import BatchRow, TargetRow
+from orchestrator.store.rows.jobs import BatchRow
+from orchestrator.store.rows.targets import TargetRow
 
 Lines = Mapping[BatchKey, Collection[int]]
 """The batches that a worker holds already, with the lines that it has of each."""

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, exists, or_, select, update
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.batch import POISONED_AFTER, ErrorCount, ErrorGroup
+from orchestrator.domain.batch import POISONED_AFTER
+from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.ids import BatchKey, JobNumber
 from orchestrator.domain.target import LOST_CALL, TargetStatus
 from orchestrator.store.engine import json_rows
@@ -19,7 +20,8 @@ from orchestrator.store.engine.errors_text import pack_errors, unpack_errors
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.stored_json import stored_lines
 from orchestrator.store.engine.times import first_of
-from orchestrator.store.rows.jobs import BatchRow, JobRow, TargetRow
+from orchestrator.store.rows.jobs import BatchRow, JobRow
+from orchestrator.store.rows.targets import TargetRow
 from orchestrator.store.work.batches import TOKEN_COLUMNS, with_token
 
 

@@ -10,8 +10,9 @@ from datetime import timedelta
 from typing import Protocol
 
 from orchestrator.app import App
-from orchestrator.domain.access import Actor, Identified, Limits, grant_of_person
+from orchestrator.domain.access import Actor
 from orchestrator.domain.errors import SignInRefused
+from orchestrator.domain.people import Identified, Limits, grant_of_person
 
 _PATIENCE = timedelta(minutes=15)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.app import App
-from orchestrator.domain.access import Actor, AuditEntry, Role
+from orchestrator.domain.access import Actor, Role
+from orchestrator.domain.audit import AuditEntry
 
 
 async def read_audit(

@@ -6,9 +6,9 @@ import asyncio
 from collections import OrderedDict
 
 from orchestrator.app import App
-from orchestrator.domain.access import Refusal
+from orchestrator.domain.audit import Refusal
 from orchestrator.domain.errors import MusterError
-from orchestrator.store.access.audit import TOLD_ALONE
+from orchestrator.store.access.refusals import TOLD_ALONE
 from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)
@@ -66,6 +66,6 @@ class Refusals:
                 now = await tx.now()
                 # In one order everywhere: two processes that lock the same groups must not wait for each other.
                 for refusal, times in sorted(refusals, key=lambda each: each[0].kind):
-                    await tx.audit.write_refusal(refusal, times=times, now=now)
+                    await tx.refusals.write(refusal, times=times, now=now)
         except MusterError as problem:
             log.warning("refusals.unwritten", reason=str(problem), count=sum(times for _, times in refusals))

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from orchestrator.app import App
-from orchestrator.domain.access import Actor, Identified, Limits, grant_of_person
+from orchestrator.domain.access import Actor
 from orchestrator.domain.errors import MusterError, NotPermitted, SignInRefused
+from orchestrator.domain.people import Identified, Limits, grant_of_person
 from orchestrator.domain.sessions import CHECKED_EVERY, LIFETIME, Session, Way
 from orchestrator.store.access.sessions import ID_LENGTH
 from orchestrator.store.engine.sealing import seal, unseal

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.app import App
-from orchestrator.domain.access import AuditEntry
-from orchestrator.domain.batch import ErrorGroup
+from orchestrator.domain.audit import AuditEntry
+from orchestrator.domain.error_groups import ErrorGroup
 from orchestrator.domain.job import Job
-from orchestrator.usecases.jobs.describe_jobs import SORTED_UP_TO, JobView, describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import JobView
+from orchestrator.usecases.jobs.list_targets import SORTED_UP_TO
 from orchestrator.usecases.jobs.sample_progress import Course, read_course
 
 MOST_FAILURES = 5_000

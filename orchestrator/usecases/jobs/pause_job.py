@@ -9,7 +9,8 @@ from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import JobStatus
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.scopes import job_to_change
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import JobView
 
 log = get_logger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator.app import App
 from orchestrator.domain.access import Actor
 from orchestrator.domain.batch import BATCH_SIZE, split
-from orchestrator.domain.circuit_breaker import BrakeOptions, canary_ranks
+from orchestrator.domain.brake_options import FIRST_LOOK_WITHIN, BrakeOptions, canary_ranks
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.ids import ID_ALPHABET, ID_LENGTH, JobId, JobNumber
 from orchestrator.domain.job import Intake, Job
@@ -22,7 +22,6 @@ from orchestrator.intake.input_row import InputRow, name_of
 from orchestrator.intake.pages import pack
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.reception import NewJob
-from orchestrator.store.work.brakes import FIRST_LOOK_WITHIN
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.jobs.idempotency import Idempotency, KeyTaken
 
@@ -35,14 +34,15 @@ _Target = tuple[int, str, str | None]
 class JobReception:
     """A job while it is being received: pages of input in, whole batches out."""
 
-    def __init__(self, app: App, number: JobNumber, columns: Sequence[str]) -> None:
+    def __init__(self, app: App, number: JobNumber, new: NewJob) -> None:
         self.number = number
+        self.lane = new.lane
         self.total = 0
         self._app = app
         self._pages = 0
         self._batches = 0
         self._rest: list[_Target] = []
-        self._name_at = name_column(columns)
+        self._name_at = name_column(new.input_columns)
 
     async def add(self, rows: Sequence[InputRow], *, is_last: bool = False) -> None:
         """Stores some rows and the batches that they fill; the last rows may fill a shorter batch."""
@@ -75,7 +75,7 @@ async def receiving(app: App, new: NewJob) -> AsyncIterator[JobReception]:
     """A hidden job, to be published within the block; of what breaks there, Ctrl-C included, nothing is left."""
     async with app.store.transaction() as tx:
         number = await tx.reception.begin(new, now=await tx.now())
-    reception = JobReception(app, number, new.input_columns)
+    reception = JobReception(app, number, new)
     try:
         yield reception
     except BaseException:
@@ -134,21 +134,21 @@ async def publish_reception(
         now = await tx.now()
         if not await tx.reception.is_open(reception.number):
             raise RequestRejected("The job was left unconfirmed for too long, so it was not stored. Submit it again.")
-        job = await tx.jobs.by_number(reception.number)
-        await tx.fair_queue.rejoin(job.number, job.lane, now=now)
-        await tx.brakes.set_options(job.number, brake)
+        await tx.fair_queue.rejoin(reception.number, reception.lane, now=now)
         if canary:
             ranks = canary_ranks(reception.total, canary)
-            await tx.brakes.choose_canaries(job.number, ranks, until=now + FIRST_LOOK_WITHIN)
+            await tx.canaries.choose(reception.number, ranks, until=now + FIRST_LOOK_WITHIN)
         kept = None if idempotency is None else idempotency.columns
-        if not await tx.reception.publish(reception.number, intake, total=reception.total, idempotency=kept, now=now):
+        if not await tx.reception.publish(
+            reception.number, intake, total=reception.total, brake=brake, idempotency=kept, now=now
+        ):
             raise KeyTaken
-        await tx.target_lookup.enqueue(reception.number)
+        await tx.reception.enqueue_for_lookup(reception.number)
         published = await tx.jobs.by_number(reception.number)
         await _write_audit_entry(tx, by, published, devices=reception.total, now=now)
         if together_with is not None:
             await together_with(tx, published)
-        tx.after_commit(lambda: publish_job(app, job.number))
+        tx.after_commit(lambda: publish_job(app, reception.number))
     log.info("job.submitted", job=published.id, action=published.action, targets=reception.total)
     return published
 

@@ -8,7 +8,8 @@ from orchestrator.domain.confirmation import Facts, priority_facts, refuse_outda
 from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.job import Priority
 from orchestrator.usecases.access.scopes import job_to_change
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import JobView
 
 
 async def reprioritise_job(

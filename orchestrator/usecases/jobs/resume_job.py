@@ -13,7 +13,8 @@ from orchestrator.engine.publish_waiting import publish_job
 from orchestrator.store.engine.database import Transaction
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.scopes import job_to_change
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import JobView
 from orchestrator.usecases.jobs.job_lane import lane_to_move_to, move_to_lane
 
 log = get_logger(__name__)

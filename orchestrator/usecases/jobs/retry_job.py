@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, scope_of
-from orchestrator.domain.batch import ErrorGroup
 from orchestrator.domain.confirmation import Confirm, Facts, refuse_outdated
 from orchestrator.domain.device import Device
+from orchestrator.domain.error_groups import ErrorGroup
 from orchestrator.domain.errors import WrongStatus
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Intake, Job, JobStatus, Tally

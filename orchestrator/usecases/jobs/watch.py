@@ -12,7 +12,8 @@ from orchestrator.domain.errors import MusterError
 from orchestrator.domain.job_filter import JobFilter
 from orchestrator.engine.stop import StopSignal
 from orchestrator.telemetry.logger import get_logger
-from orchestrator.usecases.jobs.describe_jobs import JobView, describe_job, list_jobs, timeless
+from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_jobs import JobView, list_jobs, timeless
 from orchestrator.usecases.jobs.describe_standing import JobStanding, describe_standing
 from orchestrator.usecases.operations.describe_overview import Overview, Overviews
 from orchestrator.usecases.operations.single_flight import SingleFlight

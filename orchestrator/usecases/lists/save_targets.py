@@ -17,7 +17,7 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.intake.device_list import IntakeOptions
-from orchestrator.usecases.jobs.describe_jobs import list_targets
+from orchestrator.usecases.jobs.list_targets import list_targets
 from orchestrator.usecases.lists.import_list import Imported, import_list
 
 _PAGE = 1_000

@@ -12,8 +12,8 @@ from orchestrator.domain.errors import MusterError
 from orchestrator.domain.spans import span
 from orchestrator.queueing.batch_queue import NoQueue
 from orchestrator.store.work.workers import CALLERS
-from orchestrator.usecases.operations.emergency_stop import stops_in_force
 from orchestrator.usecases.operations.live_processes import live_processes
+from orchestrator.usecases.operations.stops_in_force import stops_in_force
 
 
 @dataclass(frozen=True, slots=True)

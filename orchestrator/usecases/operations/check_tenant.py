@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.app import App, TokenView
+from orchestrator.app import App
 from orchestrator.domain.errors import MusterError
 from orchestrator.domain.lane import Cloud
+from orchestrator.domain.sign_in_facts import TokenView
 from orchestrator.domain.tenant import NEEDED_PERMISSION, Permission, Tenant
 
 _PATIENCE = 18.0

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from orchestrator.app import App, Connection, WayView
+from orchestrator.app import App, Connection
 from orchestrator.domain.access import Actor
 from orchestrator.domain.errors import GraphUnreachable, SettingsInvalid, SignInRefused, TokenUnusable
+from orchestrator.domain.sign_in_facts import WayView
 from orchestrator.usecases.jobs.job_lane import lane_to_move_to, refuse_other_tenant
 
 _PATIENCE = 15.0

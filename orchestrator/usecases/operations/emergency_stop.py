@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, Role
 from orchestrator.domain.confirmation import Facts, refuse_outdated, stop_facts
-from orchestrator.domain.emergency_stop import EmergencyStop, lanes_of_tenant, stop_of, stops_to_lift
+from orchestrator.domain.emergency_stop import EmergencyStop, lanes_of_tenant, stops_to_lift
 from orchestrator.domain.errors import NotPermitted, RequestRejected, UnknownTenant
 from orchestrator.domain.plain_text import plain_text
 from orchestrator.engine.publish_waiting import publish_waiting
@@ -77,19 +77,6 @@ async def lift_stop(
         tx.after_commit(lambda: publish_waiting(app))
     log.warning("emergency_stop.lifted", tenants=[stop.tenant for stop in lifted], by=by.name, reason=reason)
     return lifted
-
-
-async def stops_in_force(app: App) -> list[EmergencyStop]:
-    """The emergency stops in force, that of all tenants first."""
-    async with app.store.reading() as tx:
-        return await tx.emergency_stops.in_force()
-
-
-async def halted_by(app: App, tx: Transaction, tenant: str) -> str | None:
-    """The sentence of the stop that covers this tenant of the settings; None where its calls may leave."""
-    known = app.tenants.get(tenant)
-    stop = stop_of(await tx.emergency_stops.in_force(), tenant, None if known is None else known.lane)
-    return None if stop is None else stop.sentence
 
 
 async def _lanes_of(app: App, tx: Transaction, tenant: str) -> str | None:

@@ -15,7 +15,7 @@ from orchestrator.domain.errors import CannotContinue, MusterError, RequestRejec
 from orchestrator.domain.ids import JobId, ScheduleNumber
 from orchestrator.domain.inventory import InventoryTooOld, NoInventory
 from orchestrator.domain.job import JobStatus
-from orchestrator.domain.notice import Event
+from orchestrator.domain.notice_kinds import Event
 from orchestrator.domain.notice_words import notice_of_schedule
 from orchestrator.domain.schedule import OccurrenceStatus, Schedule, ScheduleStatus
 from orchestrator.domain.selection import EmptySelection, SelectionCollapsed
@@ -24,7 +24,7 @@ from orchestrator.store.schedules.occurrences import Held, OccurrenceFacts
 from orchestrator.store.work.workers import CLOCKS
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.revoke_key import refusal_of_creator
-from orchestrator.usecases.operations.emergency_stop import halted_by
+from orchestrator.usecases.operations.stops_in_force import halted_by
 from orchestrator.usecases.operations.write_notices import write_notice
 from orchestrator.usecases.schedules.expansions import Expansions
 from orchestrator.usecases.schedules.past_runs import last_job

@@ -16,7 +16,7 @@ from orchestrator.store.engine.database import Transaction
 from orchestrator.store.schedules.occurrences import OccurrenceFacts
 from orchestrator.usecases.access.scopes import schedule_to_change
 from orchestrator.usecases.jobs.idempotency import Idempotency, KeyTaken, job_of_key
-from orchestrator.usecases.operations.emergency_stop import halted_by
+from orchestrator.usecases.operations.stops_in_force import halted_by
 from orchestrator.usecases.schedules.describe_schedules import facts_shown
 from orchestrator.usecases.schedules.expand_selection import ExpandedSelection, expanded, refuse_if_collapsed
 from orchestrator.usecases.schedules.fire_schedules import running_job

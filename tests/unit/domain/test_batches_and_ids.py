@@ -4,7 +4,8 @@ import uuid
 
 import pytest
 
-from orchestrator.domain.batch import BATCH_SIZE, ErrorCount, split
+from orchestrator.domain.batch import BATCH_SIZE, split
+from orchestrator.domain.error_groups import ErrorCount
 from orchestrator.domain.ids import JobId, client_request_id
 
 

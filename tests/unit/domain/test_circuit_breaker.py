@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.domain.batch import ErrorCount, ErrorGroup
+from orchestrator.domain.brake_options import BrakeOptions, canary_ranks
 from orchestrator.domain.circuit_breaker import (
     CAUTIOUS,
     DOUBTFUL_PATIENCE,
@@ -15,11 +15,9 @@ from orchestrator.domain.circuit_breaker import (
     LONGEST_PROBE_PAUSE,
     OUTAGE_PATIENCE,
     Braked,
-    BrakeOptions,
     FailureClass,
     GoOn,
     OutcomeWindow,
-    canary_ranks,
     failure_class,
     is_unwell,
     is_word,
@@ -29,6 +27,7 @@ from orchestrator.domain.circuit_breaker import (
     patience_with,
     window_of,
 )
+from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.job import Tally
 from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
 from orchestrator.domain.target import LOST_CALL, TargetStatus

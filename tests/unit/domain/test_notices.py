@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 import pytest
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.batch import ErrorCount, ErrorGroup
 from orchestrator.domain.device import Via
+from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
-from orchestrator.domain.notice import Channel, ChannelKind, Event, retry_wait
+from orchestrator.domain.notice import Channel, retry_wait
+from orchestrator.domain.notice_kinds import ChannelKind, Event
 from orchestrator.domain.notice_words import notice_of_job
 from orchestrator.domain.target import TargetStatus
 

@@ -4,17 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.domain.outcome import (
-    Accepted,
-    Bar,
-    Barred,
-    Deferred,
-    GraphError,
-    Outcome,
-    Refused,
-    Uncertain,
-)
-from orchestrator.domain.retry import Again, Halt, NextStep, RetryPolicy, Settle
+from orchestrator.domain.outcome import Accepted, Bar, Barred, Deferred, GraphError, Outcome, Refused, Uncertain
+from orchestrator.domain.retry import Again, Halt, NextStep, Settle, next_step
+from orchestrator.domain.retry_policy import RetryPolicy
 from orchestrator.domain.target import TargetStatus
 
 POLICY = RetryPolicy(attempts=3, base=2.0, longest=10.0)
@@ -27,7 +19,7 @@ NO_ROAD = GraphError("ConnectError", "no connection")
 
 
 def step(outcome: Outcome, *, used: int = 1, repeatable: bool = True, jitter: float = 0.5, **known: bool) -> NextStep:
-    return POLICY.next_step(outcome, used=used, repeatable=repeatable, jitter=jitter, **known)
+    return next_step(POLICY, outcome, used=used, repeatable=repeatable, jitter=jitter, **known)
 
 
 def test_204_settles_as_accepted_with_its_request_id() -> None:
@@ -69,7 +61,7 @@ def test_waits_double_and_are_spread(used: int, jitter: float, wait: float) -> N
 def test_a_wait_never_passes_the_longest() -> None:
     patient = RetryPolicy(attempts=10_000, base=2.0, longest=10.0)
 
-    waited = patient.next_step(Deferred(BUSY), used=5_000, repeatable=True, jitter=1.0)
+    waited = next_step(patient, Deferred(BUSY), used=5_000, repeatable=True, jitter=1.0)
 
     assert waited == Again(10.0, BUSY)
 
@@ -88,7 +80,7 @@ def test_the_last_attempt_is_the_last() -> None:
 def throttled(named: float | None = None, *, asked: int = 1, age: float = 0.0, used: int = 1) -> NextStep:
     wait = None if named is None else timedelta(seconds=named)
     outcome = Deferred(BUSY, wait, closes_lane=True)
-    return POLICY.next_step(outcome, used=used, repeatable=False, jitter=1.0, asked=asked, age=age)
+    return next_step(POLICY, outcome, used=used, repeatable=False, jitter=1.0, asked=asked, age=age)
 
 
 @pytest.mark.parametrize(("asked", "age"), [(1, 0.0), (500, 3599.0), (2, 90_000.0)])

@@ -36,7 +36,7 @@ async def test_an_answer_from_before_a_halt_was_written_does_not_let_the_job_go_
     async def reading() -> AsyncIterator[object]:
         yield SimpleNamespace(
             jobs=SimpleNamespace(statuses=statuses),
-            emergency_stops=SimpleNamespace(stopped_among=nothing),
+            fair_queue=SimpleNamespace(stopped_among=nothing),
             brakes=SimpleNamespace(out_for=nothing),
         )
 

@@ -17,10 +17,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.batch import TargetChange
 from orchestrator.domain.batching import Batching
 from orchestrator.domain.call import Call, EnvelopesRefused, MayLeave
 from orchestrator.domain.circuit_breaker import UNREACHABLE_PATIENCE
+from orchestrator.domain.claim import TargetChange
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.lane import LaneCalls, WriteLimit
@@ -35,7 +35,7 @@ from orchestrator.domain.outcome import (
     Refused,
     Uncertain,
 )
-from orchestrator.domain.retry import RetryPolicy
+from orchestrator.domain.retry_policy import RetryPolicy
 from orchestrator.domain.target import Target, TargetStatus
 from orchestrator.engine.active_job import ActiveJob, ActiveJobs
 from orchestrator.engine.lane_loop import LaneLoop

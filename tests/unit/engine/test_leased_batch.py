@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.domain.batch import ErrorCount, ErrorGroup
+from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import Tally
 from orchestrator.domain.outcome import Bar, GraphError

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.domain.circuit_breaker import CAUTIOUS, LATEST, BrakeOptions
+from orchestrator.domain.brake_options import BrakeOptions
+from orchestrator.domain.circuit_breaker import CAUTIOUS, LATEST
 from orchestrator.engine.run_ahead import RunAhead
 
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 
-from orchestrator.domain.notice import Event, Notice
+from orchestrator.domain.notice import Notice
+from orchestrator.domain.notice_kinds import Event
 from orchestrator.notify.bodies import slack_body, teams_body, webhook_body
 from orchestrator.notify.email import MailServer, mail_of
 from orchestrator.notify.signing import signed_headers

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.domain.errors import SettingsInvalid
-from orchestrator.domain.notice import ChannelKind, Event
+from orchestrator.domain.notice_kinds import ChannelKind, Event
 from orchestrator.settings import load_settings
 
 ADDRESS = "https://contoso.webhook.example/hunter2?sig=hunter3"

@@ -8,7 +8,8 @@ import pytest
 from orchestrator.domain.blackout import Blackout
 from orchestrator.domain.ids import LaneKey, WorkerId
 from orchestrator.domain.lane import Cloud
-from orchestrator.domain.notice import Channel, ChannelKind, Event, Notice, NoticeStatus
+from orchestrator.domain.notice import Channel, Notice, NoticeStatus
+from orchestrator.domain.notice_kinds import ChannelKind, Event
 from orchestrator.domain.tenant import Permission, Tenant
 from orchestrator.settings.load import load_settings
 from orchestrator.store.jobs.notices import NoticeFacts

@@ -14,7 +14,8 @@ from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
 from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.domain.waiting import WaitingFor, WaitKind
-from orchestrator.usecases.jobs.describe_jobs import ErrorView, JobView
+from orchestrator.usecases.jobs.describe_job import ErrorView
+from orchestrator.usecases.jobs.describe_jobs import JobView
 from orchestrator.views.jobs import JOB_ROW, job_object, job_row, target_object, waiting_object
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestrator.domain.access import AuditEntry
+from orchestrator.domain.audit import AuditEntry
 from orchestrator.domain.course import EventKind, Span
 from orchestrator.domain.job import JobStatus, Tally
 from orchestrator.store.jobs.samples import Sample

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from orchestrator.domain.action import Action
-from orchestrator.domain.circuit_breaker import BrakeOptions
+from orchestrator.domain.brake_options import BrakeOptions
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.ids import ScheduleNumber

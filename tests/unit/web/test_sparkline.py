@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from orchestrator.domain.batch import ErrorGroup
+from orchestrator.domain.error_groups import ErrorGroup
 from orchestrator.domain.target import TargetStatus
 from orchestrator.web.sparkline import BUCKETS, HEIGHT, sparklines
 
