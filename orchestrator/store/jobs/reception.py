@@ -168,6 +168,9 @@ class Reception(Repository):
                 request_hash=idempotency[1] if idempotency else None,
             )
         )
+        if idempotency is None:
+            await self._connection.execute(publish)
+            return True
         try:
             # Only the constraint can tell: two submissions with one key may publish at the same moment.
             async with self._connection.begin_nested():

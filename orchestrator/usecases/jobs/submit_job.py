@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -18,6 +18,7 @@ from orchestrator.domain.line_problem import LineProblem
 from orchestrator.domain.options import declared, packed
 from orchestrator.domain.tenant import Tenant
 from orchestrator.intake.device_list import DeviceList, IntakeOptions
+from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.report import IntakeReport
 from orchestrator.throttle.forecast import Forecast
 from orchestrator.usecases.jobs.forecast_job import forecast_new
@@ -163,13 +164,17 @@ async def _receive(  # noqa: PLR0917 - private, and called once
     tenant: Tenant,
     on_rows: Callable[[int], None] | None,
 ) -> None:
+    last: Sequence[InputRow] = ()
     async with aclosing(pages_of(app, tenant, devices, options)) as pages:
         async for page, read in pages:
             if options.skip_invalid or not devices.report().bad:
-                await reception.add(page.rows)
+                if last:
+                    await reception.add(last)
+                last = page.rows
             if on_rows is not None:
                 on_rows(read)
-    await reception.add([], is_last=True)
+    # With the rest of the batches, in one transaction: a small list has one page.
+    await reception.add(last, is_last=True)
 
 
 async def _publish(

@@ -117,6 +117,8 @@ def _idle_work(app: App, running: Sequence[JobView]) -> IdleWork | None:
 
 async def _jobs_at_rest(tx: Transaction, schedules: Sequence[Schedule]) -> list[JobFacts]:
     numbers = await tx.attention.jobs()
+    if not numbers:
+        return []
     jobs = await tx.jobs.by_numbers(numbers)
     numbers = [job.number for job in jobs]
     tallies = await tx.jobs.tallies(numbers)
@@ -151,6 +153,8 @@ def _is_bad(job: Job, tally: Tally, tolerated: Mapping[str, int]) -> bool:
 
 async def _can_mend(tx: Transaction, jobs: Sequence[Job]) -> dict[JobNumber, bool]:
     """Whether another attempt may mend any failure of each of these jobs."""
+    if not jobs:
+        return {}
     errors = await tx.jobs.errors_of([job.number for job in jobs])
     return {
         number: any(may_mend(group.status, group.http_status) for group in groups) for number, groups in errors.items()
@@ -173,6 +177,8 @@ def _job(job: Job, tally: Tally, since: datetime, **facts: object) -> JobFacts:
 
 
 async def _schedules(tx: Transaction, schedules: Sequence[Schedule]) -> list[ScheduleFacts]:
+    if not schedules:
+        return []
     last = await tx.attention.last_occurrences()
     lacking = await tx.attention.lacking_lists()
     # A selection has a list of its own, which the next run writes.

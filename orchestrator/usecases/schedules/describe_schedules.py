@@ -103,6 +103,8 @@ async def next_runs(
 
 
 async def _all_seen(tx: Transaction, schedules: Sequence[Schedule]) -> list[_Seen]:
+    if not schedules:
+        return []
     newest = {version.name: version for version in await tx.lists.all()}
     blackouts = await tx.schedules.blackouts_of(schedules)
     last = await tx.occurrences.latest_of([schedule.number for schedule in schedules])
