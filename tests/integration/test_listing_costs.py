@@ -94,6 +94,25 @@ async def test_the_overview_asks_at_most_32_statements_nothing_of_the_past_again
     assert not any("sum(batches.accepted)" in text and "started_at >=" in text for text in asked[1])
 
 
+async def test_a_small_list_is_stored_with_14_statements_in_4_transactions(sqlite_url: str) -> None:
+    async with an_app(sqlite_url, "http://127.0.0.1:1", limit=GRAPH_WRITE_LIMIT) as app:
+        with statements_of(app.store) as statements:
+            await submitted(app, 5)
+
+    assert len(work_of(statements)) == 14
+    assert sum(statement.text.startswith("BEGIN") for statement in statements) == 4
+
+
+async def test_nothing_is_asked_about_no_jobs_and_no_schedules(sqlite_url: str) -> None:
+    async with an_app(sqlite_url, "http://127.0.0.1:1", limit=GRAPH_WRITE_LIMIT) as app:
+        with statements_of(app.store) as statements:
+            await describe_status(app)
+            await list_jobs(app, limit=20)
+
+    # SQLAlchemy writes `IN (SELECT 1 FROM (SELECT 1) WHERE 1!=1)` for an empty list.
+    assert not any("1!=1" in text for text in work_of(statements))
+
+
 async def test_jobs_with_many_failures_are_found_by_their_own_index(sqlite_url: str) -> None:
     async with an_app(sqlite_url, "http://127.0.0.1:1", limit=GRAPH_WRITE_LIMIT) as app:
         with statements_of(app.store) as statements:

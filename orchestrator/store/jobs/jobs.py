@@ -67,6 +67,8 @@ class Jobs(Repository):
 
     async def by_numbers(self, numbers: Sequence[JobNumber]) -> list[Job]:
         """The jobs of these numbers, the newest first."""
+        if not numbers:
+            return []
         query = select(JobRow).where(JobRow.number.in_(numbers)).order_by(JobRow.number.desc())
         return readable(await self._rows(query), job_from)
 
@@ -86,6 +88,8 @@ class Jobs(Repository):
 
     async def tallies(self, numbers: Sequence[JobNumber]) -> dict[JobNumber, Tally]:
         """How the targets of these jobs stand: the sums of what their batches carry."""
+        if not numbers:
+            return {}
         rows = await self._connection.execute(_TALLIES, {"numbers": list(numbers)})
         counted = {JobNumber(number): Tally(*map(int, counts)) for number, *counts in rows}
         return {number: counted.get(number, Tally()) for number in numbers}
@@ -153,6 +157,8 @@ class Jobs(Repository):
 
     async def retried_by(self, ids: Collection[JobId]) -> dict[JobId, tuple[JobId, ...]]:
         """The retries of these jobs, oldest first; a job without any is left out."""
+        if not ids:
+            return {}
         query = select(JobRow.retry_of, JobRow.id).where(JobRow.retry_of.in_(ids), _VISIBLE).order_by(JobRow.number)
         found: dict[JobId, tuple[JobId, ...]] = {}
         for old, new in await self._connection.execute(query):
