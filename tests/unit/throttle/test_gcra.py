@@ -19,6 +19,7 @@ from orchestrator.throttle.gcra import (
     Pace,
     Refusal,
     close,
+    contradicts,
     grant,
     interval,
     localise,
@@ -56,6 +57,26 @@ def test_a_group_leaves_at_once_and_takes_as_many_turns_as_it_has_calls() -> Non
     assert granted.departures == pytest.approx((first,) * 5)
     assert next_one.departures[0] >= first + 5 * gap
     assert gap == pytest.approx(interval(GRAPH_WRITE_LIMIT) * 200 / 196)
+
+
+@pytest.mark.parametrize(("before", "together", "turns"), [(1, 5, 5), (5, 5, 1), (5, 2, 1)])
+def test_a_group_larger_than_the_one_before_it_waits_for_the_turns_of_its_further_calls(
+    before: int, together: int, turns: int
+) -> None:
+    gap = interval(GRAPH_WRITE_LIMIT, together)
+    pace = Pace(last_departure=NOW, together=before)
+
+    _, granted = grant(pace, NOW + (turns - 1) * gap - LEAD, together, GRAPH_WRITE_LIMIT, together)
+
+    assert granted.departures[0] == pytest.approx(NOW + turns * gap)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "is_lost"), [(0.0, False), (0.1, True), (LONGEST_REACH, True), (LONGEST_REACH + 0.1, False)]
+)
+def test_a_pace_that_is_older_than_a_permit_granted_from_it_lost_others_too(ahead: float, *, is_lost: bool) -> None:
+    # Beyond the longest reach the permit was granted on a clock that was set back since.
+    assert contradicts(Pace(last_departure=NOW), NOW + ahead, NOW) is is_lost
 
 
 def test_asking_again_at_the_named_moment_loses_no_turn() -> None:
