@@ -55,6 +55,11 @@ class NightsChart:
     lines: tuple[tuple[float, str], ...]
     missed: bool
 
+    @property
+    def outcomes(self) -> frozenset[str]:
+        """The kinds of parts that any bar has, for the key of the chart."""
+        return frozenset(part.status for bar in self.bars for part in bar.parts)
+
 
 def draw_nights(nights: Sequence[Night]) -> NightsChart | None:
     """The chart; None where no device was called and no run missed in all these nights."""
@@ -93,6 +98,7 @@ def _bar(night: Night, x: float, width: float, top: int) -> Bar:
 def _words(night: Night) -> str:
     tally = night.tally
     counts = [f"{getattr(tally, part):,} {part}" for part in ("accepted", "uncertain", "failed", "cancelled")]
+    counts.append(f"{tally.waiting + tally.sending:,} not called yet")
     said = ", ".join(count for count in counts if not count.startswith("0 ")) or "no device called"
     lost = f"; missed: {', '.join(night.missed)}" if night.missed else ""
     return f"Night to {night.morning:%a} {night.morning.day} {night.morning:%b}: {said}{lost}"

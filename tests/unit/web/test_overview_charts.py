@@ -33,6 +33,14 @@ def test_failures_stand_on_the_baseline_and_the_parts_of_a_bar_make_its_height()
     assert all(bar.x + bar.width <= 100 for bar in chart.bars)
 
 
+def test_a_night_of_which_devices_are_left_or_cancelled_says_so() -> None:
+    chart = draw_nights([Night(date(2026, 12, 1), Tally(waiting=3, sending=1, accepted=90, cancelled=6))])
+
+    assert chart is not None
+    assert chart.outcomes == {"accepted", "cancelled", "waiting"}
+    assert chart.bars[0].words.endswith("90 accepted, 6 cancelled, 4 not called yet")
+
+
 def test_nights_without_any_job_are_no_chart() -> None:
     assert draw_nights([Night(date(2026, 12, 1), Tally())]) is None
 
