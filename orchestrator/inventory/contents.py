@@ -99,7 +99,7 @@ async def search_inventory(app: App, tenant_name: str, text: str, *, limit: int)
         raise RequestRejected("Give some letters of a name, a serial number, a user or an id.")
     current, _ = await describe_inventory(app, tenant_name)
     async with app.store.reading() as tx:
-        return await tx.inventory_devices.search(current.number, text, limit=limit)
+        return [device for _, device in await tx.inventory_devices.search([current.number], text, limit=limit)]
 
 
 async def find_devices(

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from orchestrator.app import App
+from orchestrator.bootstrap import open_app
 from orchestrator.domain.access import Role
 from orchestrator.domain.search_rank import Rank
 from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.settings.load import load_settings
+from orchestrator.settings.tree import Settings
 from orchestrator.usecases.operations import search_everything as searches
 from orchestrator.usecases.operations.search_everything import search_everything
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids, submitted
 from tests.support.schedules import a_list, a_schedule
-from tests.support.statements import engine_of, plan_of, statements_of
+from tests.support.statements import engine_of, plan_of, statements_of, work_of
 from tests.support.web import Service, a_service, a_visitor, some_settings
 
 pytestmark = pytest.mark.enable_socket
@@ -122,15 +124,32 @@ async def test_a_whole_name_leads_to_its_page_and_letters_to_results(service: Se
     assert "Type 2 letters or more" in short.text
 
 
-async def test_a_device_is_found_in_whichever_tenant_has_it(sqlite_url: str, tmp_path: Path) -> None:
-    file = tmp_path / "muster.toml"
+def settings_of(database_url: str, file: Path, tenants: Sequence[str]) -> Settings:
     tables = [
         f'[tenants.{name}]\ntenant_id = "{uuid.uuid5(uuid.NAMESPACE_DNS, name)}"\nclient_id = "{uuid.uuid4()}"\n'
         'graph_url = "http://127.0.0.1:9"\naccess_token = "token"\n'
-        for name in ("contoso", "default")
+        for name in tenants
     ]
     file.write_text("\n".join(tables), encoding="utf-8")
-    async with a_service(load_settings({"MUSTER_DATABASE_URL": sqlite_url}, file)) as service:
+    return load_settings({"MUSTER_DATABASE_URL": database_url}, file)
+
+
+async def test_the_devices_of_all_tenants_are_asked_for_at_once(sqlite_url: str, tmp_path: Path) -> None:
+    names = ["default", *(f"customer{each}" for each in range(30))]
+    async with open_app(settings_of(sqlite_url, tmp_path / "muster.toml", names), kind="ask") as app:
+        for name in ("customer7", "default"):
+            source = InventorySource(io.BytesIO(EXPORT.encode()), "devices.csv")
+            await import_inventory(app, name, [source], by=SOMEBODY, reason=None, max_bytes=1_000_000)
+        with statements_of(app.store) as seen:
+            found = await search_everything(app, "ber-lt-0412", thoroughly=False)
+
+    assert [hit.thing[0] for hit in found.devices if hit.rank is Rank.EXACT] == ["customer7", "default"]
+    assert len(work_of(seen)) <= 15
+
+
+async def test_a_device_is_found_in_whichever_tenant_has_it(sqlite_url: str, tmp_path: Path) -> None:
+    settings = settings_of(sqlite_url, tmp_path / "muster.toml", ["contoso", "default"])
+    async with a_service(settings) as service:
         await an_inventory(service.served.app)
         async with a_visitor(service, Role.VIEWER) as client:
             page = await client.get(f"/devices/{DEVICES[0]}")

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Executable,
     Select,
     String,
     Text,
@@ -136,28 +137,42 @@ class InventoryDevices(Repository):
         )
         return [InventoryDevice(*row) for row in await self._connection.execute(query)]
 
-    async def search(self, number: InventoryNumber, text: str, *, limit: int) -> list[InventoryDevice]:
+    async def having(
+        self, numbers: Collection[InventoryNumber], by: Identifier, key: str
+    ) -> list[tuple[InventoryNumber, InventoryDevice]]:
+        """The devices of these inventories that have the key (`compare_key`), each after its inventory."""
+        fits = and_(InventoryDeviceRow.inventory.in_(numbers), _KEY_COLUMNS[by] == key)
+        return await self._with_inventory(_OF_ANY.where(fits).order_by(InventoryDeviceRow.id))
+
+    async def search(
+        self, numbers: Collection[InventoryNumber], text: str, *, limit: int
+    ) -> list[tuple[InventoryNumber, InventoryDevice]]:
         """Devices whose name, serial number, user or id contains the text, by name; letter case is ignored."""
         folded = text.strip().casefold()
         columns = (InventoryDeviceRow.name_key, InventoryDeviceRow.serial_key, InventoryDeviceRow.id)
         user = func.lower(InventoryDeviceRow.user_principal_name)
         fits = or_(*(column.contains(folded, autoescape=True) for column in columns), user.contains(folded))
-        query = select(*_DEVICE).where(InventoryDeviceRow.inventory == number, fits)
-        found = await self._connection.execute(query.order_by(InventoryDeviceRow.name_key).limit(limit))
-        return [InventoryDevice(*row) for row in found]
+        query = _OF_ANY.where(InventoryDeviceRow.inventory.in_(numbers), fits)
+        return await self._with_inventory(query.order_by(InventoryDeviceRow.name_key).limit(limit))
 
-    async def beginning_with(self, number: InventoryNumber, text: str, *, limit: int) -> list[InventoryDevice]:
+    async def beginning_with(
+        self, numbers: Collection[InventoryNumber], text: str, *, limit: int
+    ) -> list[tuple[InventoryNumber, InventoryDevice]]:
         """Devices whose name or serial number begins with the text, at most so many of each; through their indexes."""
         folded = text.strip().casefold()
-        found: dict[str, InventoryDevice] = {}
+        found: dict[tuple[InventoryNumber, str], InventoryDevice] = {}
         for column in (InventoryDeviceRow.name_key, InventoryDeviceRow.serial_key):
             # U+FFFF sorts behind every other character, in the collations of PostgreSQL too (UTS 35, part 5).
             is_near = and_(column >= folded, column < f"{folded}\uffff")
             fits = column.startswith(folded, autoescape=True)
-            query = select(*_DEVICE).where(InventoryDeviceRow.inventory == number, is_near, fits)
-            for row in await self._connection.execute(query.order_by(column).limit(limit)):
-                found[row[0]] = InventoryDevice(*row)
-        return [*found.values()]
+            query = _OF_ANY.where(InventoryDeviceRow.inventory.in_(numbers), is_near, fits)
+            for number, device in await self._with_inventory(query.order_by(column).limit(limit)):
+                found[number, device.id] = device
+        return [(number, device) for (number, _), device in found.items()]
+
+    async def _with_inventory(self, query: Executable) -> list[tuple[InventoryNumber, InventoryDevice]]:
+        found = await self._connection.execute(query)
+        return [(InventoryNumber(number), InventoryDevice(*row)) for number, *row in found]
 
 
 @cache
@@ -221,6 +236,7 @@ _DEVICE = (
     InventoryDeviceRow.last_contact_at,
     InventoryDeviceRow.objection,
 )
+_OF_ANY = select(InventoryDeviceRow.inventory, *_DEVICE)
 """The columns of a device in the order of InventoryDevice's fields."""
 
 _COLUMNS: json_rows.Columns = {
