@@ -159,7 +159,7 @@ def _lines(pasted: str) -> list[str]:
 
 
 def _decisions(fields: Mapping[str, Any]) -> dict[int, str]:
-    # Sorted, a choice comes after a name: who leaves a row out means it, whatever stands in the field beside.
+    # Sorted, a choice comes after a name: a row that is left out stays so, also with a name in the field beside.
     by_kind = sorted(fields.items(), key=lambda field: field[0].startswith(CHOICE))
     named = ((name.rpartition("-")[2], str(value).strip()) for name, value in by_kind)
     return {int(line): value for line, value in named if value and line.isdecimal() and len(line) < _LONGEST_LINE}

@@ -77,7 +77,7 @@ def search_page(pages: Pages) -> APIRouter:
 
 
 def only_exact(sections: Sequence[Section]) -> Result | None:
-    """The one thing that is called exactly so: whoever typed a whole name means it."""
+    """The only result that has exactly this name: the search leads there at once; None otherwise."""
     exact = [each for section in sections for each in section.results if each.rank is Rank.EXACT]
     return exact[0] if len(exact) == 1 else None
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from orchestrator.domain.access import Role
@@ -144,20 +145,30 @@ async def test_the_page_takes_every_source_and_calls_what_was_judged(service: Se
     assert re.findall(r'name="where-value" value="([^"]*)"', clones["where"])[:3] == ["PC-*", "PC-3", ""]
 
 
+async def imported(service: Service, export: str) -> None:
+    source = InventorySource(io.BytesIO(export.encode()), "devices.csv")
+    await import_inventory(service.served.app, "default", [source], by=SOMEBODY, reason=None, max_bytes=1_000_000)
+
+
+async def poster(visitor: httpx.AsyncClient, listed: dict[str, tuple[str, bytes]]) -> Callable[..., Awaitable[str]]:
+    """Returns a function that sends the form of a new job with this file; its answer is the page, or where it leads."""
+    headers = {"X-CSRF-Token": await csrf_of(visitor), "HX-Request": "true"}
+
+    async def post(path: str, **data: str) -> str:
+        answer = await visitor.post(path, headers=headers, data={**ACTION, "source": "file", **data}, files=listed)
+        return answer.headers.get("HX-Redirect") or answer.text
+
+    return post
+
+
 async def test_bad_rows_are_decided_about_in_the_page(service: Service) -> None:
     twins = "Device ID,Device name,Serial number,Managed by\n" + "\n".join(
         f"{each},TWIN,5CG{place},Co-managed" for place, each in enumerate(IDS)
     )
-    source = InventorySource(io.BytesIO(twins.encode()), "devices.csv")
-    await import_inventory(service.served.app, "default", [source], by=SOMEBODY, reason=None, max_bytes=1_000_000)
+    await imported(service, twins)
     listed = {"file": ("names.csv", b"Device name\nTWIN\nNOBODY\n")}
     async with a_visitor(service, Role.OPERATOR) as visitor:
-        headers = {"X-CSRF-Token": await csrf_of(visitor), "HX-Request": "true"}
-
-        async def post(path: str, **data: str) -> str:
-            answer = await visitor.post(path, headers=headers, data={**ACTION, "source": "file", **data}, files=listed)
-            return answer.headers.get("HX-Redirect") or answer.text
-
+        post = await poster(visitor, listed)
         bad = await post("/jobs/new/verdict")
         stranger = await post("/jobs/new/verdict", **{"choice-2": ENTRA[0], "choice-3": "out"})
         mended = {"choice-2": IDS[1], "choice-3": "out"}
@@ -180,16 +191,10 @@ async def test_a_wrong_name_is_mended_in_the_page(service: Service) -> None:
     named = "Device ID,Device name,Managed by\n" + "\n".join(
         f"{each},PC-{place},Co-managed" for place, each in enumerate(IDS)
     )
-    source = InventorySource(io.BytesIO(named.encode()), "devices.csv")
-    await import_inventory(service.served.app, "default", [source], by=SOMEBODY, reason=None, max_bytes=1_000_000)
+    await imported(service, named)
     listed = {"file": ("names.csv", b"Device name,Room\nPC-O,1\n,2\n")}
     async with a_visitor(service, Role.OPERATOR) as visitor:
-        headers = {"X-CSRF-Token": await csrf_of(visitor), "HX-Request": "true"}
-
-        async def post(path: str, **data: str) -> str:
-            answer = await visitor.post(path, headers=headers, data={**ACTION, "source": "file", **data}, files=listed)
-            return answer.headers.get("HX-Redirect") or answer.text
-
+        post = await poster(visitor, listed)
         bad = await post("/jobs/new/verdict")
         wrong = await post("/jobs/new/verdict", **{"instead-2": "PC-00", "choice-3": "out"})
         mended = {"instead-2": "pc-0", "instead-3": "PC-1"}

@@ -37,7 +37,7 @@ class Hit(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What fits, the best of each kind first and at most MOST_OF_A_KIND of it; a device comes with its tenant."""
+    """The results, of each kind the best MOST_OF_A_KIND, the best first; a device comes with its tenant."""
 
     devices: Sequence[Hit[tuple[str, InventoryDevice]]]
     jobs: Sequence[Hit[JobView]]
@@ -46,7 +46,7 @@ class Found:
 
 
 async def search_everything(app: App, text: str, *, thoroughly: bool) -> Found:
-    """What fits the text; `thoroughly` also looks for parts of names and users in a large inventory."""
+    """Searches for the text; `thoroughly` also looks for parts of names and users in a large inventory."""
     devices = await _devices(app, text, thoroughly=thoroughly)
     jobs = await list_jobs(app, wanted=JobFilter(text=text), limit=MOST_OF_A_KIND)
     async with app.store.reading() as tx:
