@@ -21,7 +21,7 @@ from orchestrator.domain.errors import RequestRejected, WrongStatus
 from orchestrator.domain.instants import parse_instant
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.job_filter import WITH_FAILURES, JobFilter, Standing
-from orchestrator.domain.target import RowVerdict, TargetStatus
+from orchestrator.domain.target import RowVerdict, TargetFilter, TargetStatus
 from orchestrator.http.full_ids import FullJobId
 from orchestrator.http.job_sources import job_schema, job_source
 from orchestrator.http.json_model import Text
@@ -147,7 +147,7 @@ def preview_routes(max_bytes: int) -> APIRouter:
             seen = await preview_job(
                 parts.app, source.request, source.stream, file_name=source.file_name, options=source.options
             )
-        text = await asyncio.to_thread(bad_rows_csv, seen.problems, seen.columns)
+        text = await asyncio.to_thread(bad_rows_csv, seen.report.problems, seen.report.columns)
         headers = {"Content-Disposition": 'attachment; filename="bad-rows.csv"'}
         return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -200,15 +200,8 @@ def _add_reading(routes: APIRouter) -> None:
         limit: Limit = 100,
     ) -> Page[TargetView]:
         """Targets in the order of the device list."""
-        found = await list_targets(
-            app,
-            job_id,
-            statuses=tuple(status),
-            code=error or None,
-            search=search or None,
-            after_line=read_cursor(cursor) or 0,
-            limit=limit + 1,
-        )
+        wanted = TargetFilter(tuple(status), error or None, search or None)
+        found = await list_targets(app, job_id, wanted, after_line=read_cursor(cursor) or 0, limit=limit + 1)
         more = cursor_after(found[limit - 1].line) if len(found) > limit else None
         return {"items": [*map(target_object, found[:limit])], "nextCursor": more}
 

@@ -19,7 +19,7 @@ from orchestrator.cli.progress import LOOK, Progress, open_progress
 from orchestrator.cli.report_file import STANDARD_OUTPUT, write_report
 from orchestrator.domain.errors import IllegalMove, NobodyWorking, TenantChanged, TryLater
 from orchestrator.domain.waiting import WaitKind
-from orchestrator.engine.driver import PATIENCE, drive
+from orchestrator.engine.driver import PATIENCE, drive_job
 from orchestrator.engine.garbage_collection import tune_garbage_collection
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.jobs.describe_job import describe_job
@@ -62,7 +62,7 @@ async def work_through(app: App, interrupt: Interrupt, job: Job, ending: Ending)
         pausing = asyncio.create_task(_pause_when_told(app, job, stop))
         tune_garbage_collection()
         try:
-            await drive(app, stop, only=job, until_idle=True)
+            await drive_job(app, stop, job)
             if stop.is_requested:
                 await pausing
         finally:

@@ -15,7 +15,7 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.job_filter import EVERY_JOB, WITH_FAILURES, JobFilter, Standing
-from orchestrator.domain.target import RowVerdict, TargetStatus
+from orchestrator.domain.target import RowVerdict, TargetFilter, TargetStatus
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -157,14 +157,13 @@ def targets(
     from orchestrator.views.jobs import TargetView, target_object
 
     statuses = tuple(TargetStatus(word) for word in words_of(status, _STATUSES))
+    fitting = TargetFilter(statuses, code, search)
     most = limit or (100 if invocation.output is Format.TABLE else 10**9)
 
     async def pages(app: App, add: Callable[[list[TargetView]], None]) -> None:
         last, left = after_line, most
         while left and has_reader():
-            page = await list_targets(
-                app, wanted, statuses=statuses, code=code, search=search, after_line=last, limit=min(_PAGE, left)
-            )
+            page = await list_targets(app, wanted, fitting, after_line=last, limit=min(_PAGE, left))
             if not page:
                 return
             add([target_object(target) for target in page])

@@ -170,16 +170,17 @@ async def _preview(app: App, settings: Settings, submission: Submission, output:
     request, options = submission.request(settings), submission.intake(settings)
     async with submission.stream(app, settings) as stream:
         preview = await preview_job(app, request, stream, file_name=submission.file_name, options=options)
-    if preview.bad and not submission.skip_invalid:
+    report = preview.report
+    if report.bad and not submission.skip_invalid:
         raise IntakeFailed(
-            f"{plural(preview.bad, 'line')} {'is' if preview.bad == 1 else 'are'} bad, and {preview.good:,} good: the "
+            f"{plural(report.bad, 'line')} {'is' if report.bad == 1 else 'are'} bad, and {report.good:,} good: the "
             "file would be refused. Mend it, or take the good rows with --skip-invalid.",
-            preview.problems,
-            columns=preview.columns,
+            report.problems,
+            columns=report.columns,
         )
     if output is Format.TABLE:
         say_preview(submission.job.action, preview)
-        exits.name_lines(preview.problems)
+        exits.name_lines(report.problems)
         click.echo("Dry run: nothing was stored, and nothing called.", err=True)
     else:
         from orchestrator.views.previews import preview_object

@@ -86,7 +86,7 @@ class Several:
         """
         previews = await _previews(self.app, self.settings, parts)
         kept = _with_devices(parts, previews)
-        await _confirm(self.interrupt, self.settings, kept, sum(preview.good for preview in previews))
+        await _confirm(self.interrupt, self.settings, kept, sum(preview.report.good for preview in previews))
         if not self._follows:
             _say_notes(parts, previews)
         parts = kept
@@ -151,23 +151,25 @@ def _with_devices(parts: Sequence[Submission], previews: Sequence[Preview]) -> l
 
     Where bad rows are skipped, a tenant that has no others is named with its lines.
     """
-    bad = sum(preview.bad for preview in previews)
+    bad = sum(preview.report.bad for preview in previews)
     if bad and not parts[0].skip_invalid:
         problems: list[LineProblem] = sorted(
-            (each for preview in previews for each in preview.problems), key=lambda each: each.line
+            (each for preview in previews for each in preview.report.problems), key=lambda each: each.line
         )
         raise IntakeFailed(
             f"{plural(bad, 'line')} {'is' if bad == 1 else 'are'} bad, so nothing was submitted and nothing is called. "
             "Mend the file, or take the good rows with --skip-invalid.",
             tuple(problems),
         )
-    without = [(part, preview) for part, preview in zip(parts, previews, strict=True) if not preview.good]
+    without = [(part, preview) for part, preview in zip(parts, previews, strict=True) if not preview.report.good]
     if len(without) == len(parts):
-        raise IntakeFailed("No row is left to call: every one was rejected or is a duplicate.", previews[0].problems)
+        raise IntakeFailed(
+            "No row is left to call: every one was rejected or is a duplicate.", previews[0].report.problems
+        )
     for part, preview in without:
         click.echo(f"{part.tenant}: no row is left to call, so it gets no job.", err=True)
-        exits.name_lines(preview.problems)
-    return [part for part, preview in zip(parts, previews, strict=True) if preview.good]
+        exits.name_lines(preview.report.problems)
+    return [part for part, preview in zip(parts, previews, strict=True) if preview.report.good]
 
 
 async def _confirm(interrupt: Interrupt, settings: Settings, parts: Sequence[Submission], count: int) -> None:

@@ -33,9 +33,9 @@ def confirm_with(
     def confirm(preview: Preview) -> bool:
         if not is_quiet:
             say_preview(action, preview)
-        if is_agreed or preview.good <= above:
+        if is_agreed or preview.report.good <= above:
             return True
-        return is_wanted(action, preview.good, above=above, is_interrupted=is_interrupted)
+        return is_wanted(action, preview.report.good, above=above, is_interrupted=is_interrupted)
 
     return confirm
 
@@ -92,13 +92,14 @@ def is_wanted(action: Action, count: int, *, above: int, is_interrupted: Callabl
 
 def say_preview(action: Action, preview: Preview) -> None:
     """On stderr: what the list holds and how long it takes."""
-    parts = [plural(preview.good, "device")]
-    if preview.duplicates:
-        parts.append(plural(preview.duplicates, "duplicate"))
-    if preview.rejected:
-        parts.append(f"{preview.rejected:,} rejected")
-    if preview.left_out:
-        parts.append(f"{preview.left_out:,} of the report need no other try")
+    report = preview.report
+    parts = [plural(report.good, "device")]
+    if report.duplicates:
+        parts.append(plural(report.duplicates, "duplicate"))
+    if report.rejected:
+        parts.append(f"{report.rejected:,} rejected")
+    if report.left_out:
+        parts.append(f"{report.left_out:,} of the report need no other try")
     click.echo(f"{action}: {', '.join(parts)}; {_origin(preview)}.", err=True)
     for note in [*notes_of(preview), forecast_line(preview.forecast)]:
         if note is not None:
@@ -107,11 +108,12 @@ def say_preview(action: Action, preview: Preview) -> None:
 
 def notes_of(preview: Preview) -> list[str]:
     """Sentences about rows that are not called, or are called although something speaks against it."""
-    notes = [f"Ignored: {'; '.join(preview.ignored)}."] if preview.ignored else []
+    report = preview.report
+    notes = [f"Ignored: {'; '.join(report.ignored)}."] if report.ignored else []
     # Left out already, they are among the rejected.
-    if preview.ineligible and preview.rejected == preview.bad:
+    if report.ineligible and report.rejected == report.bad:
         notes.append(
-            f"{plural(preview.ineligible, 'row')} of them cannot take a ConfigMgr action by what the list says of "
+            f"{plural(report.ineligible, 'row')} of them cannot take a ConfigMgr action by what the list says of "
             "them; --only-eligible leaves those out."
         )
     if preview.unknown:
@@ -122,9 +124,9 @@ def notes_of(preview: Preview) -> list[str]:
 
 def _origin(preview: Preview) -> str:
     """Where the ids come from: their column, or what they were matched by."""
-    if not preview.matched:
+    if not preview.report.matched:
         return f"ids from {', '.join(preview.id_columns)}"
-    counts = ", ".join(f"{count:,} by {by}" for by, count in preview.matched.items())
+    counts = ", ".join(f"{count:,} by {by}" for by, count in preview.report.matched.items())
     return f"matched {counts}"
 
 

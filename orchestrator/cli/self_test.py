@@ -180,7 +180,7 @@ async def _run(settings: Settings, folder: Path, graph: Any) -> str:
     from orchestrator.cli.report_file import write_report
     from orchestrator.domain.action import Action
     from orchestrator.domain.device import Via
-    from orchestrator.engine.driver import drive
+    from orchestrator.engine.driver import drive_job
     from orchestrator.engine.stop import StopSignal
     from orchestrator.intake.device_list import IntakeOptions
     from orchestrator.usecases.jobs.describe_job import describe_job
@@ -192,7 +192,7 @@ async def _run(settings: Settings, folder: Path, graph: Any) -> str:
     async with open_app(settings, kind="run") as app:
         job = await submit_job(app, request, devices, file_name=None, options=IntakeOptions())
         async with asyncio.timeout(_PATIENCE):
-            await drive(app, StopSignal(), only=job, until_idle=True)
+            await drive_job(app, StopSignal(), job)
         tally = (await describe_job(app, job.id)).tally
         report = await write_report(report_text(app, job.id), folder / "report.csv", job=job.id)
         rows = len(report.read_text(encoding="utf-8-sig").splitlines()) - 1

@@ -64,25 +64,35 @@ class TargetFacts:
     line: int
     device: str
     status: TargetStatus
-    attempts: int
-    maybe_repeated: bool
-    http_status: int | None
-    error_code: str | None
-    error_message: str | None
-    request_id: str | None
-    client_request_id: str | None
-    first_attempt_at: datetime | None
-    finished_at: datetime | None
+    attempts: int = 0
+    maybe_repeated: bool = False
+    http_status: int | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    request_id: str | None = None
+    client_request_id: str | None = None
+    first_attempt_at: datetime | None = None
+    finished_at: datetime | None = None
     name: str | None = None
     user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class TargetSearch:
-    """A text that is looked for in a device's id and name, and in its name and user in the inventory of this number."""
+class TargetFilter:
+    """Which targets of a job are meant; all of them without a condition.
 
-    text: str
+    `code` is an error code in any letter case. `search` is looked for in a device's id and name, and in its name and
+    user in the `inventory` of this number. `lines` are the only lines that are taken.
+    """
+
+    statuses: tuple[TargetStatus, ...] = ()
+    code: str | None = None
+    search: str | None = None
+    lines: frozenset[int] = frozenset()
     inventory: InventoryNumber | None = None
+
+
+EVERY_TARGET = TargetFilter()
 
 
 class TargetOrder(StrEnum):

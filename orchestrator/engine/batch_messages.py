@@ -12,13 +12,13 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
-from typing import NamedTuple
 
 from orchestrator.domain.batch import NamedBatch
-from orchestrator.domain.ids import BatchKey, JobId, JobNumber, LaneKey
+from orchestrator.domain.ids import BatchKey, JobId, JobNumber
+from orchestrator.store.work.fair_queue import DueJob
 
 PATIENCE = 60.0
-"""Seconds that a message waits for its job's turn, while nobody holds its batch. Others cannot be read meanwhile."""
+"""Seconds that a message waits for its job's turn, while its batch is free. Others cannot be read meanwhile."""
 
 _UNNAMED_FOR = 0.5
 """Seconds after which a batch that is held without a message is published: most are over, or named, by then."""
@@ -36,14 +36,6 @@ class Ending(StrEnum):
     RELEASED = "the batch was settled or released"
     DOUBLED = "the batch has a message already"
     NOT_HELD = "the batch is not held here: it is not its turn, or another worker holds it"
-
-
-class Due(NamedTuple):
-    """A job of which something is due: its id, its number, and the lane in which it waits."""
-
-    id: JobId
-    number: JobNumber
-    lane: LaneKey
 
 
 @dataclass(slots=True)
@@ -78,7 +70,7 @@ class BatchMessages:
         self._now, self._wake = now, wake
         self._messages: dict[NamedBatch, _Message] = {}
         self._held: dict[NamedBatch, _HeldBatch] = {}
-        self._due: dict[JobId, Due] = {}
+        self._due: dict[JobId, DueJob] = {}
 
     @property
     def held(self) -> int:
@@ -107,7 +99,7 @@ class BatchMessages:
         """The batches of these jobs that waiting messages name: of several free ones these are to be claimed."""
         if not self._messages:
             return []
-        keys = [BatchKey(self._due[job].number, number) for job, number in self.undecided if job in self._due]
+        keys = [BatchKey(self._due[job].place.job, number) for job, number in self.undecided if job in self._due]
         return [key for key in keys if key.job in jobs]
 
     @property
@@ -115,7 +107,7 @@ class BatchMessages:
         """The batches that messages name which wait for their turn."""
         return [batch for batch, message in self._messages.items() if message.is_waiting]
 
-    def update_due(self, asked_at: float, due: Iterable[Due], waiting: Collection[NamedBatch]) -> None:
+    def update_due(self, asked_at: float, due: Iterable[DueJob], waiting: Collection[NamedBatch]) -> None:
         """Ends the messages about jobs of which nothing is due, and about batches that do not wait for a worker.
 
         `due` and `waiting` are the database's answers to a question of that time: messages that came later go on.

@@ -12,7 +12,7 @@ from orchestrator.domain.errors import MusterError, TryLater
 from orchestrator.domain.ids import JobNumber, LaneKey
 from orchestrator.domain.job import Job, shown_status
 from orchestrator.engine.active_job import ActiveJobs
-from orchestrator.engine.batch_messages import BatchMessages, Due
+from orchestrator.engine.batch_messages import BatchMessages
 from orchestrator.engine.circuit_breaker import CircuitBreaker
 from orchestrator.engine.claims import Claims
 from orchestrator.engine.job_news import JobNewsWriter
@@ -54,13 +54,10 @@ _AT_ONCE_PACED = 400
 """Calls in flight where a limit paces them: slow answers must not let permits run out (200/20s, 30 s each: 300)."""
 
 
-async def drive(app: App, stop: StopSignal, *, only: Job | None = None, until_idle: bool) -> None:
-    """Claim and run work until told to stop; with `until_idle` also until the job `only` is at rest."""
-    async with open_driver(app, stop, only=only) as driver:
-        if not until_idle or only is None:
-            await stop.wait()
-            return
-        while not stop.is_requested and not await _is_at_rest(app, only.number):
+async def drive_job(app: App, stop: StopSignal, job: Job) -> None:
+    """Claim and run the work of one job until it is at rest, or until told to stop."""
+    async with open_driver(app, stop, only=job) as driver:
+        while not stop.is_requested and not await _is_at_rest(app, job.number):
             driver.wake()
             await stop.wait(_REST_LOOK)
 
@@ -190,7 +187,7 @@ class Driver:
             waiting = await tx.waiting_batches.among(named, now=now) if named else set()
         if self._serves is not None:
             due = [each for each in due if self._serves(each)]
-        self.messages.update_due(asked_at, (Due(each.id, each.place.job, each.lane) for each in due), waiting)
+        self.messages.update_due(asked_at, due, waiting)
         for lane, tenant in self._claims.set_due(due).items():
             if lane not in self._running and not self._stop.is_requested:
                 task = asyncio.create_task(self._run_lane(lane, tenant), name=f"lane {lane}")

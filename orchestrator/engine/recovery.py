@@ -7,7 +7,6 @@ from datetime import timedelta
 from orchestrator.app import App
 from orchestrator.domain.ids import JobNumber
 from orchestrator.engine.circuit_breaker import judge_canaries
-from orchestrator.engine.close_windows import close_windows
 from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)
@@ -16,6 +15,7 @@ LEASE = timedelta(seconds=10)
 """How long a claim stands without a heartbeat; a killed worker's work is taken up soon after."""
 
 _BATCHES_A_PAGE = 50
+_JOBS_A_PAGE = 100
 _RECEPTION_PATIENCE = timedelta(minutes=15)
 
 
@@ -69,3 +69,14 @@ async def _settle_leftovers(app: App, recovered: set[JobNumber]) -> None:
         for job in abandoned:
             # The next sweep removes the rest of it.
             await tx.reception.forget(job)
+
+
+async def close_windows(app: App) -> None:
+    """Stop every job whose window has ended; no call of it starts after that anyway."""
+    async with app.store.reading() as tx:
+        if not await tx.job_ends.any_window_over(now=await tx.now()):
+            return
+    async with app.store.transaction() as tx:
+        closed = await tx.job_ends.close_windows(now=await tx.now(), limit=_JOBS_A_PAGE)
+    for job in closed:
+        log.warning("job.window_ended", job=job)

@@ -6,33 +6,14 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from orchestrator.domain.device import Device, Via
 from orchestrator.domain.inventory import Identifier
-from orchestrator.domain.target import RowVerdict, TargetStatus
+from orchestrator.domain.target import RowVerdict, TargetFacts
 from orchestrator.intake.formulas import defuse, defused
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.own_report import defuse_id, name_in_report, own_columns
-
-
-@dataclass(frozen=True, slots=True)
-class ReportTarget:
-    """The facts of one target that the report shows."""
-
-    device: Device
-    status: TargetStatus
-    http_status: int | None = None
-    error_code: str | None = None
-    error_message: str | None = None
-    attempts: int = 0
-    maybe_repeated: bool = False
-    request_id: str | None = None
-    client_request_id: str | None = None
-    first_attempt_at: datetime | None = None
-    finished_at: datetime | None = None
-    device_name: str | None = None
 
 
 def report_header(via: Via, columns: Sequence[str]) -> str:
@@ -43,7 +24,7 @@ def report_header(via: Via, columns: Sequence[str]) -> str:
 
 def report_rows(
     rows: Iterable[InputRow],
-    targets: Mapping[int, ReportTarget],
+    targets: Mapping[int, TargetFacts],
     *,
     via: Via,
     columns: int,
@@ -63,7 +44,7 @@ def rows_at_once(columns: int) -> int:
 
 def _report_lines(
     rows: Iterable[InputRow],
-    targets: Mapping[int, ReportTarget],
+    targets: Mapping[int, TargetFacts],
     via: Via,
     columns: int,
     statuses: AbstractSet[str] | None,
@@ -98,9 +79,9 @@ def list_rows(rows: Iterable[tuple[Device, Sequence[str]]]) -> str:
     return _as_csv([*map(defuse_id, device.ids), *defused([*cells])] for device, cells in rows)
 
 
-def _target_facts(target: ReportTarget, row: InputRow) -> list[str]:
+def _target_facts(target: TargetFacts, row: InputRow) -> list[str]:
     return [
-        *map(defuse_id, target.device.ids),
+        *map(defuse_id, Device.from_key(target.device).ids),
         target.status,
         "" if target.http_status is None else str(target.http_status),
         target.error_code or "",
@@ -111,7 +92,7 @@ def _target_facts(target: ReportTarget, row: InputRow) -> list[str]:
         target.client_request_id or "",
         _instant(target.first_attempt_at),
         _instant(target.finished_at),
-        target.device_name or row.name or "",
+        target.name or row.name or "",
         row.matched_by or Identifier.ID,
     ]
 

@@ -71,20 +71,20 @@ class PreviewFacts(TypedDict):
 
 def preview_object(preview: Preview) -> PreviewFacts:
     """Returns the verdict on a device list as it is shown, without notes."""
-    forecast = preview.forecast
+    report, forecast = preview.report, preview.forecast
     return {
-        "rows": preview.rows,
-        "devices": preview.good,
-        "duplicates": preview.duplicates,
-        "rejected": preview.rejected,
-        "ineligible": preview.ineligible,
-        "leftOut": preview.left_out,
+        "rows": report.rows,
+        "devices": report.good,
+        "duplicates": report.duplicates,
+        "rejected": report.rejected,
+        "ineligible": report.ineligible,
+        "leftOut": report.left_out,
         "idColumns": list(preview.id_columns),
-        "matched": preview.matched,
-        "ignored": list(preview.ignored),
+        "matched": report.matched,
+        "ignored": list(report.ignored),
         "forecast": {"seconds": forecast.seconds, "perSecond": forecast.per_second, "ahead": forecast.ahead},
         "unknownToInventory": preview.unknown,
-        "problems": [bad_line(each) for each in preview.problems],
+        "problems": [bad_line(each) for each in report.problems],
     }
 
 

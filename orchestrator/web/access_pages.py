@@ -19,8 +19,7 @@ from orchestrator.usecases.access.revoke_key import revoke_key
 from orchestrator.usecases.access.sessions import end_sessions, list_sessions
 from orchestrator.usecases.access.show_key_once import pop_new_keys, shown_later
 from orchestrator.web.addresses import query
-from orchestrator.web.move_forms import said
-from orchestrator.web.once import Once, new_once
+from orchestrator.web.form_fields import Once, Reason, new_once, text_or_none
 from orchestrator.web.pages import Before, Pages, is_fragment
 from orchestrator.web.session import Admin
 from orchestrator.web.shown import Shown, shown_text
@@ -59,8 +58,8 @@ def _add_keys(routes: APIRouter, pages: Pages) -> None:
         ceiling: Annotated[str, Form(max_length=12)] = "",
         action: Annotated[list[Action] | None, Form()] = None,
         tenant: Annotated[list[str] | None, Form()] = None,
-        reason: Annotated[str, Form(max_length=2000)] = "",
-        once: Once = "",
+        reason: Reason,
+        once: Once,
     ) -> Response:
         grant = Grant(role)
         if role is Role.OPERATOR:
@@ -69,11 +68,11 @@ def _add_keys(routes: APIRouter, pages: Pages) -> None:
         await create_key(
             app,
             grant,
-            name=said(name),
+            name=text_or_none(name),
             lifetime=_days(days),
             by=visitor.actor,
-            reason=said(reason),
-            source=shown_later(visitor.secret, once=said(once)),
+            reason=reason,
+            source=shown_later(visitor.secret, once=once),
         )
         # A redirect, so that a reload makes no second key; the page that follows shows the text of this one, once.
         return RedirectResponse("/keys", 303)
@@ -95,7 +94,7 @@ def _add_key(routes: APIRouter, pages: Pages) -> None:
         key_id: str,
         overlap: Annotated[str, Form(max_length=6)] = "",
         days: Annotated[str, Form(max_length=6)] = "",
-        reason: Annotated[str, Form(max_length=2000)] = "",
+        reason: Reason,
     ) -> Response:
         both = OVERLAP if not overlap.strip() else timedelta(days=_number(overlap, "days", least=0))
         await rotate_key(
@@ -104,7 +103,7 @@ def _add_key(routes: APIRouter, pages: Pages) -> None:
             overlap=both,
             lifetime=_days(days),
             by=visitor.actor,
-            reason=said(reason),
+            reason=reason,
             source=shown_later(visitor.secret),
             shown=shown,
         )
@@ -118,9 +117,9 @@ def _add_key(routes: APIRouter, pages: Pages) -> None:
         shown: Shown,
         key_id: str,
         with_created: Annotated[bool, Form()] = False,
-        reason: Annotated[str, Form(max_length=2000)] = "",
+        reason: Reason,
     ) -> Response:
-        await revoke_key(app, key_id, with_created=with_created, by=visitor.actor, reason=said(reason), shown=shown)
+        await revoke_key(app, key_id, with_created=with_created, by=visitor.actor, reason=reason, shown=shown)
         return RedirectResponse(f"/keys/{key_id}", 303)
 
 
@@ -134,15 +133,13 @@ def _add_sessions(routes: APIRouter, pages: Pages) -> None:
     async def end(
         app: TheApp,
         visitor: Admin,
+        reason: Reason,
         session: Annotated[str, Form(max_length=64)] = "",
         person: Annotated[str, Form(max_length=400)] = "",
-        reason: Annotated[str, Form(max_length=2000)] = "",
     ) -> Response:
         if not session and not person:
             raise RequestRejected("Say which session is to end, or whose.")
-        await end_sessions(
-            app, session_id=session or None, person=person or None, by=visitor.actor, reason=said(reason)
-        )
+        await end_sessions(app, session_id=session or None, person=person or None, by=visitor.actor, reason=reason)
         return RedirectResponse("/sessions", 303)
 
 

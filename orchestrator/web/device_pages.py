@@ -20,7 +20,7 @@ from orchestrator.store.jobs.inventory import Inventory
 from orchestrator.web.addresses import query
 from orchestrator.web.device_story import call_words, last_days, sentence
 from orchestrator.web.display import display_of
-from orchestrator.web.move_forms import said
+from orchestrator.web.form_fields import Reason
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Operator, Viewer
 from orchestrator.web.shown import Shown, shown_text
@@ -100,9 +100,9 @@ def _add_inventory(routes: APIRouter, pages: Pages) -> None:
         visitor: Operator,
         shown: Shown,
         tenant: Annotated[str, Form(max_length=200)],
-        reason: Annotated[str, Form(max_length=2000)] = "",
+        reason: Reason,
     ) -> Response:
-        await accept_inventory(parts.app, tenant, by=visitor.actor, reason=said(reason), shown=shown)
+        await accept_inventory(parts.app, tenant, by=visitor.actor, reason=reason, shown=shown)
         return RedirectResponse("/inventory", 303)
 
 

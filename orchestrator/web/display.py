@@ -10,7 +10,7 @@ from fastapi import Request, Response
 
 from orchestrator.domain.errors import UnknownZone
 from orchestrator.domain.zones import zone_of
-from orchestrator.web.session import is_secure
+from orchestrator.web.session import set_cookie
 
 COOKIE = "muster-display"
 BROWSER_ZONE_COOKIE = "muster-zone"
@@ -51,9 +51,7 @@ def remember_display(response: Response, request: Request, *, theme: str, rows: 
     """Let the browser send these choices from now on; a value that nobody could choose becomes the default."""
     chosen = {"theme": _one_of(_THEMES, theme), "rows": _one_of(_ROWS, rows), "zone": zone_name(zone)}
     value = quote(urlencode({name: text for name, text in chosen.items() if text}))
-    response.set_cookie(
-        COOKIE, value, max_age=_YEAR, path="/", secure=is_secure(request), httponly=True, samesite="lax"
-    )
+    set_cookie(response, request, COOKIE, value, max_age=_YEAR)
 
 
 def zone_name(given: str) -> str:

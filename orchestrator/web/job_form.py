@@ -16,7 +16,7 @@ from orchestrator.domain.selection import Selection
 from orchestrator.http.job_sources import JobForm, JobSource, file_and_fields, opened_source
 from orchestrator.http.uploads import Upload, is_upload, missing_field, name_of, read_fields
 from orchestrator.http.web_context import WebContext
-from orchestrator.web.once import ONCE_FIELD
+from orchestrator.web.form_fields import ONCE_FIELD
 from orchestrator.web.session import Visitor
 from orchestrator.web.shown import SHOWN_FIELD
 from orchestrator.web.typed import TYPED_FIELD

@@ -32,13 +32,13 @@ from orchestrator.usecases.schedules.describe_schedules import schedule_names
 from orchestrator.web.addresses import query
 from orchestrator.web.chart import draw
 from orchestrator.web.display import Display, display_of
+from orchestrator.web.form_fields import new_once
 from orchestrator.web.formatting import left
 from orchestrator.web.job_chips import chips_of
 from orchestrator.web.job_filters import Asked
 from orchestrator.web.job_groups import grouped
 from orchestrator.web.job_timeline import error_groups, timeline, verdict
 from orchestrator.web.move_forms import MOST_SELECTED
-from orchestrator.web.once import new_once
 from orchestrator.web.pages import Before, Pages, is_fragment
 from orchestrator.web.saved_views import views_of
 from orchestrator.web.session import Viewer

@@ -17,9 +17,9 @@ from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
 from orchestrator.usecases.lists.compare_versions import compare_versions, first_devices
 from orchestrator.usecases.lists.describe_lists import describe_list, list_lists, remove_list
 from orchestrator.usecases.lists.import_list import import_list
-from orchestrator.web.move_forms import said
+from orchestrator.web.form_fields import Reason
 from orchestrator.web.pages import Pages
-from orchestrator.web.session import Operator, Viewer, is_secure
+from orchestrator.web.session import Operator, Viewer, set_cookie
 from orchestrator.web.shown import SHOWN_FIELD, Shown, facts_in, shown_text
 
 _IGNORED = "muster-ignored"
@@ -101,9 +101,9 @@ def _add_changes(routes: APIRouter, max_bytes: int) -> None:
         shown: Shown,
         name: str,
         force: Annotated[bool, Form()] = False,
-        reason: Annotated[str, Form(max_length=2000)] = "",
+        reason: Reason,
     ) -> Response:
-        await remove_list(app, name, by=visitor.actor, reason=said(reason), force=force, shown=shown)
+        await remove_list(app, name, by=visitor.actor, reason=reason, force=force, shown=shown)
         return RedirectResponse("/lists", 303)
 
 
@@ -115,12 +115,4 @@ def _shown_of(upload: ListUpload) -> Facts | None:
 
 def _set_message_cookie(request: Request, answer: Response, path: str, ignored: str) -> None:
     """Lets the page that the answer leads to say what was ignored: only this import knows it, nothing stores it."""
-    answer.set_cookie(
-        _IGNORED,
-        quote(ignored[:_MOST_TOLD]),
-        max_age=60,
-        path=path,
-        secure=is_secure(request),
-        httponly=True,
-        samesite="lax",
-    )
+    set_cookie(answer, request, _IGNORED, quote(ignored[:_MOST_TOLD]), max_age=60, path=path)

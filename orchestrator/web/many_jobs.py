@@ -27,9 +27,8 @@ from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry, retry_job
 from orchestrator.usecases.jobs.write_report import report_text
 from orchestrator.web.addresses import query
+from orchestrator.web.form_fields import Reason, new_once, text_or_none
 from orchestrator.web.many_results import RESULTS_PATH, Result, results_kept, store_results
-from orchestrator.web.move_forms import said
-from orchestrator.web.once import new_once
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Operator, Viewer
 from orchestrator.web.shown import facts_in, fields_sent, sent_fields, shown_text
@@ -90,7 +89,7 @@ def _add_form(routes: APIRouter) -> None:
         visitor: Operator,
         do: Annotated[Move, Form()],
         job: Annotated[list[str] | None, Form(max_length=MOST)] = None,
-        reason: Annotated[str, Form(max_length=2000)] = "",
+        reason: Reason,
     ) -> Response:
         await sent_fields(request)
         fields = dict(fields_sent(request))
@@ -102,11 +101,10 @@ def _add_form(routes: APIRouter) -> None:
 
         async def one(view: JobView) -> str:
             shown = facts_in(fields.get(f"shown-{view.job.id}", ""))
-            why = said(reason)
             if do == "pause":
-                await pause_job(parts.app, view.job.id, by=visitor.actor, reason=why, shown=shown)
+                await pause_job(parts.app, view.job.id, by=visitor.actor, reason=reason, shown=shown)
             elif do == "cancel":
-                await cancel_job(parts.app, view.job.id, by=visitor.actor, reason=why, shown=shown)
+                await cancel_job(parts.app, view.job.id, by=visitor.actor, reason=reason, shown=shown)
             else:
                 made = await retry_job(
                     parts.app,
@@ -114,8 +112,8 @@ def _add_form(routes: APIRouter) -> None:
                     statuses=[TargetStatus.FAILED],
                     permanent=False,
                     by=visitor.actor,
-                    reason=why,
-                    idempotency_key=said(fields.get(f"once-{view.job.id}", "")),
+                    reason=reason,
+                    idempotency_key=text_or_none(fields.get(f"once-{view.job.id}", "")),
                     confirm=refuse_many,
                     shown=shown,
                 )

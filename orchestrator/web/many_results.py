@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from fastapi import Request, Response
 
-from orchestrator.web.session import is_secure
+from orchestrator.web.session import set_cookie
 
 RESULTS_PATH = "/jobs/many/done"
 _COOKIE = "muster-results"
@@ -33,15 +33,7 @@ class Result:
 
 def store_results(answer: Response, request: Request, results: Sequence[Result]) -> None:
     """Let the page that the answer leads to show the results, also when it is loaded again."""
-    answer.set_cookie(
-        _COOKIE,
-        packed(results),
-        max_age=_KEPT,
-        path=RESULTS_PATH,
-        secure=is_secure(request),
-        httponly=True,
-        samesite="lax",
-    )
+    set_cookie(answer, request, _COOKIE, packed(results), max_age=_KEPT, path=RESULTS_PATH)
 
 
 def results_kept(request: Request) -> list[Result]:

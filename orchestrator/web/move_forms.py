@@ -9,7 +9,6 @@ from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.job import Priority
-from orchestrator.domain.plain_text import plain_text
 from orchestrator.domain.target import TargetStatus
 from orchestrator.http.full_ids import FullJobId
 from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
@@ -19,7 +18,7 @@ from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.retry_job import RetryWish, preview_retry, retry_job
-from orchestrator.web.once import Once, new_once
+from orchestrator.web.form_fields import Once, Reason, new_once, text_or_none
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Operator
 from orchestrator.web.shown import Shown, ShownIfAny
@@ -27,8 +26,6 @@ from orchestrator.web.typed import Typed
 
 MOST_SELECTED = 200
 """Rows of a page that can be selected at once."""
-
-_Reason = Annotated[str, Form(max_length=2000)]
 
 
 def move_routes(pages: Pages) -> APIRouter:
@@ -43,21 +40,21 @@ def move_routes(pages: Pages) -> APIRouter:
 def _add_moves(routes: APIRouter) -> None:
     @routes.post("/jobs/{job_id}/pause")
     async def pause(
-        app: TheApp, visitor: Operator, shown: ShownIfAny, job_id: FullJobId, reason: _Reason = ""
+        app: TheApp, visitor: Operator, shown: ShownIfAny, job_id: FullJobId, reason: Reason
     ) -> RedirectResponse:
-        return _to(await pause_job(app, job_id, by=visitor.actor, reason=said(reason), shown=shown))
+        return _to(await pause_job(app, job_id, by=visitor.actor, reason=reason, shown=shown))
 
     @routes.post("/jobs/{job_id}/resume")
     async def resume(
-        *, app: TheApp, visitor: Operator, typed: Typed, shown: Shown, job_id: FullJobId, reason: _Reason = ""
+        *, app: TheApp, visitor: Operator, typed: Typed, shown: Shown, job_id: FullJobId, reason: Reason
     ) -> RedirectResponse:
-        return _to(await resume_job(app, job_id, by=visitor.actor, reason=said(reason), confirm=typed, shown=shown))
+        return _to(await resume_job(app, job_id, by=visitor.actor, reason=reason, confirm=typed, shown=shown))
 
     @routes.post("/jobs/{job_id}/cancel")
     async def cancel(
-        app: TheApp, visitor: Operator, shown: Shown, job_id: FullJobId, reason: _Reason = ""
+        app: TheApp, visitor: Operator, shown: Shown, job_id: FullJobId, reason: Reason
     ) -> RedirectResponse:
-        return _to(await cancel_job(app, job_id, by=visitor.actor, reason=said(reason), shown=shown))
+        return _to(await cancel_job(app, job_id, by=visitor.actor, reason=reason, shown=shown))
 
     @routes.post("/jobs/{job_id}/priority")
     async def priority(
@@ -67,9 +64,9 @@ def _add_moves(routes: APIRouter) -> None:
         shown: Shown,
         job_id: FullJobId,
         priority: Annotated[Priority, Form()],
-        reason: _Reason = "",
+        reason: Reason,
     ) -> RedirectResponse:
-        return _to(await reprioritise_job(app, job_id, priority, by=visitor.actor, reason=said(reason), shown=shown))
+        return _to(await reprioritise_job(app, job_id, priority, by=visitor.actor, reason=reason, shown=shown))
 
 
 def _add_retry_questions(routes: APIRouter, pages: Pages) -> None:
@@ -103,7 +100,7 @@ def _add_retry_questions(routes: APIRouter, pages: Pages) -> None:
         search: Annotated[str, Form(max_length=200)] = "",
     ) -> Response:
         """How many devices the form would retry as it is filled in now."""
-        wish = RetryWish(frozenset(status or ()), error or None, said(search), permanent=permanent)
+        wish = RetryWish(frozenset(status or ()), error or None, text_or_none(search), permanent=permanent)
         preview = await preview_retry(app, job_id, wish) if status else None
         return pages.show(request, "retry_count.html", retry=preview)
 
@@ -122,29 +119,24 @@ def _add_retry(routes: APIRouter) -> None:
         error: Annotated[str, Form(max_length=200)] = "",
         search: Annotated[str, Form(max_length=200)] = "",
         line: Annotated[list[int] | None, Form(max_length=MOST_SELECTED)] = None,
-        reason: _Reason = "",
-        once: Once = "",
+        reason: Reason,
+        once: Once,
     ) -> RedirectResponse:
         made = await retry_job(
             app,
             job_id,
             statuses=status,
             code=error or None,
-            search=said(search),
+            search=text_or_none(search),
             permanent=permanent,
             lines=line or (),
             by=visitor.actor,
-            reason=said(reason),
-            idempotency_key=said(once),
+            reason=reason,
+            idempotency_key=once,
             confirm=typed,
             shown=shown,
         )
         return RedirectResponse(f"/jobs/{made.id}", 303)
-
-
-def said(reason: str) -> str | None:
-    """Returns the reason on one line, or None; raises ControlCharacter for a control character."""
-    return plain_text(reason.replace("\x00", "").strip()) or None
 
 
 def _to(view: JobView) -> RedirectResponse:

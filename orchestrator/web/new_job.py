@@ -33,9 +33,8 @@ from orchestrator.usecases.jobs.find_source import find_source
 from orchestrator.usecases.jobs.judge_list import Judgement, judge_list, odd_rows, verdict_of
 from orchestrator.usecases.jobs.submit_job import Preview, submit_job
 from orchestrator.usecases.lists.describe_lists import list_lists
+from orchestrator.web.form_fields import ONCE_FIELD, new_once, text_or_none
 from orchestrator.web.job_form import CHOICE, INSTEAD, SentJob, chosen_by_address, chosen_from, job_received
-from orchestrator.web.move_forms import said
-from orchestrator.web.once import ONCE_FIELD, new_once
 from orchestrator.web.pages import Pages, go_to, is_fragment
 from orchestrator.web.session import Operator, Visitor
 from orchestrator.web.shown import SHOWN_FIELD, facts_in, shown_text
@@ -221,10 +220,10 @@ async def _form_facts(parts: WebContext, visitor: Visitor) -> dict[str, Any]:
 def _verdict_facts(
     parts: WebContext, sent: SentJob, source: JobSource, judged: Judgement, visitor: Visitor
 ) -> dict[str, Any]:
-    preview, ceiling = judged.preview, visitor.actor.grant.ceiling
-    is_refused = bool(preview.bad) and not sent.form.skip_invalid
-    is_within = ceiling is None or preview.good <= ceiling
-    bad = sorted((*preview.problems[:_MENDED_AT_ONCE], *preview.mended), key=lambda each: each.line)
+    preview, report, ceiling = judged.preview, judged.preview.report, visitor.actor.grant.ceiling
+    is_refused = bool(report.bad) and not sent.form.skip_invalid
+    is_within = ceiling is None or report.good <= ceiling
+    bad = sorted((*report.problems[:_MENDED_AT_ONCE], *report.mended), key=lambda each: each.line)
     ambiguous = [each for each in bad if each.candidates]
     others = [each for each in bad if not each.candidates]
     return {
@@ -238,7 +237,7 @@ def _verdict_facts(
         "odd": [(row, verdict_of(row)) for row in judged.odd if row.line not in {each.line for each in bad}],
         "ambiguous": ambiguous,
         "others": others,
-        "unshown": max(0, preview.bad - _MENDED_AT_ONCE),
+        "unshown": max(0, report.bad - _MENDED_AT_ONCE),
         "choices": sent.choices,
         "choice_field": CHOICE,
         "instead_field": INSTEAD,
@@ -246,8 +245,8 @@ def _verdict_facts(
         "left_out_value": LEFT_OUT,
         "is_refused": is_refused,
         "over_ceiling": None if is_within else ceiling,
-        "is_typed": preview.good > asks_above(sent.form.job.action, parts.settings.confirm_above),
-        "is_ready": sent.has_action and preview.good > 0 and not is_refused and is_within,
+        "is_typed": report.good > asks_above(sent.form.job.action, parts.settings.confirm_above),
+        "is_ready": sent.has_action and report.good > 0 and not is_refused and is_within,
     }
 
 
@@ -262,12 +261,12 @@ def _facts_of(sent: SentJob, source: JobSource, parts: WebContext, preview: Prev
     ]
     return {
         "the action": form.job.action.value,
-        "the device list": f"{source.file_name or 'a list without a name'} ({preview.sha256[:16]})",
+        "the device list": f"{source.file_name or 'a list without a name'} ({preview.report.sha256[:16]})",
         "the way of addressing": form.job.via.value,
         "the tenant": form.job.tenant or parts.settings.usual_tenant,
         "the set of options": ", ".join(given) or "none",
         "the set of decisions about bad rows": _digest(sent.choices),
-        "the number of devices": preview.good,
+        "the number of devices": preview.report.good,
     }
 
 
@@ -284,15 +283,17 @@ def _as_judged(sent: SentJob, source: JobSource, parts: WebContext) -> Callable[
     def confirm(preview: Preview) -> bool:
         refuse_outdated(shown, _facts_of(sent, source, parts, preview))
         above = asks_above(sent.form.job.action, parts.settings.confirm_above)
-        if preview.good > above and not is_typed(typed, preview.good):
-            raise _NotTyped(f"These are {preview.good:,} devices. Type that number to confirm; nothing was submitted.")
+        if preview.report.good > above and not is_typed(typed, preview.report.good):
+            raise _NotTyped(
+                f"These are {preview.report.good:,} devices. Type that number to confirm; nothing was submitted."
+            )
         return True
 
     return confirm
 
 
 def _once_of(sent: SentJob) -> str | None:
-    return said(sent.upload.besides.get(ONCE_FIELD, ""))
+    return text_or_none(sent.upload.besides.get(ONCE_FIELD, ""))
 
 
 def _any_action(visitor: Visitor) -> Action:

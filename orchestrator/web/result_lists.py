@@ -9,13 +9,14 @@ from fastapi.responses import RedirectResponse
 
 from orchestrator.domain.confirmation import newest_version_facts
 from orchestrator.domain.errors import RequestRejected
-from orchestrator.domain.target import TargetStatus
+from orchestrator.domain.target import TargetFilter, TargetStatus
 from orchestrator.http.full_ids import FullJobId
 from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
 from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.lists.describe_lists import list_lists
-from orchestrator.usecases.lists.save_targets import TargetChoice, count_targets, save_targets
-from orchestrator.web.move_forms import MOST_SELECTED, said
+from orchestrator.usecases.lists.save_targets import count_targets, save_targets
+from orchestrator.web.form_fields import Reason
+from orchestrator.web.move_forms import MOST_SELECTED
 from orchestrator.web.pages import Pages
 from orchestrator.web.session import Operator
 from orchestrator.web.shown import Shown, shown_text
@@ -26,14 +27,14 @@ def _choice(
     error: Annotated[str, Query(max_length=200)] = "",
     search: Annotated[str, Query(max_length=200)] = "",
     line: Annotated[list[int] | None, Query(max_length=MOST_SELECTED)] = None,
-) -> TargetChoice:
+) -> TargetFilter:
     words = [word for word in status.split(",") if word]
     if not {*words} <= {*TargetStatus}:
         raise RequestRejected(f"{status!r} is no status of a device in a job.")
-    return TargetChoice(tuple(map(TargetStatus, words)), error or None, search.strip() or None, frozenset(line or ()))
+    return TargetFilter(tuple(map(TargetStatus, words)), error or None, search.strip() or None, frozenset(line or ()))
 
 
-Choice = Annotated[TargetChoice, Depends(_choice)]
+Choice = Annotated[TargetFilter, Depends(_choice)]
 
 
 def result_list_routes(pages: Pages) -> APIRouter:
@@ -62,11 +63,11 @@ def result_list_routes(pages: Pages) -> APIRouter:
         job_id: FullJobId,
         choice: Choice,
         name: Annotated[str, Form(max_length=100)],
-        reason: Annotated[str, Form(max_length=2000)] = "",
+        reason: Reason,
     ) -> Response:
         job = (await describe_job(app, job_id)).job
         facts = {**newest_version_facts(name, None), **shown}
-        await save_targets(app, job_id, choice, name, via=job.via, by=visitor.actor, reason=said(reason), shown=facts)
+        await save_targets(app, job_id, choice, name, via=job.via, by=visitor.actor, reason=reason, shown=facts)
         return RedirectResponse(f"/lists/{name}", 303)
 
     return routes

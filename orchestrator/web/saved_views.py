@@ -19,7 +19,7 @@ from orchestrator.domain.errors import RequestRejected
 from orchestrator.http.web_context import MOST_OF_A_BODY
 from orchestrator.web.addresses import query
 from orchestrator.web.job_filters import FIELDS, Asked
-from orchestrator.web.session import Viewer, is_secure
+from orchestrator.web.session import Viewer, set_cookie
 
 COOKIE = "muster-views"
 MOST = 10
@@ -98,13 +98,5 @@ def view_routes() -> APIRouter:
 
 def _kept(request: Request, views: Sequence[SavedView]) -> Response:
     answer = RedirectResponse(f"/jobs?{request.url.query}" if request.url.query else "/jobs", 303)
-    answer.set_cookie(
-        COOKIE,
-        packed(views),
-        max_age=_YEAR,
-        path="/jobs",
-        secure=is_secure(request),
-        httponly=True,
-        samesite="lax",
-    )
+    set_cookie(answer, request, COOKIE, packed(views), max_age=_YEAR, path="/jobs")
     return answer

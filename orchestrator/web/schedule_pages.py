@@ -46,8 +46,7 @@ from orchestrator.views.schedules import history_object
 from orchestrator.web import calendar_runs
 from orchestrator.web.calendar import WEEKS, Frame, frame_of, weeks_of
 from orchestrator.web.display import display_of
-from orchestrator.web.move_forms import said
-from orchestrator.web.once import Once, new_once
+from orchestrator.web.form_fields import Once, Reason, new_once
 from orchestrator.web.pages import Pages, go_to
 from orchestrator.web.schedule_fields import (
     ChangedChoices,
@@ -74,7 +73,6 @@ _MOST_SCHEDULES = 200
 _STRIP_OF = timedelta(days=21)
 """How far back the strips of last runs reach."""
 _HISTORY = 50
-_Text = Annotated[str, Form(max_length=2000)]
 
 
 def schedule_pages(pages: Pages) -> APIRouter:
@@ -246,27 +244,26 @@ def _add_occurrences(routes: APIRouter, pages: Pages) -> None:
 
 def _add_moves(routes: APIRouter) -> None:
     @routes.post("/{name}/pause")
-    async def pause(app: TheApp, visitor: Operator, shown: ShownIfAny, name: str, reason: _Text = "") -> Response:
-        await pause_schedule(app, name, by=visitor.actor, reason=said(reason), shown=shown)
+    async def pause(app: TheApp, visitor: Operator, shown: ShownIfAny, name: str, reason: Reason) -> Response:
+        await pause_schedule(app, name, by=visitor.actor, reason=reason, shown=shown)
         return RedirectResponse(f"/schedules/{name}", 303)
 
     @routes.post("/{name}/resume")
-    async def resume(app: TheApp, visitor: Operator, shown: Shown, name: str, reason: _Text = "") -> Response:
-        await resume_schedule(app, name, by=visitor.actor, reason=said(reason), shown=shown)
+    async def resume(app: TheApp, visitor: Operator, shown: Shown, name: str, reason: Reason) -> Response:
+        await resume_schedule(app, name, by=visitor.actor, reason=reason, shown=shown)
         return RedirectResponse(f"/schedules/{name}", 303)
 
     @routes.post("/{name}/remove")
-    async def remove(app: TheApp, visitor: Operator, shown: Shown, name: str, reason: _Text = "") -> Response:
-        await remove_schedule(app, name, by=visitor.actor, reason=said(reason), shown=shown)
+    async def remove(app: TheApp, visitor: Operator, shown: Shown, name: str, reason: Reason) -> Response:
+        await remove_schedule(app, name, by=visitor.actor, reason=reason, shown=shown)
         return RedirectResponse("/schedules", 303)
 
     @routes.post("/{name}/run")
     async def run(
-        *, app: TheApp, visitor: Operator, typed: Typed, shown: Shown, name: str, reason: _Text = "", once: Once = ""
+        *, app: TheApp, visitor: Operator, typed: Typed, shown: Shown, name: str, reason: Reason, once: Once
     ) -> Response:
-        key, why = said(once), said(reason)
         job = await run_schedule(
-            app, name, by=visitor.actor, reason=why, idempotency_key=key, confirm=typed, shown=shown
+            app, name, by=visitor.actor, reason=reason, idempotency_key=once, confirm=typed, shown=shown
         )
         return RedirectResponse(f"/jobs/{job.id}", 303)
 

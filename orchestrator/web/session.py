@@ -129,17 +129,16 @@ def is_foreign(request: Request) -> bool:
     )
 
 
+def set_cookie(response: Response, request: Request, name: str, value: str, *, max_age: int, path: str = "/") -> None:
+    """Lets the browser keep a value that no script can read and no other site can send, for `max_age` seconds."""
+    response.set_cookie(
+        name, value, max_age=max_age, path=path, secure=is_secure(request), httponly=True, samesite="lax"
+    )
+
+
 def keep(response: Response, request: Request, secret: str) -> None:
     """Let the browser remember who signed in."""
-    response.set_cookie(
-        cookie_name(request),
-        secret,
-        max_age=int(LIFETIME.total_seconds()),
-        path="/",
-        secure=is_secure(request),
-        httponly=True,
-        samesite="lax",
-    )
+    set_cookie(response, request, cookie_name(request), secret, max_age=int(LIFETIME.total_seconds()))
 
 
 def forget(response: Response, request: Request) -> None:
@@ -149,15 +148,8 @@ def forget(response: Response, request: Request) -> None:
 
 def remember_state(response: Response, request: Request, state: str) -> None:
     """Let the browser remember which sign-in it was sent away with."""
-    response.set_cookie(
-        "muster-sign-in",
-        hashlib.sha256(state.encode()).hexdigest(),
-        max_age=900,
-        path="/sign-in",
-        secure=is_secure(request),
-        httponly=True,
-        samesite="lax",
-    )
+    digest = hashlib.sha256(state.encode()).hexdigest()
+    set_cookie(response, request, "muster-sign-in", digest, max_age=900, path="/sign-in")
 
 
 def is_state_of(request: Request, state: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Query
 
 from orchestrator.domain.access import Role
-from orchestrator.domain.target import TargetOrder, TargetStatus
+from orchestrator.domain.target import TargetFilter, TargetOrder, TargetStatus
 from orchestrator.http.web_context import WebContext
 from orchestrator.usecases.jobs.describe_jobs import JobView
 from orchestrator.usecases.jobs.list_targets import SORTED_UP_TO, list_targets, page_of_targets
@@ -89,18 +89,8 @@ async def targets_facts(parts: WebContext, visitor: Visitor, view: JobView, aske
 
 
 async def _sorted(parts: WebContext, view: JobView, asked: TargetsAsked) -> dict[str, Any]:
-    statuses, code, search = _filter_of(asked)
     offset = (asked.page - 1) * TARGETS_SHOWN
-    found = await page_of_targets(
-        parts.app,
-        view,
-        asked.sort,
-        statuses=statuses,
-        code=code,
-        search=search,
-        offset=offset,
-        limit=TARGETS_SHOWN,
-    )
+    found = await page_of_targets(parts.app, view, asked.sort, _filter_of(asked), offset=offset, limit=TARGETS_SHOWN)
     last = offset + len(found.targets)
     return {
         "targets": found.targets,
@@ -114,20 +104,17 @@ async def _sorted(parts: WebContext, view: JobView, asked: TargetsAsked) -> dict
 
 
 async def _in_order(parts: WebContext, view: JobView, asked: TargetsAsked) -> dict[str, Any]:
-    statuses, code, search = _filter_of(asked)
     limit = TARGETS_SHOWN + 1
-    found = await list_targets(
-        parts.app, view.job.id, statuses=statuses, code=code, search=search, after_line=asked.after, limit=limit
-    )
+    found = await list_targets(parts.app, view.job.id, _filter_of(asked), after_line=asked.after, limit=limit)
     more = asked.where(after=found[TARGETS_SHOWN - 1].line) if len(found) == limit else None
     paging = {"count": None, "first_shown": 0, "last_shown": 0, "earlier": None, "later": None}
     return {"targets": found[:TARGETS_SHOWN], "more": more, **paging}
 
 
-def _filter_of(asked: TargetsAsked) -> tuple[tuple[TargetStatus, ...], str | None, str | None]:
+def _filter_of(asked: TargetsAsked) -> TargetFilter:
     wanted = asked.filters
     statuses = tuple(TargetStatus(word) for word in wanted["status"].split(",") if word)
-    return statuses, wanted["error"] or None, wanted["search"] or None
+    return TargetFilter(statuses, wanted["error"] or None, wanted["search"] or None)
 
 
 def _retried(status: str) -> str:

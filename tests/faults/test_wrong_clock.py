@@ -9,7 +9,7 @@ import pytest
 from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.job import JobStatus
-from orchestrator.engine.driver import drive
+from orchestrator.engine.driver import drive_job
 from orchestrator.engine.stop import StopSignal
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.intake.device_list import IntakeOptions
@@ -45,7 +45,7 @@ async def test_a_machine_whose_clock_is_wrong_waits_no_longer_than_others(postgr
         request = JobRequest(action=Action.WAKE_UP_CLIENT, via=Via.MANAGED_DEVICES, tenant="default", by=SOMEBODY)
         job = await submit_job(right, request, io.BytesIO(devices_csv(30)), file_name=None, options=IntakeOptions())
         async with asyncio.timeout(PATIENCE):
-            await drive(wrong, StopSignal(), only=job, until_idle=True)
+            await drive_job(wrong, StopSignal(), job)
         view = await describe_job(right, job.id)
         async with right.store.reading() as tx:
             facts = await tx.targets.between(job.number, job.id, 1, 100)

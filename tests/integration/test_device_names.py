@@ -14,7 +14,7 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.job import Job
 from orchestrator.domain.notice_words import notice_of_job
-from orchestrator.domain.target import TargetStatus
+from orchestrator.domain.target import TargetFilter, TargetStatus
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.inventory.contents import InventorySource, import_inventory
 from orchestrator.store.engine.errors_text import pack_errors
@@ -65,7 +65,7 @@ async def fail_all(app: App) -> None:
 
 
 async def named(app: App, job: Job, search: str | None = None) -> list[str | None]:
-    return [target.name for target in await list_targets(app, job.id, search=search, limit=100)]
+    return [target.name for target in await list_targets(app, job.id, TargetFilter(search=search), limit=100)]
 
 
 async def test_a_target_has_the_name_of_its_list_else_of_the_inventory_in_two_statements_more(app: App) -> None:

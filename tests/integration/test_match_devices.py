@@ -134,7 +134,7 @@ async def test_an_old_inventory_matches_nothing_unless_told_to(app: App) -> None
         options=IntakeOptions(stale_ok=True),
     )
 
-    assert (preview.good, preview.matched) == (1, {"name": 1})
+    assert (preview.report.good, preview.report.matched) == (1, {"name": 1})
 
 
 async def test_a_device_is_not_chosen_by_its_name_from_an_old_inventory(app: App) -> None:
@@ -184,6 +184,6 @@ async def test_a_dry_run_counts_the_ids_that_the_inventory_does_not_know_and_nam
     by_id = await preview_job(app, REQUEST, ids, file_name="ids.csv", options=IntakeOptions())
     by_name = await preview_job(app, REQUEST, names, file_name="names.csv", options=IntakeOptions())
 
-    assert (by_id.good, by_id.unknown, by_name.unknown) == (2, 1, None)
-    (problem,) = by_name.problems
+    assert (by_id.report.good, by_id.unknown, by_name.unknown) == (2, 1, None)
+    (problem,) = by_name.report.problems
     assert (problem.cells, {device.id for device in problem.candidates}) == (("BER-2",), set(IDS[1:3]))

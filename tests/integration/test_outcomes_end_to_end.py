@@ -16,7 +16,7 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.outcome import NOT_FROM_GRAPH
 from orchestrator.domain.target import TargetStatus
-from orchestrator.engine.driver import drive
+from orchestrator.engine.driver import drive_job
 from orchestrator.engine.stop import StopSignal
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph
@@ -170,7 +170,7 @@ async def test_a_retry_calls_only_what_failed_under_the_lines_of_the_first_list(
         first = await run(app)
         graph.behave()
         again = await retry_job(app, first.job.id, statuses=[TargetStatus.FAILED], by=SOMEBODY)
-        await drive(app, StopSignal(), only=again, until_idle=True)
+        await drive_job(app, StopSignal(), again)
         view = await describe_job(app, again.id)
         rows = await report(app, view)
 
@@ -201,7 +201,7 @@ async def submit(app: App, action: Action = Action.REFRESH_USER_POLICY) -> JobVi
 
 async def run(app: App, action: Action = Action.REFRESH_USER_POLICY) -> JobView:
     submitted = await submit(app, action)
-    await drive(app, StopSignal(), only=submitted.job, until_idle=True)
+    await drive_job(app, StopSignal(), submitted.job)
     return await describe_job(app, submitted.job.id)
 
 

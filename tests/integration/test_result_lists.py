@@ -6,8 +6,9 @@ import pytest
 
 from orchestrator.domain.access import Role
 from orchestrator.domain.confirmation import newest_version_facts
+from orchestrator.domain.target import TargetFilter
 from orchestrator.usecases.lists.describe_lists import describe_list
-from orchestrator.usecases.lists.save_targets import TargetChoice, count_targets
+from orchestrator.usecases.lists.save_targets import count_targets
 from orchestrator.web.shown import shown_text
 from tests.support.apps import device_ids, submitted
 from tests.support.web import Service, a_service, a_visitor, csrf_of, some_settings
@@ -40,7 +41,7 @@ async def test_no_list_is_saved_of_nothing_or_by_a_viewer(sqlite_url: str) -> No
     async with a_service(some_settings(sqlite_url)) as service:
         job = (await submitted(service.served.app, 3)).id
         answers = [await _tried(service, role, job) for role in (Role.VIEWER, Role.OPERATOR)]
-        lists = await count_targets(service.served.app, job, TargetChoice(code="NotThere"))
+        lists = await count_targets(service.served.app, job, TargetFilter(code="NotThere"))
 
     assert answers == [403, 422]
     assert lists == 0

@@ -29,7 +29,7 @@ from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.recurrence import Cron, Every, Once
 from orchestrator.domain.schedule import OccurrenceStatus, Overlap, Rules, ScheduleStatus
 from orchestrator.domain.target import TargetStatus
-from orchestrator.engine.close_windows import close_windows
+from orchestrator.engine.recovery import close_windows
 from orchestrator.usecases.jobs.cancel_job import cancel_job
 from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.jobs.describe_jobs import list_jobs

@@ -15,7 +15,7 @@ from orchestrator.domain.batch import POISONED_AFTER
 from orchestrator.domain.circuit_breaker import Outage
 from orchestrator.domain.job import Job, JobStatus, Priority, Tally
 from orchestrator.domain.outcome import Deferred, GraphError
-from orchestrator.domain.target import LOST_CALL, TargetStatus
+from orchestrator.domain.target import LOST_CALL, TargetFilter, TargetStatus
 from orchestrator.engine.recovery import LEASE
 from orchestrator.store.engine.database import Store, open_store
 from orchestrator.store.rows.jobs import BatchRow
@@ -41,7 +41,7 @@ async def other_store(database_url: str, clock: ManualClock) -> AsyncIterator[St
 
 async def facts_of(store: Store, job: Job, *statuses: TargetStatus) -> list[tuple[int, TargetStatus, int, bool]]:
     async with store.reading() as tx:
-        found = await tx.targets.page(job.number, job.id, limit=1000, statuses=statuses)
+        found = await tx.targets.page(job.number, job.id, TargetFilter(statuses), limit=1000)
     return [(each.line, each.status, each.attempts, each.maybe_repeated) for each in found]
 
 

@@ -15,7 +15,7 @@ from orchestrator.domain.errors import UnknownJob
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.job_filter import EVERY_JOB
-from orchestrator.domain.target import TargetSearch
+from orchestrator.domain.target import TargetFilter
 from orchestrator.engine.recovery import LEASE
 from orchestrator.store.engine.database import Store, Transaction, open_store
 from orchestrator.store.engine.indexes import complete_metadata
@@ -87,8 +87,8 @@ async def test_one_device_among_many_batches_is_found_by_a_few_questions(store: 
 
     with statements_of(store) as statements:
         async with store.reading() as tx:
-            found = await tx.targets.page(job.number, job.id, limit=50, search=TargetSearch(everyone[-2].device))
-            nobody = await tx.targets.page(job.number, job.id, limit=50, code="Nothing")
+            found = await tx.targets.page(job.number, job.id, TargetFilter(search=everyone[-2].device), limit=50)
+            nobody = await tx.targets.page(job.number, job.id, TargetFilter(code="Nothing"), limit=50)
             some = await tx.targets.page(job.number, job.id, limit=4, after_line=everyone[1500].line)
 
     assert found == [everyone[-2]]

@@ -30,7 +30,7 @@ from orchestrator.domain.errors import (
 )
 from orchestrator.domain.job import Job, JobStatus, Priority
 from orchestrator.domain.mending import may_mend
-from orchestrator.domain.target import TargetStatus
+from orchestrator.domain.target import TargetFilter, TargetStatus
 from orchestrator.engine.recovery import recover_stalled
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph
@@ -84,6 +84,22 @@ async def rows_in(app: App) -> dict[str, int]:
 NOTHING = dict.fromkeys(("jobs", "batches", "targets", "input_pages"), 0)
 
 
+class ReadsHalf(io.BytesIO):
+    """A file that tells when half of it was read."""
+
+    def __init__(self, content: bytes, loop: asyncio.AbstractEventLoop, halfway: asyncio.Event) -> None:
+        super().__init__(content)
+        self._half, self._loop, self._halfway = len(content) // 2, loop, halfway
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() > self._half:
+            self._loop.call_soon_threadsafe(self._halfway.set)
+        return super().read(size)
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        return self.read(size)
+
+
 class BreaksOff(io.BytesIO):
     """A file that cannot be read to its end."""
 
@@ -107,21 +123,9 @@ async def test_a_list_that_breaks_off_leaves_no_row_in_any_table(app: App) -> No
 
 async def test_a_submission_that_is_cancelled_leaves_no_row_in_any_table(app: App) -> None:
     halfway = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    stream = ReadsHalf(devices_csv(20_000), asyncio.get_running_loop(), halfway)
 
-    def on_rows(_count: int) -> None:
-        loop.call_soon_threadsafe(halfway.set)
-
-    submitting = asyncio.create_task(
-        submit_job(
-            app,
-            REQUEST,
-            io.BytesIO(devices_csv(20_000)),
-            file_name="x.csv",
-            options=IntakeOptions(),
-            on_rows=on_rows,
-        )
-    )
+    submitting = asyncio.create_task(submit_job(app, REQUEST, stream, file_name="x.csv", options=IntakeOptions()))
     await halfway.wait()
     submitting.cancel()
     await asyncio.gather(submitting, return_exceptions=True)
@@ -145,7 +149,7 @@ async def test_a_no_leaves_no_row_in_any_table(app: App) -> None:
             io.BytesIO(devices_csv(3)),
             file_name="x.csv",
             options=IntakeOptions(),
-            confirm=lambda preview: preview.good != 3,
+            confirm=lambda preview: preview.report.good != 3,
         )
 
     assert await rows_in(app) == NOTHING
@@ -405,7 +409,9 @@ async def test_a_retry_takes_the_devices_that_a_search_finds(app: App) -> None:
         await retry_job(app, job.id, statuses=cancelled, search="nothing like it", by=limited)
 
     assert [target.device for target in await targets_of(app, retry)] == [devices[7]]
-    assert [each.device for each in await list_targets(app, job.id, search=part.upper(), limit=9)] == [devices[7]]
+    assert [each.device for each in await list_targets(app, job.id, TargetFilter(search=part.upper()), limit=9)] == [
+        devices[7]
+    ]
 
 
 async def test_a_retry_of_some_that_wait_does_not_cancel_the_others(app: App) -> None:

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchestrator.domain.device import Device, Via
+from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed
-from orchestrator.domain.target import TargetStatus
+from orchestrator.domain.target import TargetFacts, TargetStatus
 from orchestrator.intake.device_list import IntakeOptions, open_device_list
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.pages import pack, unpack
-from orchestrator.intake.report_csv import ReportTarget, report_header, report_rows
+from orchestrator.intake.report_csv import report_header, report_rows
 
 GUID = "11111111-2222-3333-4444-555555555555"
 CANONICAL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -104,7 +104,9 @@ def judge(content: bytes, via: Via = Via.MANAGED_DEVICES, **options: object) -> 
 def _judge_report(rows: list[InputRow], via: Via) -> None:
     width = max((len(row.cells) for row in rows), default=0)
     columns = [f"c{number}" for number in range(width)]
-    facts = {row.line: ReportTarget(row.device or Device(("",)), TargetStatus.ACCEPTED) for row in rows}
+    facts = {
+        row.line: TargetFacts(row.line, row.device.key if row.device else "", TargetStatus.ACCEPTED) for row in rows
+    }
     text = report_header(via, columns) + report_rows(rows, facts, via=via, columns=width, statuses=None)
     usual = csv.field_size_limit(100_000_000)
     try:

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from orchestrator.domain.device import Device, Via
 from orchestrator.domain.errors import IntakeFailed
-from orchestrator.domain.target import RowVerdict, TargetStatus
+from orchestrator.domain.target import RowVerdict, TargetFacts, TargetStatus
 from orchestrator.intake.device_list import IntakeOptions, open_device_list
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.own_report import defuse_id, restore_id
 from orchestrator.intake.pages import pack, unpack
-from orchestrator.intake.report_csv import ReportTarget, report_header, report_rows
+from orchestrator.intake.report_csv import report_header, report_rows
 
 anything = st.text(max_size=20)
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
@@ -78,7 +78,7 @@ def test_a_report_that_is_read_again_names_the_same_devices_and_makes_the_same_r
 ) -> None:
     columns = ("status", "Name", "Note")
     rows = [InputRow(number, cells) for number, cells in enumerate(inputs, start=2)]
-    targets = {row.line: ReportTarget(Device((row.cells[0],)), TargetStatus.FAILED, 500) for row in rows}
+    targets = {row.line: TargetFacts(row.line, row.cells[0], TargetStatus.FAILED, http_status=500) for row in rows}
     header = report_header(Via.MANAGED_DEVICES, columns)
     body = report_rows(rows, targets, via=Via.MANAGED_DEVICES, columns=3)
 
@@ -88,7 +88,7 @@ def test_a_report_that_is_read_again_names_the_same_devices_and_makes_the_same_r
     again = [row for page in device_list.pages() for row in page.rows]
     renumbered = [InputRow(row.line, new.cells) for row, new in zip(rows, again, strict=True)]
 
-    assert [row.device for row in again] == [target.device for target in targets.values()]
+    assert [row.device and row.device.key for row in again] == [target.device for target in targets.values()]
     assert report_header(Via.MANAGED_DEVICES, device_list.columns) == header
     assert report_rows(renumbered, targets, via=Via.MANAGED_DEVICES, columns=3) == body
 

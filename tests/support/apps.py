@@ -22,7 +22,7 @@ from orchestrator.domain.lane import Cloud, WriteLimit
 from orchestrator.domain.retry_policy import RetryPolicy
 from orchestrator.domain.target import TargetFacts
 from orchestrator.domain.tenant import Tenant
-from orchestrator.engine.driver import drive
+from orchestrator.engine.driver import drive_job
 from orchestrator.engine.stop import StopSignal
 from orchestrator.engine.system_clock import SystemClock
 from orchestrator.engine.tenant_connection import TenantConnection
@@ -160,7 +160,7 @@ async def submitted(
 async def driven(app: App, job: Job) -> JobView:
     """The job after this app has worked on it until it rests."""
     async with asyncio.timeout(PATIENCE):
-        await drive(app, StopSignal(), only=job, until_idle=True)
+        await drive_job(app, StopSignal(), job)
     return await describe_job(app, job.id)
 
 

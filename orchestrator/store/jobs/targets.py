@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Boolean, Integer, Text, Update, case, func, o
 from orchestrator.domain.claim import TargetChange
 from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.ids import JobId, JobNumber, client_request_id
-from orchestrator.domain.target import LOST_CALL, TargetFacts, TargetOrder, TargetSearch, TargetStatus
+from orchestrator.domain.target import EVERY_TARGET, LOST_CALL, TargetFacts, TargetFilter, TargetOrder, TargetStatus
 from orchestrator.store.engine import array_rows, json_rows
 from orchestrator.store.engine.errors_text import pack_errors, unpack_errors
 from orchestrator.store.engine.plain_text import storable
@@ -46,15 +46,14 @@ class Targets(Repository):
         self,
         number: JobNumber,
         job: JobId,
+        wanted: TargetFilter = EVERY_TARGET,
         *,
         after_line: int = 0,
         limit: int,
-        statuses: Sequence[TargetStatus] = (),
-        code: str | None = None,
-        search: TargetSearch | None = None,
     ) -> list[TargetFacts]:
-        """Targets in the input's order, those after `after_line`, with these statuses (all if none is given)."""
+        """The targets that fit in the input's order, those after `after_line`."""
         found: list[TargetFacts] = []
+        statuses = wanted.statuses
         batches = await self._batches(number, after_line, statuses)
         position, together = 0, max(1, limit // 250)
         while position < len(batches) and len(found) < limit:
@@ -75,7 +74,7 @@ class Targets(Repository):
             if TargetStatus.SENDING not in statuses:
                 # Targets in flight are stored as waiting, and may be left out below.
                 query = query.limit(limit - len(found) + len(flying))
-            for row in await self._rows(query.where(*fitting(statuses, code, search))):
+            for row in await self._rows(query.where(*fitting(wanted))):
                 facts = _facts(row, job, sending=row.line in flying)
                 if not statuses or facts.status in statuses:
                     found.append(facts)
@@ -86,12 +85,10 @@ class Targets(Repository):
         number: JobNumber,
         job: JobId,
         order: TargetOrder,
+        wanted: TargetFilter,
         *,
         offset: int,
         limit: int,
-        statuses: Sequence[TargetStatus] = (),
-        code: str | None = None,
-        search: TargetSearch | None = None,
     ) -> list[TargetFacts]:
         """Targets in this order, after the first `offset`; it reads every target of the job, so the job is small.
 
@@ -101,7 +98,7 @@ class Targets(Repository):
         flying = {line for text in (await self._connection.execute(inflight)).scalars() for line in stored_lines(text)}
         query = (
             select(TargetRow)
-            .where(TargetRow.job_number == number, *fitting(statuses, code, search))
+            .where(TargetRow.job_number == number, *fitting(wanted))
             .order_by(*_ORDERS[order], TargetRow.line)
             .offset(offset)
             .limit(limit)
@@ -123,33 +120,21 @@ class Targets(Repository):
             if at is not None
         ]
 
-    async def count_fitting(
-        self,
-        number: JobNumber,
-        *,
-        statuses: Sequence[TargetStatus],
-        code: str | None = None,
-        search: TargetSearch | None = None,
-        permanent: bool | None = None,
-        lines: Collection[int] | None = None,
-    ) -> int:
-        """How many targets fit; what is on its way counts as waiting. It looks at every target of the job.
+    async def count_fitting(self, number: JobNumber, wanted: TargetFilter, *, permanent: bool = False) -> int:
+        """How many targets fit; a target on its way counts as waiting. It looks at every target of the job.
 
-        `permanent` keeps only failures that no further attempt mends, or (False) everything but those; `lines` only
-        those lines.
+        `permanent` keeps only failures that no further attempt mends.
         """
-        query = select(func.count()).where(TargetRow.job_number == number, *fitting(statuses, code, search))
-        if permanent is not None:
-            query = query.where(IS_PERMANENT if permanent else ~IS_PERMANENT)
-        if lines is not None:
-            query = query.where(TargetRow.line.in_(sorted(lines)))
+        query = select(func.count()).where(TargetRow.job_number == number, *fitting(wanted))
+        if permanent:
+            query = query.where(IS_PERMANENT)
         return int((await self._connection.execute(query)).scalar_one())
 
-    async def known_as(self, number: JobNumber, search: TargetSearch) -> frozenset[str]:
-        """The devices of the job whose name or user in the inventory contains the text."""
-        if search.inventory is None:
+    async def known_as(self, number: JobNumber, wanted: TargetFilter) -> frozenset[str]:
+        """The devices of the job whose name or user in the inventory contains the text that is searched."""
+        if wanted.inventory is None:
             return frozenset()
-        query = select(TargetRow.device).where(TargetRow.job_number == number, TargetRow.device.in_(known_as(search)))
+        query = select(TargetRow.device).where(TargetRow.job_number == number, TargetRow.device.in_(known_as(wanted)))
         return frozenset((await self._connection.execute(query)).scalars())
 
     async def between(self, number: JobNumber, job: JobId, first: int, last: int) -> list[TargetFacts]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from functools import cache
@@ -56,7 +56,7 @@ class Lanes(Repository):
     """Questions about lanes; none of them commits."""
 
     async def lock(self, lane: LaneKey) -> Pace | None:
-        """Where the lane stands, nobody else's until the commit; None for one that was never seen before.
+        """Locks the lane until the commit and returns its pace; None for one that was never seen before.
 
         The clock is to be read after it: with a time from before the wait for another's commit, what that one granted
         would seem to lie too far ahead.
@@ -109,7 +109,7 @@ class Lanes(Repository):
     async def save_unchanged(self, changes: Mapping[LaneKey, tuple[Pace, str | None]]) -> AbstractSet[LaneKey]:
         """Writes the pace of each lane whose row still is the version that was read (None: not there yet).
 
-        Returns the lanes that were written. Waits for nobody: a row that somebody else has locked is being changed.
+        Returns the lanes that were written. Waits for no lock: a row that another process has locked is being changed.
         """
         is_postgresql = self._connection.dialect.name == "postgresql"
         written: set[LaneKey] = set()
@@ -139,7 +139,7 @@ class Lanes(Repository):
         """So many calls were answered just now: one statement, however many lanes."""
         rows = (
             {"lane": lane, "minute": _minute(now), "calls": each.calls, "throttled": each.throttled, "late": each.late}
-            # Everybody counts in the same order, so that no two wait for each other.
+            # All processes count in the same order, so that no two wait for each other.
             for lane, each in sorted(answered.items())
         )
         await self._connection.execute(_count(self._connection.dialect.name), json_rows.payload(rows))
@@ -204,12 +204,14 @@ def _minute(instant: datetime) -> int:
     return int(instant.timestamp()) // _MINUTE
 
 
-def _pace(row: Any) -> Pace:
-    """The pace as it is stored; one with a value that is no number is a pace that `is_believable` refuses."""
-    if not all(isinstance(value, int | float) for value in row):
+def _pace(row: Iterable[object]) -> Pace:
+    """The pace in these columns; where one is no number, a pace that `is_believable` refuses."""
+    numbers = [value for value in row if isinstance(value, int | float)]
+    if len(numbers) < len(_FIELDS):
         return Pace(math.nan)
-    departure, reach, until, closed_for, refusals, together, *learned = row
-    return Pace(departure, reach, until, closed_for, refusals, together, Learned(*learned))
+    departure, reach, until, closed_for, refusals, together, share, since, counted_from, *counted = numbers
+    learned = Learned(share, since, counted_from, *map(int, counted))
+    return Pace(departure, reach, until, closed_for, int(refusals), int(together), learned)
 
 
 def _columns(pace: Pace) -> dict[str, float | int]:
@@ -217,18 +219,13 @@ def _columns(pace: Pace) -> dict[str, float | int]:
     return {**values, **{name: getattr(pace.learned, name) for name in LEARNED_FIELDS}}
 
 
-_PACE = tuple(getattr(LaneRow, name) for name in (*OWN_FIELDS, *LEARNED_FIELDS))
+_FIELDS = (*OWN_FIELDS, *LEARNED_FIELDS)
+_PACE = tuple(getattr(LaneRow, name) for name in _FIELDS)
 _FIND = select(*_PACE).where(LaneRow.key == bindparam("lane"))
 _FIND_ALL = select(LaneRow.key, *_PACE).where(LaneRow.key.in_(bindparam("lanes", expanding=True)))
 _FIND_FOR_UPDATE = _FIND.with_for_update()
-_KEEP = (
-    update(LaneRow)
-    .where(LaneRow.key == bindparam("lane"))
-    .values({name: bindparam(name) for name in (*OWN_FIELDS, *LEARNED_FIELDS)})
-)
-_INSERT = insert(LaneRow).values(
-    key=bindparam("lane"), **{name: bindparam(name) for name in (*OWN_FIELDS, *LEARNED_FIELDS)}
-)
+_KEEP = update(LaneRow).where(LaneRow.key == bindparam("lane")).values({name: bindparam(name) for name in _FIELDS})
+_INSERT = insert(LaneRow).values(key=bindparam("lane"), **{name: bindparam(name) for name in _FIELDS})
 _VERSION: ColumnElement[str] = literal_column("lanes.xmin::text", Text())
 """PostgreSQL's own version of a row: another one after every update (https://www.postgresql.org/docs/current/mvcc.html).
 
@@ -237,7 +234,7 @@ A column of ours would stay as it is where a worker of another release writes th
 _GIVEN: json_rows.Columns = {
     "lane": Text(),
     "version": Text(),
-    **{name: getattr(LaneRow, name).type for name in (*OWN_FIELDS, *LEARNED_FIELDS)},
+    **{name: getattr(LaneRow, name).type for name in _FIELDS},
 }
 
 
@@ -263,7 +260,7 @@ def _update_given() -> Update:
     return (
         update(LaneRow)
         .where(LaneRow.key == given.c.lane, LaneRow.key.in_(select(unchanged.c.key)))
-        .values({name: given.c[name] for name in (*OWN_FIELDS, *LEARNED_FIELDS)})
+        .values({name: given.c[name] for name in _FIELDS})
         .returning(LaneRow.key)
     )
 
@@ -271,10 +268,9 @@ def _update_given() -> Update:
 @cache
 def _insert_given() -> Insert:
     given = array_rows.table_of("postgresql", _GIVEN)
-    columns = (*OWN_FIELDS, *LEARNED_FIELDS)
     statement = insert_in("postgresql", LaneRow)
-    chosen = select(given.c.lane, *(given.c[name] for name in columns)).order_by(given.c.lane)
-    return statement.from_select(["key", *columns], chosen).on_conflict_do_nothing().returning(LaneRow.key)
+    chosen = select(given.c.lane, *(given.c[name] for name in _FIELDS)).order_by(given.c.lane)
+    return statement.from_select(["key", *_FIELDS], chosen).on_conflict_do_nothing().returning(LaneRow.key)
 
 
 _CALLS_BETWEEN = (

@@ -10,10 +10,10 @@ from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job
 from orchestrator.domain.job_filter import JobFilter
 from orchestrator.domain.target import TargetStatus
-from orchestrator.domain.tenant import directory_of
 from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.run_failures import RunTarget
 from orchestrator.usecases.jobs.describe_jobs import JobView, list_jobs
+from orchestrator.usecases.jobs.device_names import devices_of
 
 RUNS_SHOWN = 14
 NAMED = 200
@@ -119,10 +119,8 @@ async def _comparison(
 async def _names(tx: Transaction, job: Job, targets: Collection[RunTarget]) -> dict[str, str]:
     """The names of these devices: of the list of the job, else of the inventory of its tenant."""
     known = {each.device: each.name for each in targets if each.name}
-    number = await tx.inventories.current_number(directory_of(job.lane))
-    unnamed = sorted({each.device for each in targets} - known.keys())
-    found = [] if number is None or not unnamed else await tx.inventory_devices.by_ids(number, unnamed)
-    return {**known, **{device.id: device.name for device in found if device.name}}
+    found = await devices_of(tx, job, {each.device for each in targets} - known.keys())
+    return {**known, **{device.id: device.name for device in found.values() if device.name}}
 
 
 def _error(target: RunTarget | None) -> str:

@@ -10,7 +10,7 @@ from orchestrator.domain.circuit_breaker import window_of
 from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.job import Job, Tally
 from orchestrator.domain.outcome import GraphError
-from orchestrator.domain.target import TargetFacts, TargetStatus
+from orchestrator.domain.target import TargetFacts, TargetFilter, TargetStatus
 from orchestrator.graph.error_catalogue import meaning
 from orchestrator.store.engine.database import Transaction
 from orchestrator.usecases.jobs.describe_jobs import JobView, seen_now, views_of
@@ -75,7 +75,7 @@ async def _example_of(app: App, tx: Transaction, job: Job, group: ErrorGroup) ->
     """One device of the group with what was answered to it; looked for once, since it never changes."""
     key = (job.number, group)
     if key not in app.examples:
-        found = await tx.targets.page(job.number, job.id, limit=1, statuses=(group.status,), code=group.code)
+        found = await tx.targets.page(job.number, job.id, TargetFilter((group.status,), group.code), limit=1)
         if not found:
             return None
         if len(app.examples) >= _MOST_EXAMPLES:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from orchestrator.domain.ids import InventoryNumber
+from orchestrator.domain.inventory import InventoryDevice
 from orchestrator.domain.job import Job
-from orchestrator.domain.target import TargetFacts, TargetSearch
+from orchestrator.domain.target import TargetFacts, TargetFilter
 from orchestrator.domain.tenant import directory_of
 from orchestrator.store.engine.database import Transaction
 
@@ -19,12 +20,7 @@ async def with_names(
 
     With `users` each has its primary user of the inventory too.
     """
-    unnamed = sorted({target.device for target in targets if users or target.name is None})
-    if not unnamed:
-        return [*targets]
-    number = await _inventory_of(tx, job)
-    found = [] if number is None else await tx.inventory_devices.by_ids(number, unnamed)
-    known = {device.id: device for device in found}
+    known = await devices_of(tx, job, {target.device for target in targets if users or target.name is None})
     return [
         replace(target, name=target.name or device.name, user=device.user_principal_name)
         if (device := known.get(target.device)) is not None
@@ -33,9 +29,16 @@ async def with_names(
     ]
 
 
-async def search_of(tx: Transaction, job: Job, text: str | None) -> TargetSearch | None:
-    """A search for this text in the job, in the names and users of its tenant's inventory too; None without a text."""
-    return TargetSearch(text, await _inventory_of(tx, job)) if text else None
+async def devices_of(tx: Transaction, job: Job, ids: Collection[str]) -> dict[str, InventoryDevice]:
+    """Those of these devices that the inventory of the job's tenant has, by their ids."""
+    number = await _inventory_of(tx, job) if ids else None
+    found = [] if number is None else await tx.inventory_devices.by_ids(number, sorted(ids))
+    return {device.id: device for device in found}
+
+
+async def with_inventory(tx: Transaction, job: Job, wanted: TargetFilter) -> TargetFilter:
+    """The filter whose search looks at the names and users of the inventory of the job's tenant too."""
+    return replace(wanted, inventory=await _inventory_of(tx, job)) if wanted.search else wanted
 
 
 async def _inventory_of(tx: Transaction, job: Job) -> InventoryNumber | None:

@@ -16,7 +16,10 @@ from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.report_csv import verdicts_header, verdicts_rows
 from orchestrator.usecases.jobs.forecast_job import forecast_new
 from orchestrator.usecases.jobs.read_list import open_list, pages_of
-from orchestrator.usecases.jobs.submit_job import JobRequest, Preview, preview_of
+from orchestrator.usecases.jobs.submit_job import JobRequest, Preview
+
+_FIRST = 50
+_ODD = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,6 @@ async def judge_list(
     *,
     file_name: str | None,
     options: IntakeOptions,
-    first: int = 50,
-    odd: int = 200,
 ) -> Judgement:
     """Read the whole list and judge its rows; nothing is stored. IntakeFailed where it is wrong as a whole."""
     tenant = app.tenant(request.tenant)
@@ -46,12 +47,12 @@ async def judge_list(
     begin: list[InputRow] = []
     uncalled: list[InputRow] = []
     async with aclosing(pages_of(app, tenant, devices, options)) as pages:
-        async for page, _ in pages:
-            begin += page.rows[: first - len(begin)]
-            if len(uncalled) < odd:
-                uncalled += [row for row in page.rows if row.verdict is not None][: odd - len(uncalled)]
+        async for page in pages:
+            begin += page.rows[: _FIRST - len(begin)]
+            if len(uncalled) < _ODD:
+                uncalled += [row for row in page.rows if row.verdict is not None][: _ODD - len(uncalled)]
     report = devices.report()
-    preview = preview_of(devices, report, await forecast_new(app, tenant, report.good))
+    preview = Preview(report, devices.id_columns.names, await forecast_new(app, tenant, report.good))
     return Judgement(preview, tuple(devices.columns), tuple(begin), tuple(uncalled))
 
 
@@ -66,7 +67,7 @@ async def odd_rows(
     async def pieces() -> AsyncIterator[str]:
         yield verdicts_header(devices.columns)
         async with aclosing(pages_of(app, tenant, devices, options)) as pages:
-            async for page, _ in pages:
+            async for page in pages:
                 yield await asyncio.to_thread(verdicts_rows, [row for row in page.rows if row.verdict is not None])
 
     return pieces()

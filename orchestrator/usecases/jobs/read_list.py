@@ -32,8 +32,8 @@ async def open_list(
 
 async def pages_of(
     app: App, tenant: Tenant | None, devices: DeviceList, options: IntakeOptions
-) -> AsyncGenerator[tuple[Page, int]]:
-    """The rows of an opened list in pages, each row with its device or its verdict, and how many rows were read.
+) -> AsyncGenerator[Page]:
+    """The rows of an opened list in pages, each row with its device or its verdict.
 
     Rows that name devices by something else than Intune's id are matched against the tenant's inventory, a page at a
     time. InventoryTooOld, or IntakeFailed where ids without a sign are not all known to the inventory.
@@ -44,13 +44,11 @@ async def pages_of(
     rows = _Rows(app, devices, matcher)
     pages = devices.pages()
     page = await asyncio.to_thread(_next_page, pages)
-    read = 0
     while page is not None:
         # The next page is parsed while this one is matched and stored.
         coming = asyncio.create_task(asyncio.to_thread(_next_page, pages))
         try:
-            read += len(page.rows)
-            yield await rows.settled(page), read
+            yield await rows.settled(page)
         finally:
             following = await coming
         page = following
@@ -67,7 +65,7 @@ async def read_to_end(app: App, tenant: Tenant, devices: DeviceList, options: In
         number = None
     unknown = 0
     async with aclosing(pages_of(app, tenant, devices, options)) as pages:
-        async for page, _ in pages:
+        async for page in pages:
             if number is not None:
                 unknown += await _unknown_in(app, number, page)
     return None if number is None else unknown

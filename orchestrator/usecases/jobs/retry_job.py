@@ -15,12 +15,12 @@ from orchestrator.domain.errors import WrongStatus
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Intake, Job, JobStatus, Tally
 from orchestrator.domain.mending import may_mend
-from orchestrator.domain.target import TargetFacts, TargetStatus
+from orchestrator.domain.target import TargetFacts, TargetFilter, TargetStatus
 from orchestrator.intake.pages import unpack
 from orchestrator.store.engine.database import Transaction
 from orchestrator.usecases.jobs.cancel_job import cancel_rest
 from orchestrator.usecases.jobs.describe_jobs import JobView
-from orchestrator.usecases.jobs.device_names import search_of
+from orchestrator.usecases.jobs.device_names import with_inventory
 from orchestrator.usecases.jobs.idempotency import Idempotency, KeyTaken, job_of_key
 from orchestrator.usecases.jobs.job_lane import refuse_other_tenant
 from orchestrator.usecases.jobs.receive_job import JobReception, new_job, publish_reception, receiving
@@ -51,9 +51,19 @@ class RetryWish:
         return self.statuses or frozenset({TargetStatus.FAILED})
 
     @property
+    def takes_whole_statuses(self) -> bool:
+        """Whether no code, no text and no lines narrow the wish."""
+        return self.code is None and not self.search and not self.lines
+
+    @property
     def takes_permanent(self) -> bool:
         """Whether failures that no further attempt mends are taken."""
         return bool(self.statuses or self.code is not None) if self.permanent is None else self.permanent
+
+    @property
+    def filter(self) -> TargetFilter:
+        """The targets that are meant, those among them that no further attempt mends."""
+        return TargetFilter(tuple(sorted(self.wanted)), self.code, self.search, self.lines)
 
     def includes(self, target: TargetFacts) -> bool:
         """Whether this target goes into the retry."""
@@ -174,8 +184,8 @@ async def _asked(
 ) -> _Asked:
     """Returns the retry where the actor may ask for it; NotPermitted where not."""
     old = await tx.jobs.find(wanted)
-    if (looked_for := await search_of(tx, old, wish.search)) is not None:
-        wish = replace(wish, known_as=await tx.targets.known_as(old.number, looked_for))
+    if wish.search:
+        wish = replace(wish, known_as=await tx.targets.known_as(old.number, await with_inventory(tx, old, wish.filter)))
     by.grant.refuse_change(scope_of(old.action, old.tenant, 0))
     refuse_other_tenant(app, old)
     counted = await _counted(tx, old, wish)
@@ -253,18 +263,13 @@ def _ending(old: Job, before: Tally, by: Actor) -> Callable[[Transaction, Job], 
 
 async def _counted(tx: Transaction, old: Job, wish: RetryWish) -> RetryPreview:
     """How many targets fit before anything is changed."""
-    statuses = sorted(wish.wanted)
-    if wish.code is not None or wish.search or wish.lines:
-        search, lines = await search_of(tx, old, wish.search), wish.lines or None
-        fits = await tx.targets.count_fitting(old.number, statuses=statuses, code=wish.code, search=search, lines=lines)
-        permanent = await tx.targets.count_fitting(
-            old.number, statuses=statuses, code=wish.code, search=search, permanent=True, lines=lines
-        )
-    else:
+    if wish.takes_whole_statuses:
         tally = (await tx.jobs.tallies([old.number]))[old.number]
         errors = await tx.jobs.errors(old.number)
         return _by_counts(old, tally, {group: count.count for group, count in errors.items()}, wish)
-    left_out = 0 if wish.takes_permanent else permanent
+    wanted = await with_inventory(tx, old, wish.filter)
+    fits = await tx.targets.count_fitting(old.number, wanted)
+    left_out = 0 if wish.takes_permanent else await tx.targets.count_fitting(old.number, wanted, permanent=True)
     return RetryPreview(old, fits - left_out, left_out)
 
 
@@ -283,11 +288,10 @@ async def _refuse_to_end(tx: Transaction, old: Job, tally: Tally, wish: RetryWis
         raise WrongStatus(f"Job {old.id} is {old.status}: what waits in it will be called. Pause it first.")
     if tally.sending or await tx.jobs.is_held(old.number):
         raise WrongStatus(f"Job {old.id} still has calls on their way. Ask again in a moment.")
-    if wish.code is None and not wish.search and not wish.lines:
+    if wish.takes_whole_statuses:
         return
-    search, lines = await search_of(tx, old, wish.search), wish.lines or None
-    waiting = [TargetStatus.WAITING]
-    fit = await tx.targets.count_fitting(old.number, statuses=waiting, code=wish.code, search=search, lines=lines)
+    waiting = replace(wish.filter, statuses=(TargetStatus.WAITING,))
+    fit = await tx.targets.count_fitting(old.number, await with_inventory(tx, old, waiting))
     if 0 < fit < tally.waiting:
         raise WrongStatus(
             f"In job {old.id} {plural(tally.waiting, 'device')} wait and {fit:,} of them fit, but a retry of what "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from orchestrator.app import App
@@ -14,7 +14,6 @@ from orchestrator.domain.errors import IntakeFailed, RequestRejected
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Intake, Job
 from orchestrator.domain.job_spec import JobSpec
-from orchestrator.domain.line_problem import LineProblem
 from orchestrator.domain.options import declared, packed
 from orchestrator.domain.tenant import Tenant
 from orchestrator.intake.device_list import DeviceList, IntakeOptions
@@ -46,25 +45,13 @@ class JobRequest(JobSpec):
 class Preview:
     """The verdict on a device list and the forecast of its end, shown before any call.
 
-    `unknown` counts managed device ids that the tenant's inventory does not have; None where nobody looked.
+    `unknown` counts managed device ids that the tenant's inventory does not have; None where it was not asked.
     """
 
-    rows: int
-    good: int
-    duplicates: int
-    rejected: int
-    ineligible: int
-    left_out: int
+    report: IntakeReport
     id_columns: tuple[str, ...]
-    ignored: tuple[str, ...]
-    matched: dict[str, int]
-    problems: tuple[LineProblem, ...]
-    bad: int
     forecast: Forecast
-    sha256: str
-    columns: tuple[str, ...] = ()
     unknown: int | None = None
-    mended: tuple[LineProblem, ...] = ()
 
 
 class NotConfirmed(RequestRejected):
@@ -78,14 +65,13 @@ async def submit_job(
     *,
     file_name: str | None,
     options: IntakeOptions,
-    on_rows: Callable[[int], None] | None = None,
     confirm: Callable[[Preview], bool] | None = None,
     check_way: Callable[[], Awaitable[object]] | None = None,
 ) -> Job:
     """Store the job for the workers; IntakeFailed with every bad line, NotConfirmed, IdempotencyConflict.
 
-    `on_rows` hears how many rows were read so far; `confirm` is asked once everything is read, before it is published.
-    `check_way` comes before it and may raise: where nothing could be called, nothing is asked and nothing is stored.
+    `confirm` is asked once everything is read, before it is published. `check_way` comes before it and may raise: where
+    nothing could be called, nothing is asked and nothing is stored.
     With a key that was used for the same request before, the answer is that job.
     """
     tenant = app.tenant(request.tenant)
@@ -95,15 +81,17 @@ async def submit_job(
     old = request.retry_of
     new = new_job(app, request, columns, by=by, reason=request.reason, file_name=file_name, retry_of=old)
     async with receiving(app, new) as reception:
-        await _receive(app, reception, devices, options, tenant, on_rows)
+        await _receive(app, reception, devices, options, tenant)
         report = devices.report()
         refuse_if_bad(report, options)
         request.by.grant.refuse_devices(report.good)
         if check_way is not None:
             await check_way()
         if confirm is not None:
-            preview = preview_of(devices, report, await forecast_new(app, tenant, report.good, request.priority))
-            await asyncio.to_thread(_ask, confirm, preview)
+            forecast = await forecast_new(app, tenant, report.good, request.priority)
+            preview = Preview(report, devices.id_columns.names, forecast)
+            if not await asyncio.to_thread(confirm, preview):
+                raise NotConfirmed("Nothing was submitted.")
         intake = Intake(report.rows, report.duplicates, report.rejected, report.sha256, file_name)
         return await _publish(app, reception, request, intake, _idempotency(request, options, report.sha256))
 
@@ -116,8 +104,8 @@ async def preview_job(
     devices = await open_list(app, tenant, stream, file_name=file_name, via=request.via, options=options)
     unknown = await read_to_end(app, tenant, devices, options)
     report = devices.report()
-    preview = preview_of(devices, report, await forecast_new(app, tenant, report.good, request.priority))
-    return replace(preview, unknown=unknown)
+    forecast = await forecast_new(app, tenant, report.good, request.priority)
+    return Preview(report, devices.id_columns.names, forecast, unknown)
 
 
 def refuse_if_bad(report: IntakeReport, options: IntakeOptions) -> None:
@@ -135,44 +123,16 @@ def refuse_if_bad(report: IntakeReport, options: IntakeOptions) -> None:
         raise IntakeFailed(words, report.problems, columns=report.columns)
 
 
-def preview_of(devices: DeviceList, report: IntakeReport, forecast: Forecast) -> Preview:
-    """The preview of a list that was read to its end."""
-    return Preview(
-        rows=report.rows,
-        good=report.good,
-        duplicates=report.duplicates,
-        rejected=report.rejected,
-        ineligible=report.ineligible,
-        left_out=report.left_out,
-        id_columns=devices.id_columns.names,
-        ignored=report.ignored,
-        matched=report.matched,
-        problems=report.problems,
-        bad=report.bad,
-        forecast=forecast,
-        sha256=report.sha256,
-        columns=report.columns,
-        mended=report.mended,
-    )
-
-
-async def _receive(  # noqa: PLR0917 - private, and called once
-    app: App,
-    reception: JobReception,
-    devices: DeviceList,
-    options: IntakeOptions,
-    tenant: Tenant,
-    on_rows: Callable[[int], None] | None,
+async def _receive(
+    app: App, reception: JobReception, devices: DeviceList, options: IntakeOptions, tenant: Tenant
 ) -> None:
     last: Sequence[InputRow] = ()
     async with aclosing(pages_of(app, tenant, devices, options)) as pages:
-        async for page, read in pages:
+        async for page in pages:
             if options.skip_invalid or not devices.report().bad:
                 if last:
                     await reception.add(last)
                 last = page.rows
-            if on_rows is not None:
-                on_rows(read)
     # With the rest of the batches, in one transaction: a small list has one page.
     await reception.add(last, is_last=True)
 
@@ -197,11 +157,6 @@ async def _publish(
             raise
         await forget_reception(app, reception.number)
         return job
-
-
-def _ask(confirm: Callable[[Preview], bool], preview: Preview) -> None:
-    if not confirm(preview):
-        raise NotConfirmed("Nothing was submitted.")
 
 
 def _idempotency(request: JobRequest, options: IntakeOptions, sha256: str) -> Idempotency | None:

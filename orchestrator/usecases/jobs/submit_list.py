@@ -14,7 +14,7 @@ from orchestrator.domain.errors import ScheduleInvalid
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.schedule import Order
-from orchestrator.domain.target import RowVerdict, TargetStatus
+from orchestrator.domain.target import RowVerdict, TargetFilter, TargetStatus
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.pages import unpack, unpack_devices
 from orchestrator.intake.tenant_column import TenantRows, place_of_tenants
@@ -151,6 +151,7 @@ def _rows(payload: bytes, devices: bytes) -> list[InputRow]:
 
 async def _rest_of(app: App, job_id: JobId) -> frozenset[str]:
     """The devices that a job left waiting when its window ended."""
+    waiting = TargetFilter((TargetStatus.WAITING,))
     async with app.store.reading() as tx:
         job = await tx.jobs.find(job_id)
         if job.status is not JobStatus.STOPPED:
@@ -158,9 +159,7 @@ async def _rest_of(app: App, job_id: JobId) -> frozenset[str]:
         rest: set[str] = set()
         last = 0
         while True:
-            page = await tx.targets.page(
-                job.number, job.id, after_line=last, limit=5000, statuses=[TargetStatus.WAITING]
-            )
+            page = await tx.targets.page(job.number, job.id, waiting, after_line=last, limit=5000)
             rest.update(target.device for target in page)
             if len(page) < 5000:
                 return frozenset(rest)

@@ -96,11 +96,11 @@ async def receiving_version(
         raise
 
 
-async def _store(app: App, number: ListNumber, version: int, pages: AsyncGenerator[tuple[Page, int]]) -> set[str]:
+async def _store(app: App, number: ListNumber, version: int, pages: AsyncGenerator[Page]) -> set[str]:
     keys: set[str] = set()
     place = 0
     async with aclosing(pages):
-        async for page, _ in pages:
+        async for page in pages:
             stored = await asyncio.to_thread(_packed, place, page.rows, keys)
             async with app.store.transaction() as tx:
                 await tx.lists.add_page(number, version, stored)

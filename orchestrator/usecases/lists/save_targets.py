@@ -6,7 +6,6 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
@@ -15,7 +14,7 @@ from orchestrator.domain.access import Actor
 from orchestrator.domain.confirmation import Facts
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected
-from orchestrator.domain.target import TargetFacts, TargetStatus
+from orchestrator.domain.target import TargetFacts, TargetFilter
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.usecases.jobs.list_targets import list_targets
 from orchestrator.usecases.lists.import_list import Imported, import_list
@@ -24,17 +23,7 @@ _PAGE = 1_000
 _IN_MEMORY = 1024**2
 
 
-@dataclass(frozen=True, slots=True)
-class TargetChoice:
-    """Which targets of a job are meant; all of them without a condition. `lines` are the only lines taken."""
-
-    statuses: tuple[TargetStatus, ...] = ()
-    code: str | None = None
-    search: str | None = None
-    lines: frozenset[int] = frozenset()
-
-
-async def count_targets(app: App, job_id: str, choice: TargetChoice) -> int:
+async def count_targets(app: App, job_id: str, choice: TargetFilter) -> int:
     """Returns how many devices of the job fit the choice."""
     return sum([len(page) async for page in _pages(app, job_id, choice)])
 
@@ -42,7 +31,7 @@ async def count_targets(app: App, job_id: str, choice: TargetChoice) -> int:
 async def save_targets(
     app: App,
     job_id: str,
-    choice: TargetChoice,
+    choice: TargetFilter,
     name: str,
     *,
     via: Via,
@@ -79,19 +68,11 @@ async def save_targets(
         )
 
 
-async def _pages(app: App, job_id: str, choice: TargetChoice) -> AsyncIterator[list[TargetFacts]]:
+async def _pages(app: App, job_id: str, choice: TargetFilter) -> AsyncIterator[list[TargetFacts]]:
     after = 0
     while True:
-        page = await list_targets(
-            app,
-            job_id,
-            statuses=choice.statuses,
-            code=choice.code,
-            search=choice.search,
-            after_line=after,
-            limit=_PAGE,
-        )
-        yield [target for target in page if not choice.lines or target.line in choice.lines]
+        page = await list_targets(app, job_id, choice, after_line=after, limit=_PAGE)
+        yield page
         if len(page) < _PAGE:
             return
         after = page[-1].line

@@ -10,7 +10,7 @@ from orchestrator.domain.errors import UnknownSchedule
 from orchestrator.domain.job import Job, Tally
 from orchestrator.domain.notice import Notice
 from orchestrator.domain.notice_words import MOST_DEVICES, notice_of_job
-from orchestrator.domain.target import TargetFacts, TargetStatus
+from orchestrator.domain.target import TargetFacts, TargetFilter, TargetStatus
 from orchestrator.store.engine.database import Transaction
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.jobs.device_names import with_names
@@ -61,8 +61,8 @@ async def _devices_of(tx: Transaction, job: Job, tally: Tally) -> list[TargetFac
     """The first devices that failed or are uncertain, with their names."""
     if not tally.failed and not tally.uncertain:
         return []
-    statuses = (TargetStatus.FAILED, TargetStatus.UNCERTAIN)
-    found = await tx.targets.page(job.number, job.id, limit=MOST_DEVICES, statuses=statuses)
+    bad = TargetFilter((TargetStatus.FAILED, TargetStatus.UNCERTAIN))
+    found = await tx.targets.page(job.number, job.id, bad, limit=MOST_DEVICES)
     return await with_names(tx, job, found)
 
 

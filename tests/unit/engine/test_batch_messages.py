@@ -7,15 +7,20 @@ import asyncio
 import pytest
 
 from orchestrator.domain.batch import NamedBatch
+from orchestrator.domain.fair_queue import QueuePlace
 from orchestrator.domain.ids import BatchKey, JobId, JobNumber, LaneKey
+from orchestrator.domain.job import Priority
 from orchestrator.engine import batch_messages
-from orchestrator.engine.batch_messages import BatchMessages, Due, Ending
+from orchestrator.engine.batch_messages import BatchMessages, Ending
+from orchestrator.store.work.fair_queue import DueJob
 
-ONE, OTHER, ELSEWHERE = (
-    Due(JobId("aaaaaaaaaaa2"), JobNumber(1), LaneKey("lane")),
-    Due(JobId("bbbbbbbbbbb2"), JobNumber(2), LaneKey("lane")),
-    Due(JobId("ccccccccccc2"), JobNumber(3), LaneKey("another")),
-)
+
+def due_job(letter: str, number: int, lane: str) -> DueJob:
+    place = QueuePlace(JobNumber(number), 0.0, 4)
+    return DueJob(JobId(f"{letter * 11}2"), LaneKey(lane), "default", Priority.NORMAL, place)
+
+
+ONE, OTHER, ELSEWHERE = due_job("a", 1, "lane"), due_job("b", 2, "lane"), due_job("c", 3, "another")
 
 
 class World:
@@ -30,13 +35,13 @@ class World:
     def _look(self) -> None:
         self.look_count += 1
 
-    async def arrives(self, job: Due, batch: int) -> asyncio.Task[Ending]:
+    async def arrives(self, job: DueJob, batch: int) -> asyncio.Task[Ending]:
         named = (job.id, batch)
         task = asyncio.create_task(self.messages.run(named, lambda: self.started.append(named)))
         await asyncio.sleep(0)
         return task
 
-    def sees_due(self, *jobs: Due) -> None:
+    def sees_due(self, *jobs: DueJob) -> None:
         self.now += 1
         self.messages.update_due(self.now, jobs, self.messages.undecided)
 
@@ -50,14 +55,14 @@ async def test_a_message_lasts_as_long_as_its_batch_is_held(world: World) -> Non
     task = await world.arrives(ONE, 7)
     world.sees_due(ONE)
     assert world.look_count == 1
-    assert world.messages.wanted([ONE.number]) == [BatchKey(ONE.number, 7)]
+    assert world.messages.wanted([ONE.place.job]) == [BatchKey(ONE.place.job, 7)]
 
     world.messages.mark_held((ONE.id, 7))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert world.started == [(ONE.id, 7)]
     assert not task.done()
-    assert world.messages.wanted([ONE.number]) == []
+    assert world.messages.wanted([ONE.place.job]) == []
 
     world.messages.mark_released((ONE.id, 7))
     assert await task is Ending.RELEASED

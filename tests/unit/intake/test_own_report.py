@@ -6,10 +6,10 @@ import pytest
 
 from orchestrator.domain.device import Device, Via
 from orchestrator.domain.errors import IntakeFailed
-from orchestrator.domain.target import RowVerdict, TargetStatus
+from orchestrator.domain.target import RowVerdict, TargetFacts, TargetStatus
 from orchestrator.intake.device_list import DeviceList, IntakeOptions, open_device_list
 from orchestrator.intake.input_row import InputRow
-from orchestrator.intake.report_csv import ReportTarget, report_header, report_rows
+from orchestrator.intake.report_csv import report_header, report_rows
 
 IDS = [f"{number:08x}-a7ac-4732-b6fa-dfa7e5c15b62" for number in range(1, 9)]
 COLUMNS = ("Managed Device ID", "status", "Name")
@@ -19,7 +19,8 @@ def a_report(*, via: Via = Via.MANAGED_DEVICES, devices: list[Device] | None = N
     devices = devices or [Device((each,)) for each in IDS]
     rows = [InputRow(line, (IDS[line - 2], "mine", "=x")) for line in range(2, 8)]
     targets = {
-        line: ReportTarget(devices[line - 2], status) for line, status in zip(range(2, 8), TargetStatus, strict=True)
+        line: TargetFacts(line, devices[line - 2].key, status)
+        for line, status in zip(range(2, 8), TargetStatus, strict=True)
     }
     others = [
         InputRow(8, (IDS[0], "mine", "y"), RowVerdict.DUPLICATE, "same device as line 2", devices[0]),
@@ -97,7 +98,7 @@ def test_a_report_of_a_longer_way_serves_a_shorter_one() -> None:
 
 def test_a_report_without_anything_to_do_again_says_so() -> None:
     rows = [InputRow(2, (IDS[0],))]
-    accepted = {2: ReportTarget(Device((IDS[0],)), TargetStatus.ACCEPTED, 204)}
+    accepted = {2: TargetFacts(2, IDS[0], TargetStatus.ACCEPTED, http_status=204)}
     text = report_header(Via.MANAGED_DEVICES, ["Id"]) + report_rows(rows, accepted, via=Via.MANAGED_DEVICES, columns=1)
 
     with pytest.raises(IntakeFailed, match="nothing left to do"):

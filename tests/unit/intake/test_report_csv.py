@@ -7,20 +7,20 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from orchestrator.domain.device import Device, Via
-from orchestrator.domain.target import RowVerdict, TargetStatus
+from orchestrator.domain.target import RowVerdict, TargetFacts, TargetStatus
 from orchestrator.intake.input_row import InputRow
-from orchestrator.intake.report_csv import ReportTarget, report_header, report_rows
+from orchestrator.intake.report_csv import report_header, report_rows
 
 A = "7e6ddce7-a7ac-4732-b6fa-dfa7e5c15b62"
 DEVICE = Device((A,))
-ACCEPTED = ReportTarget(DEVICE, TargetStatus.ACCEPTED, 204, attempts=1)
+ACCEPTED = TargetFacts(2, A, TargetStatus.ACCEPTED, http_status=204, attempts=1)
 
 
 def parsed(text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text, newline="")))
 
 
-def one_row(cells: tuple[str, ...], target: ReportTarget = ACCEPTED) -> list[str]:
+def one_row(cells: tuple[str, ...], target: TargetFacts = ACCEPTED) -> list[str]:
     text = report_rows([InputRow(2, cells)], {2: target}, via=Via.MANAGED_DEVICES, columns=len(cells))
     (row,) = parsed(text)
     return row
@@ -41,10 +41,11 @@ def test_the_ids_of_another_way_stand_in_place_of_the_managed_device_id() -> Non
 
 
 def test_a_target_shows_all_its_facts() -> None:
-    target = ReportTarget(
-        DEVICE,
+    target = TargetFacts(
+        2,
+        A,
         TargetStatus.FAILED,
-        404,
+        http_status=404,
         error_code="ResourceNotFound",
         error_message='No "device", sorry\nat all',
         attempts=3,
@@ -79,7 +80,7 @@ def test_rows_that_are_no_targets_say_why() -> None:
 
 def test_only_the_statuses_asked_for_are_shown() -> None:
     rows = [InputRow(2, ()), InputRow(3, ()), InputRow(4, (), RowVerdict.REJECTED, "bad")]
-    targets = {2: ACCEPTED, 3: ReportTarget(DEVICE, TargetStatus.FAILED)}
+    targets = {2: ACCEPTED, 3: TargetFacts(3, A, TargetStatus.FAILED)}
 
     text = report_rows(
         rows, targets, via=Via.MANAGED_DEVICES, columns=0, statuses={TargetStatus.FAILED, RowVerdict.REJECTED}
@@ -111,7 +112,7 @@ def test_every_row_is_as_wide_as_the_header(cells: tuple[str, ...]) -> None:
     ],
 )
 def test_what_a_spreadsheet_would_take_for_a_formula_is_defused(formula: str) -> None:
-    row = one_row(("harmless", formula), ReportTarget(DEVICE, TargetStatus.FAILED, error_message=formula))
+    row = one_row(("harmless", formula), TargetFacts(2, A, TargetStatus.FAILED, error_message=formula))
 
     assert (row[5], row[-1]) == (f"'{formula}", f"'{formula}")
 
