@@ -104,7 +104,7 @@ def load_what_calls() -> None:
 def tenant_of(settings: TenantSettings) -> Tenant:
     """Whom a configured tenant is called as, and which lane that is."""
     root = settings.graph_url or addresses_of(settings.cloud).root
-    # A token that somebody else fetched may itself say whose quota its calls count for.
+    # A token that was fetched outside of Muster may itself say whose quota its calls count for.
     token = secret_of(settings.access_token, settings.access_token_file)
     claims = _claims_of(token) if token is not None else None
     tenant_id = settings.tenant_id or (claims.tenant_id if claims else None) or "unnamed"
@@ -124,13 +124,13 @@ def tenant_of(settings: TenantSettings) -> Tenant:
 
 
 def _claims_of(token: Secret) -> TokenClaims | None:
-    from orchestrator.graph.tokens import read_claims  # noqa: PLC0415 - few tenants have a token of somebody else
+    from orchestrator.graph.tokens import read_claims  # noqa: PLC0415 - few tenants have such a token
 
     return read_claims(token())
 
 
 def people_of(settings: Settings, clock: Clock) -> Provider | None:
-    """Through whom people sign in, None where nobody was named."""
+    """The provider through which people sign in; None where none is configured."""
     people = settings.people
     secret = None if people is None else secret_of(people.client_secret, people.client_secret_file)
     if people is None or secret is None:
@@ -161,7 +161,7 @@ def _messenger(settings: Settings, clock: Clock) -> Messenger:
 
 
 def _channels(settings: Settings) -> dict[str, Channel]:
-    from orchestrator.domain.notice import Channel  # noqa: PLC0415 - most commands tell nobody
+    from orchestrator.domain.notice import Channel  # noqa: PLC0415 - most commands send no notice
 
     return {name: Channel(name, each.kind, each.events, each.is_general) for name, each in settings.channels.items()}
 

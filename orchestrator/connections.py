@@ -182,7 +182,7 @@ def _credential(settings: TenantSettings, prompt: Prompt | None) -> Credential:
 
 
 def _refuse_unusable(credential: ClientCertificate, key_files: KeyFiles) -> None:
-    """SettingsInvalid for a certificate that cannot sign anything, before anybody is asked."""
+    """SettingsInvalid for a certificate that cannot sign, before any request is made."""
     try:
         key_files.read(credential.path, credential.password() if credential.password is not None else None)
     except SignInRefused as problem:

@@ -53,7 +53,7 @@ def _configuration() -> dict[str, Any]:
         "task_default_routing_key": QUEUE,
         # Only with the commands of workers/remote_control.py.
         "worker_enable_remote_control": True,
-        # Events cost a message to Redis each; nobody needs them but Flower and `celery events`.
+        # Events cost a message to Redis each; only Flower and `celery events` need them.
         "worker_send_task_events": settings.task_events,
         # The state of a job is in one place, and that is not here.
         "task_ignore_result": True,

@@ -19,7 +19,7 @@ Off are the commands
   `rate_limit` (each lane has its limit), `time_limit` (leases end what is stuck);
 - that change a pool which has no size: `pool_grow`, `pool_shrink`, `pool_restart`, `autoscale`;
 - that change what a worker listens to until it is started again: `add_consumer`, `cancel_consumer`;
-- that show settings to everybody who reaches Redis: `conf`, `report`;
+- that show settings to every client of Redis: `conf`, `report`;
 - that search a process or write files on its machine: `objgraph`, `memdump`, `memsample`;
 - that workers only say to each other: `hello`, `election`.
 """

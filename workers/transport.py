@@ -56,7 +56,7 @@ class _MemoryQoS(kombu_redis.QoS):
 
 
 class _BoundedClient(Redis):
-    """Drops what is too long to be a message before anybody parses it."""
+    """Drops an entry that is too long to be a message before it is parsed."""
 
     def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
         """An answer of Redis."""
@@ -107,7 +107,7 @@ class _Channel(kombu_redis.Channel):
             return 0
 
     def _remove_other_types(self, *queues: str) -> None:
-        """Remove what is no list under the names of the queues: while it stands there, nobody can be woken."""
+        """Remove what is no list under the names of the queues: until then no message can be read."""
         key_of: Callable[[str, int], str] = self._q_for_pri  # type: ignore[attr-defined] # as above
         keys = [key_of(queue, step) for queue in queues or self.active_queues for step in self.priority_steps]
         with self.conn_or_acquire() as client:

@@ -1,7 +1,7 @@
 """Ends a process that moves no more: its supervisor starts another, and what it held runs out meanwhile.
 
 A worker that is deaf to its broker goes on without: its driver looks into the database by itself. This is for the one
-whose loop stands still, worker or clock, of which nobody would hear: its port is open, and its process is there.
+whose loop stands still, worker or clock, which no monitor would see: its port is open, and its process is there.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class _Nowhere:
     """Answers requests to unknown addresses (404) and by methods that an address does not take (405)."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Say which of the two it is; any method comes here, even one that nobody has heard of."""
+        """Say which of the two it is; any method comes here, also an unknown one."""
         del send
         raise HTTPException(405 if methods_at(Request(scope, receive)) else 404)
 

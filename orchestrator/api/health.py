@@ -48,7 +48,7 @@ def health_routes() -> APIRouter:
 
 
 def _detail(check: Check, *, to_holder: bool) -> str:
-    # Addresses of a database and a broker are nobody else's business.
+    # The addresses of the database and the broker are for the log alone.
     if to_holder:
         return check.detail
     return "ok" if check.ok else "away"

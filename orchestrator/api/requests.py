@@ -57,7 +57,7 @@ _DAYS = Field(
 
 
 class PlainKeyRequest(Why):
-    """A key to be made for somebody who only looks, or who may do everything."""
+    """A new key for a viewer or an admin."""
 
     role: Literal[Role.VIEWER, Role.ADMIN]
     name: Text | None = None
@@ -70,7 +70,7 @@ class PlainKeyRequest(Why):
 
 
 class OperatorKeyRequest(Why):
-    """A key to be made for somebody who submits and steers jobs, perhaps within limits."""
+    """A new key for an operator, who submits and steers jobs, perhaps within limits."""
 
     role: Literal[Role.OPERATOR]
     name: Text | None = None

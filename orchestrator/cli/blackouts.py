@@ -1,4 +1,4 @@
-"""`muster schedule blackout add`, `list` and `remove`: times in which no schedule calls anybody."""
+"""`muster schedule blackout add`, `list` and `remove`: times in which no schedule starts a job."""
 
 from __future__ import annotations
 

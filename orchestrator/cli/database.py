@@ -1,4 +1,4 @@
-"""`muster db`: the schema, and jobs that are older than anybody wants to keep."""
+"""`muster db`: the schema, and the removal of old jobs."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "tries_itself",
     is_flag=True,
     help="Try this machine instead: folders, files, locks, console, time zones, and a simulated job. It reads no "
-    "settings and calls nobody.",
+    "settings and calls no device.",
 )
 @output_option
 @pass_invocation

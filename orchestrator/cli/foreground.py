@@ -17,7 +17,7 @@ from orchestrator.cli.invocation import Format, actor
 from orchestrator.cli.job_text import show_job
 from orchestrator.cli.progress import LOOK, Progress, open_progress
 from orchestrator.cli.report_file import STANDARD_OUTPUT, write_report
-from orchestrator.domain.errors import IllegalMove, NobodyWorking, TenantChanged, TryLater
+from orchestrator.domain.errors import IllegalMove, NoWorkerRunning, TenantChanged, TryLater
 from orchestrator.domain.waiting import WaitKind
 from orchestrator.engine.driver import PATIENCE, drive_job
 from orchestrator.engine.garbage_collection import tune_garbage_collection
@@ -83,10 +83,10 @@ async def follow(app: App, interrupt: Interrupt, job: Job, ending: Ending, *, pa
 
 
 async def follow_started(app: App, interrupt: Interrupt, job: Job, ending: Ending) -> int:
-    """Watch a job that was started here for others to do; NobodyWorking where there are none."""
+    """Watch a job that was started here for others to do; NoWorkerRunning where there are none."""
     if not await has_worker(app):
-        raise NobodyWorking(
-            f"Job {job.id} is stored, and nobody is working: start `muster serve`, or with a broker `muster worker`. "
+        raise NoWorkerRunning(
+            f"Job {job.id} is stored, and no worker is running: start `muster serve`, or with a broker `muster worker`. "
             f"`muster job watch {job.id}` follows it."
         )
     return await follow(app, interrupt, job, ending, pauses=True)

@@ -119,7 +119,7 @@ def facts_of(view: JobView) -> dict[str, str | None]:
 
 
 def unfinished_line(view: JobView) -> str:
-    """One line about a job that somebody may have forgotten."""
+    """One line about a job that may be forgotten."""
     return f"  {view.job.id}  {status_words(view.status, view.tally)}, {view.job.action}: {standing(view.tally)}"
 
 

@@ -216,4 +216,4 @@ async def _say_relay(app: App) -> None:
 def _say_nobody_works(job: Job | None, settings: Settings) -> None:
     here = "`muster serve`" + ("" if job is None else f", or call it here with `muster job resume {job.id}`")
     start = here if settings.is_embedded else "`muster worker`"
-    click.echo(f"Nobody is working: start {start}.", err=True)
+    click.echo(f"No worker is running: start {start}.", err=True)

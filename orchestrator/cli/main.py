@@ -70,7 +70,7 @@ _SCHEDULE_COMMANDS = {
     "run": Named(f"{_HERE}.schedules:run", "a job of it now"),
     "remove": Named(f"{_HERE}.schedules:remove", "remove it; its jobs stay"),
     "history": Named(f"{_HERE}.schedules:history", "every occurrence with its result and the reason"),
-    "blackout": Named(f"{_HERE}.main:blackout", "times in which no schedule calls anybody"),
+    "blackout": Named(f"{_HERE}.main:blackout", "times in which no schedule starts a job"),
 }
 _BLACKOUT_COMMANDS = {
     "add": Named(f"{_HERE}.blackouts:add", "days, ranges, or the events of a calendar file"),
@@ -123,7 +123,7 @@ def schedule() -> None:
 
 @click.group(cls=LazyGroup, table=_BLACKOUT_COMMANDS)
 def blackout() -> None:
-    """Times in which no schedule calls anybody: for all of them, a tenant's, or one."""
+    """Times in which no schedule starts a job: for all of them, a tenant's, or one."""
 
 
 @click.group("list", cls=LazyGroup, table=_LIST_COMMANDS)

@@ -50,6 +50,6 @@ def log(invocation: Invocation, *, limit: int) -> None:
 
     rows = [*map(notice_object, invocation.ask(lambda app: list_notices(app, limit=limit)))]
     if invocation.output is Format.TABLE and not rows:
-        click.echo("Nothing was told to anybody yet.", err=True)
+        click.echo("No notification was sent yet.", err=True)
         return
     show_rows(rows, invocation.output, names=NoticeLogEntry.__annotations__)

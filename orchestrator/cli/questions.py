@@ -80,7 +80,7 @@ class _Unconfirmed(Exception):
 
 
 def is_wanted(action: Action, count: int, *, above: int, is_interrupted: Callable[[], bool]) -> bool:
-    """The answer to the question; RequestRejected where nobody is there to answer it."""
+    """The answer to the question; RequestRejected without a terminal to answer it."""
     question = f"Ask {plural(count, 'device')} for {action}?"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise RequestRejected(

@@ -88,7 +88,7 @@ async def _replace(pieces: AsyncIterator[str], path: Path) -> Path:
     try:
         part, file = _new_file_in(target.parent)
     except PermissionError:
-        # A single file that somebody may write, in a folder that they may not: a mounted file in a container.
+        # A file that the user may write, in a folder that they may not: a mounted file in a container.
         if not target.is_file():
             raise
         return await _write_into(pieces, path)
@@ -141,7 +141,7 @@ async def _write_into(pieces: AsyncIterator[str], path: Path) -> Path:
 
 
 async def _opened(path: Path) -> BinaryIO:
-    """The file as it is, emptied; a named pipe is waited for until somebody reads it."""
+    """The file as it is, emptied; a named pipe is waited for until it has a reader."""
     flags = os.O_WRONLY | os.O_TRUNC | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
     give_up_at = time.monotonic() + _READER_WAITED_FOR
     while True:
@@ -159,7 +159,7 @@ async def _opened(path: Path) -> BinaryIO:
 
 
 def _new_file_in(folder: Path) -> tuple[Path, BinaryIO]:
-    """A new file of a name that nobody can foresee or has put a link under, for its owner only."""
+    """A new file of a random name, which holds no link of another user, for its owner only."""
     path = folder / f".muster-{secrets.token_hex(8)}.part"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     return path, os.fdopen(os.open(path, flags, 0o600), "wb")

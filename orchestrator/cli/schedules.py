@@ -63,7 +63,7 @@ def add(invocation: Invocation, /, **options: Any) -> None:
         click.echo(f"Schedule {new.name} is added.", err=True)
     if not is_kept:
         start = "`muster serve`" if invocation.settings().is_embedded else "`muster clock`"
-        click.echo(f"Nobody keeps time: no schedule fires before {start} runs.", err=True)
+        click.echo(f"No clock is running: no schedule fires before {start} runs.", err=True)
     # With jitter each of them is another few minutes short: the first says enough, and the table says the others.
     for late in [mark for occurrence in view.upcoming for mark in occurrence.marks if mark.startswith("window: ")][:1]:
         click.echo(f"muster: note: {late}.", err=True)
@@ -265,7 +265,7 @@ def history(invocation: Invocation, name: str, *, limit: int) -> None:
 
     rows = invocation.ask(ask)
     if invocation.output is Format.TABLE and not rows:
-        click.echo("Nothing yet: no run of this schedule was due, and nobody ran it.", err=True)
+        click.echo("Nothing yet: no run of this schedule was due, and none was started by hand.", err=True)
         return
     columns = ("local", "status", "job", "jobStatus", "accepted", "failed", "uncertain", "listVersion", "reason")
     rank = ("local", "status", "job", "jobStatus", "reason", "failed", "uncertain", "accepted", "listVersion")

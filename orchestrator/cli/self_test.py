@@ -1,6 +1,6 @@
 """`muster doctor --self-test`: whether this machine can do what Muster needs, tried in a temporary folder.
 
-It reads no settings and calls nobody: the job at its end goes to a simulated Graph in this process.
+It reads no settings and calls no device: the job at its end goes to a simulated Graph in this process.
 """
 
 from __future__ import annotations

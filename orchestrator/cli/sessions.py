@@ -28,7 +28,7 @@ def list_(invocation: Invocation, *, person: str | None) -> None:
 
     found = invocation.ask(lambda app: list_sessions(app, by=actor(), person=person))
     if not found and invocation.output is Format.TABLE:
-        click.echo("Nobody is signed in.", err=True)
+        click.echo("No session is open.", err=True)
         return
     rows = [session_object(each) for each in found]
     show_rows(rows, invocation.output, columns=_COLUMNS, names=SessionFacts.__annotations__)
@@ -55,6 +55,6 @@ def end(invocation: Invocation, wanted: str | None, *, person: str | None, is_al
         show_rows(rows, invocation.output, names=SessionFacts.__annotations__)
         return
     if not found:
-        click.echo("Nobody was signed in.", err=True)
+        click.echo("No session was open.", err=True)
     for each in found:
         click.echo(f"Session {each.id} of {each.name} has ended.", err=True)

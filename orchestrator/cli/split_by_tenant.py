@@ -38,7 +38,7 @@ async def split_by_tenant(app: App, settings: Settings, submission: Submission) 
         if listed is None:
             tenants = names or chosen_tenants(settings, None, is_all=False)
         else:
-            # A list that names nobody who is known is refused line by line, as one job.
+            # A list without a known tenant is refused line by line, as one job.
             tenants = tuple(name for name in listed if name in (names or listed)) or _anybody(settings, names)
         if len(tenants) > 1 and kept.report is not None:
             raise click.UsageError(f"--report names one file, and {len(tenants)} jobs write one each: leave it out.")

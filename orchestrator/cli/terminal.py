@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def is_closed_pipe(problem: OSError, *, on_windows: bool = os.name == "nt") -> bool:
-    """Whether the error means that nobody reads the stream any more; Windows reports that as EINVAL."""
+    """Whether the error means that the stream has no reader any more; Windows reports that as EINVAL."""
     if isinstance(problem, BrokenPipeError | ConnectionResetError):
         return True
     return on_windows and problem.errno == errno.EINVAL
@@ -157,7 +157,7 @@ def unfiltered(stream: TextIO) -> TextIO:
 
 
 def has_reader() -> bool:
-    """Whether anybody still reads standard output: a long list need not be fetched for nobody."""
+    """Whether standard output still has a reader: without one a long list need not be fetched."""
     stream = unfiltered(sys.stdout)
     return stream.has_reader if isinstance(stream, PipeSafe) else True
 
@@ -191,7 +191,7 @@ def say(*pieces: str | Styled, err: bool = False) -> None:
 
 
 def has_colour(stream: TextIO) -> bool:
-    """Whether styles are written to it: a terminal that can, and nobody said NO_COLOR (https://no-color.org)."""
+    """Whether styles are written to it: a terminal that can, without NO_COLOR (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

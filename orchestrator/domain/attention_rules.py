@@ -1,6 +1,6 @@
 """*Needs attention*: which things a person has to look at, as one decision from facts; pure.
 
-The pages, `muster status`, the metrics and the notifier share it. An item goes when its cause is gone, or when somebody
+The pages, `muster status`, the metrics and the notifier share it. An item goes when its cause is gone, or when a user
 acknowledges it with a reason. An acknowledgement covers what began before it: the next stop of a job is a new item.
 """
 
@@ -39,7 +39,7 @@ CREDENTIAL_URGENT = timedelta(days=3)
 
 
 def needs_attention(facts: Facts) -> list[AttentionItem]:
-    """The items that nobody has acknowledged since they began: critical ones first, then by kind, the newest first."""
+    """The items that were not acknowledged since they began: critical ones first, then by kind, the newest first."""
     items = [item for item in _items(facts) if not _is_acknowledged(item, facts)]
     return sorted(items, key=lambda item: (_SEVERITIES[item.severity], _KINDS[item.kind], -item.since.timestamp()))
 

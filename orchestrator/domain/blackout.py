@@ -1,4 +1,4 @@
-"""Times in which no schedule calls anybody: days, ranges, or events of a calendar."""
+"""Times in which no schedule starts a job: days, ranges, or events of a calendar."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ MusterError
 │   ├── UnknownSchedule, UnknownList, UnknownZone, UnknownChannel
 │   ├── ScheduleInvalid, ScheduleUnreadable, RowUnreadable, NameTaken, ListNeeded, StillRunning, EmergencyStopped
 │   └── IntakeFailed       (with every bad line)
-├── TryLater               somebody else is unwell                  exit code 4
-│   └── StoreUnavailable, QueueUnavailable, SignInUnreachable, GraphUnreachable, SchemaTooNew, NobodyWorking,
+├── TryLater               another system is away                   exit code 4
+│   └── StoreUnavailable, QueueUnavailable, SignInUnreachable, GraphUnreachable, SchemaTooNew, NoWorkerRunning,
 │       TenantChanged, ReadFailed (ExportHangs)
 └── CannotContinue         nothing like this will work              exit code 3
     └── SignInRefused (TokenUnusable: exit code 2), PermissionMissing, ReadRefused
@@ -247,7 +247,7 @@ class IdNotFull(UnknownJob):
 
 
 class ConfirmationOutdated(RequestRejected):
-    """The thing is no longer what it was when somebody was asked to confirm a change of it.
+    """The thing is no longer as it was when a person was asked to confirm a change of it.
 
     `shown` are the facts that they saw, none where the request carries none; `now` are the present ones.
     """
@@ -316,7 +316,7 @@ class ExportHangs(ReadFailed):
     """Graph's export jobs of a report stayed in progress until the time for them was over."""
 
 
-class NobodyWorking(TryLater):
+class NoWorkerRunning(TryLater):
     """The job is stored, and no process is there to run it."""
 
 

@@ -32,7 +32,7 @@ class FairQueue:
     Start-time fair queueing (Goyal, Vin, Cheng 1996): the lane stands where the job did that was served last, and a job
     that had nothing due starts there. It would be served alone otherwise, until it had as much as all the others.
     `lead` is how many calls a job of weight 1 may at most be given before those who serve the others see it: one batch
-    where a limit paces the lane, since then nobody draws more at a time.
+    where a limit paces the lane, since then no claim draws more at a time.
     """
 
     def __init__(self, lead: int = BATCH_SIZE) -> None:

@@ -1,6 +1,6 @@
 """Whether the first answers of a job concern its devices or everything it would call; pure.
 
-No list of Graph's errors is complete. A 400 that nobody knows may be about one device, or about the request, the app or
+No list of Graph's errors is complete. An unknown 400 may be about one device, or about the request, the app or
 the tenant; only several devices that get the same one tell the two apart.
 """
 

@@ -194,7 +194,7 @@ def unidentified(row: Sequence[Named]) -> Unknown:
 
 
 def is_placeholder(serial_number: str) -> bool:
-    """Whether many machines share this serial number because nobody gave them one.
+    """Whether many machines share this serial number because their maker set none.
 
     Seen in the field: https://github.com/MSEndpointMgr/CloudLAPS/issues/58, https://github.com/fleetdm/fleet/issues/44916
     """

@@ -1,4 +1,4 @@
-"""Which jobs somebody wants to see."""
+"""The filter of a list of jobs."""
 
 from __future__ import annotations
 

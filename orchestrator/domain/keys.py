@@ -12,10 +12,10 @@ from orchestrator.domain.spans import parse_span
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as everybody but its owner knows it: without its secret.
+    """A key without its secret.
 
     `creator` is the caller who made it, `replaced_by` the key that took its place when it was rotated, and
-    `end_by_upgrade` says that nobody chose its end: the upgrade to the release in which keys expire did.
+    `end_by_upgrade` says that no admin chose its end: the upgrade to the release in which keys expire did.
     """
 
     id: str
@@ -55,7 +55,7 @@ class Creations:
 
 
 KEY_LIFETIME = timedelta(days=90)
-"""How long a key opens something where nobody says otherwise."""
+"""How long a key opens something where no other time is named."""
 
 
 def end_of_key(

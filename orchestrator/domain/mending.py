@@ -1,4 +1,4 @@
-"""Which failures another attempt may mend: what a retry takes unless somebody asks for more; pure."""
+"""Which failures another attempt may mend: those that a retry takes unless more are asked for; pure."""
 
 from __future__ import annotations
 

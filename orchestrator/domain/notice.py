@@ -21,7 +21,7 @@ class NoticeStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One way to reach somebody; a general one hears of every job, any other of the schedules that name it."""
+    """One way to notify people; a general one gets every job, any other of the schedules that name it."""
 
     name: str
     kind: ChannelKind

@@ -33,7 +33,7 @@ class Option:
 
     `help` is the sentence of the command line and the API, `label` and `note` are those of the forms. `name` stands in
     place of the field's name where that is taken at the edges. `has_usual` marks a value that the settings supply where
-    nobody names one. `is_rare` puts the field of a form under "More". `shown` is the sentence of `show` and the pages
+    none is named. `is_rare` puts the field of a form under "More". `shown` is the sentence of `show` and the pages
     with {} for the value.
     """
 
@@ -88,7 +88,7 @@ class DeclaredOption:
         return tuple(each.value for each in self.kind) if issubclass(self.kind, Enum) else ()
 
     def read(self, written: object) -> Any:
-        """Returns the value that somebody wrote; OptionInvalid for one that is not taken. A value stays as it is."""
+        """Parses a written value; OptionInvalid for one that is not taken. A value stays as it is."""
         if written is None and self.is_optional:
             return None
         if self.kind is int:
@@ -106,7 +106,7 @@ class DeclaredOption:
         return self.kind(found)
 
     def written(self, value: Any) -> Any:
-        """Returns the value as somebody writes it: a text where it is no number, no choice and no yes or no."""
+        """Returns the value as a person writes it: a text where it is no number, no choice and no yes or no."""
         match value:
             case None:
                 return ""

@@ -77,7 +77,7 @@ class Rules:
     start_within: Annotated[
         timedelta,
         Option(
-            "Nobody was up? Start no later than this, or not at all.",
+            "A run that was missed starts no later than this, or not at all.",
             label="If the clock process was down, start within",
             note="Later than that the run is missed (recorded in the history).",
         ),

@@ -1,4 +1,4 @@
-"""A secret that somebody configured."""
+"""A secret of the settings."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def parse_span(text: str) -> timedelta:
     try:
         return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     except OverflowError:
-        raise ScheduleInvalid(f"{text!r} is longer than anybody waits.") from None
+        raise ScheduleInvalid(f"{text!r} is too long a time.") from None
 
 
 def written_span(value: timedelta) -> str:

@@ -34,13 +34,13 @@ class WaitKind(StrEnum):
 
     @property
     def has_no_forecast(self) -> bool:
-        """Whether nobody can say when the job will be done while this lasts."""
+        """Whether the end of the job cannot be forecast while this lasts."""
         return self not in {WaitKind.RATE_LIMITED, WaitKind.CANARY, WaitKind.ADAPTED, WaitKind.WINDOW}
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingFor:
-    """The cause that holds a job back now; `until` is when it ends or is looked at again, None where nobody knows.
+    """The cause that holds a job back now; `until` is when it ends or is looked at again, None where that is not known.
 
     `hint` is what to type about it, for the command line alone: pages have buttons.
     """
@@ -95,7 +95,7 @@ class JobSituation:
 
     `waiting` targets are not called yet, `settled` have ended. `halted` is the sentence of the emergency stop, where
     one is in force. `tenant_problem` says why no tenant of the settings leads to the job's lane. `is_worked_on` says
-    whether any live process takes calls of this job; `hint` is what to type where the settings changed or nobody works.
+    whether any live process takes calls of this job; `hint` is what to type where settings changed or no process works.
     `reported` is what workers reported of the lane. `canaries` counts those that go first and are not judged yet.
     `retry_at` is set where everything that is left waits for its next attempt.
     """

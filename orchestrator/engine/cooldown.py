@@ -48,7 +48,7 @@ class Cooldown:
     def apply(self, outcome: Outcome, ago: float) -> tuple[Outcome, Refusal | None]:
         """Close the lane here where no call can work now; `ago` seconds since the call left.
 
-        Answers with the outcome, which may turn out to be the last one, and with what concerns everybody else.
+        Answers with the outcome, which may turn out to be the last one, and with what concerns other processes.
         """
         if is_answer(outcome):
             self.mark_answered()
@@ -87,7 +87,7 @@ class Cooldown:
         return Barred(error, Bar.UNREACHABLE) if is_over else None
 
     async def share(self, refusal: Refusal) -> None:
-        """Close the lane for everybody; what cannot be said now is offered again by `share_again`."""
+        """Close the lane for all processes; a closure that cannot be written now is offered again by `share_again`."""
         try:
             await self._ports.throttle.close(self._lane.key, refusal, self._lane.limit)
         except TryLater as problem:
@@ -98,7 +98,7 @@ class Cooldown:
             log.exception("lane.close_broke", lane=self._lane.key)
 
     async def share_again(self) -> None:
-        """Close the lane for everybody for what is left of a closure that nobody has heard of."""
+        """Close the lane for all processes for the rest of a closure that is not written yet."""
         if self._unshared is None:
             return
         (refusal, heard_at), self._unshared = self._unshared, None

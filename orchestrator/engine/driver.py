@@ -166,7 +166,7 @@ class Driver:
             except TryLater as problem:
                 log.warning("driver.waiting", reason=str(problem))
             except Exception:
-                # A driver that ended here would make no call, and nobody would notice for a minute.
+                # A driver that ended here would make no call, which the health check finds only after a minute.
                 log.exception("driver.broke")
             took = self._app.clock.monotonic() - began
             try:

@@ -231,7 +231,7 @@ class InFlightCalls:
             outcome,
             used=target.attempts - target.uncharged + 1,
             repeatable=held.claim.action.is_repeatable,
-            # Drawn only where somebody will wait: most calls are accepted.
+            # Drawn only where the target will wait: most calls are accepted.
             jitter=0.0 if isinstance(outcome, Accepted) else self._ports.chance.random(),
             doubtful=target.doubtful,
             accepted_before=held.accepted_before,

@@ -50,7 +50,7 @@ class LaneLoop:
 
     @property
     def wait(self) -> LaneWait | None:
-        """Why no call of this process leaves in the lane, as far as nobody else can see it; None where calls leave."""
+        """Why no call of this process leaves in the lane, if only this process sees the cause; else None."""
         since = self._calls.token_awaited_since
         if since is not None and self._ports.utc() - since > _PROMPT:
             return LaneWait(WaitKind.SIGN_IN, f"The sign-in has not answered since {clock_time(since)}.")

@@ -21,7 +21,7 @@ async def record_outcomes(app: App, entry: Entry) -> Kept:
     """Writes the entry, less the batches that another worker has taken over; returns the others."""
     async with app.store.transaction() as tx:
         now = await tx.now()
-        # Jobs before batches, as everybody who touches both: otherwise two could wait for each other.
+        # Jobs before batches, as in every transaction that locks both: otherwise two could wait for each other.
         perhaps_stopped = {change.key.job for change in entry.batches} if entry.careful else set()
         await tx.jobs.lock(entry.answered | entry.halts.keys() | perhaps_stopped)
         for job in sorted(entry.answered):

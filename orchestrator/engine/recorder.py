@@ -100,7 +100,7 @@ class Recorder:
     async def intend(self, held: LeasedBatch, calls: int) -> bool:
         """Write down that calls of this batch are about to leave; False where they must not.
 
-        It was not written, or the batch is somebody else's now.
+        It was not written, or another process holds the batch now.
         """
         written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._intents.append(_Intent(held, calls, written))
@@ -149,7 +149,7 @@ class Recorder:
         self._something.set()
 
     async def run(self) -> None:
-        """Write until `close`; to be run as one task, which nobody cancels while it writes."""
+        """Write until `close`; to be run as one task, which is not cancelled while it writes."""
         while not self._closed:
             await self._something.wait()
             if not self._closed:
@@ -210,9 +210,9 @@ class Recorder:
             except Exception:
                 # A recorder that ended here would leave every later answer unwritten without a word.
                 log.exception("recorder.broke", batches=len(entry.batches), targets=len(entry.targets))
-                # Perhaps nothing of it is ever written, and nobody would judge it.
+                # Perhaps nothing of it is ever written, and then it would never be judged.
                 self._jobs.mark_judged(entry.unjudged)
-                # One of several cannot be written, and nobody knows which: each is tried by itself.
+                # One of several cannot be written, and it is not known which: each is tried by itself.
                 broken = 0 if len(landed) > 1 else broken + 1
                 if broken >= _TRIES:
                     self._give_up(entry, landed)
@@ -229,7 +229,7 @@ class Recorder:
                 _answer(intents, kept)
                 return
             finally:
-                # Also where this task is cancelled: nobody waits for an intent that nobody will write.
+                # Also where this task is cancelled: no caller waits for an intent that will not be written.
                 _answer(intents, frozenset())
             await self._clock.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)

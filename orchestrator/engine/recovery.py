@@ -20,7 +20,7 @@ _RECEPTION_PATIENCE = timedelta(minutes=15)
 
 
 async def recover_stalled(app: App) -> int:
-    """Hand back batches whose worker went silent, and settle what nobody settled; answers with the batches.
+    """Hand back batches whose worker went silent, and settle unsettled jobs; returns the number of batches.
 
     Not those that this process itself still holds: a process that stood still, or could not write for longer than a
     lease, knows what came of its calls, and would make them all again.

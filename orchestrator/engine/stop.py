@@ -13,7 +13,7 @@ class StopSignal:
 
     @property
     def is_requested(self) -> bool:
-        """Whether somebody asked."""
+        """Whether the stop was requested."""
         return self._requested.is_set()
 
     def request(self) -> None:
@@ -21,7 +21,7 @@ class StopSignal:
         self._requested.set()
 
     async def wait(self, patience: float | None = None) -> bool:
-        """Until somebody asks, at most `patience` seconds; whether somebody did."""
+        """Waits for the request, at most `patience` seconds; returns whether it came."""
         try:
             async with asyncio.timeout(patience):
                 await self._requested.wait()

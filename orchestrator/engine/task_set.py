@@ -28,7 +28,7 @@ class TaskSet:
         task.add_done_callback(self._ended)
 
     async def until_below(self, most: int) -> None:
-        """Waits until no more than so many are left, or until somebody asks to stop."""
+        """Waits until no more than so many are left, or until the stop is requested."""
         self._most = most
         while len(self._tasks) > most and not self._stop.is_requested:
             self._few.clear()

@@ -1,4 +1,4 @@
-"""Report what keeps this process from calling: in memory for itself, in the database for everybody else."""
+"""Report what keeps this process from calling: in memory for itself, in the database for all other processes."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def _held(issued: IssuedToken, asked_at: float) -> _Held:
 
 
 def _read_result(task: asyncio.Task[_Held]) -> None:
-    # A refresh ahead of time may have no waiter; an exception that nobody read would be reported as a leak.
+    # A refresh ahead of time may have no waiter; an exception that is never read would be reported as a leak.
     if not task.cancelled():
         task.exception()
 

@@ -40,7 +40,7 @@ class DeviceCode:
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token that somebody else fetched, used as it is."""
+    """A token that was fetched outside of Muster, used as it is."""
 
     token: Secret = field(repr=False)
 

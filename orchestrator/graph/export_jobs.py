@@ -87,7 +87,7 @@ class ExportJobs:
     async def _download(self, url: str, into: BinaryIO, most: int) -> None:
         """Write what lies at the address into a file. No token goes there, and no redirect is followed.
 
-        The address opens the report for anybody who has it, so no message and no exception may quote it.
+        Whoever has the address can read the report, so no message and no exception may quote it.
         """
         address = checked_address(url, root=self._reader.root)
         host = address.hostname or ""

@@ -32,7 +32,7 @@ class TokenIssuer(Protocol):
 
 
 class GivenToken:
-    """Hands on a token that somebody else fetched."""
+    """Hands on a token that was fetched outside of Muster."""
 
     def __init__(self, token: Secret) -> None:
         self._token = token

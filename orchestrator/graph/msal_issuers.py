@@ -37,7 +37,7 @@ class Registration:
     def msal_options(self) -> dict[str, Any]:
         """The arguments of both kinds of MSAL application.
 
-        Every authority is one we know or were told of, so nobody else is asked whether it is one.
+        Every authority is known or configured, so no other server is asked whether it is one.
         CP1 says that we answer claims challenges: tokens may live longer, and are revoked by a challenge.
         """
         return {
@@ -174,7 +174,7 @@ def asking(authority: str, session: requests.Session) -> Iterator[None]:
         if authority.casefold().startswith("http:"):
             # MSAL asks nothing there.
             raise SignInUnreachable(
-                f"Nobody can sign in at {authority}: a sign-in authority must be https://. Check MUSTER_AUTHORITY."
+                f"A sign-in authority must be https://, and {authority} is not. Check MUSTER_AUTHORITY."
             ) from problem
         # MSAL raises these where an authority is none, or knows no such tenant.
         raise SignInRefused(

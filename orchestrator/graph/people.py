@@ -122,10 +122,10 @@ class PeopleSignIn:
         try:
             secret = self._secret()
         except SignInRefused as problem:
-            # Shown before anybody has signed in: where the secret is stored is for the log alone.
+            # Shown before the user has signed in: where the secret is stored is for the log alone.
             log.error("people.no_secret", reason=str(problem))  # noqa: TRY400 - nothing of ours broke
             raise SignInRefused("The secret that people are signed in with cannot be read; the log says why.") from None
-        # A new one each time: nobody's tokens stay in a cache, and a secret that was renewed counts from now on.
+        # A new one each time: no user's tokens stay in a cache, and a secret that was renewed counts from now on.
         return msal.ConfidentialClientApplication(
             self._client_id,
             client_credential=secret,

@@ -69,7 +69,7 @@ class SignInThreads:
 
 
 def _post(loop: asyncio.AbstractEventLoop, settle: Callable[[], None]) -> None:
-    # The loop may be closed by now: then nobody waits any more.
+    # The loop may be closed by now: then no caller waits any more.
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(settle)
 

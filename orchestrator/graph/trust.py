@@ -14,7 +14,7 @@ _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
 
 
 def _refuse_unprepared(folder: Path) -> None:
-    """SettingsInvalid for a folder in which OpenSSL would find no certificate, and then trust nobody."""
+    """SettingsInvalid for a folder in which OpenSSL would find no certificate, and then trust no server."""
     if not any(_HASHED.fullmatch(each.name) for each in folder.iterdir()):
         raise SettingsInvalid(
             f"OpenSSL finds no certificate in the folder {folder}. MUSTER_CA_BUNDLE, REQUESTS_CA_BUNDLE or "

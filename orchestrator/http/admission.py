@@ -70,7 +70,7 @@ class _Reader:
                 await _cancelled(pause)
 
     async def is_let_in(self) -> bool | None:
-        """Whether the reader is let in; None while nobody can tell."""
+        """Whether the reader is let in; None while that is not known."""
         if self._is_known and self._left() > 0:
             return True
         try:
@@ -90,5 +90,5 @@ async def _cancelled(task: asyncio.Future[Any]) -> None:
     task.cancel()
     await asyncio.wait([task])
     with suppress(asyncio.CancelledError):
-        # Asked for, so that nobody is told that an exception of it was never looked at.
+        # Asked for, so that asyncio does not report an exception that was never retrieved.
         task.exception()

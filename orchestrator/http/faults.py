@@ -27,13 +27,13 @@ _AWAY = "Something that Muster needs is away at this moment: its database or its
 
 
 class FaultsAnswered:
-    """Inside of what sees every answer: the framework's own place for this is around everything, and nobody sees it."""
+    """Inside of the middleware that sees every answer: the framework's own handler is outside of it."""
 
     def __init__(self, app: ASGIApp, say: Callable[[Request, str], Response]) -> None:
         self._app, self._say = app, say
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request; an answer that had begun is broken off, so that nobody takes it for the whole one."""
+        """One request; an answer that had begun is broken off, so that no client takes it for the whole one."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

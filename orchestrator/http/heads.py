@@ -7,7 +7,7 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _DOORS = "/sign-in/"
-"""Below it a GET lets somebody in: a link that was only looked at must not be used up."""
+"""Below it a GET opens a session: a HEAD must not use up the link."""
 
 
 class HeadsAnswered:

@@ -1,4 +1,4 @@
-"""A schedule as somebody writes it over HTTP, whether as JSON or as a form."""
+"""A schedule as it is written over HTTP, whether as JSON or as a form."""
 
 from __future__ import annotations
 

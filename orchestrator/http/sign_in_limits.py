@@ -21,7 +21,7 @@ class OneTimeLink:
         self.token, self._is_used = secrets.token_urlsafe(32), False
 
     def redeem(self, token: str) -> bool:
-        """Whether this is the token, and nobody came with it before."""
+        """Whether this is the token, and it was not used before."""
         fits = not self._is_used and hmac.compare_digest(self.token.encode(), token.encode())
         self._is_used = self._is_used or fits
         return fits

@@ -105,7 +105,7 @@ class Upload:
 async def file_and_texts(request: Request) -> AsyncIterator[tuple[BinaryIO, str | None, dict[str, str]]]:
     """The file of a form with its name, and the fields beside it.
 
-    Asked for inside the route and not as its parameter: a parameter is read before anybody looks at the key.
+    Asked for inside the route and not as its parameter: a parameter is read before the key is checked.
     """
     # A form that is no multipart would be read into memory, of any size.
     if not is_upload(request):

@@ -73,9 +73,9 @@ async def record_refused_change(request: Request, parts: WebContext, by: Actor, 
 
 
 async def record_failed_sign_in(request: Request, parts: WebContext, reason: str) -> None:
-    """Writes to the audit log that nobody was let in."""
-    nobody = Actor("unknown", origin_of(request))
-    await parts.refusals.record(Refusal(nobody, SIGN_IN_FAILED, None, reason))
+    """Writes a refused sign-in to the audit log."""
+    unknown = Actor("unknown", origin_of(request))
+    await parts.refusals.record(Refusal(unknown, SIGN_IN_FAILED, None, reason))
 
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -38,7 +38,7 @@ class IdColumns:
 
 
 def is_device(cells: Sequence[str]) -> bool:
-    """Whether a first row is no header but already a device: nobody calls a column by a GUID."""
+    """Whether a first row is no header but already a device: no column has a GUID as its name."""
     return any(_GUID.fullmatch(bare(cell)) for cell in cells)
 
 
@@ -75,7 +75,7 @@ def find_id_columns(
 ) -> IdColumns:
     """The id columns for this way of addressing devices; IntakeFailed says what is wrong and what to do.
 
-    `object_type` is what a `#TYPE` line names; `with_guids` are the columns that hold GUIDs, None if nobody looked.
+    `object_type` is what a `#TYPE` line names; `with_guids` are the columns that hold GUIDs, None if not looked for.
     With an inventory ids without a sign are not refused yet, since it may know them: see `IdColumns.doubt`.
     """
     names = [folded(name) for name in header]

@@ -195,7 +195,7 @@ def _refuse_id_above_header(first: Sequence[CsvRow], expected: Expected) -> None
 
 def _without_header(cells: Sequence[str], expected: Expected) -> Header:
     id_columns = find_bare_column(cells, expected.via, column=expected.column)
-    # Cells beside the ids would be columns that nobody named: rows that have any are bad.
+    # Cells beside the ids would be columns without a name: rows that have any are bad.
     layout = Layout(
         expected.via, id_columns, 1, Eligibility(), delimiter=expected.delimiter, object_type=expected.object_type
     )
@@ -239,7 +239,7 @@ def _with_header(cells: list[str], below: Sequence[list[str]], expected: Expecte
 
 
 def _refuse_row_in_quotes(cells: Sequence[str], expected: Expected) -> None:
-    """IntakeFailed, if the only cell of the header is a whole row that somebody put in one pair of quotes."""
+    """IntakeFailed, if the only cell of the header is a whole row in one pair of quotes."""
     if len(trimmed(cells)) != 1:
         return
     text = next(cell for cell in cells if bare(cell))

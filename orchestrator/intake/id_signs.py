@@ -37,7 +37,7 @@ class Surroundings:
         return [letters_of(name) for name in self.header]
 
     def may_hold_ids(self, place: int) -> bool:
-        """Whether `--column` could name this column: it has a name, and ids as far as anybody looked."""
+        """Whether `--column` could name this column: it has a name, and ids as far as it was read."""
         return bool(bare(self.header[place])) and (self.with_guids is None or place in self.with_guids)
 
 

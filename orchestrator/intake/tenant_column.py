@@ -17,7 +17,7 @@ class TenantRows:
     """Whose rows of a list with a tenant column one job takes: those of `tenant`.
 
     `known` leads from every name and directory id of a tenant, in lower case, to its name in the settings. Rows of the
-    tenants `beside` it belong to other jobs of the same submission. Rows of anybody else are bad rows of the job that
+    tenants `beside` it belong to other jobs of the same submission. Rows of other tenants are bad rows of the job that
     `has_bad_rows`. A row that names no tenant belongs to the tenant `usual`.
     """
 

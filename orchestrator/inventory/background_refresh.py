@@ -1,4 +1,4 @@
-"""Refreshes that somebody began and does not wait for; each is seen by all processes through its rows."""
+"""Refreshes in the background; all processes see each one through its rows."""
 
 from __future__ import annotations
 

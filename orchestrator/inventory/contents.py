@@ -58,7 +58,7 @@ async def import_inventory(
         files = [await _add_file(app, number, source, known, max_bytes) for source in sources]
         async with app.store.transaction() as tx:
             before = await tx.inventories.current(tenant.directory)
-            # An inventory decides for everybody which device a name means, so the devices it replaces count as well.
+            # An inventory decides for all users which device a name means, so the devices it replaces count as well.
             devices = max(len(known), 0 if before is None else before.summary.devices)
             by.grant.refuse_change(of_tenant | Scope(devices=devices))
             _, changes = await tx.inventories.compare(number, tenant.directory)

@@ -29,7 +29,7 @@ async def post(
     try:
         async with (
             asyncio.timeout(PATIENCE),
-            # A connection of its own: nobody keeps one open to be told something once a night.
+            # A connection of its own: a server closes one that is used once a night.
             httpx.AsyncClient(verify=trust, timeout=PATIENCE, follow_redirects=False) as http,
             http.stream("POST", url, content=body, headers={"content-type": "application/json", **headers}) as answer,
         ):

@@ -1,4 +1,4 @@
-"""Making known which batches wait for a worker; a message that nobody hears costs a second and no device."""
+"""Publishes which batches wait for a worker; a lost message costs a second and no device."""
 
 from __future__ import annotations
 

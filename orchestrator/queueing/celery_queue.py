@@ -59,7 +59,7 @@ class CeleryQueue:
 
     async def is_low(self) -> bool:
         """Whether more messages may be published now; False where the broker is away."""
-        # A queue that nobody reads must not keep the others from being filled.
+        # A queue without a reader must not keep the others from being filled.
         return self._route_by != "nothing" or bool(await self._tried(self._is_half_empty))
 
     async def publish(self, waiting: Sequence[WaitingBatch]) -> None:

@@ -1,6 +1,6 @@
 """The form of a message: what workers take from the queue, rebuilt from the few parts of it that mean anything.
 
-Anybody who can write to Redis can put anything under the name of the queue. Celery and kombu take a message for what
+Every client of Redis can put anything under the name of the queue. Celery and kombu take a message for what
 their own programs sent: one that is not ends the worker, and one that is may name a time next year, a compressed body
 of gigabytes or another task to call afterwards.
 """

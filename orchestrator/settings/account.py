@@ -14,7 +14,7 @@ _LONGEST = 100
 def account_at_machine(environment: Mapping[str, str] | None = None, account: Callable[[], str] | None = None) -> str:
     """`account@machine`, with who called `sudo` behind it; never fails.
 
-    The account comes from the operating system. `LOGNAME` and `USER` would be what somebody wrote into the
+    The account comes from the operating system. `LOGNAME` and `USER` could be set by any user in the
     environment, and `getpass.getuser` reads those first. SUDO_USER is from the environment as well, so it stands beside
     the account and never in its place.
     """

@@ -125,7 +125,7 @@ def _channel(
 def _recipients(given: Given) -> tuple[str, ...]:
     parts = [part.strip() for part in given.text.replace(";", ",").split(",") if part.strip()]
     if not parts:
-        raise given.refused("names nobody; it takes e-mail addresses with commas between")
+        raise given.refused("has no address; it takes e-mail addresses with commas between")
     return tuple(address(Given(part, given.name, given.where, given.folder)) for part in parts)
 
 

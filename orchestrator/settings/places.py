@@ -22,7 +22,7 @@ PATHS = frozenset({"client_certificate", "ca_bundle"})
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value as somebody wrote it; `file` is where it was read, if that was a file of its own."""
+    """A value as it was written; `file` is where it was read, if that was a file of its own."""
 
     text: str = field(repr=False)
     name: str

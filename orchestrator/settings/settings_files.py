@@ -86,7 +86,7 @@ def _put_tenant(document: TOMLDocument, name: str, entries: Mapping[str, str | b
     tenants = document["tenants"]
     table = tomlkit.table()
     for key, value in entries.items():
-        # A backslash begins an escape in a basic string; nobody should have to read doubled ones.
+        # A backslash begins an escape in a basic string; doubled ones are hard to read.
         literal = isinstance(value, str) and "\\" in value and "'" not in value
         table[key] = tomlkit.string(str(value), literal=True) if literal else value
     tenants[name] = table

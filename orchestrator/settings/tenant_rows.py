@@ -1,4 +1,4 @@
-"""How a device list is read: what somebody wrote, with the limits and the tenants of the settings."""
+"""How a device list is read: the options of the request, with the limits and the tenants of the settings."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ DEFAULT_TENANT = "default"
 """The tenant that the variables describe."""
 
 BY_DEFAULT = "default"
-"""The source of what nobody set."""
+"""The source of a value that is not set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class Settings:
         return self.broker_url is None
 
     def is_given(self, name: str) -> bool:
-        """Whether somebody set it, rather than nobody."""
+        """Whether it is set, and not a default."""
         return any(each.name == name and each.source != BY_DEFAULT for each in self.shown)
 
     @property

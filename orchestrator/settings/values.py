@@ -218,7 +218,7 @@ def _split(given: Given, takes: str) -> SplitResult:
     text = given.text.strip()
     try:
         parts = urlsplit(text)
-        # Asked for here, because a bad port is only found when somebody looks at it.
+        # Asked for here, because a bad port is only found when it is read.
         _ = parts.port
     except ValueError:
         raise given.refused(f"is no URL; it takes {takes}") from None

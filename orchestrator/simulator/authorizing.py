@@ -1,6 +1,6 @@
 """The authorization endpoint: where a browser is sent, and the codes that it comes back with.
 
-Nobody types a password here: it is as if the person were signed in to Entra already, which then answers at once.
+No password is typed here: it is as if the person were signed in to Entra already, which then answers at once.
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
 """
 

@@ -21,7 +21,7 @@ FAULTS = frozenset(name for name in vars(FaultInjector) if not name.startswith("
 
 
 class Control:
-    """Anybody who reaches the port may use it: a simulator has nothing to guard."""
+    """Every client of the port may use it: a simulator has nothing to guard."""
 
     def __init__(self, graph: SimulatedGraph) -> None:
         self._graph = graph

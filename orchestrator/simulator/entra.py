@@ -57,7 +57,7 @@ class Entra:
         self.requests.clear()
 
     async def answer(self, path: str, caller: Caller) -> bool:
-        """Answer if the path is one of ours; False leaves it to somebody else."""
+        """Answer if the path is one of ours; False leaves it to another handler."""
         match path.split("/")[1:]:
             case [tenant, "v2.0", ".well-known", "openid-configuration"]:
                 reply = self._discovered(_place(tenant, caller), caller)

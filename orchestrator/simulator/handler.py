@@ -29,7 +29,7 @@ class Asked:
 
 
 class Handler:
-    """Decides every answer at once and enters it into the ledger; the waiting and sending is somebody else's."""
+    """Decides every answer at once and enters it into the ledger; the responder waits and sends."""
 
     def __init__(
         self,

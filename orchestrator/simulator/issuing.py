@@ -16,7 +16,7 @@ from orchestrator.simulator.replies import PRIVILEGED
 
 GRAPH = "https://graph.microsoft.com"
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_KEY = "a simulated authority signs with a key that everybody may know"
+_KEY = "a simulated authority signs with a key that is no secret"
 _OPENID_SCOPES = frozenset({"openid", "profile", "offline_access", "email"})
 
 

@@ -77,7 +77,7 @@ class TokenGate:
         return None if PRIVILEGED in granted else replies.missing_scope(call)
 
     def objection_to_read(self, call: Call, bearer: Bearer | None) -> Reply | None:
-        """The refusal of a token that is missing, refused, expired or for somebody else; permissions are not judged."""
+        """The refusal of a token that is missing, refused, expired or for another API; permissions are not judged."""
         if bearer is None:
             return replies.invalid_token(call, "Access token is empty.")
         if self._still_to_refuse > 0 and bearer.token not in self._stale:

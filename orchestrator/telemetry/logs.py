@@ -33,7 +33,7 @@ def set_up_logs(*, as_json: bool, level: str) -> None:
             foreign_pre_chain=_SHARED,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                # First the traceback becomes text: an exception may quote what nobody should read.
+                # First the traceback becomes text: an exception may quote a secret.
                 structlog.processors.format_exc_info,
                 redact,
                 _renderer(as_json=as_json),

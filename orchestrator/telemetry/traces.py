@@ -41,7 +41,7 @@ def set_up_traces(variables: Mapping[str, str], *, kind: str, version: str) -> b
 
 
 def carrier() -> dict[str, str]:
-    """The span that goes on now, as what travels with a message; empty where nobody collects."""
+    """The span that goes on now, as the headers of a message; empty where no collector is configured."""
     from opentelemetry import propagate  # noqa: PLC0415 - likewise
 
     carried: dict[str, str] = {}
@@ -51,7 +51,7 @@ def carrier() -> dict[str, str]:
 
 @contextmanager
 def continued(name: str, carried: Mapping[str, str]) -> Iterator[Span]:
-    """A piece of work that somebody else's message began."""
+    """A piece of work that the message of another process began."""
     from opentelemetry import propagate, trace  # noqa: PLC0415 - likewise
 
     context, kind = propagate.extract(carried), trace.SpanKind.CONSUMER
@@ -60,7 +60,7 @@ def continued(name: str, carried: Mapping[str, str]) -> Iterator[Span]:
 
 
 def spanned(name: str, **facts: str | int) -> AbstractContextManager[Span | None]:
-    """The time of one piece of work; nothing is made where nobody collects."""
+    """The time of one piece of work; no span is made where no collector is configured."""
     from opentelemetry import trace  # noqa: PLC0415 - likewise
 
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
@@ -69,7 +69,7 @@ def spanned(name: str, **facts: str | int) -> AbstractContextManager[Span | None
 
 
 def hide_query() -> None:
-    """Leave out of the request's span what its address asked: links and codes that sign somebody in stand there."""
+    """Leave the query out of the request's span: links and codes that sign a person in stand there."""
     from opentelemetry import trace  # noqa: PLC0415 - likewise
 
     trace.get_current_span().set_attribute("url.query", "REDACTED")

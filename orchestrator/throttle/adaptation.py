@@ -1,9 +1,9 @@
 """The share of a lane's limit that is left to us, learned from refusals; pure.
 
-Others may use the tenant's quota too, and nobody tells how much. So a refusal cuts the share, to what went through in
-the last window; the lane holds that for a while, then tries a little more, and if nobody refuses soon all of it. A
-single 429 says little: a lane that used its whole limit holds the cut only briefly, and for long where it is refused
-again.
+Other apps may use the tenant's quota too, and how much is not known. So a refusal cuts the share to the accepted rate
+of the last window. The lane holds that share for a while, then tries a little more, and then, without another refusal,
+the whole limit. A single 429 may be an accident: a lane that used its whole limit holds the cut only briefly, and for
+long where it is refused again.
 docs/throttle.md says what the figures were chosen by.
 """
 

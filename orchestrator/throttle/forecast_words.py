@@ -18,7 +18,7 @@ def forecast_line(forecast: Forecast) -> str | None:
 
 
 def too_long(forecast: Forecast, window: timedelta | None) -> str | None:
-    """A window that will not suffice, in words; None where it will, or where nobody can tell."""
+    """A window that will not suffice, in words; None where it will, or where that is not known."""
     if window is None or forecast.seconds is None or forecast.per_second is None:
         return None
     there = window.total_seconds()

@@ -18,7 +18,7 @@ PERMIT_LIFE = 0.15
 """Seconds after its departure time in which a permit may be used; enforced where the call leaves."""
 
 TRAVEL_SPREAD = 0.3
-"""Seconds by which one call may travel longer than another; an assumption, since nobody can enforce it."""
+"""Seconds by which one call may travel longer than another; an assumption, since no client can enforce it."""
 
 HORIZON = 0.3
 """Seconds ahead of now that permits are granted: what a 429 cannot call back any more."""
@@ -36,7 +36,7 @@ LONGEST_LEAD_SINGLY = 0.3
 """The same for single calls: one horizon of them must last for as long as writing takes."""
 
 LONGEST_REACH = HORIZON + LONGEST_LEAD - LEAD
-"""Seconds ahead that anybody may be granted a permit."""
+"""Seconds ahead at most that a permit may be granted."""
 
 PROBE = 0.3
 """Seconds after a lane opens in which one call looks whether it really did."""
@@ -129,7 +129,7 @@ def interval(limit: WriteLimit, together: int = 1) -> float:
 
 
 def unknown_past(now: float) -> Pace:
-    """The pace of a lane of which nothing is known: somebody may just have been granted all there was."""
+    """The pace of a lane whose state is lost: all permits up to the horizon may just have been granted."""
     return Pace(last_departure=now + HORIZON)
 
 
@@ -149,7 +149,7 @@ def contradicts(pace: Pace, granted_until: float, now: float) -> bool:
     """Whether a stored pace is older than a permit that was granted from it, so that other permits were lost with it.
 
     `granted_until` is the last departure that the actor was granted, on the backend's clock, 0 where there was none. A
-    time that lies further ahead than anybody is granted was on a clock that was set back since, and says nothing.
+    time further ahead than any grant was on a clock that was set back since, and is ignored.
     """
     return pace.last_departure < granted_until <= now + LONGEST_REACH
 
@@ -205,7 +205,7 @@ def departures(first: float, count: int, gap: float, together: int) -> tuple[flo
 
 
 def close(pace: Pace, now: float, refusal: Refusal, limit: WriteLimit | None, jitter: float) -> Pace:
-    """The pace after a refusal of the whole lane; `jitter` in 0..1 spreads a wait that nobody named."""
+    """The pace after a refusal of the whole lane; `jitter` in 0..1 spreads a wait that the refusal did not name."""
     pace = _within_bounds(pace, now, limit)
     if now - refusal.ago < pace.closed_until:
         # Its call left before the lane last opened: it tells nothing new, but for how long to wait.
@@ -250,7 +250,7 @@ def _within_bounds(pace: Pace, now: float, limit: WriteLimit | None) -> Pace:
     if not is_believable(pace, now):
         return lost_past(now, limit)
     if pace.closed_until > now + pace.closed_for:
-        # The clock that we share went back; nobody asked for more than this.
+        # The database's clock went back; no grant reaches further ahead than this.
         pace = replace(pace, closed_until=now + pace.closed_for)
     # Outstanding permits depart within as much. A reach that is stored too small must not bring it forward.
     latest = now + max(pace.reach, LONGEST_REACH)

@@ -1,7 +1,7 @@
 """Which values of a stored pace can be right, in the names that a pace has in its row.
 
-Anybody who can write there can write anything, and a time next year or something that is no number would stop a lane
-for good. A pace with one such value counts as lost as a whole.
+Every client of the database can write anything there, and a time next year, or a value that is no number, would stop
+a lane for good. A pace with one such value counts as lost as a whole.
 """
 
 from __future__ import annotations

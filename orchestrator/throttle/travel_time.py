@@ -12,9 +12,9 @@ _REMEMBERED = 60.0
 class Travel:
     """The quickest answer of late, and how many came later than that by more than TRAVEL_SPREAD.
 
-    Nobody sees from here when a call arrived. The way there and back takes every call as long as it must, and what one
-    took beyond the quickest bounds what it travelled longer than another, but for what the quickest spent at the other
-    side. Of one that took longer nothing is known: the other side's own time is in it.
+    A client cannot see when a call arrives. The duration of an answer beyond the quickest one is an upper bound for the
+    longer travel of its call, except for the time that the quickest one spent in Graph. A slow answer proves nothing:
+    Graph's own time is in it.
     """
 
     def __init__(self) -> None:

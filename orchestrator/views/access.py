@@ -94,7 +94,7 @@ class AuditEntryFacts(_Place):
 
 
 def key_object(key: ApiKey, now: datetime) -> KeyFacts:
-    """Returns a key as everybody may see it."""
+    """Returns a key without its secret."""
     grant = key.grant
     return {
         "id": key.id,

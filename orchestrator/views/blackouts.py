@@ -19,7 +19,7 @@ _For = TypedDict(
 
 
 class BlackoutFacts(_From):
-    """A time in which nobody is called."""
+    """A time in which no schedule starts a job."""
 
     to: str
     reason: str | None

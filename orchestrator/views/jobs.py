@@ -61,7 +61,7 @@ class ErrorFacts(TypedDict):
 
 
 class WaitingForFacts(TypedDict):
-    """Why a job under way makes no calls, or fewer than its limit allows; `until` is null where nobody knows."""
+    """Why a job under way makes no calls, or fewer than its limit allows; `until` is null where it is not known."""
 
     kind: WaitKind
     message: str

@@ -48,7 +48,7 @@ class AttentionFacts(TypedDict):
 
 
 class RunningJob(JobFacts):
-    """A job under way; `secondsLeft` is null where nobody can tell."""
+    """A job under way; `secondsLeft` is null where it is not known."""
 
     secondsLeft: int | None
 

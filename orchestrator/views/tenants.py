@@ -18,7 +18,7 @@ class TenantFacts(TypedDict):
     """A tenant in the settings, without its secrets."""
 
     name: str
-    default: Annotated[bool, Description("Whether it is meant where nobody names a tenant.")]
+    default: Annotated[bool, Description("Whether it is meant where no tenant is named.")]
     tenantId: str | None
     clientId: str | None
     cloud: Cloud

@@ -48,7 +48,7 @@ def display_of(request: Request) -> Display:
 
 
 def remember_display(response: Response, request: Request, *, theme: str, rows: str, zone: str) -> None:
-    """Let the browser send these choices from now on; a value that nobody could choose becomes the default."""
+    """Let the browser send these choices from now on; a value that the page does not offer becomes the default."""
     chosen = {"theme": _one_of(_THEMES, theme), "rows": _one_of(_ROWS, rows), "zone": zone_name(zone)}
     value = quote(urlencode({name: text for name, text in chosen.items() if text}))
     set_cookie(response, request, COOKIE, value, max_age=_YEAR)

@@ -39,7 +39,7 @@ def entra_routes(pages: Pages) -> APIRouter:
     async def from_entra(request: Request, parts: Parts) -> Response:
         origin = origin_of(request)
         answer = dict(request.query_params)
-        # The browser that comes back must be the one that was sent: the code of another signs nobody in here.
+        # The browser that comes back must be the one that was sent: the code of another browser opens no session here.
         if parts.people is None or not is_state_of(request, answer.get("state", "")):
             return door(pages, request, parts, to="/", problem=_LOST, status=400)
         try:

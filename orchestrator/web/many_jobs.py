@@ -164,7 +164,7 @@ async def _plan(app: App, view: JobView, move: Move, confirm_above: int) -> Plan
         objection = (
             "" if status in {JobStatus.QUEUED, JobStatus.RUNNING} else f"It is {status}, so nothing is to be paused."
         )
-        effect = f"{plural(devices, 'device')} wait until somebody resumes it."
+        effect = f"{plural(devices, 'device')} wait until it is resumed."
     elif move == "cancel":
         is_over = status.is_final or status is JobStatus.CANCELLING
         objection = f"It is {status} already." if is_over else ""
@@ -211,7 +211,7 @@ _HEADINGS = {"pause": "Pause", "cancel": "Cancel", "retry": "Retry the failures 
 _BUTTONS = {"pause": "Pause", "cancel": "Cancel", "retry": "Retry"}
 _DONE = {"pause": "Paused", "cancel": "Cancelled", "retry": "Retried"}
 _TOLD = {
-    "pause": "No new call of them leaves until somebody resumes them.",
+    "pause": "No new call of them leaves until they are resumed.",
     "cancel": "Devices that were not called never will be. It cannot be taken back.",
     "retry": "Only failures that another attempt may mend are called again, each job in a new one.",
 }

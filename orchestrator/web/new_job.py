@@ -182,7 +182,7 @@ async def _verdict(
         except NotPermitted:
             raise
         except MusterError as failed:
-            # A group that nobody knows, a condition that cannot be read, no inventory: the form stays as it is.
+            # An unknown group, a condition that cannot be read, no inventory: the form stays as it is.
             facts["failed"] = failed
     if is_fragment(request):
         # htmx swaps only what went well; a part that says what is wrong is meant to be seen.

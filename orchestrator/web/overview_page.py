@@ -39,7 +39,7 @@ def overview_routes(pages: Pages) -> APIRouter:
     ) -> Response:
         found = [each for each in await list_attention(parts.app) if each.id == item]
         if not found:
-            # Its cause is gone, or somebody acknowledged it meanwhile: the overview shows that.
+            # Its cause is gone, or it was acknowledged meanwhile: the overview shows that.
             return RedirectResponse("/", 303)
         return pages.show(
             request,

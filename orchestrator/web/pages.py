@@ -103,7 +103,7 @@ class Pages:
         return Markup(self.text("job_row.html", view=view, **facts))  # noqa: S704 - our template, which escapes
 
     def show(self, request: Request, template: str, *, status: int = 200, **facts: Any) -> Response:
-        """A page; it is nobody's but the reader's."""
+        """A page, which no cache may store."""
         visitor: Visitor | None = getattr(request.state, "visitor", None)
         here = request.url.path
         stops = getattr(request.state, "emergency_stops", ())

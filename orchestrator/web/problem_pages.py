@@ -149,7 +149,7 @@ class _Problems:
 
 
 def _page_of(request: Request) -> str:
-    """The page that somebody looks at, and not the part of it that asked, nor the address that its form is sent to."""
+    """The page that the reader sees, not the part of it that asked, nor the address that its form is sent to."""
     if is_fragment(request):
         page = urlsplit(request.headers.get("hx-current-url", ""))
     elif request.method == "GET":

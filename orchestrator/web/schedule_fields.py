@@ -1,4 +1,4 @@
-"""The form of a schedule: what it is filled with, and what of it somebody changed; pure."""
+"""The form of a schedule: the values that it is filled with, and those that a person changed; pure."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from orchestrator.web.pages import Pages, is_fragment
 from orchestrator.web.session import Viewer
 
 OFFERED = 5
-"""Results of a kind while somebody types; the page has all that were found."""
+"""Results of a kind below the search field; the page has all that were found."""
 
 _LEAST = 2
 """Characters of a text that is looked for: nearly everything contains any single one."""

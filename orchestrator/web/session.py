@@ -61,7 +61,7 @@ class Visitor:
 
 
 async def visitor_of(request: Request, parts: WebContext) -> Visitor | None:
-    """Who is signed in, None where nobody is."""
+    """The person who is signed in; None where the request has no valid session."""
     secret = request.cookies.get(cookie_name(request))
     if not secret:
         return None
@@ -102,7 +102,7 @@ Admin = Annotated[Visitor, Depends(_with(Role.ADMIN))]
 
 
 async def refuse_foreign(request: Request, visitor: Visitor | None) -> None:
-    """NotPermitted for a change that another site asked for; of nobody's request only where it comes from is looked at.
+    """NotPermitted for a change that another site asked for; without a session only the origin is checked.
 
     The token is a header of what a script sends, and a field of what a form sends; an address never carries it, since
     addresses are kept in histories and logs.

@@ -56,7 +56,7 @@ def sign_in_routes(pages: Pages) -> APIRouter:
     ) -> Response:
         await refuse_foreign(request, None)
         origin = origin_of(request)
-        # No lockout: a key has 256 bits, so nobody guesses one, and an office shares its address.
+        # No lockout: a key has 256 bits, so none is guessed, and an office shares its address.
         held = await holder_of(parts.app, key.strip(), origin=origin)
         if held is None:
             await record_failed_sign_in(request, parts, failed_key_words(key.strip()))
@@ -95,7 +95,7 @@ def _add_way_out(routes: APIRouter) -> None:
 async def begin(
     request: Request, parts: WebContext, actor: Actor, *, way: Way, to: str, refresh_token: str | None = None
 ) -> Response:
-    """Let somebody in, to where they wanted to go; the session that their browser had before ends."""
+    """Open a session and lead to the page that was asked for; the earlier session of this browser ends."""
     before = request.cookies.get(cookie_name(request))
     if before:
         await end_session(parts.app, before, by=actor)

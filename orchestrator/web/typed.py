@@ -1,4 +1,4 @@
-"""A count that somebody types back before so many devices are called."""
+"""A count that a person types back before so many devices are called."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ async def test_a_deadlock_is_not_told_as_a_database_that_cannot_be_used(postgres
 
     (problem,) = [each for each in found if each is not None]
     assert isinstance(problem, StoreUnavailable)
-    assert str(problem) == "Somebody else holds what this would change in the database. Try again."
+    assert str(problem) == "Another process holds what this would change in the database. Try again."
 
 
 async def test_an_address_is_told_at_the_terminal_alone_and_without_its_password() -> None:

@@ -122,7 +122,7 @@ def test_a_service_is_a_clock_and_history_says_what_became_of_every_moment(
     first = muster.run("job", "show", jobs[-1], "-o", "json").json
 
     assert len(added.json["next"]) == 10
-    assert "Nobody keeps time" in added.err
+    assert "No clock is running" in added.err
     assert {ended.code for ended in waited} == {0}
     assert len(set(jobs)) == len(jobs)
     assert first["schedule"] == "often"

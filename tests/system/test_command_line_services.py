@@ -21,7 +21,7 @@ def test_submit_prints_the_id_and_says_that_nobody_is_working(muster: CommandLin
     resumed = muster.run("job", "resume", job, "-o", "json")
 
     assert ended.code == 0
-    assert "Nobody is working" in ended.err
+    assert "No worker is running" in ended.err
     assert resumed.code == 0
     assert resumed.json["id"] == job
     assert graph.tenant.total == 3

@@ -74,7 +74,7 @@ def test_a_submission_for_several_is_one_line_and_one_table_and_its_jobs_are_lis
     told = [line for line in submitted.err.splitlines() if line]
     assert told == [
         "refreshUserPolicy: 3 devices of 3 tenants.",
-        "Nobody is working: start `muster serve`.",
+        "No worker is running: start `muster serve`.",
     ]
     assert [line.split()[0] for line in submitted.out.splitlines()] == ["tenant", *TENANTS]
     assert sorted(job["tenant"] for job in some.json) == ["north", "west"]

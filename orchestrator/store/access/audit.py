@@ -28,7 +28,7 @@ class Audit(Repository):
         reason: str | None = None,
         facts: Mapping[str, object] | None = None,
     ) -> int:
-        """Records that somebody did it; with the id of a key, and the directory's ids of a person: names are shared.
+        """Records an action and its actor, with the id of a key, and the directory's ids of a person: names are shared.
 
         Returns the number of the entry.
         """

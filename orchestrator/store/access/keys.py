@@ -80,7 +80,7 @@ class Keys(Repository):
     async def store_for_display(
         self, key_id: str, session_hash: str, nonce: str, *, expires_at: datetime, now: datetime
     ) -> None:
-        """Keep what the text of a new key follows from, until its session takes it; forget what nobody took in time."""
+        """Keep what the text of a new key follows from, until its session takes it or `expires_at`."""
         await self._connection.execute(delete(NewKeyRow).where(NewKeyRow.expires_at < now))
         await self._connection.execute(
             insert(NewKeyRow).values(key_id=key_id, session_hash=session_hash, nonce=nonce, expires_at=expires_at)

@@ -15,10 +15,10 @@ from orchestrator.store.rows.access import KeyRow, SessionRow, SignInRow
 from orchestrator.store.work.grants import grant_columns, grant_of
 
 MOST_SIGN_INS = 10_000
-"""Sign-ins on their way to Entra that are kept at once: nobody is known yet, so nobody can be told to wait."""
+"""Sign-ins on their way to Entra that are kept at once: the person is not known yet, so none is limited alone."""
 
 ID_LENGTH = 16
-"""Characters of the hash of a session's secret that name the session; nobody finds the secret from them."""
+"""Characters of the hash of a session's secret that name the session; the secret cannot be found from them."""
 
 
 class Sessions(Repository):

@@ -201,7 +201,7 @@ class Store:
 
     @property
     def place(self) -> str:
-        """Where it is, for people: without the password, and without the driver that nobody chose."""
+        """Where it is, for people: without the password and the driver."""
         return place_of(self._engine.url)
 
     @property

@@ -20,7 +20,7 @@ _PATIENCE = 30
 """Seconds that a statement, a lock or SQLite's single writer is waited for."""
 
 _LONGEST_IDLE = 10
-"""Seconds after which PostgreSQL ends a transaction in which nobody asks anything: as long as an unextended lease."""
+"""Seconds after which PostgreSQL ends an idle transaction: as long as an unextended lease."""
 
 _FRESH = 1.0
 """Seconds without use after which a connection is tried before it is used again."""
@@ -96,7 +96,7 @@ def _ping_after_a_pause(connection: Any, record: ConnectionPoolEntry, _proxy: An
     try:
         connection.ping()
     except Exception as problem:
-        raise DisconnectionError("the connection was lost while nobody used it") from problem
+        raise DisconnectionError("the connection was lost while it was not in use") from problem
 
 
 def prepare_sqlite(connection: Any, _record: Any) -> None:

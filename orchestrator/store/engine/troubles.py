@@ -22,7 +22,7 @@ def as_statement_failed(context: ExceptionContext) -> Exception | None:
 def unavailable(problem: Exception, url: URL) -> StoreUnavailable:
     """The error for an outage or a conflict; its message names no address, which strangers and logs would see."""
     if _has_sign(problem, _CONFLICTS):
-        return StoreUnavailable("Somebody else holds what this would change in the database. Try again.")
+        return StoreUnavailable("Another process holds what this would change in the database. Try again.")
     cause = str(getattr(problem, "orig", None) or problem or type(problem).__name__).strip().splitlines()
     return StoreUnavailable(
         f"The database cannot be used: {cause[0] if cause else type(problem).__name__}. "
@@ -32,7 +32,7 @@ def unavailable(problem: Exception, url: URL) -> StoreUnavailable:
 
 
 def place_of(url: URL) -> str:
-    """Where a database is, for people: without the driver that nobody chose, and without anything secret."""
+    """Where a database is, for people: without the driver, and without anything secret."""
     # A password may be among the parameters too: postgresql://host/name?password=…
     plain = url.set(drivername=url.get_backend_name(), query={})
     return plain.render_as_string(hide_password=True)

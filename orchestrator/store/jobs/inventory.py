@@ -158,7 +158,7 @@ class Inventories(Repository):
     async def last_read_at(self, tenant: str, *, touched_since: datetime) -> datetime | None:
         """When the newest inventory was begun to be read, in force or not.
 
-        Interrupted ones do not count, among them those of a killed process, which nobody has touched since.
+        Interrupted ones do not count, among them those of a killed process, which no process has touched since.
         """
         is_read = and_(InventoryRow.status == "receiving", InventoryRow.touched_at >= touched_since)
         query = select(func.max(InventoryRow.read_at)).where(

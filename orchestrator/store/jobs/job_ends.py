@@ -71,13 +71,13 @@ class JobEnds(Repository):
         return None if job is None else JobId(job)
 
     async def any_notice_pending(self) -> bool:
-        """Whether there is an end of which nobody was told yet."""
+        """Whether a job has ended and its notice is not written yet."""
         return (
             await self._connection.execute(select(JobRow.number).where(JobRow.notice_pending, is_callable()).limit(1))
         ).first() is not None
 
     async def notice_pending(self, *, limit: int) -> list[Job]:
-        """Jobs that came to an end of which nobody was told yet, nobody else's to tell of until the commit."""
+        """Jobs that have ended and whose notices are not written yet, locked until the commit."""
         query = select(JobRow).where(JobRow.notice_pending, is_callable()).order_by(JobRow.number).limit(limit)
         return readable(await self._rows(query.with_for_update(skip_locked=True)), job_from)
 

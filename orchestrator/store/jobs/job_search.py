@@ -1,4 +1,4 @@
-"""Jobs by what somebody looks for, newest first, in pages that hold still while jobs come and move."""
+"""Jobs that fit a filter, newest first, in pages that stay the same while jobs are added and change."""
 
 from __future__ import annotations
 

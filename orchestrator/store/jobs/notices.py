@@ -59,7 +59,7 @@ class Notices(Repository):
         return (await self._connection.execute(due.limit(1))).first() is not None
 
     async def claim(self, worker: WorkerId, *, until: datetime, now: datetime) -> NoticeFacts | None:
-        """Take the message that is due longest; it is nobody else's before then."""
+        """Take the message that is due longest; no other process takes it before then."""
         due = (
             select(NoticeRow.number)
             .where(NoticeRow.status == NoticeStatus.WAITING, NoticeRow.due_at <= now)

@@ -189,7 +189,7 @@ class Reception(Repository):
         await self._connection.execute(insert(UnlistedJobRow).values(job_number=number))
 
     async def forget(self, number: JobNumber) -> bool:
-        """Remove a piece of a job that nobody sees; True once nothing of it is left.
+        """Remove a piece of a hidden job; True once nothing of it is left.
 
         To be asked again in a new transaction: a million targets in one statement outlast every time limit.
         """
@@ -206,7 +206,7 @@ class Reception(Repository):
         return True
 
     async def abandoned(self, *, untouched_since: datetime, limit: int) -> list[JobNumber]:
-        """Receptions that nobody goes on with."""
+        """Receptions that no process continues."""
         found = await self._connection.execute(_ABANDONED, {"untouched_since": untouched_since, "most": limit})
         return [JobNumber(number) for number in found.scalars()]
 
@@ -230,7 +230,7 @@ class Reception(Repository):
     async def hide_oldest(self, *, before: datetime) -> tuple[JobNumber, JobId] | None:
         """Hide one job that ended before then, to be removed by `forget`; None if there is none left.
 
-        Where nobody goes on with it, it is an abandoned reception like any other.
+        Where no process continues it, it is an abandoned reception like any other.
         """
         old = (
             select(JobRow.number)

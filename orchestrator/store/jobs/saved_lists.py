@@ -191,7 +191,7 @@ class SavedLists(Repository):
 
 def _version(row: ListVersionRow, name: str) -> ListVersion:
     via, columns = stored_member(Via, row.via, "list_versions.via"), stored_list(row.columns, "list_versions.columns")
-    # Without its columns nobody can tell which cell is the id; a selection has none, since Muster wrote it itself.
+    # Without its columns it is not known which cell is the id; a selection has none, since Muster wrote it itself.
     if via is None or (not columns and not is_own_list(name)):
         raise RowUnreadable(f"list {name!r}")
     return ListVersion(

@@ -14,7 +14,7 @@ from orchestrator.store.rows.mapping import Base
 class KeyRow(Base):
     """An API key: of its secret only the hash.
 
-    `creator` names the caller (domain/access.py) who made it. `end_by_upgrade` marks an end that nobody chose: the
+    `creator` names the caller (domain/access.py) who made it. `end_by_upgrade` marks an end that no admin chose: the
     upgrade to the release in which keys expire gave it.
     """
 

@@ -24,7 +24,7 @@ from orchestrator.store.rows.mapping import Base, BigKey
 
 _JOB_STATUSES = "'receiving','queued','running','paused','stopped','cancelled','finished'"
 MANY_FAILURES = "status = 'finished' AND (failures IS NULL OR total < failures * 20)"
-"""Finished jobs of which more than 5 % failed, or nobody counted: a query that says this word by word has an index.
+"""Finished jobs of which more than 5 % failed, or was not counted: a query that says this word by word has an index.
 
 The column stands left of the comparison: SQLite turns `failures * 20 > total` round before it compares a query with the
 condition of an index, and finds no index then.

@@ -34,7 +34,7 @@ class SavedListRow(Base):
 
 
 class ListVersionRow(Base):
-    """One import of a list; nobody sees it before it is whole. `added` and `removed` compare it with the one before."""
+    """One import of a list; it is hidden until it is whole. `added` and `removed` compare it with the one before."""
 
     __tablename__ = "list_versions"
 

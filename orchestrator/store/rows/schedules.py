@@ -62,7 +62,7 @@ class OccurrenceRow(Base):
 
 
 class BlackoutRow(Base):
-    """A time in which no schedule calls anybody: of one schedule, of a tenant, or of all. Local times have no zone."""
+    """A time in which no schedule starts a job: of one schedule, of a tenant, or of all. Local times have no zone."""
 
     __tablename__ = "blackouts"
 

@@ -35,7 +35,7 @@ class OccurrenceFacts:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An occurrence that somebody makes a job of, and who."""
+    """An occurrence, and the process that makes a job of it."""
 
     schedule: ScheduleNumber
     at: datetime
@@ -76,7 +76,7 @@ class Occurrences(Repository):
     async def lease(
         self, schedule: ScheduleNumber, at: datetime, holder: WorkerId, *, lease_until: datetime, now: datetime
     ) -> bool:
-        """Hold an occurrence that waits, or whose holder went silent; False means that somebody else was quicker."""
+        """Hold an occurrence that waits, or whose holder went silent; False means that another process was quicker."""
         taken = await self._connection.execute(
             update(OccurrenceRow)
             .where(OccurrenceRow.schedule_number == schedule, OccurrenceRow.at == at, _takable(now))
@@ -85,7 +85,7 @@ class Occurrences(Repository):
         return taken.rowcount == 1
 
     async def extend(self, held: Held, *, until: datetime, reason: str | None = None) -> bool:
-        """The holder lives, or lets it be taken up again then; False where the occurrence is somebody else's by now."""
+        """Extends the lease of the holder until then; False where another process holds the occurrence by now."""
         values: dict[str, Any] = {"lease_until": until}
         if reason is not None:
             values["reason"] = reason
@@ -93,7 +93,7 @@ class Occurrences(Repository):
         return extended.rowcount == 1
 
     async def start(self, held: Held, job: JobId, *, list_version: int, reason: str | None, now: datetime) -> bool:
-        """The occurrence has become this job; False where it is somebody else's by now, and then it must not."""
+        """The occurrence has become this job; False where another process holds it by now, and then it must not."""
         started = await self._connection.execute(
             _held(held).values(
                 status=OccurrenceStatus.STARTED,

@@ -70,7 +70,7 @@ class Schedules(Repository):
         return _schedule(row)
 
     async def locked(self, number: ScheduleNumber) -> Schedule | None:
-        """The schedule, nobody else's to decide for until the commit; None once it is removed."""
+        """The schedule, locked until the commit; None once it is removed."""
         query = select(ScheduleRow).where(ScheduleRow.number == number).with_for_update()
         row = await self._row(query)
         return None if row is None else _schedule(row)
@@ -85,11 +85,11 @@ class Schedules(Repository):
         return [each for each in found if isinstance(each, Schedule)]
 
     async def unreadable(self) -> list[ScheduleUnreadable]:
-        """The other ones, as what is raised where somebody asks for one of them."""
+        """The schedules that cannot be read, as the errors that reading each one raises."""
         return [each for each in await self.all_as_stored() if isinstance(each, ScheduleUnreadable)]
 
     async def all_as_stored(self, *wanted: ColumnElement[bool]) -> list[Schedule | ScheduleUnreadable]:
-        """Every schedule by name; one that cannot be read as what is raised where somebody asks for it."""
+        """Every schedule by name; for one that cannot be read the error that reading it raises."""
         found: list[Schedule | ScheduleUnreadable] = []
         query = select(ScheduleRow).where(*wanted).order_by(ScheduleRow.name)
         for row in await self._rows(query):
@@ -179,7 +179,7 @@ class Schedules(Repository):
     async def add_blackouts(
         self, blackouts: Sequence[Blackout], *, schedule: ScheduleNumber | None = None, tenant: str | None = None
     ) -> None:
-        """Blackouts of one schedule, of a tenant, or of everybody."""
+        """Blackouts of one schedule, of a tenant, or of all schedules."""
         rows = [
             {
                 "schedule_number": schedule,

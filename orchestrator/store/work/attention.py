@@ -1,4 +1,4 @@
-"""Which jobs may need attention, and what somebody acknowledged: questions that stay cheap with ten thousand jobs."""
+"""Which jobs may need attention, and which items were acknowledged: queries that stay cheap with ten thousand jobs."""
 
 from __future__ import annotations
 

@@ -120,13 +120,13 @@ class BatchClaims(Repository):
     ) -> dict[JobNumber, Claim]:
         """Claims for each of these jobs as `claim` does, in few statements for all of them.
 
-        A job is missing where nothing of it can be held now, or where somebody else was quicker.
+        A job is missing where nothing of it can be held now, or where another process was quicker.
         """
         found = {JobNumber(row[0].number): row for row in await self._jobs(numbers, worker=worker, now=now)}
         jobs = {number: job for number, (job, _) in found.items()}
         claims: dict[JobNumber, Claim] = {}
         many = ManyClaims(self._connection)
-        # Whether somebody is their first is one question for all of them, and the queued ones are changed below.
+        # Which are the first of their job is one query for all of them, and the queued ones are changed below.
         unsure = (number for number, job in jobs.items() if job.probe_at is not None or not job.answered)
         queued = (number for number, job in jobs.items() if job.status == JobStatus.QUEUED)
         await lock_jobs(self._connection, {*unsure, *queued})

@@ -34,7 +34,7 @@ def takable() -> ColumnElement[bool]:
 
 
 def is_free() -> ColumnElement[bool]:
-    """Batches that are due and that nobody holds."""
+    """Batches that are due and that no process holds."""
     return and_(DUE, BatchRow.holder.is_(None))
 
 

@@ -203,7 +203,7 @@ def _first_takable(
     return (
         select(BatchRow)
         .join(first, and_(first.c.job_number == BatchRow.job_number, first.c.batch == BatchRow.batch))
-        # Asked again of the row itself: while it was locked by somebody else it may have been taken.
+        # Asked again of the row itself: while it was locked by another process it may have been taken.
         .where(first.c.place == 1, condition)
         .with_for_update(of=BatchRow, skip_locked=True)
     )

@@ -154,7 +154,7 @@ def _freed_row(silent: _Silent) -> dict[str, Any]:
     return {
         "job_number": silent.row.job_number,
         "batch": silent.row.batch,
-        # Targets that nobody can tell apart wait as before, and are counted so.
+        # Targets that cannot be told apart wait as before, and are counted so.
         "again": silent.row.sending - silent.lost,
         "uncertain": silent.lost,
         "errors": pack_errors(errors),

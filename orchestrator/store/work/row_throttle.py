@@ -44,9 +44,9 @@ class _Question:
 class RowThrottle:
     """`throttle/gcra.py` over rows that outlive the processes that use them, by compare and swap.
 
-    A round reads the rows of all lanes that ask, works the grants out, and writes each row that nobody changed
-    meanwhile; nobody waits for a lock, and a process that stalls between the two holds up no other. Questions that
-    come during a round go with the next: one is under way in a process, so no question is older than two rounds.
+    A round reads the rows of all lanes that ask, computes the grants, and writes each row that did not change
+    meanwhile. No process waits for a lock, and a process that stalls between the two holds up no other. Questions
+    during a round are answered by the next one, so no question is older than two rounds.
     """
 
     def __init__(self, store: Store, clock: Clock, chance: Random) -> None:

@@ -17,7 +17,7 @@ _ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Jobs by stored status, the tally of those that are open, and since when work is due that nobody took."""
+    """Jobs by stored status, the tally of those that are open, and since when work is due that no worker holds."""
 
     jobs: dict[JobStatus, int]
     open_targets: Tally
@@ -41,7 +41,7 @@ class Totals(Repository):
         return Figures(jobs, Tally(*map(int, sums)), await self.due_since(now=now))
 
     async def due_since(self, *, now: datetime) -> datetime | None:
-        """Since when work is due that nobody took; None where there is none."""
+        """Since when work is due that no worker holds; None where there is none."""
         due = (
             select(func.min(BatchRow.due_at))
             .join(JobRow, JobRow.number == BatchRow.job_number)

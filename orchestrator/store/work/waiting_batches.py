@@ -17,12 +17,12 @@ from orchestrator.store.work.claimable import asked, is_free, may_be_called
 
 
 class WaitingBatches(Repository):
-    """Questions about batches that nobody holds; none of them commits."""
+    """Questions about batches that no process holds; none of them commits."""
 
     async def first(
         self, most: int, *, worker: WorkerId, now: datetime, only: JobNumber | None = None
     ) -> list[WaitingBatch]:
-        """Up to `most` batches that are due and held by nobody: the first of each job, then the second of each.
+        """Up to `most` batches that are due and free: the first of each job, then the second of each.
 
         Only of jobs that may be called now, or of the one job `only`.
         """

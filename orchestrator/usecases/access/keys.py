@@ -24,7 +24,7 @@ from orchestrator.usecases.jobs.idempotency import Idempotency, result_before
 log = get_logger(__name__)
 
 OVERLAP = timedelta(days=7)
-"""How long a rotated key still opens the API where nobody says otherwise."""
+"""How long a rotated key still opens the API where the request names no other time."""
 
 SHOWN_WITHIN = timedelta(minutes=5)
 """A browser follows a redirect at once; a key whose text was not shown by then is revoked and made again."""

@@ -37,7 +37,7 @@ class Provider(Protocol):
         ...
 
     async def finish(self, remembered: str, answer: Mapping[str, str]) -> Identified:
-        """Returns the person who signed in; SignInRefused or SignInUnreachable where nobody did."""
+        """Returns the person who signed in; SignInRefused, SignInUnreachable."""
         ...
 
     async def renew(self, refresh_token: str) -> Identified:

@@ -33,7 +33,7 @@ async def scope_of_schedule(tx: Transaction, schedule: Schedule) -> Scope:
 
 
 async def scope_of_schedules(tx: Transaction, schedules: Iterable[Schedule]) -> Scope:
-    """The union of their scopes; a schedule that has ended calls nobody and counts for nothing."""
+    """The union of their scopes; a schedule that has ended calls no device, so it does not count."""
     scope = Scope()
     for schedule in schedules:
         if schedule.status is not ScheduleStatus.ENDED:

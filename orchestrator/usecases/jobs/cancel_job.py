@@ -43,6 +43,6 @@ async def cancel_rest(app: App, number: JobNumber) -> None:
     """Settle what waits in a job that is cancelled already; recovery does the same where a process dies before this."""
     cancelled = 1
     while cancelled:
-        # A page at a time: a million targets in one statement would hold up everybody who writes.
+        # A page at a time: a million targets in one statement would hold up every other writer.
         async with app.store.transaction() as tx:
             cancelled = await tx.targets.cancel_waiting(number, batches=_BATCHES_A_PAGE, now=await tx.now())

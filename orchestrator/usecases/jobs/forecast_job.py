@@ -48,7 +48,7 @@ class LanesSeen:
     standings: Mapping[LaneKey, Standing]
 
     def worked_on(self, app: App) -> list[Waiting]:
-        """The jobs that have calls to make and that any process takes: the others delay nobody."""
+        """The jobs that have calls to make and that any process takes: the others delay no job."""
         return [each for each in self.jobs if self.around.is_worked_on(app, each.number)]
 
 

@@ -1,4 +1,4 @@
-"""A device list read row by row before anybody submits it: good, duplicate, or rejected and why."""
+"""Judges a device list row by row before it is submitted: good, duplicate, or rejected and why."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ async def _write_audit_entry(tx: Transaction, by: Actor, job: Job, *, devices: i
 
 
 async def forget_reception(app: App, number: JobNumber) -> None:
-    """Remove what was received of a job that nobody will see, a piece at a time."""
+    """Remove the received part of a job that is not published, a piece at a time."""
     is_gone = False
     while not is_gone:
         async with app.store.transaction() as tx:

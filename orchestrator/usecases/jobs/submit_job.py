@@ -109,7 +109,7 @@ async def preview_job(
 
 
 def refuse_if_bad(report: IntakeReport, options: IntakeOptions) -> None:
-    """IntakeFailed where lines are bad and nobody said to skip them, or where no device is left."""
+    """IntakeFailed where lines are bad and are not to be skipped, or where no device is left."""
     if report.bad and not options.skip_invalid:
         lines = "line is" if report.bad == 1 else "lines are"
         skip = ", or take the good rows with --skip-invalid" if report.good else ""

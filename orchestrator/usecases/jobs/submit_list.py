@@ -30,7 +30,7 @@ from orchestrator.usecases.jobs.receive_job import JobReception, new_job, publis
 class ListRequest:
     """The request of one occurrence of a schedule; `rest_of` is the job whose waiting devices come first.
 
-    `reason` is why somebody asks for it by hand, where they say so; else it is the order's.
+    `reason` is the one of a run by hand, where it has one; else it is the order's.
     """
 
     order: Order

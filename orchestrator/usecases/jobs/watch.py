@@ -71,7 +71,7 @@ class Watch:
         """The overview by the clock of a zone, and again whenever something of it has changed."""
         return self._follow(
             ("overview", zone.key),
-            # Readers in several zones share a look, and nobody's page is later than this.
+            # Readers in several zones share one read, and no page is older than this.
             lambda: self.overviews.describe(zone, within=EVERY / 4),
             alike=lambda one, other: one.timeless == other.timeless,
             ends=lambda _: False,
@@ -120,7 +120,7 @@ class _Topic(Generic[T]):
             self._looking = asyncio.create_task(self._watch(), name="watch")
 
     def leave(self) -> bool:
-        """One less; True where nobody is left."""
+        """Counts one watcher less; returns True where none is left."""
         self._watchers -= 1
         if self._watchers == 0 and self._looking is not None:
             self._looking.cancel()

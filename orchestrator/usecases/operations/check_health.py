@@ -96,7 +96,7 @@ async def _workers(app: App) -> Check:
         ok=False,
         detail="no process works" + ("" if waits is None else f"; devices have been waiting for {span(waits)}"),
         mend="Start `muster serve`, or with a broker `muster worker`; `muster run` works by itself.",
-        # Embedded, somebody starts what they need; a team counts on workers that are always there.
+        # Embedded, a user starts what they need; a team expects workers that are always there.
         is_needed=waits is not None and not isinstance(app.queue, NoQueue),
     )
 

@@ -28,7 +28,7 @@ _AWAY = frozenset({WaitKind.GRAPH_UNREACHABLE, WaitKind.OUTAGE, WaitKind.SIGN_IN
 
 
 async def check_surroundings(app: App) -> list[Check]:
-    """One check each; none of them calls anybody, and none alone keeps jobs from running."""
+    """One check each; none of them makes a call, and none alone keeps jobs from running."""
     lanes = await list_lanes(app)
     async with app.store.reading() as tx:
         database_now = await tx.now()

@@ -22,7 +22,7 @@ from orchestrator.usecases.jobs.forecast_job import LanesSeen, finish_time, lane
 
 @dataclass(frozen=True, slots=True)
 class WaitingJob:
-    """A job that shares the lane: its calls that are still to be made, and when it will be done, if anybody knows."""
+    """A job that shares the lane: its calls that are still to be made, and its forecast end, if it has one."""
 
     id: JobId
     name: str | None
@@ -36,7 +36,7 @@ class LaneView:
     """One lane as people see it.
 
     `in_use` counts the calls granted in the last window; `learned_share` is the share of the limit that is used at
-    present, 1 where nobody refused lately.
+    present, 1 where no call was refused lately.
     """
 
     key: LaneKey
@@ -111,7 +111,7 @@ def _view(
 
 
 def _waiting_in(app: App, waiting: Sequence[Waiting], around: Surroundings, pace: LanePace) -> tuple[WaitingJob, ...]:
-    """Everybody who waits; what nobody works on delays no other, and has no end that anybody knows."""
+    """All waiting jobs; one that no process works on delays no other, and has no forecast."""
     worked_on = [each for each in waiting if around.is_worked_on(app, each.number)]
     ends = {
         each.number: finish_time(each, worked_on, pace, around.now)

@@ -105,7 +105,7 @@ class _Past:
 class Overviews:
     """Describes the overview again and again: all who ask within a second share one look at the present.
 
-    Past jobs are read and summed at most every ten seconds. That takes longer than all the rest, so nobody waits for it
+    Past jobs are read and summed at most every ten seconds. That takes longer than the rest, so no reader waits for it
     who can be shown sums of the last minute.
     """
 

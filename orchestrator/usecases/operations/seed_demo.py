@@ -63,7 +63,7 @@ _WHY_MISSED = (
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A job that somebody submits by hand, for the devices of a site."""
+    """A job that a person submits by hand, for the devices of a site."""
 
     tenant: str
     action: Action

@@ -19,7 +19,7 @@ from orchestrator.usecases.operations.write_notices import write_notice
 async def write_inventory_notices(app: App) -> None:
     """Write the notices that are due; each is written once, whatever the number of clocks.
 
-    Nobody who has no channel is told, so nothing is looked up then.
+    Without a channel there is no one to notify, so nothing is read.
     """
     if app.kind not in CLOCKS or not app.messenger.channels:
         return

@@ -45,7 +45,7 @@ async def write_end_notices(app: App) -> int:
         now = await tx.now()
         for job in jobs:
             if job.finished_at is not None and now - job.finished_at > _STALE:
-                # No clock ran since: a notice this late tells nobody anything new.
+                # No clock ran since: a notice this late holds no news.
                 continue
             # A job may be stopped, resumed and stopped again: each end is told once.
             key = f"job/{job.id}/{job.status}/{now.timestamp():.0f}"

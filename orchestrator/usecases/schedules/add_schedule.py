@@ -1,4 +1,4 @@
-"""A new schedule: everything it refers to is looked at before anybody relies on it."""
+"""Adds a schedule, after a check of everything that it refers to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times in which no schedule calls anybody: of a schedule, of a tenant, or of all."""
+"""Times in which no schedule starts a job: of a schedule, of a tenant, or of all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BlackoutView:
-    """A blackout, and for whom it holds: one schedule, one tenant, or everybody."""
+    """A blackout, and for whom it holds: one schedule, one tenant, or all schedules."""
 
     blackout: Blackout
     schedule: str | None = None

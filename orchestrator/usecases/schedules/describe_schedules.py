@@ -201,7 +201,7 @@ def _view(app: App, seen: _Seen, count: int, outlook: Outlook) -> ScheduleView:
     try:
         forecast = _forecast(app, outlook, schedule, version)
         if schedule.status is ScheduleStatus.ACTIVE and schedule.next_at is not None:
-            # From what nothing was decided for yet, even if that has passed: nobody may be up.
+            # From the first occurrence without a decision, even if it has passed: no clock may be running.
             views = _views(schedule, _just_before(schedule.next_at), blackouts, forecast, lacks_list=version is None)
             upcoming = list(islice(views, count))
     except RequestRejected as rejected:
@@ -214,7 +214,7 @@ def _view(app: App, seen: _Seen, count: int, outlook: Outlook) -> ScheduleView:
 
 
 def _inventory_problem(app: App, order: Order, read_times: Mapping[str, datetime]) -> str | None:
-    """Why the next run cannot expand its selection, unless somebody renews the inventory."""
+    """Why the next run cannot expand its selection, unless the inventory is refreshed before."""
     tenant = app.tenants.get(order.tenant)
     if tenant is None or order.source is None or order.source.is_stale_ok:
         return None

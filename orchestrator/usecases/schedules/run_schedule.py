@@ -1,4 +1,4 @@
-"""A job of a schedule now, because somebody asks for it."""
+"""Starts a job of a schedule now, at a person's request."""
 
 from __future__ import annotations
 

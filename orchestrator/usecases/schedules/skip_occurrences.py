@@ -27,7 +27,7 @@ async def skip_passed(tx: Transaction, schedule: Schedule, reason: str, *, now: 
         # Years of minutes take seconds to count, and calls must go on meanwhile.
         passed = await asyncio.to_thread(due_occurrences, schedule, schedule.next_at, now)
     except UnknownZone:
-        # An update may have taken the zone, and nobody knows any more what else has come.
+        # An update may have removed the zone, and then no other occurrence can be computed.
         passed = DueOccurrences([schedule.next_at], 0, None)
     rows = [OccurrenceFacts(schedule.number, at, OccurrenceStatus.SKIPPED, reason, now) for at in passed.occurrences]
     if passed.dropped:

@@ -66,7 +66,7 @@ class Making:
 
 
 async def start_occurrence(app: App, making: Making) -> Job:
-    """The job of this occurrence; OccurrenceLost where somebody else makes it.
+    """The job of this occurrence; OccurrenceLost where another process makes it.
 
     A schedule with a selection is expanded first: EmptySelection, SelectionCollapsed where a person has to decide.
     """
@@ -154,7 +154,7 @@ _GOES_FIRST = " The next run takes what is left first."
 
 
 def the_schedule(schedule: Schedule) -> Actor:
-    """A schedule as the audit log names it: nobody asked just now."""
+    """The actor of a job that a schedule starts by itself."""
     return Actor(f"schedule {schedule.name}", "clock")
 
 

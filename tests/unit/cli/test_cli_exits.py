@@ -8,7 +8,7 @@ from orchestrator.cli.invocation import Format, Invocation
 from orchestrator.domain.errors import (
     IllegalMove,
     IntakeFailed,
-    NobodyWorking,
+    NoWorkerRunning,
     PermissionMissing,
     SettingsInvalid,
     SignInRefused,
@@ -35,7 +35,7 @@ from orchestrator.domain.line_problem import LineProblem
         (PermissionMissing("x"), 3),
         (StoreUnavailable("x"), 4),
         (SignInUnreachable("x"), 4),
-        (NobodyWorking("x"), 4),
+        (NoWorkerRunning("x"), 4),
         (OSError(28, "No space left on device"), 4),
         (KeyboardInterrupt(), 130),
         (click.Abort(), 130),
