@@ -86,7 +86,8 @@ async def follow_started(app: App, interrupt: Interrupt, job: Job, ending: Endin
     """Watch a job that was started here for others to do; NoWorkerRunning where there are none."""
     if not await has_worker(app):
         raise NoWorkerRunning(
-            f"Job {job.id} is stored, but no worker is running: start `muster serve`, or `muster worker` with a broker. "
+            f"Job {job.id} is stored, and no worker is running: start `muster serve`, or with a broker "
+            "`muster worker`. "
             f"`muster job watch {job.id}` follows it."
         )
     return await follow(app, interrupt, job, ending, pauses=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from orchestrator.domain.ids import InventoryNumber
-from orchestrator.domain.inventory import InventoryDevice
 from orchestrator.domain.job import Job
 from orchestrator.domain.target import TargetFacts, TargetFilter
 from orchestrator.domain.tenant import directory_of
 from orchestrator.store.engine.database import Transaction
+
+if TYPE_CHECKING:
+    from orchestrator.domain.inventory import InventoryDevice
 
 
 async def with_names(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice, takewhile
 from typing import NamedTuple
 
@@ -135,10 +135,8 @@ async def schedule_history(
         return schedule, await tx.occurrences.history(schedule.number, limit=limit, before=before)
 
 
-async def preview_schedule(
-    app: App, name: str, *, after: datetime | None, count: int, within: timedelta | None = None
-) -> list[OccurrenceView]:
-    """The next occurrences of a schedule, paused or not; those `within` so long of the first, where that is given."""
+async def preview_schedule(app: App, name: str, *, after: datetime | None, count: int) -> list[OccurrenceView]:
+    """The next occurrences of a schedule, paused or not; from `after` on, or from now."""
     async with app.store.reading() as tx:
         schedule = await tx.schedules.by_name(name)
         blackouts = await tx.schedules.blackouts(schedule)
@@ -148,12 +146,7 @@ async def preview_schedule(
     begin = after or now
 
     def preview() -> list[OccurrenceView]:
-        found: list[OccurrenceView] = []
-        for view in islice(_views(schedule, begin, blackouts, forecast, lacks_list=version is None), count):
-            if within is not None and found and view.at >= found[0].at + within:
-                break
-            found.append(view)
-        return found
+        return [*islice(_views(schedule, begin, blackouts, forecast, lacks_list=version is None), count)]
 
     # Thousands of occurrences take a moment, in which others should be answered.
     return await asyncio.to_thread(preview)
