@@ -18,8 +18,10 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a team's installation runs on Linux")
 
 CLOCKS = 4
-KILLS = 6
-DEVICES = 1000
+KILLS = 4
+DEVICES = 600
+"""Two batches, so that a clock can be killed between them."""
+
 NAMES = ("one", "two")
 
 

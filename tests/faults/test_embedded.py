@@ -14,19 +14,19 @@ from tests.support.command_line import CommandLine, embedded
 from tests.support.truth import assert_the_report_is_true
 from tests.support.waiting import until
 
-DEVICES = 300
+DEVICES = 120
 ACTION = ("--action", "refreshUserPolicy", "--yes")
 
 
 @pytest.fixture
 def graph() -> SimulatedGraph:
-    return SimulatedGraph(Quota(200, 2.0, window="sliding"))
+    return SimulatedGraph(Quota(80, 2.0, window="sliding"))
 
 
 @pytest.fixture
 def muster(graph: SimulatedGraph, tmp_path: Path) -> Iterator[CommandLine]:
     with serve_in_thread(graph) as url:
-        yield embedded(tmp_path, url, MUSTER_WRITE_LIMIT="200/2s")
+        yield embedded(tmp_path, url, MUSTER_WRITE_LIMIT="80/2s")
 
 
 def test_two_runs_on_one_file_share_the_limit_and_neither_loses_a_device(
@@ -45,7 +45,7 @@ def test_two_runs_on_one_file_share_the_limit_and_neither_loses_a_device(
     assert [each.json["counts"]["accepted"] for each in ended] == [DEVICES, DEVICES]
     assert set(graph.tenant.effects) == {*device_ids(DEVICES, seed=1), *device_ids(DEVICES, seed=2)}
     assert graph.tenant.by_status == {204: 2 * DEVICES}
-    assert graph.tenant.peak(2.0) <= 200
+    assert graph.tenant.peak(2.0) <= 80
 
 
 def test_a_run_that_was_killed_is_resumed_and_every_device_is_told_truly(
@@ -53,7 +53,7 @@ def test_a_run_that_was_killed_is_resumed_and_every_device_is_told_truly(
 ) -> None:
     graph.answer_within(0.05, 0.3)
     with muster.started("run", muster.write("devices.csv", devices_csv(DEVICES)), *ACTION) as run:
-        until(lambda: graph.tenant.total > 100)
+        until(lambda: graph.tenant.total > 40)
         run.process.kill()
         run.process.wait(10)
 
@@ -63,14 +63,14 @@ def test_a_run_that_was_killed_is_resumed_and_every_device_is_told_truly(
     assert resumed.code == 0
     assert [row["status"] for row in rows] == ["accepted"] * DEVICES
     assert_the_report_is_true(rows, graph)
-    assert graph.tenant.peak(2.0) <= 200
+    assert graph.tenant.peak(2.0) <= 80
 
 
 def test_a_scan_that_was_killed_is_never_sent_again_by_itself(muster: CommandLine, graph: SimulatedGraph) -> None:
     graph.answer_within(0.3, 0.6)
     scan = ("--action", "fullScan", "--yes")
     with muster.started("run", muster.write("devices.csv", devices_csv(DEVICES)), *scan) as run:
-        until(lambda: graph.tenant.total > 100)
+        until(lambda: graph.tenant.total > 40)
         run.process.kill()
         run.process.wait(10)
 

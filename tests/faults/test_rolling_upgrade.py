@@ -54,7 +54,9 @@ def release_before(tmp_path: Path) -> Path:
         code = f"{since}^" if since else "HEAD"
         if head is not None and head < HEAD and _is_complete(code):
             folder = tmp_path / "before"
-            with tarfile.open(fileobj=io.BytesIO(_git("archive", code))) as archive:
+            with tarfile.open(
+                fileobj=io.BytesIO(_git("archive", code, "orchestrator", "workers", "migrations"))
+            ) as archive:
                 archive.extractall(folder, filter="data")
             return folder
         since = revision
@@ -76,13 +78,13 @@ def test_both_work_side_by_side_and_no_device_is_lost_or_doubled(
         assert team.muster.run("db", "upgrade", PYTHONPATH=before).code == 0
         guard(empty_postgres_url)
         old = team.worker(PYTHONPATH=before)
-        job = team.submit(600, PYTHONPATH=before)
-        team.called(60)
+        job = team.submit(250, PYTHONPATH=before)
+        team.called(30)
         assert team.muster.run("db", "upgrade").code == 0
         called = graph.tenant.total
         new = team.worker()
-        later = team.submit(200, "--canary", "10", seed=2)
-        team.called(called + 100)
+        later = team.submit(80, "--canary", "10", seed=2)
+        team.called(called + 40)
         still_works = old.lives
         old.kill()
 
@@ -92,5 +94,5 @@ def test_both_work_side_by_side_and_no_device_is_lost_or_doubled(
         still_works = still_works and new.lives
 
     assert still_works
-    assert counts == [600, 200]
+    assert counts == [250, 80]
     assert_all_holds(evidence)

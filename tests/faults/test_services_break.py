@@ -34,15 +34,15 @@ def test_postgres_restarted_under_load_costs_no_device(
     with a_team(tmp_path, graph, database_url=url, broker_url=valkey_url) as team:
         team.worker()
         team.worker()
-        job = team.submit(500)
-        for calls in (60, 250, 450):
+        job = team.submit(200)
+        for calls in (25, 100, 180):
             team.called(calls)
             restart()
 
         counts = team.finish(job)["counts"]
         evidence = team.evidence(limit=LIMIT)
 
-    assert counts["accepted"] == 500
+    assert counts["accepted"] == 200
     assert_all_holds(evidence)
 
 
@@ -53,24 +53,24 @@ def test_redis_back_from_an_old_snapshot_lets_no_call_too_many_through(
     with a_team(tmp_path, graph, database_url=postgresql_url, broker_url=url) as team:
         team.worker()
         team.worker()
-        job = team.submit(500)
-        team.called(60)
+        job = team.submit(200)
+        team.called(25)
         with redis.Redis.from_url(url) as client:
             snapshot = {key: client.dump(key) for key in client.keys("*")}
-        team.called(200)
+        team.called(80)
         restart()
         with redis.Redis.from_url(url) as client:
             for key, value in snapshot.items():
                 if value is not None:
                     client.restore(key, 0, value, replace=True)
-        team.called(400)
+        team.called(160)
         restart()
 
         counts = team.finish(job)["counts"]
         evidence = team.evidence(limit=LIMIT)
 
     assert snapshot
-    assert counts["accepted"] == 500
+    assert counts["accepted"] == 200
     assert set(graph.tenant.effects.values()) == {1}
     assert_all_holds(evidence)
 
@@ -81,20 +81,20 @@ def test_a_worker_cut_off_from_each_of_what_it_needs_goes_on_when_it_can(
 ) -> None:
     graph.answer_within(0.05, 0.2)
     lonely = team.worker(through=PARTS)
-    job = team.submit(600)
+    job = team.submit(300)
     for way in (team.way_to_graph, *lonely.ways.values()):
-        team.called(graph.tenant.total + 50)
+        team.called(graph.tenant.total + 20)
         getattr(way, harm)()
         # How long it lasts is a part of the damage.
         time.sleep(2.0)
         way.mend()
-        team.called(graph.tenant.total + 30)
+        team.called(graph.tenant.total + 12)
         way.reset()
 
     counts = team.finish(job)["counts"]
 
     assert lonely.lives
-    assert counts["accepted"] == 600
+    assert counts["accepted"] == 300
     assert_all_holds(team.evidence(limit=LIMIT))
 
 
@@ -106,11 +106,11 @@ def test_what_strangers_put_into_the_queue_makes_a_worker_look_at_worst(
     for message in _strange_messages(proof):
         broker.lpush("muster", message)
 
-    job = team.submit(100)
+    job = team.submit(50)
     counts = team.finish(job)["counts"]
     broker_is_read = broker.llen("muster") == 0
 
-    assert counts["accepted"] == 100
+    assert counts["accepted"] == 50
     assert worker.lives
     assert broker_is_read
     assert not proof.exists()

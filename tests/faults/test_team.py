@@ -18,14 +18,14 @@ from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a team's installation runs on Linux")
 
-DEVICES = 500
+DEVICES = 200
 
 
 def test_a_worker_that_is_asked_to_end_repeats_nothing(team: Team, graph: SimulatedGraph) -> None:
     graph.answer_within(0.2, 0.6)
     worker = team.worker()
     job = team.submit(DEVICES)
-    team.called(100)
+    team.called(40)
 
     worker.process.terminate()
     code = worker.process.wait(PATIENCE)
@@ -42,7 +42,7 @@ def test_a_broker_that_forgets_everything_costs_no_device(
     team.worker()
     team.worker()
     job = team.submit(DEVICES)
-    for calls in (50, 150, 250):
+    for calls in (20, 60, 100):
         team.called(calls)
         broker.flushdb()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import csv
 import io
 import json
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.checkout import ROOT
-from tests.support.fork_server import CAN_FORK, Forked, ForkServer
+from tests.support.forked import CAN_FORK, Forked, ForkServer
 from tests.support.waiting import PATIENCE
 
 
@@ -180,9 +179,7 @@ class Running:
 
 @cache
 def _fork_server() -> ForkServer:
-    server = ForkServer()
-    atexit.register(server.close)
-    return server
+    return ForkServer(ForkServer.find())
 
 
 def _command_by_wrong_clock(clock: float, arguments: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.support.checkout import ROOT
-from tests.support.fork_server import ForkServer
+from tests.support.forked import ForkServer
 
 _PROPERTY, _SHARED = "processor_seconds", "shared_processor_seconds"
 _PAGE = "docs/tests.md"

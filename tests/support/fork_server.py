@@ -3,8 +3,9 @@
 A started process has its own environment, folder, streams, signals and exit code, as one that a shell starts. Where
 there is no fork, `tests.support.command_line` starts an interpreter for each.
 
-The server is a child process of the one that runs tests, and ends all that it started when its socket closes: however
-a test run ends, nothing of it is left behind.
+A run has one server, which the process that a person started keeps. Each process that runs tests has a connection to it
+(`tests.support.forked`). The server ends all that was started over a connection when that closes, and itself when its
+standard input does: however a test run ends, nothing of it is left behind.
 """
 
 from __future__ import annotations
@@ -13,28 +14,22 @@ import atexit
 import faulthandler
 import gc
 import importlib
-import io
 import json
 import os
 import pkgutil
-import queue
 import selectors
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NoReturn
 
-from tests.support.checkout import ROOT
-from tests.support.waiting import PATIENCE
+MOST = 1 << 17
+"""Bytes of a message."""
 
-CAN_FORK = sys.platform == "linux"
 _IMPORTED_LATE = (
     "aiosqlite",
     "asyncpg",
@@ -50,127 +45,6 @@ _IMPORTED_LATE = (
     "encodings.utf_8_sig",
     "kombu.transport.redis",
 )
-_MOST = 1 << 17
-
-
-class Forked:
-    """A process that the server started; the part of `subprocess.Popen` that tests use."""
-
-    def __init__(self, pid: int, stdout: io.BufferedReader) -> None:
-        self.pid, self.stdout = pid, stdout
-        self.returncode: int | None = None
-        self._ended = threading.Event()
-        self._reading: threading.Thread | None = None
-        self._read: list[bytes] = []
-
-    def note_end(self, code: int) -> None:
-        """It ended with this code, negative for a signal."""
-        self.returncode = code
-        self._ended.set()
-
-    def poll(self) -> int | None:
-        """Its exit code; None while it runs."""
-        return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, once it has ended; subprocess.TimeoutExpired, and its stacks on its standard error."""
-        if not self._ended.wait(timeout):
-            self.send_signal(signal.SIGUSR2)
-            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0.0)
-        assert self.returncode is not None
-        return self.returncode
-
-    def send_signal(self, number: int) -> None:
-        """Nothing where it has ended already."""
-        if self.returncode is None:
-            os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
-
-    def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
-
-    def communicate(self, timeout: float | None = None) -> tuple[bytes, None]:
-        """All that it wrote to standard output; subprocess.TimeoutExpired, and then it can be called again."""
-        # Read beside the wait: a process that writes more than a pipe holds would never end.
-        if not self.stdout.closed:
-            if self._reading is None:
-                self._reading = threading.Thread(target=lambda: self._read.append(self.stdout.read()), daemon=True)
-                self._reading.start()
-            self.wait(timeout)
-            self._reading.join(timeout)
-            self.stdout.close()
-        return b"".join(self._read), None
-
-
-class ForkServer:
-    """The process that is forked, as those see it that ask it for another."""
-
-    processor_seconds = 0.0
-    """Of all that ended so far."""
-
-    def __init__(self) -> None:
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno())]
-        # A session of its own: the Ctrl-C that ends the tests reaches it as the end of its socket.
-        self._process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], start_new_session=True)
-        theirs.close()
-        self._started: queue.Queue[int] = queue.Queue()
-        self._running: dict[int, Forked] = {}
-        self._ended_early: dict[int, int] = {}
-        self._lock, self._ends = threading.Lock(), threading.Lock()
-        threading.Thread(target=self._listen, name="fork server", daemon=True).start()
-
-    def start(
-        self,
-        arguments: Sequence[str],
-        *,
-        folder: Path,
-        environ: Mapping[str, str],
-        stdin: int,
-        stderr: int,
-        clock: float = 0.0,
-    ) -> Forked:
-        """`muster` with these arguments; `clock` is by how many seconds the time of day is wrong for it."""
-        readable, writable = os.pipe()
-        asked = {"arguments": list(arguments), "folder": str(folder), "environ": dict(environ), "clock": clock}
-        with self._lock:
-            socket.send_fds(self._socket, [json.dumps(asked).encode()], [stdin, writable, stderr])
-            os.close(writable)
-            pid = self._started.get(timeout=PATIENCE)
-            process = Forked(pid, os.fdopen(readable, "rb"))
-            with self._ends:
-                self._running[pid] = process
-                if pid in self._ended_early:
-                    process.note_end(self._ended_early.pop(pid))
-        return process
-
-    def close(self) -> None:
-        """End it, and all that it started."""
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._process.wait(PATIENCE)
-
-    def _listen(self) -> None:
-        while True:
-            try:
-                told = self._socket.recv(_MOST)
-            except OSError:
-                return
-            if not told:
-                return
-            heard = json.loads(told)
-            if "started" in heard:
-                self._started.put(heard["started"])
-                continue
-            ForkServer.processor_seconds += heard["seconds"]
-            with self._ends:
-                process = self._running.pop(heard["ended"], None)
-                if process is None:
-                    self._ended_early[heard["ended"]] = heard["code"]
-                else:
-                    process.note_end(heard["code"])
 
 
 @dataclass(slots=True)
@@ -210,65 +84,99 @@ class _Asked:
         return main()
 
 
-def serve(listening: socket.socket) -> _Asked:
-    """Fork for each request; comes back only in the forked process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    wakened, wakening = os.pipe()
-    os.set_blocking(wakened, False)
-    os.set_blocking(wakening, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(wakening)
-    children: set[int] = set()
-    with selectors.DefaultSelector() as ready:
-        ready.register(listening, selectors.EVENT_READ)
-        ready.register(wakened, selectors.EVENT_READ)
+class _Server:
+    """Forks for each request."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
+        self._children: dict[int, socket.socket] = {}
+        self._told = 0.0
+        self._wakened, self._wakening = os.pipe()
+        self._ready = selectors.DefaultSelector()
+        self._ready.register(listening, selectors.EVENT_READ, self._accept)
+        self._ready.register(self._wakened, selectors.EVENT_READ, self._reap)
+        self._ready.register(0, selectors.EVENT_READ, self._end)
+
+    def serve(self) -> _Asked:
+        """Until standard input ends; comes back only in a forked process."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        os.set_blocking(self._wakened, False)
+        os.set_blocking(self._wakening, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wakening)
         while True:
-            for key, _ in ready.select():
-                if key.fileobj == wakened:
-                    os.read(wakened, 4096)
-                    _reap(children, listening)
-                    continue
-                told, files, _, _ = socket.recv_fds(listening, _MOST, 3)
-                if not told:
-                    _end(children)
-                asked = _Asked(**json.loads(told), files=list(files))
-                child = os.fork()
-                if not child:
-                    signal.set_wakeup_fd(-1)
-                    for each in (wakened, wakening):
-                        os.close(each)
-                    listening.close()
-                    return asked
-                children.add(child)
-                for file in files:
-                    os.close(file)
-                _tell(listening, {"started": child})
+            for key, _ in self._ready.select():
+                if isinstance(key.data, socket.socket):
+                    if asked := self._fork(key.data):
+                        return asked
+                else:
+                    key.data()
+
+    def _accept(self) -> None:
+        connection, _ = self._listening.accept()
+        self._ready.register(connection, selectors.EVENT_READ, connection)
+
+    def _fork(self, connection: socket.socket) -> _Asked | None:
+        try:
+            told, files, _, _ = socket.recv_fds(connection, MOST, 3)
+        except OSError:
+            told = b""
+        if not told:
+            self._close(connection)
+            return None
+        asked = _Asked(**json.loads(told), files=list(files))
+        child = os.fork()
+        if not child:
+            self._let_go()
+            return asked
+        self._children[child] = connection
+        for file in files:
+            os.close(file)
+        _tell(connection, {"started": child})
+        return None
+
+    def _close(self, connection: socket.socket) -> None:
+        self._ready.unregister(connection)
+        connection.close()
+        for child in [child for child, asker in self._children.items() if asker is connection]:
+            os.kill(child, signal.SIGKILL)
+
+    def _let_go(self) -> None:
+        signal.set_wakeup_fd(-1)
+        for each in list(self._ready.get_map().values()):
+            if isinstance(each.data, socket.socket):
+                each.data.close()
+        self._ready.close()
+        self._listening.close()
+        os.close(self._wakened)
+        os.close(self._wakening)
+
+    def _reap(self) -> None:
+        os.read(self._wakened, 4096)
+        while self._children:
+            pid, status, used = os.wait4(-1, os.WNOHANG)
+            if not pid:
+                return
+            code, seconds = os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
+            if _tell(self._children.pop(pid), {"ended": pid, "code": code, "seconds": seconds}):
+                self._told += seconds
+
+    def _end(self) -> NoReturn:
+        for child in self._children:
+            os.kill(child, signal.SIGKILL)
+        for child in self._children:
+            os.waitpid(child, 0)
+        print(self._told)  # noqa: T201 - this is how it is handed over
+        sys.exit(0)
 
 
-def _reap(children: set[int], listening: socket.socket) -> None:
-    while children:
-        pid, status, used = os.wait4(-1, os.WNOHANG)
-        if not pid:
-            return
-        children.discard(pid)
-        code, seconds = os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
-        _tell(listening, {"ended": pid, "code": code, "seconds": seconds})
-
-
-def _tell(listening: socket.socket, what: dict[str, Any]) -> None:
+def _tell(connection: socket.socket, what: dict[str, Any]) -> bool:
     try:
-        listening.send(json.dumps(what).encode())
+        connection.send(json.dumps(what).encode())
     except OSError:
-        # Whoever asked is gone; the next look at the socket says so too.
-        return
-
-
-def _end(children: set[int]) -> None:
-    for child in children:
-        os.kill(child, signal.SIGKILL)
-    for child in children:
-        os.waitpid(child, 0)
-    sys.exit(0)
+        # Whoever asked is gone; the next look at the connection says so too.
+        return False
+    return True
 
 
 def _import_everything() -> None:
@@ -289,10 +197,13 @@ def _import_everything() -> None:
 def main(descriptor: int) -> NoReturn:
     """Import once, then serve; in a forked process run `muster`."""
     listening = socket.socket(fileno=descriptor)
+    # What is imported is no garbage, and is looked through once for what is.
+    gc.disable()
     _import_everything()
+    gc.enable()
     gc.collect()
     gc.freeze()
-    asked = serve(listening)
+    asked = _Server(listening).serve()
     try:
         code = asked.become()
     except Exception:  # noqa: BLE001 - as the interpreter would

@@ -43,7 +43,7 @@ def break_processes(*, seed: int | None, seconds: float, kills: int = 0) -> int:
     ):
         graph = SimulatedGraph(Quota(*LIMIT, window="sliding"))
         graph.answer_within(0.02, 0.3)
-        with a_team(Path(folder), graph, database_url=database_url, broker_url=broker_url) as team:
+        with a_team(Path(folder), graph, database_url=database_url, broker_url=broker_url, limit="400/4s") as team:
             damage = Damage(team, Random(seed), broker_url, restart_postgres, restart_valkey)
             with team.watching():
                 if kills:

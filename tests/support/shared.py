@@ -1,4 +1,5 @@
-"""A pytest plugin: one PostgreSQL, one Valkey and one migrated database of each kind for all processes of a run.
+"""A pytest plugin: for all processes of a run one PostgreSQL, one Valkey, one migrated database of each kind, and one
+process to fork `muster` from.
 
 The process that a person started makes each of them when the first test asks for it, and ends them with the run. The
 processes of pytest-xdist ask it through a socket. However that process ends, the servers end with it
@@ -13,6 +14,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from multiprocessing.connection import Client, Listener
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,13 @@ import pytest
 
 from tests.support import databases, services
 from tests.support.costs import charged_to_all
+from tests.support.forked import ForkServer, open_fork_server
 
 _ADDRESS, _KEY, _NUMBER = "shared_address", "shared_key", "shared_number"
 
 
 class Shared:
-    """What a process of the run gets by name: "postgres", "valkey", "sqlite_template" or "postgres_template"."""
+    """What a process of the run gets by name: "postgres", "valkey", "fork_server", and a template of each database."""
 
     number = 0
     """Of this process among those that run tests."""
@@ -46,6 +49,7 @@ class Made(Shared):
         self._makers: dict[str, Callable[[], str]] = {
             "postgres": lambda: self._server("postgres", "MUSTER_TEST_DATABASE_URL"),
             "valkey": lambda: self._server("valkey", "MUSTER_TEST_BROKER_URL"),
+            "fork_server": lambda: self._opened.enter_context(open_fork_server()),
             "sqlite_template": self._sqlite_template,
             "postgres_template": self._postgres_template,
         }
@@ -135,7 +139,9 @@ class _Ending:
 def pytest_configure(config: pytest.Config) -> None:
     given = getattr(config, "workerinput", None)
     if given is not None:
-        config.stash[SHARED] = Asked(given[_ADDRESS], given[_KEY], given[_NUMBER])
-        return
-    config.stash[SHARED] = made = Made()
-    config.pluginmanager.register(_Ending(made), "shared-ending")
+        shared: Shared = Asked(given[_ADDRESS], given[_KEY], given[_NUMBER])
+    else:
+        shared = made = Made()
+        config.pluginmanager.register(_Ending(made), "shared-ending")
+    config.stash[SHARED] = shared
+    ForkServer.find = partial(shared.get, "fork_server")

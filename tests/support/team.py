@@ -23,7 +23,7 @@ from orchestrator.store.engine.database import open_store
 from orchestrator.store.engine.engines import make_engine
 from tests.support.apps import device_ids, devices_csv, standing
 from tests.support.command_line import CommandLine, Running
-from tests.support.fork_server import Forked
+from tests.support.forked import Forked
 from tests.support.guards import noted_by_guards, set_guards
 from tests.support.invariants import Evidence, JobEvidence
 from tests.support.stalls import measured_stalls
@@ -234,7 +234,7 @@ def a_team(
     *,
     database_url: str,
     broker_url: str,
-    limit: str = "400/4s",
+    limit: str = "200/4s",
     guarded: bool = True,
     **more: str,
 ) -> Iterator[Team]:
