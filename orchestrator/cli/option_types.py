@@ -35,6 +35,11 @@ class Spelled(click.Choice[str]):
         del ctx
         return f"{value!r} is none of {', '.join(self.choices)}."
 
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        """Returns the addition to the message for a missing option, with all names as they are spelled."""
+        del param, ctx
+        return f"It takes one of {', '.join(self.choices)}."
+
 
 def with_options(*options: Decorator[Any]) -> Decorator[Any]:
     """Gives a command these options, in this order."""

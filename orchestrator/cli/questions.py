@@ -99,7 +99,7 @@ def say_preview(action: Action, preview: Preview) -> None:
     if report.rejected:
         parts.append(f"{report.rejected:,} rejected")
     if report.left_out:
-        parts.append(f"{report.left_out:,} of the report need no other try")
+        parts.append(f"{report.left_out:,} of the report left out (--all takes them)")
     click.echo(f"{action}: {', '.join(parts)}; {_origin(preview)}.", err=True)
     for note in [*notes_of(preview), forecast_line(preview.forecast)]:
         if note is not None:

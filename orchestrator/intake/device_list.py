@@ -11,12 +11,13 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed
 from orchestrator.domain.inventory import Found, Identifier, Match, MatchKey
 from orchestrator.domain.line_problem import MOST_PROBLEMS
+from orchestrator.domain.target import TargetStatus
 from orchestrator.intake.columns import names_an_id
 from orchestrator.intake.csv_file import MOST_COLUMNS, CsvFile, CsvRow
 from orchestrator.intake.header import ROWS_LOOKED_AT, Expected, Header, read_header
 from orchestrator.intake.input_row import InputRow
 from orchestrator.intake.noise import Noise, shown, trimmed
-from orchestrator.intake.own_report import TAKEN_AGAIN, restore_id
+from orchestrator.intake.own_report import TAKEN_AGAIN, reason_to_leave_out, restore_id
 from orchestrator.intake.report import IntakeReport
 from orchestrator.intake.tenant_column import TenantRows, place_of_tenants
 from orchestrator.intake.validation import Validation
@@ -30,7 +31,8 @@ class IntakeOptions:
     an inventory to match against; `prefer_newest` and `stale_ok` how it is used. `is_selection` marks a list that
     Muster wrote itself. `tenants` says whose rows are taken of a list with a tenant column; None takes all rows.
     `choices` are a person's decisions about bad rows by line: the id of the candidate that is meant, the name
-    to read in place of the one in the line, or LEFT_OUT.
+    to read in place of the one in the line, or LEFT_OUT. Where the action is not `is_repeatable`, `uncertain` rows of a
+    report are left out.
     """
 
     column: str | None = None
@@ -48,6 +50,7 @@ class IntakeOptions:
     most_problems: int = MOST_PROBLEMS
     tenants: TenantRows | None = None
     choices: Mapping[int, str] = field(default_factory=dict)
+    is_repeatable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ class DeviceList:
             left_out=self.left_out,
             ignored=found.ignored.sentences(),
             matched=dict(found.matched),
-            problems=tuple(found.problems),
+            problems=tuple(sorted(found.problems, key=lambda problem: problem.line)),
             mended=tuple(found.mended),
             sha256=self._file.sha256,
             bytes=self._file.bytes_read,
@@ -178,8 +181,8 @@ class DeviceList:
                 self.left_out += 1
         if self.left_out and count == self.left_out + others:
             raise IntakeFailed(
-                f"This is a report of ours, and none of its {count:,} rows is {', '.join(sorted(TAKEN_AGAIN))}: "
-                "there is nothing left to do. `--all` takes every row."
+                f"This is a report of ours, and none of its {count:,} rows is {', '.join(sorted(TAKEN_AGAIN))} and can "
+                f"be mended by another attempt: there is nothing left to do.{self._ignored()} `--all` takes every row."
             )
 
     def _of_tenant(self, row: CsvRow) -> CsvRow | None:
@@ -187,9 +190,20 @@ class DeviceList:
         return row if tenants is None or self._tenant_place is None else tenants.select(row, self._tenant_place)
 
     def _is_wanted(self, row: CsvRow, via: Via) -> bool:
+        if self._options.take_all or row.problem is not None:
+            return True
         place = 1 + len(via.columns)
-        status = row.cells[place].strip().casefold() if place < len(row.cells) else ""
-        return self._options.take_all or row.problem is not None or status in TAKEN_AGAIN
+        status, http_status = [*(cell.strip().casefold() for cell in row.cells[place : place + 2]), "", ""][:2]
+        if status not in TAKEN_AGAIN:
+            return False
+        reason = reason_to_leave_out(TargetStatus(status), http_status, is_repeatable=self._options.is_repeatable)
+        if reason is not None:
+            self._validation.ignored.add(reason, row.line)
+        return reason is None
+
+    def _ignored(self) -> str:
+        sentences = self._validation.ignored.sentences()
+        return f" Left out: {'; '.join(sentences)}." if sentences else ""
 
 
 def tenants_of_list(stream: BinaryIO, *, via: Via, options: IntakeOptions, tenants: TenantRows) -> list[str] | None:

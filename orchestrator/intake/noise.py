@@ -20,6 +20,11 @@ class Noise(Enum):
         "line with invisible characters at the edge of a cell",
         "lines with invisible characters at the edge of a cell",
     )
+    FAILED_FOR_GOOD = ("row of the report that failed for good", "rows of the report that failed for good")
+    NOT_REPEATED = (
+        "uncertain row of the report, whose action is not repeated",
+        "uncertain rows of the report, whose action is not repeated",
+    )
 
 
 @dataclass(slots=True)

@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 
 from orchestrator.domain.device import Via
+from orchestrator.domain.mending import may_mend
 from orchestrator.domain.target import TargetStatus
+from orchestrator.intake.noise import Noise
 
 INPUT_PREFIX = "input."
 """Stands before the name of an input's column that is one of the report's own."""
@@ -15,6 +17,13 @@ TAKEN_AGAIN = frozenset(
     {TargetStatus.FAILED, TargetStatus.UNCERTAIN, TargetStatus.CANCELLED, TargetStatus.WAITING},
 )
 """The statuses of rows that a report as input is read for."""
+
+
+def reason_to_leave_out(status: TargetStatus, http_status: str, *, is_repeatable: bool) -> Noise | None:
+    """Why another attempt at a row with this status is not made; None where it is."""
+    if not may_mend(status, int(http_status) if http_status.isdecimal() else None):
+        return Noise.FAILED_FOR_GOOD
+    return Noise.NOT_REPEATED if status is TargetStatus.UNCERTAIN and not is_repeatable else None
 
 
 def own_columns(via: Via) -> tuple[str, ...]:

@@ -10,15 +10,17 @@ import pytest
 from orchestrator.app import App
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import PermissionMissing, TenantChanged
-from orchestrator.domain.ids import LaneKey
+from orchestrator.domain.ids import LaneKey, WorkerId
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.sign_in_facts import TokenView
 from orchestrator.domain.tenant import Permission
+from orchestrator.store.work.workers import WorkerSeen
 from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.jobs.describe_standing import describe_standing
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.retry_job import retry_job
+from orchestrator.usecases.operations.check_way import check_way_to_resume
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, submitted
 from tests.support.clock import ManualClock
@@ -70,6 +72,18 @@ async def test_a_job_does_not_go_on_in_silence_where_its_settings_lead_elsewhere
         stands = await describe_job(app, job.id)
 
     assert stands.status is JobStatus.PAUSED
+
+
+async def test_a_process_that_was_killed_a_moment_ago_does_not_hide_that_the_settings_lead_elsewhere(
+    sqlite_url: str,
+) -> None:
+    async with an_app(sqlite_url, HERE, clock=ManualClock()) as app:
+        job = await submitted(app, 3)
+        async with app.store.transaction() as tx:
+            now = await tx.now()
+            await tx.workers.beat(WorkerSeen(WorkerId("killed@here"), "run", job.number, "1", now, now))
+        with pytest.raises(TenantChanged, match="--rebind"):
+            await check_way_to_resume(moved(app, OTHER_ADDRESS), job.id, by=SOMEBODY, rebind=False)
 
 
 async def test_what_waits_moves_to_the_present_lane_of_the_same_tenant_and_the_audit_log_says_so(

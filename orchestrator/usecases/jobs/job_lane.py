@@ -16,14 +16,17 @@ from orchestrator.usecases.jobs.explain_waiting import surroundings_of
 log = get_logger(__name__)
 
 
-async def lane_to_move_to(app: App, wanted: str, *, by: Actor, rebind: bool) -> LaneKey | None:
+async def lane_to_move_to(
+    app: App, wanted: str, *, by: Actor, rebind: bool, calls_here: bool = False
+) -> LaneKey | None:
     """Returns the lane that the job must move to before its devices can be called; None where it stays in its own.
 
     Changes nothing: `move_to_lane` makes the move, in the transaction that sets the job running.
 
     TenantChanged where this process's settings lead to another lane than the job's, unless `rebind`: then the token of
     the present lane must have the permission (PermissionMissing, SignInRefused, SignInUnreachable). Managed device ids
-    mean nothing in another Entra tenant, so a job never moves to one.
+    mean nothing in another Entra tenant, so a job never moves to one. `calls_here` says that this process is about to
+    call the devices, even where one that was killed a moment ago still counts as at work.
     """
     async with app.store.reading() as tx:
         job = await tx.jobs.find(wanted)
@@ -34,7 +37,8 @@ async def lane_to_move_to(app: App, wanted: str, *, by: Actor, rebind: bool) -> 
     if problem is None or job.status.is_final:
         return None
     # Where others do the work, their settings count: a command may know the database alone.
-    is_ours = app.waits.work_on(job.number) or (isinstance(app.queue, NoQueue) and not around.work_on(job.number))
+    is_alone = isinstance(app.queue, NoQueue) and not around.work_on(job.number)
+    is_ours = calls_here or is_alone or app.waits.work_on(job.number)
     if not rebind:
         if is_ours:
             raise TenantChanged(f"{problem} {_way_out(job, rebinds=may_rebind(job.lane, tenant))}")

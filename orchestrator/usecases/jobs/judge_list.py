@@ -43,7 +43,9 @@ async def judge_list(
     """Read the whole list and judge its rows; nothing is stored. IntakeFailed where it is wrong as a whole."""
     tenant = app.tenant(request.tenant)
     request.by.grant.refuse_change(scope_of(request.action, tenant.name, 0))
-    devices = await open_list(app, tenant, stream, file_name=file_name, via=request.via, options=options)
+    devices = await open_list(
+        app, tenant, stream, file_name=file_name, via=request.via, options=options, action=request.action
+    )
     begin: list[InputRow] = []
     uncalled: list[InputRow] = []
     async with aclosing(pages_of(app, tenant, devices, options)) as pages:
@@ -62,7 +64,9 @@ async def odd_rows(
     """Every row that would not be called as CSV, in pieces; IntakeFailed at once where no device list can be read."""
     tenant = app.tenant(request.tenant)
     request.by.grant.refuse_change(scope_of(request.action, tenant.name, 0))
-    devices = await open_list(app, tenant, stream, file_name=file_name, via=request.via, options=options)
+    devices = await open_list(
+        app, tenant, stream, file_name=file_name, via=request.via, options=options, action=request.action
+    )
 
     async def pieces() -> AsyncIterator[str]:
         yield verdicts_header(devices.columns)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import BinaryIO
 
 from orchestrator.app import App
+from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed
 from orchestrator.domain.ids import InventoryNumber
@@ -20,9 +21,20 @@ from orchestrator.inventory.match_devices import Matcher, open_matcher
 
 
 async def open_list(
-    app: App, tenant: Tenant | None, stream: BinaryIO, *, file_name: str | None, via: Via, options: IntakeOptions
+    app: App,
+    tenant: Tenant | None,
+    stream: BinaryIO,
+    *,
+    file_name: str | None,
+    via: Via,
+    options: IntakeOptions,
+    action: Action | None = None,
 ) -> DeviceList:
-    """The opened list; IntakeFailed where it cannot be taken as a whole, for want of an inventory among it."""
+    """The opened list; IntakeFailed where it cannot be taken as a whole, for want of an inventory among it.
+
+    The `action` of the job decides on uncertain rows of a report.
+    """
+    options = replace(options, is_repeatable=action is None or action.is_repeatable)
     if tenant is not None:
         async with app.store.reading() as tx:
             current = await tx.inventories.current(tenant.directory)

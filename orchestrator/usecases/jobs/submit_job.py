@@ -76,7 +76,9 @@ async def submit_job(
     """
     tenant = app.tenant(request.tenant)
     request.by.grant.refuse_change(scope_of(request.action, tenant.name, 0))
-    devices = await open_list(app, tenant, stream, file_name=file_name, via=request.via, options=options)
+    devices = await open_list(
+        app, tenant, stream, file_name=file_name, via=request.via, options=options, action=request.action
+    )
     by, columns = request.by, devices.columns
     old = request.retry_of
     new = new_job(app, request, columns, by=by, reason=request.reason, file_name=file_name, retry_of=old)
@@ -101,7 +103,9 @@ async def preview_job(
 ) -> Preview:
     """Read the whole list and say what would be done; nothing is stored."""
     tenant = app.tenant(request.tenant)
-    devices = await open_list(app, tenant, stream, file_name=file_name, via=request.via, options=options)
+    devices = await open_list(
+        app, tenant, stream, file_name=file_name, via=request.via, options=options, action=request.action
+    )
     unknown = await read_to_end(app, tenant, devices, options)
     report = devices.report()
     forecast = await forecast_new(app, tenant, report.good, request.priority)

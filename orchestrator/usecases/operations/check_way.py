@@ -48,7 +48,7 @@ async def check_way_to_resume(app: App, wanted: str, *, by: Actor, rebind: bool)
     if job.status.is_final:
         return
     if not rebind:
-        await lane_to_move_to(app, wanted, by=by, rebind=False)
+        await lane_to_move_to(app, wanted, by=by, rebind=False, calls_here=True)
     await check_way(app, job.tenant)
 
 

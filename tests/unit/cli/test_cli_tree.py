@@ -108,6 +108,7 @@ def test_an_action_is_taken_in_any_letter_case_and_refused_as_graph_spells_them(
 
     assert result.exit_code == 2
     assert "'Explode' is none of refreshMachinePolicy, refreshUserPolicy" in result.output
+    assert "It takes one of refreshMachinePolicy, " in CliRunner().invoke(muster, ["run", "x.csv"]).output
 
 
 @pytest.mark.parametrize("name", [name for name in CONTRACT if name not in {"worker", "simulator"}])

@@ -177,3 +177,11 @@ def test_a_selection_says_by_what_each_device_was_found() -> None:
 def test_a_list_under_headers_of_another_language_says_how_its_names_are_matched() -> None:
     with pytest.raises(IntakeFailed, match="--match name --column NAME"):
         opened("Gerätename;Ort\nBER-1;Berlin\n")
+
+
+def test_bad_lines_are_named_in_the_order_of_the_file() -> None:
+    devices = opened("Device name,Owner\nNONE,a\n,b\n")
+
+    settled(devices, Found({}, {}))
+
+    assert [problem.line for problem in devices.report().problems] == [2, 3]

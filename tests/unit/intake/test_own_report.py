@@ -105,6 +105,25 @@ def test_a_report_without_anything_to_do_again_says_so() -> None:
         rows_of(opened(text))
 
 
+def test_of_a_report_failures_for_good_and_uncertain_rows_that_are_not_repeated_are_named_and_left_out() -> None:
+    ended = [(TargetStatus.FAILED, 404), (TargetStatus.FAILED, 503), (TargetStatus.UNCERTAIN, None)]
+    targets = {
+        line: TargetFacts(line, IDS[line], status, http_status=http_status)
+        for line, (status, http_status) in enumerate(ended, start=2)
+    }
+    rows = [InputRow(line, (IDS[line],)) for line in targets]
+    text = report_header(Via.MANAGED_DEVICES, ["Id"]) + report_rows(rows, targets, via=Via.MANAGED_DEVICES, columns=1)
+    repeated, costly = opened(text), opened(text, options=IntakeOptions(is_repeatable=False))
+    everything = opened(text, options=IntakeOptions(is_repeatable=False, take_all=True))
+
+    taken = [[row.line for row in rows_of(each)] for each in (repeated, costly, everything)]
+
+    assert taken == [[3, 4], [3], [2, 3, 4]]
+    assert repeated.report().ignored == ("1 row of the report that failed for good (line 2)",)
+    assert costly.report().ignored[1:] == ("1 uncertain row of the report, whose action is not repeated (line 4)",)
+    assert (repeated.left_out, costly.left_out) == (1, 2)
+
+
 def test_a_list_with_some_of_the_same_names_is_no_report() -> None:
     device_list = opened(f"line,managedDeviceId,status,Name\n1,{IDS[0]},accepted,x\n")
 
