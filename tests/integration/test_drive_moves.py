@@ -133,9 +133,9 @@ async def test_the_next_batch_is_held_before_the_reserve_is_empty(postgresql_url
         an_app(postgresql_url, url, limit=LIMIT) as app,
         open_driver(app, StopSignal()) as driver,
     ):
-        job = await submitted(app, 1000)
+        job = await submitted(app, 600)
         async with asyncio.timeout(PATIENCE):
-            while graph.tenant.total < 1000:
+            while graph.tenant.total < 600:
                 # What the process holds, and not what the database says of it: a slow answer misses the moment.
                 seen.append({batch.claim.key.batch: batch.prefetched for batch in driver.jobs.leased()})
                 await asyncio.sleep(0.01)
@@ -147,7 +147,7 @@ async def test_the_next_batch_is_held_before_the_reserve_is_empty(postgresql_url
     # Not from the start on: what one worker holds no other has. Of the 500 in a batch the last 100 are in reserve,
     # and before them at most 200, a block of permits, wait for their second.
     assert max(reserves) <= 100 + 200
-    assert graph.tenant.total == 1000
+    assert graph.tenant.total == 600
 
 
 async def test_a_cancelled_job_ends_with_nothing_waiting(postgresql_url: str, graph: SimulatedGraph) -> None:

@@ -44,7 +44,7 @@ def most_memory_for(rows: int) -> int:
 
 
 def test_a_file_twice_as_long_takes_no_more_memory_than_its_ids() -> None:
-    short, long = most_memory_for(2_500), most_memory_for(5_000)
+    short, long = most_memory_for(2_000), most_memory_for(3_000)
 
     assert long < 80 * MEBIBYTE
-    assert long - short < 2_500 * 250 + 3 * MEBIBYTE
+    assert long - short < 1_000 * 250 + 3 * MEBIBYTE

@@ -43,16 +43,22 @@ async def describe_overview(app: App) -> object:
     return await Overviews(app).describe(zone_of("Europe/Berlin"))
 
 
-@pytest.mark.parametrize(
-    "ask", [list_schedules, list_lanes, list_all_jobs, ask_for_pages, describe_status, describe_overview, measure]
-)
-async def test_a_list_asks_as_much_for_many_as_for_few(
-    sqlite_url: str, ask: Callable[[App], Awaitable[object]]
-) -> None:
+ASKED: list[Callable[[App], Awaitable[object]]] = [
+    list_schedules,
+    list_lanes,
+    list_all_jobs,
+    ask_for_pages,
+    describe_status,
+    describe_overview,
+    measure,
+]
+
+
+async def test_a_list_asks_as_much_for_many_as_for_few(sqlite_url: str) -> None:
     async with an_app(sqlite_url, "http://127.0.0.1:1", limit=GRAPH_WRITE_LIMIT) as app:
         await a_list(app)
-        asked = []
         tenants = dict(app.tenants)
+        asked: dict[int, list[int]] = {}
         for end in (2, 12):
             for number in range(len(tenants), end):
                 await a_list(app, name=f"fleet-{number}")
@@ -60,11 +66,14 @@ async def test_a_list_asks_as_much_for_many_as_for_few(
                 tenants[name] = replace(app.tenants["default"], name=name, lane=LaneKey(f"global/{name}/app"))
                 await a_job(app.store, lane=tenants[name].lane)
                 await a_schedule(app, f"nightly-{number}", list_name="fleet")
-            with statements_of(app.store) as statements:
-                await ask(replace(app, tenants=tenants))
-            asked.append(len(work_of(statements)))
+            asked[end] = []
+            for ask in ASKED:
+                with statements_of(app.store) as statements:
+                    await ask(replace(app, tenants=tenants))
+                asked[end].append(len(work_of(statements)))
 
-    assert asked[0] == asked[1]
+    assert asked[2] == asked[12]
+    assert min(asked[2]) > 0
 
 
 async def test_the_overview_asks_at_most_32_statements_nothing_of_the_past_again_and_nothing_within_a_second(

@@ -38,18 +38,18 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 def shape_of(connection: sa.Connection) -> tuple[Shape, dict[str, set[str]]]:
     inspector = sa.inspect(connection)
-    tables = inspector.get_table_names()
+    # One question for all tables, where the database can answer it: asking for each of them takes three times as long.
     columns: Shape = {
-        table: {str(column["name"]): dict(column) for column in inspector.get_columns(table)} for table in tables
+        str(table): {str(column["name"]): dict(column) for column in of_table}
+        for (_, table), of_table in inspector.get_multi_columns().items()
     }
-    rules = {
-        table: {
-            *(f"check {each['name']}: {each['sqltext']}" for each in inspector.get_check_constraints(table)),
-            *(f"unique {sorted(map(str, each['column_names']))}" for each in inspector.get_unique_constraints(table)),
-            *(f"unique {each['column_names']}" for each in inspector.get_indexes(table) if each["unique"]),
-        }
-        for table in tables
-    }
+    rules: dict[str, set[str]] = {table: set() for table in columns}
+    for (_, table), checks in inspector.get_multi_check_constraints().items():
+        rules[str(table)] |= {f"check {each['name']}: {each['sqltext']}" for each in checks}
+    for (_, table), constraints in inspector.get_multi_unique_constraints().items():
+        rules[str(table)] |= {f"unique {sorted(map(str, each['column_names']))}" for each in constraints}
+    for (_, table), indexes in inspector.get_multi_indexes().items():
+        rules[str(table)] |= {f"unique {each['column_names']}" for each in indexes if each["unique"]}
     return columns, rules
 
 
@@ -114,13 +114,13 @@ async def test_every_migration_leaves_the_workers_of_the_release_before_at_work(
         ("DROP TABLE workers", "table workers is gone"),
     ],
 )
-async def test_what_would_stop_them_is_seen(database_url: str, change: str, found: str | None) -> None:
-    before = await shape_at(database_url)
-    engine = make_engine(database_url)
+async def test_what_would_stop_them_is_seen(empty_url: str, change: str, found: str | None) -> None:
+    engine = make_engine(empty_url)
     async with engine.begin() as connection:
+        await connection.exec_driver_sql("CREATE TABLE workers (id TEXT PRIMARY KEY, kind TEXT NOT NULL)")
+        before = await connection.run_sync(shape_of)
         await connection.exec_driver_sql(change)
+        unfit = unfit_for_the_release_before(before, await connection.run_sync(shape_of))
     await engine.dispose()
-
-    unfit = unfit_for_the_release_before(before, await shape_at(database_url))
 
     assert (found in unfit) if found else unfit == []

@@ -79,12 +79,12 @@ async def test_no_call_arrives_after_the_end_of_a_window_in_mid_job(database_url
 
 async def _is_called_until_its_window_ends(database_url: str, seconds: int, stalls: Stalls) -> bool:
     """Run a job that takes twice as long as its window; False where the window ended before the first call."""
-    devices = 2 * 200 * seconds
+    devices = 2 * 50 * seconds
     graph = SimulatedGraph(None)
     graph.answer_within(0.02, 0.2)
     async with (
         serve(graph) as url,
-        an_app(database_url, url, limit=parse_write_limit("200/1s"), kind="serve") as opened,
+        an_app(database_url, url, limit=parse_write_limit("50/1s"), kind="serve") as opened,
     ):
         # Each attempt chooses ids of its own.
         app = replace(opened, chance=Random(seconds))
