@@ -135,6 +135,14 @@ def test_a_bad_row_says_what_is_wrong_with_it_where_that_can_be_told(row: str, w
     assert words in problem.reason
 
 
+def test_a_row_with_a_comma_in_one_of_its_cells_does_not_stand_in_one_pair_of_quotes() -> None:
+    devices = opened(f'Device ID,Name\n"Berlin, cellar",PC-1\n{B},PC-2\n')
+    list(devices.pages())
+
+    (problem,) = devices.report().problems
+    assert "quotes" not in problem.reason
+
+
 def test_a_list_has_at_most_as_many_columns_as_the_settings_say() -> None:
     wide = "Device ID" + "".join(f",c{number}" for number in range(3))
 
