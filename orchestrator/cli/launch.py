@@ -24,9 +24,7 @@ from orchestrator.domain.errors import IntakeFailed
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job
 from orchestrator.settings import Settings
-from orchestrator.usecases.jobs.describe_jobs import is_first_job, unfinished_jobs
 from orchestrator.usecases.jobs.submit_job import NotConfirmed, preview_job, submit_job
-from orchestrator.usecases.operations.check_way import check_way
 from orchestrator.usecases.operations.live_processes import has_worker
 
 Work = Callable[[App, Interrupt], Awaitable[int]]
@@ -94,7 +92,7 @@ def launch_submit(invocation: Invocation, submission: Submission, *, waits: bool
 
             await _say_submitted(app, job, calls_here=False)
             return await follow_started(app, interrupt, job, Ending(invocation.output, submission.report))
-        await _say_relay(app)
+        _say_relay(job)
         if invocation.output is Format.TABLE:
             click.echo(job.id)
         else:
@@ -150,12 +148,19 @@ async def receive(
                 file_name=submission.file_name,
                 options=options,
                 confirm=confirm,
-                check_way=partial(check_way, app, request.tenant) if calls_here else None,
+                check_way=partial(_check_way, app, request.tenant) if calls_here else None,
             )
         except NotConfirmed:
             if interrupt.is_raised:
                 raise KeyboardInterrupt from None
             raise
+
+
+async def _check_way(app: App, tenant: str) -> None:
+    # A command that only stores the job does not load it.
+    from orchestrator.usecases.operations.check_way import check_way
+
+    await check_way(app, tenant)
 
 
 async def _dry_run(app: App, settings: Settings, parts: Sequence[Submission], output: Format) -> int:
@@ -197,7 +202,9 @@ async def _say_submitted(app: App, job: Job, *, calls_here: bool) -> None:
     done_at = (await describe_job(app, job.id)).estimated_finish_at
     if (line := finish_line(done_at, app.clock.now(), calls_here=calls_here)) is not None:
         click.echo(line, err=True)
-    await _say_relay(app)
+    _say_relay(job)
+    from orchestrator.usecases.jobs.describe_jobs import unfinished_jobs
+
     others = await unfinished_jobs(app, other_than=job.id)
     if others:
         click.echo("Not finished besides this one; `muster job resume ID` goes on with a job:", err=True)
@@ -205,9 +212,9 @@ async def _say_submitted(app: App, job: Job, *, calls_here: bool) -> None:
             click.echo(unfinished_line(view), err=True)
 
 
-async def _say_relay(app: App) -> None:
+def _say_relay(job: Job) -> None:
     """Prints, with the first job of an installation, that 204 means relayed and not completed."""
-    if await is_first_job(app):
+    if job.number == 1:
         from orchestrator.usecases.operations.check_tenant import RELAY
 
         click.echo(f"Good to know: {RELAY}", err=True)

@@ -51,12 +51,6 @@ async def list_jobs(app: App, *, limit: int, before: int | None = None, wanted: 
     return [replace(view, retried_by=retries.get(view.job.id, ())) for view in views_of(app, seen)]
 
 
-async def is_first_job(app: App) -> bool:
-    """Whether the database holds one job, and no more."""
-    async with app.store.reading() as tx:
-        return len(await tx.job_search.newest(EVERY_JOB, limit=2)) == 1
-
-
 async def list_running(app: App, *, limit: int) -> tuple[list[JobView], LanesSeen]:
     """The newest jobs under way, and at the same moment their lanes and those of all tenants."""
     from orchestrator.usecases.jobs.forecast_job import lanes_seen  # noqa: PLC0415 - as in `_lanes_of`

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from orchestrator.app import App
 from orchestrator.domain.action import Action
@@ -17,7 +17,9 @@ from orchestrator.domain.ids import InventoryNumber
 from orchestrator.domain.inventory import Identifier, MatchKey
 from orchestrator.domain.tenant import Tenant
 from orchestrator.intake.device_list import DeviceList, IntakeOptions, Page, open_device_list
-from orchestrator.inventory.match_devices import Matcher, open_matcher
+
+if TYPE_CHECKING:
+    from orchestrator.inventory.match_devices import Matcher
 
 
 async def open_list(
@@ -129,6 +131,9 @@ class _Rows:
 
 
 async def _matcher(app: App, tenant: Tenant, options: IntakeOptions) -> Matcher:
+    # A list of managed device ids is matched with nothing.
+    from orchestrator.inventory.match_devices import open_matcher  # noqa: PLC0415
+
     return await open_matcher(
         app,
         tenant.name,
