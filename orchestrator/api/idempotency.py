@@ -8,7 +8,9 @@ from fastapi import Header
 from pydantic import BaseModel
 
 from orchestrator.domain.access import Actor
-from orchestrator.usecases.jobs.idempotency import Idempotency
+from orchestrator.inventory.refresh_inventory import IsRepeat
+from orchestrator.store.engine.database import Transaction
+from orchestrator.usecases.jobs.idempotency import Idempotency, result_before
 
 IdempotencyKey = Annotated[
     str | None,
@@ -30,3 +32,15 @@ def sent_with(key: str | None, by: Actor, *request: str | BaseModel | None) -> I
     if key is None:
         return None
     return Idempotency(by, key, [each.model_dump_json() if isinstance(each, BaseModel) else each for each in request])
+
+
+def repeat_check(key: str | None, by: Actor, *request: str | BaseModel | None) -> IsRepeat | None:
+    """Returns a function that keeps the request in a transaction and tells whether it was kept before."""
+    sent = sent_with(key, by, *request)
+    if sent is None:
+        return None
+
+    async def is_repeat(tx: Transaction) -> bool:
+        return await result_before(tx, sent, "") is not None
+
+    return is_repeat

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Query
 
 from orchestrator.api.access import Admin, Operator, Viewer
 from orchestrator.api.etags import TaggedRoute, Unchanged
+from orchestrator.api.idempotency import IdempotencyKey, repeat_check
 from orchestrator.api.problems import problem_responses
 from orchestrator.api.requests import Why
 from orchestrator.http.web_context import Parts
@@ -60,20 +61,30 @@ def inventory_routes() -> APIRouter:
 
     @routes.post("/inventory/refresh", status_code=202, responses=problem_responses(400, 404))
     async def begin_refresh(
-        parts: Parts, by: Operator, tenant: TenantName = None, why: Annotated[Why, Body()] = _NO_REASON
+        parts: Parts,
+        by: Operator,
+        tenant: TenantName = None,
+        why: Annotated[Why, Body()] = _NO_REASON,
+        key: IdempotencyKey = None,
     ) -> RefreshFacts:
         """Begin to read the tenant's devices from Graph; GET on the same address says how that goes."""
         name = tenant or parts.settings.usual_tenant
-        await parts.refreshes.begin(parts.app, name, by=by, reason=why.reason)
+        is_repeat = repeat_check(key, by, "refresh", name, why)
+        await parts.refreshes.begin(parts.app, name, by=by, reason=why.reason, is_repeat=is_repeat)
         return refresh_object(name, await parts.refreshes.standing(parts.app, name))
 
     @routes.post("/inventory/accept", responses=problem_responses(400, 404))
     async def accept(
-        parts: Parts, by: Operator, tenant: TenantName = None, why: Annotated[Why, Body()] = _NO_REASON
+        parts: Parts,
+        by: Operator,
+        tenant: TenantName = None,
+        why: Annotated[Why, Body()] = _NO_REASON,
+        key: IdempotencyKey = None,
     ) -> InventoryFacts:
         """Put the inventory in force that waits because too many devices are gone."""
         name = tenant or parts.settings.usual_tenant
-        await accept_inventory(parts.app, name, by=by, reason=why.reason)
+        is_repeat = repeat_check(key, by, "accept", name, why)
+        await accept_inventory(parts.app, name, by=by, reason=why.reason, is_repeat=is_repeat)
         return inventory_object(name, *await describe_inventory(parts.app, name))
 
     _add_devices(routes)

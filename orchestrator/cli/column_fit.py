@@ -17,6 +17,9 @@ FREE_TEXT = frozenset(
 They may be folded over several lines; in any other column a cell stays on one line.
 """
 
+LONGEST_ID = 36
+"""Cells of a GUID, the longest id; a longer word, such as a path, may be folded."""
+
 _NARROWEST_TEXT = 20
 _GAP = 2
 _ESSENTIAL = frozenset({"id", "status"})
@@ -46,21 +49,21 @@ def fit_columns(
     *,
     rank: Sequence[str],
     folds: Collection[str] = FREE_TEXT,
-    words: Mapping[str, int] = MappingProxyType({}),
+    words: Mapping[str, Sequence[int]] = MappingProxyType({}),
 ) -> Fitting:
     """The columns that fit into `room` cells, where `widths` has the width of each in the order of the table.
 
     Columns are taken in the order of `rank`, each that still fits: a narrow one may stay where a wide one before it is
     left out. The most important column, and any that is called `id` or `status`, always stay, even where they alone are
-    wider than the room. A column of `folds` is as wide as its longest word (`words`), and narrower only where it would
-    be left out otherwise.
+    wider than the room. A column of `folds` is as wide as the first of its `words` for which there is room (its longest
+    word, then its longest id), and narrower only where it would be left out otherwise.
     """
     first, *others = sorted(widths, key=lambda column: _place(rank, column)) if widths else [""]
     kept = {column: _least(widths, column, folds) for column in widths if column in {first, *_ESSENTIAL}}
     for column in others:
         narrowest = _least(widths, column, folds)
-        unbroken = min(widths[column], max(narrowest, words.get(column, 0)))
-        for least in (unbroken, narrowest):
+        unbroken = [min(widths[column], max(narrowest, word)) for word in words.get(column, ())]
+        for least in (*unbroken, narrowest):
             if column not in kept and _width({**kept, column: least}) <= room:
                 kept[column] = least
     shown = {column: kept[column] for column in widths if column in kept}

@@ -75,5 +75,11 @@ def _row(view: LaneView) -> dict[str, Any]:
         "a second": "" if view.per_second is None else f"{view.per_second:.1f}",
         "closed until": rfc3339(view.closed_until) or "open",
         "last hour": f"{view.last_hour.calls:,} calls, {view.last_hour.throttled:,} answered 429",
-        "waiting": f"{sum(each.waiting for each in view.waiting):,} in {plural(len(view.waiting), 'job')}",
+        "waiting": _waiting(view),
     }
+
+
+def _waiting(view: LaneView) -> str:
+    if not view.waiting:
+        return "none"
+    return f"{sum(each.waiting for each in view.waiting):,} in {plural(len(view.waiting), 'job')}"

@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from orchestrator.cli.column_fit import FREE_TEXT, fit_columns
+from orchestrator.cli.column_fit import FREE_TEXT, LONGEST_ID, fit_columns
 from orchestrator.cli.invocation import FIELDS, Format
 from orchestrator.cli.terminal import Styled, console, say, write_data
 from orchestrator.domain.errors import RequestRejected
@@ -99,7 +99,7 @@ def _show_fitting_table(
     }
     room = console(sys.stdout).width
     words = {
-        column: max((cell_len(word) for line in cells for word in line[place].split()), default=0)
+        column: _longest_words([cell_len(word) for line in cells for word in line[place].split()])
         for place, column in enumerate(columns)
         if column in folds
     }
@@ -121,6 +121,11 @@ def _show_fitting_table(
     if fitting.dropped:
         names = ", ".join(fitting.dropped)
         say(Styled(f"Columns left out: {names}. A wider window or `-o csv` shows them.", dim=True), err=True)
+
+
+def _longest_words(lengths: Sequence[int]) -> tuple[int, int]:
+    """The length of the longest word, and of the longest that may be an id."""
+    return max(lengths, default=0), max((length for length in lengths if length <= LONGEST_ID), default=0)
 
 
 def _show_plain_table(rows: Sequence[Row], columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:

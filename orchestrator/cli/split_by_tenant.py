@@ -16,6 +16,8 @@ import click
 
 from orchestrator.cli.submission import STDIN, Submission
 from orchestrator.cli.tenant_choice import chosen_tenants
+from orchestrator.domain.errors import IntakeFailed
+from orchestrator.intake.tenant_column import OTHER_TENANT, TENANT_COLUMN
 
 if TYPE_CHECKING:
     from orchestrator.app import App
@@ -31,7 +33,8 @@ async def split_by_tenant(app: App, settings: Settings, submission: Submission) 
     is_named = submission.tenant is not None or submission.all_tenants
     names = chosen_tenants(settings, submission.tenant, is_all=submission.all_tenants) if is_named else ()
     if len(names) == 1 or len(settings.tenants) < 2:
-        yield [_of(submission, names or chosen_tenants(settings, None, is_all=False))]
+        with _hinting_at_column(is_named=is_named):
+            yield [_of(submission, names or chosen_tenants(settings, None, is_all=False))]
         return
     with _readable_again(submission) as kept:
         listed = await _listed_tenants(app, settings, kept)
@@ -42,7 +45,20 @@ async def split_by_tenant(app: App, settings: Settings, submission: Submission) 
             tenants = tuple(name for name in listed if name in (names or listed)) or _anybody(settings, names)
         if len(tenants) > 1 and kept.report is not None:
             raise click.UsageError(f"--report names one file, and {len(tenants)} jobs write one each: leave it out.")
-        yield [_of(kept, tenants, place) for place in range(len(tenants))]
+        with _hinting_at_column(is_named=is_named):
+            yield [_of(kept, tenants, place) for place in range(len(tenants))]
+
+
+@contextmanager
+def _hinting_at_column(*, is_named: bool) -> Iterator[None]:
+    """Adds to the refusal of a list with rows of other tenants that its column `tenant` needs no --tenant."""
+    try:
+        yield
+    except IntakeFailed as refused:
+        if not is_named or not any(problem.reason.startswith(OTHER_TENANT) for problem in refused.problems):
+            raise
+        hint = f"Without --tenant the column `{TENANT_COLUMN}` sends each row to its tenant."
+        raise IntakeFailed(f"{refused} {hint}", refused.problems, columns=refused.columns) from refused
 
 
 def _of(submission: Submission, tenants: tuple[str, ...], place: int = 0) -> Submission:

@@ -10,6 +10,8 @@ from orchestrator.intake.csv_file import CsvRow
 from orchestrator.intake.noise import bare, folded, shown
 
 TENANT_COLUMN = "tenant"
+OTHER_TENANT = "its tenant is "
+"""The beginning of the reason of a row whose tenant is not among those that were named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class TenantRows:
     def _problem(self, cell: str, owner: str | None) -> str:
         if owner is not None:
             asked = ", ".join(sorted({self.tenant, *self.beside}))
-            return f"its tenant is {owner}, and devices of {asked} are asked"
+            return f"{OTHER_TENANT}{owner}, and devices of {asked} are asked"
         if not bare(cell):
             return f"its column `{TENANT_COLUMN}` is empty, and no tenant is the default"
         return f"there is no tenant {shown(bare(cell))!r} in the settings"

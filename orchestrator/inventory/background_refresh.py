@@ -9,7 +9,8 @@ from datetime import datetime
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, Scope
 from orchestrator.domain.errors import MusterError, RequestRejected
-from orchestrator.inventory.refresh_inventory import INTERRUPTED_AFTER, refresh_inventory
+from orchestrator.inventory.refresh_inventory import INTERRUPTED_AFTER, IsRepeat, refresh_inventory
+from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.inventory import Reception
 from orchestrator.telemetry.logger import get_logger
 
@@ -34,19 +35,24 @@ class BackgroundRefreshes:
         self._steps: dict[str, str] = {}
         self._failures: dict[str, tuple[str, datetime]] = {}
 
-    async def begin(self, app: App, tenant_name: str, *, by: Actor, reason: str | None) -> None:
+    async def begin(
+        self, app: App, tenant_name: str, *, by: Actor, reason: str | None, is_repeat: IsRepeat | None = None
+    ) -> None:
         """Refresh the tenant's inventory in the background; RequestRejected where a refresh of it runs already.
 
-        Returns when `standing` tells of it, in any process.
+        Returns when `standing` tells of it, in any process; a repeated request begins nothing.
         """
         tenant = app.tenant(tenant_name)
         by.grant.refuse_change(Scope(tenants=frozenset({tenant.name})))
-        if tenant_name in self._tasks or (await self.standing(app, tenant_name)).running is not None:
-            raise RequestRejected(f"A refresh of the inventory of tenant {tenant_name!r} is running already.")
-        self._failures.pop(tenant_name, None)
-        is_begun = asyncio.Event()
-        task = asyncio.create_task(self._refresh(app, tenant_name, by, reason, is_begun), name=f"refresh {tenant_name}")
-        self._tasks[tenant_name] = task
+        async with app.store.transaction() as tx:
+            if is_repeat is not None and await is_repeat(tx):
+                return
+            if tenant_name in self._tasks or await _running(tx, tenant.directory) is not None:
+                raise RequestRejected(f"A refresh of the inventory of tenant {tenant_name!r} is running already.")
+            self._failures.pop(tenant_name, None)
+            is_begun = asyncio.Event()
+            work = self._refresh(app, tenant_name, by, reason, is_begun)
+            self._tasks[tenant_name] = task = asyncio.create_task(work, name=f"refresh {tenant_name}")
         task.add_done_callback(lambda _: self._forget(tenant_name))
         task.add_done_callback(lambda _: is_begun.set())
         await is_begun.wait()
@@ -55,7 +61,7 @@ class BackgroundRefreshes:
         """Where the refresh of a tenant stands."""
         directory = app.tenant(tenant_name).directory
         async with app.store.reading() as tx:
-            running = await tx.inventories.receiving(directory, touched_since=await tx.now() - INTERRUPTED_AFTER)
+            running = await _running(tx, directory)
         failure, failed_at = self._failures.get(tenant_name, (None, None))
         return RefreshStanding(running, self._steps.get(tenant_name), failure, failed_at)
 
@@ -90,3 +96,7 @@ class BackgroundRefreshes:
     def _forget(self, tenant_name: str) -> None:
         self._tasks.pop(tenant_name, None)
         self._steps.pop(tenant_name, None)
+
+
+async def _running(tx: Transaction, directory: str) -> Reception | None:
+    return await tx.inventories.receiving(directory, touched_since=await tx.now() - INTERRUPTED_AFTER)

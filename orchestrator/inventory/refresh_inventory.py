@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -29,10 +29,14 @@ from orchestrator.intake.inventory_file import open_inventory_file
 from orchestrator.intake.managed_device import SELECTED, SELECTED_IN_BETA, devices_in
 from orchestrator.intake.report_archive import MOST_UNPACKED, opened_report
 from orchestrator.inventory.contents import add_file, add_page, forget_inventory, remove_replaced
+from orchestrator.store.engine.database import Transaction
 from orchestrator.store.jobs.inventory import Inventory
 from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)
+
+IsRepeat = Callable[[Transaction], Awaitable[bool]]
+"""Keeps a request in the transaction of its change, and tells whether it was kept before."""
 
 PERMISSION = "DeviceManagementManagedDevices.Read.All"
 """The permission to list devices and to export their reports. https://learn.microsoft.com/graph/permissions-reference"""
@@ -115,9 +119,15 @@ async def refresh_inventory(
 
 
 async def accept_inventory(
-    app: App, tenant_name: str, *, by: Actor, reason: str | None, shown: Facts | None = None
+    app: App,
+    tenant_name: str,
+    *,
+    by: Actor,
+    reason: str | None,
+    shown: Facts | None = None,
+    is_repeat: IsRepeat | None = None,
 ) -> Inventory:
-    """Puts the inventory in force that waits for a person.
+    """Puts the inventory in force that waits for a person; a repeated request changes nothing.
 
     RequestRejected where none waits, ConfirmationOutdated where another waits than the one that was `shown`.
     """
@@ -125,6 +135,12 @@ async def accept_inventory(
     of_tenant = Scope(tenants=frozenset({tenant.name}))
     by.grant.refuse_change(of_tenant)
     async with app.store.transaction() as tx:
+        if (
+            is_repeat is not None
+            and await is_repeat(tx)
+            and (current := await tx.inventories.current(tenant.directory))
+        ):
+            return current
         pending = await tx.inventories.pending(tenant.directory)
         if pending is None:
             raise RequestRejected(

@@ -142,7 +142,7 @@ def _addresses(tenants: Iterable[TenantSettings]) -> set[str]:
 
 
 def _tenant(name: str, reading: Reading, anywhere: list[Place]) -> TenantSettings:
-    tenant_id = reading.read("tenant_id", values.directory_name, None)
+    tenant_id = reading.read("tenant_id", values.directory, None)
     client_id = reading.read("client_id", values.directory_name, None)
     own_refresh = reading.read("inventory_refresh", values.inventory_refresh, None, nothing="by hand")
     secret_expires = reading.read("client_secret_expires", values.day, None, nothing="not known")

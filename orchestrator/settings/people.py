@@ -24,7 +24,7 @@ class People(NamedTuple):
 def read_people(reading: Reading) -> People:
     """Who may sign in and how; SettingsInvalid names what is missing where only a part is given."""
     address = reading.read("public_url", public_url, None, nothing="")
-    tenant_id = reading.read("sign_in_tenant_id", values.directory_name, None)
+    tenant_id = reading.read("sign_in_tenant_id", values.directory, None)
     client_id = reading.read("sign_in_client_id", values.directory_name, None)
     secret = _secret(reading)
     authority = reading.read("sign_in_authority", values.authority, None, nothing="by cloud")

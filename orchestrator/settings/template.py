@@ -35,5 +35,6 @@ TEMPLATE = """\
 # [tenants.contoso]
 # tenant_id = "00000000-0000-0000-0000-000000000000"
 # client_id = "00000000-0000-0000-0000-000000000000"
-# client_secret_file = 'secrets/contoso'   # one way to sign in; a relative path begins at the folder of this file
+# One way to sign in; a relative path begins at the folder of this file:
+# client_secret_file = 'secrets/client-secret-contoso.txt'
 """

@@ -89,12 +89,23 @@ def identity(given: Given) -> bool | str:
 
 
 def directory_name(given: Given) -> str:
-    """A tenant id, client id or verified domain: nothing that could leave its place in a URL."""
+    """A client id, or the name of a directory: nothing that could leave its place in a URL."""
     text = given.text.strip().removeprefix("{").removesuffix("}")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}", text):
         raise given.refused(f"is {given.text!r}; it takes the GUID that the app registration's overview shows")
     # Tokens name themselves in lower case.
     return text.lower() if _GUID.fullmatch(text) else text
+
+
+def directory(given: Given) -> str:
+    """A tenant id: the GUID of the directory, or one of its verified domains."""
+    name = directory_name(given)
+    if not _GUID.fullmatch(name) and "." not in name:
+        raise given.refused(
+            f"is {given.text!r}; it takes the directory (tenant) id, which is a GUID, or a verified domain such as "
+            "contoso.onmicrosoft.com"
+        )
+    return name
 
 
 def path(given: Given) -> Path:

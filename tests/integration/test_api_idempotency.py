@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.support.apps import devices_csv
+from tests.support.reading import Rig
 from tests.support.schedules import a_list
 from tests.support.web import Service, a_service, some_settings
 
@@ -104,3 +105,24 @@ async def test_a_lifting_that_is_sent_again_lifts_nothing_more(service: Service)
 
     assert statuses(first, again) == [200, 200]
     assert (first.json()["isHalted"], again.json()["isHalted"]) == (False, True)
+
+
+async def test_an_inventory_is_refreshed_and_accepted_once_for_a_key(service: Service) -> None:
+    rig = Rig(service.served.app)
+    for devices in (100, 80):
+        rig.graph.directory.devices.clear()
+        rig.graph.directory.add_fleet(devices)
+        await rig.refresh()
+    refresh = {"Idempotency-Key": "refresh-1"}
+    async with service.client() as client:
+        accepted, same, keyless = [
+            await client.post("/api/inventory/accept", headers=headers) for headers in (AGAIN, AGAIN, {})
+        ]
+        begun, repeated, other = [
+            await client.post("/api/inventory/refresh", json={"reason": reason}, headers=refresh)
+            for reason in ("new", "new", "old")
+        ]
+
+    assert statuses(accepted, same, keyless) == [200, 200, 422]
+    assert accepted.json() == same.json()
+    assert statuses(begun, repeated, other) == [202, 202, 422]

@@ -14,6 +14,7 @@ from orchestrator.domain.access import Actor, Grant, Role
 from orchestrator.domain.errors import GraphUnreachable, NotPermitted, RequestRejected
 from orchestrator.inventory.background_refresh import BackgroundRefreshes
 from orchestrator.inventory.contents import describe_inventory
+from orchestrator.store.engine.database import Transaction
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app
 from tests.support.reading import Rig
@@ -84,3 +85,23 @@ async def test_one_is_seen_from_its_beginning_and_leaves_nothing_that_seems_to_r
 
     assert begun is not None
     assert (await refreshes.standing(app, "default")).running is None
+
+
+async def test_a_request_that_is_sent_again_begins_nothing(app: App) -> None:
+    asked = 0
+
+    async def unreachable(_: object) -> NoReturn:
+        nonlocal asked
+        asked += 1
+        raise GraphUnreachable("Graph cannot be reached.")
+
+    async def is_repeat(_: Transaction) -> bool:
+        return asked > 0
+
+    refreshes = BackgroundRefreshes()
+    for _ in range(2):
+        given = replace(app, read=unreachable)
+        await refreshes.begin(given, "default", by=SOMEBODY, reason=None, is_repeat=is_repeat)
+        await refreshes.finished()
+
+    assert asked == 1

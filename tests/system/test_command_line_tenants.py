@@ -52,6 +52,13 @@ def test_a_bad_row_of_any_tenant_keeps_every_job_from_being_stored(tenants: Comm
     assert tenants.run("job", "list", "-o", "json").json == []
 
 
+def test_a_list_with_rows_of_other_tenants_is_refused_with_what_to_leave_out(tenants: CommandLine) -> None:
+    refused = tenants.run("submit", listed(tenants, "north", "south"), *ACTION, "--tenant", "north")
+
+    assert refused.code == 2
+    assert "Without --tenant the column `tenant` sends each row to its tenant." in refused.err
+
+
 def test_a_key_finds_the_job_of_each_tenant_again(tenants: CommandLine) -> None:
     file = tenants.write("plain.csv", b"managedDeviceId\n" + device_ids(1)[0].encode() + b"\n")
     again = ("submit", file, *ACTION, "--all-tenants", "--idempotency-key", "k", "-o", "json")

@@ -56,7 +56,10 @@ class LaneView:
 
 
 async def list_lanes(app: App, seen: LanesSeen | None = None) -> list[LaneView]:
-    """Every lane that a tenant in the settings leads to; `seen` has them where they were looked at already."""
+    """Every lane that a tenant in the settings leads to, by the names of its tenants.
+
+    `seen` has the lanes where they were looked at already.
+    """
     lanes = sorted({tenant.lane for tenant in app.tenants.values()})
     async with app.store.reading() as tx:
         found = seen or await lanes_seen(tx, lanes)
@@ -68,7 +71,7 @@ async def list_lanes(app: App, seen: LanesSeen | None = None) -> list[LaneView]:
     for name, tenant in sorted(app.tenants.items()):
         names[tenant.lane].append(name)
     views = []
-    for lane in lanes:
+    for lane in sorted(lanes, key=lambda lane: names[lane]):
         calls = last_hour.get(lane, LaneCalls())
         view = _view(app, lane, names[lane], found.standings[lane], measured=found.rates[lane], last_hour=calls)
         views.append(replace(view, waiting=_waiting_in(app, here[lane], found.around, view.pace)))

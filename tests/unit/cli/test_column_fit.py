@@ -39,7 +39,7 @@ def test_free_text_may_be_folded_and_everything_else_keeps_its_width() -> None:
 
 
 def test_free_text_is_folded_between_its_words_where_another_column_can_make_room() -> None:
-    widths, words = {"name": 28, "value": 80, "from": 19}, {"value": 36}
+    widths, words = {"name": 28, "value": 80, "from": 19}, {"value": (62, 36)}
 
     wide = fit_columns(widths, 80, rank=tuple(widths), words=words)
     narrow = fit_columns(widths, 60, rank=tuple(widths), words=words)

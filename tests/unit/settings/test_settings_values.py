@@ -87,6 +87,7 @@ def test_any_other_authority_is_refused(url: str) -> None:
         ("MUSTER_DATABASE_URL", "mysql://db.example/x", "sqlite:///PATH or postgresql://"),
         ("MUSTER_DATABASE_URL", "C:\\muster.db", "sqlite:///PATH"),
         ("MUSTER_TENANT_ID", "a/b", "GUID"),
+        ("MUSTER_TENANT_ID", "contoso", "verified domain"),
         ("MUSTER_CLIENT_ID", "https://portal", "GUID"),
         ("MUSTER_DEVICE_CODE", "perhaps", "true, yes"),
         ("MUSTER_MANAGED_IDENTITY", "mine", "client id"),

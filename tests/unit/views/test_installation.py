@@ -28,14 +28,16 @@ NORTH = Tenant("north", Cloud.GLOBAL, "https://graph.example", LANE, None)
 
 
 def test_a_tenant_is_shown_without_its_secret() -> None:
-    settings = load_settings({"MUSTER_TENANT_ID": "contoso", "MUSTER_CLIENT_ID": "app", "MUSTER_CLIENT_SECRET": "hush"})
+    settings = load_settings(
+        {"MUSTER_TENANT_ID": "contoso.example", "MUSTER_CLIENT_ID": "app", "MUSTER_CLIENT_SECRET": "hush"}
+    )
     whole: list[object] = [*tenant_objects(settings)]
 
     assert whole == [
         {
             "name": "default",
             "default": True,
-            "tenantId": "contoso",
+            "tenantId": "contoso.example",
             "clientId": "app",
             "cloud": "global",
             "graphUrl": None,
