@@ -262,7 +262,7 @@ def _add_moves(routes: APIRouter) -> None:
 
     @routes.post("/{job_id}/cancel", **moving)
     async def cancel(app: TheApp, by: Operator, job_id: FullJobId, why: _Reason = _NO_REASON) -> JobFacts:
-        """End the job: what was not sent never will be."""
+        """End the job: devices that wait are never called."""
         return job_object(await cancel_job(app, job_id, by=by, reason=why.reason))
 
     @routes.post("/{job_id}/priority", **moving)

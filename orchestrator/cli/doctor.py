@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @output_option
 @pass_invocation
 def doctor(invocation: Invocation, *, tries_itself: bool) -> int:
-    """Is everything here that a job needs? One line a check, and how to mend it."""
+    """Check everything that a job needs: one line for each check, and how to mend a fault."""
     from orchestrator.cli.output import show_rows
     from orchestrator.views.workers import check_object
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli import exits
-from orchestrator.cli.invocation import Invocation, actor
+from orchestrator.cli.invocation import Format, Invocation, actor
 from orchestrator.cli.output import show_rows
 from orchestrator.cli.tenant_choice import worst
 from orchestrator.domain.errors import MusterError
+from orchestrator.domain.inventory import NoInventory
 from orchestrator.domain.plain_text import shown
 from orchestrator.inventory.contents import describe_inventory
 from orchestrator.inventory.refresh_inventory import Route, accept_inventory, refresh_inventory
@@ -81,6 +82,8 @@ def _for_each(
     found = invocation.ask(ask)
     line = _object if invocation.output.is_nested else _row
     show_rows([line(tenant, each) for tenant, each in found.items()], invocation.output, rank=_RANK, folds={"status"})
+    if invocation.output is Format.TABLE and any(isinstance(each, NoInventory) for each in found.values()):
+        click.echo("`muster inventory refresh --tenant NAME` reads an inventory from Graph.", err=True)
     return worst(
         exits.code_of(each) if isinstance(each, MusterError) else pending_code if each.pending else exits.DONE
         for each in found.values()
@@ -97,7 +100,9 @@ def _row(tenant: str, found: Found | MusterError) -> dict[str, Any]:
     names = ("devices", "eligible", "new", "gone", "renamed", "readAt")
     if isinstance(found, MusterError) or found.current is None:
         problem = str(found) if isinstance(found, MusterError) else _WAITS
-        return {"tenant": tenant, **dict.fromkeys(names), "status": problem}
+        # One sentence below the table says how to make one.
+        status = "no inventory" if isinstance(found, NoInventory) else problem
+        return {"tenant": tenant, **dict.fromkeys(names), "status": status}
     figures = inventory_object(tenant, found.current)
     facts: Mapping[str, object] = {**figures["changes"], **figures}
     return {

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _RETRIABLE = ("failed", "uncertain", "cancelled", "waiting")
 _report = click.option(
-    "--report", type=click.Path(path_type=Path), help="Where the report goes; muster-<job id>.csv else."
+    "--report", type=click.Path(path_type=Path), help="Where the report goes; by default muster-<job id>.csv."
 )
 
 
@@ -36,7 +36,7 @@ _report = click.option(
 @output_option
 @pass_invocation
 def pause(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
-    """Let no new call of a job leave."""
+    """Start no new call of a job until it is resumed."""
     from orchestrator.usecases.jobs.pause_job import pause_job
 
     _show(invocation, invocation.ask(lambda app: pause_job(app, wanted, by=actor(), reason=reason)))
@@ -48,7 +48,7 @@ def pause(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
 @output_option
 @pass_invocation
 def cancel(invocation: Invocation, wanted: str, *, reason: str | None) -> None:
-    """End a job; what was not sent never will be, the rest keeps its outcome."""
+    """End a job: devices that wait are never called, the others keep their outcome."""
     from orchestrator.usecases.jobs.cancel_job import cancel_job
 
     _show(invocation, invocation.ask(lambda app: cancel_job(app, wanted, by=actor(), reason=reason)))
@@ -81,7 +81,7 @@ def delete(invocation: Invocation, wanted: str, *, reason: str | None, yes: bool
 @output_option
 @pass_invocation
 def priority(invocation: Invocation, wanted: str, *, priority: str, reason: str | None) -> None:
-    """Re-weigh a job among the others of its lane, at once."""
+    """Change the priority of a job among the others of its lane, at once."""
     from orchestrator.usecases.jobs.reprioritise_job import reprioritise_job
 
     _show(
@@ -132,7 +132,7 @@ def retry(
     yes: bool,
     report: Path | None,
 ) -> int:
-    """A new job of the devices of an old one that did not work out: here, unless a service takes it."""
+    """Submit a new job of the devices of a job that failed, and run it here unless a service takes it."""
     from orchestrator.cli.go_on import launch_retry
 
     statuses = tuple(TargetStatus(word) for word in words_of(status, _RETRIABLE))

@@ -150,7 +150,7 @@ def targets(
     after_line: int,
     limit: int | None,
 ) -> None:
-    """Every device of a job, in the order of the input, and what became of it."""
+    """Every device of a job with its outcome, in the order of the input."""
     from orchestrator.cli.output import show_rows, stream_rows
     from orchestrator.cli.terminal import has_reader
     from orchestrator.usecases.jobs.list_targets import list_targets
@@ -175,6 +175,9 @@ def targets(
         return
     found: list[TargetView] = []
     invocation.ask(lambda app: pages(app, found.extend))
+    if not found:
+        click.echo("No device fits.", err=True)
+        return
     show_rows(found, Format.TABLE, columns=_TARGET_COLUMNS, rank=_TARGET_RANK)
     if len(found) == most:
         click.echo(f"There may be more: --after {found[-1]['line']} goes on, --limit takes more at once.", err=True)
@@ -189,7 +192,7 @@ def targets(
 def report(
     invocation: Invocation, wanted: str, *, status: str | None, path: Path | None, old_path: Path | None
 ) -> None:
-    """The report: every row of the input with what became of it, as CSV."""
+    """The report: every row of the input with its outcome, as CSV."""
     from orchestrator.cli.output import write
     from orchestrator.cli.report_file import STANDARD_OUTPUT, refuse_unwritable, write_report
     from orchestrator.cli.terminal import has_reader

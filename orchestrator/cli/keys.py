@@ -179,7 +179,7 @@ def rotate(invocation: Invocation, wanted: str, *, overlap: str, expires: str | 
 @output_option
 @pass_invocation
 def revoke(invocation: Invocation, wanted: str, *, with_created: bool, reason: str | None) -> None:
-    """Let a key open nothing any more; sessions that were opened with it end too."""
+    """Revoke a key: its requests are refused, and sessions that were opened with it end."""
     from orchestrator.cli.output import show_facts
     from orchestrator.usecases.access.revoke_key import revoke_key
     from orchestrator.views.access import key_with_creations

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @click.group()
 def lane() -> None:
-    """How fast we may call, and who shares it.
+    """The write limits of Graph, how far each is used, and the jobs that share it.
 
-    A lane is what Graph counts one write limit for: an app in a tenant of a cloud.
+    A lane is an app in a tenant of a cloud: Graph counts one write limit for it.
     """
 
 

@@ -27,19 +27,21 @@ _COMMANDS = {
         f"{_HERE}.inventory:inventory", "what is known of a tenant's devices: names, serial numbers, ids"
     ),
     "device": Named(f"{_HERE}.devices:device", "one device: what it is, and everything that was asked of it"),
-    "notify": Named(f"{_HERE}.main:notify", "who is told how jobs end, and whether that works"),
-    "tenant": Named(f"{_HERE}.tenants:tenant", "who we call Graph as, and whether that works"),
-    "lane": Named(f"{_HERE}.lanes:lane", "how fast we may call, until when a lane is closed, and who waits"),
+    "notify": Named(f"{_HERE}.main:notify", "notification channels, a test of each, and the log"),
+    "tenant": Named(f"{_HERE}.tenants:tenant", "the tenants that Muster calls: list, add and check them"),
+    "lane": Named(f"{_HERE}.lanes:lane", "the write limits of Graph, how far each is used, and which jobs wait"),
     "key": Named(f"{_HERE}.keys:key", "API keys: make, list and revoke them"),
     "session": Named(f"{_HERE}.sessions:session", "who is signed in to the dashboard, and ending that"),
     "audit": Named(f"{_HERE}.audit:audit", "who did what, when and why"),
     "serve": Named(f"{_HERE}.services:serve", "the standing service; embedded, it is also worker and clock"),
     "worker": Named(f"{_HERE}.services:worker", "a Celery worker with our settings"),
     "clock": Named(f"{_HERE}.services:clock", "starts scheduled jobs and recovers stalled work; any number may run"),
-    "simulator": Named(f"{_HERE}.services:simulator", "a small Microsoft Graph that misbehaves on request"),
+    "simulator": Named(
+        f"{_HERE}.services:simulator", "a small Microsoft Graph on this machine, with faults on request"
+    ),
     "demo": Named(f"{_HERE}.demo:demo", "the whole product on 500 simulated devices: no tenant, no set-up"),
     "status": Named(f"{_HERE}.status:status", "what needs attention, what runs and why it waits, and what is next"),
-    "doctor": Named(f"{_HERE}.doctor:doctor", "is everything here that a job needs? and how to mend it"),
+    "doctor": Named(f"{_HERE}.doctor:doctor", "check everything that a job needs, and say how to mend a fault"),
     "db": Named(f"{_HERE}.database:db", "upgrade and check the database, remove old jobs"),
     "completion": Named(f"{_HERE}.completion:completion", "the completion script of bash, zsh, fish or powershell"),
     "settings": Named(f"{_HERE}.settings:settings", "the settings in force, and where each comes from"),
@@ -49,15 +51,15 @@ _JOB_COMMANDS = {
     "show": Named(f"{_HERE}.jobs:show", "how one job stands"),
     "watch": Named(f"{_HERE}.follow:watch", "follow jobs to their end, live"),
     "wait": Named(f"{_HERE}.follow:wait", "wait for the end of jobs, quietly"),
-    "targets": Named(f"{_HERE}.jobs:targets", "every device of a job, and what became of it"),
+    "targets": Named(f"{_HERE}.jobs:targets", "every device of a job with its outcome"),
     "errors": Named(f"{_HERE}.jobs:errors", "what went wrong, grouped by cause, with what to do"),
     "report": Named(f"{_HERE}.jobs:report", "the report as CSV"),
-    "pause": Named(f"{_HERE}.job_moves:pause", "let no new call of a job leave"),
+    "pause": Named(f"{_HERE}.job_moves:pause", "start no new call of a job until it is resumed"),
     "resume": Named(f"{_HERE}.job_moves:resume", "go on with a job that was paused, stopped or interrupted"),
-    "cancel": Named(f"{_HERE}.job_moves:cancel", "end a job; what was not sent never will be"),
+    "cancel": Named(f"{_HERE}.job_moves:cancel", "end a job: devices that wait are never called"),
     "retry": Named(f"{_HERE}.job_moves:retry", "a new job of the devices that failed"),
     "delete": Named(f"{_HERE}.job_moves:delete", "remove a job at rest for good"),
-    "priority": Named(f"{_HERE}.job_moves:priority", "re-weigh a job among the others"),
+    "priority": Named(f"{_HERE}.job_moves:priority", "change the priority of a job"),
 }
 _SCHEDULE_COMMANDS = {
     "add": Named(f"{_HERE}.schedules:add", "by a cron expression, every so often, or once"),
@@ -133,7 +135,7 @@ def list_() -> None:
 
 @click.group(cls=LazyGroup, table=_NOTIFY_COMMANDS)
 def notify() -> None:
-    """Who is told how jobs end, and whether that works."""
+    """Notification channels, a test of each, and the log."""
 
 
 def run(arguments: Sequence[str]) -> int:

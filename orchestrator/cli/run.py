@@ -15,7 +15,9 @@ _REPORT = click.Path(path_type=Path)
 
 @click.command()
 @submission_options
-@click.option("--report", type=_REPORT, help="Where the report goes (- is standard output); muster-<job id>.csv else.")
+@click.option(
+    "--report", type=_REPORT, help="Where the report goes (- is standard output); by default muster-<job id>.csv."
+)
 @output_option
 @pass_invocation
 def run(invocation: Invocation, /, **options: Any) -> int:

@@ -113,7 +113,7 @@ _OTHERS = (
         help="An iCalendar file whose events are blackouts.",
     ),
     click.option(
-        "--yes", "-y", is_flag=True, expose_value=False, help="Taken as by submit; this command asks nothing."
+        "--yes", "-y", is_flag=True, expose_value=False, help="Accepted as in submit; this command asks no question."
     ),
 )
 

@@ -218,7 +218,9 @@ def resume(invocation: Invocation, name: str, *, reason: str | None) -> None:
 @_NAME
 @reason_option
 @yes_option
-@click.option("--report", type=click.Path(path_type=Path), help="Where the report goes; muster-<job id>.csv else.")
+@click.option(
+    "--report", type=click.Path(path_type=Path), help="Where the report goes; by default muster-<job id>.csv."
+)
 @click.option("--accept", is_flag=True, help="Run a selection although it shrank by more than half.")
 @output_option
 @pass_invocation

@@ -44,8 +44,15 @@ def serve(invocation: Invocation, *, host: str, port: int) -> int:
 @click.command(context_settings=_PASSED_ON)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @pass_invocation
-def worker(invocation: Invocation, *, arguments: tuple[str, ...]) -> int:
-    """A Celery worker with our settings; further arguments are Celery's own."""
+@click.pass_context
+def worker(context: click.Context, invocation: Invocation, *, arguments: tuple[str, ...]) -> int:
+    """A Celery worker with the settings of Muster; its options are Celery's own.
+
+    A team's installation has any number of workers: see docs/operations.md.
+    """
+    if {"-h", "--help"} & set(arguments):
+        click.echo(f"{context.get_help()}\n\nOptions of Celery:\n")
+        arguments = ("--help",)
     if invocation.config is not None:
         # Celery starts us from its side, where there is no command line of ours to read.
         os.environ["MUSTER_CONFIG"] = str(invocation.config)
@@ -73,7 +80,7 @@ def clock(invocation: Invocation) -> int:
 @click.command(context_settings=_PASSED_ON)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def simulator(*, arguments: tuple[str, ...]) -> int:
-    """A small Microsoft Graph on this machine that misbehaves on request."""
+    """A small Microsoft Graph on this machine, with faults on request."""
     code: int = load("orchestrator.simulator.__main__:main")(arguments)
     return code
 

@@ -21,7 +21,7 @@ def session() -> None:
 @output_option
 @pass_invocation
 def list_(invocation: Invocation, *, person: str | None) -> None:
-    """Every session that opens something, the newest first."""
+    """Every valid session, the newest first."""
     from orchestrator.cli.output import show_rows
     from orchestrator.usecases.access.sessions import list_sessions
     from orchestrator.views.access import SessionFacts, session_object

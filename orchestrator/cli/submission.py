@@ -165,7 +165,7 @@ INTAKE_OPTIONS = (
     click.option("--column", metavar="NAME", help="The column of the ids, or of the names that --match is about."),
     click.option("--skip-invalid", is_flag=True, help="Take the good rows although others are bad."),
     click.option("--only-eligible", is_flag=True, help="Leave out rows that cannot take a ConfigMgr action."),
-    click.option("--all", "take_all", is_flag=True, help="Of a report of ours, take every row."),
+    click.option("--all", "take_all", is_flag=True, help="Of a report that Muster wrote, take every row."),
 )
 """How a list is read: a saved list takes these too."""
 
@@ -177,7 +177,11 @@ MATCH_OPTIONS = (
         show_default=True,
         help="What the rows hold: ids, or names to be matched against the inventory.",
     ),
-    click.option("--prefer", type=Spelled(["newest"]), help="Of several devices of one name, the last in contact."),
+    click.option(
+        "--prefer",
+        type=Spelled(["newest"]),
+        help="Of several devices of one name, take the one that was in contact last.",
+    ),
     click.option("--stale-ok", is_flag=True, help="Match against the inventory however old it is."),
 )
 """How names are matched."""

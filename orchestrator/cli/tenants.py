@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def tenant() -> None:
-    """Who we call Graph as, and whether that works."""
+    """The tenants that Muster calls: list, add and check them."""
 
 
 @tenant.command("list")

@@ -37,7 +37,7 @@ class BrakeOptions:
     sample: Annotated[
         int,
         Option(
-            "Devices that must have ended before that is judged.",
+            "Devices with an outcome before the share is judged.",
             label="Judge that after this number of devices",
             metavar="N",
             at_least=1,

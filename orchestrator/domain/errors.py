@@ -45,7 +45,11 @@ class UnknownJob(RequestRejected):
     """No job has this id or prefix."""
 
     def __init__(self, wanted: str) -> None:
-        super().__init__(f"There is no job {wanted!r}. `muster job list` shows the jobs there are.")
+        super().__init__(
+            "There is no job yet. `muster run` and `muster submit` make one."
+            if wanted == "latest"
+            else f"There is no job {wanted!r}. `muster job list` shows the jobs there are."
+        )
         self.wanted = wanted
 
 

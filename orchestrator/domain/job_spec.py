@@ -21,7 +21,8 @@ class JobSpec:
         Via.MANAGED_DEVICES
     )
     tenant: Annotated[
-        str, Option("Which of the tenants in the settings.", label="Tenant", metavar="NAME", has_usual=True)
+        str,
+        Option("The tenant in the settings whose devices are called.", label="Tenant", metavar="NAME", has_usual=True),
     ]
     name: Annotated[str | None, Option("A name for the job.", label="Name")] = None
     reason: Annotated[str | None, Option("Why; it is kept with the job.", label="Reason")] = None
@@ -29,7 +30,7 @@ class JobSpec:
     canary: Annotated[
         int,
         Option(
-            "First N devices spread over the list; the others only if those went well.",
+            "Call N devices spread over the list first; the others only if those succeed.",
             label="Canaries",
             note="This number of devices is called first, and the others only if those went well.",
             metavar="N",

@@ -59,7 +59,7 @@ class RecurrenceOptions:
     ] = None
     every: Annotated[str | None, Option("Every so often, such as 6h, counted from now.", metavar="SPAN")] = None
     at: Annotated[str | None, Option("Once, such as 2026-12-01T02:00.", metavar="TIME")] = None
-    timezone: Annotated[str, Option("Whose wall clock it follows, such as Europe/Berlin.", metavar="ZONE")] = "UTC"
+    timezone: Annotated[str, Option("The time zone of the times, such as Europe/Berlin.", metavar="ZONE")] = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Rules:
     overlap: Annotated[
         Overlap,
         Option(
-            "The last job still runs? Skip this run, queue it, or cancel the old job.",
+            "While the last job still runs: skip this run, queue it, or cancel the old job.",
             label="If the last job still runs",
             note="Skip this run, queue it, or cancel the old job.",
         ),
@@ -94,14 +94,14 @@ class Rules:
     carry_over: Annotated[
         bool,
         Option(
-            "What a window left is called first next time.",
+            "Devices that still wait when the window ends are called first in the next run.",
             label="Start the next run with the devices that the window left out",
         ),
     ] = False
     jitter: Annotated[
         timedelta,
         Option(
-            "Start up to so much later, by chance.",
+            "Start later by a random time of at most this.",
             label="Random delay of the start, at most",
             note="Spreads schedules that are due at the same time.",
             is_rare=True,

@@ -51,12 +51,12 @@ class IntakeForm(JsonModel):
     column: Text | None = Field(default=None, description="Which column holds the id.")
     skip_invalid: bool = Field(default=False, description="Call the good rows although others are bad.")
     only_eligible: bool = Field(default=False, description="Leave out rows that cannot take a ConfigMgr action.")
-    all: bool = Field(default=False, description="Of a report of ours, take every row.")
+    all: bool = Field(default=False, description="Of a report that Muster wrote, take every row.")
     match: Matching = Field(
         default="auto", description="What the rows hold: ids, or names to be matched against the inventory."
     )
     prefer: Literal["newest"] | None = Field(
-        default=None, description="Of several devices of one name, the last in contact."
+        default=None, description="Of several devices of one name, take the one that was in contact last."
     )
     stale_ok: bool = Field(default=False, description="Match against the inventory however old it is.")
 

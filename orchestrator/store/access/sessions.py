@@ -55,7 +55,7 @@ class Sessions(Repository):
         return next(iter(readable(rows, _session_and_token)), None)
 
     async def all(self, *, now: datetime) -> list[Session]:
-        """Every session that opens something, the newest first."""
+        """Every valid session, the newest first."""
         query = _live(now).order_by(SessionRow.created_at.desc(), SessionRow.secret_hash)
         return readable(await self._rows(query), _session)
 
