@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import time, timedelta
 from enum import Enum
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.options import REQUIRED, DeclaredOption
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
@@ -29,6 +32,14 @@ class Spelled(click.Choice[str]):
         """The names as they are spelled; click shows them in lower case."""
         del param, ctx
         return f"[{'|'.join(self.choices)}]"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names as they are spelled, for what was typed in any letter case."""
+        from click.shell_completion import CompletionItem
+
+        del ctx, param
+        typed = incomplete.casefold()
+        return [CompletionItem(name) for name in self.choices if name.casefold().startswith(typed)]
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         """Returns the message for an unknown name, with all known ones."""

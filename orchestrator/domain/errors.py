@@ -109,8 +109,8 @@ class UnknownAttentionItem(RequestRejected):
 class IllegalMove(RequestRejected):
     """A job cannot go from one status straight to the other."""
 
-    def __init__(self, current: str, wanted: str) -> None:
-        super().__init__(f"A {current} job cannot become {wanted}.")
+    def __init__(self, current: str, wanted: str, hint: str = "") -> None:
+        super().__init__(f"A {current} job cannot become {wanted}.{hint and f' {hint}'}")
         self.current, self.wanted = current, wanted
 
 

@@ -47,7 +47,7 @@ async def test_a_job_at_rest_is_deleted_with_its_targets_and_its_audit_entries_s
         running, job = await submitted(app, 3), await submitted(app, 3)
         await cancel_job(app, job.id, by=SOMEBODY)
 
-        with pytest.raises(IllegalMove):
+        with pytest.raises(IllegalMove, match="`muster job cancel"):
             await delete_job(app, running.id, by=SOMEBODY)
         with pytest.raises(NotPermitted):
             await delete_job(app, job.id, by=Actor("op", "tests", Grant(Role.OPERATOR)))

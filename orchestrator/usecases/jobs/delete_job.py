@@ -25,7 +25,10 @@ async def delete_job(app: App, wanted: str, *, by: Actor, reason: str | None = N
         tally = (await tx.jobs.tallies([job.number]))[job.number]
         status = shown_status(job.status, tally)
         if not is_hidden or not status.is_at_rest or await tx.jobs.is_held(job.number):
-            raise IllegalMove(status, "deleted")
+            held = "A worker still holds a part of it: try again in ten seconds."
+            raise IllegalMove(
+                status, "deleted", held if status.is_at_rest else f"`muster job cancel {job.id}` ends it."
+            )
         facts = {"name": job.name, "action": job.action, "devices": tally.total, "status": status}
         await tx.audit.write(by, "job.deleted", job.id, reason=reason, facts=facts, now=await tx.now())
     log.info("job.deleted", job=job.id, by=by.name, reason=reason)

@@ -40,3 +40,12 @@ def test_powershell_completes_an_option_behind_other_words(monkeypatch: pytest.M
     monkeypatch.setenv("COMP_CWORD", "--all-t")
 
     assert PowerShellComplete(muster, {}, "muster", "_MUSTER_COMPLETE").complete().startswith("plain\t--all-tenants\t")
+
+
+def test_actions_are_completed_as_graph_spells_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMP_WORDS", "run\n--action")
+    monkeypatch.setenv("COMP_CWORD", "REFRESHM")
+
+    told = PowerShellComplete(muster, {}, "muster", "_MUSTER_COMPLETE").complete()
+
+    assert told.split("\t")[1] == "refreshMachinePolicy"
