@@ -46,7 +46,7 @@ def test_what_the_new_file_proposes_is_a_valid_file(tmp_path: Path) -> None:
     wanted = [line for line in proposed if not line.startswith(("client_certificate", "database_url"))]
     file.write_text("\n".join(wanted), encoding="utf-8")
     (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "contoso").write_text("x", encoding="utf-8")
+    (tmp_path / "secrets" / "client-secret-contoso.txt").write_text("x", encoding="utf-8")
 
     settings = load_settings({}, file)
     assert (list(settings.tenants), settings.notes) == (["contoso"], ())
