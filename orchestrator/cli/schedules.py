@@ -270,7 +270,7 @@ def history(invocation: Invocation, name: str, *, limit: int) -> None:
         click.echo("Nothing yet: no run of this schedule was due, and none was started by hand.", err=True)
         return
     columns = ("local", "status", "job", "jobStatus", "accepted", "failed", "uncertain", "listVersion", "reason")
-    rank = ("local", "status", "job", "jobStatus", "reason", "failed", "uncertain", "accepted", "listVersion")
+    rank = ("local", "status", "job", "reason", "failed", "jobStatus", "uncertain", "accepted", "listVersion")
     names = (*PastOccurrence.__annotations__, *_ended(None))
     show_rows(rows, invocation.output, columns=columns, rank=rank, names=names)
 
