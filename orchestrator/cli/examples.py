@@ -74,7 +74,7 @@ EXAMPLES = {
     "key show": ("key show 4bdf7ghj2kmn",),
     "session end": ("session end --person admin@contoso.example",),
     "session list": ("session list",),
-    "audit": ("audit --what job --limit 20", "audit --subject nightly -o csv"),
+    "audit": ("audit --what job --since 7d", "audit --subject nightly -o csv"),
     "serve": ("serve", "serve --port 8080"),
     "worker": ("worker", "worker --loglevel WARNING --pidfile muster-worker.pid"),
     "clock": ("clock",),

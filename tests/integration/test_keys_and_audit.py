@@ -175,7 +175,12 @@ async def test_the_audit_log_is_read_in_pages_and_by_what_is_looked_for(app: App
     rest = await read_audit(app, by=SOMEBODY, limit=5, before=first[-1].number)
     of_one = await read_audit(app, by=SOMEBODY, limit=5, subject=jobs[1].id)
     found = await read_audit(app, by=SOMEBODY, limit=5, text="100 %")
+    since = await read_audit(app, by=SOMEBODY, limit=5, since=first[0].at)
+    until = await read_audit(app, by=SOMEBODY, limit=5, until=first[0].at)
 
+    assert since
+    assert {audit_entry.number for audit_entry in since}.isdisjoint(audit_entry.number for audit_entry in until)
+    assert len(since + until) == 4
     assert len({audit_entry.number for audit_entry in first + rest}) == 4
     assert [audit_entry.what for audit_entry in of_one] == ["job.paused", "job.submitted"]
     assert [audit_entry.what for audit_entry in found] == ["job.paused"]

@@ -80,6 +80,8 @@ class Audit(Repository):
         what: str | None = None,
         subject: str | None = None,
         text: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> list[AuditEntry]:
         """The newest deeds first; `before` is the number to go on from, `what` takes `job` for all `job.…`.
 
@@ -96,6 +98,10 @@ class Audit(Repository):
             )
         if subject is not None:
             query = query.where(AuditEntryRow.subject == subject)
+        if since is not None:
+            query = query.where(AuditEntryRow.at >= since)
+        if until is not None:
+            query = query.where(AuditEntryRow.at < until)
         if text:
             columns = (AuditEntryRow.who, AuditEntryRow.subject, AuditEntryRow.reason, AuditEntryRow.what)
             found = (func.lower(column).contains(text.lower(), autoescape=True) for column in columns)

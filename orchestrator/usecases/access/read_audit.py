@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from orchestrator.app import App
 from orchestrator.domain.access import Actor, Role
 from orchestrator.domain.audit import AuditEntry
@@ -17,6 +19,8 @@ async def read_audit(
     what: str | None = None,
     subject: str | None = None,
     text: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> list[AuditEntry]:
     """Returns audit entries, the newest first; `before` is the number of the last entry of the page before.
 
@@ -25,5 +29,12 @@ async def read_audit(
     by.grant.refuse_below(Role.ADMIN)
     async with app.store.reading() as tx:
         return await tx.audit.newest(
-            limit, before=before, who=who, what=what and what.casefold(), subject=subject, text=text
+            limit,
+            before=before,
+            who=who,
+            what=what and what.casefold(),
+            subject=subject,
+            text=text,
+            since=since,
+            until=until,
         )
