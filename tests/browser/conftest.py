@@ -20,12 +20,15 @@ from tests.support.costs import charged_to_all
 from tests.support.services import free_port
 from tests.support.waiting import is_ready, until
 
+_HERE = Path(__file__).parent
+_OPENED = pytest.StashKey[ExitStack]()
+"""The browser and the installation, which the tests of all files here share."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reason = why_not()
-    here = Path(__file__).parent
     for item in items:
-        if not item.path.is_relative_to(here):
+        if not item.path.is_relative_to(_HERE):
             continue
         item.add_marker(pytest.mark.enable_socket)
         if reason:
@@ -61,44 +64,56 @@ class Installation:
         return started
 
 
-# Gone after the last test in a browser: six processes that wait would cost a minute until the end of the run.
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def _opened(pytestconfig: pytest.Config) -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        pytestconfig.stash[_OPENED] = opened
+        yield opened
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """After the last test in a browser: six processes that wait would cost a minute until the end of the run."""
+    if _OPENED in item.config.stash and (nextitem is None or not nextitem.path.is_relative_to(_HERE)):
+        with charged_to_all():
+            item.config.stash[_OPENED].close()
+
+
+@pytest.fixture(scope="session")
 def installation(
-    postgres_url: str, postgres_template: str, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installation]:
+    _opened: ExitStack,
+    postgres_url: str,
+    postgres_template: str,
+    valkey_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Installation:
     """The product as a team runs it; of 600 devices Graph does not know the first 20."""
     graph = SimulatedGraph(None, known_devices=device_ids(600)[20:])
-    with ExitStack() as stack:
-        database = stack.enter_context(databases.postgres_copy(postgres_url, postgres_template))
-        graph_url = stack.enter_context(serve_in_thread(graph))
-        muster = CommandLine(
-            tmp_path_factory.mktemp("installation"),
-            {
-                "MUSTER_DATABASE_URL": database,
-                "MUSTER_BROKER_URL": f"{valkey_url.rpartition('/')[0]}/7",
-                "MUSTER_GRAPH_URL": graph_url,
-                "MUSTER_ACCESS_TOKEN": "token",
-                "MUSTER_WRITE_LIMIT": "200/5s",
-                "MUSTER_CONFIRM_ABOVE": "250",
-            },
-        )
-        stack.enter_context(muster.started("worker"))
-        stack.enter_context(muster.started("clock"))
-        made = Installation(muster, graph, free_port(), stack)
-        made.processes = made.serve()
-        stack.callback(_end, made)
-        yield made
-        with charged_to_all():
-            stack.close()
+    database = _opened.enter_context(databases.postgres_copy(postgres_url, postgres_template))
+    graph_url = _opened.enter_context(serve_in_thread(graph))
+    muster = CommandLine(
+        tmp_path_factory.mktemp("installation"),
+        {
+            "MUSTER_DATABASE_URL": database,
+            "MUSTER_BROKER_URL": f"{valkey_url.rpartition('/')[0]}/7",
+            "MUSTER_GRAPH_URL": graph_url,
+            "MUSTER_ACCESS_TOKEN": "token",
+            "MUSTER_WRITE_LIMIT": "200/5s",
+            "MUSTER_CONFIRM_ABOVE": "200",
+        },
+    )
+    _opened.enter_context(muster.started("worker"))
+    _opened.enter_context(muster.started("clock"))
+    made = Installation(muster, graph, free_port(), _opened)
+    made.processes = made.serve()
+    _opened.callback(_end, made)
+    return made
 
 
-@pytest.fixture(scope="module")
-def _open_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with ExitStack() as opened:
-        profile, downloads = tmp_path_factory.mktemp("profile"), tmp_path_factory.mktemp("downloads")
-        yield opened.enter_context(open_browser(profile, downloads=downloads))
-        with charged_to_all():
-            opened.close()
+@pytest.fixture(scope="session")
+def _open_browser(_opened: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> Browser:
+    profile, downloads = tmp_path_factory.mktemp("profile"), tmp_path_factory.mktemp("downloads")
+    return _opened.enter_context(open_browser(profile, downloads=downloads))
 
 
 @pytest.fixture
@@ -111,7 +126,7 @@ def browser(_open_browser: Browser, installation: Installation) -> Iterator[Brow
     assert _open_browser.complaints() == []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def _session_of_admin(_open_browser: Browser, installation: Installation) -> dict[str, str]:
     _open_browser.base = installation.url
     _open_browser.sign_in(installation.key("admin"))
@@ -128,7 +143,7 @@ def admin(browser: Browser, _session_of_admin: dict[str, str]) -> Browser:
 @pytest.fixture
 def slow_graph(installation: Installation) -> Iterator[None]:
     """Graph takes so few calls that no job of this test ends before a person has pressed what it is about."""
-    installation.graph.limit_writes(Quota(20, 10.0))
+    installation.graph.limit_writes(Quota(4, 2.0))
     yield
     installation.graph.limit_writes(None)
 
