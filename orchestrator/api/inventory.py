@@ -96,11 +96,13 @@ def _add_devices(routes: APIRouter) -> None:
     async def devices(
         parts: Parts,
         _: Viewer,
-        search: Annotated[str, Query(min_length=1, description="Part of a name, a serial number, a user or an id.")],
+        search: Annotated[
+            str | None, Query(min_length=1, description="Part of a name, a serial number, a user or an id.")
+        ] = None,
         tenant: TenantName = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     ) -> Items[DeviceFacts]:
-        """Devices of the inventory that a text fits."""
+        """The first devices of the inventory, by name: of all, or of those that a text fits."""
         found = await search_inventory(parts.app, tenant or parts.settings.usual_tenant, search, limit=limit)
         return {"items": [*map(device_object, found)]}
 

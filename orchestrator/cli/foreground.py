@@ -18,6 +18,7 @@ from orchestrator.cli.job_text import show_job
 from orchestrator.cli.progress import LOOK, Progress, open_progress
 from orchestrator.cli.report_file import STANDARD_OUTPUT, write_report
 from orchestrator.domain.errors import IllegalMove, NoWorkerRunning, TenantChanged, TryLater
+from orchestrator.domain.job import JobStatus
 from orchestrator.domain.waiting import WaitKind
 from orchestrator.engine.driver import PATIENCE, drive_job
 from orchestrator.engine.garbage_collection import tune_garbage_collection
@@ -190,6 +191,12 @@ async def _let_go(app: App, job: Job) -> None:
 def _say_how_to_go_on(view: JobView) -> None:
     if view.status.is_at_rest:
         click.echo(f"Interrupted: what is known is recorded. `muster job resume {view.job.id}` goes on.", err=True)
+    elif view.status is JobStatus.PAUSING:
+        click.echo(
+            "Interrupted: the job is pausing, until the process that holds a part of it lets go or its lease ends. "
+            f"`muster job resume {view.job.id}` goes on.",
+            err=True,
+        )
     else:
         click.echo(f"No longer watching; the job goes on. `muster job pause {view.job.id}` would pause it.", err=True)
 

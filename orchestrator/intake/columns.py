@@ -98,9 +98,14 @@ def find_id_columns(
             return _columns_at(header, [place])
     refuse_other_ids(around)
     wanted = ", ".join(f"`{alias}`" for alias in ALIASES)
+    fits = next((each for each in Via if {*map(folded, each.columns)} <= {*names}), None)
+    advice = (
+        f"{INSTEAD}{overruling(around, range(len(header)))}"
+        if fits is None
+        else f"{_listed(fits.columns)} are the columns of `--via {fits}`: give that option."
+    )
     raise IntakeFailed(
-        f"No column holds the managed device id: none is called {wanted}. There {_there_are(header)}. {INSTEAD}"
-        f"{overruling(around, range(len(header)))}"
+        f"No column holds the managed device id: none is called {wanted}. There {_there_are(header)}. {advice}"
     )
 
 

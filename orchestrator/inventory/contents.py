@@ -93,13 +93,16 @@ async def describe_inventory(app: App, tenant_name: str) -> tuple[Inventory, Inv
     return current, pending
 
 
-async def search_inventory(app: App, tenant_name: str, text: str, *, limit: int) -> list[InventoryDevice]:
-    """Devices whose name, serial number, user or id contains the text; NoInventory where there is none."""
-    if not text.strip():
+async def search_inventory(app: App, tenant_name: str, text: str | None, *, limit: int) -> list[InventoryDevice]:
+    """Devices whose name, serial number, user or id contains the text, by name; NoInventory where there is none.
+
+    None is every device.
+    """
+    if text is not None and not text.strip():
         raise RequestRejected("Give some letters of a name, a serial number, a user or an id.")
     current, _ = await describe_inventory(app, tenant_name)
     async with app.store.reading() as tx:
-        return [device for _, device in await tx.inventory_devices.search([current.number], text, limit=limit)]
+        return [device for _, device in await tx.inventory_devices.search([current.number], text or "", limit=limit)]
 
 
 async def find_devices(

@@ -14,6 +14,9 @@ import pytest
 from sqlalchemy import update
 
 from orchestrator.app import App
+from orchestrator.cli.exits import INTERRUPTED
+from orchestrator.cli.foreground import Ending, conclude
+from orchestrator.cli.invocation import Format
 from orchestrator.domain.action import Action
 from orchestrator.domain.errors import StoreUnavailable
 from orchestrator.domain.job import JobStatus, Tally
@@ -107,7 +110,7 @@ async def test_pausing_and_resuming_at_once_again_and_again_loses_and_doubles_no
 
 
 async def test_a_job_that_is_paused_while_its_first_calls_are_out_is_paused_after_them(
-    sqlite_url: str, graph: SimulatedGraph
+    sqlite_url: str, graph: SimulatedGraph, capsys: pytest.CaptureFixture[str]
 ) -> None:
     graph.answer_within(0.6, 0.8)
     async with at_work(sqlite_url, graph) as app:
@@ -115,11 +118,14 @@ async def test_a_job_that_is_paused_while_its_first_calls_are_out_is_paused_afte
         await until_called(graph, 5)
         await pause_job(app, job.id, by=SOMEBODY)
         shown = (await describe_job(app, job.id)).status
+        code = await conclude(app, job, Ending(Format.TABLE), interrupted=True)
         paused = await until_at_rest(app, job.id)
         await resume_job(app, job.id, by=SOMEBODY)
         finished = await until_at_rest(app, job.id)
 
     assert shown is JobStatus.PAUSING
+    assert code == INTERRUPTED
+    assert "Interrupted: the job is pausing" in capsys.readouterr().err
     assert paused.tally.accepted + paused.tally.waiting == 100
     assert 5 <= paused.tally.accepted <= 20
     assert finished.tally == Tally(accepted=100)

@@ -128,6 +128,8 @@ async def test_exports_are_joined_by_device_id(app: App) -> None:
     await imported(app, f"Device ID,Device name,Managed by\n{first},PC-1,MDM\n", serials)
 
     found = await search_inventory(app, "default", "ser-1", limit=5)
+    every = await search_inventory(app, "default", None, limit=5)
+    assert [device.name for device in every] == ["PC-1", "PC-2"]
     assert [(device.name, device.serial_number, device.is_eligible) for device in found] == [("PC-1", "SER-1", True)]
 
 

@@ -38,6 +38,11 @@ def test_the_id_is_found_however_its_column_is_spelled_and_the_first_of_the_list
     assert taken(header) == (name,)
 
 
+def test_a_list_for_another_way_of_addressing_is_answered_with_that_way() -> None:
+    with pytest.raises(IntakeFailed, match="are the columns of `--via deviceHealthScripts`"):
+        taken("deviceHealthScriptId,deviceHealthScriptDeviceStateId,Name")
+
+
 @pytest.mark.parametrize(
     ("header", "words"),
     [
