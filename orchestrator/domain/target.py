@@ -33,6 +33,16 @@ class TargetStatus(StrEnum):
         return self not in {TargetStatus.WAITING, TargetStatus.SENDING}
 
 
+PERMANENT_STATUSES = (400, 404, 405, 410, 501)
+"""HTTP statuses by which Graph says something of the device or of the request itself: no such device, gone, or not able
+to take the action. The same request is answered so again."""
+
+
+def may_mend(status: TargetStatus, http_status: int | None) -> bool:
+    """Whether another attempt at a target that ended with this may succeed: what a retry takes by itself."""
+    return status is not TargetStatus.FAILED or http_status not in PERMANENT_STATUSES
+
+
 class RowVerdict(StrEnum):
     """The reason why an input row is no target."""
 

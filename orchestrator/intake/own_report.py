@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 
 from orchestrator.domain.device import Via
-from orchestrator.domain.mending import may_mend
-from orchestrator.domain.target import TargetStatus
+from orchestrator.domain.target import TargetStatus, may_mend
 from orchestrator.intake.noise import Noise
 
 INPUT_PREFIX = "input."

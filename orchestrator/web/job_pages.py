@@ -18,8 +18,7 @@ from orchestrator.domain.error_groups import ErrorGroup
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import JobStatus, Priority, Tally
-from orchestrator.domain.mending import may_mend
-from orchestrator.domain.target import RowVerdict, TargetFacts, TargetStatus
+from orchestrator.domain.target import RowVerdict, TargetFacts, TargetStatus, may_mend
 from orchestrator.domain.zones import wall_at
 from orchestrator.http.web_context import Parts, TheApp, WebContext
 from orchestrator.usecases.jobs.compare_runs import related_runs

@@ -10,9 +10,8 @@ from itertools import pairwise
 from orchestrator.domain.audit import AuditEntry
 from orchestrator.domain.course import EventKind, Span
 from orchestrator.domain.job import Job, JobStatus
-from orchestrator.domain.mending import may_mend
 from orchestrator.domain.spans import span
-from orchestrator.domain.target import TargetStatus
+from orchestrator.domain.target import TargetStatus, may_mend
 from orchestrator.store.jobs.samples import Sample
 from orchestrator.usecases.jobs.describe_job import ErrorView
 from orchestrator.usecases.jobs.describe_jobs import JobView

@@ -29,8 +29,7 @@ from orchestrator.domain.errors import (
     WrongStatus,
 )
 from orchestrator.domain.job import Job, JobStatus, Priority
-from orchestrator.domain.mending import may_mend
-from orchestrator.domain.target import TargetFilter, TargetStatus
+from orchestrator.domain.target import TargetFilter, TargetStatus, may_mend
 from orchestrator.engine.recovery import recover_stalled
 from orchestrator.intake.device_list import IntakeOptions
 from orchestrator.simulator.app import SimulatedGraph

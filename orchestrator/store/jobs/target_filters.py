@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
-from orchestrator.domain.mending import PERMANENT_STATUSES
-from orchestrator.domain.target import TargetFilter, TargetStatus
+from orchestrator.domain.target import PERMANENT_STATUSES, TargetFilter, TargetStatus
 from orchestrator.store.rows.inventory_devices import InventoryDeviceRow
 from orchestrator.store.rows.targets import TargetRow
 

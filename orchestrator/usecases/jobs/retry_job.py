@@ -14,8 +14,7 @@ from orchestrator.domain.error_groups import ErrorGroup
 from orchestrator.domain.errors import WrongStatus
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Intake, Job, JobStatus, Tally
-from orchestrator.domain.mending import may_mend
-from orchestrator.domain.target import TargetFacts, TargetFilter, TargetStatus
+from orchestrator.domain.target import TargetFacts, TargetFilter, TargetStatus, may_mend
 from orchestrator.intake.pages import unpack
 from orchestrator.store.engine.database import Transaction
 from orchestrator.usecases.jobs.cancel_job import cancel_rest

@@ -20,9 +20,9 @@ from orchestrator.domain.attention_rules import is_above_tolerance, needs_attent
 from orchestrator.domain.errors import RequestRejected, ScheduleUnreadable, UnknownAttentionItem
 from orchestrator.domain.ids import JobNumber
 from orchestrator.domain.job import Job, JobStatus, Tally
-from orchestrator.domain.mending import may_mend
 from orchestrator.domain.plain_text import plain_text
 from orchestrator.domain.schedule import Rules, Schedule, ScheduleStatus
+from orchestrator.domain.target import may_mend
 from orchestrator.domain.waiting import WaitKind
 from orchestrator.queueing.batch_queue import NoQueue
 from orchestrator.store.engine.database import Transaction
