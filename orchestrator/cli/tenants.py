@@ -131,11 +131,12 @@ def _check_several(invocation: Invocation, names: tuple[str, ...]) -> int:
         return await check_tenants(app, names)
 
     found = invocation.ask(look)
-    show_rows([_line(name, each) for name, each in found.items()], invocation.output, rank=_RANK, folds={"note"})
+    show_rows([_line(name, each) for name, each in found.items()], invocation.output, rank=CHECK_RANK, folds={"note"})
     return worst(exits.code_of(each) if isinstance(each, MusterError) else _code_of(each) for each in found.values())
 
 
-_RANK = ("tenant", "usable", "reachable", "permission", "note")
+CHECK_RANK = ("tenant", "usable", "note", "reachable", "permission")
+"""The columns of a check of several tenants: the note says why one cannot be used."""
 
 
 def _line(name: str, found: TenantCheck | MusterError) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.cli.column_fit import fit_columns
+from orchestrator.cli.tenants import CHECK_RANK
 
 WIDTHS = {"id": 36, "status": 9, "action": 20, "devices": 7, "reason": 300, "name": 30}
 RANK = ("id", "status", "reason", "action", "devices", "name")
@@ -76,3 +77,9 @@ def test_what_is_shown_fits_unless_only_essential_columns_are_left(
 
     assert sorted((*fitting.columns, *fitting.dropped)) == sorted(widths)
     assert fitting.width <= room or set(fitting.columns) <= {"id", "status", rank[0]}
+
+
+def test_a_narrow_table_of_checked_tenants_says_why_one_cannot_be_used() -> None:
+    widths = {"tenant": 10, "usable": 6, "reachable": 9, "permission": 10, "note": 160}
+
+    assert "note" in fit_columns(widths, 60, rank=CHECK_RANK, folds={"note"}).columns
