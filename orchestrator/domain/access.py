@@ -59,6 +59,11 @@ class Grant:
         """Whether any limit narrows the role."""
         return not (self.ceiling is None and self.actions is None and self.tenants is None)
 
+    @property
+    def allowed_actions(self) -> list[Action]:
+        """The actions that may be asked of a device."""
+        return [action for action in Action if self.actions is None or action in self.actions]
+
     def refuse_below(self, role: Role) -> None:
         """NotPermitted where it takes a greater role."""
         if not self.role.includes(role):

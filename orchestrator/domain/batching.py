@@ -15,7 +15,7 @@ ENVELOPE = 20
 """Calls in one `$batch` at most. https://learn.microsoft.com/graph/json-batching"""
 
 MANY_LANES = 24
-"""Lanes at work in one process from which on its own time is scarcer than a few per cent of their limits."""
+"""From this number of active lanes on, processor time is scarcer than the few per cent that envelopes cost."""
 
 SLOW = 0.25
 """Seconds to prepare calls from which on single ones cannot be prepared as fast as they may leave."""

@@ -24,7 +24,7 @@ OUTAGE_PATIENCE = timedelta(hours=4)
 """How long an outage is waited out before the job stops and a person decides."""
 
 UNREACHABLE_PATIENCE = OUTAGE_PATIENCE
-"""How long one process tries to reach Graph, if nothing of Graph's comes back, before the job stops."""
+"""How long one process tries to reach Graph without any answer before the job stops."""
 
 DOUBTFUL_PATIENCE = timedelta(hours=1)
 """The same where Graph answers 500 and never accepted a device of the job: what is asked may be what it cannot do."""
@@ -133,7 +133,7 @@ def most_ahead(latest: OutcomeWindow, share: int) -> int | None:
 
 
 def is_unwell(outcome: Outcome) -> TypeGuard[Deferred | Uncertain]:
-    """Whether Graph could not answer: a 5xx of the moment, or silence after the call had left."""
+    """Whether Graph could not answer: a temporary 5xx, or no answer after the call had left."""
     match outcome:
         case _ if is_cut_off(outcome):
             # Not Graph's word: the lane waits until the way is there again.
@@ -147,7 +147,7 @@ def is_unwell(outcome: Outcome) -> TypeGuard[Deferred | Uncertain]:
 
 
 def is_word(outcome: Outcome) -> bool:
-    """Whether Graph itself spoke about this device: then it is back."""
+    """Whether the answer is Graph's own and about this device: then Graph is back."""
     match outcome:
         case _ if is_cut_off(outcome):
             return False

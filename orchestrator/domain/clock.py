@@ -1,4 +1,4 @@
-"""The time as everything here is told it; tests hand in another."""
+"""The clock of all code here; tests pass another one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The events that people can be told of, and the ways to reach them; settings name both."""
+"""The events that people can be notified of, and the kinds of channels; settings name both."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ EVENT_OF_ATTENTION = {
     AttentionKind.CREDENTIAL_ENDS: Event.CREDENTIAL,
     AttentionKind.INVENTORY_STALE: Event.INVENTORY,
 }
-"""Kinds of items that are told as items; of the others the ends of jobs and the runs of schedules are told."""
+"""Kinds of items with a notice of their own; the others have notices about ends of jobs and runs of schedules."""
 
 
 def notice_of_attention(item: AttentionItem, *, link: str | None) -> Notice:

@@ -1,4 +1,4 @@
-"""People whom a directory signs in, and the role that it gives them."""
+"""People who sign in through a directory, and their roles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ APP_ROLES = {Role.VIEWER: "Muster.Viewer", Role.OPERATOR: "Muster.Operator", Rol
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person whom a directory knows, with the app roles that it gave them.
+    """A person of a directory, with their app roles.
 
     `id` is TENANT/OBJECT; `signed_in_at` is when the person last proved who they are, where the directory says so.
     """
@@ -28,7 +28,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """A person whom a directory signed in, and the token with which it can be asked about them again."""
+    """A person who signed in, and the token that renews their roles."""
 
     person: Person
     refresh_token: str | None = field(default=None, repr=False)

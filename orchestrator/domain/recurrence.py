@@ -40,7 +40,7 @@ class Cron:
         return not self._hours.startswith("*")
 
     def occurrences(self, after: datetime) -> Iterator[Occurrence]:
-        """Every moment after this one, in order."""
+        """The occurrences after this time, in order."""
         if self.follows_the_wall_clock:
             return self._by_the_wall(after)
         return self._by_elapsed_time(after)
@@ -117,7 +117,7 @@ class Every:
     timezone: str = "UTC"
 
     def occurrences(self, after: datetime) -> Iterator[Occurrence]:
-        """Every moment after this one, in order; the beginning itself is none."""
+        """The occurrences after this time, in order; the beginning itself is none."""
         zone = zone_of(self.timezone)
         passed = max(0, (after - self.beginning) // self.interval)
         while True:

@@ -113,7 +113,7 @@ def _after_deferral(
     is_outage: bool,
 ) -> NextStep:
     if outcome.may_have_happened and not repeatable:
-        # Graph said that it failed, and may be wrong about that: too costly to try our luck.
+        # Graph reported a failure, and may be wrong: a second call of this action could cost too much.
         return Settle(TargetStatus.UNCERTAIN, outcome.error)
     if used >= policy.attempts and not is_outage:
         return Settle(no, outcome.error)
@@ -121,7 +121,7 @@ def _after_deferral(
 
 
 def _wait(policy: RetryPolicy, used: int, named: float | None, jitter: float) -> float:
-    # A named wait is a floor, never a ceiling; many that were told one second must not share it.
+    # A named wait is the shortest one: devices with the same named wait must not all come back at once.
     backoff = min(policy.longest, policy.base * 2.0 ** min(used - 1, 30)) * (0.5 + jitter / 2)
     return backoff if named is None else max(named, 0.0) + jitter
 

@@ -51,7 +51,7 @@ CANARIES_LOST = (
 
 
 def reason_for(bar: Bar, error: GraphError) -> str:
-    """One paragraph: what happened, what to mend, what Graph said, and how to go on."""
+    """One paragraph: the event, the remedy, Graph's message, and how to resume."""
     said = "It said" if bar is not Bar.UNREACHABLE else "The last try"
     return f"{_MEND[bar]} {said}: {_quoted(error)}. Then go on with `muster job resume`."
 

@@ -109,7 +109,7 @@ class Cooldown:
 
     @property
     def look_at(self) -> float:
-        """When to look again, on the monotonic clock: as it opens, or sooner where others are still to be told."""
+        """When to look again, on the monotonic clock: as it opens, or sooner where the cooldown is not written yet."""
         if self._unshared is None:
             return self.until
         return min(self.until, self._ports.clock.monotonic() + _TELL_AGAIN)
@@ -125,7 +125,7 @@ def unreachable_wait(error: GraphError, *, since: datetime, until: datetime | No
 
 
 def is_answer(outcome: Outcome) -> bool:
-    """Whether Graph answered the caller, be it with a no to the device."""
+    """Whether Graph answered the caller, also with a refusal of the device."""
     match outcome:
         case _ if is_cut_off(outcome):
             return False

@@ -268,7 +268,7 @@ class Driver:
             self._recorder.nudge()
 
     async def _refresh_lanes(self) -> None:
-        """See what was closed by refusals that others heard: a group's permits may be granted a second ahead."""
+        """Reads the cooldowns that other processes wrote: a group's permits may be granted a second ahead."""
         if not self._running and not any(run.in_flight for run in self._runs.values()):
             return
         async with self._app.store.reading() as tx:

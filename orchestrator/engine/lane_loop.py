@@ -59,7 +59,7 @@ class LaneLoop:
         return self._cooldown.wait
 
     async def run(self) -> None:
-        """Hold, and call, until nothing is due, or until told to stop."""
+        """Leases batches and calls their devices until none is due, or until the stop is requested."""
         self._is_running = True
         try:
             await self._run()
@@ -99,7 +99,7 @@ class LaneLoop:
                 await self._ports.clock.sleep(1.0)
                 continue
             if not permits.each:
-                # Sums are rounded: at the very moment that was named the answer may still be the same.
+                # Sums are rounded: at exactly the named time the answer may still be the same.
                 await sleep_until(self._ports, max(permits.ask_again_at, self._ports.clock.monotonic() + _TICK))
             elif self._lane.limit is not None:
                 while self._ports.clock.monotonic() < permits.ask_again_at and not self._stop.is_requested:
@@ -113,7 +113,7 @@ class LaneLoop:
         self._cooldown.close_until(self._ports.clock.monotonic() + min(left, _LONGEST_OUTSTANDING))
 
     async def drain(self, patience: float) -> None:
-        """Wait for the answers that are on their way; those that take longer count as never heard."""
+        """Waits for the answers that are on their way; a later answer counts as none."""
         await self._under_way.drain(patience)
 
     def _in_line(self) -> AbstractAsyncContextManager[None]:

@@ -97,7 +97,7 @@ class LeasedBatch:
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing of it is on its way, and nothing is left to be called."""
+        """Whether no call of it is on its way, and no target is left to call."""
         return not self._in_flight and not self._prefetched
 
     def apply(self, target: Target, step: NextStep, *, sent_at: datetime) -> TargetChange:
@@ -137,7 +137,7 @@ class LeasedBatch:
                 assert_never(step)
 
     def settle_waiting(self, target: Target, step: Settle, *, sent_at: datetime) -> TargetChange:
-        """End a target that waits since its last attempt, by what that attempt said; returns the change to record."""
+        """Ends a target that waits after an attempt, with that attempt's error; returns the change to record."""
         self._move(1, TargetStatus.WAITING, TargetStatus.SENDING)
         return self.apply(target, step, sent_at=sent_at)
 
@@ -171,7 +171,7 @@ class LeasedBatch:
         ]
 
     def snapshot(self) -> BatchChange:
-        """How the batch stands now, to be written; free again once nothing of it is left here."""
+        """The state of the batch, to be written; it is released once this process has no target of it."""
         return BatchChange(
             key=self.claim.key,
             fencing_token=self.claim.fencing_token,

@@ -23,7 +23,7 @@ _KEPT_FOR = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Graph is out; the longest wait that it asked for, and what it said last."""
+    """Graph is out: the longest wait that it asked for, and its last answer."""
 
     wait: float
     error: GraphError

@@ -70,9 +70,9 @@ class _Intent:
 
 
 class Recorder:
-    """Keeps what landed until it is written; what cannot be written now is offered again.
+    """Keeps intents and outcomes until they are written; a failed write is repeated.
 
-    `settle` is told of each entry that was written, before its intents are answered; it raises nothing.
+    `settle` is called with each written entry, before its intents are answered; it raises nothing.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Recorder:
         return await written
 
     def add(self, held: LeasedBatch, changes: Iterable[TargetChange] = ()) -> None:
-        """The batch stands otherwise, and so do targets of it; nothing is written of a batch that was lost."""
+        """Records that the batch, and these targets of it, have changed; a lost batch is not written."""
         if held.is_lost:
             return
         self._landed.setdefault(id(held), (held, []))[1].extend(changes)
@@ -288,9 +288,9 @@ class Recorder:
     def _split(self, urgent: AbstractSet[int]) -> tuple[_Landed, _Landed]:
         """Splits what landed: for this write, and acceptances beyond _MOST_AT_ONCE for the next, which follows at once.
 
-        Only of jobs of which everything was accepted: of any other the brake and the outages see all or nothing.
+        Only of jobs whose calls were all accepted: the circuit breaker must see the outcomes of any other job together.
         """
-        # Of a batch that was lost since, nothing: it may be ours again, in another term that knows nothing of this one.
+        # A batch that was lost since is left out: this process may hold it again, under another fencing token.
         landed = {key: each for key, each in self._landed.items() if not each[0].is_lost}
         room = _MOST_AT_ONCE
         if sum(len(changes) for _, changes in landed.values()) <= room:
@@ -336,7 +336,7 @@ def _is_all_accepted(changes: Iterable[TargetChange]) -> bool:
 
 
 class _Collected(NamedTuple):
-    """An entry, and the parts of it that are told what came of it."""
+    """An entry, and the parts that get its result."""
 
     entry: Entry
     landed: _Landed
@@ -345,4 +345,4 @@ class _Collected(NamedTuple):
 
 
 _Landed = dict[int, tuple[LeasedBatch, list[TargetChange]]]
-"""Batches that stand otherwise, each with what became of targets of it; by identity, for a batch may be held twice."""
+"""Changed batches, each with the changes of its targets; by identity, because a batch may be held twice."""

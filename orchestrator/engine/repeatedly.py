@@ -7,25 +7,31 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.errors import CannotContinue, TryLater
+from orchestrator.domain.errors import MusterError
 from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)
 
-_PATIENCE = 30.0
 
+async def repeatedly(
+    clock: Clock,
+    every: float,
+    work: Callable[[], Awaitable[object]],
+    *,
+    patience: float = 30.0,
+    name: str = "maintenance",
+) -> NoReturn:
+    """Does the work every so many seconds, at most `patience` seconds each time, until it is cancelled.
 
-async def repeatedly(clock: Clock, every: float, work: Callable[[], Awaitable[None]]) -> NoReturn:
-    """Does the work every so many seconds, at most 30 seconds each time, until it is cancelled.
-
-    Errors are logged: work that ended silently would be found out weeks later.
+    Errors are logged as `NAME.waiting` and `NAME.broke`: work that ended silently would be found out weeks later.
     """
+    waiting, broke = f"{name}.waiting", f"{name}.broke"
     while True:
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(patience):
                 await work()
-        except (TryLater, CannotContinue, TimeoutError) as problem:
-            log.warning("maintenance.waiting", reason=str(problem))
+        except (MusterError, TimeoutError) as problem:
+            log.warning(waiting, reason=str(problem))
         except Exception:
-            log.exception("maintenance.broke")
+            log.exception(broke)
         await clock.sleep(every)

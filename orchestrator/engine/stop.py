@@ -1,4 +1,4 @@
-"""Being told to stop, as one value that is passed along."""
+"""The request to stop, as a value that is passed along."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from orchestrator.http.uploads import (
     Upload,
     form_schema,
     is_upload,
-    missing_field,
+    missing_file,
     name_of,
     read_fields,
 )
@@ -73,7 +73,7 @@ async def job_source(
     async with file_and_fields(request) as (file, texts):
         form = read_fields(JobForm, texts)
         if file is None and not _sources(form):
-            raise RequestValidationError([missing_field("file", _THE_SOURCE)])
+            raise RequestValidationError([missing_file(_THE_SOURCE)])
         if (file is not None and _sources(form)) or _sources(form) > 1:
             raise RequestRejected(
                 "Name the devices in one way: file, list, group, device or where. Several were given."
@@ -125,7 +125,7 @@ async def file_and_fields(
 async def _urlencoded(request: Request) -> list[tuple[str, str]]:
     """The fields of a form without a file; such a form is held in memory, so it is bounded."""
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        raise RequestValidationError([missing_field("file", _THE_SOURCE)])
+        raise RequestValidationError([missing_file(_THE_SOURCE)])
     body = b""
     async for piece in request.stream():
         body += piece

@@ -60,7 +60,7 @@ def _parser_of(option: DeclaredOption, *, skips_empty: bool) -> Callable[..., An
         try:
             checked = handler(value)
         except ValidationError:
-            # The rules of a text, its length and its characters, are said as they are.
+            # Errors about the length and the characters of a text stay as pydantic words them.
             if not is_read:
                 raise
             checked = value

@@ -109,11 +109,11 @@ async def file_and_texts(request: Request) -> AsyncIterator[tuple[BinaryIO, str 
     """
     # A form that is no multipart would be read into memory, of any size.
     if not is_upload(request):
-        raise RequestValidationError([missing_field("file", _THE_FILE)])
+        raise RequestValidationError([missing_file(_THE_FILE)])
     async with request.form(**LIMITS) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
-            raise RequestValidationError([missing_field("file", _THE_FILE)])
+            raise RequestValidationError([missing_file(_THE_FILE)])
         yield file.file, name_of(file), _texts(form)
 
 
@@ -167,6 +167,6 @@ def name_of(file: UploadFile) -> str | None:
     return shown(name) or None
 
 
-def missing_field(field: str, what: str) -> dict[str, Any]:
-    """The fault of a form without a field that it needs, as pydantic words it."""
-    return {"type": "missing", "loc": ("body", field), "msg": f"Field required: {what}", "input": None}
+def missing_file(what: str) -> dict[str, Any]:
+    """The fault of a form without its file, as pydantic words it."""
+    return {"type": "missing", "loc": ("body", "file"), "msg": f"Field required: {what}", "input": None}

@@ -1,4 +1,4 @@
-"""Some weeks as a grid of days, Monday first: what became of past runs, the runs to come, and blackouts; pure."""
+"""Some weeks as a grid of days, Monday first: past runs with their results, coming runs, and blackouts; pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_ALONE = 2
 
 @dataclass(frozen=True, slots=True)
 class CalendarRun:
-    """One run: its kind gives icon and colour, `words` what became of it; `job` where one was submitted."""
+    """One run: its kind gives icon and colour, `words` its result; `job` where one was submitted."""
 
     at: datetime
     name: str = ""
@@ -41,7 +41,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day and its entries, None where there are too many runs before it to tell; the blackouts that touch it."""
+    """A day and its entries, None where there are too many runs before it; the blackouts that touch it."""
 
     date: date
     entries: Sequence[Entry] | None

@@ -28,7 +28,7 @@ def ended(run: PastRun) -> tuple[str, str]:
 
 
 def past(runs: Iterable[PastRun], names: dict[int, str]) -> list[CalendarRun]:
-    """Runs of the past, each with what became of it; `names` has the schedules by their numbers."""
+    """Past runs, each with its result; `names` has the schedules by their numbers."""
     return [
         CalendarRun(run.occurrence.at, names.get(run.occurrence.schedule, ""), *ended(run), run.occurrence.job)
         for run in runs

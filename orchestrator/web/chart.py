@@ -18,7 +18,7 @@ _LONGEST_STEP = 4
 """Times the usual distance between two samples: a longer one was not observed, and is a gap."""
 
 _SHORTEST_STEP = 2.0
-"""Seconds: over a moment a rate says little."""
+"""Seconds: a rate over a shorter span says little."""
 
 _MOST_TICKS = 6
 _TICKS = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 172_800, 604_800)
@@ -92,7 +92,7 @@ class Chart:
 
 
 def pieces(samples: Sequence[Sample], spans: Sequence[Span] = ()) -> list[list[Piece]]:
-    """The rates between the samples, in unbroken runs; a job at rest has none, and a long story is told in fewer."""
+    """The rates between the samples, in unbroken runs; a job at rest has none, and those of a long job are merged."""
     runs: list[list[Piece]] = [[]]
     usual = _usual_step(samples)
     thinned = _thinned(samples)

@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from orchestrator.domain.action import Action
 from orchestrator.domain.selection import Selection
 from orchestrator.http.job_sources import JobForm, JobSource, file_and_fields, opened_source
-from orchestrator.http.uploads import Upload, is_upload, missing_field, name_of, read_fields
+from orchestrator.http.uploads import Upload, is_upload, missing_file, name_of, read_fields
 from orchestrator.http.web_context import WebContext
 from orchestrator.web.form_fields import ONCE_FIELD
 from orchestrator.web.session import Visitor
@@ -90,7 +90,7 @@ async def job_received(request: Request, *, action_unless_chosen: Action | None 
     """The form of a request; RequestValidationError for what is wrong with it."""
     # A form that is no multipart would be read into memory.
     if not is_upload(request):
-        raise RequestValidationError([missing_field("file", "the form of a new job, as a multipart form")])
+        raise RequestValidationError([missing_file("the form of a new job, as a multipart form")])
     async with file_and_fields(request, _CONDITION_FIELDS) as (file, texts):
         besides = {name: texts.pop(name) for name in _OURS if name in texts}
         choices = {name: texts.pop(name) for name in list(texts) if name.startswith((INSTEAD, CHOICE))}

@@ -1,4 +1,4 @@
-"""Who is told what: the channels without their addresses, a test of each, and what was sent."""
+"""The channels without their addresses, a test of each, and the sent notifications."""
 
 from __future__ import annotations
 

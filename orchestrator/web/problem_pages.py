@@ -49,7 +49,7 @@ log = get_logger(__name__)
 
 
 def explain_problems(web: FastAPI, pages: Pages) -> None:
-    """Let every problem of the dashboard be said on a page."""
+    """Adds a page for each error of the dashboard."""
     problems = _Problems(pages)
     for kind, explain in (
         (Untyped, problems.untyped),

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from orchestrator.app import App
-from orchestrator.domain.action import Action
 from orchestrator.domain.errors import RequestRejected, UnknownList
 from orchestrator.domain.recurrence import Recurrence, recurrence_of
 from orchestrator.domain.recurrence_words import chosen_times
@@ -190,7 +189,6 @@ def _add_changes(routes: APIRouter) -> None:
 async def _form(
     pages: Pages, request: Request, parts: WebContext, visitor: Visitor, fields: ScheduleFields, *, was: str | None
 ) -> Response:
-    allowed = visitor.actor.grant.actions
     lists = await list_lists(parts.app)
     return pages.show(
         request,
@@ -199,7 +197,7 @@ async def _form(
         was=was,
         lists=lists,
         lists_text=lists_text(lists),
-        actions=[action for action in Action if allowed is None or action in allowed],
+        actions=visitor.actor.grant.allowed_actions,
         **form_options(),
         choice=chosen_times(fields.when) if fields.kind == "cron" else None,
         tenants=[*parts.app.tenants],
@@ -269,7 +267,7 @@ def _add_moves(routes: APIRouter) -> None:
 
 
 async def _calendar(app: App, view: ScheduleView, frame: Frame) -> dict[str, Any]:
-    """The weeks of one schedule: its past runs, and those to come as far as they can be told."""
+    """The weeks of one schedule: its past runs, and the coming ones as far as they are known."""
     now, schedule = app.clock.now(), view.schedule
     begin, end = frame.moments
     coming: list[OccurrenceView] = []

@@ -1,4 +1,4 @@
-"""The tenants that Muster calls: as whom, by which limit, until when; and a test that signs in and calls no device."""
+"""The tenants with app, limit and end of credentials; and a test that signs in and calls no device."""
 
 from __future__ import annotations
 

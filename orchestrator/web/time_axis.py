@@ -13,7 +13,7 @@ from orchestrator.usecases.operations.describe_overview import AHEAD, PlannedRun
 
 _STEP_HOURS = 2
 _TOLD = 8
-"""Runs of a schedule that are told one by one; the others are counted."""
+"""Runs of a schedule that are listed; the others are counted."""
 
 _LAST_LABEL = 80.0
 """Percent of the width: a label that begins behind it is written to the left of its run."""

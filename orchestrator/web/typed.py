@@ -55,7 +55,7 @@ def _token(path: str, action: Action, count: int, fields: Fields) -> str:
 
 
 _BESIDES = frozenset({"csrf", "once", "reason", SHOWN_FIELD})
-"""They change nothing of what is called; whether what was shown still holds is compared by itself."""
+"""They do not change which devices are called; the facts that were shown are compared separately."""
 
 Typed = Annotated[Confirm, Depends(_typed)]
 """Asked by a use case, it lets the form be shown again with a field for the number."""

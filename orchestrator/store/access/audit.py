@@ -83,7 +83,7 @@ class Audit(Repository):
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> list[AuditEntry]:
-        """The newest deeds first; `before` is the number to go on from, `what` takes `job` for all `job.…`.
+        """Audit entries, newest first; `before` is the number to go on from, `what` takes `job` for all `job.…`.
 
         `who` is a name, the id of a key, which `text` finds as well, or TENANT/OBJECT of a person.
         """

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _SOON = 2.0
-"""Seconds that a statement on a connection of its own is waited for: an answer that comes later is of no use."""
+"""Seconds that a statement on a connection of its own is waited for: a later answer has no use."""
 
 _REPOSITORIES = {
     "jobs": "orchestrator.store.jobs.jobs:Jobs",
@@ -212,7 +212,7 @@ class Store:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """All of it or nothing of it; StoreUnavailable where the database cannot be reached."""
+        """A transaction, committed as a whole; StoreUnavailable where the database cannot be reached."""
         async with self._writers, self._opened(self._writing) as transaction:
             yield transaction
         await transaction.committed()

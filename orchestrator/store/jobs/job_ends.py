@@ -86,7 +86,7 @@ class JobEnds(Repository):
         await self._connection.execute(update(JobRow).where(JobRow.number.in_(numbers)).values(notice_pending=False))
 
     async def settle(self, number: JobNumber, *, now: datetime) -> bool:
-        """Close the job if nothing of it waits or moves; True if that happened now."""
+        """Finishes the job if no target waits or is on its way; True if that happened now."""
         settled = await self._connection.execute(
             update(JobRow)
             .where(
@@ -106,7 +106,7 @@ class JobEnds(Repository):
         return settled.rowcount == 1
 
     async def unsettled(self, *, limit: int) -> list[JobNumber]:
-        """Jobs that are running although nothing of them waits or moves: the process that should settle them died."""
+        """Running jobs without a target that waits or is on its way: the process that should settle them died."""
         found = await self._connection.execute(_UNSETTLED, {"most": limit})
         return [JobNumber(number) for number in found.scalars()]
 
@@ -116,7 +116,7 @@ class JobEnds(Repository):
         return [JobNumber(number) for number in found.scalars()]
 
     async def finish_cancelling(self, number: JobNumber) -> None:
-        """Look at a cancelled job no more once nothing of it waits, moves or is held."""
+        """Ends the recovery of a cancelled job once no target waits or is on its way and no batch is held."""
         open_batch = exists().where(
             BatchRow.job_number == JobRow.number, or_(BatchRow.waiting > 0, BatchRow.holder.is_not(None))
         )

@@ -85,7 +85,7 @@ class PastJobs(Repository):
     async def occurrence(
         self, schedule: int, at: datetime, status: OccurrenceStatus, *, job: str | None, reason: str | None
     ) -> None:
-        """Record what became of one time at which a schedule was due."""
+        """Records the status of one occurrence of a schedule."""
         row = {"schedule_number": schedule, "at": at, "status": status, "reason": reason, "job": job, "decided_at": at}
         await self._insert(OccurrenceRow, [row])
 

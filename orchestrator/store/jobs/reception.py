@@ -70,7 +70,7 @@ class OldJob:
 
 
 class Reception(Repository):
-    """Everything that builds a job up; none of it commits, and nothing of it shows before `publish`."""
+    """SQL of jobs that are received; no method commits, and a job is hidden before `publish`."""
 
     async def begin(self, job: NewJob, *, now: datetime) -> JobNumber:
         """A hidden job without targets."""
@@ -260,7 +260,7 @@ def _is_over() -> ColumnElement[bool]:
     return or_(JobRow.status.in_((JobStatus.FINISHED, JobStatus.CANCELLED)), is_carried_over)
 
 
-# An older version did not write down when a job ended whose rest was carried over.
+# Older releases did not record when a job ended whose waiting targets were carried over.
 _ENDED_AT = func.coalesce(JobRow.finished_at, JobRow.touched_at)
 
 _LINES = 20_000

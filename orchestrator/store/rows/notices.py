@@ -12,7 +12,7 @@ from orchestrator.store.rows.mapping import Base, BigKey
 
 
 class NoticeRow(Base):
-    """One message to one channel: written with what it tells of, sent later, and kept with what came of it."""
+    """One message to one channel: written in the transaction of its event, sent later, and kept with its result."""
 
     __tablename__ = "notices"
     __table_args__ = (

@@ -52,7 +52,7 @@ class Occurrences(Repository):
         holder: WorkerId | None = None,
         lease_until: datetime | None = None,
     ) -> int:
-        """Write down what became of occurrences; those that have a row already keep it. How many were new."""
+        """Records the status of occurrences; those with a row keep it. Returns how many were new."""
         new = 0
         for each in occurrences:
             noted = await self._connection.execute(

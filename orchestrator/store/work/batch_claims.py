@@ -56,21 +56,21 @@ class BatchClaims(Repository):
         lease: timedelta,
         now: datetime,
         held: Lines = NOTHING,
-        most: int = BATCH_SIZE,
         wanted: int | None = None,
     ) -> Claim | None:
         """Leases a batch of the job, and prefetches its due targets; none of them may be called yet.
 
-        Of a batch that the worker holds (`held`, with the lines that it has) it may take what has become due
-        since; the term stays. It must not do so while it writes how its batches stand, or the one would undo the other.
-        A claim that crashed before its commit was acknowledged owns no targets. Of several free batches the first is
-        leased, or the one that is `wanted`. Returns None where no batch of the job can be
+        From a batch that the worker holds (`held`, with the lines that it has) it takes targets that have become due
+        since, under the same fencing token. The worker must not write the state of its batches meanwhile, because one
+        change would undo the other. A claim that crashed before its commit was acknowledged owns no targets. Of several
+        free batches the first is leased, or the one that is `wanted`. Returns None where no batch of the job can be
         leased now, or another process was quicker.
         """
         found = await self._jobs([number], worker=worker, now=now)
         if not found:
             return None
         job, _ = found[0]
+        most = BATCH_SIZE
         is_probe = job.probe_at is not None
         if is_probe or not job.answered:
             # Locked, so that "is this the first" is one question for all.
@@ -79,7 +79,7 @@ class BatchClaims(Repository):
                 return None
             job, _ = found[0]
             # While Graph is out one call at a time asks whether it is back.
-            most = 1 if is_probe else min(most, FIRST_CALLS)
+            most = 1 if is_probe else FIRST_CALLS
         batch = await self._takable_batch(number, held, wanted, worker=worker, now=now)
         if batch is None:
             return None
@@ -88,8 +88,8 @@ class BatchClaims(Repository):
         targets, rest_due_at = await self._due_targets(batch, most, flying, now=now, canaries=job.canaries)
         is_ours = batch.holder == worker
         if not targets and not is_ours:
-            # Its due time was too early, or canaries go first and none of them waits in it: it would be found again
-            # and again. Not for longer than a lease: another process may have released the canaries just now.
+            # Its due time was too early, or canaries go first and none of them waits in it: without another due time
+            # each claim would find it. A lease at most, since another process may release the canaries meanwhile.
             if job.canaries is not None and rest_due_at is None:
                 lines = stored_canaries(job.canaries) or ()
                 await Canaries(self._connection).postpone_others(number, lines, until=now + lease)
@@ -148,7 +148,7 @@ class BatchClaims(Repository):
         for each in taken:
             number, targets = JobNumber(each.batch.job_number), each.targets
             if each.batch.crash_count >= POISONED_AFTER:
-                # Held with too much of it already: what kills goes on one target at a time.
+                # A batch that crashed its workers goes on one target at a time.
                 targets = targets[:1]
             claims[number] = _claim(
                 found[number],

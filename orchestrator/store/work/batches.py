@@ -28,9 +28,9 @@ class Batches(Repository):
     async def extend_leases(
         self, worker: WorkerId, held: Collection[tuple[BatchKey, int]], *, until: datetime
     ) -> set[BatchKey]:
-        """The worker lives: what it knows it holds, each in its term, stays its own until then; answers with that.
+        """Extends the leases of these batches until then, each under its fencing token; returns those extended.
 
-        A claim whose commit was never acknowledged is not extended; it runs out, and is recovered.
+        A claim whose commit was never acknowledged is not among them: its lease ends, and it is recovered.
         """
         rows = (
             {"job_number": key.job, "batch": key.batch, "fencing_token": fencing_token} for key, fencing_token in held
@@ -40,7 +40,7 @@ class Batches(Repository):
         return {BatchKey(JobNumber(number), batch) for number, batch in extended}
 
     async def change(self, changes: Sequence[BatchChange]) -> set[BatchKey]:
-        """Write how held batches stand; answers with those that are still held in the term of the change.
+        """Writes the state of held batches; returns those that are still held under the fencing token of the change.
 
         Outcomes of any other batch must not be written: another worker has it now.
         """
@@ -65,7 +65,7 @@ def _extend(dialect: str) -> ReturningUpdate[int, int]:
 
 
 def with_token(given: FromClause) -> tuple[ColumnElement[bool], ...]:
-    """The batches that are given, and still in the term that is given with them."""
+    """The given batches that still have the fencing token given with them."""
     return (
         BatchRow.job_number == given.c.job_number,
         BatchRow.batch == given.c.batch,

@@ -38,7 +38,7 @@ class Taken:
 
     @property
     def fencing_token(self) -> int:
-        """The term in which it is held: what is held longer stays in the one that it has."""
+        """Returns the fencing token of the lease: that of before for a batch that is extended, else the next one."""
         return self.batch.fencing_token + (0 if self.is_more else 1)
 
 
@@ -160,7 +160,7 @@ class ManyClaims(Repository):
         )
 
     async def _postpone(self, taken: Sequence[Taken], latest: datetime) -> None:
-        # Their due time was too early; where it belongs they will not be found again and again.
+        # Their due time was too early; without another one each claim would find them.
         for each in taken:
             await self._connection.execute(
                 update(BatchRow)

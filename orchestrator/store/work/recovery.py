@@ -40,12 +40,12 @@ class Recovery(Repository):
     async def hand_back(
         self, *, now: datetime, limit: int, held: Collection[tuple[BatchKey, int]] = ()
     ) -> list[Recovered]:
-        """Free up to `limit` batches whose lease ran out; their term grows, so a late writer changes nothing.
+        """Frees up to `limit` batches whose lease ran out; a new fencing token makes late writes fail.
 
-        None that is `held` under the fencing token given with it.
+        A batch that is `held` under the fencing token given with it stays as it is.
 
         A call that was on its way may have happened: an action that may be repeated waits again, marked; any other is
-        uncertain, and a person decides. So is a target that was alone on its way when its worker died again and again.
+        uncertain, and a person decides. So is a target that was alone on its way when several workers crashed.
         """
         rows = ({"job_number": key.job, "batch": key.batch, "fencing_token": token} for key, token in held)
         asked = {"now": now, "most": limit, **json_rows.payload(rows)}

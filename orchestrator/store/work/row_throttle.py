@@ -23,7 +23,7 @@ _MOST_AT_ONCE = 100
 """Questions that one round answers: some milliseconds, in which the others wait."""
 
 _AFTER_A_LOST_RACE = 0.01
-"""Seconds until a question whose row was changed meanwhile makes sense again: the other's commit is over by then."""
+"""Seconds until a question whose row was changed meanwhile is asked again: the other commit has ended by then."""
 
 _OPEN = 0.25
 """Seconds for which a lane without a limit that was never refused is not read again: closed lanes are read as often."""

@@ -35,7 +35,7 @@ class Workers(Repository):
     """Questions about workers; none of them commits."""
 
     async def beat(self, worker: WorkerSeen) -> None:
-        """The process lives."""
+        """Records that the process is alive."""
         updated = await self._connection.execute(
             update(WorkerRow).where(WorkerRow.id == worker.id).values(seen_at=worker.seen_at)
         )

@@ -45,7 +45,7 @@ class KnownKeys:
             self._keys = {key.id: (key, secret_hash) for key, secret_hash in await tx.keys.all_hashes()}
 
     async def run(self, stop: StopSignal) -> None:
-        """Reads them again and again, until told to stop."""
+        """Reads them every ten seconds until the stop is requested."""
         while not stop.is_requested:
             try:
                 async with asyncio.timeout(_PATIENCE):

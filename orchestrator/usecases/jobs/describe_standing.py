@@ -36,7 +36,7 @@ class JobStanding:
 
 
 async def describe_standing(app: App, wanted: str) -> JobStanding:
-    """The job of this id or unambiguous prefix, with all that its page tells of it."""
+    """The job of this id or unambiguous prefix, with everything that its page shows."""
     return await standing_of(app, await describe_job(app, wanted))
 
 

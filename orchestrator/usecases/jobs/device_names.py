@@ -33,7 +33,7 @@ async def with_names(
 
 
 async def devices_of(tx: Transaction, job: Job, ids: Collection[str]) -> dict[str, InventoryDevice]:
-    """Those of these devices that the inventory of the job's tenant has, by their ids."""
+    """The devices with these ids in the inventory of the job's tenant, by id."""
     number = await _inventory_of(tx, job) if ids else None
     found = [] if number is None else await tx.inventory_devices.by_ids(number, sorted(ids))
     return {device.id: device for device in found}

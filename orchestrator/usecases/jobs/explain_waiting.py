@@ -67,7 +67,7 @@ class Surroundings:
 
 
 async def surroundings_of(tx: Transaction, lanes: Collection[LaneKey]) -> Surroundings:
-    """The processes heard of in the last seconds, and what keeps them from calling in these lanes."""
+    """The processes that reported in the last seconds, and why they make no calls in these lanes."""
     now = await tx.now()
     since = now - SILENT_AFTER
     workers = await tx.workers.active_since(since)

@@ -40,7 +40,7 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class LanesSeen:
-    """Some lanes at one moment: the jobs that wait in them, their rates of late, who works, and where each stands."""
+    """Some lanes at one moment: waiting jobs, recent rates, live processes, and the state of each lane."""
 
     jobs: Sequence[Waiting]
     rates: Mapping[LaneKey, float | None]
@@ -94,7 +94,7 @@ def forecast_waiting(job: Waiting, all_waiting: Sequence[Waiting], lane: LanePac
 
 
 async def rates_of_late(tx: Transaction, lanes: Iterable[LaneKey]) -> dict[LaneKey, float | None]:
-    """Calls a second that each of these lanes made of late."""
+    """Calls a second that each of these lanes made in the last minutes."""
     now = await tx.now()
     return await tx.lanes.rates(sorted(lanes), since=now - _MEASURED, now=now)
 
@@ -102,7 +102,7 @@ async def rates_of_late(tx: Transaction, lanes: Iterable[LaneKey]) -> dict[LaneK
 def lane_paces(
     app: App, standings: Mapping[LaneKey, Standing], rates: Mapping[LaneKey, float | None]
 ) -> dict[LaneKey, LanePace]:
-    """The pace of each of these lanes that a tenant in the settings leads to, with the rates of late."""
+    """The pace of each of these lanes that a tenant in the settings leads to, with the recent rates."""
     limits = {tenant.lane: tenant.write_limit for tenant in app.tenants.values()}
     return {
         lane: pace_of(limits[lane], at.pace, at.now, rates[lane]) for lane, at in standings.items() if lane in limits

@@ -19,7 +19,7 @@ class KeyTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """A key as it was sent, by whom, and all that they asked for with it."""
+    """A key as it was sent, its sender, and every part of the request."""
 
     by: Actor
     key: str

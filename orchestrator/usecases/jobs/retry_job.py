@@ -50,9 +50,9 @@ class RetryWish:
         return self.statuses or frozenset({TargetStatus.FAILED})
 
     @property
-    def takes_whole_statuses(self) -> bool:
-        """Whether no code, no text and no lines narrow the wish."""
-        return self.code is None and not self.search and not self.lines
+    def is_narrowed(self) -> bool:
+        """Whether a code, a text or lines narrow the wish."""
+        return self.code is not None or bool(self.search or self.lines)
 
     @property
     def takes_permanent(self) -> bool:
@@ -244,7 +244,7 @@ async def _receive(app: App, reception: JobReception, old: Job, wish: RetryWish)
 
 
 def _ending(old: Job, before: Tally, by: Actor) -> Callable[[Transaction, Job], Awaitable[None]]:
-    """Cancels the old job in the commit that publishes the new one, where nothing of the old one has moved since."""
+    """Cancels the old job in the commit that publishes the new one, where the old one is unchanged since."""
 
     async def end(tx: Transaction, new: Job) -> None:
         now = await tx.now()
@@ -262,7 +262,7 @@ def _ending(old: Job, before: Tally, by: Actor) -> Callable[[Transaction, Job], 
 
 async def _counted(tx: Transaction, old: Job, wish: RetryWish) -> RetryPreview:
     """How many targets fit before anything is changed."""
-    if wish.takes_whole_statuses:
+    if not wish.is_narrowed:
         tally = (await tx.jobs.tallies([old.number]))[old.number]
         errors = await tx.jobs.errors(old.number)
         return _by_counts(old, tally, {group: count.count for group, count in errors.items()}, wish)
@@ -287,7 +287,7 @@ async def _refuse_to_end(tx: Transaction, old: Job, tally: Tally, wish: RetryWis
         raise WrongStatus(f"Job {old.id} is {old.status}: what waits in it will be called. Pause it first.")
     if tally.sending or await tx.jobs.is_held(old.number):
         raise WrongStatus(f"Job {old.id} still has calls on their way. Ask again in a moment.")
-    if wish.takes_whole_statuses:
+    if not wish.is_narrowed:
         return
     waiting = replace(wish.filter, statuses=(TargetStatus.WAITING,))
     fit = await tx.targets.count_fitting(old.number, await with_inventory(tx, old, waiting))

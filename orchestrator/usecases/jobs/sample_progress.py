@@ -1,4 +1,4 @@
-"""Note how far running jobs are, for the line in their chart."""
+"""Samples the progress of running jobs, for the line in their chart."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Sampler:
         return self._app.clock.monotonic() - self._looked_at < _DEAD_AFTER
 
     async def run(self, stop: StopSignal) -> None:
-        """Until told to stop."""
+        """Samples until the stop is requested."""
         while not stop.is_requested:
             due_in: float = EVERY
             try:
@@ -136,7 +136,7 @@ async def read_course(app: App, tx: Transaction, job: Job, tally: Tally) -> Cour
         samples.insert(0, Sample(job.started_at, 0, 0))
     ended = job.finished_at if job.status.is_final else now if job.status is JobStatus.RUNNING else None
     if ended is not None and samples and ended > samples[-1].at:
-        # Over a moment a rate says little: the last span is a whole one.
+        # A rate over a short span says little: the last span has the full length.
         if len(samples) > 1 and (ended - samples[-1].at).total_seconds() < EVERY:
             samples.pop()
         limit = samples[-1].per_second if job.status.is_final else _limit_of(app, job)

@@ -168,7 +168,7 @@ def _idempotency(request: JobRequest, options: IntakeOptions, sha256: str) -> Id
     if request.idempotency_key is None:
         return None
     asked_for = packed(request)
-    # The first ones are always told: a key of the release before names the same job.
+    # These are always part of the request: a key of the release before names the same job.
     asked = [asked_for.pop(key) for key in _ALWAYS_TOLD]
     new = [
         f"{each.key}: {asked_for[each.key]}"

@@ -1,4 +1,4 @@
-"""The report: one row per row of the input, in its order, with what became of it."""
+"""The report: one row for each row of the input, in its order, with its outcome."""
 
 from __future__ import annotations
 

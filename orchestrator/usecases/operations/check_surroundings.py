@@ -22,7 +22,7 @@ from orchestrator.usecases.operations.describe_lanes import LaneView, list_lanes
 
 _LEAST_FREE = 2 * 1024**3
 _MOST_APART = 5.0
-"""Seconds that this machine's clock may differ from the database's; leases and windows are told by the database's."""
+"""Seconds that this machine's clock may differ from the database's; leases and windows follow the database's."""
 
 _AWAY = frozenset({WaitKind.GRAPH_UNREACHABLE, WaitKind.OUTAGE, WaitKind.SIGN_IN})
 

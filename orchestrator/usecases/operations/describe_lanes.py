@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.app import App
@@ -15,7 +15,6 @@ from orchestrator.domain.lane import LaneCalls, WriteLimit
 from orchestrator.store.work.fair_queue import Waiting
 from orchestrator.throttle.adaptation import counted_at, share_at
 from orchestrator.throttle.forecast import LanePace, pace_of
-from orchestrator.throttle.gcra import Standing
 from orchestrator.usecases.jobs.explain_waiting import Surroundings
 from orchestrator.usecases.jobs.forecast_job import LanesSeen, finish_time, lanes_seen
 
@@ -70,12 +69,10 @@ async def list_lanes(app: App, seen: LanesSeen | None = None) -> list[LaneView]:
     names: dict[LaneKey, list[str]] = {lane: [] for lane in lanes}
     for name, tenant in sorted(app.tenants.items()):
         names[tenant.lane].append(name)
-    views = []
-    for lane in sorted(lanes, key=lambda lane: names[lane]):
-        calls = last_hour.get(lane, LaneCalls())
-        view = _view(app, lane, names[lane], found.standings[lane], measured=found.rates[lane], last_hour=calls)
-        views.append(replace(view, waiting=_waiting_in(app, here[lane], found.around, view.pace)))
-    return views
+    return [
+        _view(app, lane, names[lane], found, here[lane], last_hour=last_hour.get(lane, LaneCalls()))
+        for lane in sorted(lanes, key=lambda lane: names[lane])
+    ]
 
 
 async def describe_lane(app: App, wanted: str) -> LaneView:
@@ -91,14 +88,14 @@ def _view(
     app: App,
     lane: LaneKey,
     tenants: Sequence[str],
-    standing: Standing,
+    seen: LanesSeen,
+    waiting: Sequence[Waiting],
     *,
-    measured: float | None,
     last_hour: LaneCalls,
 ) -> LaneView:
-    limit = app.tenants[tenants[0]].write_limit
+    standing, limit = seen.standings[lane], app.tenants[tenants[0]].write_limit
     window = limit.window.total_seconds() if limit else 0.0
-    paced = pace_of(limit, standing.pace, standing.now, measured)
+    paced = pace_of(limit, standing.pace, standing.now, seen.rates[lane])
     is_closed = standing.pace.closed_until > standing.now
     return LaneView(
         key=lane,
@@ -109,7 +106,7 @@ def _view(
         pace=paced,
         closed_until=datetime.fromtimestamp(standing.pace.closed_until, UTC) if is_closed else None,
         last_hour=last_hour,
-        waiting=(),
+        waiting=_waiting_in(app, waiting, seen.around, paced),
     )
 
 

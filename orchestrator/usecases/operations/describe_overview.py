@@ -1,4 +1,4 @@
-"""The first page: is everything fine, what runs, what is next, and what became of the last nights."""
+"""The first page: attention items, running jobs, next runs, and the results of the last nights."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class _Past:
 
 
 class Overviews:
-    """Describes the overview again and again: all who ask within a second share one look at the present.
+    """Describes the overview: all requests within a second share one read of the present.
 
     Past jobs are read and summed at most every ten seconds. That takes longer than the rest, so no reader waits for it
     who can be shown sums of the last minute.

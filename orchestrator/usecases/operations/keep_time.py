@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from orchestrator.app import App
 from orchestrator.domain.access import Actor
-from orchestrator.domain.errors import MusterError
 from orchestrator.engine.publish_waiting import publish_waiting
 from orchestrator.engine.recovery import recover_stalled
+from orchestrator.engine.repeatedly import repeatedly
 from orchestrator.engine.stop import StopSignal
 from orchestrator.inventory.refresh_when_due import InventoryRefresher
 from orchestrator.store.work.workers import WorkerSeen
@@ -62,7 +63,9 @@ async def ticking(app: App) -> AsyncIterator[None]:
         await fire_schedules(app, expansions)
 
     tasks = [
-        asyncio.create_task(_repeatedly(app, every, patience, work), name=name)
+        asyncio.create_task(
+            repeatedly(app.clock, every, partial(work, app), patience=patience, name="clock"), name=name
+        )
         for name, every, patience, work in (
             ("tick", _TICK, _TICK_PATIENCE, tick),
             ("firing", _FIRING, _FIRING_PATIENCE, fire),
@@ -99,15 +102,3 @@ async def _send_notices(app: App) -> None:
 
 async def _prune(app: App) -> None:
     await prune(app, keep_days=app.keep_days, by=Actor("retention", "clock"))
-
-
-async def _repeatedly(app: App, every: float, patience: float, work: Callable[[App], Awaitable[object]]) -> None:
-    while True:
-        try:
-            async with asyncio.timeout(patience):
-                await work(app)
-        except (MusterError, TimeoutError) as problem:
-            log.warning("clock.waiting", reason=str(problem))
-        except Exception:
-            log.exception("clock.broke")
-        await app.clock.sleep(every)

@@ -1,4 +1,4 @@
-"""Put into figures how the installation stands."""
+"""Measures the state of the installation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KINDS = ("serve", "worker", "clock", "run")
 
 
 async def measure(app: App) -> bytes:
-    """Everything that is counted, as text for Prometheus; what cannot be reached is said and not waited for."""
+    """All metrics as text for Prometheus; a part that cannot be reached is reported and not waited for."""
     metrics = app.metrics
     checks = await check_health(app)
     metrics.replace(metrics.up, {check.name: float(check.ok) for check in checks})

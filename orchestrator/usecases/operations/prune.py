@@ -15,7 +15,7 @@ from orchestrator.usecases.jobs.receive_job import forget_reception
 async def prune(app: App, *, keep_days: int, by: Actor) -> int:
     """Remove jobs that ended longer ago, a piece a transaction; answers with how many. The audit log stays.
 
-    A person's pruning is told there job by job, the clock's once an hour: it would be half of the log otherwise.
+    The log has an entry for each job that a person prunes, and one for all that the clock prunes in an hour.
     """
     by.grant.refuse_below(Role.ADMIN)
     async with app.store.transaction() as tx:

@@ -47,7 +47,7 @@ async def write_end_notices(app: App) -> int:
             if job.finished_at is not None and now - job.finished_at > _STALE:
                 # No clock ran since: a notice this late holds no news.
                 continue
-            # A job may be stopped, resumed and stopped again: each end is told once.
+            # A job may be stopped, resumed and stopped again: each end has one notice.
             key = f"job/{job.id}/{job.status}/{now.timestamp():.0f}"
             errors = await tx.jobs.errors(job.number)
             devices = await _devices_of(tx, job, tallies[job.number])

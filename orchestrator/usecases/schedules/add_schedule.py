@@ -63,7 +63,7 @@ async def add_schedule(
     shown_list: Facts | None = None,
     idempotency: Idempotency | None = None,
 ) -> ScheduleView:
-    """Store the schedule; what it lacks is said now and not at night.
+    """Stores the schedule after a check, so that a fault is reported now and not at its first run.
 
     A selection is expanded now: EmptySelection, UnknownGroup, AmbiguousGroup, PermissionMissing, NoInventory.
     With the key of the same request before, the answer is that schedule; IdempotencyConflict for another request.

@@ -25,7 +25,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ChangedSchedule:
-    """The schedule as it stands now, and in words what of it is otherwise than before."""
+    """The changed schedule, and its differences in words."""
 
     view: ScheduleView
     differences: dict[str, str]
@@ -41,11 +41,11 @@ async def change_schedule(
     shown_list: Facts | None = None,
     refuse_if_outdated: Callable[[Schedule], None] | None = None,
 ) -> ChangedSchedule:
-    """Make it so for every moment that nothing was decided for yet; a job that runs goes on as it was submitted.
+    """Changes the schedule for all occurrences without a decision; a running job goes on as it was submitted.
 
-    It is looked at as a new one would be. Whether it is paused or set aside stays as it is; one that has ended goes on
-    with a new recurrence. `refuse_if_outdated` sees the schedule as it is before the change, nobody else's to change by
-    then; an exception from it leaves the schedule as it is.
+    The changed schedule is checked like a new one. A paused schedule stays paused, one that was set aside stays so, and
+    one that has ended goes on with a new recurrence. `refuse_if_outdated` is called with the locked schedule before the
+    change; an exception from it leaves the schedule as it is.
     """
     if not change:
         raise RequestRejected("Say what is to change: every option of `muster schedule add` can be given.")

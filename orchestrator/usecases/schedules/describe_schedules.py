@@ -46,7 +46,7 @@ class OccurrenceView:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleView:
-    """A schedule as people see it; `problem` is why its next occurrences cannot be told."""
+    """A schedule as people see it; `problem` says why its next occurrences are unknown."""
 
     schedule: Schedule
     version: ListVersion | None
@@ -94,7 +94,7 @@ async def list_schedules(app: App) -> list[ScheduleView]:
 async def next_runs(
     app: App, tx: Transaction, stored: Sequence[object], lanes: LanesSeen, *, limit: int
 ) -> list[ScheduleView]:
-    """The active ones of the stored schedules that are due next, the soonest first, each with its next moment."""
+    """The active ones of the stored schedules that are due next, the soonest first, each with its next occurrence."""
     schedules = [each for each in stored if isinstance(each, Schedule)]
     active = [each for each in schedules if each.is_due]
     soonest = sorted(active, key=lambda each: each.next_at or each.created_at)[:limit]

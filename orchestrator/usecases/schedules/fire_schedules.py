@@ -37,7 +37,7 @@ _EXPANDED_AGAIN = timedelta(minutes=1)
 
 
 async def fire_schedules(app: App, expansions: Expansions | None = None) -> int:
-    """Decide on everything that is due; how many jobs that made. A bad schedule is set aside, the others go on.
+    """Decides on all due occurrences; returns the number of new jobs. A bad schedule is set aside, the others go on.
 
     Selections are expanded beside the others: in `expansions`, which outlives this call, or they are waited for here.
     """
@@ -61,7 +61,7 @@ async def fire_schedules(app: App, expansions: Expansions | None = None) -> int:
 async def _fire(
     app: App, number: ScheduleNumber, at: datetime | None, beside: Expansions, making: Making | None = None
 ) -> bool:
-    """One schedule's open occurrence, or what of it is due; whether it made a job by now. Its errors are its own."""
+    """Decides on the open or due occurrence of a schedule; an error sets it aside. Returns whether a job was made."""
     try:
         if making is None:
             making = await (_decide_due(app, number) if at is None else _decide_again(app, number, at))
@@ -217,7 +217,7 @@ async def _refuse_without_creator(tx: Transaction, schedule: Schedule, *, now: d
 
 
 async def _clock_since(app: App, tx: Transaction, due_at: datetime) -> datetime | None:
-    """When the longest running of the clocks began that were heard of since then; this process is one of them."""
+    """The start of the clock that runs longest, among those that reported since then and this process."""
     heard_of = [each.started_at for each in await tx.workers.active_since(due_at) if each.kind in CLOCKS]
     return min([*heard_of, app.started_at], default=None)
 

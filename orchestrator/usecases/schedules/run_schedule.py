@@ -49,7 +49,7 @@ async def run_schedule(
         done = await job_of_key(tx, idempotency)
     if done is not None:
         return done
-    wish = _Wish(by, reason, idempotency, confirm, shown, accept=accept)
+    wish = _Wish(by, reason, idempotency, confirm, shown)
     source = schedule.order.source
     if source is None:
         return await _run(app, name, wish, None)
@@ -84,7 +84,6 @@ class _Wish:
     idempotency: Idempotency | None
     confirm: Confirm | None
     shown: Facts | None
-    accept: bool
 
 
 async def _run(app: App, name: str, wish: _Wish, expansion: ExpandedSelection | None) -> Job:
@@ -137,5 +136,5 @@ async def _started(app: App, making: Making, idempotency: Idempotency | None) ->
     except KeyTaken:
         if idempotency is None:
             raise
-        # Not by this schedule, which was looked at: by something else that was asked for at the same moment.
+        # Not a job of this schedule, which was checked: another request with this key came at the same moment.
         raise IdempotencyConflict(idempotency.key) from None
