@@ -6,7 +6,7 @@ the command line, the bodies of the API, the fields of the forms and the stored 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from datetime import time, timedelta
 from enum import Enum, StrEnum
@@ -140,10 +140,9 @@ class DeclaredOption:
         return number
 
 
-@cache
 def declared(spec: type) -> tuple[DeclaredOption, ...]:
     """The options of a specification in the order of its fields, those of specifications within it among them."""
-    return tuple(_declared(spec))
+    return _kept(spec)
 
 
 def values_of(held: Any) -> dict[str, Any]:
@@ -197,6 +196,9 @@ def _declared(spec: type, within: tuple[str, ...] = ()) -> Iterator[DeclaredOpti
             yield DeclaredOption((*within, each.name), kinds[0], default, type(None) in kinds, facts)
         elif is_dataclass(kind) and isinstance(kind, type):
             yield from _declared(kind, (*within, each.name))
+
+
+_kept: Callable[[Any], tuple[DeclaredOption, ...]] = cache(lambda spec: tuple(_declared(spec)))
 
 
 def _value_at(held: Any, path: tuple[str, ...]) -> Any:

@@ -297,7 +297,7 @@ def _once_of(sent: SentJob) -> str | None:
 
 def _any_action(visitor: Visitor) -> Action:
     """An action that the visitor may ask for: how a list is read does not depend on which."""
-    return next(iter((*visitor.actor.grant.allowed_actions, *Action)))
+    return next(iter(visitor.actor.grant.allowed_actions), Action.REFRESH_USER_POLICY)
 
 
 _BRAKE = BrakeOptions()
