@@ -74,14 +74,6 @@ def address(given: Given) -> str:
     return text
 
 
-def public_url(given: Given) -> str:
-    """Where people reach the dashboard."""
-    text = given.text.strip().rstrip("/")
-    if urlsplit(text).scheme not in {"http", "https"} or not urlsplit(text).hostname:
-        raise given.refused(f"is {given.text!r}; it takes the address of the dashboard, https://HOST")
-    return text
-
-
 def channel_tables(entries: Mapping[str, Any], file: Path | None) -> Mapping[str, Mapping[str, Any]]:
     """The tables [notify.NAME] of the settings file."""
     tables = entries.get("notify", {})

@@ -37,7 +37,6 @@ _ROWS_KEPT = 1_000
 _MOST = 10**18
 """As in the API; the databases' numbers end a little later."""
 Before = Annotated[int | None, Query(ge=0, lt=_MOST)]
-After = Annotated[int, Query(ge=0, lt=_MOST)]
 
 
 class _WithoutIndents(FileSystemLoader):

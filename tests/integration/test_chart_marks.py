@@ -9,7 +9,8 @@ from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.job import JobStatus
 from orchestrator.domain.waiting import LaneWait, WaitKind
 from orchestrator.store.rows.jobs import JobRow
-from orchestrator.usecases.jobs.sample_progress import EVERY, course_of, sample_progress
+from orchestrator.usecases.jobs.describe_standing import describe_standing
+from orchestrator.usecases.jobs.sample_progress import EVERY, sample_progress
 from tests.support.apps import an_app, submitted
 from tests.support.clock import ManualClock
 from tests.support.statements import engine_of
@@ -31,7 +32,7 @@ async def test_the_time_in_which_graph_could_not_be_reached_is_a_span_of_the_cha
             async with app.store.transaction() as tx:
                 await tx.lane_waits.report(WorkerId("one"), waits, now=await tx.now())
             due_in = [await sample_progress(app) for _ in range(2)]
-        course = await course_of(app, job.id)
+        course = (await describe_standing(app, job.id)).course
 
     assert [(clock.now().timestamp() + each) % EVERY for each in due_in] == [0, 0]
     first, second = course.spans

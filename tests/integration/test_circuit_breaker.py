@@ -29,10 +29,10 @@ from orchestrator.simulator.serving import serve
 from orchestrator.store.engine.errors_text import pack_errors
 from orchestrator.store.rows.jobs import BatchRow
 from orchestrator.usecases.jobs.describe_job import describe_job
+from orchestrator.usecases.jobs.describe_standing import describe_standing
 from orchestrator.usecases.jobs.pause_job import pause_job
 from orchestrator.usecases.jobs.resume_job import resume_job
 from orchestrator.usecases.jobs.retry_job import retry_job
-from orchestrator.usecases.jobs.sample_progress import course_of
 from tests.support.apps import an_app, device_ids, driven, report_of, submitted, targets_of, until_at_rest
 from tests.support.stalls import Stalls
 from tests.support.truth import assert_the_report_is_true
@@ -108,7 +108,7 @@ async def test_canaries_go_first_spread_over_the_list_and_then_the_rest(postgres
         async with open_driver(apps[0], stop), open_driver(apps[1], stop):
             view = await until_at_rest(apps[0], job.id)
         report = await report_of(apps[0], job)
-        passed = (await course_of(apps[0], job.id)).canaries
+        passed = (await describe_standing(apps[0], job.id)).course.canaries
 
     assert passed is not None
     assert (passed.accepted, passed.settled) == (8, 12)
@@ -129,7 +129,7 @@ async def test_canaries_that_fare_badly_stop_the_job_and_nobody_else_is_called(s
         graph.behave()
         await resume_job(app, job.id, by=Actor("somebody", "tests"))
         finished = await driven(app, job)
-        passed = (await course_of(app, job.id)).canaries
+        passed = (await describe_standing(app, job.id)).course.canaries
 
     assert passed is None
     assert stopped.status is JobStatus.STOPPED

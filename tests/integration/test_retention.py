@@ -12,8 +12,10 @@ from sqlalchemy import func, select, update
 from orchestrator.app import App
 from orchestrator.domain.access import Actor
 from orchestrator.domain.errors import RequestRejected, UnknownJob
+from orchestrator.domain.ids import WorkerId
 from orchestrator.domain.job import Job, JobStatus
 from orchestrator.domain.lane import LaneCalls
+from orchestrator.domain.waiting import LaneWait, WaitKind
 from orchestrator.engine.recovery import recover_stalled
 from orchestrator.store.rows.jobs import JobRow
 from orchestrator.store.rows.targets import TargetRow
@@ -28,6 +30,9 @@ from tests.support.clock import ManualClock
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.enable_socket
+
+KILLED, AT_WORK = WorkerId("killed"), WorkerId("at work")
+AWAY = LaneWait(WaitKind.GRAPH_UNREACHABLE, "no connection could be made", None)
 
 
 async def test_audit_entries_go_only_on_request_and_leave_an_entry(
@@ -65,6 +70,9 @@ async def test_a_clock_removes_what_ended_too_long_ago_and_nothing_else(sqlite_u
                 await tx.jobs.move(job.number, JobStatus.CANCELLED, frm=[JobStatus.QUEUED], reason=None, now=ended)
             for days in (9, 1):
                 await tx.lanes.count_calls({LANE: LaneCalls(7, 1, 2)}, now=now - timedelta(days=days))
+            # Of a worker that was killed: it never takes its reports back.
+            for worker, hours in ((KILLED, 25), (AT_WORK, 0)):
+                await tx.lane_waits.report(worker, {LANE: AWAY}, now=now - timedelta(hours=hours))
 
         async with asyncio.timeout(PATIENCE), ticking(replace(app, keep_days=30)):
             while await _is_there(app, old):  # noqa: ASYNC110 - the clock's hand sets no event
@@ -74,7 +82,9 @@ async def test_a_clock_removes_what_ended_too_long_ago_and_nothing_else(sqlite_u
             await describe_job(app, job.id)
         async with app.store.reading() as tx:
             calls = await tx.lanes.calls_since(now - timedelta(days=30))
+            reports = await tx.lane_waits.reported_since(now - timedelta(days=30), [LANE])
     assert calls == {LANE: LaneCalls(7, 1, 2)}
+    assert [*reports[LANE]] == [AT_WORK]
 
 
 async def test_a_stopped_job_is_kept_until_another_has_taken_over_what_it_left(database_url: str) -> None:

@@ -24,8 +24,6 @@ from orchestrator.usecases.jobs.idempotency import Idempotency, KeyTaken, job_of
 from orchestrator.usecases.jobs.job_lane import refuse_other_tenant
 from orchestrator.usecases.jobs.receive_job import JobReception, new_job, publish_reception, receiving
 
-RETRIABLE = (TargetStatus.FAILED, TargetStatus.UNCERTAIN, TargetStatus.CANCELLED, TargetStatus.WAITING)
-
 
 @dataclass(frozen=True, slots=True)
 class RetryWish:

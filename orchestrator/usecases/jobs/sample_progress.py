@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from orchestrator.app import App
 from orchestrator.domain.course import EventKind, Span, spans
 from orchestrator.domain.errors import MusterError
-from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job, JobStatus, Tally
 from orchestrator.domain.waiting import LaneWait, WaitKind
 from orchestrator.engine.stop import StopSignal
@@ -114,15 +113,8 @@ class Course:
     canaries: Sample | None = None
 
 
-async def course_of(app: App, job_id: JobId) -> Course:
-    """The samples of a job, its beginning and its end among them."""
-    async with app.store.reading() as tx:
-        job = await tx.jobs.find(job_id)
-        return await read_course(app, tx, job, (await tx.jobs.tallies([job.number]))[job.number])
-
-
 async def read_course(app: App, tx: Transaction, job: Job, tally: Tally) -> Course:
-    """Returns what `course_of` does, for a job that was read before."""
+    """The samples of a job that was read before, its beginning and its end among them."""
     samples = await tx.samples.of(job.number)
     events = [(event.at, event.kind) for event in await tx.samples.events_of(job.number)]
     now = await tx.now()

@@ -19,7 +19,9 @@ async def prune(app: App, *, keep_days: int, by: Actor) -> int:
     """
     by.grant.refuse_below(Role.ADMIN)
     async with app.store.transaction() as tx:
-        await tx.lanes.forget_calls(before=await tx.now() - _KEPT_MINUTES)
+        now = await tx.now()
+        await tx.lanes.forget_calls(before=now - _KEPT_MINUTES)
+        await tx.lane_waits.forget_silent(before=now - _KEPT_REPORTS)
     removed = 0
     while True:
         async with app.store.transaction() as tx:
@@ -88,3 +90,6 @@ _CLOCK = "clock"
 
 _KEPT_MINUTES = timedelta(days=8)
 """How long the calls of each lane are kept for each minute: a week."""
+
+_KEPT_REPORTS = timedelta(days=1)
+"""How long the reports of a process that was killed are kept; any other takes its own back."""

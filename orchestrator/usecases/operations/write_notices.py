@@ -12,10 +12,7 @@ from orchestrator.domain.notice import Notice
 from orchestrator.domain.notice_words import MOST_DEVICES, notice_of_job
 from orchestrator.domain.target import TargetFacts, TargetFilter, TargetStatus
 from orchestrator.store.engine.database import Transaction
-from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.jobs.device_names import with_names
-
-log = get_logger(__name__)
 
 _JOBS_A_PAGE = 50
 _STALE = timedelta(days=1)
