@@ -51,7 +51,7 @@ _TOLD = {
     Action.REFRESH_MACHINE_POLICY: ("Refresh machine policy", "the client downloads and evaluates its machine policy"),
     Action.REFRESH_USER_POLICY: (
         "Refresh user policy",
-        "the client downloads its user policy; somebody must be logged on for it to matter",
+        "the client downloads its user policy; it matters only while a user is logged on",
     ),
     Action.WAKE_UP_CLIENT: ("Wake up client", "the site asks awake neighbours to send a wake-up packet"),
     Action.APP_EVALUATION: (

@@ -16,7 +16,7 @@ from orchestrator.store.rows.audit import AuditEntryRow
 
 
 class Audit(Repository):
-    """Questions about deeds; none of them commits: a deed is written in the transaction that does it."""
+    """SQL of audit entries; no method commits: an entry is written in the transaction of its action."""
 
     async def write(
         self,

@@ -1,4 +1,4 @@
-"""Questions about API keys."""
+"""SQL of API keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orchestrator.store.work.grants import grant_columns, grant_of
 
 
 class Keys(Repository):
-    """Questions about keys; none of them commits."""
+    """SQL of keys; no method commits."""
 
     async def add(self, key: ApiKey, secret_hash: str) -> bool:
         """Keep a new key; False where there is one of this id."""

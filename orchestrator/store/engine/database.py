@@ -100,11 +100,11 @@ _REPOSITORIES = {
     "occurrences": "orchestrator.store.schedules.occurrences:Occurrences",
     "notices": "orchestrator.store.jobs.notices:Notices",
 }
-"""The questions by subject, each loaded by the first transaction that asks one."""
+"""The repositories by subject, each loaded by the first transaction that uses it."""
 
 
 class Transaction:
-    """One unit of work: questions by name, and what to do once it is true."""
+    """One unit of work: the repositories by name, and the acts that follow its commit."""
 
     jobs: Jobs
     job_ends: JobEnds

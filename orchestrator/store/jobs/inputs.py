@@ -22,7 +22,7 @@ class InputPage:
 
 
 class Inputs(Repository):
-    """Questions about inputs."""
+    """SQL of inputs; no method commits."""
 
     async def page_after(self, number: JobNumber, page: int) -> InputPage | None:
         """The next page of a job's input; start with -1, None is the end."""

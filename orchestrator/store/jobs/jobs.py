@@ -1,4 +1,4 @@
-"""Questions about jobs, asked inside one transaction."""
+"""SQL of jobs, executed in the transaction that was given."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _VISIBLE = JobRow.status != JobStatus.RECEIVING
 
 
 class Jobs(Repository):
-    """Questions about jobs; none of them commits."""
+    """SQL of jobs; no method commits."""
 
     async def find(self, wanted: str) -> Job:
         """The job of this id, unambiguous prefix, or `latest`.

@@ -33,7 +33,7 @@ class NoticeFacts:
 
 
 class Notices(Repository):
-    """Questions about notices; none of them commits."""
+    """SQL of notices; no method commits."""
 
     async def add(self, channel: str, notice: Notice, *, now: datetime) -> bool:
         """A message to be sent; False where this channel has the same one already."""

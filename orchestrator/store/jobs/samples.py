@@ -28,7 +28,7 @@ class Sample:
 
 
 class Samples(Repository):
-    """Questions about samples; none of them commits."""
+    """SQL of samples; no method commits."""
 
     async def add(
         self, at: datetime, tallies: Mapping[JobNumber, Tally], limits: Mapping[JobNumber, float | None]

@@ -55,7 +55,7 @@ class ListPage:
 
 
 class SavedLists(Repository):
-    """Questions about saved lists; none of them commits."""
+    """SQL of saved lists; no method commits."""
 
     async def begin(
         self, name: str, via: Via, columns: Sequence[str], file_name: str | None, *, by: str, now: datetime

@@ -34,7 +34,7 @@ class _Slice(NamedTuple):
 
 
 class Targets(Repository):
-    """Questions about targets; none of them commits."""
+    """SQL of targets; no method commits."""
 
     async def change(self, changes: Sequence[TargetChange]) -> None:
         """Record what attempts made of targets: one statement, however many."""

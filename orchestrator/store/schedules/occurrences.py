@@ -43,7 +43,7 @@ class Held:
 
 
 class Occurrences(Repository):
-    """Questions about occurrences; none of them commits."""
+    """SQL of occurrences; no method commits."""
 
     async def add(
         self,

@@ -30,7 +30,7 @@ from orchestrator.store.schedules.schedule_text import pack_definition, unpack_d
 
 
 class Schedules(Repository):
-    """Questions about schedules; none of them commits."""
+    """SQL of schedules; no method commits."""
 
     async def add(
         self,
@@ -110,39 +110,37 @@ class Schedules(Repository):
         return [ScheduleNumber(number) for number in (await self._connection.execute(query)).scalars()]
 
     async def advance(self, schedule: Schedule, next_at: datetime | None) -> None:
-        """Look for this occurrence next; without one the schedule has ended."""
+        """Sets the next occurrence; without one the schedule has ended."""
         values: dict[str, Any] = {"next_at": next_at, "due_at": None, "status": ScheduleStatus.ENDED}
         if next_at is not None:
             values |= {"due_at": next_at + schedule.jitter_at(next_at), "status": ScheduleStatus.ACTIVE}
-        await self._connection.execute(update(ScheduleRow).where(ScheduleRow.number == schedule.number).values(values))
+        await self._set(schedule.number, **values)
 
     async def redefine(self, schedule: Schedule, *, next_at: datetime | None, status: ScheduleStatus) -> None:
-        """Keep the schedule as it is now, apart from its name; look for this occurrence next."""
-        await self._connection.execute(
-            update(ScheduleRow)
-            .where(ScheduleRow.number == schedule.number)
-            .values(
-                list_name=schedule.order.list_name,
-                definition=pack_definition(schedule.recurrence, schedule.order, schedule.rules, schedule.channels),
-                status=status,
-                next_at=next_at,
-                due_at=None if next_at is None else next_at + schedule.jitter_at(next_at),
-            )
+        """Stores the changed schedule, apart from its name, with its next occurrence."""
+        await self._set(
+            schedule.number,
+            list_name=schedule.order.list_name,
+            definition=pack_definition(schedule.recurrence, schedule.order, schedule.rules, schedule.channels),
+            status=status,
+            next_at=next_at,
+            due_at=None if next_at is None else next_at + schedule.jitter_at(next_at),
         )
 
     async def set_status(self, number: ScheduleNumber, status: ScheduleStatus, reason: str | None) -> None:
         """Give the schedule another status."""
-        await self._connection.execute(
-            update(ScheduleRow).where(ScheduleRow.number == number).values(status=status, reason=reason)
-        )
+        await self._set(number, status=status, reason=reason)
 
     async def set_creator(self, number: ScheduleNumber, creator: str) -> None:
-        """Let the schedule call devices in the right of another caller from now on."""
-        await self._connection.execute(update(ScheduleRow).where(ScheduleRow.number == number).values(creator=creator))
+        """Sets the caller in whose right the schedule calls devices from now on."""
+        await self._set(number, creator=creator)
 
-    async def set_reason(self, number: ScheduleNumber, reason: str | None) -> None:
-        """Say otherwise, or nothing, about why the schedule stands as it does."""
-        await self._connection.execute(update(ScheduleRow).where(ScheduleRow.number == number).values(reason=reason))
+    async def clear_reason(self, number: ScheduleNumber) -> None:
+        """Removes the reason of the schedule's status."""
+        await self._set(number, reason=None)
+
+    async def _set(self, number: ScheduleNumber, **values: Any) -> None:
+        await self._connection.execute(update(ScheduleRow).where(ScheduleRow.number == number).values(values))
 
     async def headline(self, number: ScheduleNumber) -> tuple[str, datetime | None, tuple[str, ...]]:
         """The name, the next occurrence and the channels of a schedule whose definition may be unreadable."""
@@ -275,7 +273,7 @@ def _schedule(row: ScheduleRow) -> Schedule:
 
 
 def _blackouts(rows: Iterable[BlackoutRow]) -> list[Blackout]:
-    """Returns the schedules that can be read; the log names the number of each other, by which it can be removed."""
+    """Returns the blackouts that can be read; the log names the number of any other, by which it can be removed."""
     return readable(rows, _blackout)
 
 

@@ -49,7 +49,7 @@ class Batches(Repository):
         return {BatchKey(JobNumber(number), batch) for number, batch in kept}
 
 
-# Built once, as all that is asked many times a second: building a question takes longer than SQLite takes to answer it.
+# Built once, as every statement that runs many times a second: building one takes longer than SQLite takes for it.
 @cache
 def _extend(dialect: str) -> ReturningUpdate[int, int]:
     given = json_rows.table_of(dialect, TOKEN_COLUMNS)

@@ -35,7 +35,7 @@ class BrakeState:
 
 
 class Brakes(Repository):
-    """Questions about how jobs brake; none of them commits."""
+    """SQL of the circuit breakers of jobs; no method commits."""
 
     async def options(self, number: JobNumber) -> BrakeOptions:
         """The options that the job is judged by."""

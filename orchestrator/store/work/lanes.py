@@ -53,7 +53,7 @@ class PaceRead(NamedTuple):
 
 
 class Lanes(Repository):
-    """Questions about lanes; none of them commits."""
+    """SQL of lanes; no method commits."""
 
     async def lock(self, lane: LaneKey) -> Pace | None:
         """Locks the lane until the commit and returns its pace; None for one that was never seen before.

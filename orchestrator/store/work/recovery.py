@@ -35,7 +35,7 @@ class Recovered:
 
 
 class Recovery(Repository):
-    """Questions about silent workers; none of them commits."""
+    """SQL that takes back the batches of silent workers; no method commits."""
 
     async def hand_back(
         self, *, now: datetime, limit: int, held: Collection[tuple[BatchKey, int]] = ()

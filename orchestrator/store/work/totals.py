@@ -25,7 +25,7 @@ class Figures:
 
 
 class Totals(Repository):
-    """Questions about everything at once; none of them commits."""
+    """SQL of totals over all jobs; no method commits."""
 
     async def figures(self, *, now: datetime) -> Figures:
         """Returns the figures."""

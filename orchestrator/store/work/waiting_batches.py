@@ -17,7 +17,7 @@ from orchestrator.store.work.claimable import asked, is_free, may_be_called
 
 
 class WaitingBatches(Repository):
-    """Questions about batches that no process holds; none of them commits."""
+    """SQL of batches that no process holds; no method commits."""
 
     async def first(
         self, most: int, *, worker: WorkerId, now: datetime, only: JobNumber | None = None

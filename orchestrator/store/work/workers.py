@@ -32,7 +32,7 @@ class WorkerSeen:
 
 
 class Workers(Repository):
-    """Questions about workers; none of them commits."""
+    """SQL of workers; no method commits."""
 
     async def beat(self, worker: WorkerSeen) -> None:
         """Records that the process is alive."""

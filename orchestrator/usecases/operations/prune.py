@@ -44,8 +44,8 @@ async def prune(app: App, *, keep_days: int, by: Actor) -> int:
 async def prune_audit(app: App, *, before: datetime, by: Actor, reason: str | None, agreed: bool) -> int:
     """Remove audit entries that are older than that; answers with how many, and leaves one entry that says so.
 
-    Nothing does this by itself. RequestRejected where the time is still to come, and, with their number, where nobody
-    agreed.
+    Nothing does this by itself. RequestRejected where the time is still to come, and, with their number, without
+    agreement.
     """
     by.grant.refuse_below(Role.ADMIN)
     async with app.store.reading() as tx:

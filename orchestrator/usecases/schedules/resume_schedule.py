@@ -34,7 +34,7 @@ async def resume_schedule(
             await refuse_bad_schedule(app, tx, schedule, by=by)
             next_at = await skip_passed(tx, schedule, f"the schedule was {schedule.status}", now=now)
             await tx.schedules.advance(schedule, next_at)
-            await tx.schedules.set_reason(schedule.number, None)
+            await tx.schedules.clear_reason(schedule.number)
             if await refusal_of_creator(tx, schedule.creator, now=now) is not None:
                 await tx.schedules.set_creator(schedule.number, by.caller)
             await tx.audit.write(by, "schedule.resumed", name, reason=reason, now=now)

@@ -94,8 +94,8 @@ def refuse_above_ceiling(order: Order, expansion: ExpandedSelection) -> None:
     """ScheduleInvalid where a selection has grown beyond what the creator of the schedule may call in one job."""
     if order.ceiling is not None and expansion.version.devices > order.ceiling:
         raise ScheduleInvalid(
-            f"The selection ({expansion.label}) has {expansion.version.devices:,} devices by now, and whoever wrote "
-            f"this schedule may ask {order.ceiling:,} in one job. Somebody with another limit may change it."
+            f"The selection ({expansion.label}) has {expansion.version.devices:,} devices by now, and the author "
+            f"of this schedule may ask {order.ceiling:,} in one job. A person with a higher limit may change it."
         )
 
 
