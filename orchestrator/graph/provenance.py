@@ -49,7 +49,7 @@ def is_stranger_on_the_way(status: int, headers: Mapping[str, str], body: object
     """Whether the answer to a question without a device shows that something in between keeps calls from Graph.
 
     A cloud of Microsoft's signs every answer. A substitute for Graph at an address of one's own (`is_cloud` is false)
-    need not know the question: an answer without a word, or that there is no such question, keeps nobody away. A
+    need not know the question: an answer without a word, or that there is no such question, keeps no call away. A
     gateway that answers 404 with other words (no route, blocked, a portal's page) does.
     """
     if is_from_graph(status, headers, body):
