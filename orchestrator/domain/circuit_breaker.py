@@ -18,7 +18,7 @@ from orchestrator.domain.outcome import NOT_FROM_GRAPH, Barred, Deferred, GraphE
 from orchestrator.domain.target import LOST_CALL, TargetStatus
 
 OUTAGE_AFTER = 10
-"""Devices in a row, each called for the first time, that met a Graph that is unwell."""
+"""Devices in a row, each called for the first time, whose calls failed by a fault of Graph."""
 
 OUTAGE_PATIENCE = timedelta(hours=4)
 """How long an outage is waited out before the job stops and a person decides."""
@@ -95,7 +95,7 @@ def failure_class(group: ErrorGroup) -> FailureClass:
 
 
 def is_true_error(error: GraphError) -> bool:
-    """Whether a device that ends with this speaks for the brake."""
+    """Whether the circuit breaker counts a device that ends with this error."""
     return failure_class(ErrorGroup(TargetStatus.FAILED, error.http_status, error.code)) is FailureClass.ERROR
 
 

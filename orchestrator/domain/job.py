@@ -16,7 +16,7 @@ WINDOW_MARGIN = timedelta(seconds=1)
 
 
 class JobStatus(StrEnum):
-    """Where a job stands. PAUSING and CANCELLING are only ever shown, while workers let go."""
+    """The status of a job. PAUSING and CANCELLING are shown alone, while workers release its batches."""
 
     RECEIVING = "receiving"
     QUEUED = "queued"

@@ -123,7 +123,7 @@ class Driver:
         self._loops = {name: asyncio.create_task(loop, name=name) for name, loop in work.items()}
 
     async def close(self) -> None:
-        """No new call; the answers on their way are waited for, everything is written, and what is held is let go."""
+        """Ends the work: no new call leaves, answers are awaited and written, and all batches are released."""
         self._app.waits.end_work()
         self._stop.request()
         self._woken.set()
@@ -315,7 +315,7 @@ async def open_driver(
     patience: float | None = None,
     serves: Callable[[DueJob], bool] | None = None,
 ) -> AsyncIterator[Driver]:
-    """A driver at work; on the way out it waits `patience` seconds for answers, and lets go of everything.
+    """A driver at work; at its end it waits `patience` seconds for answers, and releases all batches.
 
     `serves` says of which jobs it may hold anything; by default of all.
     """

@@ -31,7 +31,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class StillOut:
-    """A probe met the outage too."""
+    """A probe failed by the outage too."""
 
     wait: float
     error: GraphError

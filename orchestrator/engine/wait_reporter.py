@@ -26,7 +26,7 @@ _REFRESH = 2.5
 """Seconds after which a report that still holds is written again; readers drop one that is much older."""
 
 _NOTED_FOR = 10.0
-"""Seconds that a problem of a lane is shown after it was met last: lanes are tried again every few seconds."""
+"""Seconds that a problem of a lane is shown after its last occurrence: lanes are tried again every few seconds."""
 
 
 @dataclass(frozen=True, slots=True)

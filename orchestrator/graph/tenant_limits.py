@@ -10,7 +10,7 @@ import re
 
 
 def concerns_tenant(code: str, text: str) -> bool:
-    """Whether a refusal speaks of the tenant (its licence, tenant attach, a feature) and not of the device."""
+    """Whether a refusal concerns the tenant (its licence, tenant attach, a feature) and not the device."""
     # A code is a sentence without blanks: TenantNotOnboarded, SubscriptionExpired.
     said = (
         " ".join(f"{_CAMEL.sub(' ', code)} {text}".split()).casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")

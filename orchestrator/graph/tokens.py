@@ -26,7 +26,7 @@ class TokenClaims:
 
     @property
     def is_delegated(self) -> bool:
-        """Whether the token speaks for a person rather than for the app itself."""
+        """Whether the token is a person's, and not the app's own."""
         return bool(self.scopes)
 
 

@@ -1,4 +1,4 @@
-"""Whom we trust to be who they say: the system's certificates, or a bundle of one's own."""
+"""The trusted certificates: those of the system, or a bundle of the user's own."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ _DOORS = "/sign-in/"
 
 
 class HeadsAnswered:
-    """Asks as GET would, and lets go of the answer once it has begun: what is streamed may have no end."""
+    """Asks as GET would, and drops the answer once it has begun, because a stream may have no end."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -129,7 +129,7 @@ async def upload_field(request: Request, name: str) -> str:
 
 
 def read_fields(form: type[F], texts: Mapping[str, Any]) -> F:
-    """The fields, checked; an empty one is as good as none, and names are taken in any letter case."""
+    """The fields, checked; an empty one counts as absent, and names are taken in any letter case."""
     given: dict[str, Any] = {name: text for name, text in texts.items() if not isinstance(text, str) or text.strip()}
     for name in ("match", "prefer"):
         if name in given:

@@ -65,7 +65,7 @@ def rebuilt(message: object) -> dict[str, Any]:
 
 
 def is_control(queue: str) -> bool:
-    """Whether this is where a worker hears the commands of Celery's remote control."""
+    """Whether this is a queue of the commands of Celery's remote control."""
     return queue.endswith(_MAILBOX) and not queue.endswith(f".reply{_MAILBOX}")
 
 

@@ -50,7 +50,7 @@ class Place(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The variables; an empty one is as good as unset."""
+    """The variables; an empty one counts as unset."""
 
     variables: Mapping[str, str] = field(repr=False)
 

@@ -115,7 +115,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything this process was told; `notes` are what a person should hear about it."""
+    """All settings of this process; `notes` are sentences about them for a person."""
 
     database_url: str
     broker_url: str | None = None

@@ -24,7 +24,7 @@ HORIZON = 0.3
 """Seconds ahead of now that permits are granted: what a 429 cannot call back any more."""
 
 CAREFUL_HORIZON = 0.12
-"""The same in a lane that was refused lately: the next refusal shall find as few calls on their way as possible."""
+"""The same in a lane that was refused lately, so that few calls are on their way at the next refusal."""
 
 LEAD = 0.04
 """Seconds between a grant and its first departure: the time to write down the intent."""
@@ -42,7 +42,7 @@ PROBE = 0.3
 """Seconds after a lane opens in which one call looks whether it really did."""
 
 SETTLED = 2.0
-"""Seconds after the probe from which on a refusal speaks of the pace, and not of a wait that was too short."""
+"""Seconds after the probe from which on a refusal means too high a pace, and not too short a wait."""
 
 NO_ACCIDENT = 3
 """Refusals in a row, the last as the lane opened, from which on the limit is taken to be smaller than it was."""

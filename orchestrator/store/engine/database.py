@@ -186,7 +186,7 @@ class Transaction:
 
 
 class Store:
-    """One database, and the ways into it; `own` is the engine of statements that must not wait for a connection."""
+    """One database and its transactions; `own` is the engine of statements that must not wait for a connection."""
 
     def __init__(self, engine: AsyncEngine, clock: Clock, own: AsyncEngine | None = None) -> None:
         self._engine, self._own = engine, own

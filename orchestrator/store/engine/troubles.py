@@ -10,7 +10,7 @@ from orchestrator.domain.errors import StoreUnavailable
 
 
 class StatementFailed(Exception):
-    """A statement met an error of the network or ran out of time, which the driver raises as the system's own."""
+    """A network error or a timeout of a statement, which the driver raises as an error of the system."""
 
 
 def as_statement_failed(context: ExceptionContext) -> Exception | None:

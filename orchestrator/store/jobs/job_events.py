@@ -1,4 +1,4 @@
-"""When a job paused, stopped, went on, or met an outage: the marks in its chart."""
+"""The times at which a job paused, stopped, resumed, or had an outage: the marks in its chart."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from orchestrator.store.rows.mapping import Base
 
 
 class WorkerRow(Base):
-    """A process that works, and when it was last heard of."""
+    """A process that works, and the time of its last report."""
 
     __tablename__ = "workers"
 

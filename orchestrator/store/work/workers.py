@@ -1,4 +1,4 @@
-"""Which processes work on this database, and when each was last heard of."""
+"""The processes that work on this database, and the time of each one's last report."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Workers(Repository):
         await self._connection.execute(delete(WorkerRow).where(WorkerRow.id == worker))
 
     async def active_since(self, instant: datetime) -> list[WorkerSeen]:
-        """The processes heard of since then."""
+        """The processes that reported since then."""
         query = select(WorkerRow).where(WorkerRow.seen_at >= instant).order_by(WorkerRow.started_at)
         return [
             WorkerSeen(
@@ -74,5 +74,5 @@ class Workers(Repository):
         ]
 
     async def forget_silent(self, *, before: datetime) -> None:
-        """Drop the processes that were last heard of before then."""
+        """Drops the processes whose last report is older."""
         await self._connection.execute(delete(WorkerRow).where(WorkerRow.seen_at < before))

@@ -32,7 +32,7 @@ async def open_list(
     options: IntakeOptions,
     action: Action | None = None,
 ) -> DeviceList:
-    """The opened list; IntakeFailed where it cannot be taken as a whole, for want of an inventory among it.
+    """The opened list; IntakeFailed where it cannot be taken as a whole, or needs an inventory and none is there.
 
     The `action` of the job decides on uncertain rows of a report.
     """

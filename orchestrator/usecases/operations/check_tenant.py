@@ -39,12 +39,12 @@ class TenantCheck:
 
     @property
     def is_usable(self) -> bool:
-        """Whether nothing that can be read speaks against calling."""
+        """Whether the token, as far as it can be read, allows calls."""
         return self.permission is not Permission.MISSING and self.fits and not self.is_expired
 
     @property
     def doubt(self) -> str | None:
-        """The first sentence of advice where the token speaks against calling, or cannot be judged; else None."""
+        """The first sentence of advice where the token allows no calls, or cannot be read; else None."""
         is_judged = self.permission is not Permission.UNREADABLE
         return None if self.is_usable and is_judged else self.advice[0]
 
