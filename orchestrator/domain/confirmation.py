@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator.domain.action import Action
 from orchestrator.domain.emergency_stop import EmergencyStop
 from orchestrator.domain.errors import ConfirmationOutdated
-from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
+from orchestrator.domain.job import RESTING, Job, JobStatus, Tally, shown_status
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,7 +52,7 @@ def job_facts(job: Job, tally: Tally) -> Facts:
     """The facts of a job that a page shows before a person pauses, resumes or cancels it."""
     status = shown_status(job.status, tally)
     facts: dict[str, str | int] = {"status": _PHASES.get(status, status.value)}
-    if status in {JobStatus.PAUSED, JobStatus.STOPPED}:
+    if status in RESTING:
         facts["waiting devices"] = tally.waiting
     return facts
 

@@ -36,7 +36,14 @@ class JobStatus(StrEnum):
     @property
     def is_at_rest(self) -> bool:
         """Whether nothing more will happen until a person says so."""
-        return self.is_final or self in {JobStatus.PAUSED, JobStatus.STOPPED}
+        return self.is_final or self in RESTING
+
+
+ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
+"""The statuses in which workers call the devices of a job."""
+
+RESTING = (JobStatus.PAUSED, JobStatus.STOPPED)
+"""The statuses from which a person may resume a job."""
 
 
 class Priority(StrEnum):

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from orchestrator.domain.figures import plural
 from orchestrator.domain.ids import JobNumber, LaneKey
-from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job import ACTIVE, JobStatus
 from orchestrator.domain.lane import WriteLimit
 
 
@@ -118,7 +118,7 @@ class JobSituation:
 
 def waiting_for(job: JobSituation) -> WaitingFor | None:
     """The cause to name, the one that has to end first; None where nothing holds the job back or nothing waits."""
-    if job.status not in {JobStatus.QUEUED, JobStatus.RUNNING} or not job.waiting:
+    if job.status not in ACTIVE or not job.waiting:
         return None
     return _stopped_from_outside(job) or _held_by_graph(job) or _going_slowly(job)
 

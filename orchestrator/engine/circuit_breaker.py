@@ -22,7 +22,7 @@ from orchestrator.domain.circuit_breaker import (
 from orchestrator.domain.course import EventKind
 from orchestrator.domain.errors import TryLater
 from orchestrator.domain.ids import JobNumber
-from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job import ACTIVE, JobStatus
 from orchestrator.domain.outcome import GraphError
 from orchestrator.domain.stop_reasons import (
     CANARIES_LOST,
@@ -183,8 +183,7 @@ async def _fault_of_all(tx: Transaction, job: JobNumber, brake: BrakeState) -> s
 
 
 async def _stop(tx: Transaction, job: JobNumber, reason: str, *, event: EventKind | None = None) -> None:
-    active = (JobStatus.QUEUED, JobStatus.RUNNING)
-    await tx.jobs.move(job, JobStatus.STOPPED, frm=active, reason=reason, now=await tx.now(), event=event)
+    await tx.jobs.move(job, JobStatus.STOPPED, if_in=ACTIVE, reason=reason, now=await tx.now(), event=event)
     log.error("job.braked", job=job, reason=reason)
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.app import App
-from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job import ACTIVE
 from orchestrator.engine.active_job import ActiveJobs
-
-_RUNNING = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 async def refresh_jobs(app: App, jobs: ActiveJobs) -> None:
@@ -24,7 +22,7 @@ async def refresh_jobs(app: App, jobs: ActiveJobs) -> None:
             stopped = await tx.fair_queue.stopped_among(numbers) if leased else set()
             out = await tx.brakes.out_for([job.number for job in suspects])
         for job in leased:
-            job.is_resting = statuses.get(job.number) not in _RUNNING or job.number in stopped
+            job.is_resting = statuses.get(job.number) not in ACTIVE or job.number in stopped
             job.seen_at = asked_at
         now = app.clock.monotonic()
         for job in suspects:

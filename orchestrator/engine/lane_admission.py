@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator.app import App, Connection
 from orchestrator.domain.errors import SignInRefused, SignInUnreachable
 from orchestrator.domain.ids import JobNumber, LaneKey
-from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job import ACTIVE, JobStatus
 from orchestrator.domain.outcome import Bar, GraphError
 from orchestrator.domain.stop_reasons import reason_for
 from orchestrator.domain.tenant import Permission
@@ -25,8 +25,7 @@ async def admit_lane(app: App, connection: Connection, lane: LaneKey, *, only: J
         jobs = await tx.fair_queue.active_in(lane, only=only)
         await tx.jobs.lock(jobs)
         for job in jobs:
-            active = (JobStatus.QUEUED, JobStatus.RUNNING)
-            await tx.jobs.move(job, JobStatus.STOPPED, frm=active, reason=reason_for(bar, error), now=now)
+            await tx.jobs.move(job, JobStatus.STOPPED, if_in=ACTIVE, reason=reason_for(bar, error), now=now)
     log.error("lane.barred", lane=lane, bar=bar, code=error.code)
     return False
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from orchestrator.app import App
 from orchestrator.domain.claim import TargetChange
-from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job import ACTIVE, JobStatus
 from orchestrator.domain.stop_reasons import reason_for
 from orchestrator.engine.recorder import Entry, Kept
 from orchestrator.store.engine.careful_changes import change_all_but_bad
@@ -28,7 +28,7 @@ async def record_outcomes(app: App, entry: Entry) -> Kept:
             await tx.fair_queue.mark_answered(job)
         for job, halt in sorted(entry.halts.items()):
             if await tx.jobs.move(
-                job, JobStatus.STOPPED, frm=_ACTIVE, reason=reason_for(halt.bar, halt.error), now=now
+                job, JobStatus.STOPPED, if_in=ACTIVE, reason=reason_for(halt.bar, halt.error), now=now
             ):
                 log.error("job.stopped", job=job, bar=halt.bar, code=halt.error.code)
         kept = await tx.batches.change(entry.batches) if entry.batches else set()
@@ -56,7 +56,4 @@ async def _write_carefully(tx: Transaction, targets: Sequence[TargetChange], *, 
             f"The database refuses what became of line {bad.line} ({bad.status}): its row stays as it was, and the log "
             "says why. All others are recorded. Mend the database before `muster job resume`, which calls the device."
         )
-        await tx.jobs.move(bad.key.job, JobStatus.STOPPED, frm=_ACTIVE, reason=reason, now=now)
-
-
-_ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
+        await tx.jobs.move(bad.key.job, JobStatus.STOPPED, if_in=ACTIVE, reason=reason, now=now)

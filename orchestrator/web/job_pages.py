@@ -17,7 +17,7 @@ from orchestrator.domain.course import EventKind
 from orchestrator.domain.error_groups import ErrorGroup
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.ids import JobId
-from orchestrator.domain.job import JobStatus, Priority, Tally
+from orchestrator.domain.job import ACTIVE, JobStatus, Priority, Tally
 from orchestrator.domain.target import RowVerdict, TargetFacts, TargetStatus, may_mend
 from orchestrator.domain.zones import wall_at
 from orchestrator.http.web_context import Parts, TheApp, WebContext
@@ -261,7 +261,7 @@ def _can(view: JobView) -> dict[str, bool]:
     """Which moves make sense now; whether they are allowed is decided when they are made."""
     stands, tally = view.status, view.tally
     return {
-        "pause": stands in {JobStatus.QUEUED, JobStatus.RUNNING},
+        "pause": stands in ACTIVE,
         "resume": stands in {JobStatus.PAUSED, JobStatus.PAUSING, JobStatus.STOPPED},
         "cancel": not stands.is_final and stands is not JobStatus.CANCELLING,
         "priority": not stands.is_final and stands is not JobStatus.CANCELLING,

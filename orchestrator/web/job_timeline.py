@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from orchestrator.domain.audit import AuditEntry
 from orchestrator.domain.course import EventKind, Span
-from orchestrator.domain.job import Job, JobStatus
+from orchestrator.domain.job import ACTIVE, Job, JobStatus
 from orchestrator.domain.spans import span
 from orchestrator.domain.target import TargetStatus, may_mend
 from orchestrator.store.jobs.samples import Sample
@@ -135,7 +135,7 @@ def verdict(view: JobView, *, permanent: int, left: str | None) -> tuple[str, st
     """How a job stands, as (the fact, what follows from it)."""
     tally, status = view.tally, view.status
     total = f"{tally.total:,} device{'' if tally.total == 1 else 's'}"
-    if status in {JobStatus.QUEUED, JobStatus.RUNNING}:
+    if status in ACTIVE:
         share = 100 * tally.called // tally.total if tally.total else 0
         begin = f"About {left} left." if left else "It runs." if status is JobStatus.RUNNING else "It waits."
         return begin, f"{tally.called:,} of {total} called, {share} %."

@@ -18,7 +18,7 @@ from orchestrator.domain.confirmation import asks_above, job_facts
 from orchestrator.domain.errors import MusterError, RequestRejected
 from orchestrator.domain.figures import plural
 from orchestrator.domain.ids import JobId
-from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job import ACTIVE, JobStatus
 from orchestrator.domain.target import TargetStatus
 from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, TheApp
 from orchestrator.usecases.jobs.cancel_job import cancel_job
@@ -161,9 +161,7 @@ async def _plan(app: App, view: JobView, move: Move, confirm_above: int) -> Plan
     status, tally = view.status, view.tally
     shown, objection, effect, devices = shown_text(job_facts(view.job, tally)), "", "", tally.waiting
     if move == "pause":
-        objection = (
-            "" if status in {JobStatus.QUEUED, JobStatus.RUNNING} else f"It is {status}, so nothing is to be paused."
-        )
+        objection = "" if status in ACTIVE else f"It is {status}, so nothing is to be paused."
         effect = f"{plural(devices, 'device')} wait until it is resumed."
     elif move == "cancel":
         is_over = status.is_final or status is JobStatus.CANCELLING

@@ -228,7 +228,7 @@ async def test_a_job_that_is_resumed_while_it_is_being_deleted_is_kept(postgresq
         await pause_job(app, job.id, by=SOMEBODY)
         async with app.store.transaction() as resuming:
             await resuming.jobs.move(
-                job.number, JobStatus.RUNNING, frm=[JobStatus.PAUSED], reason=None, now=await resuming.now()
+                job.number, JobStatus.RUNNING, if_in=[JobStatus.PAUSED], reason=None, now=await resuming.now()
             )
             deleting = asyncio.create_task(delete_job(app, job.id, by=SOMEBODY))
             await until_somebody_waits(app)

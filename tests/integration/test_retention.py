@@ -67,7 +67,7 @@ async def test_a_clock_removes_what_ended_too_long_ago_and_nothing_else(sqlite_u
             now = await tx.now()
             for job, days in ((old, 31), (recent, 29)):
                 ended = now - timedelta(days=days)
-                await tx.jobs.move(job.number, JobStatus.CANCELLED, frm=[JobStatus.QUEUED], reason=None, now=ended)
+                await tx.jobs.move(job.number, JobStatus.CANCELLED, if_in=[JobStatus.QUEUED], reason=None, now=ended)
             for days in (9, 1):
                 await tx.lanes.count_calls({LANE: LaneCalls(7, 1, 2)}, now=now - timedelta(days=days))
             # Of a worker that was killed: it never takes its reports back.
@@ -94,7 +94,7 @@ async def test_a_stopped_job_is_kept_until_another_has_taken_over_what_it_left(d
             now = await tx.now()
             long_ago, lately = now - timedelta(days=31), now - timedelta(days=29)
             for job in (stopped, recent, old, older_version):
-                await tx.jobs.move(job.number, JobStatus.STOPPED, frm=[JobStatus.QUEUED], reason=None, now=long_ago)
+                await tx.jobs.move(job.number, JobStatus.STOPPED, if_in=[JobStatus.QUEUED], reason=None, now=long_ago)
             for job, at in ((recent, lately), (old, long_ago), (older_version, long_ago)):
                 assert await tx.job_ends.carry_over(job.id, to=recent.id, reason="carried over", now=at)
             did_not_say_when = update(JobRow).where(JobRow.number == older_version.number)
@@ -116,7 +116,7 @@ async def test_a_large_job_is_removed_in_pieces_and_an_interrupted_removal_is_go
         job = await a_job(app.store, 95, size=10)
         async with app.store.transaction() as tx:
             now = await tx.now()
-            await tx.jobs.move(job.number, JobStatus.CANCELLED, frm=[JobStatus.QUEUED], reason=None, now=now)
+            await tx.jobs.move(job.number, JobStatus.CANCELLED, if_in=[JobStatus.QUEUED], reason=None, now=now)
         async with app.store.transaction() as tx:
             hidden = await tx.reception.hide_oldest(before=now + timedelta(seconds=1))
             assert hidden == (job.number, job.id)
@@ -143,7 +143,7 @@ async def test_the_clock_tells_of_what_it_removed_once(sqlite_url: str) -> None:
             job = await a_job(app.store, 3)
             async with app.store.transaction() as tx:
                 long_ago = await tx.now() - timedelta(days=31)
-                await tx.jobs.move(job.number, JobStatus.CANCELLED, frm=[JobStatus.QUEUED], reason=None, now=long_ago)
+                await tx.jobs.move(job.number, JobStatus.CANCELLED, if_in=[JobStatus.QUEUED], reason=None, now=long_ago)
 
         removed = await prune(app, keep_days=30, by=Actor("retention", "clock"))
         again = await prune(app, keep_days=30, by=Actor("retention", "clock"))

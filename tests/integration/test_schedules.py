@@ -652,7 +652,7 @@ async def test_a_job_whose_rest_is_in_another_one_does_not_go_on_however_late_th
         now = await tx.now()
         assert await tx.job_ends.carry_over(first.id, to=JobId("another"), reason="carried over", now=now)
         # As whoever resumes it does, who looked before that.
-        goes_on = await tx.jobs.move(first.number, JobStatus.RUNNING, frm=(JobStatus.STOPPED,), reason=None, now=now)
+        goes_on = await tx.jobs.move(first.number, JobStatus.RUNNING, if_in=(JobStatus.STOPPED,), reason=None, now=now)
 
     assert not goes_on
 

@@ -245,7 +245,7 @@ async def test_nothing_of_a_job_at_rest_is_claimed(store: Store, status: JobStat
     job = await a_job(store, 10)
 
     async with store.transaction() as tx:
-        await tx.jobs.move(job.number, status, frm=[JobStatus.QUEUED], reason=None, now=NOW)
+        await tx.jobs.move(job.number, status, if_in=[JobStatus.QUEUED], reason=None, now=NOW)
 
     assert await StoreWorker(store).claim() is None
 

@@ -105,7 +105,7 @@ async def backlog(store: Store) -> None:
     for _ in range(40):
         job = await a_job(store, 20, size=10)
         async with store.transaction() as tx:
-            await tx.jobs.move(job.number, JobStatus.FINISHED, frm=[JobStatus.QUEUED], reason=None, now=NOW)
+            await tx.jobs.move(job.number, JobStatus.FINISHED, if_in=[JobStatus.QUEUED], reason=None, now=NOW)
     async with store.transaction() as tx:
         await tx.connection.exec_driver_sql("ANALYZE")
 

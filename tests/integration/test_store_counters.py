@@ -121,13 +121,13 @@ class Counters(RuleBasedStateMachine):
         async with self.store.transaction() as tx:
             await tx.batches.extend_leases(worker.id, held.items(), until=self.now + LEASE)
 
-    async def _move(self, job: Job, wanted: JobStatus, *frm: JobStatus) -> None:
+    async def _move(self, job: Job, wanted: JobStatus, *if_in: JobStatus) -> None:
         async with self.store.transaction() as tx:
-            await tx.jobs.move(job.number, wanted, frm=frm, reason=None, now=self.now)
+            await tx.jobs.move(job.number, wanted, if_in=if_in, reason=None, now=self.now)
 
     async def _resume(self, job: Job) -> None:
         async with self.store.transaction() as tx:
-            if await tx.jobs.move(job.number, JobStatus.RUNNING, frm=[JobStatus.PAUSED], reason=None, now=self.now):
+            if await tx.jobs.move(job.number, JobStatus.RUNNING, if_in=[JobStatus.PAUSED], reason=None, now=self.now):
                 await tx.fair_queue.rejoin(job.number, LANE, now=self.now)
                 await tx.fair_queue.mark_answered(job.number)
 
@@ -159,7 +159,7 @@ async def test_a_cancelled_job_is_cancelled_a_page_at_a_time(database_url: str, 
         pages: list[int] = []
         while not pages or pages[-1]:
             async with store.transaction() as tx:
-                await tx.jobs.move(job.number, JobStatus.CANCELLED, frm=[JobStatus.RUNNING], reason=None, now=NOW)
+                await tx.jobs.move(job.number, JobStatus.CANCELLED, if_in=[JobStatus.RUNNING], reason=None, now=NOW)
                 pages.append(await tx.targets.cancel_waiting(job.number, batches=4, now=NOW))
         tally = await tally_of(store, job)
 
@@ -187,7 +187,7 @@ async def test_cancelled_is_only_what_was_never_done(
         await worker.answer(claim.key, outcome)
 
         async with store.transaction() as tx:
-            await tx.jobs.move(job.number, JobStatus.CANCELLED, frm=[JobStatus.RUNNING], reason=None, now=NOW)
+            await tx.jobs.move(job.number, JobStatus.CANCELLED, if_in=[JobStatus.RUNNING], reason=None, now=NOW)
             await tx.targets.cancel_waiting(job.number, batches=10, now=NOW)
         async with store.reading() as tx:
             first, *others = await tx.targets.page(job.number, job.id, limit=10)

@@ -133,7 +133,7 @@ async def test_a_job_that_was_not_answered_yet_has_one_first_worker_and_twenty_c
 async def test_what_is_paused_or_has_nothing_due_is_missing(store: Store) -> None:
     paused, running = await jobs_of(store, 2)
     async with store.transaction() as tx:
-        await tx.jobs.move(paused.number, JobStatus.PAUSED, frm=[JobStatus.QUEUED], reason=None, now=NOW)
+        await tx.jobs.move(paused.number, JobStatus.PAUSED, if_in=[JobStatus.QUEUED], reason=None, now=NOW)
 
     claims = await claimed(store, [paused, running])
 

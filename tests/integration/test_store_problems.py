@@ -135,7 +135,7 @@ async def test_what_graph_says_is_written_down_whatever_it_holds(database_url: s
                     )
                 ]
             )
-            await tx.jobs.move(job.number, JobStatus.STOPPED, frm=[JobStatus.QUEUED], reason=said, now=NOW)
+            await tx.jobs.move(job.number, JobStatus.STOPPED, if_in=[JobStatus.QUEUED], reason=said, now=NOW)
         async with store.reading() as tx:
             (target,) = await tx.targets.page(job.number, job.id, limit=10)
             stopped = await tx.jobs.by_number(job.number)

@@ -33,7 +33,7 @@ async def test_the_first_batch_of_each_job_comes_before_the_second_of_any(store:
     one, other, paused = [await a_job(store, 900, size=300, lane=LaneKey("lane"), answered=True) for _ in range(3)]
     async with store.transaction() as tx:
         await tx.batch_claims.claim(one.number, worker=ALICE, lease=LEASE, now=NOW)
-        await tx.jobs.move(paused.number, JobStatus.PAUSED, frm=[JobStatus.QUEUED], reason=None, now=NOW)
+        await tx.jobs.move(paused.number, JobStatus.PAUSED, if_in=[JobStatus.QUEUED], reason=None, now=NOW)
 
     assert await named(store) == [(one.id, 1), (other.id, 0), (one.id, 2), (other.id, 1), (other.id, 2)]
     assert await named(store, 2) == [(one.id, 1), (other.id, 0)]

@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from orchestrator.domain.course import EventKind
 from orchestrator.domain.ids import JobId, JobNumber
-from orchestrator.domain.job import Job, JobStatus
+from orchestrator.domain.job import ACTIVE, Job, JobStatus
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.stored_json import readable
 from orchestrator.store.engine.times import UtcDateTime
@@ -127,8 +127,7 @@ class JobEnds(Repository):
 
 def _window_over(now: datetime | BindParameter[datetime]) -> Select[int]:
     waits = exists().where(BatchRow.job_number == JobRow.number, BatchRow.waiting > 0)
-    active = (JobStatus.QUEUED, JobStatus.RUNNING)
-    return select(JobRow.number).where(JobRow.status.in_(active), JobRow.not_after <= now, waits)
+    return select(JobRow.number).where(JobRow.status.in_(ACTIVE), JobRow.not_after <= now, waits)
 
 
 _FAILURES = (
@@ -141,11 +140,7 @@ _FAILURES = (
 _HAS_OPEN_BATCH = exists().where(BatchRow.job_number == JobRow.number, (BatchRow.waiting > 0) | (BatchRow.sending > 0))
 
 
-_UNSETTLED = (
-    select(JobRow.number)
-    .where(JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)), ~_HAS_OPEN_BATCH)
-    .limit(bindparam("most"))
-)
+_UNSETTLED = select(JobRow.number).where(JobRow.status.in_(ACTIVE), ~_HAS_OPEN_BATCH).limit(bindparam("most"))
 
 
 # In any order: some whose batches are held for long must not keep the others from being looked at.

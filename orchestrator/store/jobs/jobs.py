@@ -17,7 +17,7 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.errors import AmbiguousJob, RowUnreadable, UnknownJob
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey
-from orchestrator.domain.job import Intake, Job, JobStatus, Priority, Tally
+from orchestrator.domain.job import ACTIVE, RESTING, Intake, Job, JobStatus, Priority, Tally
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store.engine.plain_text import storable
 from orchestrator.store.engine.repository import Repository
@@ -109,12 +109,12 @@ class Jobs(Repository):
         number: JobNumber,
         wanted: JobStatus,
         *,
-        frm: Sequence[JobStatus],
+        if_in: Sequence[JobStatus],
         reason: str | None,
         now: datetime,
         event: EventKind | None = None,
     ) -> bool:
-        """Give the job another status if it has one of `frm`; False means that it had none of them.
+        """Gives the job another status if its status is one of `if_in`; returns False where it is not.
 
         `event` is the mark in its chart where the status alone does not say what happened.
         """
@@ -132,7 +132,7 @@ class Jobs(Repository):
         # Another job may have taken over the targets of a stopped one: to go on would call them twice.
         is_complete = [JobRow.carried_to.is_(None)] if wanted is JobStatus.RUNNING else []
         moved = await self._connection.execute(
-            update(JobRow).where(JobRow.number == number, JobRow.status.in_(frm), *is_complete).values(values)
+            update(JobRow).where(JobRow.number == number, JobRow.status.in_(if_in), *is_complete).values(values)
         )
         if moved.rowcount and (kind := event or _EVENTS.get(wanted)) is not None:
             from orchestrator.store.jobs.job_events import add_event  # noqa: PLC0415 - a look maps no marks
@@ -183,7 +183,7 @@ class Jobs(Repository):
         return {JobNumber(number): JobStatus(status) for number, status in found}
 
 
-_NOT_ENDED = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.STOPPED)
+_NOT_ENDED = (*ACTIVE, *RESTING)
 
 
 def _groups(texts: str) -> Iterator[list[Any]]:

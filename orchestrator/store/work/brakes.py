@@ -12,12 +12,10 @@ from orchestrator.domain.brake_options import BrakeOptions
 from orchestrator.domain.circuit_breaker import Outage, OutcomeWindow
 from orchestrator.domain.course import EventKind
 from orchestrator.domain.ids import JobNumber
-from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job import ACTIVE
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.stored_json import stored_canaries
 from orchestrator.store.rows.jobs import JobRow
-
-_ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +112,8 @@ _STATE = select(
     JobRow.probes,
     JobRow.probe_at,
 )
-_OF_ACTIVE = _STATE.where(JobRow.number.in_(bindparam("numbers", expanding=True)), JobRow.status.in_(_ACTIVE))
+_OF_ACTIVE = _STATE.where(JobRow.number.in_(bindparam("numbers", expanding=True)), JobRow.status.in_(ACTIVE))
 _OF_ACTIVE_LOCKED = _OF_ACTIVE.with_for_update(of=JobRow)
 _OUT_FOR = select(JobRow.number, JobRow.probe_at.is_not(None)).where(
-    JobRow.number.in_(bindparam("numbers", expanding=True)), JobRow.status.in_(_ACTIVE)
+    JobRow.number.in_(bindparam("numbers", expanding=True)), JobRow.status.in_(ACTIVE)
 )

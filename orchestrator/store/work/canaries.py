@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, select, update
 from orchestrator.domain.circuit_breaker import OutcomeWindow, window_of
 from orchestrator.domain.error_groups import ErrorCount, ErrorGroup
 from orchestrator.domain.ids import JobNumber
-from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.domain.job import ACTIVE, Tally
 from orchestrator.domain.target import TargetStatus
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.rows.jobs import BatchRow, JobRow
@@ -97,7 +97,6 @@ class Canaries(Repository):
         await self._connection.execute(update(JobRow).where(JobRow.number == number).values(canaries=lines))
 
 
-_ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 _WITH_CANARIES = (
-    select(JobRow.number).where(JobRow.status.in_(_ACTIVE), JobRow.canaries.is_not(None)).limit(bindparam("most"))
+    select(JobRow.number).where(JobRow.status.in_(ACTIVE), JobRow.canaries.is_not(None)).limit(bindparam("most"))
 )

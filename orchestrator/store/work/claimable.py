@@ -11,7 +11,7 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.batch import POISONED_AFTER
 from orchestrator.domain.device import Via
 from orchestrator.domain.ids import WorkerId
-from orchestrator.domain.job import WINDOW_MARGIN, JobStatus
+from orchestrator.domain.job import ACTIVE, WINDOW_MARGIN
 from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.rows.emergency_stops import EmergencyStopRow
 from orchestrator.store.rows.jobs import BatchRow, JobRow
@@ -58,7 +58,7 @@ def may_be_called() -> ColumnElement[bool]:
     moving = exists().where(BatchRow.job_number == JobRow.number, BatchRow.holder != WORKER)
     is_out = JobRow.probe_at.is_not(None)
     return and_(
-        JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+        JobRow.status.in_(ACTIVE),
         is_callable(),
         or_(and_(JobRow.answered, ~is_out), and_(or_(~is_out, JobRow.probe_at <= NOW), ~moving)),
         or_(JobRow.not_after.is_(None), JobRow.not_after > bindparam("closing", type_=UtcDateTime())),

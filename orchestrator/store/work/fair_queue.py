@@ -26,7 +26,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from orchestrator.domain.fair_queue import QueuePlace
 from orchestrator.domain.ids import JobId, JobNumber, LaneKey, WorkerId
-from orchestrator.domain.job import JobStatus, Priority
+from orchestrator.domain.job import ACTIVE, Priority
 from orchestrator.store.engine import json_rows
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.engine.stored_json import stored_canaries
@@ -100,8 +100,7 @@ class FairQueue(Repository):
 
     async def active_in(self, lane: LaneKey, *, only: JobNumber | None = None) -> list[JobNumber]:
         """The jobs of a lane that are queued or running."""
-        active = (JobStatus.QUEUED, JobStatus.RUNNING)
-        query = select(JobRow.number).where(JobRow.lane == lane, JobRow.status.in_(active))
+        query = select(JobRow.number).where(JobRow.lane == lane, JobRow.status.in_(ACTIVE))
         if only is not None:
             query = query.where(JobRow.number == only)
         return [JobNumber(number) for number in (await self._connection.execute(query)).scalars()]
@@ -188,7 +187,7 @@ def _stopped_among() -> Select[int]:
 @cache
 def _waiting_in() -> Select[JobRow, int, datetime, int]:
     in_lanes = JobRow.lane.in_(bindparam("lanes", expanding=True))
-    is_active = JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
+    is_active = JobRow.status.in_(ACTIVE)
     left = (
         select(
             BatchRow.job_number,
@@ -225,7 +224,7 @@ def _place_to_join() -> Select[float]:
     )
     return select(func.coalesce(func.min(JobRow.virtual_time), 0.0)).where(
         JobRow.lane == bindparam("lane"),
-        JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+        JobRow.status.in_(ACTIVE),
         JobRow.number != bindparam("number"),
         JobRow.probe_at.is_(None),
         works,

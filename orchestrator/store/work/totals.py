@@ -7,12 +7,11 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from orchestrator.domain.job import JobStatus, Tally
+from orchestrator.domain.job import ACTIVE, RESTING, JobStatus, Tally
 from orchestrator.store.engine.repository import Repository
 from orchestrator.store.rows.jobs import TALLY, BatchRow, JobRow
 
-_OPEN = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.STOPPED)
-_ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
+_OPEN = (*ACTIVE, *RESTING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Totals(Repository):
         due = (
             select(func.min(BatchRow.due_at))
             .join(JobRow, JobRow.number == BatchRow.job_number)
-            .where(JobRow.status.in_(_ACTIVE), BatchRow.waiting > 0, BatchRow.holder.is_(None), BatchRow.due_at <= now)
+            .where(JobRow.status.in_(ACTIVE), BatchRow.waiting > 0, BatchRow.holder.is_(None), BatchRow.due_at <= now)
         )
         since: datetime | None = (await self._connection.execute(due)).scalar_one()
         return since

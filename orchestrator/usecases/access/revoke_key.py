@@ -9,7 +9,7 @@ from orchestrator.app import App
 from orchestrator.domain.access import Actor, Role, caller_of_key, key_of_caller
 from orchestrator.domain.confirmation import Facts, all_key_facts, refuse_outdated
 from orchestrator.domain.errors import ScheduleUnreadable
-from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job import ACTIVE, JobStatus
 from orchestrator.domain.keys import ApiKey, Creations
 from orchestrator.domain.schedule import ScheduleStatus
 from orchestrator.store.engine.database import Transaction
@@ -111,6 +111,5 @@ async def _pause(tx: Transaction, created: Creations, *, by: Actor, words: str, 
             await tx.audit.write(by, "schedule.paused", name, reason=words, now=now)
     for job_id in created.jobs:
         job = await tx.jobs.find(job_id)
-        frm = (JobStatus.QUEUED, JobStatus.RUNNING)
-        if await tx.jobs.move(job.number, JobStatus.PAUSED, frm=frm, reason=words, now=now):
+        if await tx.jobs.move(job.number, JobStatus.PAUSED, if_in=ACTIVE, reason=words, now=now):
             await tx.audit.write(by, "job.paused", job.id, reason=words, now=now)

@@ -7,7 +7,7 @@ from orchestrator.domain.access import Actor, Role
 from orchestrator.domain.confirmation import Facts, job_facts, refuse_outdated
 from orchestrator.domain.errors import IllegalMove
 from orchestrator.domain.ids import JobNumber
-from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job import ACTIVE, RESTING, JobStatus
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.scopes import job_to_change
 from orchestrator.usecases.jobs.describe_job import describe_job
@@ -30,8 +30,9 @@ async def cancel_job(
         job, tally = await job_to_change(tx, wanted, by)
         if job.status is not JobStatus.CANCELLED:
             refuse_outdated(shown, job_facts(job, tally))
-            frm = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.STOPPED)
-            if not await tx.jobs.move(job.number, JobStatus.CANCELLED, frm=frm, reason=reason, now=await tx.now()):
+            if not await tx.jobs.move(
+                job.number, JobStatus.CANCELLED, if_in=(*ACTIVE, *RESTING), reason=reason, now=await tx.now()
+            ):
                 raise IllegalMove(job.status, JobStatus.CANCELLED)
             await tx.audit.write(by, "job.cancelled", job.id, reason=reason, now=await tx.now())
             log.info("job.cancelled", job=job.id, by=by.name, reason=reason)

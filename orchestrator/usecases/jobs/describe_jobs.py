@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.app import App
 from orchestrator.domain.ids import JobId, JobNumber
-from orchestrator.domain.job import Job, JobStatus, Tally, shown_status
+from orchestrator.domain.job import ACTIVE, RESTING, Job, JobStatus, Tally, shown_status
 from orchestrator.domain.job_filter import EVERY_JOB, JobFilter
 from orchestrator.store.engine.database import Transaction
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from orchestrator.usecases.jobs.describe_job import BrakeView, ErrorView
     from orchestrator.usecases.jobs.forecast_job import LanesSeen
     from orchestrator.usecases.jobs.job_outlook import JobOutlook
-
-_ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ async def list_running(app: App, *, limit: int) -> tuple[list[JobView], LanesSee
     from orchestrator.usecases.jobs.forecast_job import lanes_seen  # noqa: PLC0415 - as in `_lanes_of`
 
     async with app.store.reading() as tx:
-        jobs = await tx.jobs.newest(limit, statuses=_ACTIVE)
+        jobs = await tx.jobs.newest(limit, statuses=ACTIVE)
         tallies = await tx.jobs.tallies([job.number for job in jobs])
         lanes = {tenant.lane for tenant in app.tenants.values()} | {job.lane for job in jobs}
         seen = await lanes_seen(tx, lanes)
@@ -79,7 +77,7 @@ async def standings_of(app: App, ids: Collection[JobId]) -> dict[JobId, JobView]
 
 async def unfinished_jobs(app: App, *, other_than: JobId) -> list[JobView]:
     """Jobs that are neither finished nor cancelled: an embedded `run` names them and leaves them alone."""
-    open_statuses = (*_ACTIVE, JobStatus.PAUSED, JobStatus.STOPPED)
+    open_statuses = (*ACTIVE, *RESTING)
     async with app.store.reading() as tx:
         jobs = await tx.jobs.newest(50, statuses=open_statuses)
         seen = await seen_now(tx, [job for job in jobs if job.id != other_than])
@@ -95,7 +93,7 @@ async def seen_now(tx: Transaction, jobs: Sequence[Job]) -> Seen:
 
 
 async def _lanes_of(tx: Transaction, jobs: Sequence[Job]) -> LanesSeen | None:
-    lanes = {job.lane for job in jobs if job.status in _ACTIVE}
+    lanes = {job.lane for job in jobs if job.status in ACTIVE}
     if not lanes:
         return None
     # A job that has ended is asked about most, and nothing is forecast for it.

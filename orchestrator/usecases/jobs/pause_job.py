@@ -6,7 +6,7 @@ from orchestrator.app import App
 from orchestrator.domain.access import Actor, Role
 from orchestrator.domain.confirmation import Facts, job_facts, refuse_outdated
 from orchestrator.domain.errors import IllegalMove
-from orchestrator.domain.job import JobStatus
+from orchestrator.domain.job import ACTIVE, JobStatus
 from orchestrator.telemetry.logger import get_logger
 from orchestrator.usecases.access.scopes import job_to_change
 from orchestrator.usecases.jobs.describe_job import describe_job
@@ -24,8 +24,7 @@ async def pause_job(
         job, tally = await job_to_change(tx, wanted, by)
         if job.status is not JobStatus.PAUSED:
             refuse_outdated(shown, job_facts(job, tally))
-            frm = (JobStatus.QUEUED, JobStatus.RUNNING)
-            if not await tx.jobs.move(job.number, JobStatus.PAUSED, frm=frm, reason=reason, now=await tx.now()):
+            if not await tx.jobs.move(job.number, JobStatus.PAUSED, if_in=ACTIVE, reason=reason, now=await tx.now()):
                 raise IllegalMove(job.status, JobStatus.PAUSED)
             await tx.audit.write(by, "job.paused", job.id, reason=reason, now=await tx.now())
             log.info("job.paused", job=job.id, by=by.name, reason=reason)

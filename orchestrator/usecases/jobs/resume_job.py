@@ -7,7 +7,7 @@ from orchestrator.domain.access import Actor
 from orchestrator.domain.confirmation import Confirm, Facts, job_facts, refuse_outdated
 from orchestrator.domain.errors import IllegalMove, WrongStatus
 from orchestrator.domain.ids import LaneKey
-from orchestrator.domain.job import Job, JobStatus
+from orchestrator.domain.job import ACTIVE, RESTING, Job, JobStatus
 from orchestrator.engine.circuit_breaker import begin_anew
 from orchestrator.engine.publish_waiting import publish_job
 from orchestrator.store.engine.database import Transaction
@@ -18,8 +18,6 @@ from orchestrator.usecases.jobs.describe_jobs import JobView
 from orchestrator.usecases.jobs.job_lane import lane_to_move_to, move_to_lane
 
 log = get_logger(__name__)
-
-_RESTING = (JobStatus.PAUSED, JobStatus.STOPPED)
 
 
 async def resume_job(
@@ -43,7 +41,7 @@ async def resume_job(
     lane = await lane_to_move_to(app, wanted, by=by, rebind=rebind)
     async with app.store.transaction() as tx:
         job, tally = await job_to_change(tx, wanted, by)
-        is_resting = job.status not in {JobStatus.QUEUED, JobStatus.RUNNING}
+        is_resting = job.status not in ACTIVE
         moves = lane not in {None, job.lane}
         if is_resting:
             refuse_outdated(shown, job_facts(job, tally))
@@ -67,7 +65,7 @@ async def _set_running(tx: Transaction, job: Job) -> None:
             f"What job {job.id} left is first in job {carried_to}: to go on here would call it a second time. "
             f"`muster job retry {job.id} --status waiting` calls it all the same."
         )
-    if not await tx.jobs.move(job.number, JobStatus.RUNNING, frm=_RESTING, reason=None, now=await tx.now()):
+    if not await tx.jobs.move(job.number, JobStatus.RUNNING, if_in=RESTING, reason=None, now=await tx.now()):
         raise IllegalMove(job.status, JobStatus.RUNNING)
 
 

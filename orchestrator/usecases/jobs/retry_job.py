@@ -13,7 +13,7 @@ from orchestrator.domain.device import Device
 from orchestrator.domain.error_groups import ErrorGroup
 from orchestrator.domain.errors import WrongStatus
 from orchestrator.domain.figures import plural
-from orchestrator.domain.job import Intake, Job, JobStatus, Tally
+from orchestrator.domain.job import RESTING, Intake, Job, JobStatus, Tally
 from orchestrator.domain.target import TargetFacts, TargetFilter, TargetStatus, may_mend
 from orchestrator.intake.pages import unpack
 from orchestrator.store.engine.database import Transaction
@@ -247,9 +247,8 @@ def _ending(old: Job, before: Tally, by: Actor) -> Callable[[Transaction, Job], 
     async def end(tx: Transaction, new: Job) -> None:
         now = await tx.now()
         reason = f"its waiting targets go on in job {new.id}"
-        resting = (JobStatus.PAUSED, JobStatus.STOPPED)
         # First, since it locks the row: what is looked at afterwards stays so until the commit.
-        is_at_rest = await tx.jobs.move(old.number, JobStatus.CANCELLED, frm=resting, reason=reason, now=now)
+        is_at_rest = await tx.jobs.move(old.number, JobStatus.CANCELLED, if_in=RESTING, reason=reason, now=now)
         tally = (await tx.jobs.tallies([old.number]))[old.number]
         if not is_at_rest or tally != before or await tx.jobs.is_held(old.number):
             raise WrongStatus(f"Job {old.id} has moved meanwhile, so nothing was changed. Ask again in a moment.")
@@ -281,7 +280,7 @@ def _by_counts(old: Job, tally: Tally, errors: Mapping[ErrorGroup, int], wish: R
 
 async def _refuse_to_end(tx: Transaction, old: Job, tally: Tally, wish: RetryWish) -> None:
     """WrongStatus where the old job cannot be ended now, or where that would end more than what is asked for."""
-    if old.status not in {JobStatus.PAUSED, JobStatus.STOPPED}:
+    if old.status not in RESTING:
         raise WrongStatus(f"Job {old.id} is {old.status}: what waits in it will be called. Pause it first.")
     if tally.sending or await tx.jobs.is_held(old.number):
         raise WrongStatus(f"Job {old.id} still has calls on their way. Ask again in a moment.")
