@@ -24,7 +24,7 @@ from orchestrator.domain.errors import IntakeFailed
 from orchestrator.domain.figures import plural
 from orchestrator.domain.job import Job
 from orchestrator.settings import Settings
-from orchestrator.usecases.jobs.submit_job import NotConfirmed, preview_job, submit_job
+from orchestrator.usecases.jobs.submit_job import NotConfirmed, preview_job, refuse_if_bad, submit_job
 from orchestrator.usecases.operations.live_processes import has_worker
 
 Work = Callable[[App, Interrupt], Awaitable[int]]
@@ -183,6 +183,7 @@ async def _preview(app: App, settings: Settings, submission: Submission, output:
             report.problems,
             columns=report.columns,
         )
+    refuse_if_bad(report, options)
     if output is Format.TABLE:
         say_preview(submission.job.action, preview)
         exits.name_lines(report.problems)

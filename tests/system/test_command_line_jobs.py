@@ -108,10 +108,14 @@ def test_the_good_rows_of_a_bad_file_are_called_when_that_is_said(muster: Comman
 def test_a_dry_run_stores_nothing_and_calls_nothing(muster: CommandLine, graph: SimulatedGraph) -> None:
     file = muster.write("devices.csv", devices_csv(5) + b"\n" + device_ids(5)[0].encode())
 
+    bad = muster.write("bad.csv", b"managedDeviceId\nnot-an-id\n")
+
     ended = muster.run("run", file, *ACTION, "--dry-run", "-o", "json")
+    refused = muster.run("run", bad, *ACTION, "--dry-run", "--skip-invalid")
 
     assert ended.code == 0
     assert (ended.json["devices"], ended.json["duplicates"]) == (5, 1)
+    assert (refused.code, "No row is left to call" in refused.err) == (2, True)
     assert graph.tenant.total == 0
     assert muster.run("job", "list", "-o", "json").json == []
 
