@@ -24,10 +24,14 @@ WhyRemoved = Annotated[Text | None, Query(alias="reason", description="Why; the 
 """As `Why`, where a request has no body."""
 
 
+_Retried = Literal[TargetStatus.FAILED, TargetStatus.UNCERTAIN, TargetStatus.CANCELLED, TargetStatus.WAITING]
+"""Accepted targets and those with a call on its way are in no retry: their devices would be asked twice."""
+
+
 class RetryRequest(Why):
     """Which targets of the job go into a new one."""
 
-    status: list[TargetStatus] | None = Field(
+    status: list[_Retried] | None = Field(
         default=None,
         min_length=1,
         description="Without it and without `error`, the failures that another attempt may mend.",

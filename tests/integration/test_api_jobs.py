@@ -200,6 +200,15 @@ async def test_a_retry_takes_what_a_search_finds(idle: Service) -> None:
     assert [target["device"] for target in targets] == [device]
 
 
+async def test_no_retry_takes_devices_that_accepted_the_call_or_are_asked_now(idle: Service) -> None:
+    job = await submitted(idle.served.app, 1)
+    async with idle.client() as client:
+        asked = [{"status": [status]} for status in ("accepted", "sending")]
+        answers = [await client.post(f"/api/jobs/{job.id}/retry", json=each) for each in asked]
+
+    assert [answer.status_code for answer in answers] == [422, 422]
+
+
 async def test_why_a_list_or_schedule_came_and_went_is_kept(idle: Service) -> None:
     schedule = {"name": "nightly", "cron": "0 2 * * *", "action": "quickScan", "list": "fleet", "reason": "CHG-2"}
     async with idle.client() as client:
