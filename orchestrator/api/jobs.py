@@ -13,7 +13,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from orchestrator.api.access import Admin, Operator, Viewer, WhileAdmitted
 from orchestrator.api.etags import TaggedRoute, Unchanged
 from orchestrator.api.idempotency import IdempotencyKey
-from orchestrator.api.paging import Cursor, Limit, Words, any_case, cursor_after, read_cursor, several
+from orchestrator.api.paging import TIME_HELP, Cursor, Limit, Words, any_case, cursor_after, read_cursor, several
 from orchestrator.api.problems import created, problem_responses
 from orchestrator.api.requests import PriorityRequest, ResumeRequest, RetryRequest, Why, WhyRemoved
 from orchestrator.domain.action import Action
@@ -47,7 +47,6 @@ _ROW_STATUSES = tuple(status.value for status in (*TargetStatus, *RowVerdict))
 _JOB_STATUSES = (*(status.value for status in JobStatus if status is not JobStatus.RECEIVING), WITH_FAILURES)
 _NO_REASON = Why()
 
-_TIME_HELP = "How long ago (`24h`, `7d`), a day, or a time, in UTC where it names no offset."
 
 _Reason = Annotated[Why, Body()]
 
@@ -62,8 +61,8 @@ def _filter(
     ] = None,
     schedule: Annotated[Text | None, Query(description="Only jobs of this schedule.")] = None,
     search: Annotated[Text | None, Query(description="Only where this is in the id, name, file or reason.")] = None,
-    since: Annotated[Text | None, Query(description=f"Only jobs submitted then or later. {_TIME_HELP}")] = None,
-    until: Annotated[Text | None, Query(description=f"Only jobs submitted before then. {_TIME_HELP}")] = None,
+    since: Annotated[Text | None, Query(description=f"Only jobs submitted then or later. {TIME_HELP}")] = None,
+    until: Annotated[Text | None, Query(description=f"Only jobs submitted before then. {TIME_HELP}")] = None,
     app: TheApp,
 ) -> JobFilter:
     now = app.clock.now()

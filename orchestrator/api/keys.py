@@ -13,9 +13,10 @@ from fastapi import APIRouter, Body, Query, Request, Response
 from orchestrator.api.access import Admin
 from orchestrator.api.etags import TaggedRoute
 from orchestrator.api.idempotency import IdempotencyKey, sent_with
-from orchestrator.api.paging import Cursor, Limit, cursor_after, read_cursor
+from orchestrator.api.paging import TIME_HELP, Cursor, Limit, cursor_after, read_cursor
 from orchestrator.api.problems import problem_responses
 from orchestrator.api.requests import KeyRequest, RevokeRequest, RotateRequest
+from orchestrator.domain.instants import parse_instant
 from orchestrator.http.json_model import Text
 from orchestrator.http.web_context import MOST_OF_A_BODY, TheApp
 from orchestrator.usecases.access.keys import (
@@ -135,10 +136,13 @@ def _add_audit(routes: APIRouter) -> None:
         what: Annotated[Text | None, Query(description="Only this kind: `job`, `job.cancelled`, `key` …")] = None,
         subject: Annotated[Text | None, Query(description="Only what was done to this job, key or schedule.")] = None,
         search: Annotated[Text | None, Query(description="Only where this is in a name, kind or reason.")] = None,
+        since: Annotated[Text | None, Query(description=f"Only what was done then or later. {TIME_HELP}")] = None,
+        until: Annotated[Text | None, Query(description=f"Only what was done before then. {TIME_HELP}")] = None,
         cursor: Cursor = "",
         limit: Limit = 100,
     ) -> Page[AuditEntryFacts]:
         """Who did what, when, why, and from where: the newest first."""
+        now = app.clock.now()
         audit_entries = await read_audit(
             app,
             by=by,
@@ -148,6 +152,8 @@ def _add_audit(routes: APIRouter) -> None:
             what=what or None,
             subject=subject or None,
             text=search or None,
+            since=parse_instant(since, now=now) if since else None,
+            until=parse_instant(until, now=now) if until else None,
         )
         more = cursor_after(audit_entries[limit - 1].number) if len(audit_entries) > limit else None
         return {"items": [*map(audit_entry_object, audit_entries[:limit])], "nextCursor": more}

@@ -11,6 +11,7 @@ from fastapi import Query
 from pydantic import BeforeValidator, Field
 
 MOST = 1000
+TIME_HELP = "How long ago (`24h`, `7d`), a day, or a time, in UTC where it names no offset."
 
 
 def cursor_after(number: int) -> str:

@@ -218,9 +218,11 @@ async def test_why_a_list_or_schedule_came_and_went_is_kept(idle: Service) -> No
             await client.delete("/api/schedules/nightly?reason=CHG-3"),
             await client.delete("/api/lists/fleet?reason=CHG-4"),
         ]
-        audit_entries = (await client.get("/api/audit?limit=4")).json()["items"]
+        audit_entries = (await client.get("/api/audit?limit=4&since=1h")).json()["items"]
+        before_today = (await client.get("/api/audit?until=24h")).json()["items"]
 
     assert [answer.status_code for answer in answers] == [201, 201, 204, 204]
+    assert before_today == []
     assert [(audit_entry["what"], audit_entry["reason"]) for audit_entry in audit_entries] == [
         ("list.removed", "CHG-4"),
         ("schedule.removed", "CHG-3"),
