@@ -82,11 +82,11 @@ def test_killed_again_and_again_on_machines_whose_clocks_are_twenty_minutes_apar
 
 def test_frozen_past_its_lease_a_worker_changes_nothing_when_it_thaws(team: Team, graph: SimulatedGraph) -> None:
     graph.answer_within(0.3, 0.6)
-    first = team.worker()
-    job = team.submit(200)
-    team.called(40)
+    first, second = team.worker(), team.worker()
+    # Two batches, so that each of them has one.
+    job = team.submit(560)
+    team.called(60)
     first.freeze()
-    second = team.worker()
     until(lambda: not team.holds(first), team.last_words, pause=0.25)
     first.thaw()
 
@@ -94,7 +94,7 @@ def test_frozen_past_its_lease_a_worker_changes_nothing_when_it_thaws(team: Team
 
     assert first.lives
     assert second.lives
-    assert counts["accepted"] == 200
+    assert counts["accepted"] == 560
     assert_all_holds(team.evidence(limit=LIMIT))
 
 
