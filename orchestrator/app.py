@@ -12,6 +12,7 @@ from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import GraphUnreachable, UnknownTenant
 from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
+from orchestrator.domain.progress import Say, say_nothing
 from orchestrator.domain.retry_policy import RetryPolicy
 from orchestrator.domain.tenant import Tenant
 from orchestrator.domain.waiting import KnownWaits
@@ -54,12 +55,14 @@ class Connection(Protocol):
 class Reader(Protocol):
     """Reads of Graph as one tenant; SignInRefused, SignInUnreachable, ReadRefused, ReadFailed, GraphUnreachable."""
 
-    async def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> Any:
-        """The JSON value at a path below the root of Graph."""
+    async def get(self, path: str, *, headers: Mapping[str, str] | None = None, say: Say = say_nothing) -> Any:
+        """The JSON value at a path below the root of Graph; `say` takes a sentence for each pause."""
         ...
 
-    def pages(self, path: str, *, headers: Mapping[str, str] | None = None) -> AsyncIterator[Mapping[str, Any]]:
-        """The pages of a collection, each an object with a list called `value`."""
+    def pages(
+        self, path: str, *, headers: Mapping[str, str] | None = None, say: Say = say_nothing
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        """The pages of a collection, each an object with a list called `value`; `say` as above."""
         ...
 
 

@@ -97,7 +97,8 @@ def refresh(
     """
     from orchestrator.cli import exits
     from orchestrator.cli.output import show_facts
-    from orchestrator.inventory.refresh_inventory import Route, accept_inventory, refresh_inventory
+    from orchestrator.inventory.reading import Route
+    from orchestrator.inventory.refresh_inventory import accept_inventory, refresh_inventory
     from orchestrator.views.inventory import inventory_object
 
     name, *others = chosen_tenants(invocation.settings(), tenant, is_all=all_tenants)

@@ -16,7 +16,8 @@ from orchestrator.domain.errors import MusterError
 from orchestrator.domain.inventory import NoInventory
 from orchestrator.domain.plain_text import shown
 from orchestrator.inventory.contents import describe_inventory
-from orchestrator.inventory.refresh_inventory import Route, accept_inventory, refresh_inventory
+from orchestrator.inventory.reading import Route
+from orchestrator.inventory.refresh_inventory import accept_inventory, refresh_inventory
 from orchestrator.views.inventory import inventory_object
 
 if TYPE_CHECKING:

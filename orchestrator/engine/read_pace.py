@@ -21,7 +21,8 @@ class ReadPace:
         """Return when one more read may begin; it is counted for all processes. StoreUnavailable."""
         async with self._queue:
             while True:
-                permits = await self._throttle.acquire(self._lane, 1, self._limit)
+                # A read writes no intent down before it leaves, so nothing is to be done before its departure.
+                permits = await self._throttle.acquire(self._lane, 1, self._limit, lead=0.0)
                 if not permits.each:
                     await self._clock.sleep(max(permits.ask_again_at - self._clock.monotonic(), 0.001))
                     continue

@@ -19,6 +19,7 @@ import httpx
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import GraphUnreachable, ReadFailed, ReadRefused, SignInRefused
 from orchestrator.domain.lane import WriteLimit
+from orchestrator.domain.progress import Say, say_nothing
 from orchestrator.graph.auth import SignIn
 from orchestrator.graph.challenges import claims_wanted
 from orchestrator.graph.provenance import error_of_stranger, is_from_graph
@@ -63,18 +64,20 @@ class GraphReader:
         self.root, self._user_agent = root.rstrip("/"), user_agent
         self._pace = pace
 
-    async def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> Any:
+    async def get(self, path: str, *, headers: Mapping[str, str] | None = None, say: Say = say_nothing) -> Any:
         """The JSON value at a path below the root."""
-        return await self.fetch(Question(path, headers=headers))
+        return await self.fetch(Question(path, headers=headers), say=say)
 
-    async def pages(self, path: str, *, headers: Mapping[str, str] | None = None) -> AsyncIterator[Mapping[str, Any]]:
+    async def pages(
+        self, path: str, *, headers: Mapping[str, str] | None = None, say: Say = say_nothing
+    ) -> AsyncIterator[Mapping[str, Any]]:
         """The pages of a collection, each as Graph sent it; a page that fails is asked for again, not the whole.
 
         A `nextLink` is followed on Graph's own host only, since the token goes with it.
         """
         address, seen = path, set[str]()
         while True:
-            page = await self.fetch(Question(address, headers=headers))
+            page = await self.fetch(Question(address, headers=headers), say=say)
             if not isinstance(page, dict) or not isinstance(page.get("value"), list):
                 raise ReadFailed("Graph answered a list without a `value`: it cannot be read.")
             yield page
@@ -86,8 +89,11 @@ class GraphReader:
             seen.add(link)
             address = link
 
-    async def fetch(self, question: Question, *, pace: Pace | None = None) -> Any:
-        """The JSON value that a question is answered with, repeated until it is; `pace` holds beside the reads' own."""
+    async def fetch(self, question: Question, *, pace: Pace | None = None, say: Say = say_nothing) -> Any:
+        """The JSON value that a question is answered with, repeated until it is; `pace` holds beside the reads' own.
+
+        `say` takes a sentence for each pause.
+        """
         url = self._url(question.address)
         ends_at = self._clock.monotonic() + _LONGEST_PATIENCE
         renewed = False
@@ -99,6 +105,8 @@ class GraphReader:
             answer = await self._once(url, question, token)
             if isinstance(answer, _Answer):
                 if 200 <= answer.status < 300:
+                    if attempt and not renewed:
+                        say("Graph answered.")
                     return answer.body
                 if answer.status != 401 or renewed:
                     _refuse(answer)
@@ -106,10 +114,11 @@ class GraphReader:
                 renewed = True
                 continue
             pause = answer.wait if answer.wait is not None else self._backoff(attempt)
-            most = _ATTEMPTS if isinstance(answer.problem, ReadFailed) else _ATTEMPTS_TO_REACH
+            most = _ATTEMPTS if answer.kind is ReadFailed else _ATTEMPTS_TO_REACH
             if attempt + 1 >= most or self._clock.monotonic() + pause > ends_at:
-                raise answer.problem
-            log.info("graph.read_again", reason=str(answer.problem), seconds=round(pause, 1))
+                raise answer.kind(f"{answer.why}, again and again.")
+            log.info("graph.read_again", reason=answer.why, seconds=round(pause, 1))
+            say(f"{answer.why}; asking again in {pause:.0f} s (attempt {attempt + 2} of {most} at most) …")
             await self._clock.sleep(pause)
         raise ReadFailed("Graph did not answer a read.")
 
@@ -140,7 +149,7 @@ class GraphReader:
                     response = await self._http.send("GET", url, headers)
         except (httpx.HTTPError, TimeoutError) as failure:
             error = error_of_failed_look(failure)
-            return _Again(GraphUnreachable(f"Graph cannot be read: {error.message}."))
+            return _Again(GraphUnreachable, f"Graph cannot be read: {error.message}")
         body, is_complete = await read_body(response, _LONGEST_BODY)
         named = {name.casefold(): text for name, text in response.headers.items()}
         return self._read(response.status_code, named, decode(body, named, most=_LONGEST_BODY), is_complete=is_complete)
@@ -150,16 +159,16 @@ class GraphReader:
         seconds = None if wait is None else wait.total_seconds()
         if 200 <= status < 300:
             if is_page(body):
-                return _Again(GraphUnreachable(error_of_stranger(status, named, body).message + "."), seconds)
+                return _Again(GraphUnreachable, error_of_stranger(status, named, body).message, seconds)
             if not is_complete or isinstance(body, str):
-                return _Again(ReadFailed("Graph's answer to a read broke off, again and again."))
+                return _Again(ReadFailed, "Graph's answer to a read broke off")
             return _Answer(status, named, body)
         if status in _TRANSIENT or status >= 500:
             told = told_by(body)
             said = f" ({told.message})" if told.message else ""
-            return _Again(ReadFailed(f"Graph answered a read with HTTP {status}, again and again{said}."), seconds)
+            return _Again(ReadFailed, f"Graph answered a read with HTTP {status}{said}", seconds)
         if not is_from_graph(status, named, body) or 300 <= status < 400:
-            return _Again(GraphUnreachable(error_of_stranger(status, named, body).message + "."), seconds)
+            return _Again(GraphUnreachable, error_of_stranger(status, named, body).message, seconds)
         return _Answer(status, named, body)
 
 
@@ -172,9 +181,10 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Again:
-    """No answer this time; `wait` is in seconds, where the reply names one."""
+    """No answer this time, and why, as a clause; `wait` is in seconds, where the reply names one."""
 
-    problem: ReadFailed | GraphUnreachable
+    kind: type[ReadFailed | GraphUnreachable]
+    why: str
     wait: float | None = None
 
 

@@ -69,6 +69,13 @@ def open_inventory_file(
         raise IntakeFailed(f"{shown(file_name)}: {failed}" if file_name else str(failed)) from failed
 
 
+@lru_cache(maxsize=1_000)
+def kind_of(os: str | None, *agents: str) -> tuple[str | None, str | None]:
+    """The management agent of a device and what keeps it from taking an action; a fleet has a few kinds."""
+    names = [name_of_agent(text) for text in agents if bare(text)]
+    return next((name for name in names if name), None), objection_to(os, names)
+
+
 def parse_time(text: str) -> datetime | None:
     """A time of an export in UTC; None for "never", and where day and month cannot be told apart.
 
@@ -133,7 +140,7 @@ class _Columns:
             return f"the managed device id {given.reason}"
         # Reports have up to three columns about the agent, a number, a label and a list; the number is exact.
         os, agents = self._text(cells, "os"), self.places.get("management_agent", ())
-        agent, objection = _kind_of(os, *[cells[place] for place in agents if place < len(cells)])
+        agent, objection = kind_of(os, *[cells[place] for place in agents if place < len(cells)])
         return InventoryDevice(
             id=given,
             name=self._text(cells, "name"),
@@ -161,13 +168,6 @@ class _Columns:
             if place < len(cells) and (key := compare_key(_GUIDS[field], cells[place])):
                 return key
         return None
-
-
-@lru_cache(maxsize=1_000)
-def _kind_of(os: str | None, *agents: str) -> tuple[str | None, str | None]:
-    """The management agent of a device and what keeps it from taking an action; a fleet has a few kinds."""
-    names = [name_of_agent(text) for text in agents if bare(text)]
-    return next((name for name in names if name), None), objection_to(os, names)
 
 
 def _open(stream: BinaryIO, max_bytes: int, *, may_be_empty: bool) -> InventoryFile:

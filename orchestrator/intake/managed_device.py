@@ -5,12 +5,12 @@ https://learn.microsoft.com/graph/api/resources/intune-devices-manageddevice?vie
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from orchestrator.domain.device import BadId, parse_id
-from orchestrator.domain.inventory import Identifier, InventoryDevice, compare_key, name_of_agent, objection_to
-from orchestrator.intake.inventory_file import parse_time
+from orchestrator.domain.device import parse_id
+from orchestrator.domain.inventory import Identifier, InventoryDevice, compare_key
+from orchestrator.intake.inventory_file import kind_of, parse_time
 
 SELECTED = (
     *("id", "deviceName", "serialNumber", "azureADDeviceId", "userId", "userPrincipalName", "operatingSystem"),
@@ -22,18 +22,24 @@ SELECTED_IN_BETA = "configurationManagerClientInformation"
 """The property with ConfigMgr's client id, which v1.0 does not have."""
 
 
-def devices_in(values: Iterable[object]) -> list[InventoryDevice]:
-    """The devices of a page; what has no managed device id is left out."""
-    return [device for value in values if isinstance(value, dict) and (device := device_of(value)) is not None]
+def devices_in(values: Iterable[object], *, besides: Container[str] = ()) -> tuple[set[str], list[InventoryDevice]]:
+    """The ids in a page, and the devices of those that are not in `besides`; an object without an id is left out."""
+    ids: set[str] = set()
+    devices: list[InventoryDevice] = []
+    for value in values:
+        if not isinstance(value, dict):
+            continue
+        given = parse_id("managedDeviceId", _text(value, "id") or "")
+        if isinstance(given, str):
+            ids.add(given)
+            if given not in besides:
+                devices.append(_device(given, value))
+    return ids, devices
 
 
-def device_of(value: Mapping[str, Any]) -> InventoryDevice | None:
-    """One device; None where it has no id that Graph could be called with."""
-    given = parse_id("managedDeviceId", _text(value, "id") or "")
-    if isinstance(given, BadId):
-        return None
-    agent = name_of_agent(_text(value, "managementAgent") or "")
+def _device(given: str, value: Mapping[str, Any]) -> InventoryDevice:
     os = _text(value, "operatingSystem")
+    agent, objection = kind_of(os, _text(value, "managementAgent") or "")
     client = value.get(SELECTED_IN_BETA)
     return InventoryDevice(
         id=given,
@@ -46,7 +52,7 @@ def device_of(value: Mapping[str, Any]) -> InventoryDevice | None:
         os=os,
         management_agent=agent,
         last_contact_at=parse_time(_text(value, "lastSyncDateTime") or ""),
-        objection=objection_to(os, [agent]),
+        objection=objection,
     )
 
 

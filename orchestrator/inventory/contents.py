@@ -16,6 +16,7 @@ from orchestrator.domain.inventory import Identifier, InventoryDevice, NoInvento
 from orchestrator.domain.tenant import Tenant
 from orchestrator.intake.inventory_file import InventoryFile, open_inventory_file
 from orchestrator.store.jobs.inventory import Inventory
+from orchestrator.store.jobs.inventory_devices import rows_of
 from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)
@@ -167,10 +168,12 @@ async def add_page(app: App, number: InventoryNumber, page: Sequence[InventoryDe
         else:
             new[device.id] = device
     known.update(new)
+    # Other writers of a SQLite file wait for the transaction, a permit of the next read among them.
+    rows = await asyncio.to_thread(rows_of, number, new.values())
     async with app.store.transaction() as tx:
         now = await tx.now()
-        if new:
-            await tx.inventory_devices.add(number, [*new.values()], now=now)
+        if rows:
+            await tx.inventory_devices.add(number, rows, now=now)
         if repeated:
             await tx.inventory_devices.merge(number, repeated, now=now)
 

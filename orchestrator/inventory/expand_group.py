@@ -6,7 +6,7 @@ https://learn.microsoft.com/graph/api/group-list-transitivemembers
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from orchestrator.domain.errors import PermissionMissing, ReadFailed, ReadRefuse
 from orchestrator.domain.figures import plural
 from orchestrator.domain.inventory import Ambiguous, Identifier, InventoryDevice, Matched, choose
 from orchestrator.domain.plain_text import shown
+from orchestrator.domain.progress import Say, say_nothing
 from orchestrator.domain.selection import EmptySelection
 from orchestrator.inventory.match_devices import open_matcher
 
@@ -57,7 +58,7 @@ class Members:
 
 
 async def devices_of_group(
-    app: App, tenant_name: str, text: str, *, prefer_newest: bool, is_stale_ok: bool, say: Callable[[str], None]
+    app: App, tenant_name: str, text: str, *, prefer_newest: bool, is_stale_ok: bool, say: Say
 ) -> AsyncIterator[list[InventoryDevice]]:
     """The devices of a group that can take a ConfigMgr action, in pages; sentences about the others go to `say`.
 
@@ -68,8 +69,8 @@ async def devices_of_group(
         app, tenant_name, max_age=app.inventory_max_age, prefer_newest=prefer_newest, is_stale_ok=is_stale_ok
     )
     reads = await app.read(app.tenant(tenant_name))
-    group = await find_group(reads.reader, text)
-    members = await members_of(reads.reader, group)
+    group = await find_group(reads.reader, text, say=say)
+    members = await members_of(reads.reader, group, say=say)
     _refuse_empty(group, members)
     say(_counted(group, members))
     sieve = _Sieve(members, prefer_newest=prefer_newest)
@@ -85,17 +86,17 @@ async def devices_of_group(
         say(sentence)
 
 
-async def find_group(reader: Reader, text: str) -> Group:
+async def find_group(reader: Reader, text: str, *, say: Say = say_nothing) -> Group:
     """The group of an object id or a name."""
     text = text.strip()
     if not text:
         raise RequestRejected("Give a group's name or object id with --group.")
     try:
         if _GUID.fullmatch(text):
-            return _group(await reader.get(f"/v1.0/groups/{text.lower()}?{_SELECT}"))
+            return _group(await reader.get(f"/v1.0/groups/{text.lower()}?{_SELECT}", say=say))
         name = quote(text.replace("'", "''"), safe="")
         wanted = f"/v1.0/groups?$filter=displayName%20eq%20'{name}'&{_SELECT}"
-        found = [_group(each) async for page in reader.pages(wanted) for each in page["value"]]
+        found = [_group(each) async for page in reader.pages(wanted, say=say) for each in page["value"]]
     except ReadRefused as refused:
         if refused.status == _NOT_FOUND and _GUID.fullmatch(text):
             raise UnknownGroup(f"The tenant has no group of the object id {text}.") from refused
@@ -109,12 +110,13 @@ async def find_group(reader: Reader, text: str) -> Group:
     return named[0]
 
 
-async def members_of(reader: Reader, group: Group) -> Members:
+async def members_of(reader: Reader, group: Group, *, say: Say = say_nothing) -> Members:
     """The devices and users of a group; PermissionMissing where Graph hides the devices' ids."""
     base = f"/v1.0/groups/{group.id}/transitiveMembers/microsoft.graph"
     try:
-        devices, counted = await _listed(reader, f"{base}.device?$count=true&$select=id,deviceId,displayName&$top=999")
-        users, more = await _listed(reader, f"{base}.user?$count=true&$select=id,userPrincipalName&$top=999")
+        of_devices, of_users = "device?$select=id,deviceId,displayName", "user?$select=id,userPrincipalName"
+        devices, counted = await _listed(reader, f"{base}.{of_devices}&$count=true&$top=999", say)
+        users, more = await _listed(reader, f"{base}.{of_users}&$count=true&$top=999", say)
     except ReadRefused as refused:
         if refused.status == _NOT_FOUND:
             raise UnknownGroup(f"Group {group.name!r} ({group.id}) was removed meanwhile.") from refused
@@ -131,11 +133,11 @@ async def members_of(reader: Reader, group: Group) -> Members:
     )
 
 
-async def _listed(reader: Reader, path: str) -> tuple[list[dict[str, Any]], int]:
+async def _listed(reader: Reader, path: str, say: Say) -> tuple[list[dict[str, Any]], int]:
     """The members of one kind, and how many Graph says there are."""
     members: dict[str, dict[str, Any]] = {}
     counted: int | None = None
-    async for page in reader.pages(path, headers={"ConsistencyLevel": "eventual"}):
+    async for page in reader.pages(path, headers={"ConsistencyLevel": "eventual"}, say=say):
         if isinstance(given := page.get("@odata.count"), int):
             counted = given if counted is None else counted
         for member in page["value"]:

@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 import tempfile
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import BinaryIO
 
@@ -16,6 +16,7 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.figures import plural
 from orchestrator.domain.inventory import Identifier, Matched, NotEligible, choose
+from orchestrator.domain.progress import Say, say_nothing
 from orchestrator.domain.selection import EmptySelection, Selection
 from orchestrator.intake.selection import SELECTION_COLUMNS
 from orchestrator.inventory.contents import find_devices
@@ -25,17 +26,13 @@ from orchestrator.inventory.match_devices import open_matcher, refuse_old
 from orchestrator.inventory.saved_list_tenants import devices_of_tenant
 
 
-def say_nothing(_: str) -> None:
-    """Drop a sentence about what was left out."""
-
-
 @asynccontextmanager
 async def selected(
     app: App,
     tenant_name: str,
     selection: Selection,
     *,
-    say: Callable[[str], None] = say_nothing,
+    say: Say = say_nothing,
     beside: Collection[str] = (),
 ) -> AsyncIterator[BinaryIO]:
     """The selection as a list that `IntakeOptions(is_selection=True)` reads, in a file of its own that goes afterwards.
@@ -57,7 +54,7 @@ async def selected(
 
 
 async def _rows(
-    app: App, tenant_name: str, selection: Selection, say: Callable[[str], None], *, is_alone: bool
+    app: App, tenant_name: str, selection: Selection, say: Say, *, is_alone: bool
 ) -> AsyncIterator[list[tuple[str, str, str]]]:
     if selection.devices:
         found = [await _one(app, tenant_name, text, selection) for text in selection.devices]
@@ -119,9 +116,7 @@ async def _rows_where(
         ]
 
 
-async def _rows_of_list(
-    app: App, tenant_name: str, name: str, say: Callable[[str], None]
-) -> AsyncIterator[list[tuple[str, str, str]]]:
+async def _rows_of_list(app: App, tenant_name: str, name: str, say: Say) -> AsyncIterator[list[tuple[str, str, str]]]:
     async with app.store.reading() as tx:
         version = await tx.lists.newest(name)
     if version.via is not Via.MANAGED_DEVICES:

@@ -136,13 +136,13 @@ class WithoutGroups:
     def __init__(self, status: int = 404) -> None:
         self._status = status
 
-    async def get(self, path: str, *, headers: object = None) -> Any:
+    async def get(self, path: str, *, headers: object = None, say: object = None) -> Any:
         """Refuse."""
-        raise ReadRefused(f"No resource at {path}: {headers}.", status=self._status, code="ResourceNotFound")
+        raise ReadRefused(f"No resource at {path}: {headers}, {say}.", status=self._status, code="ResourceNotFound")
 
-    async def pages(self, path: str, *, headers: object = None) -> AsyncIterator[Any]:
+    async def pages(self, path: str, *, headers: object = None, say: object = None) -> AsyncIterator[Any]:
         """Refuse."""
-        yield await self.get(path, headers=headers)
+        yield await self.get(path, headers=headers, say=say)
 
 
 class MembersRefused:
@@ -151,13 +151,13 @@ class MembersRefused:
     def __init__(self, status: int) -> None:
         self._status = status
 
-    async def get(self, _: str, *, headers: object = None) -> Any:
+    async def get(self, _: str, *, headers: object = None, say: object = None) -> Any:
         """The group."""
-        return {"id": GROUP, "displayName": "Laptops", "headers": headers}
+        return {"id": GROUP, "displayName": "Laptops", "headers": headers, "say": say}
 
-    async def pages(self, path: str, *, headers: object = None) -> AsyncIterator[Any]:
+    async def pages(self, path: str, *, headers: object = None, say: object = None) -> AsyncIterator[Any]:
         """Refuse."""
-        yield await WithoutGroups(self._status).get(path, headers=headers)
+        yield await WithoutGroups(self._status).get(path, headers=headers, say=say)
 
 
 @pytest.mark.parametrize(

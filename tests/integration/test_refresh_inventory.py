@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 
-from orchestrator.app import App
-from orchestrator.domain.errors import PermissionMissing, ReadFailed, RequestRejected
+from orchestrator.app import App, Reads
+from orchestrator.domain.errors import GraphUnreachable, PermissionMissing, ReadFailed, RequestRejected
 from orchestrator.domain.ids import InventoryNumber
 from orchestrator.domain.inventory import NoInventory
 from orchestrator.domain.inventory_changes import InventoryChanges
 from orchestrator.domain.recurrence import Cron
+from orchestrator.domain.tenant import Tenant
 from orchestrator.graph.export_jobs import checked_address
-from orchestrator.inventory.contents import describe_inventory, forget_inventory, search_inventory
-from orchestrator.inventory.refresh_inventory import Route, accept_inventory
+from orchestrator.inventory.contents import add_page, describe_inventory, forget_inventory, search_inventory
+from orchestrator.inventory.reading import Route
+from orchestrator.inventory.refresh_inventory import INTERRUPTED_AFTER, accept_inventory, refresh_inventory
 from orchestrator.inventory.refresh_when_due import InventoryRefresher
 from tests.support.actors import SOMEBODY
 from tests.support.apps import an_app, device_ids
+from tests.support.clock import ManualClock
 from tests.support.reading import Rig
+from tests.support.waiting import PATIENCE
 
 
 class ForEver(set[int]):
@@ -142,12 +148,61 @@ async def test_a_listing_survives_a_timeout_and_renames_in_its_middle(rig: Rig) 
     rig.graph.reads.faults.timeouts_at_pages.add(2)
     # One device moves behind the first page and comes twice, another moves before it and is missing in this pass.
     rig.graph.reads.faults.renames[1] = {ordered[0]["id"]: "ZZ", ordered[-1]["id"]: "AA"}
+    said: list[str] = []
 
-    refreshed = await rig.refresh(Route.LIST)
+    refreshed = await rig.refresh(Route.LIST, said.append)
 
     assert refreshed.inventory.summary.devices == 2_100
     assert sorted(await devices_of(rig.app)) == sorted(device["id"] for device in ordered)
     assert "1 device" in refreshed.notes[0]
+    assert "HTTP 504 (The service did not answer in time.); asking again in 1 s (attempt 2 of 8" in said[2]
+    assert said[3] == "Graph answered."
+
+
+async def test_a_page_is_on_its_way_while_the_one_before_is_stored_and_a_report_is_made(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.graph.directory.add_fleet(1_500)
+
+    def asked(path: str) -> list[int]:
+        return [place for place, request in enumerate(rig.wire.requests) if path in str(request.url)]
+
+    async def add_once_the_next_is_asked_for(*given: Any) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while len(asked("managedDevices")) < 2:  # noqa: ASYNC110 - the wire sets no event
+                await asyncio.sleep(0)
+        await add_page(*given)
+
+    monkeypatch.setattr("orchestrator.inventory.reading.add_page", add_once_the_next_is_asked_for)
+
+    refreshed = await rig.refresh(Route.LIST)
+
+    assert refreshed.inventory.summary.devices == 1_500
+    assert asked("exportJobs")[0] < asked("managedDevices")[-1]
+
+
+async def test_a_refresh_gives_signs_of_life_while_it_waits(sqlite_url: str) -> None:
+    clock = ManualClock()
+    async with an_app(sqlite_url, "http://127.0.0.1:1", clock=clock) as app:
+        directory, waiting = app.tenant("default").directory, asyncio.Event()
+
+        async def wait(_: Tenant) -> Reads:
+            await waiting.wait()
+            raise GraphUnreachable("enough")
+
+        refresh = asyncio.create_task(refresh_inventory(replace(app, read=wait), "default", by=SOMEBODY))
+        async with asyncio.timeout(PATIENCE):
+            for minutes in (5, 0):
+                while not clock.sleeping:  # noqa: ASYNC110 - a clock sets no event
+                    await asyncio.sleep(0)
+                clock.advance(minutes=minutes)
+        async with app.store.reading() as tx:
+            running = await tx.inventories.receiving(directory, touched_since=clock.now() - INTERRUPTED_AFTER)
+        waiting.set()
+        with pytest.raises(GraphUnreachable):
+            await refresh
+
+    assert running is not None
 
 
 async def test_devices_of_configmgr_alone_are_kept_where_their_report_is_not_to_be_had(rig: Rig) -> None:
@@ -271,8 +326,8 @@ async def test_a_refresh_that_a_killed_process_had_begun_is_made_up_for(rig: Rig
             at = await tx.now() - ago
             return await tx.inventories.begin(tenant.directory, "refresh", file_name=None, by="clock", now=at)
 
-    await begun(timedelta(minutes=20))
-    running = await begun(timedelta(minutes=1))
+    await begun(timedelta(minutes=2))
+    running = await begun(timedelta(seconds=30))
     await InventoryRefresher()(serving)
     with pytest.raises(NoInventory):
         await describe_inventory(serving, "default")

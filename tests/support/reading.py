@@ -10,8 +10,10 @@ import httpx
 import jwt
 
 from orchestrator.app import App
+from orchestrator.domain.progress import Say, say_nothing
 from orchestrator.graph.transport import Http
-from orchestrator.inventory.refresh_inventory import Route, refresh_inventory
+from orchestrator.inventory.reading import Route
+from orchestrator.inventory.refresh_inventory import refresh_inventory
 from orchestrator.simulator.app import SimulatedGraph
 from orchestrator.simulator.world import World
 from tests.support.actors import SOMEBODY
@@ -56,8 +58,8 @@ class Rig:
     async def _read(self, _: object) -> Any:
         return self.reads
 
-    async def refresh(self, route: Route = Route.AUTO) -> Any:
-        return await refresh_inventory(self.app, "default", by=SOMEBODY, route=route)
+    async def refresh(self, route: Route = Route.AUTO, say: Say = say_nothing) -> Any:
+        return await refresh_inventory(self.app, "default", by=SOMEBODY, route=route, say=say)
 
 
 def _token(roles: Sequence[str]) -> str:

@@ -155,6 +155,10 @@ class Inventories(Repository):
         counted = select(func.count()).where(InventoryDeviceRow.inventory == number)
         return Reception(read_at, read_by, (await self._connection.execute(counted)).scalar_one())
 
+    async def touch(self, number: InventoryNumber, *, now: datetime) -> None:
+        """Note that the inventory is still being read."""
+        await self._connection.execute(update(InventoryRow).where(InventoryRow.number == number).values(touched_at=now))
+
     async def last_read_at(self, tenant: str, *, touched_since: datetime) -> datetime | None:
         """When the newest inventory was begun to be read, in force or not.
 

@@ -36,13 +36,24 @@ from orchestrator.store.engine.times import UtcDateTime
 from orchestrator.store.rows.inventory import InventoryRow
 from orchestrator.store.rows.inventory_devices import InventoryDeviceRow
 
+DeviceRow = tuple[Any, ...]
+"""The values of a device in the order of `_COLUMNS`."""
+
+
+def rows_of(number: InventoryNumber, devices: Iterable[InventoryDevice]) -> list[DeviceRow]:
+    """The devices of an inventory as `InventoryDevices.add` takes them; to be made before its transaction begins."""
+    by_name, by_serial = Identifier.NAME, Identifier.SERIAL
+    return [
+        (number, key, name, compare_key(by_name, name or ""), serial, compare_key(by_serial, serial or ""), *others)
+        for key, name, serial, *others in devices
+    ]
+
 
 class InventoryDevices(Repository):
     """SQL of the devices of inventories; no method commits."""
 
-    async def add(self, number: InventoryNumber, devices: Sequence[InventoryDevice], *, now: datetime) -> None:
+    async def add(self, number: InventoryNumber, rows: Sequence[DeviceRow], *, now: datetime) -> None:
         """Add devices whose ids the inventory does not hold yet; the inventory counts as being written at `now`."""
-        rows = await asyncio.to_thread(_rows, number, devices)
         await new_rows.add(self._connection, InventoryDeviceRow, _COLUMNS, rows)
         await self._connection.execute(update(InventoryRow).where(InventoryRow.number == number).values(touched_at=now))
 
@@ -58,7 +69,7 @@ class InventoryDevices(Repository):
             InventoryDeviceRow.inventory == number, InventoryDeviceRow.id.in_(select(given.c.id))
         )
         await self._connection.execute(held, json_rows.texts_payload(merged))
-        await self.add(number, [*merged.values()], now=now)
+        await self.add(number, rows_of(number, merged.values()), now=now)
 
     async def by_ids(self, number: InventoryNumber, ids: Collection[str]) -> list[InventoryDevice]:
         """The devices of these managed device ids, those that the inventory has."""
@@ -205,15 +216,6 @@ def _in_brief(answer: str) -> tuple[dict[str, tuple[str, str | None]], set[str]]
 
 def _given(connection: AsyncConnection, name: str) -> Any:
     return json_rows.texts_of(connection.dialect.name, name)
-
-
-def _rows(number: InventoryNumber, devices: Iterable[InventoryDevice]) -> list[tuple[Any, ...]]:
-    """The devices in the order of `_COLUMNS`."""
-    by_name, by_serial = Identifier.NAME, Identifier.SERIAL
-    return [
-        (number, key, name, compare_key(by_name, name or ""), serial, compare_key(by_serial, serial or ""), *others)
-        for key, name, serial, *others in devices
-    ]
 
 
 _KEY_COLUMNS: dict[Identifier, InstrumentedAttribute[Any]] = {

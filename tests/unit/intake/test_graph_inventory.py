@@ -70,8 +70,10 @@ def test_a_managed_device_has_the_fields_of_the_inventory() -> None:
         "serialNumber": 7,
     }
 
-    [device] = devices_in([value, {"id": "no guid"}, None, {**value, "id": None}])
+    ids, [device] = devices_in([value, {"id": "no guid"}, None, {**value, "id": None}])
+    known = devices_in([value], besides=ids)
 
+    assert (ids, known) == ({ID.lower()}, ({ID.lower()}, []))
     assert (device.id, device.name, device.serial_number, device.entra_device_id) == (ID.lower(), "PC-1", None, None)
     assert (device.configmgr_id, device.is_eligible) == (ID.lower(), False)
     assert device.last_contact_at == datetime(2026, 11, 1, 8, tzinfo=UTC)
