@@ -87,7 +87,10 @@ def prune(
     yes: bool,
     reason: str | None,
 ) -> None:
-    """Remove jobs that ended long ago, with their input and targets."""
+    """Remove jobs that ended long ago, with their input and targets, and inventories of tenants that left.
+
+    An inventory goes when no settings have led to its tenant for 30 days; its day is named until then.
+    """
     from orchestrator.domain.figures import plural
     from orchestrator.usecases.operations.prune import prune, prune_audit
 

@@ -256,13 +256,14 @@ def _say_devices(inventory: Inventory) -> None:
 
 def say_unattached(inventories: Sequence[Inventory]) -> None:
     """Name the inventories whose tenants left the settings."""
-    from orchestrator.domain.figures import plural
-    from orchestrator.inventory.remove_inventory import tenant_id_of
+    from orchestrator.domain.figures import local, plural
+    from orchestrator.inventory.remove_inventory import goes_at, tenant_id_of
 
     for each in inventories:
         click.echo(
             f"An inventory of tenant {each.tenant} ({plural(each.summary.devices, 'device')}) is kept, and no tenant "
-            f"in the settings leads to it. `muster inventory remove --tenant {tenant_id_of(each)}` removes it.",
+            f"in the settings leads to it. It goes by itself from {local(goes_at(each))} on, when jobs are pruned; "
+            f"`muster inventory remove --tenant {tenant_id_of(each)}` removes it now.",
             err=True,
         )
 

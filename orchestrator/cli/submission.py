@@ -118,12 +118,13 @@ class Submission:
         from orchestrator.inventory.select_devices import selected
 
         tenant = chosen_tenant(settings, self.tenant)
-        async with selected(app, tenant, self.selection(), say=say_left_out, beside=self.beside) as stream:
+        said = {"say": say_left_out, "say_wait": say_left_out}
+        async with selected(app, tenant, self.selection(), beside=self.beside, **said) as stream:
             yield stream
 
 
 def say_left_out(sentence: str) -> None:
-    """On stderr: what was left out of a selection."""
+    """On stderr: which devices were left out of a selection, and that Graph lets the command wait."""
     click.echo(shown(sentence), err=True)
 
 

@@ -66,8 +66,10 @@ def read_condition(text: str) -> Condition:
     value = found["value"].strip()
     if not value:
         raise RequestRejected(f"{text!r} has no value: an empty value never matches.")
-    key = compare_key(_IDS[field], value) if field in _IDS else None
-    return Condition(text.strip(), field, found["operator"], key or value)
+    if field in _IDS:
+        # A part of an id with a wildcard is spelled as whole ids may be: in braces, and behind ConfigMgr's `GUID:`.
+        value = compare_key(_IDS[field], value) or value.casefold().removeprefix("guid:").strip("{} ") or value
+    return Condition(text.strip(), field, found["operator"], value)
 
 
 def field_names() -> tuple[str, ...]:

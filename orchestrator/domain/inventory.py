@@ -130,10 +130,11 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """Several devices that can take the action have this identifier."""
+    """Several devices that can take the action have this identifier, or `other` in the same row is of other devices."""
 
     by: Identifier
     candidates: tuple[InventoryDevice, ...]
+    other: Identifier | None = None
 
     def chosen(self, choice: str | None) -> Matched | None:
         """The candidate with this id, that a person chose; None where there is no such candidate."""
@@ -165,6 +166,13 @@ class Found:
 
     single: Mapping[str, tuple[str, str | None]]
     others: Mapping[str, Match]
+
+    def device_of(self, key: str) -> str | None:
+        """The id of the one device that the key stands for; None where there is none."""
+        if (single := self.single.get(key)) is not None:
+            return single[0]
+        match = self.others.get(key)
+        return match.device.id if isinstance(match, Matched) else None
 
 
 def compare_key(by: Identifier, text: str) -> str | None:

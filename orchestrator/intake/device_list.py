@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
+from types import MappingProxyType
 from typing import BinaryIO
 
 from orchestrator.domain.device import Via
@@ -123,15 +124,28 @@ class DeviceList:
         """For each row of the page the key by which it is matched; None where it has a verdict, or names no device."""
         return self._validation.keys(page.rows)
 
+    @property
+    def has_several_kinds(self) -> bool:
+        """Whether its rows may name a device in several ways, and so may contradict themselves."""
+        return len(self._validation.layout.named) > 1
+
+    def other_keys(self, page: Page, keys: Sequence[MatchKey | None]) -> list[Sequence[MatchKey]]:
+        """For each row that is matched by its key the keys of its other cells."""
+        return self._validation.other_keys(page.rows, keys)
+
     def settle(
         self,
         page: Page,
         keys: Sequence[MatchKey | None],
         found: Mapping[Identifier, Found],
         reason: Callable[[Match], str],
+        contradictions: Mapping[int, Match] = MappingProxyType({}),
     ) -> Page:
-        """The page, each open row with the device of its key or rejected for its match's reason; pages in order."""
-        return Page(self._validation.settle(page.rows, keys, found, reason))
+        """The page, each open row with the device of its key or rejected for its match's reason; pages in order.
+
+        `contradictions` has by its place in the page the match of a row whose cells are of different devices.
+        """
+        return Page(self._validation.settle(page.rows, keys, found, reason, contradictions))
 
     def report(self) -> IntakeReport:
         """Returns the result of the intake; complete after the last page."""

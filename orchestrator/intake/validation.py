@@ -143,6 +143,14 @@ class Validation:
                 return by, key
         return None
 
+    def other_keys(self, rows: Sequence[InputRow], keys: Sequence[MatchKey | None]) -> list[Sequence[MatchKey]]:
+        """The keys of the cells beside the one that decides; a name that a person typed stands for all cells."""
+        found: list[Sequence[MatchKey]] = []
+        for row, key in zip(rows, keys, strict=True):
+            some = () if key is None else ((each.by, compare_key(each.by, each.text)) for each in self._named_in(row))
+            found.append([(by, text) for by, text in some if text is not None and key is not None and by is not key[0]])
+        return found
+
     def _named_in(self, row: InputRow) -> list[Named]:
         """The identifiers in a row, the most exact kind first; a name that a person typed stands for all of them."""
         cells = row.cells
@@ -163,6 +171,7 @@ class Validation:
         keys: Sequence[MatchKey | None],
         found: Mapping[Identifier, Found],
         reason: Callable[[Match], str],
+        contradictions: Mapping[int, Match],
     ) -> list[InputRow]:
         """The rows, those that were left open with the device of their key, or rejected for their match's reason."""
         settled = [*rows]
@@ -175,7 +184,9 @@ class Validation:
             by, text = key
             if by is not kind:
                 kind, single, others, matched_by = by, found[by].single, found[by].others, by.value
-            if (device := single.get(text)) is None:
+            if place in contradictions:
+                settled[place] = self._settle_row(row, contradictions[place], reason)
+            elif (device := single.get(text)) is None:
                 settled[place] = self._settle_row(row, others.get(text) or Unknown(by), reason)
             elif self.choices:
                 settled[place] = self._settle_row(row, Matched(InventoryDevice(*device), by), reason)

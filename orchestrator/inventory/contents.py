@@ -133,6 +133,9 @@ async def remove_replaced(app: App) -> None:
         async with app.store.transaction() as tx:
             untouched_since = await tx.now() - _ABANDONED_AFTER
             removed = await tx.inventories.remove_some(untouched_since=untouched_since, limit=_PIECE)
+        if removed == _PIECE:
+            # SQLite has one writer and no queue: without a pause a job in another process would wait for all pieces.
+            await app.clock.sleep(_PAUSE)
 
 
 async def _add_file(
@@ -189,4 +192,6 @@ def _next_page(pages: Iterator[list[InventoryDevice]]) -> list[InventoryDevice] 
 
 
 _ABANDONED_AFTER = timedelta(hours=1)
-_PIECE = 20_000
+_PIECE = 5_000
+_PAUSE = 0.15
+"""Seconds; longer than SQLite's longest sleep between two looks at a file that another process writes."""

@@ -58,19 +58,20 @@ class Members:
 
 
 async def devices_of_group(
-    app: App, tenant_name: str, text: str, *, prefer_newest: bool, is_stale_ok: bool, say: Say
+    app: App, tenant_name: str, text: str, *, prefer_newest: bool, is_stale_ok: bool, say: Say, say_wait: Say
 ) -> AsyncIterator[list[InventoryDevice]]:
     """The devices of a group that can take a ConfigMgr action, in pages; sentences about the others go to `say`.
 
-    Devices are joined with the inventory by their Entra device id, users by the user of a device. RequestRejected
-    where the group is empty, UnknownGroup, AmbiguousGroup, PermissionMissing, NoInventory, InventoryTooOld.
+    Devices are joined with the inventory by their Entra device id, users by the user of a device. `say_wait` takes a
+    sentence for each pause in which Graph does not answer. RequestRejected where the group is empty, UnknownGroup,
+    AmbiguousGroup, PermissionMissing, NoInventory, InventoryTooOld.
     """
     matcher = await open_matcher(
         app, tenant_name, max_age=app.inventory_max_age, prefer_newest=prefer_newest, is_stale_ok=is_stale_ok
     )
     reads = await app.read(app.tenant(tenant_name))
-    group = await find_group(reads.reader, text, say=say)
-    members = await members_of(reads.reader, group, say=say)
+    group = await find_group(reads.reader, text, say=say_wait)
+    members = await members_of(reads.reader, group, say=say_wait)
     _refuse_empty(group, members)
     say(_counted(group, members))
     sieve = _Sieve(members, prefer_newest=prefer_newest)

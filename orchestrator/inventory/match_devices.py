@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 
 from orchestrator.app import App
 from orchestrator.domain.inventory import (
@@ -46,6 +47,24 @@ class Matcher:
         devices = await tx.inventory_devices.matching(self._inventory.number, by, others)
         return Found(single, {key: self._choose(by, candidates) for key, candidates in devices.items()})
 
+    async def contradictions(
+        self, keys: Sequence[MatchKey | None], found: Mapping[Identifier, Found], others: Sequence[Sequence[MatchKey]]
+    ) -> dict[int, Ambiguous]:
+        """By their places the matched rows with another key (`others`) that only other devices have."""
+        beside = await self.match(chain.from_iterable(others))
+        doubtful = await asyncio.to_thread(_doubtful, keys, found, others, beside)
+        wanted = _by_kind(key for _, *both in doubtful for key in both)
+        async with self._app.store.reading() as tx:
+            devices = {by: await tx.inventory_devices.matching(self.number, by, some) for by, some in wanted.items()}
+        contradicting: dict[int, Ambiguous] = {}
+        for place, (by, key), (other, text) in doubtful:
+            chosen = found[by].device_of(key)
+            theirs = [device for device in devices[other].get(text, ()) if device.is_eligible]
+            if theirs and all(device.id != chosen for device in theirs):
+                mine = [device for device in devices[by].get(key, ()) if device.id == chosen]
+                contradicting.setdefault(place, Ambiguous(by, (*mine, *theirs), other))
+        return contradicting
+
     def _choose(self, by: Identifier, candidates: list[InventoryDevice]) -> Match:
         # An id names its device under any management agent, as in a list of ids that needs no inventory.
         if by is Identifier.ID and candidates:
@@ -67,9 +86,11 @@ class Matcher:
                 return f"unknown: no device of this {by.label} in the inventory, which is {age} old"
             case NotEligible(_, candidates):
                 return f"not eligible: {candidates[0].name or candidates[0].id} {candidates[0].objection}"
-            case Ambiguous(by, candidates):
+            case Ambiguous(by, candidates, other):
                 some = "; ".join(map(_described, candidates[:_MOST_SHOWN]))
                 more = f"; and {len(candidates) - _MOST_SHOWN:,} more" if len(candidates) > _MOST_SHOWN else ""
+                if other is not None:
+                    return f"ambiguous: its {by.label} and its {other.label} are of different devices: {some}{more}"
                 return f"ambiguous: {len(candidates):,} devices have this {by.label}: {some}{more}"
 
 
@@ -103,6 +124,24 @@ def _by_kind(keys: Iterable[MatchKey | None]) -> dict[Identifier, list[str]]:
             by, key = each
             wanted[by].add(key)
     return {by: sorted(some) for by, some in wanted.items()}
+
+
+def _doubtful(
+    keys: Sequence[MatchKey | None],
+    found: Mapping[Identifier, Found],
+    others: Sequence[Sequence[MatchKey]],
+    beside: Mapping[Identifier, Found],
+) -> list[tuple[int, MatchKey, MatchKey]]:
+    """Place, key and other key of each matched row whose other key may be of another device."""
+    doubtful: list[tuple[int, MatchKey, MatchKey]] = []
+    for place, (key, some) in enumerate(zip(keys, others, strict=True)):
+        if key is None or not some or (chosen := found[key[0]].device_of(key[1])) is None:
+            continue
+        for other, text in some:
+            single = beside[other].single.get(text)
+            if single[0] != chosen if single is not None else text in beside[other].others:
+                doubtful.append((place, key, (other, text)))
+    return doubtful
 
 
 def _described(device: InventoryDevice) -> str:

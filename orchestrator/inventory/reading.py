@@ -14,6 +14,7 @@ from orchestrator.app import App, Reads
 from orchestrator.domain.errors import ExportHangs, IntakeFailed, PermissionMissing, ReadFailed, ReadRefused
 from orchestrator.domain.figures import plural
 from orchestrator.domain.ids import InventoryNumber
+from orchestrator.domain.inventory import InventoryDevice
 from orchestrator.domain.progress import Say
 from orchestrator.domain.tenant import Tenant
 from orchestrator.intake.inventory_file import open_inventory_file
@@ -161,24 +162,33 @@ async def _add_list(reading: Reading) -> None:
 async def _list_once(reading: Reading, path: str) -> set[str]:
     """Store the devices of one listing that are not known yet; return the ids of all."""
     listed: set[str] = set()
+    unknown: list[InventoryDevice] = []
     storing: asyncio.Task[None] | None = None
     try:
         async for page in reading.reads.reader.pages(path, say=reading.say):
             # A page is parsed and stored while the next one is on its way.
             if storing is not None:
                 await storing
-            storing = asyncio.create_task(_store(reading, page["value"], listed), name="page of devices")
+            storing = asyncio.create_task(_take(reading, page["value"], listed, unknown), name="page of devices")
     finally:
         if storing is not None:
             await storing
+    await _store(reading, unknown)
     return listed
 
 
-async def _store(reading: Reading, values: Sequence[object], listed: set[str]) -> None:
+async def _take(reading: Reading, values: Sequence[object], listed: set[str], unknown: list[InventoryDevice]) -> None:
     ids, new = await asyncio.to_thread(devices_in, values, besides=reading.known)
     listed |= ids
-    if new:
-        await add_page(reading.app, reading.number, new, reading.known)
+    unknown += new
+    if len(unknown) >= _STORED_AT_ONCE:
+        await _store(reading, unknown)
+
+
+async def _store(reading: Reading, devices: list[InventoryDevice]) -> None:
+    if devices:
+        await add_page(reading.app, reading.number, devices, reading.known)
+        devices.clear()
 
 
 async def _copy_tenant_attached(reading: Reading) -> int:
@@ -228,3 +238,5 @@ _FORBIDDEN = 403
 _NO_SUCH_LIST = frozenset({400, 404, 405, 501})
 _MOST_PACKED = 512 * 1024**2
 _PAGE = 5_000
+_STORED_AT_ONCE = 5_000
+"""Ids are random, so each commit writes pages all over the indexes; longer ones would keep a job's writes waiting."""

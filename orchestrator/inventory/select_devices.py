@@ -15,7 +15,7 @@ from orchestrator.domain.conditions import Condition, fits
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.figures import plural
-from orchestrator.domain.inventory import Identifier, Matched, NotEligible, choose
+from orchestrator.domain.inventory import Identifier, InventoryDevice, Matched, NotEligible, choose, compare_key
 from orchestrator.domain.progress import Say, say_nothing
 from orchestrator.domain.selection import EmptySelection, Selection
 from orchestrator.intake.selection import SELECTION_COLUMNS
@@ -33,18 +33,20 @@ async def selected(
     selection: Selection,
     *,
     say: Say = say_nothing,
+    say_wait: Say = say_nothing,
     beside: Collection[str] = (),
 ) -> AsyncIterator[BinaryIO]:
     """The selection as a list that `IntakeOptions(is_selection=True)` reads, in a file of its own that goes afterwards.
 
     `say` takes sentences about devices that were left out of it; those of other tenants in a saved list are not worth
-    one where jobs of tenants `beside` this one are submitted too. EmptySelection where it is empty; UnknownDevice,
+    one where jobs of tenants `beside` this one are submitted too. `say_wait` takes a sentence for each pause in which
+    Graph does not answer. EmptySelection where it is empty; UnknownDevice,
     AmbiguousDevice, NoInventory, InventoryTooOld, UnknownList, UnknownGroup, AmbiguousGroup, PermissionMissing.
     """
     with tempfile.TemporaryFile() as file:
         file.write(_csv([SELECTION_COLUMNS]))
         count = 0
-        async for rows in _rows(app, tenant_name, selection, say, is_alone=set(beside) <= {tenant_name}):
+        async for rows in _rows(app, tenant_name, selection, say, say_wait, is_alone=set(beside) <= {tenant_name}):
             await asyncio.to_thread(file.write, _csv(rows))
             count += len(rows)
         if not count:
@@ -54,10 +56,10 @@ async def selected(
 
 
 async def _rows(
-    app: App, tenant_name: str, selection: Selection, say: Say, *, is_alone: bool
+    app: App, tenant_name: str, selection: Selection, say: Say, say_wait: Say, *, is_alone: bool
 ) -> AsyncIterator[list[tuple[str, str, str]]]:
     if selection.devices:
-        found = [await _one(app, tenant_name, text, selection) for text in selection.devices]
+        found = [await _one(app, tenant_name, text, selection, say) for text in selection.devices]
         yield [(match.device.id, match.device.name or "", match.matched_by) for match in found]
     elif selection.list_name is not None:
         async for rows in _rows_of_list(app, tenant_name, selection.list_name, say if is_alone else say_nothing):
@@ -70,6 +72,7 @@ async def _rows(
             prefer_newest=selection.prefer_newest,
             is_stale_ok=selection.is_stale_ok,
             say=say,
+            say_wait=say_wait,
         )
         async for page in devices:
             yield [(device.id, device.name or "", "group") for device in page]
@@ -78,9 +81,14 @@ async def _rows(
             yield rows
 
 
-async def _one(app: App, tenant_name: str, text: str, selection: Selection) -> Matched:
+async def _one(app: App, tenant_name: str, text: str, selection: Selection, say: Say) -> Matched:
     kinds = tuple(Identifier) if selection.match is None else (selection.match,)
     by, found, inventory = await find_devices(app, app.tenant(tenant_name), text, kinds=kinds)
+    id_ = compare_key(Identifier.ID, text)
+    if not found and id_ is not None and Identifier.ID in kinds:
+        # As in a list of ids: no inventory has to know a managed device id.
+        say(f"No inventory of tenant {tenant_name} has the device {id_}: it is called by this managed device id.")
+        return Matched(InventoryDevice(id_), Identifier.ID)
     if inventory is not None and not selection.is_stale_ok and not (found and by is Identifier.ID):
         refuse_old(inventory, tenant_name, now=app.clock.now(), max_age=app.inventory_max_age)
     match = choose(by, found, prefer_newest=selection.prefer_newest)

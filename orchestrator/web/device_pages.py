@@ -15,7 +15,7 @@ from orchestrator.http.web_context import MOST_OF_A_BODY, Parts, WebContext
 from orchestrator.inventory.contents import describe_inventory, search_inventory
 from orchestrator.inventory.device_history import AmbiguousDevice, DeviceHistory, UnknownDevice, describe_devices
 from orchestrator.inventory.refresh_inventory import accept_inventory
-from orchestrator.inventory.remove_inventory import tenant_id_of, unattached_inventories
+from orchestrator.inventory.remove_inventory import goes_at, tenant_id_of, unattached_inventories
 from orchestrator.store.jobs.inventory import Inventory
 from orchestrator.web.addresses import query
 from orchestrator.web.device_story import call_words, last_days, sentence
@@ -82,7 +82,7 @@ def _add_inventory(routes: APIRouter, pages: Pages) -> None:
             "inventory.html",
             inventories=found,
             is_running=any(each["refresh"].running for each in found),
-            unattached=[(each, tenant_id_of(each)) for each in await unattached_inventories(app)],
+            unattached=[(each, tenant_id_of(each), goes_at(each)) for each in await unattached_inventories(app)],
             now=app.clock.now(),
             max_age=app.inventory_max_age,
             tenant=tenant,

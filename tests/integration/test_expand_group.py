@@ -14,7 +14,10 @@ from orchestrator.domain.errors import PermissionMissing, ReadRefused, RequestRe
 from orchestrator.domain.selection import Selection
 from orchestrator.inventory.expand_group import AmbiguousGroup, UnknownGroup, find_group, members_of
 from orchestrator.inventory.select_devices import selected
+from orchestrator.simulator import replies
 from orchestrator.simulator.directory import Group, Member
+from orchestrator.simulator.reads import Read
+from orchestrator.simulator.replies import Reply
 from tests.support.apps import an_app, device_ids
 from tests.support.reading import Rig
 
@@ -85,6 +88,28 @@ async def test_a_group_is_read_a_page_at_a_time_and_nothing_more_for_each_device
     assert (len(devices), "2,500 members" in said[1]) == (1, True)
     # The group, three pages of devices, and one of users.
     assert len(rig.wire.requests) == 5
+
+
+async def test_each_pause_in_which_graph_does_not_answer_is_said_apart(app: App) -> None:
+    rig = await a_rig(app)
+    rig.graph.directory.add_group(Group(GROUP, "Laptops", [as_member(fleet_of(rig)[0])]))
+    answer, left = rig.graph.reads.answer, [2]
+
+    def timed_out_twice(read: Read) -> Reply:
+        left[0] -= 1
+        return replies.error(read.call, 504, "GatewayTimeout", "Too late.") if left[0] >= 0 else answer(read)
+
+    rig.graph.reads.answer = timed_out_twice  # type: ignore[method-assign] # the listing's own fault is of devices
+    said: list[str] = []
+    waits: list[str] = []
+
+    async with selected(
+        rig.app, "default", Selection(group="Laptops"), say=said.append, say_wait=waits.append
+    ) as stream:
+        assert len(stream.readlines()) == 2
+
+    assert (len(said), len(waits), waits[-1]) == (1, 3, "Graph answered.")
+    assert "HTTP 504 (Too late.); asking again in" in waits[0]
 
 
 async def test_a_name_of_two_groups_is_refused_with_their_object_ids(app: App) -> None:

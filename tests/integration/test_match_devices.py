@@ -14,7 +14,7 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.conditions import parse_condition
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed, RequestRejected
-from orchestrator.domain.inventory import InventoryTooOld
+from orchestrator.domain.inventory import LEFT_OUT, Identifier, InventoryTooOld
 from orchestrator.domain.job import Job
 from orchestrator.domain.selection import Selection
 from orchestrator.intake.device_list import IntakeOptions
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.enable_socket
 
 IDS = device_ids(6)
 ENTRA = device_ids(1, seed=5)[0]
+STRANGER = device_ids(1, seed=9)[0]
 EXPORT = "\n".join(
     [
         "Device ID,Device name,Serial number,Managed by,OS,Last check-in,Azure AD Device ID",
@@ -90,6 +91,23 @@ async def test_every_row_without_one_device_is_named_with_its_reason(app: App) -
     assert reasons[5] == "not eligible: PHONE runs iOS: only Windows takes ConfigMgr actions"
     job = await submitted(app, text, IntakeOptions(skip_invalid=True))
     assert await called(app, job) == [IDS[0]]
+
+
+async def test_a_row_whose_cells_are_of_different_devices_is_called_for_none_of_them(app: App) -> None:
+    text = "Serial number,Device name\nS1,BER-1\nS1,BER-2\nS2,BER-2\n,NONE\nS1,renamed\nS1,PHONE\n"
+
+    with pytest.raises(IntakeFailed) as refused:
+        await submitted(app, text)
+    chosen = IntakeOptions(choices={3: IDS[1], 5: LEFT_OUT})
+    job = await submitted(app, text.replace("S1,BER-1\n", "S1,\n"), chosen)
+    by_serial = await submitted(app, text.replace(",NONE\n", "S2,NONE\n"), IntakeOptions(match=Identifier.SERIAL))
+
+    reasons = {problem.line: problem for problem in refused.value.problems}
+    assert [*reasons] == [3, 5]
+    assert reasons[3].reason.startswith("ambiguous: its serial number and its name are of different devices: ")
+    assert [device.id for device in reasons[3].candidates] == [IDS[0], *sorted(IDS[1:3])]
+    assert await called(app, job) == [IDS[0], IDS[1]]
+    assert await called(app, by_serial) == [IDS[0], IDS[1]]
 
 
 async def test_the_newest_of_a_name_is_taken_only_when_asked_for_and_the_report_says_so(app: App) -> None:
@@ -170,6 +188,19 @@ async def test_a_device_is_chosen_by_the_first_kind_of_identifier_that_fits(app:
             await submitted_selection(app, Selection(devices=(wanted,)))
 
 
+async def test_a_managed_device_id_is_called_as_in_a_list_where_no_inventory_knows_it(app: App) -> None:
+    said: list[str] = []
+    async with selected(app, "default", Selection(devices=(STRANGER.upper(),)), say=said.append) as stream:
+        options = IntakeOptions(is_selection=True)
+        preview = await preview_job(app, REQUEST, stream, file_name="selection", options=options)
+    job = await submitted_selection(app, Selection(devices=(STRANGER.upper(), IDS[0])))
+
+    assert await called(app, job) == [STRANGER, IDS[0]]
+    assert (preview.unknown, len(said), STRANGER in said[0]) == (1, 1, True)
+    with pytest.raises(UnknownDevice):
+        await submitted_selection(app, Selection(devices=(STRANGER,), match=Identifier.ENTRA))
+
+
 async def test_a_list_of_ids_shows_the_names_that_the_inventory_knows(app: App) -> None:
     job = await submitted(app, f"Device ID\n{IDS[0]}\n{IDS[5]}\n")
 
@@ -177,8 +208,7 @@ async def test_a_list_of_ids_shows_the_names_that_the_inventory_knows(app: App) 
 
 
 async def test_a_dry_run_counts_the_ids_that_the_inventory_does_not_know_and_names_candidates(app: App) -> None:
-    stranger = device_ids(1, seed=9)[0]
-    ids = io.BytesIO(f"managedDeviceId\n{IDS[0]}\n{stranger}\n".encode())
+    ids = io.BytesIO(f"managedDeviceId\n{IDS[0]}\n{STRANGER}\n".encode())
     names = io.BytesIO(b"Device name\nBER-2\n")
 
     by_id = await preview_job(app, REQUEST, ids, file_name="ids.csv", options=IntakeOptions())

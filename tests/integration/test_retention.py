@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,11 +13,14 @@ from sqlalchemy import func, select, update
 from orchestrator.app import App
 from orchestrator.domain.access import Actor
 from orchestrator.domain.errors import RequestRejected, UnknownJob
-from orchestrator.domain.ids import WorkerId
+from orchestrator.domain.ids import LaneKey, WorkerId
 from orchestrator.domain.job import Job, JobStatus
-from orchestrator.domain.lane import LaneCalls
+from orchestrator.domain.lane import Cloud, LaneCalls
+from orchestrator.domain.tenant import Tenant
 from orchestrator.domain.waiting import LaneWait, WaitKind
 from orchestrator.engine.recovery import recover_stalled
+from orchestrator.inventory.contents import InventorySource, describe_inventory, import_inventory
+from orchestrator.store.rows.inventory import InventoryRow
 from orchestrator.store.rows.jobs import JobRow
 from orchestrator.store.rows.targets import TargetRow
 from orchestrator.usecases.jobs.cancel_job import cancel_job
@@ -24,7 +28,7 @@ from orchestrator.usecases.jobs.describe_job import describe_job
 from orchestrator.usecases.operations.keep_time import ticking
 from orchestrator.usecases.operations.prune import prune, prune_audit
 from tests.support.actors import SOMEBODY
-from tests.support.apps import an_app
+from tests.support.apps import an_app, device_ids
 from tests.support.builders import LANE, StoreWorker, a_job
 from tests.support.clock import ManualClock
 from tests.support.waiting import PATIENCE
@@ -152,6 +156,46 @@ async def test_the_clock_tells_of_what_it_removed_once(sqlite_url: str) -> None:
 
     assert (removed, again) == (3, 0)
     assert [audit_entry.facts for audit_entry in audit_entries] == [{"jobs": 3, "keepDays": 30}]
+
+
+async def test_an_inventory_that_no_settings_lead_to_goes_after_a_month_and_no_other(database_url: str) -> None:
+    async with an_app(database_url, "http://127.0.0.1:1") as app:
+        elsewhere = Tenant("elsewhere", Cloud.GLOBAL, "http://127.0.0.1:1", LaneKey("global/other/app"), None)
+        other = replace(app, tenants={"elsewhere": elsewhere})
+        for each, name in ((app, "default"), (other, "elsewhere")):
+            source = InventorySource(io.BytesIO(f"Device ID,Device name\n{device_ids(1)[0]},PC-1".encode()), None)
+            await import_inventory(each, name, [source], by=SOMEBODY, reason=None, max_bytes=1_000)
+        retention = Actor("retention", "clock")
+
+        kept = []
+        for days in (29, 31):
+            # Both processes prune every hour; the other one's settings lost their tenant so many days ago.
+            async with app.store.transaction() as tx:
+                ago = await tx.now() - timedelta(days=days)
+                await tx.connection.execute(update(InventoryRow).values(touched_at=ago))
+            await prune(app, keep_days=30, by=retention)
+            async with app.store.reading() as tx:
+                kept.append([each.tenant for each in await tx.inventories.all_current()])
+        async with app.store.reading() as tx:
+            [entry] = await tx.audit.newest(10, what="inventory.removed")
+
+    assert kept == [["global/contoso", "global/other"], ["global/contoso"]]
+    assert (entry.who, entry.subject, entry.facts["devices"]) == ("retention", "global/other", 1)
+
+
+async def test_an_inventory_that_other_settings_lead_to_stays(sqlite_url: str) -> None:
+    clock = ManualClock()
+    async with an_app(sqlite_url, "http://127.0.0.1:1", clock=clock) as app:
+        source = InventorySource(io.BytesIO(f"Device ID,Device name\n{device_ids(1)[0]},PC-1".encode()), None)
+        await import_inventory(app, "default", [source], by=SOMEBODY, reason=None, max_bytes=1_000)
+        clock.advance(days=40)
+        retention = Actor("retention", "clock")
+
+        for each in (app, replace(app, tenants={})):
+            await prune(each, keep_days=30, by=retention)
+        current, _ = await describe_inventory(app, "default")
+
+    assert current.summary.devices == 1
 
 
 async def test_a_cancelled_job_is_looked_at_until_nothing_of_it_is_held_and_never_again(database_url: str) -> None:

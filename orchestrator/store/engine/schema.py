@@ -17,7 +17,7 @@ from orchestrator.store.engine.troubles import StatementFailed, unavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0025"
+HEAD = "0026"
 """The newest revision in migrations/; kept here so that a command need not load Alembic to see that all is well."""
 
 _ADVISORY_LOCK = 0x4D555354

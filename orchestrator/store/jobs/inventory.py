@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """One inventory that is in force or waits to be accepted; `changes` compares it with the one before."""
+    """One inventory that is in force or waits to be accepted; `changes` compares it with the one before.
+
+    `touched_at` is when settings last led to its tenant, as far as a clock or a person's pruning noted it.
+    """
 
     number: InventoryNumber
     tenant: str
@@ -41,6 +45,7 @@ class Inventory:
     file_name: str | None
     read_by: str
     read_at: datetime
+    touched_at: datetime
     summary: InventorySummary
     changes: InventoryChanges
     is_pending: bool
@@ -112,6 +117,12 @@ class Inventories(Repository):
         query = select(InventoryRow).where(InventoryRow.status == "current").order_by(InventoryRow.tenant)
         rows = await self._rows(query)
         return [_inventory(row, await self._summary_of(row)) for row in rows]
+
+    async def note_attached(self, tenants: Collection[str], *, now: datetime) -> None:
+        """Note that the settings lead to these tenants now."""
+        is_shown = InventoryRow.status.in_(("current", "pending"))
+        attached = update(InventoryRow).where(InventoryRow.tenant.in_(tenants), is_shown)
+        await self._connection.execute(attached.values(touched_at=now))
 
     async def withdraw(self, tenant: str, *, now: datetime) -> None:
         """Let what a tenant has in force or waiting be removed by the next sweep."""
@@ -249,6 +260,7 @@ def _inventory(row: InventoryRow, summary: InventorySummary) -> Inventory:
         file_name=row.file_name,
         read_by=row.read_by,
         read_at=row.read_at,
+        touched_at=row.touched_at,
         summary=summary,
         changes=changes_of(stored_object(row.changes, "inventories.changes") or {}),
         is_pending=row.status == "pending",

@@ -14,7 +14,7 @@ from orchestrator.domain.action import Action
 from orchestrator.domain.device import Via
 from orchestrator.domain.errors import IntakeFailed
 from orchestrator.domain.ids import InventoryNumber
-from orchestrator.domain.inventory import Identifier, MatchKey
+from orchestrator.domain.inventory import Ambiguous, Identifier, MatchKey
 from orchestrator.domain.tenant import Tenant
 from orchestrator.intake.device_list import DeviceList, IntakeOptions, Page, open_device_list
 
@@ -75,7 +75,7 @@ async def read_to_end(app: App, tenant: Tenant, devices: DeviceList, options: In
     """
     async with app.store.reading() as tx:
         number = await tx.inventories.current_number(tenant.directory)
-    if devices.is_matched or options.is_selection:
+    if devices.is_matched:
         number = None
     unknown = 0
     async with aclosing(pages_of(app, tenant, devices, options)) as pages:
@@ -106,8 +106,12 @@ class _Rows:
         if self._devices.doubt is not None:
             keys = await self._as_known_ids(page, keys)
         found = await self._matcher.match(keys)
+        contradictions: dict[int, Ambiguous] = {}
+        if self._devices.has_several_kinds:
+            others = await asyncio.to_thread(self._devices.other_keys, page, keys)
+            contradictions = await self._matcher.contradictions(keys, found, others)
         reason = partial(self._matcher.reason, now=self._app.clock.now())
-        return await asyncio.to_thread(self._devices.settle, page, keys, found, reason)
+        return await asyncio.to_thread(self._devices.settle, page, keys, found, reason, contradictions)
 
     async def _as_known_ids(self, page: Page, keys: Sequence[MatchKey | None]) -> list[MatchKey | None]:
         """The keys by the kind of id that the inventory knows all of them as: Intune's first, then Entra's.

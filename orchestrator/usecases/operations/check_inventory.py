@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from orchestrator.app import App
 from orchestrator.domain.figures import plural
 from orchestrator.domain.spans import span
+from orchestrator.inventory.remove_inventory import goes_at, tenant_id_of, unattached_inventories
 from orchestrator.store.jobs.inventory import Inventory
 from orchestrator.usecases.operations.check_health import Check
 
@@ -29,7 +30,16 @@ async def check_inventories(app: App) -> list[Check]:
             pending = await tx.inventories.pending(tenant.directory)
             if current is not None:
                 checks.append(judge_inventory(name, current, pending, now=now, max_age=app.inventory_max_age))
-    return checks
+    return checks + [_judge_unattached(each) for each in await unattached_inventories(app)]
+
+
+def _judge_unattached(inventory: Inventory) -> Check:
+    detail = f"{plural(inventory.summary.devices, 'device')} of a tenant that the settings do not name"
+    mend = (
+        f"It is removed from {goes_at(inventory):%Y-%m-%d} on; `muster inventory remove --tenant "
+        f"{tenant_id_of(inventory)}` removes it now, and a tenant in the settings that leads to it keeps it."
+    )
+    return Check(f"inventory, {inventory.tenant}", ok=False, detail=detail, mend=mend, is_needed=False)
 
 
 def judge_inventory(

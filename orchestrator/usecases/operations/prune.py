@@ -1,4 +1,4 @@
-"""Remove what is older than the installation wants to keep: jobs, the history of schedules, and notices."""
+"""Remove rows that are older than the installation wants to keep: jobs, history of schedules, notices, inventories."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from orchestrator.app import App
 from orchestrator.domain.access import Actor, Role
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.figures import plural, rfc3339
+from orchestrator.inventory.remove_inventory import remove_unattached
 from orchestrator.store.jobs.reception import OldJob
 from orchestrator.usecases.jobs.receive_job import forget_reception
 
@@ -15,6 +16,7 @@ from orchestrator.usecases.jobs.receive_job import forget_reception
 async def prune(app: App, *, keep_days: int, by: Actor) -> int:
     """Remove jobs that ended longer ago, a piece a transaction; answers with how many. The audit log stays.
 
+    Inventories that no settings have led to for a month go too.
     The log has an entry for each job that a person prunes, and one for all that the clock prunes in an hour.
     """
     by.grant.refuse_below(Role.ADMIN)
@@ -38,6 +40,7 @@ async def prune(app: App, *, keep_days: int, by: Actor) -> int:
             facts = {"jobs": removed, "keepDays": keep_days}
             await tx.audit.write(by, "job.pruned", None, facts=facts, now=await tx.now())
     await _forget_history(app, keep_days)
+    await remove_unattached(app, by=by)
     return removed
 
 

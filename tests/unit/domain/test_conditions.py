@@ -44,6 +44,10 @@ DEVICE = InventoryDevice(
         ("id={0A1B2C3D-0000-4000-8000-000000000412}", True),
         ("configmgr=GUID:8F000000-0000-4000-8000-000000000412", True),
         ("configmgr=8f0*", True),
+        ("configmgr=GUID:8F0*", True),
+        ("configmgr=guid:{8F0*", True),
+        ("configmgr!=GUID:8F0*", False),
+        ("configmgr=GUID:9*", False),
     ],
 )
 def test_a_condition_holds_for_a_device_or_not(text: str, *, holds: bool) -> None:

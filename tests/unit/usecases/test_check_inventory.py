@@ -23,6 +23,7 @@ def an_inventory(age: timedelta, devices: int = 100, *, gone: int = 0, is_pendin
         file_name=None,
         read_by="somebody",
         read_at=NOW - age,
+        touched_at=NOW - age,
         summary=InventorySummary(devices, devices, {}, {}),
         changes=InventoryChanges(gone=gone),
         is_pending=is_pending,
