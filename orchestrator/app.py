@@ -12,10 +12,9 @@ from orchestrator.domain.batching import Batching
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import GraphUnreachable, UnknownTenant
 from orchestrator.domain.ids import BatchKey, JobNumber, WorkerId
-from orchestrator.domain.progress import Say, say_nothing
 from orchestrator.domain.retry_policy import RetryPolicy
 from orchestrator.domain.tenant import Tenant
-from orchestrator.domain.waiting import KnownWaits
+from orchestrator.domain.waiting import KnownWaits, Say, say_nothing
 from orchestrator.queueing.batch_queue import BatchQueue
 from orchestrator.store.engine.database import Store
 from orchestrator.telemetry.metering import Metering

@@ -6,7 +6,7 @@ known. Times are UTC, as everywhere in Muster.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -212,3 +212,11 @@ class KnownWaits:
     def of(self, lane: LaneKey) -> LaneWait | None:
         """The cause that keeps this process from calling in the lane; None where nothing does."""
         return self._waits.get(lane)
+
+
+Say = Callable[[str], None]
+"""Shows one sentence to a person who waits for something."""
+
+
+def say_nothing(_: str) -> None:
+    """Drop the sentence: nobody waits."""

@@ -19,7 +19,7 @@ import httpx
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import GraphUnreachable, ReadFailed, ReadRefused, SignInRefused
 from orchestrator.domain.lane import WriteLimit
-from orchestrator.domain.progress import Say, say_nothing
+from orchestrator.domain.waiting import Say, say_nothing
 from orchestrator.graph.auth import SignIn
 from orchestrator.graph.challenges import claims_wanted
 from orchestrator.graph.provenance import error_of_stranger, is_from_graph

@@ -16,7 +16,6 @@ from orchestrator.domain.inventory import Identifier, InventoryDevice, NoInvento
 from orchestrator.domain.tenant import Tenant
 from orchestrator.intake.inventory_file import InventoryFile, open_inventory_file
 from orchestrator.store.jobs.inventory import Inventory
-from orchestrator.store.jobs.inventory_devices import rows_of
 from orchestrator.telemetry.logger import get_logger
 
 log = get_logger(__name__)
@@ -161,6 +160,8 @@ async def add_file(app: App, number: InventoryNumber, file: InventoryFile, known
 
 async def add_page(app: App, number: InventoryNumber, page: Sequence[InventoryDevice], known: set[str]) -> None:
     """Store some devices; one that the inventory has already fills the empty fields of its record there."""
+    from orchestrator.store.jobs.inventory_devices import rows_of  # noqa: PLC0415 - a list of ids loads no devices
+
     new: dict[str, InventoryDevice] = {}
     repeated: list[InventoryDevice] = []
     for device in page:

@@ -16,8 +16,8 @@ from orchestrator.domain.errors import PermissionMissing, ReadFailed, ReadRefuse
 from orchestrator.domain.figures import plural
 from orchestrator.domain.inventory import Ambiguous, Identifier, InventoryDevice, Matched, choose
 from orchestrator.domain.plain_text import shown
-from orchestrator.domain.progress import Say, say_nothing
 from orchestrator.domain.selection import EmptySelection
+from orchestrator.domain.waiting import Say, say_nothing
 from orchestrator.inventory.match_devices import open_matcher
 
 

@@ -15,8 +15,8 @@ from orchestrator.domain.errors import ExportHangs, IntakeFailed, PermissionMiss
 from orchestrator.domain.figures import plural
 from orchestrator.domain.ids import InventoryNumber
 from orchestrator.domain.inventory import InventoryDevice
-from orchestrator.domain.progress import Say
 from orchestrator.domain.tenant import Tenant
+from orchestrator.domain.waiting import Say
 from orchestrator.intake.inventory_file import open_inventory_file
 from orchestrator.intake.managed_device import SELECTED, SELECTED_IN_BETA, devices_in
 from orchestrator.intake.report_archive import MOST_UNPACKED, opened_report

@@ -14,7 +14,7 @@ from orchestrator.domain.confirmation import Facts, inventory_facts, refuse_outd
 from orchestrator.domain.errors import RequestRejected, StoreUnavailable
 from orchestrator.domain.ids import InventoryNumber
 from orchestrator.domain.inventory import has_collapsed
-from orchestrator.domain.progress import Say, say_nothing
+from orchestrator.domain.waiting import Say, say_nothing
 from orchestrator.inventory.contents import forget_inventory, remove_replaced
 from orchestrator.inventory.reading import Reading, Route, read_devices
 from orchestrator.store.engine.database import Transaction

@@ -16,8 +16,8 @@ from orchestrator.domain.device import Via
 from orchestrator.domain.errors import RequestRejected
 from orchestrator.domain.figures import plural
 from orchestrator.domain.inventory import Identifier, InventoryDevice, Matched, NotEligible, choose, compare_key
-from orchestrator.domain.progress import Say, say_nothing
 from orchestrator.domain.selection import EmptySelection, Selection
+from orchestrator.domain.waiting import Say, say_nothing
 from orchestrator.intake.selection import SELECTION_COLUMNS
 from orchestrator.inventory.contents import find_devices
 from orchestrator.inventory.device_history import AmbiguousDevice, UnknownDevice

@@ -10,7 +10,7 @@ import httpx
 import jwt
 
 from orchestrator.app import App
-from orchestrator.domain.progress import Say, say_nothing
+from orchestrator.domain.waiting import Say, say_nothing
 from orchestrator.graph.transport import Http
 from orchestrator.inventory.reading import Route
 from orchestrator.inventory.refresh_inventory import refresh_inventory
