@@ -57,7 +57,7 @@ static: $(READY) ## format, lint, types and import contracts
 check: $(READY) ## before every commit: static, unit, properties, architecture
 	@$(MAKE) --no-print-directory -j 2 static fast
 
-# None of these waits: a process for each processor, as collecting takes each of them seven seconds.
+# None of these waits: a process for each processor, as collecting takes each of them five seconds.
 fast: PROCESSES := auto
 fast: $(READY)
 	$(PYTEST) tests/unit tests/properties tests/architecture

@@ -90,11 +90,11 @@ async def test_devices_that_are_gone_never_stop_a_job(sqlite_url: str) -> None:
     graph = SimulatedGraph(None)
     graph.refuse(None, 404)
     async with two_apps(sqlite_url, graph) as (app, _):
-        job = await submitted(app, 300, brake=BrakeOptions(1, 1), canary=10)
+        job = await submitted(app, 100, brake=BrakeOptions(1, 1), canary=10)
         view = await driven(app, job)
 
     assert view.status is JobStatus.FINISHED
-    assert view.tally.failed == 300
+    assert view.tally.failed == 100
 
 
 async def test_canaries_go_first_spread_over_the_list_and_then_the_rest(postgresql_url: str) -> None:
@@ -123,7 +123,7 @@ async def test_canaries_that_fare_badly_stop_the_job_and_nobody_else_is_called(s
     graph = SimulatedGraph(None)
     graph.refuse(None, 409, share=0.5)
     async with two_apps(sqlite_url, graph) as (app, _):
-        job = await submitted(app, 600, brake=BRAKE, canary=20)
+        job = await submitted(app, 200, brake=BRAKE, canary=20)
         stopped = await driven(app, job)
         called = graph.tenant.total
         graph.behave()
@@ -135,33 +135,33 @@ async def test_canaries_that_fare_badly_stop_the_job_and_nobody_else_is_called(s
     assert stopped.status is JobStatus.STOPPED
     assert "The canaries" in (stopped.job.reason or "")
     assert called == 20
-    assert stopped.tally.waiting == 600 - 20
+    assert stopped.tally.waiting == 200 - 20
     assert finished.status is JobStatus.FINISHED
-    assert graph.tenant.total == 600
+    assert graph.tenant.total == 200
 
 
 async def test_a_canary_that_must_be_asked_again_is_waited_for(sqlite_url: str) -> None:
     graph = SimulatedGraph(None)
-    canaries = [device_ids(500)[50 * each + 25] for each in range(10)]
+    canaries = [device_ids(100)[10 * each + 5] for each in range(10)]
     graph.refuse(canaries[:3], 503, times=2)
     async with two_apps(sqlite_url, graph) as (app, _):
-        job = await submitted(app, 500, canary=10)
+        job = await submitted(app, 100, canary=10)
         view = await driven(app, job)
 
-    assert view.tally.accepted == 500
+    assert view.tally.accepted == 100
     assert {call.device for call in graph.tenant.calls[:16]} == set(canaries)
 
 
 async def test_a_paused_job_with_canaries_goes_on_with_them(sqlite_url: str) -> None:
     graph = SimulatedGraph(None)
     async with two_apps(sqlite_url, graph) as (app, _):
-        job = await submitted(app, 500, canary=10)
+        job = await submitted(app, 100, canary=10)
         await pause_job(app, job.id, by=Actor("somebody", "tests"))
         await resume_job(app, job.id, by=Actor("somebody", "tests"))
         view = await driven(app, job)
 
-    assert view.tally.accepted == 500
-    assert len({(device_ids(500).index(call.device) - 25) % 50 for call in graph.tenant.calls[:10]}) == 1
+    assert view.tally.accepted == 100
+    assert len({(device_ids(100).index(call.device) - 5) % 10 for call in graph.tenant.calls[:10]}) == 1
 
 
 async def test_canaries_whose_judge_died_are_judged_by_whoever_sweeps(database_url: str) -> None:
