@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
@@ -22,6 +22,7 @@ from orchestrator.api.keys import key_routes
 from orchestrator.api.lanes import lane_routes
 from orchestrator.api.lists import list_routes
 from orchestrator.api.metrics import metric_routes
+from orchestrator.api.parameters import refuse_unknown_parameters
 from orchestrator.api.problems import PlainRefusals, Problem, explain_problems, methods_at
 from orchestrator.api.schedules import occurrence_routes, schedule_routes
 from orchestrator.api.sessions import session_routes
@@ -81,7 +82,7 @@ def _routes(max_bytes: int) -> list[BaseRoute]:
         health_routes(),
         metric_routes(),
     ):
-        once.include_router(routes)
+        once.include_router(routes, dependencies=[Depends(refuse_unknown_parameters)])
     return once.routes
 
 

@@ -15,8 +15,8 @@ from orchestrator.engine.stop import StopSignal
 
 T = TypeVar("T")
 
-_ASKING = ("SIGINT", "SIGTERM", "SIGBREAK")
-"""Signals that ask us to end; Windows has no real SIGTERM and calls the closing of a console SIGBREAK."""
+_ASKING = ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP")
+"""Signals that ask us to end. The closing of a terminal is SIGHUP, on Windows SIGBREAK, and Windows has no SIGTERM."""
 
 
 class Interrupt:
@@ -87,10 +87,15 @@ def _listening(interrupt: Interrupt, loop: asyncio.AbstractEventLoop) -> Iterato
         # Not loop.add_signal_handler: Windows has none. Python runs this on the main thread, between two of its steps.
         loop.call_soon_threadsafe(interrupt.act)
 
-    numbers = [getattr(signal, name) for name in _ASKING if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in _ASKING if hasattr(signal, name) and not _is_to_survive(name)]
     before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _is_to_survive(name: str) -> bool:
+    # `nohup` starts programs with SIGHUP ignored, so that they outlive the terminal.
+    return name == "SIGHUP" and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN

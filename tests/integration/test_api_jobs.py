@@ -209,6 +209,18 @@ async def test_no_retry_takes_devices_that_accepted_the_call_or_are_asked_now(id
     assert [answer.status_code for answer in answers] == [422, 422]
 
 
+async def test_a_change_with_a_parameter_that_it_does_not_know_is_refused(idle: Service) -> None:
+    async with idle.client() as client:
+        asked = await client.post("/api/jobs?dryRun=true", files={"file": ("devices.csv", devices_csv(2))})
+        left = await client.get("/api/jobs?dryRun=true")
+        removed = await client.delete("/api/lists/fleet?forced=true")
+
+    assert asked.status_code == 422
+    assert asked.json()["detail"] == "Unknown parameter dryRun in the address: this request takes none."
+    assert left.json()["items"] == []
+    assert removed.json()["detail"] == "Unknown parameter forced in the address: this request takes force, reason."
+
+
 async def test_why_a_list_or_schedule_came_and_went_is_kept(idle: Service) -> None:
     schedule = {"name": "nightly", "cron": "0 2 * * *", "action": "quickScan", "list": "fleet", "reason": "CHG-2"}
     async with idle.client() as client:
