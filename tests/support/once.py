@@ -12,7 +12,6 @@ import uvicorn.server
 from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.util import LRUCache
 
-from tests.support.sqlite_at_once import answer_at_once
 
 
 def do_once(patch: pytest.MonkeyPatch) -> None:
@@ -22,7 +21,6 @@ def do_once(patch: pytest.MonkeyPatch) -> None:
     shared = property(lambda engine: _Compiled(engine.dialect), lambda _engine, _cache: None)
     patch.setattr(Engine, "_compiled_cache", shared, raising=False)
     patch.setattr(uvicorn.server, "asyncio", _Hasty())
-    answer_at_once(patch)
 
 
 class _Hasty:
