@@ -13,7 +13,6 @@ from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.util import LRUCache
 
 
-
 def do_once(patch: pytest.MonkeyPatch) -> None:
     """Read certificates and compile SQL statements once, for all clients and databases; end servers without a wait."""
     patch.setattr(httpx._transports.default, "create_ssl_context", cache(httpx.create_ssl_context))
