@@ -25,8 +25,8 @@ _TOGETHER = (
 
 _WAITING = ("tests/faults/", "tests/system/")
 _LONGEST = (
-    "tests/faults/test_rolling_upgrade.py",
     "tests/faults/test_graph_breaks.py",
+    "tests/faults/test_rolling_upgrade.py",
     "tests/faults/test_processes_die.py",
     "tests/faults/test_simulation.py",
     "tests/faults/test_secrets_stay_secret.py",
