@@ -196,20 +196,25 @@ async def _explain_sign_in(_: Request, __: NotSignedIn) -> Response:
 
 
 async def _explain_request(_: Request, problem: RequestValidationError) -> Response:
-    faults = [_fault(each) for each in problem.errors()]
+    reasons: dict[str, list[str]] = {}
+    for each in problem.errors():
+        field, reason = _fault(each)
+        reasons.setdefault(field, []).append(reason)
+    faults = [{"field": field, "reason": "; or: ".join(all_of_it)} for field, all_of_it in reasons.items()]
     return answer(422, "The request does not fit; `errors` says where. GET /openapi.json has what fits.", faults)
 
 
-def _fault(error: Mapping[str, Any]) -> dict[str, str]:
+def _fault(error: Mapping[str, Any]) -> tuple[str, str]:
     """The field that does not fit, and why; a body whose role chooses its form is told about as one form."""
-    inner = [str(part) for part in error["loc"][1:]]
+    # Where a field may be of several types, pydantic adds the type that it tried, such as `str-enum[JobStatus]`.
+    inner = [str(part) for part in error["loc"][1:] if "[" not in str(part)]
     if error["type"] == "union_tag_not_found":
-        return {"field": "role", "reason": "Field required"}
+        return "role", "Field required"
     if error["type"] == "union_tag_invalid":
         roles = ", ".join(Role)
-        return {"field": "role", "reason": f"{error['ctx']['tag']!r} is none of {roles}."}
+        return "role", f"{error['ctx']['tag']!r} is none of {roles}."
     field = ".".join(inner[1:] if inner and inner[0] in set(Role) else inner)
-    return {"field": field or str(error["loc"][0]), "reason": error["msg"]}
+    return field or str(error["loc"][0]), error["msg"]
 
 
 async def _explain_http(request: Request, problem: HTTPException) -> Response:

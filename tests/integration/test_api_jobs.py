@@ -209,6 +209,15 @@ async def test_no_retry_takes_devices_that_accepted_the_call_or_are_asked_now(id
     assert [answer.status_code for answer in answers] == [422, 422]
 
 
+async def test_a_wrong_status_is_answered_with_the_field_and_all_that_fits(idle: Service) -> None:
+    async with idle.client() as client:
+        (fault,) = (await client.get("/api/jobs?status=wrong")).json()["errors"]
+
+    assert fault["field"] == "status.0"
+    assert "'queued'" in fault["reason"]
+    assert "'finished-with-failures'" in fault["reason"]
+
+
 async def test_a_change_with_a_parameter_that_it_does_not_know_is_refused(idle: Service) -> None:
     async with idle.client() as client:
         asked = await client.post("/api/jobs?dryRun=true", files={"file": ("devices.csv", devices_csv(2))})
