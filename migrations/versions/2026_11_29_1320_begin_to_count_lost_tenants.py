@@ -26,4 +26,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing to undo: the release before reads this time for inventories alone that are being received."""
+    """Changes no row: the release before reads this time only of inventories that are being received."""
