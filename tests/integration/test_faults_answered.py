@@ -70,7 +70,10 @@ async def test_nobody_is_told_over_http_where_a_database_is_that_is_away(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object, **__: object) -> NoReturn:
-        raise StoreUnavailable("The database cannot be used: no host 'db7'.", place="postgresql://muster:***@db7/jobs")
+        raise StoreUnavailable(
+            "The database cannot be used: no host 'database-7.internal'.",
+            place="postgresql://muster:***@database-7.internal/jobs",
+        )
 
     async with a_service(some_settings(sqlite_url)) as service, service.client(Role.VIEWER) as client:
         # Only holders of keys that were read before are told that something is away; a stranger is told nothing.
@@ -84,7 +87,7 @@ async def test_nobody_is_told_over_http_where_a_database_is_that_is_away(
         monkeypatch.undo()
 
     assert 503 in {answer.status_code for answer in answers}
-    assert "db7" not in "".join(answer.text for answer in answers)
+    assert "database-7" not in "".join(answer.text for answer in answers)
 
 
 def broken(monkeypatch: pytest.MonkeyPatch) -> None:
