@@ -30,7 +30,7 @@ class Skipping(ManualClock):
         self.advance(seconds=seconds)
 
 
-class JsonModel(httpx.ASGITransport):
+class RecordingTransport(httpx.ASGITransport):
     """The simulator as a transport that notes every request."""
 
     def __init__(self, graph: SimulatedGraph) -> None:
@@ -50,7 +50,7 @@ class Rig:
         clock = Skipping()
         world = World(clock=clock.monotonic, wall=lambda: clock.now().timestamp())
         self.graph = SimulatedGraph(world=world, check_tokens=roles is not None)
-        self.wire = JsonModel(self.graph)
+        self.wire = RecordingTransport(self.graph)
         http = Http(cast("Any", lambda _: self.wire))
         self.reads = reads_over(http, ROOT, clock, token="opaque" if roles is None else _token(roles))
         self.app = replace(app, read=self._read)
